@@ -1,0 +1,38 @@
+"""Joining Ray: the cluster that a job was submitted to, or one of our own on this machine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+# Read by Ray as it is imported: reports of a block shall not wait for a two-second poll.
+os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2")
+os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
+os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+
+import ray
+
+
+@contextmanager
+def joined() -> Iterator[None]:
+    """Inside, Ray is up; a cluster that was started here is shut down at the end."""
+    if ray.is_initialized():
+        yield
+        return
+    if os.environ.get("RAY_ADDRESS"):
+        ray.init(logging_level="WARNING")
+    else:
+        # Two workers of half a CPU, their coordinator and a reader must fit, however few cores there are.
+        ray.init(
+            address="local",
+            num_cpus=max(os.cpu_count() or 1, 2),
+            include_dashboard=False,
+            logging_level="WARNING",
+            object_store_memory=512 * 2**20,
+        )
+    ray.data.DataContext.get_current().enable_progress_bars = False
+    try:
+        yield
+    finally:
+        ray.shutdown()

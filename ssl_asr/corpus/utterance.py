@@ -1,0 +1,72 @@
+"""An utterance and the manifest that lists them, shard by shard.
+
+The manifest is a store like the others (`manifest/<split>/000000.parquet`): the shards and slabs cut here are
+those of every later store. Splits are "labeled", "unlabeled", "dev" and "test".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+STORE = "manifest"
+SPLITS = ("labeled", "unlabeled", "dev", "test")
+CLEAN = "clean"
+
+SCHEMA = pa.schema(
+    [
+        ("id", pa.string()),
+        ("recording", pa.string()),
+        ("audio", pa.string()),
+        ("offset", pa.float64()),
+        ("duration", pa.float64()),
+        ("channel", pa.int16()),
+        ("speaker", pa.string()),
+        ("order", pa.int64()),
+        ("condition", pa.string()),
+        ("text", pa.string()),
+        ("tags", pa.map_(pa.string(), pa.string())),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """A stretch of one channel of one audio file.
+
+    `offset` and `duration` are seconds; `order` is the utterance's place in its speaker's time order.
+    `condition` is what the front end does to the audio: "clean" (nothing: as recorded) or a simulated one such
+    as "babble-10" (decibels of signal to noise), "effects-5", "room". A degraded copy has an id of its own,
+    `<recording>@<condition>`, and names the utterance it was made from in `recording`; otherwise they are equal.
+    `text` is None on unlabeled data. `tags` carry what is only reported, e.g. {"set": "bob"}.
+    """
+
+    id: str
+    audio: str
+    speaker: str
+    order: int
+    duration: float
+    offset: float = 0.0
+    channel: int = 0
+    condition: str = CLEAN
+    text: str | None = None
+    recording: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not self.recording:
+            object.__setattr__(self, "recording", self.id)
+
+
+def encode(utterances: Sequence[Utterance]) -> pa.Table:
+    columns = {
+        name: [getattr(utterance, name) for utterance in utterances] for name in SCHEMA.names if name != "tags"
+    }
+    columns["tags"] = [sorted(utterance.tags.items()) for utterance in utterances]
+    return pa.table(columns, schema=SCHEMA)
+
+
+def decode(table: pa.Table) -> list[Utterance]:
+    return [Utterance(**{**row, "tags": dict(row["tags"])}) for row in table.to_pylist()]

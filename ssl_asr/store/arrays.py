@@ -1,0 +1,29 @@
+"""Ragged [frames, width] arrays as one `large_binary` Parquet column: read back without a copy."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+
+def to_column(arrays: Sequence[npt.NDArray[np.generic]]) -> pa.Array:
+    """Each array's bytes, row-major; width and type belong in the store's schema."""
+    return pa.array([np.ascontiguousarray(array).tobytes() for array in arrays], pa.large_binary())
+
+
+def from_column(column: pa.ChunkedArray | pa.Array, dtype: npt.DTypeLike, width: int) -> list[npt.NDArray]:
+    """Read-only [frames, width] views into the column's buffer ([frames] where width is 1)."""
+    shape = (-1,) if width == 1 else (-1, width)
+    chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
+    views = []
+    for chunk in chunks:
+        offsets = np.frombuffer(chunk.buffers()[1], np.int64, len(chunk) + 1, chunk.offset * 8)
+        data = chunk.buffers()[2] or b""
+        size = np.dtype(dtype).itemsize
+        for begin, end in itertools.pairwise(offsets):
+            views.append(np.frombuffer(data, dtype, (end - begin) // size, begin).reshape(shape))
+    return views

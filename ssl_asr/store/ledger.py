@@ -1,0 +1,69 @@
+"""The ledger: one small JSON file for every finished shard of every store.
+
+It is written last, atomically, so a shard is done exactly when its entry exists and names the parents that the
+shard would be made from today. Listing the ledger audits a run; nothing else records progress.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, order=True)
+class Shard:
+    """Some hours of audio: the unit of labelling, of failure and of the ledger; same number in every store."""
+
+    split: str
+    number: int
+
+    @property
+    def name(self) -> str:
+        return f"{self.split}/{self.number:06d}"
+
+
+@dataclass(frozen=True)
+class Reject:
+    """One utterance that a stage could not use, and why."""
+
+    id: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class LedgerEntry:
+    """What is known of one finished shard.
+
+    `slabs` holds the frames of each Parquet row group, in this store's own frame rate; `parents` maps what the
+    shard was made from ("manifest", "recipe", ...) to a checksum; `statistics` holds plain numbers or lists.
+    """
+
+    store: str
+    shard: Shard
+    rows: int
+    frames: int
+    seconds: float
+    slabs: tuple[int, ...]
+    checksum: str
+    parents: Mapping[str, str]
+    statistics: Mapping[str, Any] = field(default_factory=dict)
+    rejects: tuple[Reject, ...] = ()
+
+    def to_json(self) -> bytes:
+        return json.dumps(asdict(self), indent=1, sort_keys=True).encode()
+
+    @classmethod
+    def from_json(cls, data: bytes) -> LedgerEntry:
+        values = json.loads(data)
+        values["shard"] = Shard(**values["shard"])
+        values["slabs"] = tuple(values["slabs"])
+        values["rejects"] = tuple(Reject(**reject) for reject in values["rejects"])
+        return cls(**values)
+
+
+def checksum(data: bytes) -> str:
+    """Content address of a file: the first 16 hex digits of its SHA-256."""
+    return hashlib.sha256(data).hexdigest()[:16]

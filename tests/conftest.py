@@ -1,0 +1,82 @@
+"""Fixtures shared by the rooms: a very small run on real recorded speech, made stage by stage when first asked for."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ssl_asr.recipe import Recipe, load_recipe
+
+# Tests share the downloads of `make demo`.
+CACHE = os.environ.get("SSL_ASR_CACHE", str(Path(__file__).parents[1] / ".cache"))
+
+
+def tiny_recipe(run: Path, *overrides: str) -> Recipe:
+    """A recipe of a few minutes of speech and small networks; every stage takes seconds."""
+    return load_recipe(
+        "demo",
+        [
+            f"run={run}",
+            f"corpus.cache={CACHE}",
+            "corpus.labeled_minutes=6",
+            "corpus.unlabeled_minutes=5",
+            "corpus.dev_minutes=1",
+            "corpus.test_minutes=0.4",
+            "corpus.test_conditions=[clean, babble-10]",
+            "corpus.shard_minutes=2",
+            "corpus.slab_minutes=0.5",
+            "hmm.senones=80",
+            "hmm.flat_start_iterations=5",
+            "hmm.g2p_words=2000",
+            "teacher.units=48",
+            "teacher.labeled_passes=2",
+            "teacher.whole_passes=1",
+            "student.units=48",
+            "student.sub_epochs=2",
+            "student.unlabeled_passes=1",
+            "student.whole_sub_epochs=1",
+            "evaluate.kappas=[0.3]",
+            "evaluate.bootstrap=200",
+            *overrides,
+        ],
+    )
+
+
+@pytest.fixture(scope="session")
+def ray_local() -> Iterator[None]:
+    """One local Ray for all tests that only need some Ray."""
+    from ssl_asr.cluster import joined
+
+    with joined():
+        yield
+
+
+@pytest.fixture(scope="session")
+def corpus_run(tmp_path_factory: pytest.TempPathFactory, ray_local: None) -> Recipe:
+    """A tiny run whose corpus stage is done."""
+    from ssl_asr.corpus.stage import run_corpus
+
+    recipe = tiny_recipe(tmp_path_factory.mktemp("tiny"))
+    run_corpus(recipe)
+    return recipe
+
+
+@pytest.fixture(scope="session")
+def feature_run(corpus_run: Recipe) -> Recipe:
+    """The same run with features."""
+    from ssl_asr.frontend.stage import run_frontend
+
+    run_frontend(corpus_run)
+    return corpus_run
+
+
+@pytest.fixture(scope="session")
+def aligned_run(feature_run: Recipe) -> Recipe:
+    """The same run with lexicon, senones and alignments."""
+    from ssl_asr.hmm.stage import run_hmm
+
+    run_hmm(feature_run)
+    return feature_run
