@@ -21,7 +21,7 @@ def joined() -> Iterator[None]:
         yield
         return
     if os.environ.get("RAY_ADDRESS"):
-        ray.init(logging_level="WARNING")
+        ray.init(logging_level="WARNING", log_to_driver=False)
     else:
         # Two workers of half a CPU, their coordinator and a reader must fit, however few cores there are.
         ray.init(
@@ -29,6 +29,7 @@ def joined() -> Iterator[None]:
             num_cpus=max(os.cpu_count() or 1, 2),
             include_dashboard=False,
             logging_level="WARNING",
+            log_to_driver=False,
             object_store_memory=512 * 2**20,
         )
     ray.data.DataContext.get_current().enable_progress_bars = False

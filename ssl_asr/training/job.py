@@ -1,0 +1,65 @@
+"""One training run, described: what the driver hands to every worker, and how a worker builds its loop from it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+
+from ssl_asr.frontend.stacking import STACK
+from ssl_asr.models.acoustic import AcousticModel, ModelSpec
+from ssl_asr.recipe import Optimiser, Sync
+from ssl_asr.training.bmuf import Bmuf
+from ssl_asr.training.dense import Dense
+from ssl_asr.training.examples import SlabReader
+from ssl_asr.training.loop import Loop, Strategy, Worker
+from ssl_asr.training.schedule import Phase, Source, seed_of
+
+
+@dataclass(frozen=True)
+class TrainingJob:
+    """`key` names the run in its storage: a job with the same key goes on from its checkpoint.
+
+    `mean` and `deviation` are the global statistics of one 10 ms frame, [mel bins].
+    """
+
+    run: str
+    name: str
+    key: str
+    spec: ModelSpec
+    optimiser: Optimiser
+    sync: Sync
+    seed: int
+    schedule: tuple[Phase, ...]
+    sources: tuple[Source, ...]
+    dev: Source | None
+    reader: SlabReader
+    mean: np.ndarray
+    deviation: np.ndarray
+
+
+def build_model(job: TrainingJob) -> AcousticModel:
+    """The network as it is at the first step: the same on every worker."""
+    torch.manual_seed(seed_of(job.seed, job.name, "weights"))
+    model = AcousticModel(job.spec)
+    mean, deviation = (torch.from_numpy(np.tile(values, STACK)) for values in (job.mean, job.deviation))
+    model.set_statistics(mean, deviation)
+    return model
+
+
+def build_loop(job: TrainingJob, worker: Worker) -> Loop:
+    model = build_model(job).to(worker.device)
+    optimiser = build_optimiser(model, job.optimiser)
+    strategy: Strategy
+    strategy = Bmuf(model, optimiser, job.sync, worker.size) if job.sync.strategy == "bmuf" else Dense(model)
+    sources: dict[str, Source] = {source.name: source for source in job.sources}
+    return Loop(
+        model, optimiser, strategy, job.schedule, sources, job.reader, job.optimiser, job.sync, job.seed, worker
+    )
+
+
+def build_optimiser(model: torch.nn.Module, settings: Optimiser) -> torch.optim.Optimizer:
+    if settings.name == "adam":
+        return torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
+    return torch.optim.SGD(model.parameters(), lr=settings.learning_rate, momentum=settings.momentum)

@@ -1,0 +1,219 @@
+"""The training loop: block after block of slabs, a strategy that keeps the workers together, and a cursor.
+
+It knows nothing of Ray and runs alike with one worker in a test and with many.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from ssl_asr.models.acoustic import AcousticModel
+from ssl_asr.recipe import Optimiser, Sync
+from ssl_asr.training import collective, flat
+from ssl_asr.training.batches import Batch, batches_of, collated
+from ssl_asr.training.bmuf import Synced
+from ssl_asr.training.examples import Example, SlabReader
+from ssl_asr.training.losses import hard_cross_entropy, soft_cross_entropy
+from ssl_asr.training.masking import mask
+from ssl_asr.training.schedule import Cursor, Phase, Source, deal, next_block, seed_of
+
+CPU = torch.device("cpu")
+
+
+class Strategy(Protocol):
+    """How workers agree: the callbacks that the loop calls, and the state that a checkpoint keeps."""
+
+    def on_block_start(self, batches: int) -> int: ...
+    def on_after_backward(self, frames: int) -> None: ...
+    def on_block_end(self, frames: int) -> Synced: ...
+    def global_model(self) -> torch.Tensor: ...
+    def state_dict(self) -> dict[str, torch.Tensor]: ...
+    def load_state_dict(self, state: dict[str, torch.Tensor]) -> None: ...
+
+
+@dataclass(frozen=True)
+class Worker:
+    rank: int = 0
+    size: int = 1
+    device: torch.device = CPU
+
+
+@dataclass(frozen=True)
+class BlockRecord:
+    """One block as the learning curve keeps it; loss in nats a frame, accuracy a share, over all workers."""
+
+    block: int
+    phase: int
+    source: str
+    loss: float
+    frame_accuracy: float
+    learning_rate: float
+    frames: int
+    seconds: float
+    workers: int
+    whole: bool
+    dropped: int
+
+
+@dataclass
+class Meter:
+    """Sums over frames: of loss, of hits, of frames."""
+
+    loss: float = 0.0
+    hits: float = 0.0
+    frames: int = 0
+
+    def add(self, loss: float, hits: float, frames: int) -> None:
+        self.frames += frames
+        if math.isfinite(loss):
+            self.loss += loss * frames
+            self.hits += hits
+
+    def over_all_workers(self, device: torch.device) -> tuple[float, float]:
+        """Mean loss and accuracy over the frames of all workers."""
+        sums = torch.tensor([self.loss, self.hits, float(self.frames)], dtype=torch.float64, device=device)
+        loss, hits, frames = collective.sum_(sums).tolist()
+        return loss / max(frames, 1), hits / max(frames, 1)
+
+
+class Loop:
+    """Walks `schedule` from `cursor`; every attribute but the strategy's state is made anew at a restart."""
+
+    def __init__(
+        self,
+        model: AcousticModel,
+        optimiser: torch.optim.Optimizer,
+        strategy: Strategy,
+        schedule: Sequence[Phase],
+        sources: dict[str, Source],
+        reader: SlabReader,
+        settings: Optimiser,
+        sync: Sync,
+        seed: int,
+        worker: Worker,
+    ) -> None:
+        self.model, self.optimiser, self.strategy = model, optimiser, strategy
+        self.schedule, self.sources, self.reader = schedule, sources, reader
+        self.settings, self.sync, self.seed, self.worker = settings, sync, seed, worker
+        self.cursor = Cursor()
+        self.block = 0
+        self._bad_blocks = 0
+
+    def run(self, on_block: Callable[[BlockRecord, Cursor], None]) -> None:
+        """Train to the end of the schedule; `on_block` is told of every block and the cursor behind it."""
+        with ThreadPoolExecutor(1, "slabs") as reading:
+            upcoming = self._read_ahead(reading, self.cursor)
+            while upcoming is not None:
+                phase, first, examples, behind = upcoming.result()
+                upcoming = self._read_ahead(reading, behind)
+                record = self._train_block(phase, first, examples)
+                self.cursor = behind
+                on_block(record, behind)
+
+    def _read_ahead(
+        self, reading: ThreadPoolExecutor, cursor: Cursor
+    ) -> Future[tuple[int, int, list[Example], Cursor]] | None:
+        return reading.submit(self._read_hand, cursor) if cursor.phase < len(self.schedule) else None
+
+    def _read_hand(self, cursor: Cursor) -> tuple[int, int, list[Example], Cursor]:
+        """This worker's share of the block at `cursor`."""
+        positions, behind = next_block(self.schedule, cursor, self.worker.size * self.sync.block_slabs)
+        phase = self.schedule[cursor.phase]
+        source = self.sources[phase.source]
+        hand = [source.at(position) for position in deal(positions, self.worker.size)[self.worker.rank]]
+        examples = [example for ref in hand for example in self.reader.read(phase.source, ref, phase.offset)]
+        return cursor.phase, positions.start, examples, behind
+
+    def _train_block(self, phase_index: int, first: int, examples: list[Example]) -> BlockRecord:
+        began = time.monotonic()
+        phase = self.schedule[phase_index]
+        for group in self.optimiser.param_groups:
+            group["lr"] = phase.learning_rate
+        # Seeds come from the place in the schedule, so a resumed block shuffles and drops out as the lost one did.
+        seed = seed_of(self.seed, phase_index, first, self.worker.rank)
+        torch.manual_seed(seed)
+        look_ahead = self.model.spec.look_ahead
+        pieces = batches_of(examples, phase.whole, self.settings, look_ahead, np.random.default_rng(seed))
+        steps = self.strategy.on_block_start(len(pieces))
+        batches = collated(pieces, look_ahead)
+        meter = Meter()
+        self.model.train()
+        for _ in range(steps):
+            self._step(next(batches, None), meter)
+        synced = self.strategy.on_block_end(meter.frames)
+        self._check_finite(synced)
+        loss, accuracy = meter.over_all_workers(self.worker.device)
+        self.block += 1
+        return BlockRecord(
+            block=self.block,
+            phase=phase_index,
+            source=phase.source,
+            loss=loss,
+            frame_accuracy=accuracy,
+            learning_rate=phase.learning_rate,
+            frames=synced.frames,
+            seconds=round(time.monotonic() - began, 3),
+            workers=self.worker.size,
+            whole=phase.whole,
+            dropped=synced.dropped,
+        )
+
+    def _step(self, batch: Batch | None, meter: Meter) -> None:
+        """One update; without a batch this worker only joins the others'."""
+        self.optimiser.zero_grad()
+        frames = 0
+        if batch is not None:
+            batch = batch.to(self.worker.device)
+            frames = len(batch.senones)
+            loss, hits = self._loss(batch)
+            loss.backward()
+            meter.add(loss.item(), hits, frames)
+        self.strategy.on_after_backward(frames)
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip_norm)
+        self.optimiser.step()
+
+    def _loss(self, batch: Batch) -> tuple[torch.Tensor, float]:
+        inputs = self.model.normalise(batch.frames)
+        if self.model.training:
+            inputs = mask(inputs, self.settings)
+        # Padding is set to the mean, not packed away: batches are of like length, and packing halves the speed.
+        inside_bt = torch.arange(inputs.shape[1])[None, :] < batch.lengths[:, None]
+        logits = self.model(inputs * inside_bt[:, :, None].to(inputs.device))[batch.valid]
+        hits = (logits.argmax(1) == batch.senones[:, 0]).sum().item()
+        if batch.posteriors is None:
+            return hard_cross_entropy(logits, batch.senones[:, 0]), hits
+        return soft_cross_entropy(logits, batch.senones, batch.posteriors), hits
+
+    def _check_finite(self, synced: Synced) -> None:
+        self._bad_blocks = self._bad_blocks + 1 if synced.dropped else 0
+        if self._bad_blocks >= self.sync.max_bad_blocks:
+            raise ValueError(
+                f"{self._bad_blocks} blocks in a row ended with a model that is not finite "
+                f"(block {self.block + 1}); lower optimiser.learning_rate or optimiser.clip_norm"
+            )
+
+    @torch.no_grad()
+    def evaluate(self, source: Source) -> tuple[float, float]:
+        """Loss and frame accuracy of the global model on all of a labeled source, dealt over the workers."""
+        mine = flat.parameters(self.model)
+        flat.unflatten_into(self.strategy.global_model(), self.model.parameters())
+        self.model.eval()
+        meter = Meter()
+        look_ahead = self.model.spec.look_ahead
+        for ref in source.slabs[self.worker.rank :: self.worker.size]:
+            examples = self.reader.read("labeled", ref, 0)
+            pieces = batches_of(examples, True, self.settings, look_ahead, np.random.default_rng(0))
+            for batch in collated(pieces, look_ahead):
+                batch = batch.to(self.worker.device)
+                loss, hits = self._loss(batch)
+                meter.add(loss.item(), hits, len(batch.senones))
+        flat.unflatten_into(mine, self.model.parameters())
+        return meter.over_all_workers(self.worker.device)
