@@ -1,0 +1,106 @@
+"""Checking what a corpus lists before any of it is processed: ids, texts, files and times.
+
+Audio is opened, not listened to: samples that are cut short or no numbers are found by the front end.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from ssl_asr.corpus.audio import TOLERANCE_SECONDS, AudioInfo, audio_info
+from ssl_asr.corpus.readers.reading import Reading
+from ssl_asr.corpus.text import normalise, unknown_characters
+from ssl_asr.corpus.utterance import Utterance
+from ssl_asr.progress import Progress
+from ssl_asr.recipe import Corpus
+from ssl_asr.store.ledger import Reject
+
+_TEXT_NEEDED = ("labeled", "dev", "test")
+_LENGTH_LIMITED = ("labeled", "unlabeled")  # tests stay whole, or they'd be other tests
+
+
+def checked(reading: Reading, split: str, corpus: Corpus) -> Reading:
+    """The utterances of `split` that can be used, texts normalised and lengths filled in, and all rejects."""
+    kept, rejects = [], list(reading.rejects)
+    seen: set[str] = set()
+    files = _Files()
+    progress = Progress(f"checking {split}", len(reading.utterances), "utterances")
+    for utterance in reading.utterances:
+        progress.advance()
+        try:
+            if utterance.id in seen:
+                raise ValueError("this id was used before; ids must be unique in a split")
+            seen.add(utterance.id)
+            text = _checked_text(utterance, split)
+            timed = _checked_times(utterance, files.info(utterance.audio))
+            _check_length(timed, split, corpus)
+        except ValueError as error:
+            rejects.append(Reject(utterance.id, str(error)))
+        else:
+            kept.append(replace(timed, text=text))
+    return Reading(tuple(kept), tuple(rejects))
+
+
+class _Files:
+    """Facts of audio files, each opened once for all of its utterances that follow each other."""
+
+    def __init__(self) -> None:
+        self._uri = ""
+        self._found: AudioInfo | ValueError = ValueError()
+
+    def info(self, uri: str) -> AudioInfo:
+        if uri != self._uri:
+            self._uri = uri
+            try:
+                self._found = audio_info(uri)
+            except ValueError as error:
+                self._found = error
+        if isinstance(self._found, ValueError):
+            raise self._found
+        return self._found
+
+
+def _checked_text(utterance: Utterance, split: str) -> str | None:
+    text = utterance.text
+    unknown = unknown_characters(text) if text else ""
+    if split not in _TEXT_NEEDED:
+        # Only the language model may see it, and a text that it can't read is no loss.
+        return normalise(text) if text and not unknown else None
+    spoken = normalise(text or "")
+    if unknown:
+        raise ValueError(
+            f"the text holds {' '.join(unknown)}, outside a-z and apostrophe; spell numbers and symbols as words"
+        )
+    if not spoken:
+        raise ValueError(f"the text is empty, which {split} data can't have; add it or leave the utterance out")
+    return spoken
+
+
+def _checked_times(utterance: Utterance, info: AudioInfo) -> Utterance:
+    """The utterance with its length filled in where it goes to the end of its file."""
+    if utterance.channel >= info.channels:
+        raise ValueError(
+            f"{utterance.audio}: channel {utterance.channel} was asked for, but the file has {info.channels}; "
+            "mend corpus.channel or the source"
+        )
+    if info.seconds <= 0:
+        raise ValueError(f"{utterance.audio}: the file holds no audio; fetch or record it again")
+    end = info.seconds if math.isinf(utterance.duration) else utterance.offset + utterance.duration
+    if utterance.offset < 0 or end > info.seconds + TOLERANCE_SECONDS:
+        raise ValueError(
+            f"{utterance.audio}: {utterance.offset:.2f}-{end:.2f} s was asked for, but the file lasts "
+            f"{info.seconds:.2f} s; mend the times"
+        )
+    duration = min(end, info.seconds) - utterance.offset
+    if duration <= 0:
+        raise ValueError(f"{utterance.audio}: the utterance lasts {duration:.2f} s; mend its times")
+    return replace(utterance, duration=duration)
+
+
+def _check_length(utterance: Utterance, split: str, corpus: Corpus) -> None:
+    if split in _LENGTH_LIMITED and not corpus.min_seconds <= utterance.duration <= corpus.max_seconds:
+        raise ValueError(
+            f"it lasts {utterance.duration:.2f} s, outside corpus.min_seconds={corpus.min_seconds:g} to "
+            f"corpus.max_seconds={corpus.max_seconds:g}; cut it into segments or change these"
+        )

@@ -1,0 +1,52 @@
+"""A NeMo manifest: one JSON object a line, with audio_filepath and, where known, duration, offset, text, speaker."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+from ssl_asr.corpus.readers.reading import Reading, in_speaker_order
+from ssl_asr.corpus.utterance import Utterance
+from ssl_asr.store.ledger import Reject
+
+
+def read_nemo(path: str, channel: int = 0) -> Reading:
+    """Every line of the manifest; ValueError where there is no such file.
+
+    Ids are the lines' `id` or `utt_id`, else the audio file's name and, for a stretch of it, its offset in ms. A
+    relative audio_filepath is taken from the manifest's folder. A line without `speaker` makes its audio file a
+    speaker. Lines that are no JSON object or name no audio are rejected by their number.
+    """
+    file = Path(path).absolute()
+    if not file.is_file():
+        raise ValueError(f"{file}: there is no such NeMo manifest")
+    utterances, rejects = [], []
+    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+        if not line.strip():
+            continue
+        try:
+            utterances.append(_utterance(json.loads(line), file.parent, channel))
+        except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
+            why = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
+            rejects.append(Reject(f"line {number}", f"{file} line {number} is no NeMo entry ({why}); mend it"))
+    utterances.sort(key=lambda utterance: (utterance.audio, utterance.offset))
+    return Reading(in_speaker_order(utterances), tuple(rejects))
+
+
+def _utterance(row: dict[str, Any], folder: Path, channel: int) -> Utterance:
+    audio = str(row["audio_filepath"])
+    uri = audio if "://" in audio else str(folder / Path(audio).expanduser())
+    offset = float(row.get("offset") or 0.0)
+    name = Path(audio).stem + (f"-{round(offset * 1000):07d}" if row.get("offset") is not None else "")
+    return Utterance(
+        id=str(row.get("id") or row.get("utt_id") or name),
+        audio=uri,
+        speaker=str(row.get("speaker") or uri),
+        order=0,
+        offset=offset,
+        duration=math.inf if row.get("duration") is None else float(row["duration"]),
+        channel=int(row.get("channel", channel)),
+        text=row.get("text"),
+    )

@@ -1,0 +1,31 @@
+"""What every reader of a corpus returns."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from ssl_asr.corpus.utterance import Utterance
+from ssl_asr.store.ledger import Reject
+
+
+@dataclass(frozen=True)
+class Reading:
+    """The utterances of a corpus as it lists them, and those entries that name no usable audio.
+
+    Texts are as written, not yet normalised; None where the corpus has none.
+    """
+
+    utterances: tuple[Utterance, ...]
+    rejects: tuple[Reject, ...] = ()
+
+
+def in_speaker_order(utterances: Iterable[Utterance]) -> tuple[Utterance, ...]:
+    """`utterances`, taken to be in time order for each speaker, with `order` counted for each speaker from 0."""
+    places: dict[str, int] = {}
+    ordered = []
+    for utterance in utterances:
+        place = places.get(utterance.speaker, 0)
+        places[utterance.speaker] = place + 1
+        ordered.append(replace(utterance, order=place))
+    return tuple(ordered)

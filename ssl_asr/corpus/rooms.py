@@ -1,0 +1,65 @@
+"""Impulse responses of simulated rooms.
+
+Early reflections by the image method in a box (Allen & Berkley 1979), then noise that decays as the room's
+reverberation time says (Polack 1988): a few milliseconds of computing where all images would take seconds.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+SOUND_METRES_A_SECOND = 343.0
+_EARLY_SECONDS = 0.06
+_MATCHED_SECONDS = 0.02  # the end of the early part, whose power the tail starts from
+
+
+def impulse_response(draw: np.random.Generator, sample_rate: int) -> npt.NDArray[np.float32]:
+    """A room, talker and microphone by chance: [samples], starting with the direct sound and of power one.
+
+    Rooms are 3-8 x 3-6 x 2.4-3.5 m with 0.2-0.7 s of reverberation, distances 0.5 m and more.
+    """
+    size = draw.uniform([3.0, 3.0, 2.4], [8.0, 6.0, 3.5])
+    reverberation = draw.uniform(0.2, 0.7)
+    talker = draw.uniform(0.5, size - 0.5)
+    microphone = draw.uniform(0.5, size - 0.5)
+    while np.linalg.norm(talker - microphone) < 0.5:
+        microphone = draw.uniform(0.5, size - 0.5)
+    early = _early(size, reverberation, talker, microphone, sample_rate)
+    response = _with_tail(early, reverberation, draw, sample_rate)
+    return (response / np.sqrt(np.sum(response**2))).astype(np.float32)
+
+
+def _early(
+    size: npt.NDArray[np.float64],
+    reverberation: float,
+    talker: npt.NDArray[np.float64],
+    microphone: npt.NDArray[np.float64],
+    sample_rate: int,
+) -> npt.NDArray[np.float64]:
+    volume, surface = np.prod(size), 2 * (size[0] * size[1] + size[1] * size[2] + size[0] * size[2])
+    absorbed = min(0.161 * volume / (surface * reverberation), 0.95)  # Sabine
+    reflected = np.sqrt(1 - absorbed)
+    order = int(np.ceil(_EARLY_SECONDS * SOUND_METRES_A_SECOND / size.min())) + 1
+    numbers = np.arange(-order, order + 1)
+    grid = np.stack(np.meshgrid(numbers, numbers, numbers, indexing="ij"), axis=-1).reshape(-1, 3)
+    images = grid * size + np.where(grid % 2 == 0, talker, size - talker)
+    distances = np.linalg.norm(images - microphone, axis=1)
+    gains = reflected ** np.abs(grid).sum(axis=1) / distances
+    direct = np.linalg.norm(talker - microphone)
+    # From the arrival of the direct sound on: speech and its labels keep their places in time.
+    at = np.rint((distances - direct) / SOUND_METRES_A_SECOND * sample_rate).astype(int)
+    length = round(_EARLY_SECONDS * sample_rate)
+    response = np.zeros(length)
+    inside = at < length
+    np.add.at(response, at[inside], gains[inside])
+    return response
+
+
+def _with_tail(
+    early: npt.NDArray[np.float64], reverberation: float, draw: np.random.Generator, sample_rate: int
+) -> npt.NDArray[np.float64]:
+    tail = draw.standard_normal(round(reverberation * sample_rate))
+    tail *= 10 ** (-3 * np.arange(len(tail)) / (reverberation * sample_rate))  # 60 dB in that time
+    matched = early[-round(_MATCHED_SECONDS * sample_rate) :]
+    return np.concatenate([early, tail * np.sqrt(np.mean(matched**2))])

@@ -1,0 +1,67 @@
+import math
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import soundfile
+
+from ssl_asr.corpus.checks import checked
+from ssl_asr.corpus.readers.reading import Reading
+from ssl_asr.corpus.utterance import Utterance
+from ssl_asr.recipe import Corpus
+from tests.corpus.conftest import Clip
+
+
+@pytest.fixture
+def good(tmp_path: Path, clips: list[Clip]) -> Utterance:
+    soundfile.write(tmp_path / "good.wav", clips[0].samples, clips[0].rate)
+    return Utterance("good", str(tmp_path / "good.wav"), "someone", 0, math.inf, text="Quite GOOD, thanks.")
+
+
+def _reasons(split: str, *utterances: Utterance) -> dict[str, str]:
+    return {reject.id: reject.reason for reject in checked(Reading(utterances), split, Corpus()).rejects}
+
+
+def test_one_good_utterance_of_one_speaker_is_kept(good: Utterance, clips: list[Clip]) -> None:
+    reading = checked(Reading((good,)), "labeled", Corpus())
+    (kept,) = reading.utterances
+    assert kept.text == "quite good thanks"
+    assert kept.duration == pytest.approx(len(clips[0].samples) / clips[0].rate)
+    assert reading.rejects == ()
+
+
+def test_bad_entries_are_rejected_one_by_one(good: Utterance, tmp_path: Path, clips: list[Clip]) -> None:
+    (tmp_path / "zero.wav").touch()
+    soundfile.write(tmp_path / "header.wav", clips[0].samples[:0], 16000)
+    bad = {
+        "no-text": (replace(good, id="no-text", text=None), "text is empty"),
+        "blank": (replace(good, id="blank", text=" ... "), "text is empty"),
+        "digits": (replace(good, id="digits", text="in 1995"), "1 5 9"),
+        "missing": (replace(good, id="missing", audio=str(tmp_path / "absent.wav")), "absent.wav"),
+        "zero": (replace(good, id="zero", audio=str(tmp_path / "zero.wav")), "zero.wav"),
+        "header": (replace(good, id="header", audio=str(tmp_path / "header.wav")), "header.wav"),
+        "beyond": (replace(good, id="beyond", offset=1.0, duration=60.0), "mend the times"),
+        "negative": (replace(good, id="negative", offset=-1.0, duration=2.0), "mend the times"),
+        "backwards": (replace(good, id="backwards", offset=1.0, duration=-0.5), "lasts -0.50 s"),
+        "channel": (replace(good, id="channel", channel=3), "channel 3"),
+        "blip": (replace(good, id="blip", duration=0.2), "corpus.min_seconds"),
+    }
+    reasons = _reasons("labeled", good, *(utterance for utterance, _ in bad.values()))
+    assert set(reasons) == set(bad)
+    for name, (_, part) in bad.items():
+        assert part in reasons[name]
+        assert "\n" not in reasons[name]
+
+
+def test_the_second_of_equal_ids_is_rejected(good: Utterance) -> None:
+    reading = checked(Reading((good, replace(good, text="another"))), "dev", Corpus())
+    assert [utterance.text for utterance in reading.utterances] == ["quite good thanks"]
+    assert "unique" in reading.rejects[0].reason
+
+
+def test_unlabeled_audio_needs_no_text(good: Utterance) -> None:
+    assert _reasons("unlabeled", replace(good, text=None), replace(good, id="b", text="§ 3")) == {}
+
+
+def test_tests_are_not_cut_by_length(good: Utterance) -> None:
+    assert _reasons("test", replace(good, duration=0.2)) == {}

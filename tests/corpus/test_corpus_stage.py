@@ -1,0 +1,175 @@
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from ssl_asr.corpus import packages, synthesis
+from ssl_asr.corpus.stage import lm_text_uri, run_corpus, source_uri
+from ssl_asr.corpus.utterance import SPLITS, STORE, Utterance, decode
+from ssl_asr.recipe import Recipe
+from ssl_asr.stage import rejects_uri
+from ssl_asr.store.ledger import checksum
+from ssl_asr.store.shards import ShardStore
+from tests.conftest import tiny_recipe
+from tests.corpus.conftest import Clip, write_kaldi
+
+
+def _rows(recipe: Recipe, split: str) -> list[Utterance]:
+    store = ShardStore(recipe.run, STORE)
+    return [
+        row
+        for entry in store.entries(split)
+        for slab in range(len(entry.slabs))
+        for row in decode(store.read_slab(entry.shard, slab))
+    ]
+
+
+def _contents(run: str) -> dict[str, str]:
+    files = (file for file in Path(run).rglob("*") if file.is_file() and file.parts[-2] != "stages")
+    kept = (file for file in files if file.relative_to(run).parts[0] in ("manifest", "corpus", "rejects"))
+    return {str(file.relative_to(run)): checksum(file.read_bytes()) for file in kept}
+
+
+def test_manifests(corpus_run: Recipe) -> None:
+    rows = {split: _rows(corpus_run, split) for split in SPLITS}
+    for split, found in rows.items():
+        assert len({row.id for row in found}) == len(found) > 0
+        store = ShardStore(corpus_run.run, STORE)
+        frames = sum(entry.frames for entry in store.entries(split))
+        assert frames == pytest.approx(100 * sum(row.duration for row in found), rel=1e-3)
+    clean = {row.recording: row for row in rows["labeled"] if row.condition == "clean"}
+    copies = [row for row in rows["labeled"] if row.condition != "clean"]
+    assert len(copies) == len(clean)
+    assert all(copy.text == clean[copy.recording].text for copy in copies)
+    tested = {(row.recording, row.condition) for row in rows["test"]}
+    assert tested == {(row.recording, condition) for row in rows["test"] for condition in ("clean", "babble-10")}
+    assert all(row.tags["set"] for row in rows["test"])
+    sentences = set(Path(lm_text_uri(corpus_run.run)).read_text().splitlines())
+    assert {row.text for row in rows["labeled"]} <= sentences
+    assert not {row.text for row in (*rows["dev"], *rows["test"])} & sentences
+    assert Path(source_uri(corpus_run.run)).read_text().startswith(("recorded", "synthesised because"))
+
+
+def test_unlabeled_speech_has_no_text(corpus_run: Recipe) -> None:
+    assert {row.text for row in _rows(corpus_run, "unlabeled")} == {None}
+
+
+def test_done_work_is_skipped_and_a_lost_shard_made_again(corpus_run: Recipe) -> None:
+    before = _contents(corpus_run.run)
+    report = run_corpus(corpus_run)
+    assert report.skipped == report.pieces > 0
+    store = ShardStore(corpus_run.run, STORE)
+    lost = store.entries("labeled")[0].shard
+    Path(store.uri(lost)).unlink()
+    assert run_corpus(corpus_run).skipped == 0
+    assert _contents(corpus_run.run) == before
+
+
+def test_same_recipe_same_bytes_and_no_stale_shards(corpus_run: Recipe, tmp_path: Path) -> None:
+    conditions = ("corpus.train_conditions=[clean]", "corpus.test_conditions=[clean]")  # no banks to make
+    other = tiny_recipe(tmp_path, "corpus.shard_minutes=0.5", *conditions)
+    assert run_corpus(other).pieces > len(_contents(corpus_run.run))
+    again = tiny_recipe(tmp_path)
+    report = run_corpus(again)
+    assert report.skipped == 0
+    assert _contents(again.run) == _contents(corpus_run.run)
+
+
+@pytest.fixture
+def own_recipe(tmp_path: Path, clips: list[Clip]) -> Recipe:
+    """Labeled from a Kaldi directory, unlabeled and dev from NeMo lines, test from a LibriSpeech tree."""
+    kaldi = write_kaldi(tmp_path / "kaldi", clips)
+    rows = []
+    for number, clip in enumerate(clips):
+        soundfile.write(tmp_path / f"{number}.flac", clip.samples, clip.rate)
+        rows.append({"audio_filepath": f"{number}.flac", "text": clip.text, "speaker": clip.speaker})
+    (tmp_path / "dev.jsonl").write_text(json.dumps(rows[0]) + "\n")
+    (tmp_path / "unlabeled.jsonl").write_text("\n".join(map(json.dumps, rows)) + "\n")
+    chapter = tmp_path / "libri" / "1" / "2"
+    chapter.mkdir(parents=True)
+    soundfile.write(chapter / "1-2-0001.flac", clips[1].samples, clips[1].rate)
+    (chapter / "1-2.trans.txt").write_text(f"1-2-0001 {clips[1].text}\n")
+    return tiny_recipe(
+        tmp_path / "run",
+        f"corpus.cache={tmp_path / 'nothing'}",
+        f"corpus.labeled=kaldi:{kaldi}",
+        f"corpus.unlabeled=nemo:{tmp_path / 'unlabeled.jsonl'}",
+        f"corpus.dev=nemo:{tmp_path / 'dev.jsonl'}",
+        f"corpus.test=librispeech:{tmp_path / 'libri'}",
+        "corpus.train_conditions=[clean, room]",
+        "corpus.test_conditions=[clean, room]",
+    )
+
+
+def test_own_sources_without_any_download(own_recipe: Recipe, clips: list[Clip], tmp_path: Path) -> None:
+    report = run_corpus(own_recipe)
+    assert report.rejected == 0
+    assert not (tmp_path / "nothing").exists()
+    assert {row.condition for row in _rows(own_recipe, "labeled")} == {"clean", "room"}
+    assert len(_rows(own_recipe, "labeled")) == 2 * len(clips)
+    assert {row.tags["set"] for row in _rows(own_recipe, "test")} == {"test"}
+    kept_out = {row.text for split in ("dev", "test") for row in _rows(own_recipe, split)}
+    assert not kept_out & set(Path(lm_text_uri(own_recipe.run)).read_text().splitlines())
+
+
+def test_bad_entries_are_listed_and_too_many_stop_the_stage(own_recipe: Recipe, tmp_path: Path) -> None:
+    with (tmp_path / "kaldi" / "text").open("a") as file:
+        file.write("call-0 written twice, the last one counts 3\n")
+    report = run_corpus(own_recipe)
+    assert report.rejected == 1
+    (line,) = Path(rejects_uri(own_recipe, "corpus")).read_text().splitlines()
+    assert json.loads(line)["id"] == "labeled/call-0"
+    assert run_corpus(own_recipe).rejected == 1  # told again by a run that finds all done
+    soundfile.write(tmp_path / "kaldi" / "call.wav", np.zeros((100, 2)), 16000)
+    Path(own_recipe.run, "stages", "corpus.json").unlink()
+    with pytest.raises(ValueError, match=r"leaves no utterance.*call-0"):
+        run_corpus(own_recipe)
+    strict = own_recipe.model_copy(
+        update={"corpus": own_recipe.corpus.model_copy(update={"max_reject_share": 0.01, "min_seconds": 2.5})}
+    )
+    soundfile.write(tmp_path / "kaldi" / "call.wav", np.zeros((16000 * 40, 2)), 16000)
+    with pytest.raises(ValueError, match=r"max_reject_share=0\.01"):
+        run_corpus(strict)
+
+
+def test_refused_before_any_work(own_recipe: Recipe) -> None:
+    for values, part in (
+        ({"labeled": "kaldy:data"}, "did you mean 'kaldi:PATH'"),
+        ({"labeled": "open speech"}, "did you mean 'open-speech'"),
+        ({"dev": "kaldi:/does/not/exist"}, "there is no /does/not/exist"),
+        ({"test_conditions": ("clean", "bable-5")}, "babble-5"),
+    ):
+        recipe = own_recipe.model_copy(update={"corpus": own_recipe.corpus.model_copy(update=values)})
+        with pytest.raises(ValueError, match=part):
+            run_corpus(recipe)
+    assert not Path(own_recipe.run).exists()
+
+
+def test_synthesised_speech_where_none_can_be_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_apt(*_: object) -> None:
+        raise packages.FetchError("apt-get is missing here")
+
+    monkeypatch.setattr(packages, "fetch", no_apt)
+    monkeypatch.setattr(synthesis, "_SENTENCES", 140)
+    recipe = tiny_recipe(
+        tmp_path / "run",
+        f"corpus.cache={tmp_path / 'cache'}",
+        "corpus.labeled_minutes=2",
+        "corpus.unlabeled_minutes=1",
+        "corpus.dev_minutes=0.2",
+        "corpus.test_minutes=0.2",
+    )
+    run_corpus(recipe)
+    source = Path(source_uri(recipe.run)).read_text()
+    assert source.startswith("synthesised because apt-get is missing here")
+    assert source.count("\n") == 1
+    assert {row.tags["set"] for row in _rows(recipe, "test")} == {"seen", "unseen"}
+    trained = {row.speaker for split in ("labeled", "unlabeled") for row in _rows(recipe, split)}
+    assert len(trained) >= 5
+    assert not trained & {*synthesis.HELD_OUT, *synthesis.BABBLE["train"], *synthesis.BABBLE["test"]}
+    spoken = _rows(recipe, "dev")[0]
+    samples, rate = soundfile.read(spoken.audio)
+    assert rate == 16000
+    assert np.sqrt(np.mean(samples**2)) > 0.01
