@@ -16,7 +16,10 @@ def to_column(arrays: Sequence[npt.NDArray[np.generic]]) -> pa.Array:
 
 
 def from_column(column: pa.ChunkedArray | pa.Array, dtype: npt.DTypeLike, width: int) -> list[npt.NDArray]:
-    """Read-only [frames, width] views into the column's buffer ([frames] where width is 1)."""
+    """[frames, width] views into the column's buffer ([frames] where width is 1), not to be written to.
+
+    ValueError where a row is no whole number of such frames.
+    """
     shape = (-1,) if width == 1 else (-1, width)
     chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
     views = []
@@ -24,6 +27,8 @@ def from_column(column: pa.ChunkedArray | pa.Array, dtype: npt.DTypeLike, width:
         offsets = np.frombuffer(chunk.buffers()[1], np.int64, len(chunk) + 1, chunk.offset * 8)
         data = chunk.buffers()[2] or b""
         size = np.dtype(dtype).itemsize
-        for begin, end in itertools.pairwise(offsets):
+        for begin, end in itertools.pairwise(offsets.tolist()):
+            if (end - begin) % (size * width):
+                raise ValueError(f"a row of {end - begin} bytes is no whole number of frames of {width} {dtype}")
             views.append(np.frombuffer(data, dtype, (end - begin) // size, begin).reshape(shape))
     return views

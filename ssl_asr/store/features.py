@@ -54,7 +54,7 @@ def encode(rows: Sequence[FeatureRow]) -> pa.Table:
 
 
 def decode(table: pa.Table, mel_bins: int) -> list[FeatureRow]:
-    """Rows whose frames are read-only float16 views of the table."""
+    """Rows whose frames are float16 views of the table, not to be written to."""
     frames = from_column(table["features"], "<f2", mel_bins)
     names = (table[name].to_pylist() for name in ("id", "speaker", "condition"))
     return [FeatureRow(*row) for row in zip(*names, frames, strict=True)]

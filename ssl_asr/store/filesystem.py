@@ -12,6 +12,9 @@ from pathlib import Path
 
 import pyarrow.fs as pafs
 
+# In the name of a file that is being written; only a writer that was killed leaves one behind.
+TEMPORARY = ".tmp-"
+
 
 def resolve(uri: str) -> tuple[pafs.FileSystem, str]:
     """Split `uri` into a file system and a path on it; a bare path is local and made absolute."""
@@ -52,7 +55,7 @@ def write_bytes(uri: str, data: bytes) -> None:
             stream.write(data)
         return
     os.makedirs(os.path.dirname(path), exist_ok=True)
-    temporary = f"{path}.tmp-{uuid.uuid4().hex[:8]}"
+    temporary = f"{path}{TEMPORARY}{uuid.uuid4().hex[:8]}"
     with open(temporary, "wb") as stream:
         stream.write(data)
         stream.flush()
@@ -65,8 +68,18 @@ def list_files(uri: str, suffix: str = "") -> list[str]:
     filesystem, path = resolve(uri)
     selector = pafs.FileSelector(path, recursive=True, allow_not_found=True)
     below = (info.path for info in filesystem.get_file_info(selector) if info.type == pafs.FileType.File)
-    names = sorted(name for name in below if name.endswith(suffix) and ".tmp-" not in name)
+    names = sorted(name for name in below if name.endswith(suffix) and TEMPORARY not in name)
     return [uri.rstrip("/") + name[len(path.rstrip("/")) :] for name in names]
+
+
+def delete_temporary(uri: str) -> int:
+    """Remove the unfinished files of killed writers below `uri`; returns how many there were."""
+    filesystem, path = resolve(uri)
+    selector = pafs.FileSelector(path, recursive=True, allow_not_found=True)
+    stray = [info.path for info in filesystem.get_file_info(selector) if TEMPORARY in info.base_name]
+    for name in stray:
+        filesystem.delete_file(name)
+    return len(stray)
 
 
 def delete(uri: str) -> None:

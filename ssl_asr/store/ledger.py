@@ -37,8 +37,9 @@ class Reject:
 class LedgerEntry:
     """What is known of one finished shard.
 
-    `slabs` holds the frames of each Parquet row group, in this store's own frame rate; `parents` maps what the
-    shard was made from ("manifest", "recipe", ...) to a checksum; `statistics` holds plain numbers or lists.
+    `slabs` holds the frames of each Parquet row group, in this store's own frame rate; `seconds` is the audio's
+    duration; `parents` maps what the shard was made from ("manifest", "recipe", ...) to a checksum; `statistics`
+    holds plain numbers or lists.
     """
 
     store: str

@@ -8,7 +8,10 @@ training cursor.
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+import json
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -19,6 +22,8 @@ from ssl_asr.store import filesystem
 from ssl_asr.store.ledger import LedgerEntry, Reject, Shard, checksum
 
 SCHEMA_VERSION = "1"
+# Small files of an object store are read this many at a time.
+PARALLEL_READS = 16
 
 
 @dataclass(frozen=True)
@@ -37,16 +42,37 @@ class ShardStore:
     def entry(self, shard: Shard) -> LedgerEntry | None:
         """The shard's ledger entry, or None where it is not finished."""
         uri = self.ledger_uri(shard)
-        return LedgerEntry.from_json(filesystem.read_bytes(uri)) if filesystem.exists(uri) else None
+        return _read_entry(uri) if filesystem.exists(uri) else None
 
     def entries(self, split: str) -> list[LedgerEntry]:
         """Entries of all finished shards of `split`, by number."""
         below = filesystem.join(self.root, "ledger", self.name, split)
-        return [LedgerEntry.from_json(filesystem.read_bytes(uri)) for uri in filesystem.list_files(below, ".json")]
+        uris = filesystem.list_files(below, ".json")
+        with ThreadPoolExecutor(PARALLEL_READS) as pool:
+            return list(pool.map(_read_entry, uris))
 
     def is_done(self, shard: Shard, parents: Mapping[str, str]) -> bool:
         entry = self.entry(shard)
         return entry is not None and dict(entry.parents) == dict(parents) and filesystem.exists(self.uri(shard))
+
+    def unfinished(self, wanted: Mapping[Shard, Mapping[str, str]]) -> list[Shard]:
+        """The shards of `wanted`, which maps each to its parents, that are still to be made."""
+        with ThreadPoolExecutor(PARALLEL_READS) as pool:
+            done = pool.map(lambda item: self.is_done(*item), wanted.items())
+            return [shard for shard, is_done in zip(wanted, done, strict=True) if not is_done]
+
+    def delete_temporary(self) -> int:
+        """Remove what writers that were killed left behind, here and in the ledger; returns how many files."""
+        below = [filesystem.join(self.root, self.name), filesystem.join(self.root, "ledger", self.name)]
+        return sum(filesystem.delete_temporary(uri) for uri in below)
+
+    def keep_only(self, split: str, shards: Collection[Shard]) -> int:
+        """Remove what the run held of `split` before it changed: all but `shards`; returns how many shards."""
+        stale = [entry.shard for entry in self.entries(split) if entry.shard not in shards]
+        for shard in stale:
+            filesystem.delete(self.ledger_uri(shard))
+            filesystem.delete(self.uri(shard))
+        return len(stale)
 
     def publish(
         self,
@@ -63,7 +89,8 @@ class ShardStore:
     ) -> LedgerEntry:
         """Write the shard, one row group a slab, then its ledger entry; both atomically, in this order.
 
-        Slabs hold at least one row each; a shard whose every utterance was rejected has no slab at all.
+        `seconds` is audio, not work: an entry depends on its shard alone. Slabs hold at least one row each; a
+        shard whose every utterance was rejected has no slab at all. "bytes_per_frame" joins the `statistics`.
         """
         assert len(slabs) == len(slab_frames), "one frame count a slab"
         assert all(slab.num_rows for slab in slabs), "Parquet keeps no empty row group"
@@ -76,16 +103,17 @@ class ShardStore:
                 writer.write_table(slab.cast(schema), row_group_size=slab.num_rows)
         data = buffer.getvalue()
         filesystem.write_bytes(self.uri(shard), data)
+        frames = sum(slab_frames)
         entry = LedgerEntry(
             store=self.name,
             shard=shard,
             rows=sum(slab.num_rows for slab in slabs),
-            frames=sum(slab_frames),
+            frames=frames,
             seconds=round(seconds, 3),
             slabs=tuple(slab_frames),
             checksum=checksum(data),
             parents=dict(parents),
-            statistics=dict(statistics or {}),
+            statistics={**(statistics or {}), "bytes_per_frame": round(len(data) / max(frames, 1), 3)},
             rejects=tuple(rejects),
         )
         filesystem.write_bytes(self.ledger_uri(shard), entry.to_json())
@@ -93,16 +121,39 @@ class ShardStore:
 
     def open(self, shard: Shard) -> pq.ParquetFile:
         """The shard for reading; ValueError naming the file where it is cut short or corrupt."""
-        uri = self.uri(shard)
-        fs, path = filesystem.resolve(uri)
-        try:
+        fs, path = filesystem.resolve(self.uri(shard))
+        with self._naming(shard):
             return pq.ParquetFile(path, filesystem=fs)
-        except (pa.ArrowInvalid, OSError) as error:
+
+    def read_slab(self, shard: Shard, slab: int, columns: Sequence[str] | None = None) -> pa.Table:
+        """One row group; ValueError as `open`."""
+        with self.open(shard) as file, self._naming(shard):
+            return file.read_row_group(slab, columns=list(columns) if columns else None)
+
+    def read_slabs(self, shard: Shard, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
+        """All row groups in order, one in memory at a time; ValueError as `open`."""
+        with self.open(shard) as file:
+            for slab in range(file.num_row_groups):
+                with self._naming(shard):
+                    table = file.read_row_group(slab, columns=list(columns) if columns else None)
+                yield table
+
+    @contextmanager
+    def _naming(self, shard: Shard) -> Iterator[None]:
+        uri = self.uri(shard)
+        try:
+            yield
+        except FileNotFoundError as error:
+            raise ValueError(f"{uri} is missing; run the stage that writes {self.name} again") from error
+        except (pa.ArrowException, OSError) as error:
             raise ValueError(
                 f"{uri} is not a whole Parquet file ({str(error).splitlines()[0]}); "
                 f"delete it and {self.ledger_uri(shard)}, then run the stage again"
             ) from error
 
-    def read_slab(self, shard: Shard, slab: int, columns: Sequence[str] | None = None) -> pa.Table:
-        with self.open(shard) as file:
-            return file.read_row_group(slab, columns=list(columns) if columns else None)
+
+def _read_entry(uri: str) -> LedgerEntry:
+    try:
+        return LedgerEntry.from_json(filesystem.read_bytes(uri))
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise ValueError(f"{uri} is not a whole ledger entry ({error}); delete it and run the stage again") from error

@@ -1,0 +1,85 @@
+"""From utterances to features: read, degrade, filter-bank energies, running mean of each speaker."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from ssl_asr.corpus.audio import read_audio
+from ssl_asr.corpus.noise import Bank, bank_use, degrade, load_bank
+from ssl_asr.corpus.utterance import CLEAN, Utterance
+from ssl_asr.frontend.lfbe import FRAME_SECONDS, lfbe
+from ssl_asr.frontend.running_mean import RunningMean
+from ssl_asr.recipe import Frontend, Recipe
+from ssl_asr.store.ledger import Reject
+
+Frames = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Heard:
+    """One utterance with its frames, float32 [10 ms frames, mel bins]."""
+
+    utterance: Utterance
+    frames: Frames
+
+
+@dataclass(frozen=True)
+class Extractor:
+    """LFBE of the utterances of one split; the test splits hear noises that training never did."""
+
+    recipe: Recipe
+    split: str
+
+    @cached_property
+    def _bank(self) -> Bank:
+        return load_bank(self.recipe.run, bank_use(self.split), self.recipe.frontend.sample_rate)
+
+    def frames(self, utterance: Utterance) -> Frames:
+        """LFBE [10 ms frames, mel bins]; ValueError, one sentence, where there is nothing to be learnt from."""
+        rate = self.recipe.frontend.sample_rate
+        waveform = read_audio(utterance.audio, utterance.offset, utterance.duration, utterance.channel, rate)
+        if utterance.condition != CLEAN:
+            clean = waveform
+            waveform = degrade(clean, rate, utterance.condition, utterance.id, self.recipe.seed, self._bank)
+            # A degraded copy is trained with the alignment of its clean recording, frame by frame.
+            assert len(waveform) == len(clean), f"{utterance.condition} changed the length of {utterance.id}"
+        try:
+            frames = lfbe(waveform, self.recipe.frontend)
+        except ValueError as error:
+            raise ValueError(f"{utterance.audio}: {error}") from error
+        if not np.isfinite(frames).all():
+            raise ValueError(f"{utterance.audio} gives NaN or infinite features; mend the audio or drop it")
+        return frames
+
+    def all_frames(self, utterances: Iterable[Utterance]) -> tuple[list[Heard], list[Reject]]:
+        """LFBE of every usable utterance, in the order given, and the rejects with their reasons."""
+        heard, rejects = [], []
+        for utterance in utterances:
+            try:
+                heard.append(Heard(utterance, self.frames(utterance)))
+            except ValueError as error:
+                rejects.append(Reject(utterance.id, str(error)))
+        return heard, rejects
+
+
+def subtract_means(heard: Sequence[Heard], prior: npt.NDArray[np.floating], frontend: Frontend) -> list[Heard]:
+    """The same utterances, in the order given, less the running mean of their speaker in their condition.
+
+    A stream runs through its speaker's utterances by `Utterance.order`, and `prior` [mel bins] begins each.
+    """
+    streams: dict[tuple[str, str], RunningMean] = {}
+    result = list(heard)
+    for index in sorted(range(len(heard)), key=lambda index: heard[index].utterance.order):
+        item = heard[index]
+        stream = (item.utterance.speaker, item.utterance.condition)
+        if stream not in streams:
+            streams[stream] = RunningMean(
+                prior, frontend.mean_prior_seconds / FRAME_SECONDS, frontend.mean_memory_seconds / FRAME_SECONDS
+            )
+        result[index] = Heard(item.utterance, streams[stream].subtract(item.frames))
+    return result

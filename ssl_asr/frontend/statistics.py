@@ -1,0 +1,70 @@
+"""Zeroth, first and second order sums of features: taken shard by shard, added up into global mean and variance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ssl_asr.store import features
+from ssl_asr.store.shards import ShardStore
+
+# Splits whose features are trained on; those to be tested on have no say.
+TRAIN_SPLITS = ("labeled", "unlabeled")
+# A bin that never changes tells nothing; its deviation must not be divided by.
+LEAST_DEVIATION = 1e-3
+
+
+@dataclass(frozen=True)
+class Sums:
+    """Of `count` frames: their sum and the sum of their squares, each float64 [bins]."""
+
+    count: int
+    sum: npt.NDArray[np.float64]
+    square_sum: npt.NDArray[np.float64]
+
+    def __add__(self, other: Sums) -> Sums:
+        return Sums(self.count + other.count, self.sum + other.sum, self.square_sum + other.square_sum)
+
+    def mean_and_deviation(self) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+        """Mean and standard deviation, each float32 [bins]."""
+        mean = self.sum / self.count
+        variance = np.maximum(self.square_sum / self.count - mean**2, LEAST_DEVIATION**2)
+        return mean.astype(np.float32), np.sqrt(variance).astype(np.float32)
+
+    def to_statistics(self) -> dict[str, Any]:
+        """Plain values for a ledger entry."""
+        return {"count": self.count, "sum": self.sum.tolist(), "square_sum": self.square_sum.tolist()}
+
+    @classmethod
+    def from_statistics(cls, values: dict[str, Any]) -> Sums:
+        return cls(values["count"], np.asarray(values["sum"]), np.asarray(values["square_sum"]))
+
+
+def sums_of(utterances: Iterable[npt.NDArray[np.floating]], bins: int) -> Sums:
+    """Sums over all frames of `utterances`, each [frames, bins], in double precision."""
+    total = Sums(0, np.zeros(bins), np.zeros(bins))
+    for frames in utterances:
+        exact = frames.astype(np.float64)
+        total += Sums(len(exact), exact.sum(axis=0), np.square(exact).sum(axis=0))
+    return total
+
+
+def global_statistics(run: str) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    """Mean and deviation [mel_bins] of the 10 ms features of all training audio of `run`."""
+    store = ShardStore(run, features.STORE)
+    sums = [
+        Sums.from_statistics(dict(entry.statistics))
+        for split in TRAIN_SPLITS
+        for entry in store.entries(split)
+        if entry.frames
+    ]
+    if not sums:
+        raise ValueError(f"{run} has no training features yet; run the frontend stage first")
+    total = sums[0]
+    for part in sums[1:]:
+        total += part
+    return total.mean_and_deviation()
