@@ -1,0 +1,145 @@
+"""The labelling stage: what it writes, what it skips, and what it does with damage."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from ssl_asr.frontend.stacking import stack
+from ssl_asr.labelling.shard_job import LabelJob, load_teacher
+from ssl_asr.labelling.stage import run_labelling
+from ssl_asr.recipe import Recipe
+from ssl_asr.stage import read_report, rejects_uri
+from ssl_asr.store import features, filesystem, targets
+from ssl_asr.store.ledger import LedgerEntry, Shard
+from ssl_asr.store.shards import ShardStore
+from ssl_asr.training.model_files import model_id, model_uri
+from tests.labelling.conftest import SENONES, copy_run, save_teacher, target_store
+
+
+def sources(recipe: Recipe) -> list[LedgerEntry]:
+    return ShardStore(recipe.run, features.STORE).entries("unlabeled")
+
+
+def test_targets_are_the_teachers_largest_logits_row_for_row(labelled_run: Recipe) -> None:
+    teacher, k = load_teacher(labelled_run), labelled_run.labelling.k
+    source, store = ShardStore(labelled_run.run, features.STORE), target_store(labelled_run)
+    assert [entry.shard for entry in store.entries("unlabeled")] == [entry.shard for entry in sources(labelled_run)]
+    for entry in sources(labelled_run):
+        labels = store.entry(entry.shard)
+        assert len(labels.slabs) == len(entry.slabs)
+        for index in range(len(entry.slabs)):
+            heard = features.decode(source.read_slab(entry.shard, index), 64)
+            decoded = targets.decode(store.read_slab(entry.shard, index), k)
+            assert list(decoded) == [row.id for row in heard]
+            assert labels.slabs[index] == sum(len(row.frames) // 3 for row in heard)
+            for row in heard[::7]:
+                (logits,) = teacher.logits([torch.from_numpy(stack(row.frames).astype(np.float32))])
+                largest, _ = logits.topk(k, dim=1)
+                label = decoded[row.id]
+                assert label.logits.shape == (len(row.frames) // 3, k)
+                # Alone or in a batch: the last bits differ, and then half precision rounds them.
+                np.testing.assert_allclose(label.logits, largest.numpy(), atol=2e-3)
+                ids = torch.from_numpy(label.senones.astype(np.int64))
+                np.testing.assert_allclose(logits.gather(1, ids).numpy(), label.logits, atol=2e-3)
+
+
+def test_ledger_names_parents_and_what_was_kept(labelled_run: Recipe) -> None:
+    teacher, k = model_id(model_uri(labelled_run.run, "teacher")), labelled_run.labelling.k
+    for source in sources(labelled_run):
+        entry = target_store(labelled_run).entry(source.shard)
+        recipe = labelled_run.key("labelling")
+        assert entry.parents == {"features": source.checksum, "teacher": teacher, "recipe": recipe}
+        # An untrained network spreads its mass over all senones.
+        assert k / SENONES < entry.statistics["kept_mass"] < 0.9
+        assert 1.0 < entry.statistics["entropy_nats"] < np.log(SENONES)
+        assert 20 < entry.statistics["bytes_per_frame"] < 4 * k + 10
+        assert entry.seconds == pytest.approx(source.seconds, rel=0.02)
+    figures = read_report(labelled_run, "labelling").figures
+    assert k / SENONES < figures["kept_mass"] < 0.9
+
+
+def test_what_is_done_is_skipped(labelled_run: Recipe) -> None:
+    store = target_store(labelled_run)
+    before = {entry.shard: Path(store.uri(entry.shard)).stat().st_mtime_ns for entry in store.entries("unlabeled")}
+    report = run_labelling(labelled_run)
+    assert report.skipped == report.pieces == len(before)
+    assert before == {shard: Path(store.uri(shard)).stat().st_mtime_ns for shard in before}
+
+
+def test_one_job_with_the_shards_backwards_gives_the_bytes_of_two_actors(
+    own_run: Recipe, labelled_run: Recipe
+) -> None:
+    threads = torch.get_num_threads()
+    try:
+        job = LabelJob(own_run, model_id(model_uri(own_run.run, "teacher")))
+        for entry in reversed(sources(own_run)):
+            job(entry.shard)
+    finally:
+        torch.set_num_threads(threads)
+    own, pool = target_store(own_run), target_store(labelled_run)
+    assert own.entries("unlabeled") == pool.entries("unlabeled")
+    for entry in sources(own_run):
+        assert Path(own.uri(entry.shard)).read_bytes() == Path(pool.uri(entry.shard)).read_bytes()
+
+
+def test_only_shards_with_new_features_are_labelled_anew(labelled_run: Recipe, tmp_path: Path) -> None:
+    recipe = copy_run(labelled_run, tmp_path / "run", "features", "ledger", "models", "targets")
+    store, stale = target_store(recipe), sources(recipe)[1]
+    of_old = dataclasses.replace(store.entry(stale.shard), parents={"features": "old"})
+    filesystem.write_bytes(store.ledger_uri(stale.shard), of_old.to_json())
+    stray = Path(store.uri(Shard("unlabeled", 0)) + ".tmp-0123abcd")
+    stray.write_bytes(b"half a shard of a dead writer")
+    report = run_labelling(recipe)
+    assert report.pieces - report.skipped == 1
+    assert not stray.exists()
+    assert store.entries("unlabeled") == target_store(labelled_run).entries("unlabeled")
+
+
+def test_a_shard_cut_in_half_is_listed_and_the_others_are_labelled(own_run: Recipe) -> None:
+    entries = sources(own_run)
+    path = Path(ShardStore(own_run.run, features.STORE).uri(entries[0].shard))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(ValueError, match=r"utterances were rejected .* above corpus\.max_reject_share=0\.1"):
+        run_labelling(own_run)
+    labelled = target_store(own_run).entries("unlabeled")
+    assert [entry.shard for entry in labelled] == [entry.shard for entry in entries[1:]]
+    (line,) = filesystem.read_bytes(rejects_uri(own_run, "labelling")).decode().splitlines()
+    assert entries[0].shard.name in line
+    assert "not a whole Parquet file" in line
+
+
+def test_a_teacher_that_does_not_fit_is_refused_before_any_work(own_run: Recipe) -> None:
+    save_teacher(own_run, outputs=7)
+    with pytest.raises(ValueError, match=r"has 7 senones; targets need at least labelling\.k=20"):
+        run_labelling(own_run)
+    filesystem.delete(model_uri(own_run.run, "teacher"))
+    with pytest.raises(ValueError, match=r"teacher\.safetensors is missing; run the teacher stage first"):
+        run_labelling(own_run)
+
+
+def test_an_utterance_too_short_for_a_frame_keeps_its_row(teacher_run: Recipe) -> None:
+    threads = torch.get_num_threads()
+    try:
+        job = LabelJob(teacher_run, "any")
+        generator = np.random.default_rng(0)
+        labels, kept = job.label([generator.standard_normal((n, 64)).astype(np.float16) for n in (30, 2, 0, 7)])
+    finally:
+        torch.set_num_threads(threads)
+    assert [len(label.senones) for label in labels] == [10, 0, 0, 2]
+    assert kept.frames == 12
+
+
+def test_a_teacher_of_nan_labels_nothing(teacher_run: Recipe) -> None:
+    threads = torch.get_num_threads()
+    try:
+        job = LabelJob(teacher_run, "any")
+        torch.nn.init.constant_(job.teacher.senones.bias, float("nan"))
+        with pytest.raises(ValueError, match="teacher any gives NaN or infinite logits; train it anew"):
+            job.label([np.zeros((30, 64), np.float16)])
+    finally:
+        torch.set_num_threads(threads)

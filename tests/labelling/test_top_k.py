@@ -1,0 +1,52 @@
+"""The k largest logits and the figures of what is kept, against numpy."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from ssl_asr.labelling.top_k import Kept, no_frames, top_k
+
+LOGITS = torch.from_numpy((np.random.default_rng(0).standard_normal((17, 50)) * 4).astype(np.float32))
+
+
+def posteriors() -> np.ndarray:
+    exact = LOGITS.numpy().astype(np.float64)
+    odds = np.exp(exact - exact.max(axis=1, keepdims=True))
+    return odds / odds.sum(axis=1, keepdims=True)
+
+
+@pytest.mark.parametrize("k", [1, 5, 50])
+def test_the_largest_come_first_with_their_senones(k: int) -> None:
+    kept, _ = top_k(LOGITS, k)
+    order = np.argsort(-LOGITS.numpy(), axis=1, kind="stable")[:, :k]
+    np.testing.assert_array_equal(kept.senones, order)
+    np.testing.assert_array_equal(kept.logits, np.take_along_axis(LOGITS.numpy(), order, 1).astype(np.float16))
+
+
+@pytest.mark.parametrize("k", [1, 5, 50])
+def test_mass_and_entropy_are_those_of_the_whole_posterior(k: int) -> None:
+    _, kept = top_k(LOGITS, k)
+    p = posteriors()
+    assert kept.frames == 17
+    assert kept.means()["kept_mass"] == pytest.approx(np.sort(p, axis=1)[:, -k:].sum(axis=1).mean(), rel=1e-5)
+    assert kept.means()["entropy_nats"] == pytest.approx(-(p * np.log(p)).sum(axis=1).mean(), rel=1e-5)
+
+
+def test_figures_add_up_over_utterances() -> None:
+    whole = top_k(LOGITS, 5)[1]
+    parts = top_k(LOGITS[:3], 5)[1] + top_k(LOGITS[3:], 5)[1]
+    assert parts.means() == pytest.approx(whole.means())
+
+
+def test_a_certain_teacher_has_no_entropy_and_no_nan() -> None:
+    certain = torch.zeros(2, 9)
+    certain[:, 4] = 1000.0
+    _, kept = top_k(certain, 3)
+    assert kept.means() == {"kept_mass": 1.0, "entropy_nats": 0.0}
+
+
+def test_no_frames_have_a_shape_and_no_figures() -> None:
+    assert no_frames(20).logits.shape == no_frames(20).senones.shape == (0, 20)
+    assert Kept().means() == {"kept_mass": 0.0, "entropy_nats": 0.0}
