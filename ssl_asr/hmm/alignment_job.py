@@ -1,0 +1,128 @@
+"""One shard of alignments from one shard of features: what an actor of the hmm stage does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+
+from ssl_asr.corpus import utterance
+from ssl_asr.corpus.utterance import Utterance
+from ssl_asr.frontend.stacking import stack_labels
+from ssl_asr.hmm.chunks import manifest, transcribe
+from ssl_asr.hmm.flat_model import Fit, FlatModel
+from ssl_asr.hmm.lexicon import ALIGNMENT_LEXICON, Lexicon, read_lexicon
+from ssl_asr.hmm.senones import SILENCE_SENONE
+from ssl_asr.hmm.triphones import triphone_codes
+from ssl_asr.store import alignments, features
+from ssl_asr.store.features import FeatureRow
+from ssl_asr.store.ledger import LedgerEntry, Reject, Shard
+from ssl_asr.store.shards import ShardStore
+
+Senones = npt.NDArray[np.uint16]
+NOTHING = np.zeros(0, np.uint16)
+
+
+def alignment_parents(source: LedgerEntry, senone_set: str, key: str) -> dict[str, str]:
+    """What the alignments of the features shard `source` are made from; `key` tells model and lexicon."""
+    return {"features": source.checksum, "senones": senone_set, "recipe": key}
+
+
+@dataclass(frozen=True)
+class AlignmentJob:
+    """Aligns a shard: clean recordings by `model`, degraded copies like the recording that they were made from."""
+
+    run: str
+    mel_bins: int
+    model: FlatModel
+    table: Senones
+    senone_set: str
+    key: str
+
+    def __call__(self, shard: Shard) -> None:
+        """ValueError where the features shard itself cannot be read."""
+        store = ShardStore(self.run, features.STORE)
+        source = store.entry(shard)
+        assert source is not None, "the stage lists finished shards"
+        slabs = [features.decode(slab, self.mel_bins) for slab in store.read_slabs(shard)]
+        with threadpool_limits(1):
+            aligned = _Shard(self, manifest(self.run, shard), [row for slab in slabs for row in slab])
+            senones = [[aligned.senones(row) for row in slab] for slab in slabs]
+        self._publish(source, slabs, senones, aligned)
+
+    def _publish(
+        self,
+        source: LedgerEntry,
+        slabs: Sequence[Sequence[FeatureRow]],
+        senones: Sequence[Sequence[Senones]],
+        aligned: _Shard,
+    ) -> None:
+        frames = [sum(map(len, slab)) for slab in senones]
+        ShardStore(self.run, alignments.store_name(self.senone_set)).publish(
+            source.shard,
+            alignments.SCHEMA,
+            [alignments.encode([row.id for row in rows], slab) for rows, slab in zip(slabs, senones, strict=True)],
+            frames,
+            seconds=sum(frames) * features.FRAME_SECONDS,
+            parents=alignment_parents(source, self.senone_set, self.key),
+            metadata={"senone_set": self.senone_set, "frame_seconds": str(features.FRAME_SECONDS)},
+            statistics=_statistics([row for slab in senones for row in slab], int(self.table.max()) + 1, aligned.fit),
+            rejects=aligned.rejects,
+        )
+
+    @cached_property
+    def lexicon(self) -> Lexicon:
+        return read_lexicon(self.run, ALIGNMENT_LEXICON)
+
+
+class _Shard:
+    """Alignments of the recordings of one shard, each made when first asked for."""
+
+    def __init__(self, job: AlignmentJob, spoken: Mapping[str, Utterance], rows: Sequence[FeatureRow]) -> None:
+        self.job, self.spoken = job, spoken
+        self.fit = Fit()
+        self.rejects: list[Reject] = []
+        self._clean = {spoken[row.id].recording: row for row in rows if row.condition == utterance.CLEAN}
+        self._known: dict[str, Senones | str] = {}
+
+    def senones(self, row: FeatureRow) -> Senones:
+        """Senone of each 10 ms frame of `row`; empty where it is rejected."""
+        # A degraded copy whose recording is not here is aligned by itself.
+        like = self._clean.get(self.spoken[row.id].recording, row)
+        if like.id not in self._known:
+            self._known[like.id] = self._align(like)
+        found = self._known[like.id]
+        if not isinstance(found, str) and len(found) != len(row.frames):
+            found = (
+                f"it has {len(row.frames)} frames of 10 ms, but {like.id}, which it was made from, has {len(found)}"
+            )
+        if isinstance(found, str):
+            self.rejects.append(Reject(row.id, found))
+            return NOTHING
+        return found
+
+    def _align(self, row: FeatureRow) -> Senones | str:
+        ready = transcribe(row.frames, self.spoken[row.id], self.job.lexicon)
+        if isinstance(ready, str):
+            return ready
+        aligned = self.job.model.align(ready)
+        if aligned is None:
+            return f"no path through its text takes its {len(row.frames)} frames of 10 ms"
+        self.fit += Fit(aligned.log_likelihood, len(aligned.labels))
+        return self.job.table.reshape(-1)[triphone_codes(aligned.labels)]
+
+
+def _statistics(rows: Sequence[Senones], senones: int, fit: Fit) -> dict[str, Any]:
+    """For the ledger: 30 ms frames of each senone, 10 ms frames in all and silent, fit of what was aligned here."""
+    counts = sum((np.bincount(stack_labels(row), minlength=senones) for row in rows), np.zeros(senones, np.int64))
+    return {
+        "senone_counts": counts.tolist(),
+        "silent_frames": int(sum((row == SILENCE_SENONE).sum() for row in rows)),
+        "log_likelihood": fit.log_likelihood,
+        "fitted_frames": fit.frames,
+    }

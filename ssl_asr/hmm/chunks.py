@@ -1,0 +1,87 @@
+"""What the flat start sees of one slab: the clean labeled utterances, as cepstra and graphs of their texts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ssl_asr.corpus import utterance
+from ssl_asr.corpus.text import normalise, unknown_characters
+from ssl_asr.corpus.utterance import Utterance
+from ssl_asr.hmm.cepstra import cepstra
+from ssl_asr.hmm.lexicon import Lexicon, read_lexicon
+from ssl_asr.hmm.transcripts import least_frames, transcript_graph, usual_path
+from ssl_asr.hmm.viterbi import graph_states
+from ssl_asr.store import features
+from ssl_asr.store.ledger import Shard
+from ssl_asr.store.shards import ShardStore
+
+_KEPT = 256  # chunks that a worker process keeps between iterations
+
+
+@dataclass(frozen=True)
+class ChunkSource:
+    """One slab of features of a run; the checksums make a changed file or lexicon another source."""
+
+    run: str
+    shard: Shard
+    slab: int
+    mel_bins: int
+    features: str
+    lexicon: str
+
+
+@dataclass(frozen=True)
+class Transcribed:
+    """An utterance ready to align: cepstra [T, 13], graph of its text, all `states` in it, its usual `path`."""
+
+    id: str
+    cepstra: npt.NDArray[np.float32]
+    graph: Any
+    states: npt.NDArray[np.int32]
+    path: npt.NDArray[np.int32]
+
+
+def transcribe(frames: npt.NDArray[np.floating], spoken: Utterance, lexicon: Lexicon) -> Transcribed | str:
+    """`spoken` with its features [T, mel bins] ready to align, or a sentence that says why it can't be."""
+    text = spoken.text or ""
+    words = normalise(text).split()
+    unknown = lexicon.unknown(words)
+    if outside := unknown_characters(text):
+        return f"its text has characters outside the alphabet a-z: {outside}; spell them out"
+    if not words:
+        return "its text is empty; write what is said"
+    if unknown:
+        return f"no pronunciation for {', '.join(unknown)}; raise hmm.g2p_words or correct the text"
+    if (least := least_frames(words, lexicon)) > len(frames):
+        return f"{len(frames)} frames of 10 ms are too few for its text, which takes {least}"
+    graph = transcript_graph(words, lexicon)
+    return Transcribed(spoken.id, cepstra(frames), graph, graph_states(graph), usual_path(words, lexicon))
+
+
+def manifest(run: str, shard: Shard) -> Mapping[str, Utterance]:
+    """The utterances of a shard by id."""
+    with ShardStore(run, utterance.STORE).open(shard) as file:
+        return {spoken.id: spoken for spoken in utterance.decode(file.read())}
+
+
+@lru_cache(maxsize=_KEPT)
+def load_chunk(source: ChunkSource) -> Sequence[Transcribed]:
+    """The clean utterances of a slab that can be aligned; kept, as every iteration wants them."""
+    spoken = manifest(source.run, source.shard)
+    lexicon = _lexicon(source.run, source.lexicon)
+    table = ShardStore(source.run, features.STORE).read_slab(source.shard, source.slab)
+    rows = [row for row in features.decode(table, source.mel_bins) if row.condition == utterance.CLEAN]
+    ready = (transcribe(row.frames, spoken[row.id], lexicon) for row in rows)
+    return [one for one in ready if isinstance(one, Transcribed)]
+
+
+@lru_cache(maxsize=2)
+def _lexicon(run: str, checksum: str) -> Lexicon:
+    """The run's lexicon; `checksum` tells one that was written anew."""
+    return read_lexicon(run)

@@ -1,0 +1,138 @@
+"""The acoustic model of the flat start, and the statistics that one chunk of utterances gives under it."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ssl_asr.hmm.cepstra import CEPSTRA, SPLICED, spliced, with_deltas
+from ssl_asr.hmm.chunks import Transcribed
+from ssl_asr.hmm.lda import Scatter, class_scatter, no_scatter
+from ssl_asr.hmm.mixtures import Mixtures, Moments, no_moments, single_moments
+from ssl_asr.hmm.transcripts import NUM_STATES
+from ssl_asr.hmm.viterbi import align, align_equally
+from ssl_asr.store import filesystem
+
+Labels = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class FlatModel:
+    """Mixtures of the states; `transform` [9 x 13, D] takes spliced cepstra to their space, None: differences."""
+
+    mixtures: Mixtures
+    transform: npt.NDArray[np.float64] | None = None
+
+    def observe(self, cepstra: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """Cepstra [T, 13] as the mixtures see them, [T, D]."""
+        if self.transform is None:
+            return with_deltas(cepstra)
+        return spliced(cepstra) @ self.transform.astype(np.float32)
+
+    def align(self, utterance: Transcribed) -> Aligned | None:
+        """The likeliest states of an utterance; None where no path of its text takes its frames."""
+        frames = self.observe(utterance.cepstra)
+        scores = self.mixtures.log_likelihoods(frames, utterance.states)
+        labels = align(utterance.graph, scores, utterance.states)
+        if labels is None:
+            return None
+        columns = np.searchsorted(utterance.states, labels)
+        return Aligned(frames, labels, float(scores[np.arange(len(labels)), columns].sum(dtype=np.float64)))
+
+
+@dataclass(frozen=True)
+class Aligned:
+    """`frames` [T, D] as the model observes them, the state of each, `labels` [T], and their log-likelihood."""
+
+    frames: npt.NDArray[np.float32]
+    labels: Labels
+    log_likelihood: float
+
+
+@dataclass(frozen=True)
+class Fit:
+    """How well a model explains what it aligned: log-likelihood (nats), 10 ms frames, utterances without a path."""
+
+    log_likelihood: float = 0.0
+    frames: int = 0
+    failed: int = 0
+
+    def __add__(self, other: Fit) -> Fit:
+        return Fit(self.log_likelihood + other.log_likelihood, self.frames + other.frames, self.failed + other.failed)
+
+    @property
+    def per_frame(self) -> float:
+        return self.log_likelihood / max(self.frames, 1)
+
+
+def equal_moments(chunk: Sequence[Transcribed]) -> Moments:
+    """Moments [NUM_STATES, 1, 39] of a chunk in which all states of an utterance's usual path last equally long."""
+    pairs = [(one, align_equally(one.path, len(one.cepstra))) for one in chunk]
+    found = [(with_deltas(one.cepstra), labels) for one, labels in pairs if labels is not None]
+    if not found:
+        return no_moments(NUM_STATES, 1, 3 * CEPSTRA)
+    frames, labels = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return single_moments(frames, labels, NUM_STATES)
+
+
+def moments(chunk: Sequence[Transcribed], model: FlatModel) -> tuple[Fit, Moments]:
+    """Fit of `model` to a chunk, and the moments of its components there."""
+    fit, aligned = align_chunk(chunk, model)
+    if not aligned:
+        return fit, no_moments(*model.mixtures.means.shape)
+    frames = np.concatenate([one.frames for one in aligned.values()])
+    return fit, model.mixtures.moments(frames, np.concatenate([one.labels for one in aligned.values()]))
+
+
+def scatter(chunk: Sequence[Transcribed], model: FlatModel) -> tuple[Fit, Scatter]:
+    """Fit of `model` to a chunk, and the scatter of its spliced cepstra by state."""
+    fit, aligned = align_chunk(chunk, model)
+    if not aligned:
+        return fit, no_scatter(NUM_STATES, SPLICED)
+    frames = np.concatenate([spliced(chunk[place].cepstra) for place in aligned])
+    return fit, class_scatter(frames, np.concatenate([one.labels for one in aligned.values()]), NUM_STATES)
+
+
+def align_chunk(chunk: Sequence[Transcribed], model: FlatModel) -> tuple[Fit, dict[int, Aligned]]:
+    """Fit of `model` to a chunk, and its utterances that could be aligned, by their place in it."""
+    fit, aligned = Fit(), {}
+    for place, utterance in enumerate(chunk):
+        found = model.align(utterance)
+        if found is None:
+            fit += Fit(failed=1)
+        else:
+            fit += Fit(found.log_likelihood, len(found.labels))
+            aligned[place] = found
+    return fit, aligned
+
+
+def write_model(uri: str, model: FlatModel, curve: Sequence[float], key: str) -> None:
+    """Keep a finished model with its log-likelihood a frame by iteration and the key of what it was made from."""
+    assert model.transform is not None, "finished models have LDA"
+    buffer = io.BytesIO()
+    mixtures = model.mixtures
+    np.savez_compressed(
+        buffer,
+        key=np.array(key),
+        curve=np.array(curve),
+        transform=model.transform,
+        weights=mixtures.weights,
+        means=mixtures.means,
+        variances=mixtures.variances,
+    )
+    filesystem.write_bytes(uri, buffer.getvalue())
+
+
+def read_model(uri: str, key: str) -> tuple[FlatModel, list[float]] | None:
+    """The model kept at `uri` and its curve; None where there is none, or one made from something else."""
+    if not filesystem.exists(uri):
+        return None
+    with np.load(io.BytesIO(filesystem.read_bytes(uri)), allow_pickle=False) as arrays:
+        if str(arrays["key"]) != key:
+            return None
+        mixtures = Mixtures(arrays["weights"], arrays["means"], arrays["variances"])
+        return FlatModel(mixtures, arrays["transform"]), arrays["curve"].tolist()

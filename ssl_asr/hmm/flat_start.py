@@ -1,0 +1,86 @@
+"""A model of every phone from nothing but utterances and their texts.
+
+Three-state monophones at 10 ms are started with all states of an utterance equally long, then estimated and
+aligned in turn (Viterbi training). When they have settled, LDA over nine spliced frames takes the place of
+cepstra with differences, and components are doubled now and then. Every iteration is a map over chunks and a
+sum in their order, so the result does not depend on who computed which chunk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import reduce
+from operator import add
+from typing import Any
+
+import numpy as np
+
+from ssl_asr.hmm.flat_model import Fit, FlatModel, equal_moments, moments, scatter
+from ssl_asr.hmm.lda import Scatter, lda
+from ssl_asr.hmm.mixtures import Mixtures, estimate, split
+from ssl_asr.progress import Progress
+
+LDA_DIMENSIONS = 40
+# After these shares of the iterations LDA is estimated, and components are doubled.
+LDA_AT = 0.3
+DOUBLE_AT = (0.5, 0.65, 0.8)
+
+# Applies a function of a chunk (and further arguments) to every chunk; results in the chunks' order.
+MapChunks = Callable[..., list[Any]]
+
+
+def flat_start(
+    map_chunks: MapChunks, iterations: int, map_some: MapChunks | None = None
+) -> tuple[FlatModel, list[float]]:
+    """The model after `iterations` alignments, and the log-likelihood a frame (nats) that each of them found.
+
+    `map_some` maps over fewer chunks: enough for the rough models before LDA. The figures before and after LDA are
+    of different spaces. ValueError where nothing can be aligned.
+    """
+    map_some = map_some or map_chunks
+    lda_at = min(max(round(LDA_AT * iterations), 1), iterations - 1) if iterations > 1 else 1
+    double_at = [round(share * iterations) for share in DOUBLE_AT]
+    progress = Progress("flat start", iterations + 1, "iterations")
+    model = FlatModel(estimate(reduce(add, map_some(equal_moments))))
+    progress.advance()
+    curve = []
+    for iteration in range(1, iterations + 1):
+        step = _discriminate if iteration == lda_at else _estimate
+        model, fit = step(map_chunks if iteration >= lda_at else map_some, model)
+        if fit.frames == 0:
+            raise ValueError(
+                "no labeled utterance can be aligned with its text; check that texts and audio belong together"
+            )
+        if lda_at < iteration < iterations:
+            doublings = double_at.count(iteration)
+            for _ in range(doublings):
+                model = replace(model, mixtures=split(model.mixtures))
+        curve.append(fit.per_frame)
+        progress.advance(note=f"{fit.per_frame:.2f} nats a frame")
+    return model, curve
+
+
+def _estimate(map_chunks: MapChunks, model: FlatModel) -> tuple[FlatModel, Fit]:
+    fits, sums = zip(*map_chunks(moments, model), strict=True)
+    fit = reduce(add, fits)
+    return (replace(model, mixtures=estimate(reduce(add, sums))) if fit.frames else model), fit
+
+
+def _discriminate(map_chunks: MapChunks, model: FlatModel) -> tuple[FlatModel, Fit]:
+    """`model` in the space of LDA over its states; there the covariance within a state is one on average."""
+    fits, scatters = zip(*map_chunks(scatter, model), strict=True)
+    fit, total = reduce(add, fits), reduce(add, scatters)
+    if not fit.frames:
+        return model, fit
+    transform = lda(total, LDA_DIMENSIONS)
+    means = _class_means(total) @ transform
+    ones = np.ones_like(means)[:, None]
+    return FlatModel(Mixtures(ones[:, :, 0], means[:, None], ones), transform), fit
+
+
+def _class_means(total: Scatter) -> np.ndarray:
+    """Means [S, D]; of a state without frames that of all."""
+    overall = total.total.sum(0) / total.count.sum()
+    seen = total.count[:, None] > 0
+    return np.where(seen, total.total / np.maximum(total.count, 1)[:, None], overall)

@@ -1,0 +1,84 @@
+"""Senones: the classes that the networks tell apart, one HMM state for each tied triphone at 30 ms."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+
+from ssl_asr.hmm.phones import SILENCE
+from ssl_asr.store import filesystem
+
+SILENCE_SENONE = 0
+
+
+@dataclass(frozen=True)
+class SenoneSet:
+    """`table` uint16 [left, centre, right] holds the senone of every triphone; those of silence are senone 0.
+
+    `counts` float64 [senones] are the 30 ms frames of each in the labeled alignments.
+    """
+
+    phones: tuple[str, ...]
+    table: npt.NDArray[np.uint16]
+    counts: npt.NDArray[np.float64]
+
+    def __post_init__(self) -> None:
+        size = len(self.phones)
+        if self.phones[:1] != (SILENCE,) or self.table.shape != (size, size, size):
+            raise ValueError(
+                f"a senone table is [phones, phones, phones] and its first phone {SILENCE}; this one has shape "
+                f"{self.table.shape} for {size} phones"
+            )
+        if (self.table[:, 0] != SILENCE_SENONE).any() or (self.table[:, 1:] == SILENCE_SENONE).any():
+            raise ValueError("senone 0 stands for silence in every context, and for nothing else")
+        if len(self.counts) <= self.table.max():
+            raise ValueError(f"{len(self.counts)} counts for {self.table.max() + 1} senones")
+
+    @property
+    def size(self) -> int:
+        return len(self.counts)
+
+    @cached_property
+    def id(self) -> str:
+        """Content hash of phones and table: alignments and models name the set they belong to by it."""
+        return table_id(self.phones, self.table)
+
+    def log_priors(self, floor: float = 1.0) -> npt.NDArray[np.float32]:
+        """Log share of each senone's frames [senones]; one with fewer than `floor` frames is given as many.
+
+        Without a floor the division by the prior would make a senone that was never seen win every frame.
+        """
+        counts = np.maximum(self.counts, floor)
+        return np.log(counts / counts.sum()).astype(np.float32)
+
+
+def table_id(phones: tuple[str, ...], table: npt.NDArray[np.uint16]) -> str:
+    return hashlib.sha256(json.dumps(phones).encode() + table.astype("<u2").tobytes()).hexdigest()[:12]
+
+
+def save_senones(run: str, senones: SenoneSet) -> None:
+    buffer = io.BytesIO()
+    np.savez_compressed(buffer, phones=np.array(senones.phones), table=senones.table, counts=senones.counts)
+    filesystem.write_bytes(_uri(run), buffer.getvalue())
+
+
+def load_senones(run: str) -> SenoneSet:
+    """The run's senone set; ValueError naming the file where there is none or it is damaged."""
+    data = filesystem.read_bytes(_uri(run))
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+            return SenoneSet(tuple(map(str, arrays["phones"])), arrays["table"], arrays["counts"])
+    except Exception as error:
+        raise ValueError(
+            f"{_uri(run)} is not a whole senone set ({error}); delete it and run the hmm stage"
+        ) from error
+
+
+def _uri(run: str) -> str:
+    return filesystem.join(run, "hmm", "senones.npz")

@@ -1,0 +1,87 @@
+"""Flat start and senone table of a run: made once for the same features and lexicon, kept in the run."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ssl_asr.hmm.chunks import ChunkSource
+from ssl_asr.hmm.flat_model import FlatModel, read_model, write_model
+from ssl_asr.hmm.flat_start import MapChunks, flat_start
+from ssl_asr.hmm.phones import PHONES
+from ssl_asr.hmm.senones import table_id
+from ssl_asr.hmm.tree import grow_table, merge, read_table, triphone_totals, write_table
+from ssl_asr.recipe import Hmm, Recipe
+from ssl_asr.store import filesystem
+from ssl_asr.store.ledger import LedgerEntry
+
+# 10 ms frames that flat start and tree look at, drawn evenly: 30 h say all that a few hundred Gaussians can learn.
+MOST_FRAMES = 30 * 3600 * 100
+# The first iterations look at a third of them, if that is a quarter of an hour.
+EARLY_SHARE = 3
+LEAST_EARLY_FRAMES = 15 * 60 * 100
+
+
+@dataclass(frozen=True)
+class Trained:
+    """`curve`: log-likelihood a frame by iteration; `table`: senone of (left, centre, right); `key`: identity."""
+
+    model: FlatModel
+    curve: Sequence[float]
+    table: npt.NDArray[np.uint16]
+    key: str
+
+    @property
+    def senone_set(self) -> str:
+        return table_id(PHONES, self.table)
+
+
+def read_trained(run: str, key: str) -> Trained | None:
+    """What the run holds for `key`, if it is complete."""
+    model = read_model(_model_uri(run), key)
+    table = read_table(_table_uri(run), key)
+    return Trained(*model, table, key) if model is not None and table is not None else None
+
+
+def train(run: str, hmm: Hmm, chunks: MapChunks, some_chunks: MapChunks, key: str) -> Trained:
+    """Both parts, each kept as soon as it is finished and taken from the run where it is there already.
+
+    For `some_chunks` see `flat_start`.
+    """
+    found = read_model(_model_uri(run), key)
+    if found is None:
+        found = flat_start(chunks, hmm.flat_start_iterations, some_chunks)
+        write_model(_model_uri(run), *found, key)
+    table = read_table(_table_uri(run), key)
+    if table is None:
+        totals = merge(chunks(triphone_totals, found[0]))
+        table = grow_table(totals, hmm.senones, hmm.min_frames_per_senone)
+        write_table(_table_uri(run), table, key)
+    return Trained(*found, table, key)
+
+
+def chunk_sources(recipe: Recipe, labeled: Sequence[LedgerEntry], lexicon: str) -> list[ChunkSource]:
+    """The slabs of `labeled` features to train on: all, or every n-th of a large corpus."""
+    sources = [
+        ChunkSource(recipe.run, entry.shard, slab, recipe.frontend.mel_bins, entry.checksum, lexicon)
+        for entry in labeled
+        for slab in range(len(entry.slabs))
+    ]
+    return sources[:: -(-sum(entry.frames for entry in labeled) // MOST_FRAMES)]
+
+
+def early_sources(sources: Sequence[ChunkSource], labeled: Sequence[LedgerEntry]) -> list[ChunkSource]:
+    """Those of `sources` for the first iterations."""
+    enough = sum(entry.frames for entry in labeled) >= EARLY_SHARE * LEAST_EARLY_FRAMES
+    return list(sources[::EARLY_SHARE] if enough else sources)
+
+
+def _model_uri(run: str) -> str:
+    return filesystem.join(run, "hmm", "flat_start.npz")
+
+
+def _table_uri(run: str) -> str:
+    return filesystem.join(run, "hmm", "tree.npz")

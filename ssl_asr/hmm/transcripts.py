@@ -1,0 +1,71 @@
+"""The states that an utterance may pass through, given its text: words, pronunciations, silences between."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from functools import cache
+from typing import Any
+
+import kaldifst
+import numpy as np
+import numpy.typing as npt
+
+from ssl_asr.hmm.lexicon import Lexicon
+from ssl_asr.hmm.lexicon_fst import lexicon_fst
+from ssl_asr.hmm.phones import PHONE_IDS, PHONES, SILENCE
+
+# Three states a phone without skips: at 10 ms no phone is shorter than 30 ms, the frame of the networks.
+STATES_PER_PHONE = 3
+NUM_STATES = STATES_PER_PHONE * len(PHONES)
+_STAY = -math.log(0.9)  # cost of the self-loop; it hardly matters beside the frame scores
+
+
+def transcript_graph(words: Sequence[str], lexicon: Lexicon) -> Any:
+    """kaldifst.StdVectorFst of all state sequences of `words`: input label s + 1 of state s, output labels of phones.
+
+    State s is that of phone s // 3. KeyError for a word outside the lexicon.
+    """
+    ids = {word: number for number, word in enumerate(sorted(set(words)), 1)}
+    lexicon_, _ = lexicon_fst(lexicon.entries(ids), ids, disambiguate=False)
+    kaldifst.arcsort(lexicon_, "olabel")
+    phones = _vector(kaldifst.compose(lexicon_, kaldifst.make_linear_acceptor([ids[word] for word in words])))
+    kaldifst.arcsort(phones, "ilabel")
+    return _vector(kaldifst.compose(_topology(), phones))
+
+
+@cache
+def _topology() -> Any:
+    """Transducer from states to phones."""
+    fst = kaldifst.StdVectorFst()
+    between = fst.add_state()
+    fst.start = between
+    fst.set_final(between, 0.0)
+    for phone in range(len(PHONES)):
+        state = between
+        for place in range(STATES_PER_PHONE):
+            following = fst.add_state()
+            label = phone * STATES_PER_PHONE + place + 1
+            fst.add_arc(state, kaldifst.StdArc(label, phone + 1 if place == 0 else 0, 0.0, following))
+            fst.add_arc(following, kaldifst.StdArc(label, 0, _STAY, following))
+            state = following
+        fst.add_arc(state, kaldifst.StdArc(0, 0, 0.0, between))
+    kaldifst.arcsort(fst, "olabel")
+    return fst
+
+
+def usual_path(words: Sequence[str], lexicon: Lexicon) -> npt.NDArray[np.int32]:
+    """States of the first pronunciation of each word, between two silences."""
+    phones = [phone for word in words for phone in lexicon.pronunciations[word][0]]
+    numbers = np.array([PHONE_IDS[phone] for phone in (SILENCE, *phones, SILENCE)], np.int32)
+    states = numbers[:, None] * STATES_PER_PHONE + np.arange(STATES_PER_PHONE)
+    return states.reshape(-1).astype(np.int32)
+
+
+def least_frames(words: Sequence[str], lexicon: Lexicon) -> int:
+    """10 ms frames that the shortest pronunciation of `words` takes."""
+    return STATES_PER_PHONE * sum(min(map(len, lexicon.pronunciations[word])) for word in words)
+
+
+def _vector(fst: Any) -> Any:
+    return fst if isinstance(fst, kaldifst.StdVectorFst) else kaldifst.StdVectorFst(fst)

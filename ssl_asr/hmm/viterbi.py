@@ -1,0 +1,51 @@
+"""The likeliest state sequence of an utterance through the graph of its text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import kaldi_decoder
+import kaldifst
+import numpy as np
+import numpy.typing as npt
+
+from ssl_asr.hmm.transcripts import NUM_STATES
+
+# Frame scores are scaled as Kaldi's aligner does; a beam of 10 is then one of 100 nats. A narrow beam finds the
+# way of most utterances, the widest prunes nearly nothing.
+SCALE = 0.1
+BEAMS = (10.0, 40.0, 400.0)
+
+Labels = npt.NDArray[np.int32]
+
+
+def graph_states(graph: Any) -> Labels:
+    """The states that occur in a transcript's graph, ascending."""
+    arcs = (arc for state in kaldifst.StateIterator(graph) for arc in kaldifst.ArcIterator(graph, state))
+    return np.array(sorted({arc.ilabel - 1 for arc in arcs if arc.ilabel}), np.int32)
+
+
+def align(graph: Any, log_likelihoods: npt.NDArray[np.floating], states: Labels) -> Labels | None:
+    """State of each frame, int32 [T]; None where no path of the graph takes T frames.
+
+    `log_likelihoods` [T, len(states)] are those of `states`, all that the graph has.
+    """
+    scores = np.zeros((len(log_likelihoods), NUM_STATES), np.float32)
+    scores[:, states] = SCALE * log_likelihoods
+    for beam in BEAMS:
+        decoder = kaldi_decoder.FasterDecoder(graph, kaldi_decoder.FasterDecoderOptions(beam=beam))
+        decoder.decode(kaldi_decoder.DecodableCtc(scores))
+        if decoder.reached_final():
+            path = decoder.get_best_path()[1]
+            return np.array(kaldifst.get_linear_symbol_sequence(path)[1], np.int32) - 1
+    return None
+
+
+def align_equally(path: Labels, num_frames: int) -> Labels | None:
+    """State of each frame [num_frames] where all states of `path` last equally long; None where it is longer.
+
+    kaldifst.equal_align would draw its path with C's rand(), which other threads of a Ray worker call too.
+    """
+    if len(path) > num_frames:
+        return None
+    return path[np.arange(num_frames) * len(path) // num_frames]
