@@ -1,0 +1,87 @@
+"""What the evaluation found, cell by cell of test set and condition, as kept in `decoding/results.json`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+from ssl_asr.store import filesystem
+
+BASELINE, TEACHER, STUDENT = "baseline", "teacher", "student"
+SYSTEMS = (BASELINE, TEACHER, STUDENT)
+ALL = "all"  # the set or condition of an aggregate
+
+
+@dataclass(frozen=True)
+class WordErrors:
+    """Word error rate of a system with its 95 % interval; 0.25 is 25 %."""
+
+    system: str
+    set: str
+    condition: str
+    wer: float
+    low: float
+    high: float
+    words: int
+    insertions: int
+    deletions: int
+    substitutions: int
+    utterances: int
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """Word error rate reduction of the student relative to the baseline, 0.1 is 10 % fewer errors."""
+
+    set: str
+    condition: str
+    werr: float
+    low: float
+    high: float
+    p_better: float
+
+
+@dataclass(frozen=True)
+class FrameAccuracy:
+    """Share of 30 ms frames whose most probable senone is that of the forced alignment."""
+
+    system: str
+    set: str
+    condition: str
+    accuracy: float
+
+
+@dataclass(frozen=True)
+class Results:
+    """`decode_x_real_time`: seconds of audio a second of one core; `oov_rate`: of test words outside the graph."""
+
+    kappa: Mapping[str, float]
+    rows: Sequence[WordErrors]
+    werr: Sequence[Reduction]
+    frame_accuracy: Sequence[FrameAccuracy]
+    decode_x_real_time: float
+    oov_rate: float
+
+    def row(self, system: str, set_: str = ALL, condition: str = ALL) -> WordErrors:
+        return next(r for r in self.rows if (r.system, r.set, r.condition) == (system, set_, condition))
+
+    def reduction(self, set_: str = ALL, condition: str = ALL) -> Reduction:
+        return next(r for r in self.werr if (r.set, r.condition) == (set_, condition))
+
+
+def results_uri(run: str) -> str:
+    return filesystem.join(run, "decoding", "results.json")
+
+
+def write_results(run: str, results: Results) -> None:
+    filesystem.write_bytes(results_uri(run), json.dumps(asdict(results), indent=1).encode())
+
+
+def read_results(run: str) -> Results:
+    """ValueError where the evaluate stage has not finished."""
+    values = json.loads(filesystem.read_bytes(results_uri(run)))
+    values["rows"] = [WordErrors(**row) for row in values["rows"]]
+    values["werr"] = [Reduction(**row) for row in values["werr"]]
+    values["frame_accuracy"] = [FrameAccuracy(**row) for row in values["frame_accuracy"]]
+    return Results(**values)

@@ -1,0 +1,47 @@
+"""From an acoustic model to the scores that the decoder searches: scaled log likelihoods, up to a constant."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from ssl_asr.models.acoustic import AcousticModel
+
+Float32 = npt.NDArray[np.float32]
+
+
+def acoustic_scores(log_posteriors_ts: Float32, log_priors_s: Float32, kappa: float) -> Float32:
+    """kappa (log p(senone | frame) - log p(senone)): log p(frame | senone) up to a term of the frame alone.
+
+    Frames are taken as independent and are not; kappa below 1 tempers their evidence against the language model.
+    """
+    return np.float32(kappa) * (log_posteriors_ts - log_priors_s)
+
+
+def log_posteriors(
+    model: AcousticModel, utterances: Sequence[Float32], batch_frames: int
+) -> Iterator[tuple[int, Float32]]:
+    """(index, log posteriors [frames, senones]) of each utterance [30 ms frames, inputs], in order of length.
+
+    Utterances without a frame yield none. A batch is padded to at most `batch_frames` frames, or one utterance.
+    """
+    for batch in length_batches([len(frames) for frames in utterances], batch_frames):
+        logits = model.logits([torch.from_numpy(np.array(utterances[index], np.float32)) for index in batch])
+        for index, row in zip(batch, logits, strict=True):
+            yield index, torch.log_softmax(row.float(), dim=-1).numpy()
+
+
+def length_batches(lengths: Sequence[int], batch_frames: int) -> list[list[int]]:
+    """Indices of the non-empty by rising length, cut so that count x longest stays within `batch_frames`."""
+    batches: list[list[int]] = []
+    for index in sorted(range(len(lengths)), key=lambda each: lengths[each]):
+        if lengths[index] == 0:
+            continue
+        if batches and (len(batches[-1]) + 1) * lengths[index] <= batch_frames:
+            batches[-1].append(index)
+        else:
+            batches.append([index])
+    return batches

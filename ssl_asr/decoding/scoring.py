@@ -1,0 +1,55 @@
+"""Word errors of one hypothesis, counted as NIST's sclite counts them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import kaldialign
+
+
+@dataclass(frozen=True)
+class Edits:
+    """What turns a reference of `words` words into the hypothesis."""
+
+    words: int = 0
+    insertions: int = 0
+    deletions: int = 0
+    substitutions: int = 0
+
+    @property
+    def errors(self) -> int:
+        return self.insertions + self.deletions + self.substitutions
+
+    @property
+    def word_error_rate(self) -> float:
+        """Errors a reference word; where no word was said, the errors themselves, so that none is lost."""
+        return self.errors / max(self.words, 1)
+
+    def __add__(self, other: Edits) -> Edits:
+        return Edits(
+            self.words + other.words,
+            self.insertions + other.insertions,
+            self.deletions + other.deletions,
+            self.substitutions + other.substitutions,
+        )
+
+
+def count_edits(reference: Sequence[str], hypothesis: Sequence[str]) -> Edits:
+    """Edits of the alignment that sclite would choose (insertion and deletion cost 3, substitution 4).
+
+    Either may be empty; a word outside the lexicon is a word like any other, and an error for it can't be found.
+    """
+    counts = kaldialign.edit_distance(list(reference), list(hypothesis), sclite_mode=True)
+    return Edits(len(reference), counts["ins"], counts["del"], counts["sub"])
+
+
+@dataclass(frozen=True)
+class ScoredUtterance:
+    """One system's errors on one utterance; `recording` is shared by the copies of it in other conditions."""
+
+    id: str
+    recording: str
+    set: str
+    condition: str
+    edits: Edits

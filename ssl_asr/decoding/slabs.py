@@ -1,0 +1,163 @@
+"""Decoding one slab with one system: the piece of work that is placed, kept and never done twice.
+
+A result is one JSON file, `decoding/<key>/<system>/kappa-<kappa>/<split>/<shard>-<slab>.json`, where the key stands
+for the model, the graph and the search; inside, the parents say which shards it was made from.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from ssl_asr.decoding.decoder import Decoder, DecodingGraph
+from ssl_asr.decoding.graph_files import load_graph
+from ssl_asr.decoding.scores import acoustic_scores, log_posteriors
+from ssl_asr.frontend.stacking import stack, stack_labels
+from ssl_asr.hmm.senones import load_senones
+from ssl_asr.models.acoustic import AcousticModel
+from ssl_asr.store import alignments, features, filesystem
+from ssl_asr.store.ledger import Shard
+from ssl_asr.store.shards import ShardStore
+from ssl_asr.training.model_files import load_model, model_uri
+
+FRAME_SECONDS = 0.03
+
+
+@dataclass(frozen=True)
+class System:
+    """A model of the run with all that decides its hypotheses but kappa; `key` is the content address of it all."""
+
+    run: str
+    name: str
+    key: str
+    graph: str
+    senone_set: str
+    mel_bins: int
+    beam: float
+    max_active: int
+    batch_frames: int
+
+
+@dataclass(frozen=True)
+class Slab:
+    """A row group of a feature shard; `parents` are the checksums of its features and, if any, alignments."""
+
+    shard: Shard
+    number: int
+    parents: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """`frames` and `labelled` count 30 ms frames, all and those with a label; `correct` are right by the model alone.
+
+    `error` says why there is no word, where the utterance could not be decoded.
+    """
+
+    id: str
+    words: tuple[str, ...]
+    frames: int
+    labelled: int
+    correct: int
+    error: str = ""
+
+
+@dataclass(frozen=True)
+class DecodedSlab:
+    """`spent` is seconds of one core, for network and search."""
+
+    parents: Mapping[str, str]
+    spent: float
+    hypotheses: tuple[Hypothesis, ...]
+
+    @property
+    def seconds(self) -> float:
+        return FRAME_SECONDS * sum(each.frames for each in self.hypotheses)
+
+
+def result_uri(system: System, slab: Slab, kappa: float) -> str:
+    place = f"{slab.shard.name}-{slab.number:03d}.json"
+    return filesystem.join(system.run, "decoding", system.key, system.name, f"kappa-{kappa:g}", place)
+
+
+def read_result(system: System, slab: Slab, kappa: float) -> DecodedSlab | None:
+    """The slab's result, or None where it is not there or was made from other shards."""
+    uri = result_uri(system, slab, kappa)
+    if not filesystem.exists(uri):
+        return None
+    values = json.loads(filesystem.read_bytes(uri))
+    if values["parents"] != dict(slab.parents):
+        return None
+    found = tuple(Hypothesis(**{**each, "words": tuple(each["words"])}) for each in values["hypotheses"])
+    return DecodedSlab(values["parents"], values["spent"], found)
+
+
+def decode_slab(system: System, slab: Slab, kappas: Sequence[float]) -> None:
+    """Decode all utterances of the slab with each of `kappas` and keep the results; ValueError on a damaged shard."""
+    torch.set_num_threads(1)
+    model, graph, log_priors = _load(system)
+    decoder = Decoder(graph, system.beam, system.max_active)
+    rows = features.decode(ShardStore(system.run, features.STORE).read_slab(slab.shard, slab.number), system.mel_bins)
+    frames = [stack(row.frames) for row in rows]
+    labels = _labels(system, slab)
+    began = time.process_time()
+    spent = dict.fromkeys(kappas, 0.0)
+    found: dict[float, list[Hypothesis]] = {
+        kappa: [Hypothesis(row.id, (), len(each), 0, 0) for row, each in zip(rows, frames, strict=True)]
+        for kappa in kappas
+    }
+    for index, posteriors in log_posteriors(model, frames, system.batch_frames):
+        network = time.process_time() - began
+        for kappa in kappas:
+            began = time.process_time()
+            scores = acoustic_scores(posteriors, log_priors, kappa)
+            found[kappa][index] = _decode(decoder, rows[index].id, scores, posteriors, labels.get(rows[index].id))
+            spent[kappa] += network + time.process_time() - began
+        began = time.process_time()
+    for kappa in kappas:
+        result = DecodedSlab(slab.parents, round(spent[kappa], 3), tuple(found[kappa]))
+        filesystem.write_bytes(result_uri(system, slab, kappa), json.dumps(asdict(result)).encode())
+
+
+def _decode(
+    decoder: Decoder,
+    utterance: str,
+    scores: npt.NDArray[np.float32],
+    posteriors: npt.NDArray[np.float32],
+    labels: npt.NDArray[np.uint16] | None,
+) -> Hypothesis:
+    known = 0 if labels is None else min(len(labels), len(posteriors))
+    correct = 0 if labels is None else int((posteriors[:known].argmax(1) == labels[:known]).sum())
+    try:
+        words, error = tuple(decoder.decode(scores)), ""
+    except ValueError as problem:
+        words, error = (), str(problem)
+    return Hypothesis(utterance, words, len(posteriors), known, correct, error)
+
+
+def _labels(system: System, slab: Slab) -> dict[str, npt.NDArray[np.uint16]]:
+    """30 ms labels of the slab's aligned utterances; none where the split is not aligned."""
+    if "alignments" not in slab.parents:
+        return {}
+    store = ShardStore(system.run, alignments.store_name(system.senone_set))
+    aligned = alignments.decode(store.read_slab(slab.shard, slab.number))
+    return {name: stack_labels(senones) for name, senones in aligned.items()}
+
+
+# A worker decodes many slabs: what it has loaded stays, for all systems of an evaluation.
+@functools.lru_cache(maxsize=3)
+def _load(system: System) -> tuple[AcousticModel, DecodingGraph, npt.NDArray[np.float32]]:
+    model, _ = load_model(model_uri(system.run, system.name))
+    return model, _graph(system.run, system.graph), load_senones(system.run).log_priors()
+
+
+@functools.lru_cache(maxsize=1)
+def _graph(run: str, key: str) -> DecodingGraph:
+    return load_graph(run, key)

@@ -1,0 +1,37 @@
+import numpy as np
+import pytest
+import torch
+
+from ssl_asr.decoding.scores import acoustic_scores, length_batches, log_posteriors
+from ssl_asr.models.acoustic import AcousticModel, ModelSpec
+
+
+def test_scores_are_scaled_log_likelihood_ratios():
+    posteriors = np.log(np.array([[0.5, 0.25, 0.25]], np.float32))
+    priors = np.log(np.array([0.25, 0.25, 0.5], np.float32))
+    scores = acoustic_scores(posteriors, priors, 0.5)
+    np.testing.assert_allclose(scores, 0.5 * np.log([[2, 1, 0.5]]), atol=1e-6)
+    assert scores.dtype == np.float32
+
+
+def test_every_utterance_gets_its_own_posteriors_whatever_batch_it_is_in():
+    torch.manual_seed(0)
+    model = AcousticModel(ModelSpec(6, 9, 2, 8, bidirectional=False, look_ahead=3)).eval()
+    generator = np.random.default_rng(0)
+    utterances = [generator.normal(size=(length, 6)).astype(np.float16) for length in (7, 0, 30, 12, 8)]
+    alone = dict(log_posteriors(model, utterances, 1))
+    together = dict(log_posteriors(model, utterances, 10_000))
+    assert sorted(alone) == sorted(together) == [0, 2, 3, 4]
+    for index, posteriors in alone.items():
+        assert posteriors.shape == (len(utterances[index]), 9)
+        np.testing.assert_allclose(np.exp(posteriors).sum(1), 1, atol=1e-5)
+        np.testing.assert_allclose(posteriors, together[index], atol=1e-5)
+
+
+def test_batches_hold_like_lengths_within_the_limit():
+    lengths = [5, 100, 0, 7, 6, 90, 400]
+    batches = length_batches(lengths, 200)
+    assert sorted(index for batch in batches for index in batch) == [0, 1, 3, 4, 5, 6]
+    assert all(len(batch) == 1 or len(batch) * max(lengths[i] for i in batch) <= 200 for batch in batches)
+    assert batches[-1] == [6]
+    assert len(batches) == pytest.approx(3)
