@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,6 +21,8 @@ def joined() -> Iterator[None]:
     if ray.is_initialized():
         yield
         return
+    # Whoever starts a cluster on one machine need not be told how it authenticates.
+    logging.getLogger("ray._private.authentication").setLevel(logging.ERROR)
     if os.environ.get("RAY_ADDRESS"):
         ray.init(logging_level="WARNING", log_to_driver=False)
     else:
@@ -32,8 +35,14 @@ def joined() -> Iterator[None]:
             log_to_driver=False,
             object_store_memory=512 * 2**20,
         )
-    ray.data.DataContext.get_current().enable_progress_bars = False
+    _hush()
     try:
         yield
     finally:
         ray.shutdown()
+
+
+def _hush() -> None:
+    """Stages show progress of their own; Ray's bars and its remarks on every dataset would bury it."""
+    logging.getLogger("ray.data").setLevel(logging.ERROR)
+    ray.data.DataContext.get_current().enable_progress_bars = False

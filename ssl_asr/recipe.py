@@ -24,6 +24,9 @@ Positive = Annotated[int, Field(gt=0)]
 PositiveFloat = Annotated[float, Field(gt=0)]
 Share = Annotated[float, Field(ge=0, le=1)]
 
+# Keys outside `cluster` and `run` that change no result either: where downloads lie, when to give up.
+_NO_RESULT = {"cache", "max_reject_share"}
+
 
 class Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
@@ -148,6 +151,7 @@ class Cluster(Section):
 
 class Recipe(Section):
     name: str = "custom"
+    about: str = ""  # what the run shows and how long it takes: the first thing `ssl-asr run` says
     run: str = "runs/custom"  # directory or s3:// or gs:// URI of everything the run writes
     seed: int = 1
     corpus: Corpus = Corpus()
@@ -177,7 +181,7 @@ class Recipe(Section):
 
     def key(self, *sections: str) -> str:
         """Identity of what these sections and the seed ask for; equal keys ask for equal results."""
-        asked = {name: getattr(self, name).model_dump() for name in sections} | {"seed": self.seed}
+        asked = {name: getattr(self, name).model_dump(exclude=_NO_RESULT) for name in sections} | {"seed": self.seed}
         return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:12]
 
 
@@ -186,15 +190,19 @@ def presets() -> list[str]:
     return sorted(item.name.removesuffix(".yaml") for item in folder.iterdir() if item.name.endswith(".yaml"))
 
 
+def recipe_text(name_or_path: str) -> str:
+    """The YAML of a preset or of a file; ValueError with the nearest preset where it is neither."""
+    if name_or_path in presets():
+        return (resources.files("ssl_asr") / "presets" / f"{name_or_path}.yaml").read_text()
+    if Path(name_or_path).is_file():
+        return Path(name_or_path).read_text()
+    hint = difflib.get_close_matches(name_or_path, presets(), 1) or presets()
+    raise ValueError(f"no recipe '{name_or_path}': neither a file nor a preset; try {', '.join(hint)}")
+
+
 def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
     """A preset by name or a YAML file by path, with `section.key=value` overrides; ValueError if invalid."""
-    if name_or_path in presets():
-        text = (resources.files("ssl_asr") / "presets" / f"{name_or_path}.yaml").read_text()
-    elif Path(name_or_path).is_file():
-        text = Path(name_or_path).read_text()
-    else:
-        hint = difflib.get_close_matches(name_or_path, presets(), 1) or presets()
-        raise ValueError(f"no recipe '{name_or_path}': neither a file nor a preset; try {', '.join(hint)}")
+    text = recipe_text(name_or_path)
     try:
         values = yaml.safe_load(text) or {}
     except yaml.YAMLError as error:
@@ -225,7 +233,10 @@ def _apply(values: dict[str, Any], override: str) -> None:
         if not isinstance(below, dict):
             raise ValueError(f"recipe key '{path}': '{section}' is a value, not a section")
         values = below
-    values[key] = yaml.safe_load(value)
+    try:
+        values[key] = yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        raise ValueError(f"'{override}': the value is not valid YAML; write a list as [a, b]") from error
 
 
 def _sentence(error: ValidationError) -> str:

@@ -1,13 +1,15 @@
 """What every stage of the pipeline returns, and how it is kept in the run.
 
 A stage is one function `run_<stage>(recipe) -> StageReport`. It reads and writes the run's directory, skips
-what is done, and ends with one line of figures. Times add up over interruptions.
+what is done, and ends with one line of figures. Times add up over interruptions, kill -9 among them.
 """
 
 from __future__ import annotations
 
 import json
+import threading
 import time
+import weakref
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 
@@ -15,6 +17,8 @@ from ssl_asr.progress import clock
 from ssl_asr.recipe import Recipe
 from ssl_asr.store import filesystem
 from ssl_asr.store.ledger import Reject
+
+BEAT_SECONDS = 5.0  # between notes of the time spent: what a kill can lose of it
 
 
 @dataclass(frozen=True)
@@ -30,13 +34,22 @@ class StageReport:
     figures: Mapping[str, float | str] = field(default_factory=dict)
 
     def line(self) -> str:
-        figures = ", ".join(
-            f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
-            for name, value in self.figures.items()
-        )
-        skipped = f", {self.skipped} found done" if self.skipped else ""
-        rejected = f", {self.rejected} REJECTED (see ssl-asr failed)" if self.rejected else ""
-        return f"{self.stage}: {clock(self.seconds)}, {self.pieces} pieces{skipped}{rejected}, {figures}"
+        parts = [clock(self.seconds), f"{self.pieces} pieces"]
+        if self.skipped:
+            parts.append(f"{self.skipped} found done")
+        if self.rejected:
+            parts.append(f"{self.rejected} REJECTED (see ssl-asr failed)")
+        return f"{self.stage}: {', '.join([*parts, *self.figure_texts()])}"
+
+    def figure_texts(self) -> list[str]:
+        """The figures as a person reads them: "senone set 5b7f", "frames 1,143,892", "hours 5.178"."""
+        return [f"{name.replace('_', ' ')} {_readable(value)}" for name, value in self.figures.items()]
+
+
+def _readable(value: float | str) -> str:
+    if isinstance(value, str):
+        return value
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def report_uri(recipe: Recipe, stage: str) -> str:
@@ -48,16 +61,38 @@ def read_report(recipe: Recipe, stage: str) -> StageReport | None:
     return StageReport(**json.loads(filesystem.read_bytes(uri))) if filesystem.exists(uri) else None
 
 
+def beat_uri(recipe: Recipe, stage: str) -> str:
+    """Where a stage under way, or killed, keeps the seconds it has taken so far."""
+    return filesystem.join(recipe.run, "stages", f"{stage}.underway")
+
+
+def read_beat(recipe: Recipe, stage: str, key: str | None = None) -> float | None:
+    """Seconds an unfinished stage has taken (None: not under way), for this key if one is given."""
+    uri = beat_uri(recipe, stage)
+    if not filesystem.exists(uri):
+        return None
+    beat = json.loads(filesystem.read_bytes(uri))
+    return float(beat["seconds"]) if key in (None, beat["key"]) else None
+
+
 class StageClock:
     """Started with a stage; `finish` keeps its report, adding to the time that interrupted attempts took."""
 
     def __init__(self, recipe: Recipe, stage: str, key: str) -> None:
         self.recipe, self.stage, self.key = recipe, stage, key
         self._began = time.monotonic()
-        self._before = 0.0
         before = read_report(recipe, stage)
-        if before is not None and before.key == key:
-            self._before = before.seconds
+        finished = before.seconds if before is not None and before.key == key else 0.0
+        self._before = max(finished, read_beat(recipe, stage, key) or 0.0)
+        self._stop = threading.Event()
+        self._beats = threading.Thread(target=_beat, args=(weakref.ref(self), self._stop), daemon=True)
+        self._beats.start()
+
+    def beat(self) -> None:
+        """Note the time spent, for the attempt that follows if this one is killed."""
+        spent = self._before + time.monotonic() - self._began
+        note = json.dumps({"key": self.key, "seconds": round(spent, 2)})
+        filesystem.write_bytes(beat_uri(self.recipe, self.stage), note.encode())
 
     def finish(
         self,
@@ -66,17 +101,33 @@ class StageClock:
         rejects: Iterable[Reject] = (),
         figures: Mapping[str, float | str] | None = None,
     ) -> StageReport:
-        """Keep and return the report; ValueError where more than the recipe's share of pieces was rejected."""
+        """Keep and return the report, and the list of rejects beside it."""
+        self._stop.set()
+        self._beats.join()
         rejects = list(rejects)
         spent = time.monotonic() - self._began
         seconds = self._before + (spent if skipped < pieces else 0.0)
         report = StageReport(
             self.stage, self.key, round(seconds, 2), pieces, skipped, len(rejects), dict(figures or {})
         )
-        filesystem.write_bytes(report_uri(self.recipe, self.stage), json.dumps(asdict(report), indent=1).encode())
         lines = "".join(json.dumps(asdict(reject)) + "\n" for reject in rejects)
         filesystem.write_bytes(rejects_uri(self.recipe, self.stage), lines.encode())
+        filesystem.write_bytes(report_uri(self.recipe, self.stage), json.dumps(asdict(report), indent=1).encode())
+        filesystem.delete(beat_uri(self.recipe, self.stage))
         return report
+
+
+def _beat(clock_of: weakref.ref[StageClock], stop: threading.Event) -> None:
+    # A weak reference: a stage that fails drops its clock, and the beats end with it.
+    while not stop.wait(BEAT_SECONDS):
+        stage_clock = clock_of()
+        if stage_clock is None:
+            return
+        try:
+            stage_clock.beat()
+        except OSError:
+            return  # the run's directory is gone; the stage itself will say so
+        del stage_clock
 
 
 def rejects_uri(recipe: Recipe, stage: str) -> str:

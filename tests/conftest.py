@@ -1,4 +1,4 @@
-"""Fixtures shared by the rooms: a very small run on real recorded speech, made stage by stage when first asked for."""
+"""Fixtures shared by the rooms: a very small run on real recorded speech, each stage made when first asked for."""
 
 from __future__ import annotations
 
@@ -80,3 +80,14 @@ def aligned_run(feature_run: Recipe) -> Recipe:
 
     run_hmm(feature_run)
     return feature_run
+
+
+@pytest.fixture(scope="session")
+def labelled_run(aligned_run: Recipe) -> Recipe:
+    """The same run with a teacher and its targets."""
+    from ssl_asr.labelling.stage import run_labelling
+    from ssl_asr.training.stage import run_teacher
+
+    run_teacher(aligned_run)
+    run_labelling(aligned_run)
+    return aligned_run

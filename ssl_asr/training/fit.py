@@ -6,9 +6,11 @@ keeps the checkpoints under `training/<name>/ray/<key>`, so a job started again 
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
+from concurrent.futures import Future
 from concurrent.futures import wait as wait_for
 from itertools import accumulate
+from threading import Thread
 from typing import Any
 
 import ray
@@ -33,14 +35,27 @@ def fit(job: TrainingJob, cluster: Cluster) -> Curve:
     curve = Curve(job.run, job.name)
     follower = _Follower(job, curve)
     trainer = _trainer(job, cluster, board)
-    with ThreadPoolExecutor(1, "fit") as background:
-        running = background.submit(trainer.fit)
-        while wait_for([running], timeout=0.5).not_done:
-            follower.follow(ray.get(board.take.remote()))
+    running = _in_background(trainer.fit)
+    while wait_for([running], timeout=0.5).not_done:
         follower.follow(ray.get(board.take.remote()))
-        running.result()
+    follower.follow(ray.get(board.take.remote()))
+    running.result()
     curve.write_tensorboard()
     return curve
+
+
+def _in_background(work: Callable[[], object]) -> Future[object]:
+    """Runs `work` in a daemon thread: a pool's thread would keep a process that is interrupted until it is done."""
+    done: Future[object] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as error:
+            done.set_exception(error)
+
+    Thread(target=run, name="fit", daemon=True).start()
+    return done
 
 
 def _trainer(job: TrainingJob, cluster: Cluster, board: Any) -> TorchTrainer:

@@ -1,0 +1,58 @@
+# make demo    everything from recorded speech to a table of word error rates
+# make test    make check, then the tests
+# make check   formatting, lint, types
+# make format  mend formatting and what lint can mend
+# make clean   remove what tools left (not .venv, .cache and runs)
+
+PYTHONS := $(PYTHON) python3.11 python3.12 python3.13 python3
+CACHE := $(CURDIR)/.cache
+BIN := .venv/bin
+# Where torch comes from besides PyPI, whose Linux build brings several GB of CUDA. For a CPU build:
+#   make demo TORCH_INDEX=https://download.pytorch.org/whl/cpu
+TORCH_INDEX :=
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check format clean
+
+help:
+	@sed -n 's/^# make/make/p' Makefile
+
+demo: .venv/installed
+	$(BIN)/ssl-asr run demo corpus.cache=$(CACHE)
+
+test: check
+	SSL_ASR_CACHE=$(CACHE) $(BIN)/python -m pytest
+
+check: .venv/installed
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+format: .venv/installed
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean:
+	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	find ssl_asr jobs tests -name __pycache__ -prune -exec rm -rf {} +
+
+# torch first and exactly: a range would draw in whatever build is newest.
+.venv/installed: pyproject.toml constraints.txt | .venv/bin/pip
+	$(BIN)/pip install --quiet "torch==2.13.0" -c constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+	$(BIN)/pip install --quiet -e ".[dev,synthetic]" -c constraints.txt
+	touch $@
+
+# pip comes last into a new environment, so a half-made one is made again.
+.venv/bin/pip:
+	@python=; for each in $(PYTHONS); do \
+	  if $$each -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then \
+	    python=$$each; break; fi; done; \
+	if [ -z "$$python" ]; then \
+	  echo "ssl_asr needs Python 3.11, 3.12 or 3.13: apt-get install python3 python3-venv, or make PYTHON=/path/to/python"; \
+	  exit 1; fi; \
+	if ! $$python -c 'import ensurepip, venv' 2>/dev/null; then \
+	  version=$$($$python -c 'import sys; print("%d.%d" % sys.version_info[:2])'); \
+	  echo "$$python cannot make a virtual environment: apt-get install python$$version-venv"; \
+	  exit 1; fi; \
+	echo "making .venv with $$python and installing into it (some minutes)"; \
+	$$python -m venv .venv

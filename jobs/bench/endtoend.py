@@ -1,0 +1,59 @@
+"""Seconds by stage of a whole run: `python jobs/bench/endtoend.py [RECIPE] [--run DIR] [key=value ...]`.
+
+Without --run it runs the recipe (default: demo) in a fresh directory; with it, it reads the times that a run
+kept. Prints a table, then one JSON object as the last line.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+import tempfile
+
+from ssl_asr.pipeline import NAMES
+from ssl_asr.progress import clock
+from ssl_asr.run_directory import open_recipe
+from ssl_asr.stage import read_report
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("recipe", nargs="?", default="demo")
+    parser.add_argument("overrides", nargs="*", metavar="key=value")
+    parser.add_argument("--run", help="a finished run to read instead of running one")
+    asked = parser.parse_args()
+    try:
+        seconds = times(asked.run) if asked.run else fresh(asked.recipe, asked.overrides)
+    except ValueError as error:
+        sys.exit(f"endtoend: {error}")
+    total = sum(seconds.values())
+    print(f"{'stage':<12}{'seconds':>10}{'share':>8}")
+    for stage, spent in seconds.items():
+        print(f"{stage:<12}{spent:>10.1f}{spent / total:>8.0%}")
+    print(f"{'total':<12}{total:>10.1f}  {clock(total)} on {os.cpu_count()} cores")
+    print(json.dumps({**seconds, "total": round(total, 2)}))
+
+
+def fresh(recipe: str, overrides: list[str]) -> dict[str, float]:
+    """Run everything where nothing was run before; the recordings in the cache are not fetched again."""
+    from ssl_asr import commands
+
+    with tempfile.TemporaryDirectory(prefix="ssl-asr-endtoend-") as folder:
+        commands.run_all(open_recipe(recipe, [*overrides, f"run={folder}"]))
+        return times(folder)
+
+
+def times(run: str) -> dict[str, float]:
+    """Seconds of every stage of a run; ValueError naming the first that is not done."""
+    recipe = open_recipe(run)
+    reports = {name: read_report(recipe, name) for name in NAMES}
+    missing = [name for name, report in reports.items() if report is None]
+    if missing:
+        raise ValueError(f"{run}: the stage {missing[0]} is not done; `ssl-asr run {run}` does all that is left")
+    return {name: report.seconds for name, report in reports.items() if report is not None}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,86 @@
+"""What each command does once its recipe is understood; prints for a person."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from ssl_asr.pipeline import STAGES, run_stage
+from ssl_asr.progress import clock
+from ssl_asr.recipe import Recipe
+from ssl_asr.run_directory import save_recipe
+from ssl_asr.stage import StageReport, read_report
+from ssl_asr.store import filesystem
+
+
+def run_all(recipe: Recipe) -> None:
+    """All stages in order on one Ray, then the table of word error rates and the path of the page."""
+    print(_opening(recipe), flush=True)
+    save_recipe(recipe)
+    from ssl_asr.cluster import joined  # imports Ray, which takes seconds: the opening comes before
+
+    with joined():
+        reports = [_run(stage.name, recipe) for stage in STAGES]
+    print(f"\n{_wer_table(recipe)}\n")
+    rejected = sum(report.rejected for report in reports)
+    if rejected:
+        print(f"warning: {rejected} rejected on the way; `ssl-asr failed {recipe.run}` lists them with reasons")
+    print(filesystem.join(recipe.run, "report", "index.html"))
+
+
+def run_one(stage: str, recipe: Recipe) -> None:
+    """One stage, whose inputs must be there."""
+    save_recipe(recipe)
+    _run(stage, recipe)
+    if stage == "report":
+        print(filesystem.join(recipe.run, "report", "index.html"))
+
+
+def status(recipe: Recipe) -> None:
+    from ssl_asr.report.status import status_table
+
+    print(status_table(recipe))
+
+
+def failed(recipe: Recipe) -> None:
+    from ssl_asr.report.status import rejects
+
+    found = rejects(recipe)
+    for stage, reject in found:
+        print(f"{stage:<10} {reject.id}: {reject.reason}")
+    print(f"{len(found)} rejected in {recipe.run}")
+
+
+def licences(recipe: Recipe) -> None:
+    """The licence texts of the demo's recordings, fetched where the cache lacks them."""
+    from ssl_asr.corpus import packages
+
+    try:
+        texts = packages.licences(Path(recipe.corpus.cache).expanduser())
+    except packages.FetchError as error:
+        raise ValueError(f"the packages that carry the licences can't be fetched: {error}") from error
+    for package, text in texts.items():
+        print(f"{package}\n{'=' * len(package)}\n{text.strip()}\n")
+
+
+def _run(stage: str, recipe: Recipe) -> StageReport:
+    report = run_stage(stage, recipe)
+    print(report.line(), flush=True)
+    return report
+
+
+def _wer_table(recipe: Recipe) -> str:
+    from ssl_asr.decoding.results import read_results
+    from ssl_asr.decoding.table import format_table
+
+    return format_table(read_results(recipe.run))
+
+
+def _opening(recipe: Recipe) -> str:
+    """What the run will do, how long it takes, what of it is done and where it goes."""
+    lines = [f"ssl-asr run {recipe.name}: {recipe.about}" if recipe.about else f"ssl-asr run {recipe.name}"]
+    for number, stage in enumerate(STAGES, 1):
+        before = read_report(recipe, stage.name)
+        took = f" (before: {clock(before.seconds)})" if before is not None else ""
+        lines.append(f"  {number} {stage.name:<10} {stage.does}{took}")
+    lines.append(f"Everything goes to {recipe.run}. Stop it at will: the same command goes on where it was.\n")
+    return "\n".join(lines)

@@ -1,0 +1,145 @@
+"""The page: evidence in, one self-contained HTML file out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from importlib import resources
+
+import numpy as np
+from jinja2 import Environment, StrictUndefined
+from markupsafe import Markup
+
+from ssl_asr.decoding.results import ALL, BASELINE, STUDENT, TEACHER, Results
+from ssl_asr.pipeline import STAGES
+from ssl_asr.progress import clock
+from ssl_asr.report import plots
+from ssl_asr.report.evidence import CorpusRow, Evidence
+
+# A page with more rejects than this lists the first; `ssl-asr failed` lists all.
+SHOWN_REJECTS = 200
+
+
+@dataclass(frozen=True)
+class StageLine:
+    """One stage of the time table; `share` of the longest stage's seconds draws its bar."""
+
+    name: str
+    does: str
+    time: str
+    share: float
+    speed: str
+    pieces: str
+    figures: str
+
+
+def render(evidence: Evidence) -> str:
+    """The HTML of the report."""
+    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment.filters["percent"] = lambda share, digits=1: f"{100 * share:.{digits}f}"
+    environment.filters["count"] = lambda number: f"{number:,}"
+    template = environment.from_string((resources.files("ssl_asr") / "report" / "page.html").read_text())
+    results = evidence.results
+    return template.render(
+        evidence=evidence,
+        recipe=evidence.recipe,
+        results=results,
+        summary=summary(evidence),
+        sets=_sets(results) if results else [],
+        systems=[(name, plots.TITLE[name]) for name in (BASELINE, TEACHER, STUDENT)],
+        all=ALL,
+        bars={name: Markup(plots.wer_bars(results, name)) for name in _sets(results)} if results else {},
+        forest=Markup(plots.werr_forest(results)) if results else "",
+        curves=[(name, Markup(plots.learning_curve(curve))) for name, curve in evidence.curves.items()],
+        histograms=[Markup(svg) for svg in plots.target_histograms(evidence.targets, evidence.recipe.labelling.k)]
+        if evidence.targets
+        else [],
+        target_means=_target_means(evidence),
+        corpus_totals=_corpus_totals(evidence.corpus),
+        stages=_stage_lines(evidence),
+        total_time=clock(sum(report.seconds for report in evidence.stages.values())),
+        rejects=evidence.rejects[:SHOWN_REJECTS],
+    )
+
+
+def summary(evidence: Evidence) -> str:
+    """One sentence on what came out, as careful as its interval."""
+    results = evidence.results
+    if results is None:
+        return "This run has no word error rates yet: ssl-asr evaluate measures them."
+    gain, words = results.reduction(), results.row(STUDENT).words
+    rates = [f"{100 * results.row(system).wer:.1f} %" for system in (BASELINE, STUDENT)]
+    direction = "fewer" if gain.werr >= 0 else "more"
+    sentence = (
+        f"On {words:,} spoken test words the student that also learned from {_hours(evidence, 'unlabeled')} without "
+        f"transcripts made {abs(100 * gain.werr):.1f} % {direction} word errors than the same network trained on the "
+        f"{_hours(evidence, 'labeled')} with transcripts alone: {rates[0]} became {rates[1]} "
+    )
+    interval = f"95 % interval of the reduction {100 * gain.low:.1f} to {100 * gain.high:.1f} %"
+    crosses = "; it includes zero, so this run alone does not show a gain" if gain.low <= 0 <= gain.high else ""
+    return f"{sentence}({interval}{crosses})."
+
+
+def _hours(evidence: Evidence, split: str) -> str:
+    """Hours of a split as recorded: degraded copies of labeled speech are not counted again."""
+    rows = [row for row in evidence.corpus if row.split == split]
+    if split == "labeled":
+        rows = [row for row in rows if row.condition == "clean"]
+    return f"{sum(row.hours for row in rows):.1f} h" if rows else "the speech"
+
+
+def _sets(results: Results) -> list[str]:
+    """Test sets, the whole of them first."""
+    return [ALL, *sorted({row.set for row in results.rows} - {ALL})]
+
+
+def _target_means(evidence: Evidence) -> dict[str, float]:
+    """Means over frames, not over shards."""
+    frames = [shard.frames for shard in evidence.targets]
+    if not frames:
+        return {}
+    return {
+        name: float(np.average([getattr(shard, name) for shard in evidence.targets], weights=frames))
+        for name in ("kept_mass", "entropy_nats", "bytes_per_frame")
+    }
+
+
+def _corpus_totals(rows: tuple[CorpusRow, ...]) -> dict[str, float]:
+    return {
+        split: sum(row.hours for row in rows if row.split == split)
+        for split in dict.fromkeys(row.split for row in rows)
+    }
+
+
+def _stage_lines(evidence: Evidence) -> list[StageLine]:
+    longest = max((report.seconds for report in evidence.stages.values()), default=0.0) or 1.0
+    lines = []
+    for stage in STAGES:
+        report = evidence.stages.get(stage.name)
+        if report is None:
+            lines.append(
+                StageLine(
+                    stage.name,
+                    stage.does,
+                    "under way" if stage.name in evidence.curves else "not done yet",
+                    0.0,
+                    "",
+                    "",
+                    "",
+                )
+            )
+            continue
+        audio = evidence.audio_seconds.get(stage.name)
+        speed = f"{audio / report.seconds:,.0f}×" if audio and report.seconds else ""
+        figures = ", ".join(report.figure_texts())
+        lines.append(
+            StageLine(
+                stage.name,
+                stage.does,
+                clock(report.seconds),
+                report.seconds / longest,
+                speed,
+                str(report.pieces),
+                figures,
+            )
+        )
+    return lines

@@ -1,0 +1,210 @@
+"""Plots of the report as inline SVG: text stays text, and colours follow the page, light or dark."""
+
+from __future__ import annotations
+
+import io
+import re
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import matplotlib
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ssl_asr.decoding.results import ALL, BASELINE, STUDENT, TEACHER, Results
+from ssl_asr.report.curves import Block, Curve
+from ssl_asr.report.evidence import TargetShard
+
+# Stand-ins that the SVG's colours are replaced by; the page defines them for light and dark.
+_CSS = {
+    "#100001": "var(--ink)",
+    "#100002": "var(--faint)",
+    "#100003": "var(--grid)",
+    "#100004": "var(--baseline)",
+    "#100005": "var(--teacher)",
+    "#100006": "var(--student)",
+    "#100007": "var(--shade)",
+}
+INK, FAINT, GRID, SHADE = "#100001", "#100002", "#100003", "#100007"
+COLOUR = {BASELINE: "#100004", TEACHER: "#100005", STUDENT: "#100006"}
+TITLE = {BASELINE: "baseline", TEACHER: "teacher", STUDENT: "SSL student"}
+
+_STYLE = {
+    "svg.fonttype": "none",
+    "font.family": "sans-serif",
+    "font.size": 10,
+    "text.color": INK,
+    "axes.labelcolor": FAINT,
+    "axes.edgecolor": GRID,
+    "axes.facecolor": "none",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.8,
+    "xtick.color": FAINT,
+    "ytick.color": FAINT,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "figure.facecolor": "none",
+    "legend.frameon": False,
+}
+
+
+@contextmanager
+def _drawn(
+    name: str, width: float, height: float, rows: int = 1
+) -> Iterator[tuple[Figure, Sequence[Axes], list[str]]]:
+    """A figure of `rows` axes one above the other; its SVG is appended to the list as the block ends."""
+    out: list[str] = []
+    with matplotlib.rc_context({**_STYLE, "svg.hashsalt": name}):
+        figure = Figure(figsize=(width, height), layout="constrained")
+        yield figure, list(np.atleast_1d(figure.subplots(rows, sharex=rows > 1))), out
+        buffer = io.StringIO()
+        figure.savefig(buffer, format="svg", metadata={"Date": None})
+    svg = buffer.getvalue()
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r'<svg [^>]*?viewBox="([^"]+)"[^>]*>', r'<svg viewBox="\1" role="img">', svg, count=1)
+    for stand_in, variable in _CSS.items():
+        svg = svg.replace(stand_in, variable)
+    out.append(svg)
+
+
+def wer_bars(results: Results, set_: str) -> str:
+    """Word error rate by condition for the three systems on one test set, with 95 % intervals."""
+    conditions = [row.condition for row in results.rows if row.system == STUDENT and row.set == set_]
+    with _drawn(f"wer-{set_}", 5.6, 3.4) as (figure, axes, out):
+        axis = axes[0]
+        for place, system in enumerate((BASELINE, TEACHER, STUDENT)):
+            rows = [results.row(system, set_, condition) for condition in conditions]
+            rates = 100 * np.array([row.wer for row in rows])
+            spread = 100 * np.array([[row.wer - row.low for row in rows], [row.high - row.wer for row in rows]])
+            where = np.arange(len(rows)) + (place - 1) * 0.27
+            axis.bar(where, rates, 0.25, color=COLOUR[system], label=TITLE[system])
+            axis.errorbar(where, rates, np.maximum(spread, 0), fmt="none", ecolor=INK, elinewidth=1, capsize=2)
+        axis.set_xticks(range(len(conditions)), conditions, **_crowded(conditions))
+        axis.grid(axis="x", visible=False)
+        axis.set_ylabel("word error rate, %")
+        figure.legend(loc="outside upper left", ncols=3, handlelength=1)
+    return out[0]
+
+
+def werr_forest(results: Results) -> str:
+    """Word error rate reduction of the student over the baseline, with 95 % intervals, cell by cell."""
+    cells = [each for each in results.werr if each.set == ALL and each.condition != ALL]
+    cells += [each for each in results.werr if each.condition == ALL and each.set != ALL]
+    cells.append(results.reduction())
+    names = [_cell_name(each.set, each.condition) for each in cells]
+    with _drawn("werr", 5.6, 1.2 + 0.27 * len(cells)) as (_, axes, out):
+        axis = axes[0]
+        for place, each in enumerate(cells):
+            overall = each.set == each.condition == ALL
+            axis.plot([100 * each.low, 100 * each.high], [place, place], color=COLOUR[STUDENT], linewidth=2)
+            axis.plot(100 * each.werr, place, "D" if overall else "o", color=COLOUR[STUDENT], markersize=7)
+        axis.axvline(0, color=FAINT, linewidth=1)
+        axis.set_yticks(range(len(cells)), names)
+        axis.invert_yaxis()
+        axis.grid(axis="y", visible=False)
+        axis.set_xlabel("fewer word errors than the baseline, % (left of zero: more)")
+    return out[0]
+
+
+def _cell_name(set_: str, condition: str) -> str:
+    if set_ == condition == ALL:
+        return "everything"
+    return f"all, {condition}" if set_ == ALL else f"{set_}, all conditions"
+
+
+def _crowded(names: Sequence[str]) -> dict[str, Any]:
+    return {"rotation": 35, "ha": "right"} if len(names) > 6 else {}
+
+
+def learning_curve(curve: Curve) -> str:
+    """Loss, frame accuracy and learning rate by block; shaded where the data is unlabeled."""
+    colour = COLOUR[curve.model]
+    with _drawn(f"curve-{curve.model}", 4.6, 6.0, rows=3) as (_, axes, out):
+        loss, accuracy, rate = axes
+        for blocks in _stretches(curve.blocks):
+            where = [block.block for block in blocks]
+            unlabeled = blocks[0].source == "unlabeled"
+            style: dict[str, Any] = {
+                "color": colour,
+                "linewidth": 1.6,
+                "linestyle": (0, (1.5, 1)) if unlabeled else "-",
+            }
+            if len(blocks) == 1:
+                style["marker"] = "."
+            loss.plot(where, [block.loss for block in blocks], **style)
+            known = [(block.block, block.frame_accuracy) for block in blocks if block.frame_accuracy is not None]
+            accuracy.plot([block for block, _ in known], [100 * share for _, share in known], **style)
+            rate.plot(where, [block.learning_rate for block in blocks], **style)
+            for axis in axes:
+                if unlabeled:
+                    axis.axvspan(where[0] - 0.5, where[-1] + 0.5, color=SHADE, linewidth=0, zorder=0)
+        _draw_dev(curve, loss, accuracy)
+        _mark_whole(curve, axes)
+        loss.set_ylabel("loss, nats")
+        accuracy.set_ylabel("frame accuracy, %")
+        rate.set_ylabel("learning rate")
+        rate.ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
+        rate.set_xlabel("block")
+    return out[0]
+
+
+def _draw_dev(curve: Curve, loss: Axes, accuracy: Axes) -> None:
+    for axis, points in (
+        (loss, [(each.block, each.loss) for each in curve.dev]),
+        (
+            accuracy,
+            [(each.block, 100 * each.frame_accuracy) for each in curve.dev if each.frame_accuracy is not None],
+        ),
+    ):
+        if points:
+            axis.plot(*zip(*points, strict=True), "o-", color=INK, markersize=3.5, linewidth=0.8, label="dev")
+            axis.legend(loc="best", handlelength=1.5)
+
+
+def _mark_whole(curve: Curve, axes: Sequence[Axes]) -> None:
+    first = next((block.block for block in curve.blocks if block.whole), None)
+    if first is not None:
+        for axis in axes:
+            axis.axvline(first - 0.5, color=FAINT, linewidth=1, linestyle=":")
+
+
+def _stretches(blocks: Sequence[Block]) -> list[list[Block]]:
+    """Blocks cut where the source or the phase changes."""
+    stretches: list[list[Block]] = []
+    for block in blocks:
+        if stretches and (stretches[-1][-1].phase, stretches[-1][-1].source) == (block.phase, block.source):
+            stretches[-1].append(block)
+        else:
+            stretches.append([block])
+    return stretches
+
+
+def target_histograms(shards: Sequence[TargetShard], k: int) -> list[str]:
+    """Kept probability mass, entropy and bytes a frame over the shards, each as one small SVG."""
+    columns = (
+        (f"probability kept by the top {k}, %", [100 * shard.kept_mass for shard in shards]),
+        ("entropy of the kept targets, nats", [shard.entropy_nats for shard in shards]),
+        ("bytes a 30 ms frame on disk", [shard.bytes_per_frame for shard in shards]),
+    )
+    return [_histogram(label, values) for label, values in columns]
+
+
+def _histogram(label: str, values: Sequence[float]) -> str:
+    with _drawn(label, 4.2, 2.4) as (_, axes, out):
+        bins = min(30, max(5, round(len(values) ** 0.5) * 2))
+        spread = max(values) - min(values)
+        margin = max(spread * 0.05, abs(values[0]) * 1e-3, 1e-6)
+        axes[0].hist(values, bins=bins, range=(min(values) - margin, max(values) + margin), color=COLOUR[TEACHER])
+        axes[0].axvline(float(np.mean(values)), color=INK, linewidth=1, linestyle="--")
+        axes[0].ticklabel_format(useOffset=False)
+        axes[0].locator_params(axis="x", nbins=5)
+        axes[0].locator_params(axis="y", integer=True)
+        axes[0].set_xlabel(label)
+        axes[0].set_ylabel("shards")
+    return out[0]

@@ -1,0 +1,23 @@
+"""The report stage: `report/index.html`, one page with everything inlined, and `report/wer.md`."""
+
+from __future__ import annotations
+
+from ssl_asr.recipe import Recipe
+from ssl_asr.report.evidence import gather
+from ssl_asr.report.markdown import wer_markdown
+from ssl_asr.report.page import render
+from ssl_asr.stage import StageClock, StageReport, report_uri
+from ssl_asr.store import filesystem
+
+
+def run_report(recipe: Recipe) -> StageReport:
+    """Draw the page anew from whatever the run holds; parts that are missing say which stage makes them."""
+    filesystem.delete(report_uri(recipe, "report"))  # drawn anew each time: times of earlier drawings don't add up
+    clock = StageClock(recipe, "report", recipe.key())
+    evidence = gather(recipe)
+    page = render(evidence).encode()
+    filesystem.write_bytes(filesystem.join(recipe.run, "report", "index.html"), page)
+    if evidence.results is not None:
+        table = wer_markdown(evidence.results)
+        filesystem.write_bytes(filesystem.join(recipe.run, "report", "wer.md"), table.encode())
+    return clock.finish(1, 0, figures={"kilobytes": f"{len(page) / 1024:.0f}"})

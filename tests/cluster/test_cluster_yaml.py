@@ -1,0 +1,69 @@
+"""cluster.yaml passes both of Ray's checks, and each check would have caught a mistake that the other lets by."""
+
+from __future__ import annotations
+
+import copy
+import json
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import ray
+import yaml
+from ray.autoscaler._private.util import prepare_config, validate_config
+
+ROOT = Path(__file__).parents[2]
+SCHEMA = json.loads((Path(ray.__file__).parent / "autoscaler/ray-schema.json").read_text())
+
+
+@pytest.fixture
+def config() -> dict[str, Any]:
+    return yaml.safe_load((ROOT / "cluster.yaml").read_text())
+
+
+def prepared(config: dict[str, Any]) -> dict[str, Any]:
+    ready = prepare_config(copy.deepcopy(config))
+    validate_config(ready)
+    return ready
+
+
+def test_passes_both_checks(config):
+    jsonschema.validate(config, SCHEMA)
+    nodes = prepared(config)["available_node_types"]
+    assert nodes["head"]["resources"] == {"CPU": 0}
+    assert nodes["train"]["resources"]["GPU"] == 1
+    for name in ("data", "train"):
+        assert nodes[name]["min_workers"] == 0
+        assert nodes[name]["node_config"]["InstanceMarketOptions"]["MarketType"] == "spot"
+
+
+def test_paper_preset_fits_the_cluster(config):
+    from ssl_asr.recipe import load_recipe
+
+    paper = load_recipe("paper")
+    assert paper.cluster.train_workers[1] <= config["available_node_types"]["train"]["max_workers"]
+    assert paper.cluster.cpus_per_worker <= config["available_node_types"]["train"]["resources"]["CPU"]
+
+
+@pytest.mark.parametrize("change", ["typo", "no_name"])
+def test_raw_schema_refuses(config, change):
+    broken = {"idle_timeout_min": 3, **config} if change == "typo" else {**config}
+    if change == "no_name":
+        del broken["cluster_name"]
+    with pytest.raises(jsonschema.ValidationError):
+        jsonschema.validate(broken, SCHEMA)
+
+
+def test_prepared_check_refuses_what_the_raw_schema_lets_by(config):
+    config["head_node_type"] = "haed"
+    jsonschema.validate(config, SCHEMA)
+    with pytest.raises(Exception, match="head_node_type"):
+        prepared(config)
+
+
+def test_installs_the_pins(config):
+    pins = (ROOT / "constraints.txt").read_text().splitlines()
+    torch_pin = next(line for line in pins if line.startswith("torch=="))
+    assert any(torch_pin in command for command in config["setup_commands"])
+    assert "127.0.0.1" in " ".join(config["head_start_ray_commands"])

@@ -1,0 +1,140 @@
+"""A finished run with made-up but lifelike contents, for the tests of the report and of `status` alone."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+
+from ssl_asr.corpus import utterance
+from ssl_asr.corpus.utterance import Utterance
+from ssl_asr.decoding.results import FrameAccuracy, Reduction, Results, WordErrors, write_results
+from ssl_asr.pipeline import NAMES
+from ssl_asr.recipe import Recipe, load_recipe
+from ssl_asr.stage import StageClock
+from ssl_asr.store import features, filesystem, targets
+from ssl_asr.store.ledger import Reject, Shard
+from ssl_asr.store.shards import ShardStore
+
+SETS = {"asterisk": 0.80, "bob": 0.77, "drascula": 0.86, "joe": 0.61}
+CONDITIONS = {"clean": 0.0, "babble-10": 0.10, "effects-10": 0.06, "room": 0.13}
+SYSTEMS = {"baseline": 0.0, "teacher": -0.015, "student": -0.045}
+
+
+def example_recipe(run: Path) -> Recipe:
+    return load_recipe("demo", [f"run={run}"])
+
+
+def fill(recipe: Recipe) -> None:
+    """Everything that the stages of a demo leave behind, as far as the report reads it."""
+    random = np.random.default_rng(7)
+    _fill_stores(recipe, random)
+    for model, units in (("teacher", 0.2), ("baseline", 0.0), ("student", 0.1)):
+        _fill_curve(recipe, model, units, random)
+    write_results(recipe.run, example_results())
+    filesystem.write_bytes(f"{recipe.run}/corpus/source.txt", b"recorded speech of three Debian packages\n")
+    for stage in NAMES[:-1]:
+        rejects = [Reject("joe-0001", "the audio holds no sample")] if stage == "frontend" else []
+        StageClock(recipe, stage, "key").finish(12, 0, rejects, {"x real time": 412.5})
+        _lengthen(recipe, stage, float(random.integers(20, 200)))
+
+
+def example_results() -> Results:
+    rows, reductions, accuracies = [], [], []
+    for set_ in [*SETS, "all"]:
+        for condition in [*CONDITIONS, "all"]:
+            base = SETS.get(set_, 0.75) + CONDITIONS.get(condition, 0.07)
+            width = 0.012 if set_ == "all" else 0.03
+            for system, change in SYSTEMS.items():
+                wer = base + change
+                counts = (1200, 40, 300, 500, 150)
+                rows.append(WordErrors(system, set_, condition, wer, wer - width, wer + width, *counts))
+                accuracies.append(FrameAccuracy(system, set_, condition, 0.35 - change))
+            gain = 0.045 / base
+            reductions.append(Reduction(set_, condition, gain, gain - 1.4 * width, gain + 1.4 * width, 0.99))
+    return Results({"baseline": 0.35, "teacher": 0.35, "student": 0.2}, rows, reductions, accuracies, 41.0, 0.06)
+
+
+def _fill_stores(recipe: Recipe, random: np.random.Generator) -> None:
+    shards = {"labeled": 9, "unlabeled": 10, "dev": 1, "test": 4}
+    for split, number in shards.items():
+        for shard in (Shard(split, index) for index in range(number)):
+            listed = _utterances(shard, random)
+            store = ShardStore(recipe.run, utterance.STORE)
+            table = utterance.encode(listed)
+            frames = round(100 * sum(each.duration for each in listed))
+            store.publish(shard, utterance.SCHEMA, [table], [frames], seconds=1, parents={}, metadata={})
+            _fill_ledger(recipe, shard, features.STORE, frames, {})
+            if split == "unlabeled":
+                statistics = {
+                    "kept_mass": float(random.normal(0.981, 0.004)),
+                    "entropy_nats": float(random.normal(1.31, 0.06)),
+                    "bytes_per_frame": float(random.normal(72.5, 0.8)),
+                }
+                _fill_ledger(recipe, shard, targets.store_name("0123456789ab"), frames // 3, statistics)
+
+
+def _utterances(shard: Shard, random: np.random.Generator) -> list[Utterance]:
+    conditions = list(CONDITIONS) if shard.split != "dev" else ["clean"]
+    return [
+        Utterance(
+            id=f"{shard.name}-{index}",
+            audio="/speech.wav",
+            speaker=f"speaker-{shard.number}-{index % 3}",
+            order=index,
+            duration=float(random.uniform(1, 6)),
+            condition=conditions[index % len(conditions)],
+        )
+        for index in range(120)
+    ]
+
+
+def _fill_ledger(recipe: Recipe, shard: Shard, store: str, frames: int, statistics: dict[str, float]) -> None:
+    entry = {
+        "store": store,
+        "shard": {"split": shard.split, "number": shard.number},
+        "rows": 120,
+        "frames": frames,
+        "seconds": 2.5,
+        "slabs": [frames // 2, frames - frames // 2],
+        "checksum": "0" * 16,
+        "parents": {},
+        "statistics": statistics,
+        "rejects": [],
+    }
+    filesystem.write_bytes(ShardStore(recipe.run, store).ledger_uri(shard), json.dumps(entry).encode())
+
+
+def _fill_curve(recipe: Recipe, model: str, height: float, random: np.random.Generator) -> None:
+    lines = []
+    phases, per_phase = (6, 10) if model == "teacher" else (10, 8)
+    for block in range(phases * per_phase):
+        phase = block // per_phase
+        source = "unlabeled" if model == "student" and phase % 2 == 0 else "labeled"
+        progress = block / (phases * per_phase)
+        loss = 4.0 * np.exp(-2.2 * progress) + 1.4 + (0.5 if source == "unlabeled" else 0) + random.normal(0, 0.04)
+        record = {
+            "block": block,
+            "phase": phase,
+            "source": source,
+            "loss": float(loss),
+            "frame_accuracy": 0.42 + height / 5 - 0.4 * float(np.exp(-3 * progress)),
+            "learning_rate": 2e-3 * 0.15 ** (phase / phases) * (1.2 if source == "labeled" else 1),
+            "frames": 48_000,
+            "seconds": 2.5,
+            "workers": 2,
+            "whole": phase >= phases - 2,
+        }
+        lines.append(record)
+        if block % per_phase == per_phase - 1:
+            dev = {"dev_loss": float(loss) + 0.4, "dev_frame_accuracy": record["frame_accuracy"] - 0.04}
+            lines.append({"block": block, **dev})
+    text = "".join(json.dumps(line) + "\n" for line in lines)
+    filesystem.write_bytes(f"{recipe.run}/training/{model}/curve.jsonl", text.encode())
+
+
+def _lengthen(recipe: Recipe, stage: str, seconds: float) -> None:
+    uri = f"{recipe.run}/stages/{stage}.json"
+    values = json.loads(filesystem.read_bytes(uri)) | {"seconds": seconds}
+    filesystem.write_bytes(uri, json.dumps(values).encode())

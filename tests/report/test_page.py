@@ -1,0 +1,152 @@
+"""The page: whole, self-contained, careful in its claims, and of use while parts are missing."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from ssl_asr.decoding.results import read_results, write_results
+from ssl_asr.recipe import Recipe
+from ssl_asr.report.evidence import Evidence, gather
+from ssl_asr.report.page import render, summary
+from ssl_asr.report.stage import run_report
+from tests.report.example_run import example_recipe, example_results, fill
+
+VOID = {"meta", "br", "link", "img", "hr", "input"}
+
+
+class Page(HTMLParser):
+    """Collects the text of a page, its tags and what it would fetch; fails on tags that don't nest."""
+
+    def __init__(self, html: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.tags: list[str] = []
+        self.fetched: list[str] = []
+        self.text = ""
+        self.feed(html)
+        assert self.open == []
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append(tag)
+        for name, value in attrs:
+            if name in ("src", "href", "xlink:href") and value and not value.startswith("#"):
+                self.fetched.append(value)
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag, attrs):
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.text += data
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory) -> Recipe:
+    recipe = example_recipe(tmp_path_factory.mktemp("example"))
+    fill(recipe)
+    return recipe
+
+
+@pytest.fixture(scope="module")
+def page(recipe) -> Page:
+    report = run_report(recipe)
+    assert report.pieces == 1
+    return Page(Path(recipe.run, "report", "index.html").read_text())
+
+
+@pytest.fixture(scope="module")
+def evidence(recipe) -> Evidence:
+    return gather(recipe)
+
+
+def test_fetches_nothing(page):
+    assert page.fetched == []
+    assert "script" not in page.tags
+
+
+def test_shows_every_part(page):
+    # bars of 4 sets and of all, reductions, 3 curves, 3 histograms
+    assert page.tags.count("svg") == 12
+    for words in ("82.0", "77.5", "drascula", "babble-10", "unlabeled", "joe-0001", "the audio holds no sample"):
+        assert words in page.text
+    for words in ("learning rate", "frame accuracy", "bytes a 30 ms frame on disk", "look_ahead: 3", "2.60.0"):
+        assert words in page.text
+    assert "not there yet" not in page.text
+
+
+def test_drawings_have_their_own_names(page, recipe):
+    html = Path(recipe.run, "report", "index.html").read_text()
+    clips = re.findall(r'<clipPath id="([^"]+)"', html)
+    assert len(clips) == len(set(clips)) > 0
+
+
+def test_same_run_draws_the_same_page(page, recipe, evidence):
+    # The first drawing could not yet show the report stage itself.
+    before = replace(evidence, stages={name: each for name, each in evidence.stages.items() if name != "report"})
+    assert render(before) == Path(recipe.run, "report", "index.html").read_text()
+
+
+def test_markdown_table(page, recipe):
+    lines = Path(recipe.run, "report", "wer.md").read_text().splitlines()
+    assert lines[0].startswith("| test speech | words | baseline WER %")
+    assert lines[-1].startswith("| **everything** | 1,200 | 82.0 [80.8, 83.2] |")
+    assert len(lines) == 2 + 4 + 4 + 1
+    assert len({line.count("|") for line in lines}) == 1
+
+
+def test_summary_says_where_the_interval_includes_zero(evidence):
+    assert "5.5 % fewer word errors" in summary(evidence)
+    assert "includes zero" not in summary(evidence)
+    results = example_results()
+    last = replace(results.werr[-1], werr=-0.01, low=-0.04, high=0.02)
+    weak = replace(evidence, results=replace(results, werr=[*results.werr[:-1], last]))
+    assert "1.0 % more word errors" in summary(weak)
+    assert "it includes zero, so this run alone does not show a gain" in summary(weak)
+
+
+def test_empty_run_says_which_stage_makes_what(tmp_path):
+    recipe = example_recipe(tmp_path)
+    run_report(recipe)
+    text = Page((tmp_path / "report" / "index.html").read_text()).text
+    for stage in ("corpus", "teacher", "labelling", "evaluate"):
+        assert f"ssl-asr {stage}" in text
+    assert not (tmp_path / "report" / "wer.md").exists()
+
+
+def test_half_a_run_shows_what_there_is(tmp_path):
+    recipe = example_recipe(tmp_path)
+    fill(recipe)
+    for missing in ("decoding/results.json", "training/student/curve.jsonl", "stages/student.json"):
+        (tmp_path / missing).unlink()
+    (tmp_path / "corpus" / "source.txt").write_text("<script>alert(1)</script>")
+    html = render(gather(recipe))
+    assert "<script>alert" not in html
+    page = Page(html)
+    assert "The curve of the student is not there yet: ssl-asr student makes it." in page.text
+    assert "Word error rates are not there yet: ssl-asr evaluate makes them." in page.text
+    assert page.tags.count("svg") == 5
+
+
+def test_one_condition_one_shard_one_block(tmp_path):
+    recipe = example_recipe(tmp_path)
+    fill(recipe)
+    results = read_results(recipe.run)
+    only = [row for row in results.rows if row.set in ("bob", "all") and row.condition in ("clean", "all")]
+    gains = [each for each in results.werr if each.set in ("bob", "all") and each.condition in ("clean", "all")]
+    write_results(recipe.run, replace(results, rows=only, werr=gains, frame_accuracy=[]))
+    curve = tmp_path / "training" / "student" / "curve.jsonl"
+    curve.write_text(curve.read_text().splitlines()[0] + "\n")
+    for path in sorted((tmp_path / "ledger" / "targets" / "0123456789ab" / "unlabeled").iterdir())[1:]:
+        path.unlink()
+    assert "svg" in Page(render(gather(recipe))).tags

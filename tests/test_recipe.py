@@ -1,0 +1,109 @@
+"""Recipes: the presets' sizes, overrides, refusals, and what identifies a result."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from ssl_asr.frontend.stacking import STACK
+from ssl_asr.recipe import load_recipe, parse_recipe, presets
+from ssl_asr.run_directory import open_recipe, save_recipe
+
+
+def test_paper_preset_holds_the_published_sizes():
+    paper = load_recipe("paper")
+    assert paper.frontend.mel_bins * STACK == 192
+    assert (paper.teacher.layers, paper.teacher.units) == (5, 768)
+    assert (paper.student.layers, paper.student.units) == (5, 768)
+    assert paper.hmm.senones == 3183
+    assert paper.labelling.k == 20
+    assert paper.student.look_ahead == 3
+    assert paper.student.optimiser.chunk_frames == 32
+    assert paper.teacher.optimiser.chunk_frames == 32
+    assert paper.student.sub_epochs == 18
+    assert paper.student.whole_sub_epochs == 3
+    assert (paper.teacher.labeled_passes, paper.teacher.whole_passes) == (10, 2)
+    assert paper.cluster.train_workers[1] == 64
+    assert (paper.student.sync.strategy, paper.student.sync.variant) == ("bmuf", "nesterov")
+
+
+def test_paper_block_is_about_100_minibatches():
+    paper = load_recipe("paper")
+    slab_frames = paper.corpus.slab_minutes * 60 / 0.03
+    optimiser = paper.student.optimiser
+    minibatches = paper.student.sync.block_slabs * slab_frames / (optimiser.chunk_frames * optimiser.batch_chunks)
+    assert 90 <= minibatches <= 110
+
+
+def test_all_presets_load_and_say_what_they_are():
+    assert presets() == ["demo", "laptop", "paper"]
+    for name in presets():
+        recipe = load_recipe(name)
+        assert recipe.name == name
+        assert recipe.about
+        assert Path(recipe.run).is_absolute()
+
+
+def test_overrides_reach_their_key_and_no_other():
+    recipe = load_recipe("demo", ["student.layers=4", "corpus.test_conditions=[clean, room]", "student.sync.eta=0.5"])
+    assert recipe.student.layers == 4
+    assert recipe.corpus.test_conditions == ("clean", "room")
+    assert recipe.student.sync.eta == 0.5
+    assert recipe.teacher == load_recipe("demo").teacher
+
+
+@pytest.mark.parametrize(
+    ("override", "said"),
+    [
+        ("labelling.k=701", "labelling.k=701 is above hmm.senones=700"),
+        ("frontend.high_hz=4100", "use at most 4000"),
+        ("student.whole_sub_epochs=99", "above student.sub_epochs"),
+        ("cluster.train_workers=[3, 2]", "the least, 3, is above the most, 2"),
+        ("student.units=0", "student.units=0: Input should be greater than 0"),
+        ("seed.x=1", "'seed' is a value, not a section"),
+        ("frontend.mel=40", "unknown recipe key 'frontend.mel'; did you mean 'mel_bins'?"),
+        ("teacher.zzz=1", "known here: layers, units"),
+    ],
+)
+def test_refusals_name_the_mend(override, said):
+    with pytest.raises(ValueError, match=re.escape(said)) as refused:
+        load_recipe("demo", ["seed=1", override])
+    assert "\n" not in str(refused.value)
+
+
+def test_file_that_is_no_mapping_or_no_yaml(tmp_path):
+    path = tmp_path / "mine.yaml"
+    path.write_text("- a\n")
+    with pytest.raises(ValueError, match="holds no mapping"):
+        load_recipe(str(path))
+    path.write_text("a: [1\n")
+    with pytest.raises(ValueError, match="not valid YAML"):
+        load_recipe(str(path))
+
+
+def test_identity_of_a_result():
+    demo = load_recipe("demo")
+    assert demo.key("teacher") == load_recipe("demo", ["student.layers=9"]).key("teacher")
+    assert demo.key("teacher") != load_recipe("demo", ["teacher.layers=9"]).key("teacher")
+    assert demo.key("teacher") != load_recipe("demo", ["seed=9"]).key("teacher")
+    elsewhere = load_recipe("demo", ["run=/tmp/x", "corpus.cache=/tmp/y", "corpus.max_reject_share=0.5"])
+    assert demo.key("corpus") == elsewhere.key("corpus")
+
+
+def test_a_run_keeps_its_recipe(tmp_path):
+    recipe = load_recipe("demo", [f"run={tmp_path}/first", "student.layers=4", "student.sync.eta=0.25"])
+    save_recipe(recipe)
+    assert open_recipe(f"{tmp_path}/first") == recipe
+    Path(f"{tmp_path}/first").rename(tmp_path / "second")
+    moved = open_recipe(f"{tmp_path}/second")
+    assert moved.run == f"{tmp_path}/second"
+    assert moved.student == recipe.student
+    assert open_recipe(f"{tmp_path}/second", ["student.layers=2"]).student.layers == 2
+
+
+def test_recipe_is_frozen():
+    recipe = parse_recipe({})
+    with pytest.raises(ValueError, match="frozen"):
+        recipe.seed = 2

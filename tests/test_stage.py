@@ -1,0 +1,108 @@
+"""Stage reports: kept, read back, and their time added up over interruptions and kills."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from ssl_asr import stage
+from ssl_asr.recipe import Recipe, load_recipe
+from ssl_asr.stage import StageClock, check_reject_share, read_beat, read_report, rejects_uri
+from ssl_asr.store import filesystem
+from ssl_asr.store.ledger import Reject
+
+
+@pytest.fixture
+def recipe(tmp_path) -> Recipe:
+    return load_recipe("demo", [f"run={tmp_path}"])
+
+
+@pytest.fixture
+def now(monkeypatch):
+    """A clock that the test moves."""
+    current = [0.0]
+    monkeypatch.setattr("ssl_asr.stage.time.monotonic", lambda: current[0])
+    return current
+
+
+def test_report_is_kept_with_its_rejects(recipe, now):
+    clock = StageClock(recipe, "frontend", "a")
+    now[0] = 12.5
+    report = clock.finish(10, 4, [Reject("x", "empty")], {"x real time": 331.25, "frames_seen": 1143892.0})
+    assert report.seconds == 12.5
+    assert read_report(recipe, "frontend") == report
+    assert json.loads(filesystem.read_bytes(rejects_uri(recipe, "frontend"))) == {"id": "x", "reason": "empty"}
+    assert report.line() == (
+        "frontend: 12 s, 10 pieces, 4 found done, 1 REJECTED (see ssl-asr failed), "
+        "x real time 331.2, frames seen 1,143,892"
+    )
+
+
+def test_line_without_figures_ends_cleanly(recipe, now):
+    assert StageClock(recipe, "corpus", "a").finish(2, 0).line() == "corpus: 0 s, 2 pieces"
+
+
+def test_times_add_up_over_an_interruption(recipe, now):
+    interrupted = StageClock(recipe, "teacher", "a")
+    now[0] = 40
+    interrupted.beat()  # as it does every few seconds until it is killed
+    again = StageClock(recipe, "teacher", "a")
+    now[0] = 50
+    assert again.finish(10, 4).seconds == 50
+    assert read_beat(recipe, "teacher") is None
+
+
+def test_finding_everything_done_takes_no_time(recipe, now):
+    first = StageClock(recipe, "teacher", "a")
+    now[0] = 40
+    first.finish(10, 0)
+    again = StageClock(recipe, "teacher", "a")
+    now[0] = 45
+    assert again.finish(10, 10).seconds == 40
+
+
+def test_another_recipe_starts_from_nothing(recipe, now):
+    first = StageClock(recipe, "teacher", "a")
+    now[0] = 40
+    first.beat()
+    other = StageClock(recipe, "teacher", "b")
+    now[0] = 43
+    assert other.finish(10, 0).seconds == 3
+
+
+def test_time_survives_kill_9(recipe):
+    code = (
+        "import sys, time; from ssl_asr import stage; from ssl_asr.recipe import load_recipe\n"
+        "stage.BEAT_SECONDS = 0.1\n"
+        "clock = stage.StageClock(load_recipe('demo', [sys.argv[1]]), 'hmm', 'a'); time.sleep(60)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code, f"run={recipe.run}"])
+    try:
+        deadline = time.monotonic() + 20
+        while (read_beat(recipe, "hmm") or 0) < 0.5 and time.monotonic() < deadline:
+            time.sleep(0.05)
+    finally:
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+    assert 0.5 <= StageClock(recipe, "hmm", "a").finish(2, 1).seconds < 20
+
+
+def test_a_failed_stage_stops_noting_time(recipe, monkeypatch):
+    monkeypatch.setattr(stage, "BEAT_SECONDS", 0.02)
+    clock = StageClock(recipe, "hmm", "a")
+    beats = clock._beats
+    del clock
+    beats.join(timeout=5)
+    assert not beats.is_alive()
+
+
+def test_reject_share(recipe):
+    check_reject_share(recipe, "corpus", 10, 100)
+    with pytest.raises(ValueError, match=r"corpus: 11 of 100 utterances were rejected \(11%\), above"):
+        check_reject_share(recipe, "corpus", 11, 100)

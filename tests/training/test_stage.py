@@ -1,0 +1,104 @@
+"""The training stages on Ray Train: a student killed with its driver goes on to the very same weights."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from ssl_asr.recipe import Recipe
+from ssl_asr.store import filesystem
+from ssl_asr.store.weights import read_weights
+from ssl_asr.training.curve import read_curve
+from ssl_asr.training.model_files import load_model, model_uri
+from ssl_asr.training.stage import run_baseline, run_student, run_teacher
+
+# A driver of its own, as a user starts it; the recipe comes from the file given.
+DRIVER = """
+import sys
+from ssl_asr.recipe import load_recipe
+from ssl_asr.training.stage import run_student
+run_student(load_recipe(sys.argv[1]))
+"""
+
+
+def copy_of(recipe: Recipe, folder: Path) -> Recipe:
+    """The same run elsewhere, with small blocks that are each checkpointed."""
+    shutil.copytree(recipe.run, folder, dirs_exist_ok=True)
+    sync = recipe.student.sync.model_copy(update={"block_slabs": 1, "checkpoint_blocks": 1})
+    student = recipe.student.model_copy(update={"sync": sync})
+    return recipe.model_copy(update={"run": str(folder), "student": student})
+
+
+@pytest.fixture(scope="module")
+def unbroken(labelled_run: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Recipe:
+    recipe = copy_of(labelled_run, tmp_path_factory.mktemp("unbroken"))
+    run_student(recipe)
+    return recipe
+
+
+def test_driver_killed_and_started_again_gives_the_unbroken_students_weights(
+    labelled_run: Recipe, unbroken: Recipe, tmp_path: Path
+) -> None:
+    recipe = copy_of(labelled_run, tmp_path / "killed")
+    (tmp_path / "recipe.yaml").write_text(recipe.model_dump_json())
+    command = [sys.executable, "-c", DRIVER, str(tmp_path / "recipe.yaml")]
+    environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
+    checkpoints = Path(recipe.run) / "training" / "student" / "ray"
+
+    driver = subprocess.Popen(command, env=environment, start_new_session=True)
+    deadline = time.monotonic() + 120
+    while len(list(checkpoints.glob("*/checkpoint_*"))) < 2 and driver.poll() is None:
+        assert time.monotonic() < deadline, "no checkpoint appeared"
+        time.sleep(0.05)
+    os.killpg(driver.pid, signal.SIGKILL)
+    driver.wait()
+    assert not filesystem.exists(model_uri(recipe.run, "student")), "killed too late to show anything"
+
+    subprocess.run(command, env=environment, check=True, timeout=200)
+    assert filesystem.read_bytes(model_uri(recipe.run, "student")) == filesystem.read_bytes(
+        model_uri(unbroken.run, "student")
+    )
+    blocks = [record["block"] for record in read_curve(recipe.run, "student") if "loss" in record]
+    assert blocks == list(range(1, len(blocks) + 1))
+
+
+def test_student_is_causal_has_the_wanted_size_and_a_curve(unbroken: Recipe) -> None:
+    model, about = load_model(model_uri(unbroken.run, "student"))
+    assert (model.spec.bidirectional, model.spec.look_ahead, model.spec.units) == (False, 3, 48)
+    curve = read_curve(unbroken.run, "student")
+    assert {record["source"] for record in curve if "loss" in record} == {"labeled", "unlabeled"}
+    assert any("dev_frame_accuracy" in record for record in curve)
+    assert list((Path(unbroken.run) / "tensorboard" / "student").glob("events*"))
+    assert about["blocks"] == max(record["block"] for record in curve)
+
+
+def test_baseline_has_the_students_frames_and_hears_no_unlabeled_audio(unbroken: Recipe) -> None:
+    report = run_baseline(unbroken)
+    student, baseline = read_curve(unbroken.run, "student"), read_curve(unbroken.run, "baseline")
+    assert {record["source"] for record in baseline if "loss" in record} == {"labeled"}
+    frames = [sum(record.get("frames", 0) for record in curve) for curve in (student, baseline)]
+    assert frames[1] == pytest.approx(frames[0], rel=0.1)
+    again = run_baseline(unbroken)
+    assert (again.skipped, again.pieces) == (report.pieces, report.pieces)
+    assert again.seconds == report.seconds
+
+
+def test_changed_recipe_trains_anew(labelled_run: Recipe) -> None:
+    """The teacher is there; asking for it again does nothing, asking for another size is another key."""
+    assert run_teacher(labelled_run).skipped > 0
+    wanted = read_weights(model_uri(labelled_run.run, "teacher"))[1]["key"]
+    other = labelled_run.model_copy(update={"teacher": labelled_run.teacher.model_copy(update={"layers": 1})})
+    assert other.key("corpus", "frontend", "hmm", "teacher") != wanted
+    assert labelled_run.key("corpus", "frontend", "hmm", "teacher") == wanted
+
+
+def test_student_without_targets_names_the_stage_to_run(labelled_run: Recipe, tmp_path: Path) -> None:
+    recipe = copy_of(labelled_run, tmp_path / "no-targets")
+    shutil.rmtree(tmp_path / "no-targets" / "ledger" / "targets")
+    with pytest.raises(ValueError, match=r"have no targets of teacher .* run the stage 'labelling' first"):
+        run_student(recipe)
