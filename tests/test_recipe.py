@@ -57,7 +57,7 @@ def test_overrides_reach_their_key_and_no_other():
 @pytest.mark.parametrize(
     ("override", "said"),
     [
-        ("labelling.k=701", "labelling.k=701 is above hmm.senones=700"),
+        ("labelling.k=900", "labelling.k=900 is above hmm.senones="),
         ("frontend.high_hz=4100", "use at most 4000"),
         ("student.whole_sub_epochs=99", "above student.sub_epochs"),
         ("cluster.train_workers=[3, 2]", "the least, 3, is above the most, 2"),

@@ -108,7 +108,7 @@ def werr_forest(results: Results) -> str:
         axis.set_yticks(range(len(cells)), names)
         axis.invert_yaxis()
         axis.grid(axis="y", visible=False)
-        axis.set_xlabel("fewer word errors than the baseline, % (left of zero: more)")
+        axis.set_xlabel("fewer word errors, % (left of zero: more)")
     return out[0]
 
 
