@@ -18,6 +18,7 @@ from ssl_asr.hmm.chunks import manifest, transcribe
 from ssl_asr.hmm.flat_model import Fit, FlatModel
 from ssl_asr.hmm.lexicon import ALIGNMENT_LEXICON, Lexicon, read_lexicon
 from ssl_asr.hmm.senones import SILENCE_SENONE
+from ssl_asr.hmm.training import read_trained
 from ssl_asr.hmm.triphones import triphone_codes
 from ssl_asr.store import alignments, features
 from ssl_asr.store.features import FeatureRow
@@ -78,6 +79,14 @@ class AlignmentJob:
     @cached_property
     def lexicon(self) -> Lexicon:
         return read_lexicon(self.run, ALIGNMENT_LEXICON)
+
+
+def load_job(run: str, mel_bins: int, key: str) -> AlignmentJob:
+    """The job with the model and table that the run holds for `key`; ValueError where it holds none."""
+    trained = read_trained(run, key)
+    if trained is None:
+        raise ValueError(f"{run} holds no finished flat start of today's features; run the hmm stage again")
+    return AlignmentJob(run, mel_bins, trained.model, trained.table, trained.senone_set, key)
 
 
 class _Shard:

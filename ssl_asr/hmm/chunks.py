@@ -81,6 +81,14 @@ def load_chunk(source: ChunkSource) -> Sequence[Transcribed]:
     return [one for one in ready if isinstance(one, Transcribed)]
 
 
+def readable_chunk(source: ChunkSource) -> Sequence[Transcribed]:
+    """As `load_chunk`, but nothing of a shard that is damaged: its alignment is what rejects it, with the reason."""
+    try:
+        return load_chunk(source)
+    except ValueError:
+        return []
+
+
 @lru_cache(maxsize=2)
 def _lexicon(run: str, checksum: str) -> Lexicon:
     """The run's lexicon; `checksum` tells one that was written anew."""

@@ -9,7 +9,7 @@ import ray
 from ray.exceptions import RayTaskError
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-from ssl_asr.hmm.chunks import ChunkSource, load_chunk
+from ssl_asr.hmm.chunks import ChunkSource, readable_chunk
 from ssl_asr.hmm.flat_start import MapChunks
 
 
@@ -30,4 +30,4 @@ def on_ray(sources: Sequence[ChunkSource]) -> MapChunks:
 def _apply(function: Callable[..., Any], source: ChunkSource, *arguments: Any) -> Any:
     # One thread a task: tasks fill the machine by themselves, and sums come out the same everywhere.
     with threadpool_limits(1):
-        return function(load_chunk(source), *arguments)
+        return function(readable_chunk(source), *arguments)

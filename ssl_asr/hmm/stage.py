@@ -9,7 +9,7 @@ import numpy as np
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from ssl_asr.cluster import joined
-from ssl_asr.hmm.alignment_job import AlignmentJob, alignment_parents
+from ssl_asr.hmm.alignment_job import alignment_parents, load_job
 from ssl_asr.hmm.lexicon import read_lexicon
 from ssl_asr.hmm.lexicon_stage import ensure_lexicons
 from ssl_asr.hmm.phones import PHONES
@@ -62,15 +62,7 @@ def _unfinished(recipe: Recipe, trained: Trained, sources: Mapping[Shard, Ledger
 
 def _align(recipe: Recipe, trained: Trained, todo: Sequence[Shard], skipped: int) -> list[Reject]:
     _store(recipe, trained).delete_temporary()
-    job = partial(
-        AlignmentJob,
-        recipe.run,
-        recipe.frontend.mel_bins,
-        trained.model,
-        trained.table,
-        trained.senone_set,
-        trained.key,
-    )
+    job = partial(load_job, recipe.run, recipe.frontend.mel_bins, trained.key)
     return run_shard_jobs(STAGE, todo, job, skipped=skipped)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,8 +12,8 @@ import pytest
 from ssl_asr.corpus import utterance
 from ssl_asr.corpus.utterance import Utterance
 from ssl_asr.hmm.alignment_job import AlignmentJob
-from ssl_asr.hmm.chunks import manifest
-from ssl_asr.hmm.lexicon import ALIGNMENT_LEXICON, read_lexicon, write_lexicon
+from ssl_asr.hmm.chunks import ChunkSource, manifest, readable_chunk
+from ssl_asr.hmm.lexicon import ALIGNMENT_LEXICON, LEXICON, read_lexicon, write_lexicon
 from ssl_asr.hmm.training import Trained
 from ssl_asr.recipe import Recipe
 from ssl_asr.store import alignments, features
@@ -46,23 +47,44 @@ def good(aligned_run: Recipe) -> tuple[Utterance, np.ndarray]:
     return spoken[found.id], found.frames
 
 
-@pytest.fixture
-def aligned(aligned_run: Recipe, trained: Trained, good, tmp_path: Path):
-    """Aligns slabs of (utterance, frames) as a shard of a run of its own; senones by id, and reasons by id."""
+class Aligner:
+    """Aligns slabs of (utterance, frames) as a shard of a run of its own."""
 
-    def align(*slabs: list[tuple[Utterance, np.ndarray]]) -> tuple[dict[str, np.ndarray], dict[str, str]]:
-        run = str(tmp_path)
-        publish(run, list(slabs))
-        write_lexicon(run, read_lexicon(aligned_run.run, ALIGNMENT_LEXICON), ALIGNMENT_LEXICON)
-        AlignmentJob(run, 64, trained.model, trained.table, trained.senone_set, trained.key)(SHARD)
-        store = ShardStore(run, alignments.store_name(trained.senone_set))
-        found = {name: row for slab in store.read_slabs(SHARD) for name, row in alignments.decode(slab).items()}
-        entry = store.entry(SHARD)
+    def __init__(self, run: str, like: Recipe, trained: Trained) -> None:
+        self.run = run
+        self.again = partial(
+            AlignmentJob(run, 64, trained.model, trained.table, trained.senone_set, trained.key), SHARD
+        )
+        self.store = ShardStore(run, alignments.store_name(trained.senone_set))
+        for name in (LEXICON, ALIGNMENT_LEXICON):
+            write_lexicon(run, read_lexicon(like.run, name), name)
+
+    def __call__(self, *slabs: list[tuple[Utterance, np.ndarray]]) -> tuple[dict[str, np.ndarray], dict[str, str]]:
+        """Senones by id, and reasons of rejection by id."""
+        publish(self.run, list(slabs))
+        self.again()
+        found = {name: row for slab in self.store.read_slabs(SHARD) for name, row in alignments.decode(slab).items()}
+        entry = self.store.entry(SHARD)
         assert entry is not None
         assert list(found) == [spoken.id for slab in slabs for spoken, _ in slab]
         return found, {reject.id: reject.reason for reject in entry.rejects}
 
-    return align
+
+@pytest.fixture
+def aligned(aligned_run: Recipe, trained: Trained, tmp_path: Path) -> Aligner:
+    return Aligner(str(tmp_path), aligned_run, trained)
+
+
+def test_a_damaged_shard_gives_no_chunk_and_is_named_when_aligned(aligned, good):
+    spoken, frames = good
+    aligned([(spoken, frames)])
+    source = ChunkSource(aligned.run, SHARD, 0, 64, "whole", "any")
+    assert [one.id for one in readable_chunk(source)] == [spoken.id]
+    path = Path(ShardStore(aligned.run, features.STORE).uri(SHARD))
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    assert readable_chunk(replace(source, features="damaged")) == []
+    with pytest.raises(ValueError, match=r"features/labeled/000000\.parquet is not a whole Parquet file"):
+        aligned.again()
 
 
 def test_a_speaker_with_one_utterance_is_aligned(aligned, good):
