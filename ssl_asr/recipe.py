@@ -1,8 +1,9 @@
 """The recipe: one typed, validated, frozen description of a run, read from YAML.
 
 `load_recipe("demo", ["student.layers=3"])` takes a preset's name or a file and overrides. An unknown key or
-value is refused with the nearest valid one before any work. What only says where and on how many machines work
-runs lives in `cluster` and `run`: it never changes a result's identity, so it never makes a stage start anew.
+value is refused with the nearest valid one before any work. What says where and on how many machines work runs
+lives in `cluster` and `run` and never makes a stage start anew: features, targets and words do not depend on it, a
+trained model does (BMUF with two workers is not BMUF with four), as it must on an elastic cluster.
 """
 
 from __future__ import annotations
@@ -70,7 +71,7 @@ class Frontend(Section):
 
 
 class Hmm(Section):
-    senones: Positive = 3183
+    senones: Annotated[int, Field(gt=0, le=65535)] = 3183
     flat_start_iterations: Positive = 18
     min_frames_per_senone: Positive = 15
     g2p_words: Annotated[int, Field(ge=0)] = 126000  # of cmudict to train G2P on; 0: words outside it are rejected
@@ -138,7 +139,13 @@ class Evaluate(Section):
     lm_order: Annotated[int, Field(ge=1, le=5)] = 3
     beam: PositiveFloat = 13
     max_active: Positive = 5000
-    kappas: tuple[PositiveFloat, ...] = (0.2, 0.3, 0.45, 0.7, 1.0)  # acoustic scales tried on dev
+    kappas: Annotated[tuple[PositiveFloat, ...], Field(min_length=1)] = (
+        0.2,
+        0.3,
+        0.45,
+        0.7,
+        1.0,
+    )  # acoustic scales tried on dev
     bootstrap: Positive = 2000
 
 
@@ -174,6 +181,16 @@ class Recipe(Section):
             raise ValueError(f"labelling.k={self.labelling.k} is above hmm.senones={self.hmm.senones}")
         if self.student.whole_sub_epochs > self.student.sub_epochs:
             raise ValueError("student.whole_sub_epochs is above student.sub_epochs")
+        if self.student.look_ahead >= self.student.optimiser.chunk_frames:
+            raise ValueError(
+                f"student.look_ahead={self.student.look_ahead} leaves no target in a chunk of "
+                f"student.optimiser.chunk_frames={self.student.optimiser.chunk_frames}"
+            )
+        if self.frontend.low_hz >= self.frontend.high_hz:
+            raise ValueError("frontend.low_hz is not below frontend.high_hz")
+        least, most = self.cluster.label_actors
+        if least > most:
+            raise ValueError(f"cluster.label_actors: the least, {least}, is above the most, {most}")
         least, most = self.cluster.train_workers
         if least > most:
             raise ValueError(f"cluster.train_workers: the least, {least}, is above the most, {most}")
@@ -194,8 +211,8 @@ def recipe_text(name_or_path: str) -> str:
     """The YAML of a preset or of a file; ValueError with the nearest preset where it is neither."""
     if name_or_path in presets():
         return (resources.files("ssl_asr") / "presets" / f"{name_or_path}.yaml").read_text()
-    if Path(name_or_path).is_file():
-        return Path(name_or_path).read_text()
+    if Path(name_or_path).is_file() or ("://" in name_or_path and filesystem.exists(name_or_path)):
+        return filesystem.read_bytes(name_or_path).decode()
     hint = difflib.get_close_matches(name_or_path, presets(), 1) or presets()
     raise ValueError(f"no recipe '{name_or_path}': neither a file nor a preset; try {', '.join(hint)}")
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import yaml
 
@@ -28,5 +27,5 @@ def save_recipe(recipe: Recipe) -> None:
 
 
 def _kept(target: str) -> str | None:
-    path = Path(target).expanduser()
-    return str(path / RECIPE) if (path / RECIPE).is_file() else None
+    uri = filesystem.join(filesystem.absolute(target), RECIPE)
+    return uri if filesystem.exists(uri) else None

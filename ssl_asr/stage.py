@@ -134,6 +134,14 @@ def rejects_uri(recipe: Recipe, stage: str) -> str:
     return filesystem.join(recipe.run, "rejects", f"{stage}.jsonl")
 
 
+def read_rejects(recipe: Recipe, stage: str) -> list[Reject]:
+    """What the stage left out when it last finished."""
+    uri = rejects_uri(recipe, stage)
+    if not filesystem.exists(uri):
+        return []
+    return [Reject(**json.loads(line)) for line in filesystem.read_bytes(uri).decode().splitlines()]
+
+
 def check_reject_share(recipe: Recipe, stage: str, rejected: int, utterances: int) -> None:
     """ValueError where more utterances were rejected than the recipe allows."""
     share = rejected / max(utterances, 1)

@@ -14,7 +14,7 @@ from ssl_asr.corpus.readers.reading import Reading
 from ssl_asr.corpus.sources import Sources, check_sources, read_sources
 from ssl_asr.corpus.utterance import SCHEMA, SPLITS, STORE, Utterance, encode
 from ssl_asr.recipe import Recipe
-from ssl_asr.stage import StageClock, StageReport, check_reject_share, read_report, rejects_uri
+from ssl_asr.stage import StageClock, StageReport, check_reject_share, read_report, rejects_uri, report_uri
 from ssl_asr.store import filesystem
 from ssl_asr.store.ledger import Reject, Shard
 from ssl_asr.store.shards import ShardStore
@@ -46,6 +46,8 @@ def run_corpus(recipe: Recipe) -> StageReport:
         rejects = _old_rejects(recipe)
         report = clock.finish(done.pieces, done.pieces, rejects, done.figures)
     else:
+        # From here to the end nothing may look finished: an older recipe's report would vouch for half-new files.
+        filesystem.delete(report_uri(recipe, "corpus"))
         sources = read_sources(recipe, needs_banks(recipe.corpus))
         _write_corpus_files(recipe, sources)
         pieces = sum(_publish(recipe, split, reading, key) for split, reading in sources.splits.items())

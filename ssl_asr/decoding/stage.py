@@ -26,6 +26,7 @@ from ssl_asr.recipe import Recipe
 from ssl_asr.stage import StageClock, StageReport, check_reject_share
 from ssl_asr.store import filesystem
 from ssl_asr.store.ledger import Reject
+from ssl_asr.training.model_files import model_id, model_uri
 
 Kappas = Mapping[str, Sequence[float]]  # of each system
 
@@ -36,10 +37,10 @@ def run_evaluate(recipe: Recipe) -> StageReport:
     check_models(recipe, senones)
     dev, test = (split_slabs(recipe, split, senones) for split in ("dev", "test"))
     dev_said, test_said = (references(recipe, split) for split in ("dev", "test"))
+    clock = StageClock(recipe, "evaluate", _key(recipe, [*dev, *test]))
     with cluster.joined():
         graph = _made_graph(recipe)
         systems = [describe_system(recipe, name, graph, senones) for name in SYSTEMS]
-        clock = StageClock(recipe, "evaluate", _key(recipe, systems, [*dev, *test]))
         tried = {system.name: recipe.evaluate.kappas for system in systems}
         tuned_on, done = _decode("tuning on dev", systems, dev, tried)
         kappa = {
@@ -151,8 +152,10 @@ def _rejects(found: Mapping[str, Sequence[DecodedSlab]]) -> list[Reject]:
     ]
 
 
-def _key(recipe: Recipe, systems: Sequence[System], slabs: Sequence[Slab]) -> str:
-    parts = [system.key for system in systems] + [sum_ for slab in slabs for sum_ in slab.parents.values()]
+def _key(recipe: Recipe, slabs: Sequence[Slab]) -> str:
+    parts = [model_id(model_uri(recipe.run, name)) for name in SYSTEMS] + [
+        sum_ for slab in slabs for sum_ in slab.parents.values()
+    ]
     return hashlib.sha256(" ".join([*parts, recipe.key("evaluate")]).encode()).hexdigest()[:12]
 
 

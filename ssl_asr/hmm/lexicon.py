@@ -1,7 +1,7 @@
 """The pronouncing lexicon of a run: cmudict, and G2P for the words that it lacks.
 
-`hmm/lexicon.txt` holds the words that the decoder may output; `hmm/alignment_lexicon.txt` also holds those of
-the test texts, which serve to align the test split and nothing else.
+`hmm/lexicon.txt` holds the words of labeled, dev and language model texts; `hmm/alignment_lexicon.txt` also holds
+those of the test texts, which serve to align the test split and nothing else.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ from typing import Any
 
 import ray
 from ray.exceptions import RayTaskError
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
+from threadpoolctl import threadpool_limits
 
 from ssl_asr.hmm.chunks import ChunkSource, readable_chunk
 from ssl_asr.hmm.flat_start import MapChunks

@@ -23,6 +23,7 @@ from ssl_asr.stage import StageReport, read_report
 from ssl_asr.store import features, filesystem, targets
 from ssl_asr.store.ledger import LedgerEntry, Reject
 from ssl_asr.store.shards import ShardStore
+from ssl_asr.training.model_files import model_id, model_uri
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ def gather(recipe: Recipe) -> Evidence:
         recipe=recipe,
         results=read_results(recipe.run) if filesystem.exists(results_uri(recipe.run)) else None,
         curves=curves,
-        targets=_targets(ledger),
+        targets=_targets(recipe, ledger),
         corpus=_corpus(recipe, ledger),
         corpus_source=filesystem.read_bytes(source).decode().strip() if filesystem.exists(source) else "",
         stages={name: report for name in NAMES if (report := read_report(recipe, name)) is not None},
@@ -80,10 +81,13 @@ def gather(recipe: Recipe) -> Evidence:
     )
 
 
-def _targets(ledger: list[LedgerEntry]) -> tuple[TargetShard, ...]:
-    """Shards of the newest teacher's targets; earlier teachers' may lie beside them."""
-    names = [entry.store for entry in ledger if entry.store.startswith("targets/")]
-    shards = [entry for entry in ledger if names and entry.store == names[-1] and entry.frames]
+def _targets(recipe: Recipe, ledger: list[LedgerEntry]) -> tuple[TargetShard, ...]:
+    """Shards of the run's teacher's targets; earlier teachers' may lie beside them."""
+    teacher = model_uri(recipe.run, "teacher")
+    if not filesystem.exists(teacher):
+        return ()
+    store = targets.store_name(model_id(teacher))
+    shards = [entry for entry in ledger if entry.store == store and entry.frames]
     return tuple(
         TargetShard(
             entry.frames,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 from dataclasses import dataclass
 
@@ -10,7 +9,7 @@ from ssl_asr.pipeline import NAMES
 from ssl_asr.progress import clock
 from ssl_asr.recipe import Recipe
 from ssl_asr.report.curves import curve_of
-from ssl_asr.stage import read_beat, read_report, rejects_uri
+from ssl_asr.stage import read_beat, read_rejects, read_report
 from ssl_asr.store import filesystem
 from ssl_asr.store.ledger import LedgerEntry, Reject
 from ssl_asr.store.shards import ShardStore
@@ -66,11 +65,7 @@ def rejects(recipe: Recipe) -> list[tuple[str, Reject]]:
         for entry in ledger_entries(recipe)
         for each in entry.rejects
     }
-    for stage in NAMES:
-        uri = rejects_uri(recipe, stage)
-        if filesystem.exists(uri):
-            lines = filesystem.read_bytes(uri).decode().splitlines()
-            found |= {(stage, Reject(**json.loads(line))) for line in lines}
+    found |= {(stage, reject) for stage in NAMES for reject in read_rejects(recipe, stage)}
     return sorted(found, key=lambda pair: (NAMES.index(pair[0]), pair[1].id, pair[1].reason))
 
 

@@ -102,6 +102,10 @@ class ShardStore:
             for slab in slabs:
                 writer.write_table(slab.cast(schema), row_group_size=slab.num_rows)
         data = buffer.getvalue()
+        before = filesystem.exists(self.ledger_uri(shard)) and self.entry(shard)
+        if before and dict(before.parents) != dict(parents):
+            # An entry of other parents must not vouch for the new file, should the next line be the last.
+            filesystem.delete(self.ledger_uri(shard))
         filesystem.write_bytes(self.uri(shard), data)
         frames = sum(slab_frames)
         entry = LedgerEntry(

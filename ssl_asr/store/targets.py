@@ -1,6 +1,6 @@
 """Target shards: the k largest teacher logits of every 30 ms frame (feature offset 0).
 
-Ids are uint16, logits float16, both [frames, k], largest first (J section "student/teacher targets": k = 20).
+Ids are uint16, logits float16, both [frames, k], largest first (Parthasarathi et al. 2019: k = 20).
 """
 
 from __future__ import annotations

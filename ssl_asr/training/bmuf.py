@@ -95,6 +95,8 @@ class Bmuf:
         if self.sync.optimiser_state == "reset" or not used:
             self.optimiser.state.clear()
             return
+        # A worker that has had no batch yet has no state, but joins the sum like all others.
+        make_state(self.optimiser)
         moments = optimiser_moments(self.optimiser)
         if not moments:
             return
@@ -115,6 +117,19 @@ class Bmuf:
     def load_state_dict(self, state: dict[str, torch.Tensor]) -> None:
         self.theta.copy_(state["theta"])
         self.delta.copy_(state["delta"])
+
+
+def make_state(optimiser: torch.optim.Optimizer) -> None:
+    """Give every parameter the state that the optimiser's first step would begin from, where it has none."""
+    for group in optimiser.param_groups:
+        for parameter in group["params"]:
+            if optimiser.state.get(parameter):
+                continue
+            if isinstance(optimiser, torch.optim.Adam):
+                state = {name: torch.zeros_like(parameter) for name in ("exp_avg", "exp_avg_sq")}
+                optimiser.state[parameter] = {"step": torch.tensor(0.0), **state}
+            elif group.get("momentum"):
+                optimiser.state[parameter] = {"momentum_buffer": torch.zeros_like(parameter)}
 
 
 def optimiser_moments(optimiser: torch.optim.Optimizer) -> list[torch.Tensor]:

@@ -11,9 +11,13 @@ from ssl_asr.training.curve import Record
 
 @dataclass
 class News:
-    """Records since the driver last looked; `restarted` holds the curve to begin again from, if it did."""
+    """Records since the driver last looked; `restarted` holds the curve to begin again from, if it did.
+
+    `refused` is the sentence of a ValueError: bad input or a diverged model, which no restart would mend.
+    """
 
     restarted: list[Record] | None = None
+    refused: str | None = None
     records: list[Record] = field(default_factory=list)
 
 
@@ -28,6 +32,9 @@ class Board:
 
     def post(self, record: Record) -> None:
         self._news.records.append(record)
+
+    def refuse(self, sentence: str) -> None:
+        self._news.refused = sentence
 
     def take(self) -> News:
         taken, self._news = self._news, News()

@@ -13,7 +13,7 @@ import torch
 
 from ssl_asr.store.weights import read_weights, write_weights
 from ssl_asr.training import collective, flat
-from ssl_asr.training.bmuf import optimiser_moments, optimiser_steps
+from ssl_asr.training.bmuf import make_state, optimiser_moments, optimiser_steps
 from ssl_asr.training.curve import Record
 from ssl_asr.training.loop import Loop
 from ssl_asr.training.schedule import Cursor
@@ -54,14 +54,9 @@ def load_checkpoint(uri: str, loop: Loop) -> list[Record]:
 
 
 def _restore_optimiser(optimiser: torch.optim.Optimizer, moments: torch.Tensor, steps: int) -> None:
-    """Fill in the moments; the optimiser makes its state at a first step, so it is made here the same way."""
-    for group in optimiser.param_groups:
-        for parameter in group["params"]:
-            state = optimiser.state[parameter]
-            if isinstance(optimiser, torch.optim.Adam):
-                state["step"] = torch.tensor(float(steps))
-                state["exp_avg"] = torch.zeros_like(parameter)
-                state["exp_avg_sq"] = torch.zeros_like(parameter)
-            else:
-                state["momentum_buffer"] = torch.zeros_like(parameter)
+    """Fill in the moments and the steps they were gathered over."""
+    make_state(optimiser)
+    for state in optimiser.state.values():
+        if "step" in state:
+            state["step"].fill_(steps)
     flat.unflatten_into(moments, optimiser_moments(optimiser))

@@ -44,10 +44,6 @@ class Curve:
             lines = "".join(json.dumps(record) + "\n" for record in self.records)
             filesystem.write_bytes(curve_uri(self.run, self.name), lines.encode())
 
-    @property
-    def seconds(self) -> float:
-        return sum(record.get("seconds", 0.0) for record in self.records)
-
     def write_tensorboard(self) -> None:
         """Events of the whole curve, written once it is finished, where the run is on a disk."""
         if "://" in self.run:

@@ -88,6 +88,9 @@ class _Follower:
         self._progress: Progress | None = None
 
     def follow(self, news: News) -> None:
+        """ValueError where a worker refused its input."""
+        if news.refused is not None:
+            raise ValueError(news.refused)
         if news.restarted is not None:
             self.curve.restart(news.restarted)
             # The clock starts with the workers: the time they take to come up says nothing about what is left.

@@ -25,8 +25,13 @@ def save_model(uri: str, model: AcousticModel, about: Mapping[str, Any]) -> str:
 def load_model(uri: str) -> tuple[AcousticModel, dict[str, Any]]:
     """The model in evaluation mode and what was said about it; ValueError naming a damaged file."""
     tensors, about = read_weights(uri)
-    model = AcousticModel(ModelSpec(**about.pop("spec")))
-    model.load_state_dict(tensors)
+    try:
+        model = AcousticModel(ModelSpec(**about.pop("spec")))
+        model.load_state_dict(tensors)
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise ValueError(
+            f"{uri} holds no acoustic model of this version ({error}); delete it and train anew"
+        ) from error
     return model.eval(), about
 
 

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from ssl_asr import cluster
 from ssl_asr.frontend.stacking import STACK
 from ssl_asr.frontend.statistics import global_statistics
 from ssl_asr.hmm.senones import load_senones
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec, count_parameters
-from ssl_asr.recipe import Optimiser, Recipe, Sync
-from ssl_asr.stage import StageClock, StageReport
-from ssl_asr.store import features, filesystem, targets
+from ssl_asr.recipe import Optimiser, Recipe, Student, Sync, Teacher
+from ssl_asr.stage import StageClock, StageReport, read_rejects
+from ssl_asr.store import alignments, features, filesystem, targets
+from ssl_asr.store.ledger import Shard, checksum
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.targets import FRAME_SECONDS
 from ssl_asr.store.weights import read_weights
+from ssl_asr.training.curve import Record, read_curve
 from ssl_asr.training.examples import SlabReader
 from ssl_asr.training.fit import fit
 from ssl_asr.training.job import TrainingJob
@@ -32,112 +35,141 @@ from ssl_asr.training.schedule import (
 UPSTREAM = ("corpus", "frontend", "hmm")
 
 
+@dataclass(frozen=True)
+class Plan:
+    """What a stage trains: on which sources, by which schedule; `teacher` is that of the soft targets, if any."""
+
+    name: str
+    key: str
+    spec: ModelSpec
+    optimiser: Optimiser
+    sync: Sync
+    schedule: Sequence[Phase]
+    sources: Sequence[Source]
+    teacher: str | None = None
+
+
 def run_teacher(recipe: Recipe) -> StageReport:
     """Train the bidirectional teacher on the labeled data."""
     wanted = recipe.teacher
     labeled = _source(recipe, "labeled")
-    spec = _spec(recipe, wanted.layers, wanted.units, wanted.optimiser.dropout, bidirectional=True, look_ahead=0)
+    spec = _spec(recipe, wanted, bidirectional=True, look_ahead=0)
     schedule = teacher_schedule(wanted, labeled)
-    key = recipe.key(*UPSTREAM, "teacher")
-    return _train(recipe, "teacher", key, spec, wanted.optimiser, wanted.sync, schedule, [labeled], None)
+    key = _key(recipe, [*UPSTREAM, "teacher"], None)
+    return _train(recipe, Plan("teacher", key, spec, wanted.optimiser, wanted.sync, schedule, [labeled]))
 
 
 def run_student(recipe: Recipe) -> StageReport:
     """Train the student on unlabeled audio with the teacher's targets, and on the labeled data."""
-    return _train_student(recipe, "student")
+    wanted = recipe.student
+    labeled = _source(recipe, "labeled")
+    teacher, unlabeled = _labelled(recipe, _source(recipe, "unlabeled"))
+    spec = _spec(recipe, wanted, bidirectional=False, look_ahead=wanted.look_ahead)
+    schedule = student_schedule(wanted, labeled, unlabeled)
+    key = _key(recipe, [*UPSTREAM, "teacher", "labelling", "student"], teacher)
+    sources = [labeled, unlabeled]
+    return _train(recipe, Plan("student", key, spec, wanted.optimiser, wanted.sync, schedule, sources, teacher))
 
 
 def run_baseline(recipe: Recipe) -> StageReport:
     """Train the student's network with its schedule, rates and updates on the labeled data alone."""
-    return _train_student(recipe, "baseline")
-
-
-def _train_student(recipe: Recipe, name: str) -> StageReport:
     wanted = recipe.student
     labeled, unlabeled = _source(recipe, "labeled"), _source(recipe, "unlabeled")
-    spec = _spec(
-        recipe,
-        wanted.layers,
-        wanted.units,
-        wanted.optimiser.dropout,
-        bidirectional=False,
-        look_ahead=wanted.look_ahead,
-    )
-    schedule = student_schedule(wanted, labeled, unlabeled)
-    sections = [*UPSTREAM, "student"]
-    sources, teacher = [labeled], None
-    if name == "student":
-        teacher = _labelling_teacher(recipe, unlabeled)
-        sections += ["teacher", "labelling"]
-        sources.append(unlabeled)
-    else:
-        schedule = baseline_schedule(schedule, labeled, unlabeled)
-    key = recipe.key(*sections)
-    return _train(recipe, name, key, spec, wanted.optimiser, wanted.sync, schedule, sources, teacher)
+    spec = _spec(recipe, wanted, bidirectional=False, look_ahead=wanted.look_ahead)
+    schedule = baseline_schedule(student_schedule(wanted, labeled, unlabeled), labeled, unlabeled)
+    key = _key(recipe, [*UPSTREAM, "student"], None)
+    return _train(recipe, Plan("baseline", key, spec, wanted.optimiser, wanted.sync, schedule, [labeled]))
 
 
-def _train(
-    recipe: Recipe,
-    name: str,
-    key: str,
-    spec: ModelSpec,
-    optimiser: Optimiser,
-    sync: Sync,
-    schedule: Sequence[Phase],
-    sources: Sequence[Source],
-    teacher: str | None,
-) -> StageReport:
-    clock = StageClock(recipe, name, key)
-    slabs = sum(phase.count for phase in schedule)
-    figures: dict[str, float | str] = {"parameters": f"{count_parameters(AcousticModel(spec)) / 1e6:.2f} M"}
-    if _is_trained(recipe, name, key):
-        return clock.finish(slabs, slabs, figures=figures)
+def _train(recipe: Recipe, plan: Plan) -> StageReport:
+    clock = StageClock(recipe, plan.name, plan.key)
+    slabs = sum(phase.count for phase in plan.schedule)
+    if _is_trained(recipe, plan):
+        return clock.finish(slabs, slabs, figures=_figures(plan, read_curve(recipe.run, plan.name)))
+    with cluster.joined():
+        curve = fit(_job(recipe, plan), recipe.cluster)
+    return clock.finish(slabs, 0, figures=_figures(plan, curve.records))
+
+
+def _job(recipe: Recipe, plan: Plan) -> TrainingJob:
     mean, deviation = global_statistics(recipe.run)
     dev = _source(recipe, "dev", required=False)
-    job = TrainingJob(
+    return TrainingJob(
         run=recipe.run,
-        name=name,
-        key=key,
-        spec=spec,
-        optimiser=optimiser,
-        sync=sync,
+        name=plan.name,
+        key=plan.key,
+        spec=plan.spec,
+        optimiser=plan.optimiser,
+        sync=plan.sync,
         seed=recipe.seed,
-        schedule=tuple(schedule),
-        sources=tuple(sources),
+        schedule=tuple(plan.schedule),
+        sources=tuple(plan.sources),
         dev=dev if dev.slabs else None,
-        reader=_reader(recipe, teacher),
+        reader=_reader(recipe, plan.teacher),
         mean=mean,
         deviation=deviation,
     )
-    with cluster.joined():
-        curve = fit(job, recipe.cluster)
-    blocks = [record for record in curve.records if "loss" in record]
-    on_dev = [record for record in curve.records if "dev_loss" in record]
+
+
+def _figures(plan: Plan, curve: Sequence[Record]) -> dict[str, float | str]:
+    blocks = [record for record in curve if "loss" in record]
+    on_dev = [record for record in curve if "dev_loss" in record]
     hours = sum(record["frames"] for record in blocks) * FRAME_SECONDS / 3600
-    figures |= {"blocks": str(len(blocks)), "hours": hours, "x real time": hours * 3600 / max(curve.seconds, 1e-3)}
+    seconds = sum(record["seconds"] for record in blocks)
+    figures: dict[str, float | str] = {
+        "parameters": f"{count_parameters(AcousticModel(plan.spec)) / 1e6:.2f} M",
+        "blocks": str(len(blocks)),
+        "hours": hours,
+        "x real time": hours * 3600 / max(seconds, 1e-3),
+    }
     if on_dev:
         figures |= {"dev loss": on_dev[-1]["dev_loss"], "dev accuracy": on_dev[-1]["dev_frame_accuracy"]}
-    return clock.finish(slabs, 0, figures=figures)
+    return figures
 
 
-def _is_trained(recipe: Recipe, name: str, key: str) -> bool:
-    uri = model_uri(recipe.run, name)
-    return filesystem.exists(uri) and read_weights(uri)[1].get("key") == key
+def _key(recipe: Recipe, sections: Sequence[str], teacher: str | None) -> str:
+    """Identity of a model: what the recipe asks for and the very shards it is trained on."""
+    stores = {"labeled": [features.STORE, alignments.store_name(load_senones(recipe.run).id)]}
+    if teacher is not None:
+        stores["unlabeled"] = [features.STORE, targets.store_name(teacher)]
+    shards = [
+        entry.checksum
+        for split, names in stores.items()
+        for name in names
+        for entry in ShardStore(recipe.run, name).entries(split)
+    ]
+    return checksum(" ".join([recipe.key(*sections), *shards]).encode())
+
+
+def _is_trained(recipe: Recipe, plan: Plan) -> bool:
+    uri = model_uri(recipe.run, plan.name)
+    return filesystem.exists(uri) and read_weights(uri)[1].get("key") == plan.key
 
 
 def _source(recipe: Recipe, split: str, required: bool = True) -> Source:
+    """The split's slabs; a labeled shard that could not be aligned, and is listed as rejected, is left out."""
     name: SourceName = "unlabeled" if split == "unlabeled" else "labeled"
-    source = source_of(name, ShardStore(recipe.run, features.STORE).entries(split), recipe.seed)
+    entries = ShardStore(recipe.run, features.STORE).entries(split)
+    if name == "labeled":
+        aligned = _finished(recipe, alignments.store_name(load_senones(recipe.run).id), split)
+        entries = [entry for entry in entries if entry.shard in aligned]
+    source = source_of(name, entries, recipe.seed)
     if required and not source.slabs:
-        raise ValueError(f"{recipe.run} has no features of {split} speech; run the stage 'frontend' first")
+        raise ValueError(
+            f"{recipe.run} has no {split} speech to train on; run the stages 'frontend' and 'hmm', and see "
+            "`ssl-asr failed` for what they rejected"
+        )
     return source
 
 
-def _spec(
-    recipe: Recipe, layers: int, units: int, dropout: float, *, bidirectional: bool, look_ahead: int
-) -> ModelSpec:
-    outputs = load_senones(recipe.run).size
-    return ModelSpec(recipe.frontend.mel_bins * STACK, outputs, layers, units, bidirectional, look_ahead, dropout)
+def _finished(recipe: Recipe, store: str, split: str) -> set[Shard]:
+    return {entry.shard for entry in ShardStore(recipe.run, store).entries(split)}
+
+
+def _spec(recipe: Recipe, wanted: Teacher | Student, *, bidirectional: bool, look_ahead: int) -> ModelSpec:
+    inputs, outputs = recipe.frontend.mel_bins * STACK, load_senones(recipe.run).size
+    dropout = wanted.optimiser.dropout
+    return ModelSpec(inputs, outputs, wanted.layers, wanted.units, bidirectional, look_ahead, dropout)
 
 
 def _reader(recipe: Recipe, teacher: str | None) -> SlabReader:
@@ -145,18 +177,20 @@ def _reader(recipe: Recipe, teacher: str | None) -> SlabReader:
     return SlabReader(recipe.run, recipe.frontend.mel_bins, senone_set, teacher, recipe.labelling.k)
 
 
-def _labelling_teacher(recipe: Recipe, unlabeled: Source) -> str:
-    """Id of the run's teacher, whose targets must cover every unlabeled shard: teachers are never mixed."""
+def _labelled(recipe: Recipe, unlabeled: Source) -> tuple[str, Source]:
+    """Id of the run's teacher and the slabs that it labelled; teachers are never mixed.
+
+    ValueError where shards are missing that the labelling stage did not reject.
+    """
     uri = model_uri(recipe.run, "teacher")
     if not filesystem.exists(uri):
         raise ValueError(f"{recipe.run} has no teacher; run the stage 'teacher' first")
     teacher = model_id(uri)
-    store = ShardStore(recipe.run, targets.store_name(teacher))
-    labelled = {entry.shard for entry in store.entries("unlabeled")}
-    missing = {slab.shard for slab in unlabeled.slabs} - labelled
-    if missing:
+    labelled = _finished(recipe, targets.store_name(teacher), "unlabeled")
+    rejected = {reject.id for reject in read_rejects(recipe, "labelling")}
+    missing = {slab.shard for slab in unlabeled.slabs if slab.shard.name not in rejected} - labelled
+    if missing or not labelled:
         raise ValueError(
-            f"{len(missing)} unlabeled shards, first {min(missing).name}, have no targets of teacher {teacher}; "
-            "run the stage 'labelling' first"
+            f"{len(missing)} unlabeled shards have no targets of teacher {teacher}; run the stage 'labelling' first"
         )
-    return teacher
+    return teacher, replace(unlabeled, slabs=tuple(slab for slab in unlabeled.slabs if slab.shard in labelled))

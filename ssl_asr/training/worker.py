@@ -23,7 +23,15 @@ CHECKPOINT = "checkpoint.safetensors"
 
 def train_worker(config: dict[str, Any]) -> None:
     """`config` holds the `job` and the `board`; the first worker exports the finished model."""
-    job: TrainingJob = config["job"]
+    try:
+        _train(config["job"], config["board"])
+    except ValueError as error:
+        # Told to the driver, which stops: Ray Train alone would restart the workers, again and again.
+        ray.get(config["board"].refuse.remote(str(error)))
+        raise
+
+
+def _train(job: TrainingJob, board: Any) -> None:
     context = ray.train.get_context()
     worker = Worker(context.get_world_rank(), context.get_world_size(), _device())
     loop = build_loop(job, worker)
@@ -32,7 +40,7 @@ def train_worker(config: dict[str, Any]) -> None:
     if kept is not None:
         with kept.as_directory() as folder:
             curve = load_checkpoint(str(Path(folder) / CHECKPOINT), loop)
-    reporter = _Reporter(job, loop, config["board"], curve)
+    reporter = _Reporter(job, loop, board, curve)
     loop.run(reporter.on_block)
     if worker.rank == 0:
         _export(job, loop)

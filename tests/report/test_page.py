@@ -14,7 +14,7 @@ from ssl_asr.recipe import Recipe
 from ssl_asr.report.evidence import Evidence, gather
 from ssl_asr.report.page import render, summary
 from ssl_asr.report.stage import run_report
-from tests.report.example_run import example_recipe, example_results, fill
+from tests.report.example_run import TEACHER_ID, example_recipe, example_results, fill
 
 VOID = {"meta", "br", "link", "img", "hr", "input"}
 
@@ -147,6 +147,6 @@ def test_one_condition_one_shard_one_block(tmp_path):
     write_results(recipe.run, replace(results, rows=only, werr=gains, frame_accuracy=[]))
     curve = tmp_path / "training" / "student" / "curve.jsonl"
     curve.write_text(curve.read_text().splitlines()[0] + "\n")
-    for path in sorted((tmp_path / "ledger" / "targets" / "0123456789ab" / "unlabeled").iterdir())[1:]:
+    for path in sorted((tmp_path / "ledger" / "targets" / TEACHER_ID / "unlabeled").iterdir())[1:]:
         path.unlink()
     assert "svg" in Page(render(gather(recipe))).tags

@@ -7,7 +7,7 @@ from ssl_asr.stage import StageClock
 from ssl_asr.store import filesystem
 from ssl_asr.store.ledger import Reject, Shard
 from ssl_asr.store.shards import ShardStore
-from tests.report.example_run import example_recipe, fill
+from tests.report.example_run import TEACHER_ID, example_recipe, fill
 
 
 def by_stage(recipe):
@@ -34,7 +34,7 @@ def test_stages_under_way_count_shards_and_blocks(tmp_path):
     for stage in ("labelling", "student", "hmm"):
         filesystem.delete(f"{recipe.run}/stages/{stage}.json")
     for number in (8, 9):
-        filesystem.delete(ShardStore(recipe.run, "targets/0123456789ab").ledger_uri(Shard("unlabeled", number)))
+        filesystem.delete(ShardStore(recipe.run, f"targets/{TEACHER_ID}").ledger_uri(Shard("unlabeled", number)))
     StageClock(recipe, "labelling", "key").beat()
     rows = by_stage(recipe)
     labelling, student, hmm = rows["labelling"], rows["student"], rows["hmm"]

@@ -1,6 +1,7 @@
 """The training stages on Ray Train: a student killed with its driver goes on to the very same weights."""
 
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -12,7 +13,6 @@ import pytest
 
 from ssl_asr.recipe import Recipe
 from ssl_asr.store import filesystem
-from ssl_asr.store.weights import read_weights
 from ssl_asr.training.curve import read_curve
 from ssl_asr.training.model_files import load_model, model_uri
 from ssl_asr.training.stage import run_baseline, run_student, run_teacher
@@ -88,13 +88,17 @@ def test_baseline_has_the_students_frames_and_hears_no_unlabeled_audio(unbroken:
     assert again.seconds == report.seconds
 
 
-def test_changed_recipe_trains_anew(labelled_run: Recipe) -> None:
-    """The teacher is there; asking for it again does nothing, asking for another size is another key."""
+def test_changed_recipe_or_changed_data_trains_anew(labelled_run: Recipe, tmp_path: Path) -> None:
     assert run_teacher(labelled_run).skipped > 0
-    wanted = read_weights(model_uri(labelled_run.run, "teacher"))[1]["key"]
-    other = labelled_run.model_copy(update={"teacher": labelled_run.teacher.model_copy(update={"layers": 1})})
-    assert other.key("corpus", "frontend", "hmm", "teacher") != wanted
-    assert labelled_run.key("corpus", "frontend", "hmm", "teacher") == wanted
+    recipe = copy_of(labelled_run, tmp_path / "changed")
+    one_pass = {"labeled_passes": 1, "whole_passes": 0, "layers": 1}
+    recipe = recipe.model_copy(update={"teacher": recipe.teacher.model_copy(update=one_pass)})
+    assert run_teacher(recipe).skipped == 0
+    assert load_model(model_uri(recipe.run, "teacher"))[0].spec.layers == 1
+    assert run_teacher(recipe).skipped > 0
+    ledger = next((tmp_path / "changed" / "ledger" / "alignments").rglob("labeled/*.json"))
+    ledger.write_text(re.sub(r'"checksum": "\w+"', '"checksum": "0123456789abcdef"', ledger.read_text()))
+    assert run_teacher(recipe).skipped == 0
 
 
 def test_student_without_targets_names_the_stage_to_run(labelled_run: Recipe, tmp_path: Path) -> None:

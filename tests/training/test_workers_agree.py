@@ -10,7 +10,7 @@ from torch import nn
 
 from ssl_asr.recipe import Sync
 from ssl_asr.training import collective, flat
-from ssl_asr.training.bmuf import Bmuf, block_start, bmuf_update
+from ssl_asr.training.bmuf import Bmuf, block_start, bmuf_update, optimiser_steps
 from ssl_asr.training.dense import Dense
 
 WORKERS = 2
@@ -60,7 +60,24 @@ def dense_steps(rank: int) -> tuple[torch.Tensor, int]:
     return strategy.global_model(), steps
 
 
+def empty_hand(rank: int) -> tuple[torch.Tensor, int]:
+    """The second worker gets no batch in the first block, nor any optimiser state before the second."""
+    model = network()
+    optimiser = torch.optim.Adam(model.parameters(), lr=0.1)
+    strategy = Bmuf(model, optimiser, Sync(), WORKERS)
+    for block in range(2):
+        strategy.on_block_start(1)
+        has_data = rank == 0 or block == 1
+        if has_data:
+            optimiser.zero_grad()
+            model(data(rank)).square().mean().backward()
+            optimiser.step()
+        strategy.on_block_end(FRAMES[rank] if has_data else 0)
+    return strategy.theta, optimiser_steps(optimiser)
+
+
 JOBS = {
+    "empty hand": empty_hand,
     "bmuf": lambda rank: bmuf_blocks(rank, None),
     "nan": lambda rank: bmuf_blocks(rank, 1),
     "dense": dense_steps,
@@ -121,6 +138,13 @@ def test_bmuf_of_two_processes(folder: Path, what: str, broken: int | None, drop
     theta, count = result(folder, what)
     assert count == dropped
     torch.testing.assert_close(theta, by_hand(broken))
+
+
+def test_worker_without_a_batch_joins_the_sums(folder: Path) -> None:
+    theta, steps = result(folder, "empty hand")
+    assert steps == 2
+    assert torch.isfinite(theta).all()
+    assert not torch.equal(theta, flat.parameters(network()))
 
 
 def test_dense_of_two_processes_is_one_process_on_all_frames(folder: Path) -> None:

@@ -51,9 +51,8 @@ def _table(file: Path) -> Iterator[tuple[str, str]]:
     """Lines `key value`; none where there is no such file."""
     if file.is_file():
         for line in file.read_text(encoding="utf-8").splitlines():
-            key, _, value = line.strip().partition(" ")
-            if key:
-                yield key, value.strip()
+            key, *value = line.split(None, 1)
+            yield key, "".join(value).strip()
 
 
 def _segments(folder: Path, files: dict[str, str]) -> Iterator[tuple[str, str, float, float, str]]:

@@ -38,6 +38,11 @@ def read_nemo(path: str, channel: int = 0) -> Reading:
 def _utterance(row: dict[str, Any], folder: Path, channel: int) -> Utterance:
     audio = str(row["audio_filepath"])
     uri = audio if "://" in audio else str(folder / Path(audio).expanduser())
+    text, duration = row.get("text"), row.get("duration")
+    if text is not None and not isinstance(text, str):
+        raise ValueError(f"its text is {type(text).__name__}, not a string")
+    if duration is not None and not math.isfinite(float(duration)):
+        raise ValueError(f"its duration is {duration}")
     offset = float(row.get("offset") or 0.0)
     name = Path(audio).stem + (f"-{round(offset * 1000):07d}" if row.get("offset") is not None else "")
     return Utterance(
@@ -46,7 +51,7 @@ def _utterance(row: dict[str, Any], folder: Path, channel: int) -> Utterance:
         speaker=str(row.get("speaker") or uri),
         order=0,
         offset=offset,
-        duration=math.inf if row.get("duration") is None else float(row["duration"]),
+        duration=math.inf if duration is None else float(duration),
         channel=int(row.get("channel", channel)),
-        text=row.get("text"),
+        text=text,
     )
