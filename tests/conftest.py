@@ -25,6 +25,8 @@ def tiny_recipe(run: Path, *overrides: str) -> Recipe:
             "corpus.unlabeled_minutes=5",
             "corpus.dev_minutes=1",
             "corpus.test_minutes=0.4",
+            "corpus.train_conditions=[clean, babble-20, effects-10, room]",
+            "corpus.labeled_copies=1",
             "corpus.test_conditions=[clean, babble-10]",
             "corpus.shard_minutes=2",
             "corpus.slab_minutes=0.5",
