@@ -30,7 +30,8 @@ _NO_RESULT = {"cache", "max_reject_share"}
 
 
 class Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+    # Defaults are validated too: 15 and 15.0 must not be two identities of one recipe.
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), validate_default=True)
 
 
 class Corpus(Section):

@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 from ssl_asr.frontend.stacking import STACK
 from ssl_asr.recipe import load_recipe, parse_recipe, presets
@@ -107,3 +108,13 @@ def test_recipe_is_frozen():
     recipe = parse_recipe({})
     with pytest.raises(ValueError, match="frozen"):
         recipe.seed = 2
+
+
+@pytest.mark.parametrize("preset", ["demo", "laptop", "paper"])
+def test_recipe_written_and_read_again_is_the_same_recipe(preset, tmp_path):
+    recipe = load_recipe(preset)
+    (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe.model_dump(mode="json")))
+    again = load_recipe(str(tmp_path / "recipe.yaml"))
+    sections = ("corpus", "frontend", "hmm", "teacher", "labelling", "student", "evaluate")
+    assert again == recipe
+    assert again.key(*sections) == recipe.key(*sections)

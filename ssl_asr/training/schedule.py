@@ -140,7 +140,8 @@ def student_schedule(student: Student, labeled: Source, unlabeled: Source) -> li
 def baseline_schedule(student_phases: Sequence[Phase], labeled: Source, unlabeled: Source) -> list[Phase]:
     """The student's schedule with every unlabeled phase replaced by as many frames of labeled data.
 
-    Same frames, updates, rates and regularisation: what is left between student and baseline is the audio.
+    Same frames (within half a slab a phase), rates and regularisation: what is left between student and baseline
+    is the audio.
     """
     per_slab = (unlabeled.frames / len(unlabeled.slabs)) / (labeled.frames / len(labeled.slabs))
     phases: list[Phase] = []

@@ -72,7 +72,7 @@ def run_student(recipe: Recipe) -> StageReport:
 
 
 def run_baseline(recipe: Recipe) -> StageReport:
-    """Train the student's network with its schedule, rates and updates on the labeled data alone."""
+    """Train the student's network with its schedule, rates and frames on the labeled data alone."""
     wanted = recipe.student
     labeled, unlabeled = _source(recipe, "labeled"), _source(recipe, "unlabeled")
     spec = _spec(recipe, wanted, bidirectional=False, look_ahead=wanted.look_ahead)
