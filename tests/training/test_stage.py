@@ -51,7 +51,7 @@ def test_driver_killed_and_started_again_gives_the_unbroken_students_weights(
     checkpoints = Path(recipe.run) / "training" / "student" / "ray"
 
     driver = subprocess.Popen(command, env=environment, start_new_session=True)
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 200
     while len(list(checkpoints.glob("*/checkpoint_*"))) < 2 and driver.poll() is None:
         assert time.monotonic() < deadline, "no checkpoint appeared"
         time.sleep(0.05)
