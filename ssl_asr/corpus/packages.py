@@ -118,7 +118,8 @@ def _apt_options(cache: Path, name: str) -> list[str]:
     if not _knows(options, name, cache):
         print("  fetching package lists", file=sys.stderr)
         # Its exit status is of no use: one unreachable source of many fails it. The next look decides.
-        subprocess.run(["apt-get", *options, "update"], capture_output=True, timeout=_TIMEOUT_SECONDS, check=False)
+        asked = ["apt-get", *options, "update"]
+        subprocess.run(asked, cwd=cache, capture_output=True, timeout=_TIMEOUT_SECONDS, check=False)
     if not _knows(options, name, cache):
         raise FetchError(f"apt finds no package {name}; the network or the package sources are lacking")
     return options

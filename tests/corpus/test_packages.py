@@ -56,6 +56,7 @@ def test_without_apt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_empty_lists_are_fetched_privately(tools: Path, tmp_path: Path) -> None:
+    before = set(os.listdir())
     # The system's lists know nothing; private ones do once they were fetched.
     (tools / "apt-cache").write_text(
         f'#!/bin/sh\ncase "$*" in *State*) test -e {tmp_path}/calls;; *) exit 1;; esac\n'
@@ -65,6 +66,7 @@ def test_empty_lists_are_fetched_privately(tools: Path, tmp_path: Path) -> None:
     assert update.endswith("update")
     assert download.endswith(f"download {NAME}")
     assert all(f"Dir::State={tmp_path}/cache/apt/state" in line for line in (update, download))
+    assert set(os.listdir()) == before, "whatever apt leaves lies in the cache, not where the user stands"
 
 
 def test_a_package_that_nobody_knows(tools: Path, tmp_path: Path) -> None:
