@@ -69,6 +69,7 @@ class Frontend(Section):
     stack: Literal[3] = 3  # 10 ms frames stacked into one 30 ms frame
     mean_prior_seconds: PositiveFloat = 1.0  # weight of the corpus mean at a speaker's first frame
     mean_memory_seconds: PositiveFloat = 120.0  # of the causal running mean
+    feature_bits: Literal[16, 8] = 16  # of a stored value; 8: with a range of its own for each bin and utterance
 
 
 class Hmm(Section):
@@ -118,8 +119,15 @@ class Teacher(Section):
 
 
 class Labelling(Section):
+    """What is kept of the teacher's posteriors: every value here is part of the identity of a set of targets."""
+
+    teachers: Annotated[tuple[str, ...], Field(min_length=1)] = ("teacher",)  # models; of several, the mean posterior
     k: Annotated[int, Field(gt=0, le=1000)] = 20
+    value_bits: Annotated[int, Field(ge=2, le=8)] = 8  # of a log-probability: steps of 16 / (2^bits - 1) nats
+    mass_floor: Annotated[float, Field(ge=0, lt=1)] = 0.0  # share of the k largest that a frame may leave out
     batch_frames: Positive = 6000  # 30 ms frames of a batch of utterances of like length, padding included
+    precision: Literal["float32", "bfloat16"] = "float32"  # of the network on GPUs; bfloat16 by autocast
+    compile: bool = False  # the network by torch.compile
 
 
 class Student(Section):

@@ -8,17 +8,22 @@ and in whatever order. Ray Data sees to placing, growing and shrinking the pool,
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 import ray
 import ray.data
 
+from ssl_asr.failure import sentence_of
 from ssl_asr.progress import Progress
 from ssl_asr.store.ledger import Reject, Shard
 
 # Rows beyond this share a block: the driver keeps a reference for every block.
 MAX_BLOCKS = 4096
+# New datasets without a single shard finished before the job is given up.
+MAX_ATTEMPTS = 3
+
+logger = logging.getLogger(__name__)
 
 
 class ShardJob(Protocol):
@@ -62,20 +67,47 @@ def run_shard_jobs(
     progress.skip(skipped)
     if not shards:
         return []
+    left, failed, attempts = dict.fromkeys(shards), [], 0
+    while left:
+        before = len(left)
+        try:
+            for row in _rows(list(left), make_job, pool, num_cpus, num_gpus):
+                shard = Shard(row["split"], row["number"])
+                left.pop(shard, None)
+                if row["error"]:
+                    failed.append(Reject(shard.name, row["error"]))
+                progress.advance()
+        except Exception as error:
+            # Ray Data gives up on a whole dataset when a node or an actor dies at a bad moment. Shards are done by
+            # the ledger, not by it, so what is left goes on in a new one; a refusal, or no progress, ends the job.
+            attempts = attempts + 1 if len(left) == before else 0
+            if sentence_of(error) is not None or attempts == MAX_ATTEMPTS:
+                raise
+            logger.warning("%s: Ray Data stopped (%s); going on with %d shards", what, _last_line(error), len(left))
+    return sorted(failed, key=lambda reject: reject.id)
+
+
+def _rows(
+    shards: Sequence[Shard],
+    make_job: Callable[[], ShardJob],
+    pool: tuple[int, int | None],
+    num_cpus: float,
+    num_gpus: float,
+) -> Iterator[dict[str, Any]]:
+    """A row for each shard as it is finished, with the sentence of its failure or nothing."""
     rows = [{"split": shard.split, "number": shard.number} for shard in shards]
-    finished = ray.data.from_items(rows, override_num_blocks=min(len(rows), MAX_BLOCKS)).map(
+    dataset = ray.data.from_items(rows, override_num_blocks=min(len(rows), MAX_BLOCKS)).map(
         _Actor,
         fn_constructor_args=(make_job,),
         compute=ray.data.ActorPoolStrategy(min_size=min(pool[0], len(rows)), max_size=pool[1]),
         num_cpus=num_cpus,
         num_gpus=num_gpus or None,
     )
-    failed = []
-    for row in finished.iter_rows():
-        if row["error"]:
-            failed.append(Reject(Shard(row["split"], row["number"]).name, row["error"]))
-        progress.advance()
-    return sorted(failed, key=lambda reject: reject.id)
+    yield from dataset.iter_rows()
+
+
+def _last_line(error: Exception) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[-1]
 
 
 def _hush_ray_data() -> None:

@@ -9,6 +9,7 @@ import numpy.typing as npt
 import torch
 
 from ssl_asr.models.acoustic import AcousticModel
+from ssl_asr.models.length_batches import batches_of_like_length
 
 Float32 = npt.NDArray[np.float32]
 
@@ -24,24 +25,11 @@ def acoustic_scores(log_posteriors_ts: Float32, log_priors_s: Float32, kappa: fl
 def log_posteriors(
     model: AcousticModel, utterances: Sequence[Float32], batch_frames: int
 ) -> Iterator[tuple[int, Float32]]:
-    """(index, log posteriors [frames, senones]) of each utterance [30 ms frames, inputs], in order of length.
+    """(index, log posteriors [frames, senones]) of each utterance [30 ms frames, inputs], longest first.
 
     Utterances without a frame yield none. A batch is padded to at most `batch_frames` frames, or one utterance.
     """
-    for batch in length_batches([len(frames) for frames in utterances], batch_frames):
+    for batch in batches_of_like_length([len(frames) for frames in utterances], batch_frames):
         logits = model.logits([torch.from_numpy(np.array(utterances[index], np.float32)) for index in batch])
         for index, row in zip(batch, logits, strict=True):
             yield index, torch.log_softmax(row.float(), dim=-1).numpy()
-
-
-def length_batches(lengths: Sequence[int], batch_frames: int) -> list[list[int]]:
-    """Indices of the non-empty by rising length, cut so that count x longest stays within `batch_frames`."""
-    batches: list[list[int]] = []
-    for index in sorted(range(len(lengths)), key=lambda each: lengths[each]):
-        if lengths[index] == 0:
-            continue
-        if batches and (len(batches[-1]) + 1) * lengths[index] <= batch_frames:
-            batches[-1].append(index)
-        else:
-            batches.append([index])
-    return batches

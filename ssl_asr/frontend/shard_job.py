@@ -46,15 +46,15 @@ class FeatureJob:
         self._publish(source, _rows(slabs, heard), rejects)
 
     def _publish(self, source: LedgerEntry, slabs: list[list[FeatureRow]], rejects: list[Reject]) -> None:
-        bins = self.recipe.frontend.mel_bins
+        bins, bits = self.recipe.frontend.mel_bins, self.recipe.frontend.feature_bits
         counts = [sum(len(row.frames) for row in slab) for slab in slabs]
         statistics = {}
         if source.shard.split in TRAIN_SPLITS:
             statistics = sums_of((row.frames for slab in slabs for row in slab), bins).to_statistics()
         ShardStore(self.recipe.run, features.STORE).publish(
             source.shard,
-            features.SCHEMA,
-            [features.encode(slab) for slab in slabs],
+            features.SCHEMAS[bits],
+            [features.encode(slab, bits) for slab in slabs],
             counts,
             seconds=sum(counts) * features.FRAME_SECONDS,
             parents=feature_parents(self.recipe, source, self.prior),

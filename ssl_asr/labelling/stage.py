@@ -6,14 +6,15 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 
 from ssl_asr.cluster import joined
-from ssl_asr.labelling.shard_job import LabelJob, load_teacher, target_parents
+from ssl_asr.labelling.shard_job import LabelJob, target_parents
+from ssl_asr.labelling.teachers import load_teacher, target_set_id, teacher_id
 from ssl_asr.recipe import Recipe
 from ssl_asr.shard_jobs import run_shard_jobs
 from ssl_asr.stage import StageClock, StageReport, check_reject_share
 from ssl_asr.store import features, filesystem, targets
 from ssl_asr.store.ledger import LedgerEntry, Reject, Shard
 from ssl_asr.store.shards import ShardStore
-from ssl_asr.training.model_files import model_id, model_uri
+from ssl_asr.training.model_files import model_uri
 
 STAGE = "labelling"
 SPLIT = "unlabeled"
@@ -27,25 +28,26 @@ def run_labelling(recipe: Recipe) -> StageReport:
     sources = {entry.shard: entry for entry in ShardStore(recipe.run, features.STORE).entries(SPLIT)}
     if not sources:
         raise ValueError(f"{recipe.run} has no unlabeled features yet; run the frontend stage first")
-    teacher_uri = model_uri(recipe.run, "teacher")
-    if not filesystem.exists(teacher_uri):
-        raise ValueError(f"{teacher_uri} is missing; run the teacher stage first")
+    for name in recipe.labelling.teachers:
+        if not filesystem.exists(uri := model_uri(recipe.run, name)):
+            raise ValueError(f"{uri} is missing; run the {name} stage first")
     load_teacher(recipe)  # refused here, in one sentence, rather than in every actor
-    teacher_id = model_id(teacher_uri)
-    clock = StageClock(recipe, STAGE, f"{teacher_id}-{recipe.key('labelling')}")
-    store = ShardStore(recipe.run, targets.store_name(teacher_id))
+    teacher, set_id = teacher_id(recipe), target_set_id(recipe)
+    clock = StageClock(recipe, STAGE, set_id)
+    store = ShardStore(recipe.run, targets.store_name(set_id))
     store.delete_temporary()
-    todo = store.unfinished({shard: target_parents(recipe, source, teacher_id) for shard, source in sources.items()})
-    failed = _label(recipe, teacher_id, todo, skipped=len(sources) - len(todo)) if todo else []
+    wanted = {shard: target_parents(recipe, source.checksum, teacher) for shard, source in sources.items()}
+    todo = store.unfinished(wanted)
+    failed = _label(recipe, todo, skipped=len(sources) - len(todo)) if todo else []
     return _finish(recipe, clock, store, sources, failed, len(sources) - len(todo))
 
 
-def _label(recipe: Recipe, teacher_id: str, todo: Sequence[Shard], skipped: int) -> list[Reject]:
+def _label(recipe: Recipe, todo: Sequence[Shard], skipped: int) -> list[Reject]:
     with joined():
         return run_shard_jobs(
             STAGE,
             todo,
-            partial(LabelJob, recipe, teacher_id),
+            partial(LabelJob, recipe),
             skipped=skipped,
             pool=recipe.cluster.label_actors,
             num_cpus=recipe.cluster.cpus_per_worker,

@@ -1,13 +1,27 @@
-"""The k largest logits of every frame, and what is lost by keeping no more."""
+"""The k largest posteriors of every frame, and what is lost by keeping no more."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
+import numpy.typing as npt
 import torch
 
-from ssl_asr.store.targets import TopK
+CONFIDENCE_BINS = 10  # of an utterance's confidence, over 0 to 1
+
+
+@dataclass(frozen=True)
+class Labels:
+    """One utterance's `senones` uint16 and `log_probs` float32 [frames, k], largest first, of the whole posterior."""
+
+    senones: npt.NDArray[np.uint16]
+    log_probs: npt.NDArray[np.float32]
+
+    @property
+    def confidence(self) -> float:
+        """The largest posterior, mean over frames; 0 without a frame."""
+        return float(np.exp(self.log_probs[:, 0]).mean()) if len(self.log_probs) else 0.0
 
 
 @dataclass(frozen=True)
@@ -27,16 +41,39 @@ class Kept:
         return {"kept_mass": self.mass / frames, "entropy_nats": self.entropy_nats / frames}
 
 
-def top_k(logits_ts: torch.Tensor, k: int) -> tuple[TopK, Kept]:
-    """The k largest of `logits_ts` [frames, senones] in half precision, largest first."""
-    largest_tk, senones_tk = logits_ts.topk(k, dim=1)
-    log_posteriors_ts = logits_ts.log_softmax(dim=1)
-    entropy_t = -(log_posteriors_ts.exp() * log_posteriors_ts).sum(dim=1)
-    mass_t = (largest_tk - logits_ts.logsumexp(dim=1, keepdim=True)).exp().sum(dim=1)
-    kept = Kept(len(logits_ts), mass_t.sum(dtype=torch.float64).item(), entropy_t.sum(dtype=torch.float64).item())
-    return TopK(senones_tk.cpu().numpy().astype(np.uint16), largest_tk.half().cpu().numpy()), kept
+@dataclass
+class Meters:
+    """What the ledger tells of a shard's targets: what was kept, whole and by condition, and how sure it was."""
+
+    conditions: dict[str, Kept] = field(default_factory=dict)
+    confidence_frames: list[int] = field(default_factory=lambda: [0] * CONFIDENCE_BINS)
+
+    def add(self, condition: str, labels: Labels, kept: Kept) -> None:
+        self.conditions[condition] = self.conditions.get(condition, Kept()) + kept
+        self.confidence_frames[confidence_bin(labels.confidence)] += kept.frames
+
+    def statistics(self) -> dict[str, object]:
+        whole = sum(self.conditions.values(), Kept())
+        by_condition = {
+            name: {"frames": kept.frames, **kept.means()} for name, kept in sorted(self.conditions.items())
+        }
+        return {**whole.means(), "conditions": by_condition, "confidence_frames": self.confidence_frames}
 
 
-def no_frames(k: int) -> TopK:
+def confidence_bin(confidence: float) -> int:
+    return min(int(confidence * CONFIDENCE_BINS), CONFIDENCE_BINS - 1)
+
+
+def top_k(log_probs_ts: torch.Tensor, k: int) -> tuple[Labels, Kept]:
+    """The k largest of normalised `log_probs_ts` [frames, senones], largest first."""
+    largest_tk, senones_tk = log_probs_ts.topk(k, dim=1)
+    probs_ts = log_probs_ts.exp()
+    # 0 log 0 is 0: xlogy knows, a product of 0 and -inf would not.
+    entropy = -torch.xlogy(probs_ts, probs_ts).sum(dtype=torch.float64).item()
+    kept = Kept(len(log_probs_ts), largest_tk.exp().sum(dtype=torch.float64).item(), entropy)
+    return Labels(senones_tk.cpu().numpy().astype(np.uint16), largest_tk.cpu().numpy()), kept
+
+
+def no_frames(k: int) -> Labels:
     """Targets of an utterance too short for one 30 ms frame; its row stays, so that rows stay joined."""
-    return TopK(np.zeros((0, k), np.uint16), np.zeros((0, k), np.float16))
+    return Labels(np.zeros((0, k), np.uint16), np.zeros((0, k), np.float32))

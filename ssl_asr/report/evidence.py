@@ -15,6 +15,7 @@ import yaml
 
 from ssl_asr.corpus import utterance
 from ssl_asr.decoding.results import Results, read_results, results_uri
+from ssl_asr.labelling.teachers import target_set_id
 from ssl_asr.pipeline import NAMES
 from ssl_asr.recipe import Recipe
 from ssl_asr.report.curves import MODELS, Curve, curve_of
@@ -23,7 +24,7 @@ from ssl_asr.stage import StageReport, read_report
 from ssl_asr.store import features, filesystem, targets
 from ssl_asr.store.ledger import LedgerEntry, Reject
 from ssl_asr.store.shards import ShardStore
-from ssl_asr.training.model_files import model_id, model_uri
+from ssl_asr.training.model_files import model_uri
 
 
 @dataclass(frozen=True)
@@ -82,11 +83,10 @@ def gather(recipe: Recipe) -> Evidence:
 
 
 def _targets(recipe: Recipe, ledger: list[LedgerEntry]) -> tuple[TargetShard, ...]:
-    """Shards of the run's teacher's targets; earlier teachers' may lie beside them."""
-    teacher = model_uri(recipe.run, "teacher")
-    if not filesystem.exists(teacher):
+    """Shards of the run's own set of targets; those of earlier teachers and settings may lie beside them."""
+    if not all(filesystem.exists(model_uri(recipe.run, name)) for name in recipe.labelling.teachers):
         return ()
-    store = targets.store_name(model_id(teacher))
+    store = targets.store_name(target_set_id(recipe))
     shards = [entry for entry in ledger if entry.store == store and entry.frames]
     return tuple(
         TargetShard(

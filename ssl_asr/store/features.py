@@ -1,4 +1,4 @@
-"""Feature shards: log mel filter-bank energies at 10 ms, speaker mean removed, in half precision.
+"""Feature shards: log mel filter-bank energies at 10 ms, speaker mean removed, at 16 or 8 bits a value.
 
 The three 30 ms feature offsets are views of the same 10 ms frames (`ssl_asr.frontend.stacking`), so they cost
 no storage. Global mean and variance are applied by the network, which carries them; shards stay valid when
@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from ssl_asr.store.arrays import from_column, to_column
+from ssl_asr.store.feature_codec import Quantised, quantise, restore
 
 STORE = "features"
 FRAME_SECONDS = 0.01
@@ -25,9 +26,12 @@ SCHEMA = pa.schema(
         ("speaker", pa.string()),
         ("condition", pa.string()),
         ("num_frames", pa.int32()),
-        ("features", pa.large_binary()),
+        ("features", pa.large_binary()),  # float16 [frames, bins]
     ]
 )
+# The same with uint8 `features`: a value is low + step x code, with a low and a step for each bin of the utterance.
+SCHEMA_8_BIT = pa.schema([*SCHEMA, ("low", pa.list_(pa.float32())), ("step", pa.list_(pa.float32()))])
+SCHEMAS = {16: SCHEMA, 8: SCHEMA_8_BIT}
 
 
 @dataclass(frozen=True)
@@ -40,21 +44,30 @@ class FeatureRow:
     frames: npt.NDArray[np.floating]
 
 
-def encode(rows: Sequence[FeatureRow]) -> pa.Table:
-    return pa.table(
-        {
-            "id": [row.id for row in rows],
-            "speaker": [row.speaker for row in rows],
-            "condition": [row.condition for row in rows],
-            "num_frames": pa.array([len(row.frames) for row in rows], pa.int32()),
-            "features": to_column([row.frames.astype("<f2") for row in rows]),
-        },
-        schema=SCHEMA,
-    )
+def encode(rows: Sequence[FeatureRow], bits: int = 16) -> pa.Table:
+    columns = {
+        "id": [row.id for row in rows],
+        "speaker": [row.speaker for row in rows],
+        "condition": [row.condition for row in rows],
+        "num_frames": pa.array([len(row.frames) for row in rows], pa.int32()),
+    }
+    if bits == 16:
+        columns["features"] = to_column([row.frames.astype("<f2") for row in rows])
+    else:
+        coded = [quantise(row.frames) for row in rows]
+        columns["features"] = to_column([each.codes for each in coded])
+        columns["low"] = pa.array([each.low for each in coded], pa.list_(pa.float32()))
+        columns["step"] = pa.array([each.step for each in coded], pa.list_(pa.float32()))
+    return pa.table(columns, schema=SCHEMAS[bits])
 
 
 def decode(table: pa.Table, mel_bins: int) -> list[FeatureRow]:
-    """Rows whose frames are float16 views of the table, not to be written to."""
-    frames = from_column(table["features"], "<f2", mel_bins)
+    """Rows of float16 frames, not to be written to: views of the table where it holds 16 bits."""
+    if "step" in table.column_names:
+        codes = from_column(table["features"], "u1", mel_bins)
+        ranges = (np.array(table[name].to_pylist(), np.float32) for name in ("low", "step"))
+        frames = [restore(Quantised(*row)) for row in zip(codes, *ranges, strict=True)]
+    else:
+        frames = from_column(table["features"], "<f2", mel_bins)
     names = (table[name].to_pylist() for name in ("id", "speaker", "condition"))
     return [FeatureRow(*row) for row in zip(*names, frames, strict=True)]

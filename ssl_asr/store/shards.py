@@ -84,6 +84,7 @@ class ShardStore:
         seconds: float,
         parents: Mapping[str, str],
         metadata: Mapping[str, str],
+        column_encoding: Mapping[str, str] | None = None,
         statistics: Mapping[str, Any] | None = None,
         rejects: Sequence[Reject] = (),
     ) -> LedgerEntry:
@@ -98,7 +99,8 @@ class ShardStore:
         footer |= {f"ssl_asr.parent.{key}": value for key, value in parents.items()}
         schema = schema.with_metadata(footer)
         buffer = io.BytesIO()
-        with pq.ParquetWriter(buffer, schema, compression="zstd", use_dictionary=False) as writer:
+        layout = {"compression": "zstd", "use_dictionary": False, "column_encoding": column_encoding}
+        with pq.ParquetWriter(buffer, schema, **layout) as writer:
             for slab in slabs:
                 writer.write_table(slab.cast(schema), row_group_size=slab.num_rows)
         data = buffer.getvalue()

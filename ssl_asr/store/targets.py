@@ -1,18 +1,22 @@
-"""Target shards: the k largest teacher logits of every 30 ms frame (feature offset 0).
+"""Target shards: the k largest teacher posteriors of every 30 ms frame (feature offset 0), through the top-k codec.
 
-Ids are uint16, logits float16, both [frames, k], largest first (Parthasarathi et al. 2019: k = 20).
+Plain Parquet lists, one row an utterance, so that pyarrow, pandas and DuckDB read them (docs/formats.md): `kept`
+says how many entries each frame has, `senones` and `rises` hold the entries of all frames one after the other,
+largest first. The log-probability of an entry, up to the frame's normalisation, is minus `ssl_asr.step_nats` (in
+the footer) times the sum of the frame's rises up to it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from ssl_asr.store.arrays import from_column, to_column
+from ssl_asr.store import top_k_codec
+from ssl_asr.store.top_k_codec import Encoded, SparseTargets, TopKCodec
 
 FRAME_SECONDS = 0.03
 
@@ -20,40 +24,82 @@ SCHEMA = pa.schema(
     [
         ("id", pa.string()),
         ("num_frames", pa.int32()),
-        ("senones", pa.large_binary()),
-        ("logits", pa.large_binary()),
+        ("confidence", pa.float32()),  # the teacher's largest posterior, mean over the utterance; 0 without a frame
+        ("kept", pa.list_(pa.uint16())),
+        ("senones", pa.list_(pa.uint16())),
+        ("rises", pa.list_(pa.uint8())),
     ]
 )
+# One plane of bytes after the other: the high bytes of small numbers shrink to nothing.
+COLUMN_ENCODING = {f"{name}.list.element": "BYTE_STREAM_SPLIT" for name in ("kept", "senones", "rises")}
+_K, _STEP = b"ssl_asr.k", b"ssl_asr.step_nats"
 
 
 @dataclass(frozen=True)
-class TopK:
-    """`senones` uint16 and `logits` float16, both [30 ms frames, k], by falling logit."""
+class TargetRow:
+    """One utterance as a training loop wants it."""
 
-    senones: npt.NDArray[np.uint16]
-    logits: npt.NDArray[np.float16]
-
-
-def store_name(teacher_id: str) -> str:
-    return f"targets/{teacher_id}"
+    id: str
+    confidence: float
+    targets: SparseTargets
 
 
-def encode(ids: Sequence[str], targets: Sequence[TopK]) -> pa.Table:
-    return pa.table(
-        {
-            "id": list(ids),
-            "num_frames": pa.array([len(row.senones) for row in targets], pa.int32()),
-            "senones": to_column([row.senones.astype("<u2") for row in targets]),
-            "logits": to_column([row.logits.astype("<f2") for row in targets]),
-        },
-        schema=SCHEMA,
-    )
+def store_name(set_id: str) -> str:
+    """`set_id` stands for a teacher and all settings of its labelling: another k or codec is another store."""
+    return f"targets/{set_id}"
 
 
-def decode(table: pa.Table, k: int) -> dict[str, TopK]:
-    senones = from_column(table["senones"], "<u2", k)
-    logits = from_column(table["logits"], "<f2", k)
+def codec_metadata(codec: TopKCodec) -> dict[str, str]:
+    """What the footer says of the codec, enough to decode without a recipe."""
     return {
-        name: TopK(*pair)
-        for name, pair in zip(table["id"].to_pylist(), zip(senones, logits, strict=True), strict=True)
+        _K.decode(): str(codec.k),
+        _STEP.decode(): repr(codec.step),
+        "ssl_asr.mass_floor": repr(codec.mass_floor),
+        "ssl_asr.frame_seconds": str(FRAME_SECONDS),
     }
+
+
+def encode(ids: Sequence[str], confidences: Sequence[float], frames: Sequence[int], slab: Encoded) -> pa.Table:
+    """Rows of the utterances `ids`, of so many `frames` each, whose frames follow one another in `slab`."""
+    frame_ends = np.concatenate([[0], np.cumsum(frames)]).astype(np.int32)
+    entry_ends = np.concatenate([[0], np.cumsum(slab.kept, dtype=np.int32)])[frame_ends]
+    columns = {
+        "id": list(ids),
+        "num_frames": pa.array(frames, pa.int32()),
+        "confidence": pa.array(confidences, pa.float32()),
+        "kept": pa.ListArray.from_arrays(frame_ends, pa.array(slab.kept)),
+        "senones": pa.ListArray.from_arrays(entry_ends, pa.array(slab.senones)),
+        "rises": pa.ListArray.from_arrays(entry_ends, pa.array(slab.rises)),
+    }
+    return pa.table(columns, schema=SCHEMA)
+
+
+def decode(table: pa.Table) -> list[TargetRow]:
+    """The rows of a slab; ValueError where its columns contradict each other or say not how they are coded."""
+    k, step = codec_of(table.schema.metadata)
+    flat = Encoded(_values(table["kept"]), _values(table["senones"]), _values(table["rises"]))
+    frames = table["num_frames"].to_numpy()
+    if frames.sum() != len(flat.kept):
+        raise ValueError(f"{frames.sum()} frames by num_frames, {len(flat.kept)} by kept")
+    every = top_k_codec.decode(flat, k, step)
+    ends = np.cumsum(frames).tolist()
+    return [
+        TargetRow(
+            name, confidence, SparseTargets(every.senones[end - count : end], every.log_probs[end - count : end])
+        )
+        for name, confidence, count, end in zip(
+            table["id"].to_pylist(), table["confidence"].to_pylist(), frames.tolist(), ends, strict=True
+        )
+    ]
+
+
+def codec_of(metadata: Mapping[bytes, bytes] | None) -> tuple[int, float]:
+    """(k, step) from a shard's footer."""
+    if not metadata or _K not in metadata or _STEP not in metadata:
+        raise ValueError("a shard of targets without ssl_asr.k and ssl_asr.step_nats in its footer")
+    return int(metadata[_K]), float(metadata[_STEP])
+
+
+def _values(column: pa.ChunkedArray) -> npt.NDArray:
+    chunks = [chunk.flatten().to_numpy(zero_copy_only=False) for chunk in column.chunks]
+    return chunks[0] if len(chunks) == 1 else np.concatenate(chunks)

@@ -28,13 +28,12 @@ class Example:
 
 @dataclass(frozen=True)
 class SlabReader:
-    """Joins the stores of a run; `targets` is None where nothing is trained on unlabeled audio."""
+    """Joins the stores of a run; `target_set` is None where nothing is trained on unlabeled audio."""
 
     run: str
     mel_bins: int
     senone_set: str
-    teacher: str | None = None
-    k: int = 20
+    target_set: str | None = None
 
     def read(self, source: SourceName | str, ref: SlabRef, offset: int) -> list[Example]:
         """The slab's utterances; those without labels are left out. ValueError where stores don't match."""
@@ -54,20 +53,14 @@ class SlabReader:
                     yield Example(stack(row.frames, offset), senones[:, None], None)
 
     def _soft(self, rows: list[features.FeatureRow], ref: SlabRef, offset: int) -> Iterator[Example]:
-        assert self.teacher is not None, "soft targets are those of one teacher"
+        assert self.target_set is not None, "soft targets are those of one teacher"
         assert offset == 0, "targets are made at feature offset 0"
-        store = ShardStore(self.run, targets.store_name(self.teacher))
-        topk = targets.decode(store.read_slab(ref.shard, ref.slab), self.k)
-        _check_joined(store, ref, [row.id for row in rows], list(topk))
-        for row in rows:
-            target = topk[row.id]
-            if len(target.senones):
-                yield Example(stack(row.frames), target.senones, _softmax(target.logits.astype(np.float32)))
-
-
-def _softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return powers / powers.sum(axis=1, keepdims=True)
+        store = ShardStore(self.run, targets.store_name(self.target_set))
+        labelled = targets.decode(store.read_slab(ref.shard, ref.slab))
+        _check_joined(store, ref, [row.id for row in rows], [row.id for row in labelled])
+        for row, label in zip(rows, labelled, strict=True):
+            if len(label.targets.senones):
+                yield Example(stack(row.frames), label.targets.senones, np.exp(label.targets.log_probs))
 
 
 def _check_joined(store: ShardStore, ref: SlabRef, here: list[str], there: list[str]) -> None:

@@ -9,6 +9,7 @@ from ssl_asr import cluster
 from ssl_asr.frontend.stacking import STACK
 from ssl_asr.frontend.statistics import global_statistics
 from ssl_asr.hmm.senones import load_senones
+from ssl_asr.labelling.teachers import target_set_id
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec, count_parameters
 from ssl_asr.recipe import Optimiser, Recipe, Student, Sync, Teacher
 from ssl_asr.stage import StageClock, StageReport, read_rejects
@@ -21,7 +22,7 @@ from ssl_asr.training.curve import Record, read_curve
 from ssl_asr.training.examples import SlabReader
 from ssl_asr.training.fit import fit
 from ssl_asr.training.job import TrainingJob
-from ssl_asr.training.model_files import model_id, model_uri
+from ssl_asr.training.model_files import model_uri
 from ssl_asr.training.schedule import (
     Phase,
     Source,
@@ -37,7 +38,7 @@ UPSTREAM = ("corpus", "frontend", "hmm")
 
 @dataclass(frozen=True)
 class Plan:
-    """What a stage trains: on which sources, by which schedule; `teacher` is that of the soft targets, if any."""
+    """What a stage trains: on which sources, by which schedule; `target_set` names the soft targets, if any."""
 
     name: str
     key: str
@@ -46,7 +47,7 @@ class Plan:
     sync: Sync
     schedule: Sequence[Phase]
     sources: Sequence[Source]
-    teacher: str | None = None
+    target_set: str | None = None
 
 
 def run_teacher(recipe: Recipe) -> StageReport:
@@ -63,12 +64,12 @@ def run_student(recipe: Recipe) -> StageReport:
     """Train the student on unlabeled audio with the teacher's targets, and on the labeled data."""
     wanted = recipe.student
     labeled = _source(recipe, "labeled")
-    teacher, unlabeled = _labelled(recipe, _source(recipe, "unlabeled"))
+    target_set, unlabeled = _labelled(recipe, _source(recipe, "unlabeled"))
     spec = _spec(recipe, wanted, bidirectional=False, look_ahead=wanted.look_ahead)
     schedule = student_schedule(wanted, labeled, unlabeled)
-    key = _key(recipe, [*UPSTREAM, "teacher", "labelling", "student"], teacher)
+    key = _key(recipe, [*UPSTREAM, "teacher", "labelling", "student"], target_set)
     sources = [labeled, unlabeled]
-    return _train(recipe, Plan("student", key, spec, wanted.optimiser, wanted.sync, schedule, sources, teacher))
+    return _train(recipe, Plan("student", key, spec, wanted.optimiser, wanted.sync, schedule, sources, target_set))
 
 
 def run_baseline(recipe: Recipe) -> StageReport:
@@ -105,7 +106,7 @@ def _job(recipe: Recipe, plan: Plan) -> TrainingJob:
         schedule=tuple(plan.schedule),
         sources=tuple(plan.sources),
         dev=dev if dev.slabs else None,
-        reader=_reader(recipe, plan.teacher),
+        reader=_reader(recipe, plan.target_set),
         mean=mean,
         deviation=deviation,
     )
@@ -127,11 +128,11 @@ def _figures(plan: Plan, curve: Sequence[Record]) -> dict[str, float | str]:
     return figures
 
 
-def _key(recipe: Recipe, sections: Sequence[str], teacher: str | None) -> str:
+def _key(recipe: Recipe, sections: Sequence[str], target_set: str | None) -> str:
     """Identity of a model: what the recipe asks for and the very shards it is trained on."""
     stores = {"labeled": [features.STORE, alignments.store_name(load_senones(recipe.run).id)]}
-    if teacher is not None:
-        stores["unlabeled"] = [features.STORE, targets.store_name(teacher)]
+    if target_set is not None:
+        stores["unlabeled"] = [features.STORE, targets.store_name(target_set)]
     shards = [
         entry.checksum
         for split, names in stores.items()
@@ -172,25 +173,25 @@ def _spec(recipe: Recipe, wanted: Teacher | Student, *, bidirectional: bool, loo
     return ModelSpec(inputs, outputs, wanted.layers, wanted.units, bidirectional, look_ahead, dropout)
 
 
-def _reader(recipe: Recipe, teacher: str | None) -> SlabReader:
-    senone_set = load_senones(recipe.run).id
-    return SlabReader(recipe.run, recipe.frontend.mel_bins, senone_set, teacher, recipe.labelling.k)
+def _reader(recipe: Recipe, target_set: str | None) -> SlabReader:
+    return SlabReader(recipe.run, recipe.frontend.mel_bins, load_senones(recipe.run).id, target_set)
 
 
 def _labelled(recipe: Recipe, unlabeled: Source) -> tuple[str, Source]:
-    """Id of the run's teacher and the slabs that it labelled; teachers are never mixed.
+    """Id of the recipe's set of targets and the slabs that it covers; sets of targets are never mixed.
 
     ValueError where shards are missing that the labelling stage did not reject.
     """
-    uri = model_uri(recipe.run, "teacher")
-    if not filesystem.exists(uri):
-        raise ValueError(f"{recipe.run} has no teacher; run the stage 'teacher' first")
-    teacher = model_id(uri)
-    labelled = _finished(recipe, targets.store_name(teacher), "unlabeled")
+    for name in recipe.labelling.teachers:
+        if not filesystem.exists(model_uri(recipe.run, name)):
+            raise ValueError(f"{recipe.run} has no {name}; run the stage '{name}' first")
+    target_set = target_set_id(recipe)
+    labelled = _finished(recipe, targets.store_name(target_set), "unlabeled")
     rejected = {reject.id for reject in read_rejects(recipe, "labelling")}
     missing = {slab.shard for slab in unlabeled.slabs if slab.shard.name not in rejected} - labelled
     if missing or not labelled:
         raise ValueError(
-            f"{len(missing)} unlabeled shards have no targets of teacher {teacher}; run the stage 'labelling' first"
+            f"{len(missing)} unlabeled shards have no targets in {targets.store_name(target_set)}; "
+            "run the stage 'labelling' first"
         )
-    return teacher, replace(unlabeled, slabs=tuple(slab for slab in unlabeled.slabs if slab.shard in labelled))
+    return target_set, replace(unlabeled, slabs=tuple(slab for slab in unlabeled.slabs if slab.shard in labelled))

@@ -1,8 +1,7 @@
 import numpy as np
-import pytest
 import torch
 
-from ssl_asr.decoding.scores import acoustic_scores, length_batches, log_posteriors
+from ssl_asr.decoding.scores import acoustic_scores, log_posteriors
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec
 
 
@@ -26,12 +25,3 @@ def test_every_utterance_gets_its_own_posteriors_whatever_batch_it_is_in():
         assert posteriors.shape == (len(utterances[index]), 9)
         np.testing.assert_allclose(np.exp(posteriors).sum(1), 1, atol=1e-5)
         np.testing.assert_allclose(posteriors, together[index], atol=1e-5)
-
-
-def test_batches_hold_like_lengths_within_the_limit():
-    lengths = [5, 100, 0, 7, 6, 90, 400]
-    batches = length_batches(lengths, 200)
-    assert sorted(index for batch in batches for index in batch) == [0, 1, 3, 4, 5, 6]
-    assert all(len(batch) == 1 or len(batch) * max(lengths[i] for i in batch) <= 200 for batch in batches)
-    assert batches[-1] == [6]
-    assert len(batches) == pytest.approx(3)

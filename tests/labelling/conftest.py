@@ -10,11 +10,12 @@ import torch
 
 from ssl_asr.frontend.statistics import global_statistics
 from ssl_asr.labelling.stage import run_labelling
+from ssl_asr.labelling.teachers import target_set_id
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec
 from ssl_asr.recipe import Recipe
 from ssl_asr.store import targets
 from ssl_asr.store.shards import ShardStore
-from ssl_asr.training.model_files import model_id, model_uri, save_model
+from ssl_asr.training.model_files import model_uri, save_model
 
 SENONES = 90
 
@@ -39,7 +40,7 @@ def with_actors(recipe: Recipe, least: int, most: int) -> Recipe:
 
 
 def target_store(recipe: Recipe) -> ShardStore:
-    return ShardStore(recipe.run, targets.store_name(model_id(model_uri(recipe.run, "teacher"))))
+    return ShardStore(recipe.run, targets.store_name(target_set_id(recipe)))
 
 
 @pytest.fixture(scope="session")

@@ -10,19 +10,27 @@ import pytest
 import torch
 
 from ssl_asr.frontend.stacking import stack
-from ssl_asr.labelling.shard_job import LabelJob, load_teacher
+from ssl_asr.labelling.shard_job import LabelJob
 from ssl_asr.labelling.stage import run_labelling
+from ssl_asr.labelling.teachers import load_teacher
+from ssl_asr.labelling.top_k import Kept
 from ssl_asr.recipe import Recipe
 from ssl_asr.stage import read_report, rejects_uri
 from ssl_asr.store import features, filesystem, targets
 from ssl_asr.store.ledger import LedgerEntry, Shard
 from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.top_k_codec import TopKCodec
 from ssl_asr.training.model_files import model_id, model_uri
 from tests.labelling.conftest import SENONES, copy_run, save_teacher, target_store
 
 
 def sources(recipe: Recipe) -> list[LedgerEntry]:
     return ShardStore(recipe.run, features.STORE).entries("unlabeled")
+
+
+def heard_rows(recipe: Recipe, source: LedgerEntry) -> list[features.FeatureRow]:
+    slabs = ShardStore(recipe.run, features.STORE).read_slabs(source.shard)
+    return [row for slab in slabs for row in features.decode(slab, 64)]
 
 
 def test_targets_are_the_teachers_largest_logits_row_for_row(labelled_run: Recipe) -> None:
@@ -34,22 +42,24 @@ def test_targets_are_the_teachers_largest_logits_row_for_row(labelled_run: Recip
         assert len(labels.slabs) == len(entry.slabs)
         for index in range(len(entry.slabs)):
             heard = features.decode(source.read_slab(entry.shard, index), 64)
-            decoded = targets.decode(store.read_slab(entry.shard, index), k)
-            assert list(decoded) == [row.id for row in heard]
+            decoded = targets.decode(store.read_slab(entry.shard, index))
+            assert [row.id for row in decoded] == [row.id for row in heard]
             assert labels.slabs[index] == sum(len(row.frames) // 3 for row in heard)
-            for row in heard[::7]:
-                (logits,) = teacher.logits([torch.from_numpy(stack(row.frames).astype(np.float32))])
-                largest, _ = logits.topk(k, dim=1)
-                label = decoded[row.id]
-                assert label.logits.shape == (len(row.frames) // 3, k)
-                # Alone or in a batch: the last bits differ, and then half precision rounds them.
-                np.testing.assert_allclose(label.logits, largest.numpy(), atol=2e-3)
-                ids = torch.from_numpy(label.senones.astype(np.int64))
-                np.testing.assert_allclose(logits.gather(1, ids).numpy(), label.logits, atol=2e-3)
+            for row, label in list(zip(heard, decoded, strict=True))[::7]:
+                (whole,) = teacher.log_probabilities([torch.from_numpy(stack(row.frames).astype(np.float32))])
+                largest = whole.topk(k, dim=1).values
+                assert label.targets.log_probs.shape == (len(row.frames) // 3, k)
+                # Half a step of rounding and as much of the sum; alone or in a batch, the last bits differ too.
+                within = {"atol": TopKCodec(k).step + 1e-3}
+                np.testing.assert_allclose(label.targets.log_probs, largest.log_softmax(dim=1).numpy(), **within)
+                ids = torch.from_numpy(label.targets.senones.astype(np.int64))
+                np.testing.assert_allclose(whole.gather(1, ids).numpy(), largest.numpy(), atol=1e-3)
+                assert label.confidence == pytest.approx(float(largest[:, 0].exp().mean()), abs=1e-3)
 
 
 def test_ledger_names_parents_and_what_was_kept(labelled_run: Recipe) -> None:
     teacher, k = model_id(model_uri(labelled_run.run, "teacher")), labelled_run.labelling.k
+    assert target_store(labelled_run).name == f"targets/{teacher}-{labelled_run.key('labelling')[:6]}"
     for source in sources(labelled_run):
         entry = target_store(labelled_run).entry(source.shard)
         recipe = labelled_run.key("labelling")
@@ -57,7 +67,13 @@ def test_ledger_names_parents_and_what_was_kept(labelled_run: Recipe) -> None:
         # An untrained network spreads its mass over all senones.
         assert k / SENONES < entry.statistics["kept_mass"] < 0.9
         assert 1.0 < entry.statistics["entropy_nats"] < np.log(SENONES)
-        assert 20 < entry.statistics["bytes_per_frame"] < 4 * k + 10
+        assert 10 < entry.statistics["bytes_per_frame"] < 40
+        by_condition = entry.statistics["conditions"]
+        assert set(by_condition) == {row.condition for row in heard_rows(labelled_run, source)}
+        assert sum(each["frames"] for each in by_condition.values()) == entry.frames
+        mean = sum(each["frames"] * each["kept_mass"] for each in by_condition.values()) / entry.frames
+        assert mean == pytest.approx(entry.statistics["kept_mass"])
+        assert sum(entry.statistics["confidence_frames"]) == entry.frames
         assert entry.seconds == pytest.approx(source.seconds, rel=0.02)
     figures = read_report(labelled_run, "labelling").figures
     assert k / SENONES < figures["kept_mass"] < 0.9
@@ -76,7 +92,7 @@ def test_one_job_with_the_shards_backwards_gives_the_bytes_of_two_actors(
 ) -> None:
     threads = torch.get_num_threads()
     try:
-        job = LabelJob(own_run, model_id(model_uri(own_run.run, "teacher")))
+        job = LabelJob(own_run)
         for entry in reversed(sources(own_run)):
             job(entry.shard)
     finally:
@@ -125,21 +141,21 @@ def test_a_teacher_that_does_not_fit_is_refused_before_any_work(own_run: Recipe)
 def test_an_utterance_too_short_for_a_frame_keeps_its_row(teacher_run: Recipe) -> None:
     threads = torch.get_num_threads()
     try:
-        job = LabelJob(teacher_run, "any")
+        job = LabelJob(teacher_run)
         generator = np.random.default_rng(0)
-        labels, kept = job.label([generator.standard_normal((n, 64)).astype(np.float16) for n in (30, 2, 0, 7)])
+        labels = job.label([generator.standard_normal((n, 64)).astype(np.float16) for n in (30, 2, 0, 7)])
     finally:
         torch.set_num_threads(threads)
-    assert [len(label.senones) for label in labels] == [10, 0, 0, 2]
-    assert kept.frames == 12
+    assert [len(label.senones) for label, _ in labels] == [10, 0, 0, 2]
+    assert sum((kept for _, kept in labels), Kept()).frames == 12
 
 
 def test_a_teacher_of_nan_labels_nothing(teacher_run: Recipe) -> None:
     threads = torch.get_num_threads()
     try:
-        job = LabelJob(teacher_run, "any")
-        torch.nn.init.constant_(job.teacher.senones.bias, float("nan"))
-        with pytest.raises(ValueError, match="teacher any gives NaN or infinite logits; train it anew"):
+        job = LabelJob(teacher_run)
+        torch.nn.init.constant_(job.teacher.model.senones.bias, float("nan"))
+        with pytest.raises(ValueError, match=r"teacher \w{12} gives NaN or infinite logits; train it anew"):
             job.label([np.zeros((30, 64), np.float16)])
     finally:
         torch.set_num_threads(threads)

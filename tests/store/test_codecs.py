@@ -1,4 +1,4 @@
-"""Alignments, targets and weights: what is written comes back, and damage is named."""
+"""Alignments, columns and weights: what is written comes back, and damage is named."""
 
 from __future__ import annotations
 
@@ -9,9 +9,8 @@ import pyarrow as pa
 import pytest
 import torch
 
-from ssl_asr.store import alignments, targets
+from ssl_asr.store import alignments
 from ssl_asr.store.arrays import from_column, to_column
-from ssl_asr.store.targets import TopK
 from ssl_asr.store.weights import read_weights, write_weights
 
 
@@ -20,21 +19,6 @@ def test_alignments_keep_rows_that_failed() -> None:
     decoded = alignments.decode(alignments.encode(["a", "b"], senones))
     assert decoded["a"].tolist() == [0, 65535, 3]
     assert decoded["b"].tolist() == []
-
-
-def test_targets_come_back_with_ids_and_logits_side_by_side() -> None:
-    generator = np.random.default_rng(0)
-    rows = [
-        TopK(
-            generator.integers(0, 700, (n, 20)).astype(np.uint16), generator.normal(0, 9, (n, 20)).astype(np.float16)
-        )
-        for n in (4, 0, 1)
-    ]
-    decoded = targets.decode(targets.encode(["x", "y", "z"], rows), 20)
-    assert list(decoded) == ["x", "y", "z"]
-    for name, row in zip("xyz", rows, strict=True):
-        np.testing.assert_array_equal(decoded[name].senones, row.senones)
-        np.testing.assert_array_equal(decoded[name].logits, row.logits)
 
 
 def test_columns_in_several_chunks_and_slices_decode_alike() -> None:

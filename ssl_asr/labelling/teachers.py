@@ -1,0 +1,98 @@
+"""Whatever can label: a network, the mean of several, or anything else with these two methods."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+from typing import Protocol
+
+import numpy as np
+import torch
+
+from ssl_asr.models.acoustic import AcousticModel
+from ssl_asr.recipe import Recipe
+from ssl_asr.store.ledger import checksum
+from ssl_asr.training.model_files import load_model, model_id, model_uri
+
+
+class Teacher(Protocol):
+    def num_outputs(self) -> int:
+        """Senones in every row of its log-probabilities."""
+        ...
+
+    def log_probabilities(self, utterances: list[torch.Tensor]) -> list[torch.Tensor]:
+        """Float32 [frames, senones] of each utterance [30 ms frames, inputs], computed as one padded batch."""
+        ...
+
+
+class NetworkTeacher:
+    """One acoustic model; `bfloat16` runs it under autocast."""
+
+    def __init__(self, model: AcousticModel, *, bfloat16: bool = False) -> None:
+        self.model, self.bfloat16 = model, bfloat16
+
+    def num_outputs(self) -> int:
+        return self.model.spec.outputs
+
+    @torch.inference_mode()
+    def log_probabilities(self, utterances: list[torch.Tensor]) -> list[torch.Tensor]:
+        device = self.model.mean.device.type
+        with torch.autocast(device, torch.bfloat16) if self.bfloat16 else nullcontext():
+            logits = self.model.logits(utterances)
+        return [each.float().log_softmax(dim=1) for each in logits]
+
+
+class Ensemble:
+    """The mean of its members' posteriors."""
+
+    def __init__(self, members: Sequence[Teacher]) -> None:
+        sizes = {member.num_outputs() for member in members}
+        if len(sizes) != 1:
+            raise ValueError(f"teachers of one ensemble have {sorted(sizes)} senones; train them for one senone set")
+        self.members = members
+
+    def num_outputs(self) -> int:
+        return self.members[0].num_outputs()
+
+    def log_probabilities(self, utterances: list[torch.Tensor]) -> list[torch.Tensor]:
+        by_member = [member.log_probabilities(utterances) for member in self.members]
+        share = float(np.log(len(self.members)))
+        return [torch.logsumexp(torch.stack(each), dim=0) - share for each in zip(*by_member, strict=True)]
+
+
+def load_teacher(recipe: Recipe) -> Teacher:
+    """The recipe's teacher, on its device; ValueError where a file is damaged or does not fit the recipe."""
+    members = [_load(recipe, name) for name in recipe.labelling.teachers]
+    return members[0] if len(members) == 1 else Ensemble(members)
+
+
+def teacher_id(recipe: Recipe) -> str:
+    """Content address of the teacher: of its file, or of all files of an ensemble."""
+    uris = [model_uri(recipe.run, name) for name in recipe.labelling.teachers]
+    ids = [model_id(uri) for uri in uris]
+    return ids[0] if len(ids) == 1 else checksum(" ".join(ids).encode())[:12]
+
+
+def target_set_id(recipe: Recipe) -> str:
+    """Identity of a set of targets, and the name of its store: the teacher and all that labelling asks of it."""
+    return f"{teacher_id(recipe)}-{recipe.key('labelling')[:6]}"
+
+
+def _load(recipe: Recipe, name: str) -> NetworkTeacher:
+    uri = model_uri(recipe.run, name)
+    model, _ = load_model(uri)
+    inputs = recipe.frontend.stack * recipe.frontend.mel_bins
+    if model.spec.inputs != inputs:
+        raise ValueError(
+            f"{uri} takes frames of {model.spec.inputs}, the recipe makes {inputs}; delete it and train anew"
+        )
+    if not recipe.labelling.k <= model.spec.outputs <= np.iinfo(np.uint16).max + 1:
+        raise ValueError(
+            f"{uri} has {model.spec.outputs} senones; targets need at least labelling.k={recipe.labelling.k} "
+            f"and at most 65536: change labelling.k or hmm.senones"
+        )
+    if recipe.cluster.use_gpu:
+        model.cuda()
+    if recipe.labelling.compile:
+        model.compile()
+    return NetworkTeacher(model, bfloat16=recipe.labelling.precision == "bfloat16")

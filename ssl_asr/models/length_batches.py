@@ -1,0 +1,33 @@
+"""Batches of like length: a network pads little, and the same utterances always meet."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+# The shortest of a batch is at least this share of its longest, so padding is half of the rest at the most.
+LEAST_SHARE = 0.9
+
+
+def batches_of_like_length(lengths: Sequence[int], batch_frames: int) -> list[list[int]]:
+    """Indices of `lengths`, longest first, cut where padding would pass `batch_frames` or lengths differ too much.
+
+    An utterance longer than that is a batch of its own; one of no frames is in none. Depends on nothing but its
+    arguments: a network's last bits vary with what it is batched with, and labels must not vary with the cluster.
+    """
+    batches: list[list[int]] = []
+    longest = 0
+    for index in sorted(range(len(lengths)), key=lambda index: (-lengths[index], index)):
+        if lengths[index] == 0:
+            continue
+        full = longest * (len(batches[-1]) + 1) > batch_frames if batches else True
+        if full or lengths[index] < LEAST_SHARE * longest:
+            batches.append([])
+            longest = lengths[index]
+        batches[-1].append(index)
+    return batches
+
+
+def padding_waste(lengths: Sequence[int], batches: Sequence[Sequence[int]]) -> float:
+    """The share of frames computed that are padding."""
+    computed = sum(len(batch) * max(lengths[index] for index in batch) for batch in batches)
+    return 1 - sum(lengths) / max(computed, 1)
