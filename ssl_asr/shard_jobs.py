@@ -8,7 +8,9 @@ and in whatever order. Ray Data sees to placing, growing and shrinking the pool,
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import ray
@@ -32,6 +34,21 @@ class ShardJob(Protocol):
     def __call__(self, shard: Shard) -> object: ...
 
 
+@dataclass(frozen=True)
+class Pool:
+    """Actors of a job: the least and the most of them (None: as many as the cluster has room for), and what each has.
+
+    With `shards_at_once` above 1 an actor calls its job from as many threads, so that one shard is read or written
+    while another is computed; the job sees to what must not happen at the same time.
+    """
+
+    least: int = 1
+    most: int | None = None
+    num_cpus: float = 1.0
+    num_gpus: float = 0.0
+    shards_at_once: int = 1
+
+
 class _Actor:
     """Ray Data's view of a job: rows of plain values in and out, a shard's failure as a value."""
 
@@ -39,11 +56,12 @@ class _Actor:
         self.job = make_job()
 
     def __call__(self, row: dict[str, Any]) -> dict[str, Any]:
+        began, error = time.monotonic(), ""
         try:
             self.job(Shard(row["split"], row["number"]))
-        except ValueError as error:
-            return {**row, "error": str(error)}
-        return {**row, "error": ""}
+        except ValueError as refusal:
+            error = str(refusal)
+        return {**row, "error": error, "seconds": time.monotonic() - began}
 
 
 def run_shard_jobs(
@@ -52,15 +70,14 @@ def run_shard_jobs(
     make_job: Callable[[], ShardJob],
     *,
     skipped: int = 0,
-    pool: tuple[int, int | None] = (1, None),
-    num_cpus: float = 1.0,
-    num_gpus: float = 0.0,
+    pool: Pool = Pool(),
+    on_shard: Callable[[float], None] | None = None,
 ) -> list[Reject]:
     """Publish all `shards`; returns those that could not be made, each with its reason.
 
-    `make_job` is called once in every actor and builds what is costly, such as a network. `pool` is the least
-    and the most actors; without a most, the pool grows with the cluster. `skipped` shards count as done in the
-    progress line. Call it inside `ssl_asr.cluster.joined`.
+    `make_job` is called once in every actor and builds what is costly, such as a network. `skipped` shards count
+    as done in the progress line. `on_shard` is told of every finished shard's seconds of an actor's time. Call it
+    inside `ssl_asr.cluster.joined`.
     """
     _hush_ray_data()
     progress = Progress(what, len(shards) + skipped, "shards")
@@ -71,11 +88,13 @@ def run_shard_jobs(
     while left:
         before = len(left)
         try:
-            for row in _rows(list(left), make_job, pool, num_cpus, num_gpus):
+            for row in _rows(list(left), make_job, pool):
                 shard = Shard(row["split"], row["number"])
                 left.pop(shard, None)
                 if row["error"]:
                     failed.append(Reject(shard.name, row["error"]))
+                if on_shard is not None:
+                    on_shard(row["seconds"] / pool.shards_at_once)
                 progress.advance()
         except Exception as error:
             # Ray Data gives up on a whole dataset when a node or an actor dies at a bad moment. Shards are done by
@@ -87,21 +106,22 @@ def run_shard_jobs(
     return sorted(failed, key=lambda reject: reject.id)
 
 
-def _rows(
-    shards: Sequence[Shard],
-    make_job: Callable[[], ShardJob],
-    pool: tuple[int, int | None],
-    num_cpus: float,
-    num_gpus: float,
-) -> Iterator[dict[str, Any]]:
+def _rows(shards: Sequence[Shard], make_job: Callable[[], ShardJob], pool: Pool) -> Iterator[dict[str, Any]]:
     """A row for each shard as it is finished, with the sentence of its failure or nothing."""
     rows = [{"split": shard.split, "number": shard.number} for shard in shards]
     dataset = ray.data.from_items(rows, override_num_blocks=min(len(rows), MAX_BLOCKS)).map(
         _Actor,
         fn_constructor_args=(make_job,),
-        compute=ray.data.ActorPoolStrategy(min_size=min(pool[0], len(rows)), max_size=pool[1]),
-        num_cpus=num_cpus,
-        num_gpus=num_gpus or None,
+        compute=ray.data.ActorPoolStrategy(
+            min_size=min(pool.least, len(rows)),
+            max_size=pool.most,
+            # No shard waits at one actor while another has nothing to do.
+            max_tasks_in_flight_per_actor=pool.shards_at_once,
+            max_concurrent_calls_per_actor=pool.shards_at_once,
+            enable_true_multi_threading=pool.shards_at_once > 1,
+        ),
+        num_cpus=pool.num_cpus,
+        num_gpus=pool.num_gpus or None,
     )
     yield from dataset.iter_rows()
 

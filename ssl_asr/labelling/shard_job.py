@@ -53,6 +53,8 @@ class LabelJob:
         bins = self.recipe.frontend.mel_bins
         slabs = [features.decode(table, bins) for table in self.source.read_slabs(shard)]
         with self._network:
+            # Said again in every thread that calls: OpenMP keeps the number by thread.
+            torch.set_num_threads(1)
             labelled = self.label([row.frames for slab in slabs for row in slab])
         self._publish(source, slabs, labelled)
 
@@ -64,9 +66,10 @@ class LabelJob:
         for batch in batches_of_like_length(lengths, self.recipe.labelling.batch_frames):
             stacked = [torch.from_numpy(stack(utterances[index]).astype(np.float32)) for index in batch]
             for index, log_probs_ts in zip(batch, self.teacher.log_probabilities(stacked), strict=True):
-                if log_probs_ts.isnan().any():
-                    raise ValueError(f"teacher {self.teacher_id} gives NaN or infinite logits; train it anew")
                 labels[index] = top_k(log_probs_ts, k)
+                # One NaN makes all of its frame NaN, so the few that were kept tell.
+                if not np.isfinite(labels[index][0].log_probs).all():
+                    raise ValueError(f"teacher {self.teacher_id} gives NaN or infinite logits; train it anew")
         return labels
 
     def _publish(

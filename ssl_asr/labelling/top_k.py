@@ -67,10 +67,10 @@ def confidence_bin(confidence: float) -> int:
 def top_k(log_probs_ts: torch.Tensor, k: int) -> tuple[Labels, Kept]:
     """The k largest of normalised `log_probs_ts` [frames, senones], largest first."""
     largest_tk, senones_tk = log_probs_ts.topk(k, dim=1)
-    probs_ts = log_probs_ts.exp()
-    # 0 log 0 is 0: xlogy knows, a product of 0 and -inf would not.
-    entropy = -torch.xlogy(probs_ts, probs_ts).sum(dtype=torch.float64).item()
-    kept = Kept(len(log_probs_ts), largest_tk.exp().sum(dtype=torch.float64).item(), entropy)
+    # Row by row, then in double precision: a sum over an hour of frames would lose digits.
+    entropy_t = -(log_probs_ts.exp() * log_probs_ts).sum(dim=1)
+    mass = largest_tk.exp().sum(dtype=torch.float64).item()
+    kept = Kept(len(log_probs_ts), mass, entropy_t.sum(dtype=torch.float64).item())
     return Labels(senones_tk.cpu().numpy().astype(np.uint16), largest_tk.cpu().numpy()), kept
 
 

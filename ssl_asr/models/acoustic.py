@@ -71,11 +71,11 @@ class AcousticModel(nn.Module):
         Packing says the same and is several times slower on a CPU, where only padded batches have a fast kernel.
         """
         assert not self.training, "dropout between layers is left out here"
-        turned_bt1 = _turned(lengths_b, hidden_btd.shape[1])[:, :, None].to(hidden_btd.device)
+        turned = _turned(lengths_b, hidden_btd.shape[1]).to(hidden_btd.device)
         for layer in range(self.spec.layers):
             forwards = self._direction(hidden_btd, f"_l{layer}")
-            backwards = self._direction(_along_time(hidden_btd, turned_bt1), f"_l{layer}_reverse")
-            hidden_btd = torch.cat([forwards, _along_time(backwards, turned_bt1)], dim=2)
+            backwards = self._direction(_rows(hidden_btd, turned), f"_l{layer}_reverse")
+            hidden_btd = torch.cat([forwards, _rows(backwards, turned)], dim=2)
         return hidden_btd
 
     def _direction(self, hidden_btd: torch.Tensor, suffix: str) -> torch.Tensor:
@@ -96,13 +96,14 @@ class AcousticModel(nn.Module):
 
 
 def _turned(lengths_b: torch.Tensor, longest: int) -> torch.Tensor:
-    """Indices [batch, frames] that turn each sequence round and leave its padding behind it; their own inverse."""
+    """Rows of [batch x frames] that turn each sequence round and leave its padding behind it; their own inverse."""
     place_t, lengths_b1 = torch.arange(longest), lengths_b[:, None]
-    return torch.where(place_t < lengths_b1, lengths_b1 - 1 - place_t, place_t)
+    turned_bt = torch.where(place_t < lengths_b1, lengths_b1 - 1 - place_t, place_t)
+    return (turned_bt + torch.arange(len(lengths_b))[:, None] * longest).flatten()
 
 
-def _along_time(hidden_btd: torch.Tensor, index_bt1: torch.Tensor) -> torch.Tensor:
-    return hidden_btd.gather(1, index_bt1.expand_as(hidden_btd))
+def _rows(hidden_btd: torch.Tensor, index: torch.Tensor) -> torch.Tensor:
+    return hidden_btd.flatten(0, 1).index_select(0, index).view_as(hidden_btd)
 
 
 def count_parameters(model: nn.Module) -> int:
