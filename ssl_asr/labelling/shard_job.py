@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -50,13 +50,16 @@ class LabelJob:
         """ValueError where the feature shard cannot be read or the teacher gives no finite posteriors."""
         source = self.source.entry(shard)
         assert source is not None, "the stage lists finished shards"
+        parents = target_parents(self.recipe, source.checksum, self.teacher_id)
+        if self.store.is_done(shard, parents):
+            return  # by an actor that died after it, with other shards of the same task to do
         bins = self.recipe.frontend.mel_bins
         slabs = [features.decode(table, bins) for table in self.source.read_slabs(shard)]
         with self._network:
             # Said again in every thread that calls: OpenMP keeps the number by thread.
             torch.set_num_threads(1)
             labelled = self.label([row.frames for slab in slabs for row in slab])
-        self._publish(source, slabs, labelled)
+        self._publish(source, parents, slabs, labelled)
 
     def label(self, utterances: Sequence[npt.NDArray[np.float16]]) -> list[tuple[Labels, Kept]]:
         """Labels of each of `utterances`, [10 ms frames, mel bins], in the order given."""
@@ -73,7 +76,11 @@ class LabelJob:
         return labels
 
     def _publish(
-        self, source: LedgerEntry, slabs: Sequence[Sequence[FeatureRow]], labelled: Sequence[tuple[Labels, Kept]]
+        self,
+        source: LedgerEntry,
+        parents: Mapping[str, str],
+        slabs: Sequence[Sequence[FeatureRow]],
+        labelled: Sequence[tuple[Labels, Kept]],
     ) -> None:
         meters, tables = Meters(), []
         results = iter(labelled)
@@ -89,7 +96,7 @@ class LabelJob:
             tables,
             counts,
             seconds=sum(counts) * targets.FRAME_SECONDS,
-            parents=target_parents(self.recipe, source.checksum, self.teacher_id),
+            parents=parents,
             metadata=targets.codec_metadata(self.codec),
             column_encoding=targets.COLUMN_ENCODING,
             statistics=meters.statistics(),

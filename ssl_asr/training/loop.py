@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Protocol
 
 import numpy as np
@@ -23,6 +23,7 @@ from ssl_asr.training.bmuf import Synced
 from ssl_asr.training.examples import Example, SlabReader
 from ssl_asr.training.losses import hard_cross_entropy, soft_cross_entropy
 from ssl_asr.training.masking import mask
+from ssl_asr.training.prefetch import read_ahead
 from ssl_asr.training.schedule import Cursor, Phase, Source, deal, next_block, seed_of
 
 CPU = torch.device("cpu")
@@ -44,6 +45,16 @@ class Worker:
     rank: int = 0
     size: int = 1
     device: torch.device = CPU
+
+
+@dataclass(frozen=True)
+class Hand:
+    """What one worker trains on in one block: its phase, the first slab's place in it, and the cursor behind it."""
+
+    phase: int
+    first: int
+    examples: list[Example]
+    behind: Cursor
 
 
 @dataclass(frozen=True)
@@ -109,39 +120,35 @@ class Loop:
 
     def run(self, on_block: Callable[[BlockRecord, Cursor], None]) -> None:
         """Train to the end of the schedule; `on_block` is told of every block and the cursor behind it."""
-        with ThreadPoolExecutor(1, "slabs") as reading:
-            upcoming = self._read_ahead(reading, self.cursor)
-            while upcoming is not None:
-                phase, first, examples, behind = upcoming.result()
-                upcoming = self._read_ahead(reading, behind)
-                record = self._train_block(phase, first, examples)
-                self.cursor = behind
-                on_block(record, behind)
+        for hand in read_ahead(self._hands()):
+            record = self._train_block(hand)
+            self.cursor = hand.behind
+            on_block(record, hand.behind)
 
-    def _read_ahead(
-        self, reading: ThreadPoolExecutor, cursor: Cursor
-    ) -> Future[tuple[int, int, list[Example], Cursor]] | None:
-        return reading.submit(self._read_hand, cursor) if cursor.phase < len(self.schedule) else None
+    def _hands(self) -> Iterator[Callable[[], Hand]]:
+        """This worker's share of every block from the cursor on, to be read when it is called."""
+        cursor = self.cursor
+        while cursor.phase < len(self.schedule):
+            positions, behind = next_block(self.schedule, cursor, self.worker.size * self.sync.block_slabs)
+            yield partial(self._read_hand, cursor.phase, positions, behind)
+            cursor = behind
 
-    def _read_hand(self, cursor: Cursor) -> tuple[int, int, list[Example], Cursor]:
-        """This worker's share of the block at `cursor`."""
-        positions, behind = next_block(self.schedule, cursor, self.worker.size * self.sync.block_slabs)
-        phase = self.schedule[cursor.phase]
-        source = self.sources[phase.source]
-        hand = [source.at(position) for position in deal(positions, self.worker.size)[self.worker.rank]]
-        examples = [example for ref in hand for example in self.reader.read(phase.source, ref, phase.offset)]
-        return cursor.phase, positions.start, examples, behind
-
-    def _train_block(self, phase_index: int, first: int, examples: list[Example]) -> BlockRecord:
-        began = time.monotonic()
+    def _read_hand(self, phase_index: int, positions: range, behind: Cursor) -> Hand:
         phase = self.schedule[phase_index]
+        refs = [self.sources[phase.source].at(place) for place in deal(positions, self.worker.size)[self.worker.rank]]
+        examples = [example for ref in refs for example in self.reader.read(phase.source, ref, phase.offset)]
+        return Hand(phase_index, positions.start, examples, behind)
+
+    def _train_block(self, hand: Hand) -> BlockRecord:
+        began = time.monotonic()
+        phase = self.schedule[hand.phase]
         for group in self.optimiser.param_groups:
             group["lr"] = phase.learning_rate
         # Seeds come from the place in the schedule, so a resumed block shuffles and drops out as the lost one did.
-        seed = seed_of(self.seed, phase_index, first, self.worker.rank)
+        seed = seed_of(self.seed, hand.phase, hand.first, self.worker.rank)
         torch.manual_seed(seed)
         look_ahead = self.model.spec.look_ahead
-        pieces = batches_of(examples, phase.whole, self.settings, look_ahead, np.random.default_rng(seed))
+        pieces = batches_of(hand.examples, phase.whole, self.settings, look_ahead, np.random.default_rng(seed))
         steps = self.strategy.on_block_start(len(pieces))
         batches = collated(pieces, look_ahead)
         meter = Meter()
@@ -154,7 +161,7 @@ class Loop:
         self.block += 1
         return BlockRecord(
             block=self.block,
-            phase=phase_index,
+            phase=hand.phase,
             source=phase.source,
             loss=loss,
             frame_accuracy=accuracy,
