@@ -1,5 +1,6 @@
 # make demo    everything from recorded speech to a table of word error rates
 # make test    make check, then the tests
+# make chaos   100 kills of actors, nodes and drivers while labelling (SSL_ASR_CHAOS_KILLS, SSL_ASR_CHAOS_SEED)
 # make check   formatting, lint, types
 # make format  mend formatting and what lint can mend
 # make clean   remove what tools left (not .venv, .cache and runs)
@@ -12,7 +13,7 @@ BIN := .venv/bin
 TORCH_INDEX :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format clean
+.PHONY: help demo test chaos check format clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -22,6 +23,10 @@ demo: .venv/installed
 
 test: check
 	SSL_ASR_CACHE=$(CACHE) $(BIN)/python -m pytest
+
+chaos: export SSL_ASR_CHAOS_KILLS ?= 100
+chaos: .venv/installed
+	SSL_ASR_CACHE=$(CACHE) $(BIN)/python -m pytest -s tests/cluster/test_labelling_chaos.py
 
 check: .venv/installed
 	$(BIN)/ruff format --check .

@@ -30,8 +30,9 @@ stages, in the order of `run`:
 {chr(10).join(f"  {stage.name:<10} {stage.does}" for stage in STAGES)}
 
 RECIPE is a preset (demo, laptop, paper), a YAML file, or the directory of a run that has begun.
-key=value overrides one value of it for this command: student.layers=3, run=/data/first,
-corpus.test_conditions=[clean,babble-10]. An unknown key is refused before any work.
+key=value overrides one value of it: student.layers=3, run=/data/first,
+corpus.test_conditions=[clean,babble-10]. An unknown key is refused before any work. A run keeps the
+recipe that it was last given.
 
 Every stage skips what is done: after an interruption the same command goes on where it was.
 
@@ -40,6 +41,8 @@ examples:
   ssl-asr student demo student.layers=3     one stage, with another value
   ssl-asr status runs/demo                  how far each stage is
   ssl-asr failed runs/demo                  which utterances were rejected, and why
+  ssl-asr verify runs/demo --repair         whether every shard is whole; bad targets are labelled anew
+  ssl-asr inspect targets SHARD UTTERANCE   a picture of the teacher's opinion on one utterance
   ssl-asr corpus --licences                 under which licences the demo's recordings come
 """
 
@@ -66,8 +69,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:
         return FAILED  # the reader of our output, such as `head`, has gone
     except Exception as error:
-        sentence = None if shows_traceback else sentence_of(error)
-        if sentence is None:
+        sentence = sentence_of(error)
+        if sentence is None and isinstance(error, OSError):
+            sentence = f"{' '.join(str(error).split())}; once that has passed, the same command goes on where it was"
+        if sentence is None or shows_traceback:
             raise
         return _say(sentence, FAILED)
 
@@ -82,27 +87,40 @@ def _run(words: list[str]) -> int:
     if not words:
         parser.print_help()
         return REFUSED
-    known = [*NAMES, "run", "status", "failed"]
+    known = [*NAMES, "run", "status", "failed", "verify", "inspect"]
     if not words[0].startswith("-") and words[0] not in known:
         near = difflib.get_close_matches(words[0], known, 1, cutoff=0.5)
         mend = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known)}"
         raise Refusal(f"unknown command '{words[0]}'; {mend}")
-    # Options take no value here and may stand anywhere; argparse wants positional words together.
+    # Options may stand anywhere; argparse wants positional words together.
+    words = _with_values(words)
     asked = parser.parse_args(sorted(words, key=lambda word: word.startswith("-"), reverse=words[0].startswith("-")))
     from ssl_asr import commands
 
+    if asked.command == "inspect":
+        commands.inspect_targets(asked.shard, asked.utterance, asked.out)
+        return OK
     if asked.command == "corpus" and asked.licences:
         commands.licences(_recipe(asked.recipe or "demo", asked.overrides))
         return OK
     if asked.recipe is None:
         raise Refusal(f"which recipe? for example: ssl-asr {asked.command} demo")
     recipe = _recipe(asked.recipe, asked.overrides)
+    if asked.command == "verify":
+        return OK if commands.verify(recipe, mends=asked.repair) else FAILED
     actions = {"run": commands.run_all, "status": commands.status, "failed": commands.failed}
     if asked.command in actions:
         actions[asked.command](recipe)
     else:
         commands.run_one(asked.command, recipe)
     return OK
+
+
+def _with_values(words: list[str]) -> list[str]:
+    """`--out FILE` as the one word `--out=FILE`."""
+    place = words.index("--out") if "--out" in words[:-1] else len(words)
+    joined = ["=".join(words[place : place + 2])] if place < len(words) else []
+    return [*words[:place], *joined, *words[place + 2 :]]
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -119,6 +137,7 @@ def _parser() -> argparse.ArgumentParser:
         "run": "all stages in order, then the table of word error rates",
         "status": "how far each stage of a run is",
         "failed": "the utterances that were rejected, with the reasons",
+        "verify": "reads every shard again and says what is damaged, missing or left over",
     }
     _add(commands, "run", verbs["run"])
     for stage in STAGES:
@@ -126,6 +145,8 @@ def _parser() -> argparse.ArgumentParser:
         _add(commands, stage.name, stage.does, listed=False)
     _add(commands, "status", verbs["status"])
     _add(commands, "failed", verbs["failed"])
+    _add(commands, "verify", verbs["verify"])
+    _add_inspect(commands)
     parser.add_argument("--traceback", action="store_true", help="show where in the code an error arose")
     return parser
 
@@ -141,6 +162,17 @@ def _add(commands: argparse._SubParsersAction[_Parser], name: str, does: str, li
     command.add_argument("overrides", nargs="*", metavar="key=value", help="override a value of the recipe")
     if name == "corpus":
         command.add_argument("--licences", action="store_true", help="show the licences of the demo's recordings")
+    if name == "verify":
+        command.add_argument("--repair", action="store_true", help="label bad targets anew, delete what is left over")
+
+
+def _add_inspect(commands: argparse._SubParsersAction[_Parser]) -> None:
+    does = "draws what the teacher says of one utterance"
+    command = commands.add_parser("inspect", description=f"inspect: {does}, as a PNG.", help=does)
+    command.add_argument("what", choices=["targets"], help="the kind of shard")
+    command.add_argument("shard", metavar="SHARD", help="RUN/targets/SET/unlabeled/NUMBER.parquet")
+    command.add_argument("utterance", nargs="?", metavar="UTTERANCE", help="its id; default: the shard's first")
+    command.add_argument("--out", metavar="FILE", help="where to write; default: targets-UTTERANCE.png here")
 
 
 def _recipe(target: str, overrides: Sequence[str]) -> Recipe:

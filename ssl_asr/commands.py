@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
+from collections.abc import Collection
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ssl_asr.pipeline import STAGES, run_stage
 from ssl_asr.progress import clock
@@ -10,6 +13,10 @@ from ssl_asr.recipe import Recipe
 from ssl_asr.run_directory import save_recipe
 from ssl_asr.stage import StageReport, read_report
 from ssl_asr.store import filesystem
+
+if TYPE_CHECKING:
+    from ssl_asr.store.ledger import Shard
+    from ssl_asr.verifying.shard_check import Verdict
 
 
 def run_all(recipe: Recipe) -> None:
@@ -50,6 +57,37 @@ def failed(recipe: Recipe) -> None:
     print(f"{len(found)} rejected in {recipe.run}")
 
 
+def verify(recipe: Recipe, *, mends: bool) -> bool:
+    """True where nothing is wrong with the run, or nothing more once it has been mended."""
+    if mends:
+        from ssl_asr.verifying.run import refuse_under_way
+
+        refuse_under_way(recipe)
+    found = _verified(recipe)
+    if mends and found.findings:
+        from ssl_asr.verifying.run import repair, shards_of
+
+        suspects = shards_of(found)
+        if repair(recipe, suspects):
+            from ssl_asr.labelling.stage import run_labelling
+
+            print(run_labelling(recipe).line(), flush=True)
+        found = _verified(recipe, only=suspects)
+    return not found.findings
+
+
+def inspect_targets(shard: str, utterance: str | None, out: str | None) -> None:
+    """Draw one utterance of a shard of targets; the picture goes to `out` or is named after the utterance."""
+    from ssl_asr.report.inspect import look, picture_name
+    from ssl_asr.report.target_plot import draw
+
+    seen = look(shard, utterance)
+    uri = filesystem.absolute(out or picture_name(seen.id))
+    filesystem.write_bytes(uri, draw(seen))
+    print(seen.line())
+    print(uri)
+
+
 def licences(recipe: Recipe) -> None:
     """The licence texts of the demo's recordings, fetched where the cache lacks them."""
     from ssl_asr.corpus import packages
@@ -60,6 +98,20 @@ def licences(recipe: Recipe) -> None:
         raise ValueError(f"the packages that carry the licences can't be fetched: {error}") from error
     for package, text in texts.items():
         print(f"{package}\n{'=' * len(package)}\n{text.strip()}\n")
+
+
+def _verified(recipe: Recipe, only: Collection[Shard] | None = None) -> Verdict:
+    from ssl_asr.verifying.run import summary, under_way, verify
+
+    stage = under_way(recipe)
+    if stage is not None:
+        print(f"{stage} is at work or was a moment ago: what it is writing now may be listed as wrong")
+    began = time.monotonic()
+    found = verify(recipe, only)
+    for finding in found.findings:
+        print(finding.sentence)
+    print(summary(found, time.monotonic() - began))
+    return found
 
 
 def _run(stage: str, recipe: Recipe) -> StageReport:

@@ -126,7 +126,7 @@ class Labelling(Section):
     value_bits: Annotated[int, Field(ge=2, le=8)] = 8  # of a log-probability: steps of 16 / (2^bits - 1) nats
     mass_floor: Annotated[float, Field(ge=0, lt=1)] = 0.0  # share of the k largest that a frame may leave out
     batch_frames: Positive = 6000  # 30 ms frames of a batch of utterances of like length, padding included
-    precision: Literal["float32", "bfloat16"] = "float32"  # of the network on GPUs; bfloat16 by autocast
+    precision: Literal["float32", "bfloat16"] = "float32"  # of the network; bfloat16 by autocast
     compile: bool = False  # the network by torch.compile
 
 
@@ -140,6 +140,9 @@ class Student(Section):
     unlabeled_passes: PositiveFloat = 1.0  # over all unlabeled audio, all sub-epochs together
     whole_sub_epochs: Annotated[int, Field(ge=0)] = 3  # the last ones, on whole utterances
     labeled_boost: PositiveFloat = 1.2  # learning rate of the labeled part over that of the unlabeled
+    # Unlabeled utterances trained on: all, or so large a share of their frames, spread over the teacher's confidence.
+    selection: Literal["all", "uniform-confidence"] = "all"
+    selected_share: Annotated[float, Field(gt=0, le=1)] = 1.0
     optimiser: Optimiser = Optimiser()
     sync: Sync = Sync()
 
@@ -163,6 +166,7 @@ class Cluster(Section):
     label_actors: tuple[Positive, Positive] = (1, 2)
     use_gpu: bool = False
     cpus_per_worker: PositiveFloat = 0.5
+    price_per_actor_hour: Annotated[float, Field(ge=0)] = 0.0  # for the cost that `ssl-asr status` tells
 
 
 class Recipe(Section):
@@ -190,6 +194,11 @@ class Recipe(Section):
             raise ValueError(f"labelling.k={self.labelling.k} is above hmm.senones={self.hmm.senones}")
         if self.student.whole_sub_epochs > self.student.sub_epochs:
             raise ValueError("student.whole_sub_epochs is above student.sub_epochs")
+        if self.student.selection == "all" and self.student.selected_share < 1:
+            raise ValueError(
+                f"student.selected_share={self.student.selected_share:g} selects nothing while student.selection is "
+                "all; add student.selection=uniform-confidence"
+            )
         if self.student.look_ahead >= self.student.optimiser.chunk_frames:
             raise ValueError(
                 f"student.look_ahead={self.student.look_ahead} leaves no target in a chunk of "

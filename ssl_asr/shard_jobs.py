@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 import ray
 import ray.data
+from ray.data.exceptions import UserCodeException
 
 from ssl_asr.failure import sentence_of
 from ssl_asr.progress import Progress
@@ -22,8 +23,8 @@ from ssl_asr.store.ledger import Reject, Shard
 
 # Rows beyond this share a block: the driver keeps a reference for every block.
 MAX_BLOCKS = 4096
-# New datasets without a single shard finished before the job is given up.
-MAX_ATTEMPTS = 3
+# Datasets that end without one more shard, or by an error of the job itself, before the job is given up.
+MAX_ATTEMPTS = 5
 
 logger = logging.getLogger(__name__)
 
@@ -84,7 +85,7 @@ def run_shard_jobs(
     progress.skip(skipped)
     if not shards:
         return []
-    left, failed, attempts = dict.fromkeys(shards), [], 0
+    left, failed, fruitless, bugs = dict.fromkeys(shards), [], 0, 0
     while left:
         before = len(left)
         try:
@@ -98,11 +99,16 @@ def run_shard_jobs(
                 progress.advance()
         except Exception as error:
             # Ray Data gives up on a whole dataset when a node or an actor dies at a bad moment. Shards are done by
-            # the ledger, not by it, so what is left goes on in a new one; a refusal, or no progress, ends the job.
-            attempts = attempts + 1 if len(left) == before else 0
-            if sentence_of(error) is not None or attempts == MAX_ATTEMPTS:
+            # the ledger, not by it, so what is left goes on in a new one. What ends the job: a refusal, no progress,
+            # or errors of the job itself again and again.
+            fruitless = fruitless + 1 if len(left) == before else 0
+            bugs += isinstance(error, UserCodeException)
+            if sentence_of(error) is not None or MAX_ATTEMPTS in (fruitless, bugs):
                 raise
             logger.warning("%s: Ray Data stopped (%s); going on with %d shards", what, _last_line(error), len(left))
+            first = next(iter(left), None)
+            if first is not None:
+                left[first] = left.pop(first)  # maybe the one at fault: others shall not wait for it
     return sorted(failed, key=lambda reject: reject.id)
 
 

@@ -19,6 +19,7 @@ from ssl_asr.store import filesystem
 from ssl_asr.store.ledger import Reject
 
 BEAT_SECONDS = 5.0  # between notes of the time spent: what a kill can lose of it
+ACTOR_HOURS = "actor hours"  # the figure that tells how long actors worked, all of them together
 
 
 @dataclass(frozen=True)
@@ -66,13 +67,19 @@ def beat_uri(recipe: Recipe, stage: str) -> str:
     return filesystem.join(recipe.run, "stages", f"{stage}.underway")
 
 
-def read_beat(recipe: Recipe, stage: str, key: str | None = None) -> float | None:
-    """Seconds an unfinished stage has taken (None: not under way), for this key if one is given."""
+@dataclass(frozen=True)
+class Beat:
+    """What an unfinished stage has taken so far: `seconds` on the clock, `work_seconds` of its actors."""
+
+    key: str
+    seconds: float
+    work_seconds: float = 0.0
+
+
+def read_beat(recipe: Recipe, stage: str) -> Beat | None:
+    """The last note of an unfinished stage; None where it is not under way."""
     uri = beat_uri(recipe, stage)
-    if not filesystem.exists(uri):
-        return None
-    beat = json.loads(filesystem.read_bytes(uri))
-    return float(beat["seconds"]) if key in (None, beat["key"]) else None
+    return Beat(**json.loads(filesystem.read_bytes(uri))) if filesystem.exists(uri) else None
 
 
 class StageClock:
@@ -81,18 +88,30 @@ class StageClock:
     def __init__(self, recipe: Recipe, stage: str, key: str) -> None:
         self.recipe, self.stage, self.key = recipe, stage, key
         self._began = time.monotonic()
-        before = read_report(recipe, stage)
-        finished = before.seconds if before is not None and before.key == key else 0.0
-        self._before = max(finished, read_beat(recipe, stage, key) or 0.0)
+        self._before = self._worked = 0.0
+        self._adding = threading.Lock()
+        report, beat = read_report(recipe, stage), read_beat(recipe, stage)
+        if report is not None and report.key == key:
+            self._before, self._worked = report.seconds, 3600 * float(report.figures.get(ACTOR_HOURS, 0.0))
+        if beat is not None and beat.key == key:
+            self._before, self._worked = max(self._before, beat.seconds), max(self._worked, beat.work_seconds)
+        for left in filesystem.list_temporary(filesystem.join(recipe.run, "stages")):
+            if f"/{stage}." in left:  # a note that was being written when an attempt was killed
+                filesystem.delete(left)
         self._stop = threading.Event()
         self._beats = threading.Thread(target=_beat, args=(weakref.ref(self), self._stop), daemon=True)
         self._beats.start()
 
+    def work(self, seconds: float) -> None:
+        """Add so much of one actor's time; any thread may."""
+        with self._adding:
+            self._worked += seconds
+
     def beat(self) -> None:
         """Note the time spent, for the attempt that follows if this one is killed."""
         spent = self._before + time.monotonic() - self._began
-        note = json.dumps({"key": self.key, "seconds": round(spent, 2)})
-        filesystem.write_bytes(beat_uri(self.recipe, self.stage), note.encode())
+        note = Beat(self.key, round(spent, 2), round(self._worked, 3))
+        filesystem.write_bytes(beat_uri(self.recipe, self.stage), json.dumps(asdict(note)).encode())
 
     def finish(
         self,
@@ -101,14 +120,15 @@ class StageClock:
         rejects: Iterable[Reject] = (),
         figures: Mapping[str, float | str] | None = None,
     ) -> StageReport:
-        """Keep and return the report, and the list of rejects beside it."""
+        """Keep and return the report, and the list of rejects beside it; actors' time joins the figures."""
         self._stop.set()
         self._beats.join()
         rejects = list(rejects)
         spent = time.monotonic() - self._began
         seconds = self._before + (spent if skipped < pieces else 0.0)
+        worked = {ACTOR_HOURS: round(self._worked / 3600, 6)} if self._worked else {}
         report = StageReport(
-            self.stage, self.key, round(seconds, 2), pieces, skipped, len(rejects), dict(figures or {})
+            self.stage, self.key, round(seconds, 2), pieces, skipped, len(rejects), {**(figures or {}), **worked}
         )
         lines = "".join(json.dumps(asdict(reject)) + "\n" for reject in rejects)
         filesystem.write_bytes(rejects_uri(self.recipe, self.stage), lines.encode())

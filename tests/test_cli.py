@@ -36,6 +36,8 @@ def finish(recipe: Recipe, stage: str, rejects: list[Reject] | None = None) -> S
         (["run", "demo", "layers"], "'layers' is no override; write section.key=value"),
         (["run", "demo", "corpus.test_conditions=[clean"], "not valid YAML"),
         (["run"], "which recipe? for example: ssl-asr run demo"),
+        (["inspect", "features", "x.parquet"], "invalid choice: 'features' (choose from"),
+        (["inspect", "targets"], "the following arguments are required: SHARD"),
         (["run", "demo", "--fast"], "unrecognized arguments: --fast; see ssl-asr"),
     ],
 )
@@ -152,7 +154,7 @@ def test_help_is_worth_reading_and_imports_nothing_heavy():
 
 
 def test_known_commands_are_the_parsers(capsys):
-    for name in (*pipeline.NAMES, "run", "status", "failed"):
+    for name in (*pipeline.NAMES, "run", "status", "failed", "inspect"):
         with pytest.raises(SystemExit) as end:
             cli.main([name, "--help"])
         assert end.value.code == 0

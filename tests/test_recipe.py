@@ -91,6 +91,9 @@ def test_identity_of_a_result():
     assert demo.key("teacher") != load_recipe("demo", ["seed=9"]).key("teacher")
     elsewhere = load_recipe("demo", ["run=/tmp/x", "corpus.cache=/tmp/y", "corpus.max_reject_share=0.5"])
     assert demo.key("corpus") == elsewhere.key("corpus")
+    priced = load_recipe("demo", ["cluster.price_per_actor_hour=1.5"])
+    sections = ("corpus", "frontend", "hmm", "teacher", "labelling", "student", "evaluate")
+    assert demo.key(*sections) == priced.key(*sections)
 
 
 def test_a_run_keeps_its_recipe(tmp_path):

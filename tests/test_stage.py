@@ -8,12 +8,21 @@ import signal
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from ssl_asr import stage
 from ssl_asr.recipe import Recipe, load_recipe
-from ssl_asr.stage import StageClock, check_reject_share, read_beat, read_report, rejects_uri
+from ssl_asr.stage import (
+    ACTOR_HOURS,
+    StageClock,
+    beat_uri,
+    check_reject_share,
+    read_beat,
+    read_report,
+    rejects_uri,
+)
 from ssl_asr.store import filesystem
 from ssl_asr.store.ledger import Reject
 
@@ -69,11 +78,46 @@ def test_finding_everything_done_takes_no_time(recipe, now):
 
 def test_another_recipe_starts_from_nothing(recipe, now):
     first = StageClock(recipe, "teacher", "a")
+    first.work(7200)
     now[0] = 40
     first.beat()
     other = StageClock(recipe, "teacher", "b")
     now[0] = 43
-    assert other.finish(10, 0).seconds == 3
+    report = other.finish(10, 0)
+    assert (report.seconds, report.figures) == (3, {})
+
+
+def test_work_of_actors_adds_up_over_kills_and_finished_attempts(recipe, now):
+    killed = StageClock(recipe, "labelling", "a")
+    killed.work(3000)
+    killed.work(600)
+    killed.beat()
+    killed.work(1800)  # of a shard that was finished after the last note: lost, as the clock's own time is
+    again = StageClock(recipe, "labelling", "a")
+    again.work(1800)
+    report = again.finish(10, 4, figures={"hours": 3.0})
+    assert report.figures == {"hours": 3.0, ACTOR_HOURS: 1.5}
+    assert "actor hours 1.5" in report.line()
+    found_done = StageClock(recipe, "labelling", "a")
+    assert found_done.finish(10, 10).figures == {ACTOR_HOURS: 1.5}
+
+
+def test_work_of_many_threads_is_all_counted(recipe):
+    clock = StageClock(recipe, "labelling", "a")
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(clock.work, [0.25] * 4000))
+    clock.beat()
+    assert read_beat(recipe, "labelling").work_seconds == 1000
+
+
+def test_a_note_of_a_version_without_actors_is_still_read(recipe, now):
+    filesystem.write_bytes(beat_uri(recipe, "labelling"), b'{"key": "a", "seconds": 12.5}')
+    assert StageClock(recipe, "labelling", "a").finish(2, 1).seconds == 12.5
+
+
+def noted(recipe: Recipe, name: str) -> float:
+    beat = read_beat(recipe, name)
+    return 0.0 if beat is None else beat.seconds
 
 
 def test_time_survives_kill_9(recipe):
@@ -85,7 +129,7 @@ def test_time_survives_kill_9(recipe):
     process = subprocess.Popen([sys.executable, "-c", code, f"run={recipe.run}"])
     try:
         deadline = time.monotonic() + 20
-        while (read_beat(recipe, "hmm") or 0) < 0.5 and time.monotonic() < deadline:
+        while noted(recipe, "hmm") < 0.5 and time.monotonic() < deadline:
             time.sleep(0.05)
     finally:
         os.kill(process.pid, signal.SIGKILL)

@@ -1,16 +1,55 @@
-"""Cutting a split into shards and slabs of near-equal length."""
+"""Cutting a split into shards and slabs of near-equal length, and leaving shards alone where speech is added."""
 
 from __future__ import annotations
 
+import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ssl_asr.corpus.utterance import Utterance
 
 Group = list[Utterance]  # a recording in its conditions: never parted, for labels are copied within it
+Slabs = list[list[Utterance]]  # of one shard
 
 
-def cut_shards(groups: Sequence[Group], shard_minutes: float, slab_minutes: float) -> list[list[list[Utterance]]]:
+def deal(
+    groups: Sequence[Group], before: Mapping[int, Slabs], shard_minutes: float, slab_minutes: float
+) -> tuple[list[int], dict[int, Slabs]]:
+    """Numbers of the shards of `before` that stay as they are, and new shards by number of all other groups.
+
+    `before` holds what an earlier attempt wrote. Where each of its shards is one that `cut_shards` makes of `groups`,
+    the others are made too: an attempt that was killed ends as if it had not been. Otherwise the data have changed,
+    and what is in no unchanged shard is cut by itself and takes the lowest free numbers. The price: a run that grew
+    is cut differently from a fresh one on the same data. Speech that is added to a speaker may be in another shard
+    than the speaker's older speech, and a small addition is a small shard.
+    """
+    fresh = dict(enumerate(cut_shards(groups, shard_minutes, slab_minutes)))
+    if all(fresh.get(number) == slabs for number, slabs in before.items()):
+        return sorted(before), {number: slabs for number, slabs in fresh.items() if number not in before}
+    kept, rest = unchanged(groups, before)
+    free = (number for number in itertools.count() if number not in kept)
+    return sorted(kept), dict(zip(free, cut_shards(rest, shard_minutes, slab_minutes), strict=False))
+
+
+def unchanged(groups: Sequence[Group], before: Mapping[int, Slabs]) -> tuple[dict[int, Slabs], list[Group]]:
+    """The shards of `before` that hold nothing but whole groups of `groups`, and the groups that are in none of them.
+
+    An utterance that differs in any field is another one. Of shards that share a group, which a killed attempt may
+    leave behind, the lowest number counts.
+    """
+    homes = {utterance.id: place for place, group in enumerate(groups) for utterance in group}
+    left = set(range(len(groups)))
+    kept = {}
+    for number, slabs in sorted(before.items()):
+        rows = {utterance.id: utterance for slab in slabs for utterance in slab}
+        places = {homes.get(name, -1) for name in rows}  # -1 is never left
+        if places <= left and rows == {row.id: row for place in places for row in groups[place]}:
+            kept[number] = slabs
+            left -= places
+    return kept, [groups[place] for place in sorted(left)]
+
+
+def cut_shards(groups: Sequence[Group], shard_minutes: float, slab_minutes: float) -> list[Slabs]:
     """Shards of about `shard_minutes`, each a list of slabs of about `slab_minutes`.
 
     A shard holds whole speakers where they fit; a speaker with more than a shard's speech is cut into consecutive

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+
+import pyarrow.parquet as pq
 
 from ssl_asr.corpus import sharding
 from ssl_asr.corpus.banks import write_banks
@@ -12,11 +16,12 @@ from ssl_asr.corpus.conditions import check_conditions, in_conditions, needs_ban
 from ssl_asr.corpus.noise import KINDS, USES, bank_uri
 from ssl_asr.corpus.readers.reading import Reading
 from ssl_asr.corpus.sources import Sources, check_sources, read_sources
-from ssl_asr.corpus.utterance import SCHEMA, SPLITS, STORE, Utterance, encode
+from ssl_asr.corpus.utterance import SCHEMA, SPLITS, STORE, Utterance, decode, encode
 from ssl_asr.recipe import Recipe
 from ssl_asr.stage import StageClock, StageReport, check_reject_share, read_report, rejects_uri, report_uri
 from ssl_asr.store import filesystem
-from ssl_asr.store.ledger import Reject, Shard
+from ssl_asr.store.ledger import LedgerEntry, Reject, Shard, checksum
+from ssl_asr.store.ledger_index import PARALLEL_READS
 from ssl_asr.store.shards import ShardStore
 
 FRAMES_A_SECOND = 100
@@ -33,7 +38,9 @@ def source_uri(run: str) -> str:
 def run_corpus(recipe: Recipe) -> StageReport:
     """Write `manifest/` and `corpus/` of the run.
 
-    Sources are read once: delete `stages/corpus.json` of the run to have a changed source read again.
+    Sources are read once: delete `stages/corpus.json` of the run to have a changed source read again. Shards whose
+    speech is still the same are then left as they are, and so is all that was made from them; added speech comes in
+    new shards. Such a run is cut differently from a fresh one on the same data: see `sharding.deal`.
     ValueError, before any work, where the recipe names an unknown condition or source, and at the end where more
     utterances were rejected than it allows.
     """
@@ -95,21 +102,46 @@ def _publish(recipe: Recipe, split: str, reading: Reading, key: str) -> int:
     groups = in_conditions(reading.utterances, split, corpus, recipe.seed)
     if split == "unlabeled":
         groups = [[replace(utterance, text=None) for utterance in group] for group in groups]
-    shards = sharding.cut_shards(groups, corpus.shard_minutes, corpus.slab_minutes)
-    for number, slabs in enumerate(shards):
-        store.publish(
-            Shard(split, number),
-            SCHEMA,
-            [encode(slab) for slab in slabs],
-            [sum(map(_frames, slab)) for slab in slabs],
-            seconds=sum(utterance.duration for slab in slabs for utterance in slab),
-            parents=parents,
-            metadata={},
-        )
-    for entry in store.entries(split)[len(shards) :]:  # of a former recipe
-        filesystem.delete(store.ledger_uri(entry.shard))
-        filesystem.delete(store.uri(entry.shard))
-    return len(shards)
+    before = _former_shards(store, split, parents)
+    kept, new = sharding.deal(groups, before, corpus.shard_minutes, corpus.slab_minutes)
+    for number, slabs in new.items():
+        _write_shard(store, Shard(split, number), slabs, parents)
+    store.keep_only(split, [Shard(split, number) for number in (*kept, *new)])
+    return len(kept) + len(new)
+
+
+def _write_shard(store: ShardStore, shard: Shard, slabs: sharding.Slabs, parents: Mapping[str, str]) -> None:
+    # The entry of a former shard of this number, even of this recipe, must not vouch for the new file.
+    filesystem.delete(store.ledger_uri(shard))
+    store.publish(
+        shard,
+        SCHEMA,
+        [encode(slab) for slab in slabs],
+        [sum(map(_frames, slab)) for slab in slabs],
+        seconds=sum(utterance.duration for slab in slabs for utterance in slab),
+        parents=parents,
+        metadata={},
+    )
+
+
+def _former_shards(store: ShardStore, split: str, parents: Mapping[str, str]) -> dict[int, sharding.Slabs]:
+    """What the run holds of `split`, made from `parents`, by number; shards that are not whole are left out."""
+    entries = [entry for entry in store.entries(split) if dict(entry.parents) == dict(parents)]
+    with ThreadPoolExecutor(PARALLEL_READS) as pool:
+        found = list(pool.map(lambda entry: _read_shard(store, entry), entries))
+    return {entry.shard.number: slabs for entry, slabs in zip(entries, found, strict=True) if slabs is not None}
+
+
+def _read_shard(store: ShardStore, entry: LedgerEntry) -> sharding.Slabs | None:
+    """The shard's slabs; None where its file is missing, or is not the one that the entry speaks of."""
+    uri = store.uri(entry.shard)
+    data = filesystem.read_bytes(uri) if filesystem.exists(uri) else b""
+    if checksum(data) != entry.checksum:
+        return None
+    file = pq.ParquetFile(io.BytesIO(data))
+    if not file.schema_arrow.equals(SCHEMA):  # of an earlier version of this program
+        return None
+    return [decode(file.read_row_group(slab)) for slab in range(file.num_row_groups)]
 
 
 def _frames(utterance: Utterance) -> int:

@@ -35,7 +35,8 @@ def run_frontend(recipe: Recipe) -> StageReport:
         prior = prior or _measure_prior(recipe, sources)
         todo = _unfinished(recipe, sources, prior)
         skipped = len(sources) - len(todo)
-        failed = run_shard_jobs(STAGE, todo, partial(FeatureJob, recipe, prior), skipped=skipped)
+        job = partial(FeatureJob, recipe, prior)
+        failed = run_shard_jobs(STAGE, todo, job, skipped=skipped, on_shard=clock.work)
     return _finish(recipe, clock, sources, failed, skipped)
 
 

@@ -62,7 +62,21 @@ class Ensemble:
 
 def load_teacher(recipe: Recipe) -> Teacher:
     """The recipe's teacher, on its device; ValueError where a file is damaged or does not fit the recipe."""
-    members = [_load(recipe, name) for name in recipe.labelling.teachers]
+    models = [_load(recipe, name) for name in recipe.labelling.teachers]
+    for model in models:
+        if recipe.cluster.use_gpu:
+            model.cuda()
+        if recipe.labelling.compile:
+            model.compile()
+    return _as_one([NetworkTeacher(model, bfloat16=recipe.labelling.precision == "bfloat16") for model in models])
+
+
+def check_teacher(recipe: Recipe) -> None:
+    """ValueError as `load_teacher`, on a machine that may have no GPU."""
+    _as_one([NetworkTeacher(_load(recipe, name)) for name in recipe.labelling.teachers])
+
+
+def _as_one(members: Sequence[Teacher]) -> Teacher:
     return members[0] if len(members) == 1 else Ensemble(members)
 
 
@@ -78,7 +92,7 @@ def target_set_id(recipe: Recipe) -> str:
     return f"{teacher_id(recipe)}-{recipe.key('labelling')[:6]}"
 
 
-def _load(recipe: Recipe, name: str) -> NetworkTeacher:
+def _load(recipe: Recipe, name: str) -> AcousticModel:
     uri = model_uri(recipe.run, name)
     model, _ = load_model(uri)
     inputs = recipe.frontend.stack * recipe.frontend.mel_bins
@@ -91,8 +105,4 @@ def _load(recipe: Recipe, name: str) -> NetworkTeacher:
             f"{uri} has {model.spec.outputs} senones; targets need at least labelling.k={recipe.labelling.k} "
             f"and at most 65536: change labelling.k or hmm.senones"
         )
-    if recipe.cluster.use_gpu:
-        model.cuda()
-    if recipe.labelling.compile:
-        model.compile()
-    return NetworkTeacher(model, bfloat16=recipe.labelling.precision == "bfloat16")
+    return model

@@ -15,7 +15,9 @@ import yaml
 
 from ssl_asr.corpus import utterance
 from ssl_asr.decoding.results import Results, read_results, results_uri
+from ssl_asr.labelling.calibration_file import Calibration, read_calibration
 from ssl_asr.labelling.teachers import target_set_id
+from ssl_asr.labelling.top_k import Kept
 from ssl_asr.pipeline import NAMES
 from ssl_asr.recipe import Recipe
 from ssl_asr.report.curves import MODELS, Curve, curve_of
@@ -54,6 +56,8 @@ class Evidence:
     results: Results | None
     curves: Mapping[str, Curve]
     targets: tuple[TargetShard, ...]
+    target_conditions: Mapping[str, Kept]  # what was kept of the speech in each condition
+    calibration: Calibration | None
     corpus: tuple[CorpusRow, ...]
     corpus_source: str
     stages: Mapping[str, StageReport]
@@ -65,38 +69,50 @@ class Evidence:
 
 def gather(recipe: Recipe) -> Evidence:
     ledger = ledger_entries(recipe)
+    labelled = _labelled(recipe, ledger)
     curves = {name: curve for name in MODELS if (curve := curve_of(recipe.run, name)) is not None}
     source = filesystem.join(recipe.run, "corpus", "source.txt")
     return Evidence(
         recipe=recipe,
         results=read_results(recipe.run) if filesystem.exists(results_uri(recipe.run)) else None,
         curves=curves,
-        targets=_targets(recipe, ledger),
+        targets=tuple(map(_target_shard, labelled)),
+        target_conditions=_by_condition(labelled),
+        calibration=read_calibration(recipe) if labelled else None,
         corpus=_corpus(recipe, ledger),
         corpus_source=filesystem.read_bytes(source).decode().strip() if filesystem.exists(source) else "",
         stages={name: report for name in NAMES if (report := read_report(recipe, name)) is not None},
-        audio_seconds=_audio_seconds(ledger, curves),
+        audio_seconds=_audio_seconds(ledger, labelled, curves),
         rejects=tuple(rejects(recipe)),
         recipe_yaml=yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False),
         versions=_versions(),
     )
 
 
-def _targets(recipe: Recipe, ledger: list[LedgerEntry]) -> tuple[TargetShard, ...]:
+def _labelled(recipe: Recipe, ledger: list[LedgerEntry]) -> list[LedgerEntry]:
     """Shards of the run's own set of targets; those of earlier teachers and settings may lie beside them."""
     if not all(filesystem.exists(model_uri(recipe.run, name)) for name in recipe.labelling.teachers):
-        return ()
+        return []
     store = targets.store_name(target_set_id(recipe))
-    shards = [entry for entry in ledger if entry.store == store and entry.frames]
-    return tuple(
-        TargetShard(
-            entry.frames,
-            float(entry.statistics["kept_mass"]),
-            float(entry.statistics["entropy_nats"]),
-            float(entry.statistics["bytes_per_frame"]),
-        )
-        for entry in shards
+    return [entry for entry in ledger if entry.store == store and entry.frames]
+
+
+def _target_shard(entry: LedgerEntry) -> TargetShard:
+    said = entry.statistics
+    return TargetShard(
+        entry.frames, *(float(said[name]) for name in ("kept_mass", "entropy_nats", "bytes_per_frame"))
     )
+
+
+def _by_condition(labelled: list[LedgerEntry]) -> dict[str, Kept]:
+    """Sums over shards, whose ledgers hold means; clean speech first."""
+    sums: dict[str, Kept] = {}
+    for entry in labelled:
+        for condition, said in entry.statistics["conditions"].items():
+            frames = said["frames"]
+            kept = Kept(frames, said["kept_mass"] * frames, said["entropy_nats"] * frames)
+            sums[condition] = sums.get(condition, Kept()) + kept
+    return {name: sums[name] for name in sorted(sums, key=lambda name: (name != utterance.CLEAN, name))}
 
 
 def _corpus(recipe: Recipe, ledger: list[LedgerEntry]) -> tuple[CorpusRow, ...]:
@@ -118,14 +134,18 @@ def _corpus(recipe: Recipe, ledger: list[LedgerEntry]) -> tuple[CorpusRow, ...]:
     )
 
 
-def _audio_seconds(ledger: list[LedgerEntry], curves: Mapping[str, Curve]) -> dict[str, float]:
+def _audio_seconds(
+    ledger: list[LedgerEntry], labelled: list[LedgerEntry], curves: Mapping[str, Curve]
+) -> dict[str, float]:
+    """By stage; of targets only those `labelled` for the recipe's own set."""
+
     def of(store: str, frame: float) -> float:
         return sum(entry.frames for entry in ledger if entry.store.split("/")[0] == store) * frame
 
     audio = {
         "frontend": of(features.STORE, features.FRAME_SECONDS),
         "hmm": of("alignments", features.FRAME_SECONDS),
-        "labelling": of("targets", targets.FRAME_SECONDS),
+        "labelling": sum(entry.frames for entry in labelled) * targets.FRAME_SECONDS,
         **{name: curve.frames * targets.FRAME_SECONDS for name, curve in curves.items()},
     }
     return {stage: seconds for stage, seconds in audio.items() if seconds}

@@ -14,6 +14,9 @@ from ssl_asr.pipeline import STAGES
 from ssl_asr.progress import clock
 from ssl_asr.report import plots
 from ssl_asr.report.evidence import CorpusRow, Evidence
+from ssl_asr.report.reliability import reliability
+from ssl_asr.report.svg import TITLE
+from ssl_asr.store.targets import FRAME_SECONDS
 
 # A page with more rejects than this lists the first; `ssl-asr failed` lists all.
 SHOWN_REJECTS = 200
@@ -45,7 +48,7 @@ def render(evidence: Evidence) -> str:
         results=results,
         summary=summary(evidence),
         sets=_sets(results) if results else [],
-        systems=[(name, plots.TITLE[name]) for name in (BASELINE, TEACHER, STUDENT)],
+        systems=[(name, TITLE[name]) for name in (BASELINE, TEACHER, STUDENT)],
         all=ALL,
         bars={name: Markup(plots.wer_bars(results, name)) for name in _sets(results)} if results else {},
         forest=Markup(plots.werr_forest(results)) if results else "",
@@ -54,6 +57,8 @@ def render(evidence: Evidence) -> str:
         if evidence.targets
         else [],
         target_means=_target_means(evidence),
+        target_conditions=_target_conditions(evidence),
+        reliability=Markup(reliability(evidence.calibration.by_frame)) if evidence.calibration else "",
         corpus_totals=_corpus_totals(evidence.corpus),
         stages=_stage_lines(evidence),
         total_time=clock(sum(report.seconds for report in evidence.stages.values())),
@@ -101,6 +106,14 @@ def _target_means(evidence: Evidence) -> dict[str, float]:
         name: float(np.average([getattr(shard, name) for shard in evidence.targets], weights=frames))
         for name in ("kept_mass", "entropy_nats", "bytes_per_frame")
     }
+
+
+def _target_conditions(evidence: Evidence) -> list[dict[str, float | str]]:
+    """What was kept of each condition: its name, hours, kept mass and entropy in nats."""
+    return [
+        {"name": name, "hours": kept.frames * FRAME_SECONDS / 3600, **kept.means()}
+        for name, kept in evidence.target_conditions.items()
+    ]
 
 
 def _corpus_totals(rows: tuple[CorpusRow, ...]) -> dict[str, float]:

@@ -1,82 +1,23 @@
-"""Plots of the report as inline SVG: text stays text, and colours follow the page, light or dark."""
+"""Plots of the report: word errors, learning curves and what the ledger tells of the targets."""
 
 from __future__ import annotations
 
-import io
-import re
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from typing import Any
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from ssl_asr.decoding.results import ALL, BASELINE, STUDENT, TEACHER, Results
 from ssl_asr.report.curves import Block, Curve
 from ssl_asr.report.evidence import TargetShard
-
-# Stand-ins that the SVG's colours are replaced by; the page defines them for light and dark.
-_CSS = {
-    "#100001": "var(--ink)",
-    "#100002": "var(--faint)",
-    "#100003": "var(--grid)",
-    "#100004": "var(--baseline)",
-    "#100005": "var(--teacher)",
-    "#100006": "var(--student)",
-    "#100007": "var(--shade)",
-}
-INK, FAINT, GRID, SHADE = "#100001", "#100002", "#100003", "#100007"
-COLOUR = {BASELINE: "#100004", TEACHER: "#100005", STUDENT: "#100006"}
-TITLE = {BASELINE: "baseline", TEACHER: "teacher", STUDENT: "SSL student"}
-
-_STYLE = {
-    "svg.fonttype": "none",
-    "font.family": "sans-serif",
-    "font.size": 10,
-    "text.color": INK,
-    "axes.labelcolor": FAINT,
-    "axes.edgecolor": GRID,
-    "axes.facecolor": "none",
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.grid": True,
-    "axes.axisbelow": True,
-    "grid.color": GRID,
-    "grid.linewidth": 0.8,
-    "xtick.color": FAINT,
-    "ytick.color": FAINT,
-    "xtick.major.size": 0,
-    "ytick.major.size": 0,
-    "figure.facecolor": "none",
-    "legend.frameon": False,
-}
-
-
-@contextmanager
-def _drawn(
-    name: str, width: float, height: float, rows: int = 1
-) -> Iterator[tuple[Figure, Sequence[Axes], list[str]]]:
-    """A figure of `rows` axes one above the other; its SVG is appended to the list as the block ends."""
-    out: list[str] = []
-    with matplotlib.rc_context({**_STYLE, "svg.hashsalt": name}):
-        figure = Figure(figsize=(width, height), layout="constrained")
-        yield figure, list(np.atleast_1d(figure.subplots(rows, sharex=rows > 1))), out
-        buffer = io.StringIO()
-        figure.savefig(buffer, format="svg", metadata={"Date": None})
-    svg = buffer.getvalue()
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r'<svg [^>]*?viewBox="([^"]+)"[^>]*>', r'<svg viewBox="\1" role="img">', svg, count=1)
-    for stand_in, variable in _CSS.items():
-        svg = svg.replace(stand_in, variable)
-    out.append(svg)
+from ssl_asr.report.svg import COLOUR, FAINT, INK, SHADE, TITLE, drawn
 
 
 def wer_bars(results: Results, set_: str) -> str:
     """Word error rate by condition for the three systems on one test set, with 95 % intervals."""
     conditions = [row.condition for row in results.rows if row.system == STUDENT and row.set == set_]
-    with _drawn(f"wer-{set_}", 5.6, 3.4) as (figure, axes, out):
+    with drawn(f"wer-{set_}", 5.6, 3.4) as (figure, axes, out):
         axis = axes[0]
         for place, system in enumerate((BASELINE, TEACHER, STUDENT)):
             rows = [results.row(system, set_, condition) for condition in conditions]
@@ -98,7 +39,7 @@ def werr_forest(results: Results) -> str:
     cells += [each for each in results.werr if each.condition == ALL and each.set != ALL]
     cells.append(results.reduction())
     names = [_cell_name(each.set, each.condition) for each in cells]
-    with _drawn("werr", 5.6, 1.2 + 0.27 * len(cells)) as (_, axes, out):
+    with drawn("werr", 5.6, 1.2 + 0.27 * len(cells)) as (_, axes, out):
         axis = axes[0]
         for place, each in enumerate(cells):
             overall = each.set == each.condition == ALL
@@ -125,7 +66,7 @@ def _crowded(names: Sequence[str]) -> dict[str, Any]:
 def learning_curve(curve: Curve) -> str:
     """Loss, frame accuracy and learning rate by block; shaded where the data is unlabeled."""
     colour = COLOUR[curve.model]
-    with _drawn(f"curve-{curve.model}", 4.6, 6.0, rows=3) as (_, axes, out):
+    with drawn(f"curve-{curve.model}", 4.6, 6.0, rows=3) as (_, axes, out):
         loss, accuracy, rate = axes
         for blocks in _stretches(curve.blocks):
             where = [block.block for block in blocks]
@@ -196,7 +137,7 @@ def target_histograms(shards: Sequence[TargetShard], k: int) -> list[str]:
 
 
 def _histogram(label: str, values: Sequence[float]) -> str:
-    with _drawn(label, 4.2, 2.4) as (_, axes, out):
+    with drawn(label, 4.2, 2.4) as (_, axes, out):
         bins = min(30, max(5, round(len(values) ** 0.5) * 2))
         spread = max(values) - min(values)
         margin = max(spread * 0.05, abs(values[0]) * 1e-3, 1e-6)

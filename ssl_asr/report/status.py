@@ -3,21 +3,25 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ssl_asr.pipeline import NAMES
 from ssl_asr.progress import clock
 from ssl_asr.recipe import Recipe
-from ssl_asr.report.curves import curve_of
-from ssl_asr.stage import read_beat, read_rejects, read_report
-from ssl_asr.store import filesystem
-from ssl_asr.store.ledger import LedgerEntry, Reject
+from ssl_asr.report.curves import MODELS, curve_of
+from ssl_asr.report.throughput import Throughput
+from ssl_asr.stage import ACTOR_HOURS, Beat, StageReport, read_beat, read_rejects, read_report
+from ssl_asr.store import filesystem, targets
+from ssl_asr.store.ledger import LedgerEntry, Reject, Shard, read_entry
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.training.schedule import baseline_schedule, source_of, student_schedule, teacher_schedule
 
 # First part of a store's name, and the stage that writes it.
 STAGE_OF_STORE = {"manifest": "corpus", "features": "frontend", "alignments": "hmm", "targets": "labelling"}
 ALIGNED = ("labeled", "dev", "test")
+# Stages that are audio in, shards out, from first to last; others do much that no shard stands for.
+STREAMING = ("frontend", "labelling")
 
 
 @dataclass(frozen=True)
@@ -31,12 +35,14 @@ class StageStatus:
     unit: str
     rejected: int
     seconds: float | None
+    throughput: Throughput | None = None
 
     def line(self) -> str:
         total = "?" if self.total is None else str(self.total)
         count = f"{self.done}/{total} {self.unit}" if self.done or self.total else "-"
         spent = "-" if self.seconds is None else clock(self.seconds)
-        return f"{self.stage:<10} {self.state:<10} {count:>22}  {self.rejected:>7}  {spent:>12}"
+        line = f"{self.stage:<10} {self.state:<10} {count:>22}  {self.rejected:>7}  {spent:>12}"
+        return line if self.throughput is None else f"{line}  {self.throughput.text()}"
 
 
 HEADER = f"{'stage':<10} {'state':<10} {'pieces':>22}  {'rejects':>7}  {'time':>12}"
@@ -55,7 +61,7 @@ def statuses(recipe: Recipe) -> list[StageStatus]:
 def ledger_entries(recipe: Recipe) -> list[LedgerEntry]:
     """Every entry of every store of the run, whatever it was made from."""
     uris = filesystem.list_files(filesystem.join(recipe.run, "ledger"), ".json")
-    return [LedgerEntry.from_json(filesystem.read_bytes(uri)) for uri in uris]
+    return [read_entry(uri) for uri in uris]
 
 
 def rejects(recipe: Recipe) -> list[tuple[str, Reject]]:
@@ -71,28 +77,57 @@ def rejects(recipe: Recipe) -> list[tuple[str, Reject]]:
 
 def _status(recipe: Recipe, stage: str, ledger: list[LedgerEntry]) -> StageStatus:
     report, beat = read_report(recipe, stage), read_beat(recipe, stage)
-    done, total, unit, rejected = _pieces(recipe, stage, ledger)
-    if beat is not None:
-        return StageStatus(stage, "begun", done, total, unit, rejected, beat)
-    if report is not None:
-        unit = "slabs" if unit == "blocks" else unit  # what a finished training stage counts
-        return StageStatus(stage, "done", report.pieces, report.pieces, unit, report.rejected, report.seconds)
-    return StageStatus(stage, "begun" if done else "waiting", done, total, unit, rejected, None)
+    made = _made(stage, ledger, beat or report)
+    if report is not None and beat is None:
+        unit = _unit(stage) if stage not in MODELS else "slabs"  # what a finished training stage counts
+        speed = _throughput(recipe, stage, made, [], report)
+        return StageStatus(stage, "done", report.pieces, report.pieces, unit, report.rejected, report.seconds, speed)
+    asked = _asked(stage, ledger)
+    done, total = _blocks(recipe, stage) if stage in MODELS else (len({entry.shard for entry in made}), len(asked))
+    rejected = sum(len(entry.rejects) for entry in made)
+    state = "begun" if beat or done else "waiting"
+    seconds = None if beat is None else beat.seconds
+    speed = _throughput(recipe, stage, made, asked, beat)
+    return StageStatus(stage, state, done, total or None, _unit(stage), rejected, seconds, speed)
 
 
-def _pieces(recipe: Recipe, stage: str, ledger: list[LedgerEntry]) -> tuple[int, int | None, str, int]:
-    """(done, total, unit, rejected) of a stage that has not finished."""
+def _unit(stage: str) -> str:
+    return "blocks" if stage in MODELS else "shards" if stage in STAGE_OF_STORE.values() else "pieces"
+
+
+def _made(stage: str, ledger: list[LedgerEntry], attempt: Beat | StageReport | None) -> list[LedgerEntry]:
+    """What the stage has written; of targets the set of its last attempt, as there may be sets of other teachers."""
     mine = [entry for entry in ledger if STAGE_OF_STORE[entry.store.split("/")[0]] == stage]
-    rejected = sum(len(entry.rejects) for entry in mine)
-    manifest = [entry for entry in ledger if entry.store == "manifest"]
-    if stage in ("teacher", "baseline", "student"):
-        return *_blocks(recipe, stage), "blocks", 0
-    if stage in ("evaluate", "report"):
-        return 0, None, "pieces", 0
+    if stage == "labelling" and attempt is not None:
+        return [entry for entry in mine if entry.store == targets.store_name(attempt.key)]
+    return mine
+
+
+def _asked(stage: str, ledger: list[LedgerEntry]) -> list[LedgerEntry]:
+    """The shards of the manifest that the stage is to go through; none where that is not known."""
+    if stage not in ("frontend", "hmm", "labelling"):
+        return []
     splits = {"hmm": ALIGNED, "labelling": ("unlabeled",)}.get(stage)
-    asked = [entry for entry in manifest if splits is None or entry.shard.split in splits]
-    total = None if stage == "corpus" or not manifest else len(asked)
-    return len({entry.shard for entry in mine}), total, "shards", rejected
+    return [entry for entry in ledger if entry.store == "manifest" and (not splits or entry.shard.split in splits)]
+
+
+def _throughput(
+    recipe: Recipe,
+    stage: str,
+    made: Sequence[LedgerEntry],
+    asked: Sequence[LedgerEntry],
+    attempt: Beat | StageReport | None,
+) -> Throughput | None:
+    """`asked` is empty for a stage that has finished, whatever it left out."""
+    if stage not in STREAMING or attempt is None:
+        return None
+    done: dict[Shard, float] = {entry.shard: entry.seconds for entry in made}
+    left = sum(entry.seconds for entry in asked if entry.shard not in done)
+    audio = sum(done.values())
+    under_way = isinstance(attempt, Beat)
+    worked = attempt.work_seconds / 3600 if isinstance(attempt, Beat) else float(attempt.figures.get(ACTOR_HOURS, 0))
+    price = recipe.cluster.price_per_actor_hour
+    return Throughput(audio, audio + left, attempt.seconds, worked, price, under_way)
 
 
 def _blocks(recipe: Recipe, name: str) -> tuple[int, int | None]:
@@ -114,5 +149,5 @@ def _scheduled_blocks(recipe: Recipe, name: str, workers: int) -> int | None:
     else:
         schedule, sync = student_schedule(recipe.student, labeled, unlabeled), recipe.student.sync
         if name == "baseline":
-            schedule = baseline_schedule(schedule, labeled, unlabeled)
+            schedule = baseline_schedule(schedule, labeled, unlabeled, recipe.student.selected_share)
     return sum(math.ceil(phase.count / (sync.block_slabs * workers)) for phase in schedule)

@@ -2,25 +2,76 @@
 
 `runs/demo`, `s3://bucket/run` and `gs://bucket/run` are all roots. A write is atomic: a reader sees the old
 file, the new file or none, never a part, whatever is killed.
+
+S3 takes keys, endpoint and region from the environment variables of every AWS tool: AWS_ACCESS_KEY_ID,
+AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_ENDPOINT_URL, AWS_DEFAULT_REGION; Ray's workers need them too. A file
+of up to 10 MB is one PUT. A larger one is a multipart upload, which appears whole when it is completed; what a killed
+writer leaves of it is invisible but paid for, so give the bucket a rule that aborts incomplete multipart uploads.
 """
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pyarrow.fs as pafs
 
 # In the name of a file that is being written; only a writer that was killed leaves one behind.
 TEMPORARY = ".tmp-"
+_TEMPORARY_NAME = re.compile(re.escape(TEMPORARY) + "[0-9a-f]{8}$")
+
+# Of this machine or its disk: they pass, or are for its owner to mend.
+_TROUBLE = {
+    errno.EMFILE,
+    errno.ENFILE,
+    errno.EIO,
+    errno.ESTALE,
+    errno.EACCES,
+    errno.EPERM,
+    errno.ENOSPC,
+    errno.ENOMEM,
+}
+# What S3 answers however often it is asked, and what to do about it. Other errors pass with time.
+_KEYS = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, on all machines, to keys that may read and write there"
+_MENDS = {
+    "NO_SUCH_BUCKET": "create the bucket or name another one",
+    "ACCESS_DENIED": _KEYS,
+    "INVALID_ACCESS_KEY_ID": _KEYS,
+    "SIGNATURE_DOES_NOT_MATCH": _KEYS,
+    "INVALID_CLIENT_TOKEN_ID": _KEYS,
+    "MISSING_AUTHENTICATION_TOKEN": _KEYS,
+    "EXPIRED_TOKEN": "renew AWS_SESSION_TOKEN and its keys",
+}
 
 
 def resolve(uri: str) -> tuple[pafs.FileSystem, str]:
     """Split `uri` into a file system and a path on it; a bare path is local and made absolute."""
     if "://" not in uri:
         return pafs.LocalFileSystem(), str(Path(uri).expanduser().absolute())
-    return pafs.FileSystem.from_uri(uri)
+    # Without this an S3 file begins with a request of its own and no file is a single PUT.
+    return pafs.FileSystem.from_uri(f"{uri}?allow_delayed_open=true" if uri.startswith("s3://") else uri)
+
+
+@contextmanager
+def reaching(uri: str) -> Iterator[None]:
+    """Inside, a refusal by the object store that will not pass is a ValueError with its mend; others are OSError."""
+    try:
+        yield
+    except OSError as error:
+        mend = next((mend for code, mend in _MENDS.items() if f"AWS Error {code} " in str(error)), None)
+        if mend is None:
+            raise
+        raise ValueError(f"{uri} cannot be reached ({_reason(error)}); {mend}") from error
+
+
+def out_of_reach(error: Exception) -> bool:
+    """Whether it is the object store's or the disk's trouble, not that of a file's content."""
+    return "AWS Error" in str(error) or "google::cloud" in str(error) or getattr(error, "errno", None) in _TROUBLE
 
 
 def absolute(uri: str) -> str:
@@ -33,17 +84,24 @@ def join(root: str, *parts: str) -> str:
 
 
 def exists(uri: str) -> bool:
-    filesystem, path = resolve(uri)
-    return filesystem.get_file_info(path).type != pafs.FileType.NotFound
+    return _info(uri).type != pafs.FileType.NotFound
+
+
+def modified(uri: str) -> float | None:
+    """When the file was last written, seconds since 1970; None where there is none."""
+    nanoseconds = _info(uri).mtime_ns
+    return None if nanoseconds is None else nanoseconds / 1e9
 
 
 def read_bytes(uri: str) -> bytes:
-    """The file's bytes; ValueError naming the file where there is none."""
+    """The file's bytes; ValueError naming the file where there is none, OSError where the store can't be reached."""
     filesystem, path = resolve(uri)
     try:
-        with filesystem.open_input_file(path) as stream:
+        with reaching(uri), filesystem.open_input_file(path) as stream:
             return stream.read()
-    except (FileNotFoundError, OSError) as error:
+    except OSError as error:
+        if out_of_reach(error):
+            raise
         raise ValueError(f"{uri} cannot be read ({error}); run the stage that writes it") from error
 
 
@@ -51,7 +109,7 @@ def write_bytes(uri: str, data: bytes) -> None:
     """Publish `data` at `uri` atomically: by rename on a disk, by one PUT on an object store."""
     filesystem, path = resolve(uri)
     if not isinstance(filesystem, pafs.LocalFileSystem):
-        with filesystem.open_output_stream(path) as stream:
+        with reaching(uri), filesystem.open_output_stream(path) as stream:
             stream.write(data)
         return
     os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -63,30 +121,59 @@ def write_bytes(uri: str, data: bytes) -> None:
     os.replace(temporary, path)
 
 
+def is_temporary(name: str) -> bool:
+    """Whether a file of this name is one that a writer has not finished."""
+    return _TEMPORARY_NAME.search(name) is not None
+
+
 def list_files(uri: str, suffix: str = "") -> list[str]:
     """Sorted URIs of all files below `uri` whose names end in `suffix`; temporary files are left out."""
     filesystem, path = resolve(uri)
-    selector = pafs.FileSelector(path, recursive=True, allow_not_found=True)
-    below = (info.path for info in filesystem.get_file_info(selector) if info.type == pafs.FileType.File)
-    names = sorted(name for name in below if name.endswith(suffix) and TEMPORARY not in name)
+    with reaching(uri):
+        found = filesystem.get_file_info(pafs.FileSelector(path, recursive=True, allow_not_found=True))
+    files = (info for info in found if info.type == pafs.FileType.File and not is_temporary(info.base_name))
+    names = sorted(info.path for info in files if info.path.endswith(suffix))
     return [uri.rstrip("/") + name[len(path.rstrip("/")) :] for name in names]
 
 
-def delete_temporary(uri: str) -> int:
-    """Remove the unfinished files of killed writers below `uri`; returns how many there were."""
+def list_temporary(uri: str) -> list[str]:
+    """Sorted URIs of the unfinished files of writers, killed or at work, below `uri`.
+
+    Only a local disk can hold any: an object store shows a file when it is whole.
+    """
     filesystem, path = resolve(uri)
-    selector = pafs.FileSelector(path, recursive=True, allow_not_found=True)
-    stray = [info.path for info in filesystem.get_file_info(selector) if TEMPORARY in info.base_name]
-    for name in stray:
-        filesystem.delete_file(name)
-    return len(stray)
+    if not isinstance(filesystem, pafs.LocalFileSystem):
+        return []
+    below = ((folder, name) for folder, _, names in os.walk(path) for name in names if is_temporary(name))
+    return sorted(uri.rstrip("/") + f"{folder}/{name}"[len(path.rstrip("/")) :] for folder, name in below)
+
+
+def list_folders(uri: str) -> list[str]:
+    """Sorted names of the folders right below `uri`."""
+    filesystem, path = resolve(uri)
+    with reaching(uri):
+        found = filesystem.get_file_info(pafs.FileSelector(path, allow_not_found=True))
+    return sorted(info.base_name for info in found if info.type == pafs.FileType.Directory)
 
 
 def delete(uri: str) -> None:
     """Remove the file or directory tree at `uri`, if there is one."""
     filesystem, path = resolve(uri)
-    kind = filesystem.get_file_info(path).type
-    if kind == pafs.FileType.Directory:
-        filesystem.delete_dir(path)
-    elif kind == pafs.FileType.File:
-        filesystem.delete_file(path)
+    kind = _info(uri).type
+    # Another process may have been quicker: a writer renames its temporary file.
+    with reaching(uri), suppress(FileNotFoundError):
+        if kind == pafs.FileType.Directory:
+            filesystem.delete_dir(path)
+        elif kind == pafs.FileType.File:
+            filesystem.delete_file(path)
+
+
+def _info(uri: str) -> pafs.FileInfo:
+    filesystem, path = resolve(uri)
+    with reaching(uri):
+        return filesystem.get_file_info(path)
+
+
+def _reason(error: OSError) -> str:
+    """What the object store said, without the number of the request."""
+    return str(error).partition("AWS Error ")[2].partition(" (Request ID")[0].rstrip(".")

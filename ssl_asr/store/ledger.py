@@ -12,8 +12,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ssl_asr.store import filesystem
 
-@dataclass(frozen=True, order=True)
+
+@dataclass(frozen=True, order=True, slots=True)  # a driver may hold half a million
 class Shard:
     """Some hours of audio: the unit of labelling, of failure and of the ledger; same number in every store."""
 
@@ -63,6 +65,20 @@ class LedgerEntry:
         values["slabs"] = tuple(values["slabs"])
         values["rejects"] = tuple(Reject(**reject) for reject in values["rejects"])
         return cls(**values)
+
+
+def read_entry(uri: str) -> LedgerEntry:
+    """ValueError naming the file where there is none or it is damaged."""
+    try:
+        return LedgerEntry.from_json(filesystem.read_bytes(uri))
+    except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
+        raise ValueError(f"{uri} is not a whole ledger entry ({error}); delete it and run the stage again") from error
+
+
+def parents_digest(parents: Mapping[str, str]) -> int:
+    """64 bits that two mappings share only if they are equal, in whatever order."""
+    text = json.dumps(sorted(parents.items()))
+    return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
 
 
 def checksum(data: bytes) -> str:

@@ -8,22 +8,25 @@ training cursor.
 from __future__ import annotations
 
 import io
-import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ssl_asr.store import filesystem
-from ssl_asr.store.ledger import LedgerEntry, Reject, Shard, checksum
+from ssl_asr.store.ledger import LedgerEntry, Reject, Shard, checksum, parents_digest, read_entry
+from ssl_asr.store.ledger_index import PARALLEL_READS, LedgerIndex, refresh_index
+from ssl_asr.store.listing import Numbers, delete_temporary, list_numbers
 
 SCHEMA_VERSION = "1"
-# Small files of an object store are read this many at a time.
-PARALLEL_READS = 16
+# Below the run: nothing there is ever missed.
+INDEX = "cache/ledger"
 
 
 @dataclass(frozen=True)
@@ -42,33 +45,52 @@ class ShardStore:
     def entry(self, shard: Shard) -> LedgerEntry | None:
         """The shard's ledger entry, or None where it is not finished."""
         uri = self.ledger_uri(shard)
-        return _read_entry(uri) if filesystem.exists(uri) else None
+        return read_entry(uri) if filesystem.exists(uri) else None
 
     def entries(self, split: str) -> list[LedgerEntry]:
         """Entries of all finished shards of `split`, by number."""
         below = filesystem.join(self.root, "ledger", self.name, split)
         uris = filesystem.list_files(below, ".json")
         with ThreadPoolExecutor(PARALLEL_READS) as pool:
-            return list(pool.map(_read_entry, uris))
+            return list(pool.map(read_entry, uris))
 
     def is_done(self, shard: Shard, parents: Mapping[str, str]) -> bool:
         entry = self.entry(shard)
         return entry is not None and dict(entry.parents) == dict(parents) and filesystem.exists(self.uri(shard))
 
+    def index(self, split: str) -> LedgerIndex:
+        """Columns of all finished shards of `split`; reads only entries that no earlier index of them has read."""
+        ledger = filesystem.join(self.root, "ledger", self.name, split)
+        return refresh_index(ledger, filesystem.join(self.root, INDEX, self.name, f"{split}.parquet"))
+
+    def done(self, split: str, numbers: Numbers, parents: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
+        """[shards]: whether the shard of each number is there, made from the parents of each digest."""
+        files = list_numbers(filesystem.join(self.root, self.name, split), ".parquet")
+        return self.index(split).made_from(numbers, parents) & np.isin(numbers, files)
+
     def unfinished(self, wanted: Mapping[Shard, Mapping[str, str]]) -> list[Shard]:
         """The shards of `wanted`, which maps each to its parents, that are still to be made."""
-        with ThreadPoolExecutor(PARALLEL_READS) as pool:
-            done = pool.map(lambda item: self.is_done(*item), wanted.items())
-            return [shard for shard, is_done in zip(wanted, done, strict=True) if not is_done]
+        left: set[Shard] = set()
+        for split in {shard.split for shard in wanted}:
+            mine = [shard for shard in wanted if shard.split == split]
+            numbers = np.array([shard.number for shard in mine], np.int64)
+            parents = np.array([parents_digest(wanted[shard]) for shard in mine], np.uint64)
+            left.update(
+                shard for shard, done in zip(mine, self.done(split, numbers, parents), strict=True) if not done
+            )
+        return [shard for shard in wanted if shard in left]
 
     def delete_temporary(self) -> int:
         """Remove what writers that were killed left behind, here and in the ledger; returns how many files."""
-        below = [filesystem.join(self.root, self.name), filesystem.join(self.root, "ledger", self.name)]
-        return sum(filesystem.delete_temporary(uri) for uri in below)
+        parts = [(self.name,), ("ledger", self.name), (INDEX, self.name)]
+        return sum(delete_temporary(filesystem.join(self.root, *part)) for part in parts)
 
     def keep_only(self, split: str, shards: Collection[Shard]) -> int:
         """Remove what the run held of `split` before it changed: all but `shards`; returns how many shards."""
-        stale = [entry.shard for entry in self.entries(split) if entry.shard not in shards]
+        kept = {shard.number for shard in shards if shard.split == split}
+        entries = list_numbers(filesystem.join(self.root, "ledger", self.name, split), ".json")
+        files = list_numbers(filesystem.join(self.root, self.name, split), ".parquet")  # some of writers killed since
+        stale = [Shard(split, number) for number in sorted({*entries.tolist(), *files.tolist()} - kept)]
         for shard in stale:
             filesystem.delete(self.ledger_uri(shard))
             filesystem.delete(self.uri(shard))
@@ -104,10 +126,8 @@ class ShardStore:
             for slab in slabs:
                 writer.write_table(slab.cast(schema), row_group_size=slab.num_rows)
         data = buffer.getvalue()
-        before = filesystem.exists(self.ledger_uri(shard)) and self.entry(shard)
-        if before and dict(before.parents) != dict(parents):
-            # An entry of other parents must not vouch for the new file, should the next line be the last.
-            filesystem.delete(self.ledger_uri(shard))
+        # A former entry must not vouch for the new file, should the next line but one be the last.
+        filesystem.delete(self.ledger_uri(shard))
         filesystem.write_bytes(self.uri(shard), data)
         frames = sum(slab_frames)
         entry = LedgerEntry(
@@ -152,14 +172,9 @@ class ShardStore:
         except FileNotFoundError as error:
             raise ValueError(f"{uri} is missing; run the stage that writes {self.name} again") from error
         except (pa.ArrowException, OSError) as error:
+            if filesystem.out_of_reach(error):
+                raise  # it says nothing about the shard, and passes
             raise ValueError(
                 f"{uri} is not a whole Parquet file ({str(error).splitlines()[0]}); "
                 f"delete it and {self.ledger_uri(shard)}, then run the stage again"
             ) from error
-
-
-def _read_entry(uri: str) -> LedgerEntry:
-    try:
-        return LedgerEntry.from_json(filesystem.read_bytes(uri))
-    except (json.JSONDecodeError, KeyError, TypeError) as error:
-        raise ValueError(f"{uri} is not a whole ledger entry ({error}); delete it and run the stage again") from error

@@ -32,6 +32,7 @@ SCHEMA = pa.schema(
 )
 # One plane of bytes after the other: the high bytes of small numbers shrink to nothing.
 COLUMN_ENCODING = {f"{name}.list.element": "BYTE_STREAM_SPLIT" for name in ("kept", "senones", "rises")}
+MOST_K = 1000  # what a footer may ask memory for
 _K, _STEP = b"ssl_asr.k", b"ssl_asr.step_nats"
 
 
@@ -97,7 +98,10 @@ def codec_of(metadata: Mapping[bytes, bytes] | None) -> tuple[int, float]:
     """(k, step) from a shard's footer."""
     if not metadata or _K not in metadata or _STEP not in metadata:
         raise ValueError("a shard of targets without ssl_asr.k and ssl_asr.step_nats in its footer")
-    return int(metadata[_K]), float(metadata[_STEP])
+    k, step = int(metadata[_K]), float(metadata[_STEP])
+    if not (1 <= k <= MOST_K and 0 < step <= top_k_codec.RANGE_NATS):
+        raise ValueError(f"a shard of targets whose footer says ssl_asr.k={k} and ssl_asr.step_nats={step}")
+    return k, step
 
 
 def _values(column: pa.ChunkedArray) -> npt.NDArray:

@@ -74,9 +74,10 @@ def encode(senones_tk: npt.NDArray[np.integer], log_probs_tk: npt.NDArray[np.flo
 def decode(encoded: Encoded, k: int, step: float) -> SparseTargets:
     """What `encode` kept; ValueError where the three arrays do not belong together."""
     total = int(encoded.kept.sum(dtype=np.int64))
-    if not total == len(encoded.senones) == len(encoded.rises) or (encoded.kept > k).any():
+    outside = (encoded.kept < 1) | (encoded.kept > k)
+    if not total == len(encoded.senones) == len(encoded.rises) or outside.any():
         raise ValueError(
-            f"{len(encoded.senones)} senones, {len(encoded.rises)} rises for {total} entries of at most {k} a frame"
+            f"{len(encoded.senones)} senones, {len(encoded.rises)} rises for {total} entries of 1 to {k} a frame"
         )
     kept_tk = np.arange(k) < encoded.kept[:, None]
     senones_tk = np.zeros(kept_tk.shape, np.uint16)

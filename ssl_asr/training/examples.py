@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ssl_asr.frontend.stacking import stack, stack_labels
+from ssl_asr.labelling.selection import Selection
 from ssl_asr.store import alignments, features, targets
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.training.schedule import SlabRef, SourceName
@@ -28,15 +29,22 @@ class Example:
 
 @dataclass(frozen=True)
 class SlabReader:
-    """Joins the stores of a run; `target_set` is None where nothing is trained on unlabeled audio."""
+    """Joins the stores of a run; `target_set` is None where nothing is trained on unlabeled audio.
+
+    `selection` is the part of the unlabeled utterances that is trained on, None for all of them.
+    """
 
     run: str
     mel_bins: int
     senone_set: str
     target_set: str | None = None
+    selection: Selection | None = None
 
     def read(self, source: SourceName | str, ref: SlabRef, offset: int) -> list[Example]:
-        """The slab's utterances; those without labels are left out. ValueError where stores don't match."""
+        """The slab's utterances; those without labels, or not selected, are left out, maybe all of them.
+
+        ValueError where stores don't match.
+        """
         table = ShardStore(self.run, features.STORE).read_slab(ref.shard, ref.slab)
         rows = features.decode(table, self.mel_bins)
         read = self._soft if source == "unlabeled" else self._hard
@@ -56,11 +64,20 @@ class SlabReader:
         assert self.target_set is not None, "soft targets are those of one teacher"
         assert offset == 0, "targets are made at feature offset 0"
         store = ShardStore(self.run, targets.store_name(self.target_set))
-        labelled = targets.decode(store.read_slab(ref.shard, ref.slab))
+        labelled = _decoded(store, ref)
         _check_joined(store, ref, [row.id for row in rows], [row.id for row in labelled])
         for row, label in zip(rows, labelled, strict=True):
-            if len(label.targets.senones):
+            selected = self.selection is None or self.selection.keeps(label.id, label.confidence)
+            if selected and len(label.targets.senones):
                 yield Example(stack(row.frames), label.targets.senones, np.exp(label.targets.log_probs))
+
+
+def _decoded(store: ShardStore, ref: SlabRef) -> list[targets.TargetRow]:
+    table = store.read_slab(ref.shard, ref.slab)
+    try:
+        return targets.decode(table)
+    except ValueError as error:
+        raise ValueError(f"{store.uri(ref.shard)}: {error}; `ssl-asr verify` mends it") from error
 
 
 def _check_joined(store: ShardStore, ref: SlabRef, here: list[str], there: list[str]) -> None:

@@ -137,13 +137,16 @@ def student_schedule(student: Student, labeled: Source, unlabeled: Source) -> li
     return [phase for phase in phases if phase.count]
 
 
-def baseline_schedule(student_phases: Sequence[Phase], labeled: Source, unlabeled: Source) -> list[Phase]:
+def baseline_schedule(
+    student_phases: Sequence[Phase], labeled: Source, unlabeled: Source, selected_share: float = 1.0
+) -> list[Phase]:
     """The student's schedule with every unlabeled phase replaced by as many frames of labeled data.
 
     Same frames (within half a slab a phase), rates and regularisation: what is left between student and baseline
-    is the audio.
+    is the audio. `selected_share` is that of the unlabeled frames which the student is trained on.
     """
-    per_slab = (unlabeled.frames / len(unlabeled.slabs)) / (labeled.frames / len(labeled.slabs))
+    heard = selected_share * unlabeled.frames / len(unlabeled.slabs)
+    per_slab = heard / (labeled.frames / len(labeled.slabs))
     phases: list[Phase] = []
     consumed = 0
     for index, phase in enumerate(student_phases):

@@ -9,10 +9,11 @@ from ssl_asr import cluster
 from ssl_asr.frontend.stacking import STACK
 from ssl_asr.frontend.statistics import global_statistics
 from ssl_asr.hmm.senones import load_senones
+from ssl_asr.labelling.selection import selection_of
 from ssl_asr.labelling.teachers import target_set_id
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec, count_parameters
 from ssl_asr.recipe import Optimiser, Recipe, Student, Sync, Teacher
-from ssl_asr.stage import StageClock, StageReport, read_rejects
+from ssl_asr.stage import StageClock, StageReport, read_rejects, read_report
 from ssl_asr.store import alignments, features, filesystem, targets
 from ssl_asr.store.ledger import Shard, checksum
 from ssl_asr.store.shards import ShardStore
@@ -77,7 +78,8 @@ def run_baseline(recipe: Recipe) -> StageReport:
     wanted = recipe.student
     labeled, unlabeled = _source(recipe, "labeled"), _source(recipe, "unlabeled")
     spec = _spec(recipe, wanted, bidirectional=False, look_ahead=wanted.look_ahead)
-    schedule = baseline_schedule(student_schedule(wanted, labeled, unlabeled), labeled, unlabeled)
+    schedule = student_schedule(wanted, labeled, unlabeled)
+    schedule = baseline_schedule(schedule, labeled, unlabeled, wanted.selected_share)
     key = _key(recipe, [*UPSTREAM, "student"], None)
     return _train(recipe, Plan("baseline", key, spec, wanted.optimiser, wanted.sync, schedule, [labeled]))
 
@@ -174,7 +176,8 @@ def _spec(recipe: Recipe, wanted: Teacher | Student, *, bidirectional: bool, loo
 
 
 def _reader(recipe: Recipe, target_set: str | None) -> SlabReader:
-    return SlabReader(recipe.run, recipe.frontend.mel_bins, load_senones(recipe.run).id, target_set)
+    selection = None if target_set is None else selection_of(recipe, target_set)
+    return SlabReader(recipe.run, recipe.frontend.mel_bins, load_senones(recipe.run).id, target_set, selection)
 
 
 def _labelled(recipe: Recipe, unlabeled: Source) -> tuple[str, Source]:
@@ -187,7 +190,9 @@ def _labelled(recipe: Recipe, unlabeled: Source) -> tuple[str, Source]:
             raise ValueError(f"{recipe.run} has no {name}; run the stage '{name}' first")
     target_set = target_set_id(recipe)
     labelled = _finished(recipe, targets.store_name(target_set), "unlabeled")
-    rejected = {reject.id for reject in read_rejects(recipe, "labelling")}
+    report = read_report(recipe, "labelling")
+    mine = report is not None and report.key == target_set  # rejects are those of the set labelled last
+    rejected = {reject.id for reject in read_rejects(recipe, "labelling")} if mine else set()
     missing = {slab.shard for slab in unlabeled.slabs if slab.shard.name not in rejected} - labelled
     if missing or not labelled:
         raise ValueError(

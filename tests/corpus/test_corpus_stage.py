@@ -114,6 +114,71 @@ def test_own_sources_without_any_download(own_recipe: Recipe, clips: list[Clip],
     assert not kept_out & set(Path(lm_text_uri(own_recipe.run)).read_text().splitlines())
 
 
+def _unlabeled_files(run: str) -> dict[Path, tuple[bytes, int]]:
+    """Bytes and time of the manifest's shards and their ledger entries."""
+    folders = (Path(run, "manifest", "unlabeled"), Path(run, "ledger", "manifest", "unlabeled"))
+    return {file: (file.read_bytes(), file.stat().st_mtime_ns) for folder in folders for file in folder.iterdir()}
+
+
+def _run_anew(recipe: Recipe, source: Path, rows: list[dict[str, str]]) -> dict[Path, tuple[bytes, int]]:
+    """The files after a run on `rows`, each of which is there exactly once."""
+    source.write_text("\n".join(map(json.dumps, rows)) + "\n")
+    Path(recipe.run, "stages", "corpus.json").unlink(missing_ok=True)
+    pieces = run_corpus(recipe).pieces
+    assert sorted(row.recording for row in _rows(recipe, "unlabeled")) == sorted(row["id"] for row in rows)
+    assert run_corpus(recipe).skipped == pieces
+    return _unlabeled_files(recipe.run)
+
+
+@pytest.fixture
+def small_shards(own_recipe: Recipe) -> Recipe:
+    """About a speaker a shard."""
+    corpus = own_recipe.corpus.model_copy(update={"shard_minutes": 0.1, "slab_minutes": 0.05})
+    return own_recipe.model_copy(update={"corpus": corpus})
+
+
+@pytest.fixture
+def rows(own_recipe: Recipe, tmp_path: Path) -> list[dict[str, str]]:
+    lines = (tmp_path / "unlabeled.jsonl").read_text().splitlines()
+    return [{**json.loads(line), "id": f"old-{number}"} for number, line in enumerate(lines)]
+
+
+def test_added_and_removed_speakers_leave_other_shards_alone(
+    small_shards: Recipe, rows: list[dict[str, str]], tmp_path: Path
+) -> None:
+    source = tmp_path / "unlabeled.jsonl"
+    first = _run_anew(small_shards, source, rows)
+    assert len(first) // 2 >= 3
+    assert _run_anew(small_shards, source, rows) == first
+    added = [{**row, "id": f"new-{number}", "speaker": f"0-{number}"} for number, row in enumerate(rows)]
+    grown = _run_anew(small_shards, source, added + rows)
+    assert first.items() <= grown.items()
+    assert sorted({int(file.stem) for file in grown}) == list(range(len(grown) // 2))
+    store = ShardStore(small_shards.run, STORE)
+    speakers = {
+        entry.shard.number: {row.speaker for slab in store.read_slabs(entry.shard) for row in decode(slab)}
+        for entry in store.entries("unlabeled")
+    }
+    gone = rows[0]["speaker"]
+    shrunk = _run_anew(small_shards, source, [row for row in added + rows if row["speaker"] != gone])
+    others = {file: held for file, held in grown.items() if gone not in speakers[int(file.stem)]}
+    assert 0 < len(others) < len(grown)
+    assert others.items() <= shrunk.items()
+    assert shrunk.keys() <= grown.keys()
+
+
+def test_a_shard_is_kept_only_if_it_is_the_file_of_its_entry(
+    small_shards: Recipe, rows: list[dict[str, str]], tmp_path: Path
+) -> None:
+    first = _run_anew(small_shards, tmp_path / "unlabeled.jsonl", rows)
+    shards = sorted(file for file in first if file.suffix == ".parquet")
+    shards[0].write_bytes(first[shards[1]][0])
+    shards[2].write_bytes(b"")
+    again = _run_anew(small_shards, tmp_path / "unlabeled.jsonl", rows)
+    assert {file: data for file, (data, _) in again.items()} == {file: data for file, (data, _) in first.items()}
+    assert again[shards[1]] == first[shards[1]]
+
+
 def test_bad_entries_are_listed_and_too_many_stop_the_stage(own_recipe: Recipe, tmp_path: Path) -> None:
     with (tmp_path / "kaldi" / "text").open("a") as file:
         file.write("call-0 written twice, the last one counts 3\n")

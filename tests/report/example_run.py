@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,14 @@ import numpy as np
 from ssl_asr.corpus import utterance
 from ssl_asr.corpus.utterance import Utterance
 from ssl_asr.decoding.results import FrameAccuracy, Reduction, Results, WordErrors, write_results
+from ssl_asr.labelling.calibration import table_of
+from ssl_asr.labelling.calibration_file import Calibration, Summary, calibration_uri
+from ssl_asr.labelling.teachers import target_set_id
 from ssl_asr.pipeline import NAMES
 from ssl_asr.recipe import Recipe, load_recipe
 from ssl_asr.stage import StageClock
 from ssl_asr.store import features, filesystem, targets
-from ssl_asr.store.ledger import Reject, Shard, checksum
+from ssl_asr.store.ledger import Reject, Shard
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.training.model_files import model_uri
 
@@ -37,15 +41,21 @@ def fill(recipe: Recipe) -> None:
         _fill_curve(recipe, model, units, random)
     write_results(recipe.run, example_results())
     filesystem.write_bytes(f"{recipe.run}/corpus/source.txt", b"recorded speech of three Debian packages\n")
+    _fill_calibration(recipe, random)
     for stage in NAMES[:-1]:
         rejects = [Reject("joe-0001", "the audio holds no sample")] if stage == "frontend" else []
-        StageClock(recipe, stage, "key").finish(12, 0, rejects, {"x real time": 412.5})
+        # Labelling names its attempts by the set of targets that it makes.
+        clock = StageClock(recipe, stage, target_set_id(recipe) if stage == "labelling" else "key")
+        clock.finish(12, 0, rejects, {"x real time": 412.5})
         _lengthen(recipe, stage, float(random.integers(20, 200)))
 
 
-# Targets lie under the content address of the teacher's file; nothing here reads more of it.
+# The name of a set of targets begins with the content address of the teacher's file; nothing here reads more of it.
 TEACHER = b"a teacher"
-TEACHER_ID = checksum(TEACHER)[:12]
+
+
+def target_store(recipe: Recipe) -> ShardStore:
+    return ShardStore(recipe.run, targets.store_name(target_set_id(recipe)))
 
 
 def example_results() -> Results:
@@ -76,12 +86,28 @@ def _fill_stores(recipe: Recipe, random: np.random.Generator) -> None:
             store.publish(shard, utterance.SCHEMA, [table], [frames], seconds=1, parents={}, metadata={})
             _fill_ledger(recipe, shard, features.STORE, frames, {})
             if split == "unlabeled":
-                statistics = {
-                    "kept_mass": float(random.normal(0.981, 0.004)),
-                    "entropy_nats": float(random.normal(1.31, 0.06)),
-                    "bytes_per_frame": float(random.normal(72.5, 0.8)),
-                }
-                _fill_ledger(recipe, shard, targets.store_name(TEACHER_ID), frames // 3, statistics)
+                _fill_ledger(recipe, shard, target_store(recipe).name, frames // 3, _kept(frames // 3, random))
+
+
+def _kept(frames: int, random: np.random.Generator) -> dict[str, object]:
+    """Statistics of a shard of targets: noisy speech loses a little more and is less certain."""
+    mass, entropy = float(random.normal(0.981, 0.004)), float(random.normal(1.31, 0.06))
+    conditions = {
+        name: {"frames": frames // 4, "kept_mass": mass - worse / 10, "entropy_nats": entropy + 3 * worse}
+        for name, worse in CONDITIONS.items()
+    }
+    means = {"kept_mass": mass, "entropy_nats": entropy, "bytes_per_frame": float(random.normal(30.5, 0.8))}
+    return {**means, "conditions": conditions, "confidence_frames": [0, 0, frames, 0, 0, 0, 0, 0, 0, 0]}
+
+
+def _fill_calibration(recipe: Recipe, random: np.random.Generator) -> None:
+    """A teacher that is surer than it is right, more so in the middle."""
+    confidence = random.beta(1.2, 1.6, 16_000)
+    right = random.random(16_000) < confidence - 0.3 * confidence * (1 - confidence)
+    table = table_of(confidence, right, np.ones(16_000, int))
+    summary = Summary(table.mean_confidence, table.accuracy, table.expected_error, tuple(table.bins()))
+    kept = Calibration(("0" * 16,), 16_000, summary, summary)
+    filesystem.write_bytes(calibration_uri(recipe), json.dumps(asdict(kept)).encode())
 
 
 def _utterances(shard: Shard, random: np.random.Generator) -> list[Utterance]:
@@ -99,7 +125,7 @@ def _utterances(shard: Shard, random: np.random.Generator) -> list[Utterance]:
     ]
 
 
-def _fill_ledger(recipe: Recipe, shard: Shard, store: str, frames: int, statistics: dict[str, float]) -> None:
+def _fill_ledger(recipe: Recipe, shard: Shard, store: str, frames: int, statistics: dict[str, object]) -> None:
     entry = {
         "store": store,
         "shard": {"split": shard.split, "number": shard.number},

@@ -10,11 +10,12 @@ from pathlib import Path
 import pytest
 
 from ssl_asr.decoding.results import read_results, write_results
+from ssl_asr.labelling.calibration_file import calibration_uri
 from ssl_asr.recipe import Recipe
 from ssl_asr.report.evidence import Evidence, gather
 from ssl_asr.report.page import render, summary
 from ssl_asr.report.stage import run_report
-from tests.report.example_run import TEACHER_ID, example_recipe, example_results, fill
+from tests.report.example_run import example_recipe, example_results, fill, target_store
 
 VOID = {"meta", "br", "link", "img", "hr", "input"}
 
@@ -76,13 +77,33 @@ def test_fetches_nothing(page):
 
 
 def test_shows_every_part(page):
-    # bars of 4 sets and of all, reductions, 3 curves, 3 histograms
-    assert page.tags.count("svg") == 12
+    # bars of 4 sets and of all, reductions, 3 curves, 3 histograms, reliability
+    assert page.tags.count("svg") == 13
     for words in ("82.0", "77.5", "drascula", "babble-10", "unlabeled", "joe-0001", "the audio holds no sample"):
         assert words in page.text
     for words in ("learning rate", "frame accuracy", "bytes a 30 ms frame on disk", "look_ahead: 3", "2.60.0"):
         assert words in page.text
     assert "not there yet" not in page.text
+
+
+def test_targets_by_condition_and_calibration(page, evidence):
+    kept = evidence.target_conditions
+    assert list(kept) == ["clean", "babble-10", "effects-10", "room"]
+    assert kept["clean"].means()["kept_mass"] == pytest.approx(kept["room"].means()["kept_mass"] + 0.013)
+    assert f"{100 * kept['room'].means()['kept_mass']:.2f}" in page.text
+    by_frame = evidence.calibration.by_frame
+    assert 0.02 < by_frame.expected_error < 0.08
+    assert f"Expected calibration error {100 * by_frame.expected_error:.1f} % by frame" in page.text
+    assert f"{by_frame.bins[4].frames:,}" in page.text
+
+
+def test_a_run_without_calibration_says_who_measures_it(tmp_path):
+    recipe = example_recipe(tmp_path)
+    fill(recipe)
+    Path(calibration_uri(recipe)).unlink()
+    page = Page(render(gather(recipe)))
+    assert "ssl-asr labelling measures it where there is aligned dev speech" in page.text
+    assert page.tags.count("svg") == 12
 
 
 def test_drawings_have_their_own_names(page, recipe):
@@ -135,7 +156,7 @@ def test_half_a_run_shows_what_there_is(tmp_path):
     page = Page(html)
     assert "The curve of the student is not there yet: ssl-asr student makes it." in page.text
     assert "Word error rates are not there yet: ssl-asr evaluate makes them." in page.text
-    assert page.tags.count("svg") == 5
+    assert page.tags.count("svg") == 6
 
 
 def test_one_condition_one_shard_one_block(tmp_path):
@@ -147,6 +168,6 @@ def test_one_condition_one_shard_one_block(tmp_path):
     write_results(recipe.run, replace(results, rows=only, werr=gains, frame_accuracy=[]))
     curve = tmp_path / "training" / "student" / "curve.jsonl"
     curve.write_text(curve.read_text().splitlines()[0] + "\n")
-    for path in sorted((tmp_path / "ledger" / "targets" / TEACHER_ID / "unlabeled").iterdir())[1:]:
+    for path in sorted((tmp_path / "ledger" / target_store(recipe).name / "unlabeled").iterdir())[1:]:
         path.unlink()
     assert "svg" in Page(render(gather(recipe))).tags

@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
-from ssl_asr.report.status import rejects, statuses
-from ssl_asr.stage import StageClock
+import json
+from dataclasses import replace
+
+from ssl_asr.labelling.teachers import target_set_id
+from ssl_asr.report.status import rejects, status_table, statuses
+from ssl_asr.stage import StageClock, beat_uri, report_uri
 from ssl_asr.store import filesystem
 from ssl_asr.store.ledger import Reject, Shard
 from ssl_asr.store.shards import ShardStore
-from tests.report.example_run import TEACHER_ID, example_recipe, fill
+from tests.report.example_run import example_recipe, fill, target_store
+
+
+def lengthen_manifest(recipe, split: str, seconds: float) -> None:
+    store = ShardStore(recipe.run, "manifest")
+    for entry in store.entries(split):
+        filesystem.write_bytes(store.ledger_uri(entry.shard), replace(entry, seconds=seconds).to_json())
 
 
 def by_stage(recipe):
@@ -34,8 +44,8 @@ def test_stages_under_way_count_shards_and_blocks(tmp_path):
     for stage in ("labelling", "student", "hmm"):
         filesystem.delete(f"{recipe.run}/stages/{stage}.json")
     for number in (8, 9):
-        filesystem.delete(ShardStore(recipe.run, f"targets/{TEACHER_ID}").ledger_uri(Shard("unlabeled", number)))
-    StageClock(recipe, "labelling", "key").beat()
+        filesystem.delete(target_store(recipe).ledger_uri(Shard("unlabeled", number)))
+    StageClock(recipe, "labelling", target_set_id(recipe)).beat()
     rows = by_stage(recipe)
     labelling, student, hmm = rows["labelling"], rows["student"], rows["hmm"]
     assert (labelling.state, labelling.done, labelling.total, labelling.unit) == ("begun", 8, 10, "shards")
@@ -44,6 +54,64 @@ def test_stages_under_way_count_shards_and_blocks(tmp_path):
     # 18 labeled slabs 5 times and 20 unlabeled slabs 3 times, 2 workers of 2 slabs a block, no block across phases
     assert (student.state, student.done, student.unit) == ("begun", 80, "blocks")
     assert student.total == 5 * 5 + 5 * 3
+
+
+def line_of(recipe, stage: str) -> str:
+    return next(line for line in status_table(recipe).splitlines() if line.startswith(stage))
+
+
+def labelling_under_way(recipe, done: int, seconds: float, work_seconds: float) -> None:
+    """As a driver that is labelling, or was killed, leaves the run; a shard of the example is 2.5 s of audio."""
+    filesystem.delete(report_uri(recipe, "labelling"))
+    for number in range(done, 10):
+        filesystem.delete(target_store(recipe).ledger_uri(Shard("unlabeled", number)))
+    note = {"key": target_set_id(recipe), "seconds": seconds, "work_seconds": work_seconds}
+    filesystem.write_bytes(beat_uri(recipe, "labelling"), json.dumps(note).encode())
+
+
+def test_labelling_under_way_tells_speed_time_left_and_cost(tmp_path):
+    recipe = example_recipe(tmp_path)
+    fill(recipe)
+    lengthen_manifest(recipe, "unlabeled", 2.5)
+    labelling_under_way(recipe, 8, seconds=5.0, work_seconds=1800.0)
+    said = {row.stage: row.throughput for row in statuses(recipe)}["labelling"]
+    assert (said.done, said.total, said.seconds_left) == (20.0, 25.0, 1.25)
+    assert line_of(recipe, "labelling").endswith(
+        "0.01 of 0.01 h of audio, 4 x real time, 1 s left, 0.500 actor hours"
+    )
+    cluster = recipe.cluster.model_copy(update={"price_per_actor_hour": 3.0})
+    assert line_of(recipe.model_copy(update={"cluster": cluster}), "labelling").endswith("actor hours, cost 1.50")
+
+
+def test_before_its_first_shard_a_stage_knows_no_speed(tmp_path):
+    recipe = example_recipe(tmp_path)
+    fill(recipe)
+    labelling_under_way(recipe, 0, seconds=5.0, work_seconds=0.0)
+    line = line_of(recipe, "labelling")
+    assert "x real time" not in line
+    assert "left" not in line
+
+
+def test_targets_of_another_teacher_are_not_progress(tmp_path):
+    recipe = example_recipe(tmp_path)
+    fill(recipe)
+    StageClock(recipe, "labelling", "ffffffffffff-000000").beat()
+    assert by_stage(recipe)["labelling"].done == 0
+
+
+def test_finished_stages_tell_their_speed(tmp_path):
+    recipe = example_recipe(tmp_path)
+    fill(recipe)
+    for stage in ("frontend", "labelling"):
+        assert line_of(recipe, stage).rstrip().endswith("x real time")
+    assert by_stage(recipe)["hmm"].throughput is None
+
+
+def test_shards_that_could_not_be_labelled_are_listed(tmp_path):
+    recipe = example_recipe(tmp_path)
+    reject = Reject("unlabeled/000003", "not a whole Parquet file")
+    StageClock(recipe, "labelling", "key").finish(10, 0, [reject])
+    assert rejects(recipe) == [("labelling", reject)]
 
 
 def test_rejects_of_reports_and_of_ledgers_once_each(tmp_path):

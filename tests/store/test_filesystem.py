@@ -27,8 +27,9 @@ def test_a_writer_killed_while_writing_leaves_the_old_file(tmp_path: Path, monke
         filesystem.write_bytes(uri, b"new")
     assert filesystem.read_bytes(uri) == b"old"
     assert filesystem.list_files(str(tmp_path)) == [uri]
-    assert len(os.listdir(tmp_path)) == 2
-    assert filesystem.delete_temporary(str(tmp_path)) == 1
+    (left,) = filesystem.list_temporary(str(tmp_path))
+    assert left.startswith(f"{uri}.tmp-")
+    filesystem.delete(left)
     assert os.listdir(tmp_path) == ["file"]
 
 
@@ -41,7 +42,8 @@ def test_listing_is_sorted_recursive_and_by_suffix(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_not_there_is_empty(tmp_path: Path) -> None:
     assert filesystem.list_files(str(tmp_path / "none")) == []
-    assert filesystem.delete_temporary(str(tmp_path / "none")) == 0
+    assert filesystem.list_temporary(str(tmp_path / "none")) == []
+    assert filesystem.list_folders(str(tmp_path / "none")) == []
     filesystem.delete(str(tmp_path / "none"))
 
 

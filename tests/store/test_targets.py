@@ -86,6 +86,14 @@ def test_what_does_not_say_how_it_is_coded_is_refused(store: ShardStore) -> None
         targets.decode(pq.read_table(store.uri(SHARD)).replace_schema_metadata(None))
 
 
+@pytest.mark.parametrize(("name", "value"), [("k", "2000000000000"), ("k", "0"), ("step_nats", "nan")])
+def test_a_footer_that_asks_for_the_impossible_is_refused(store: ShardStore, name: str, value: str) -> None:
+    table = store.read_slab(SHARD, 0)
+    forged = {**table.schema.metadata, f"ssl_asr.{name}".encode(): value.encode()}
+    with pytest.raises(ValueError, match="whose footer says"):
+        targets.decode(table.replace_schema_metadata(forged))
+
+
 def test_frames_that_do_not_add_up_are_refused(store: ShardStore) -> None:
     table = store.read_slab(SHARD, 0)
     torn = table.set_column(1, "num_frames", pa.array([3, 0, 1], pa.int32()))

@@ -72,8 +72,8 @@ def test_no_frames() -> None:
     assert decode(nothing, K, 0.1).log_probs.shape == (0, K)
 
 
-@pytest.mark.parametrize(("kept", "senones"), [([2, 1], 2), ([2, 1], 4), ([K + 1], K + 1)])
+@pytest.mark.parametrize(("kept", "senones"), [([2, 1], 2), ([2, 1], 4), ([K + 1], K + 1), ([0, 1], 1)])
 def test_arrays_that_contradict_each_other_are_refused(kept: list[int], senones: int) -> None:
     torn = Encoded(np.array(kept, np.uint16), np.zeros(senones, np.uint16), np.zeros(senones, np.uint8))
-    with pytest.raises(ValueError, match="entries of at most 20 a frame"):
+    with pytest.raises(ValueError, match="entries of 1 to 20 a frame"):
         decode(torn, K, 0.1)

@@ -93,6 +93,13 @@ def test_baseline_matches_the_students_frames_rates_and_phases() -> None:
         assert after.first == before.first + before.count
 
 
+def test_baseline_of_a_selection_hears_as_few_frames() -> None:
+    student = student_schedule(STUDENT, LABELED, UNLABELED)
+    half = baseline_schedule(student, LABELED, UNLABELED, selected_share=0.5)
+    frames = sum(phase.count * (1000 if phase.source == "labeled" else 450) for phase in student)
+    assert sum(phase.count * 1000 for phase in half) == pytest.approx(frames, rel=0.05)
+
+
 def test_teacher_ends_on_whole_utterances_at_the_final_rate() -> None:
     teacher = load_recipe("demo").teacher
     phases = teacher_schedule(teacher, LABELED)

@@ -104,5 +104,5 @@ def test_changed_recipe_or_changed_data_trains_anew(labelled_run: Recipe, tmp_pa
 def test_student_without_targets_names_the_stage_to_run(labelled_run: Recipe, tmp_path: Path) -> None:
     recipe = copy_of(labelled_run, tmp_path / "no-targets")
     shutil.rmtree(tmp_path / "no-targets" / "ledger" / "targets")
-    with pytest.raises(ValueError, match=r"have no targets of teacher .* run the stage 'labelling' first"):
+    with pytest.raises(ValueError, match=r"have no targets in targets/.* run the stage 'labelling' first"):
         run_student(recipe)

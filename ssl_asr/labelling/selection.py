@@ -1,0 +1,73 @@
+"""Which unlabeled utterances are trained on: a share of all frames, spread evenly over the teacher's confidence.
+
+arXiv 2008.03923 found 40 k hours drawn uniformly over bins of confidence as good as 250 k hours at random, and the
+bins of low and middling confidence to help most. Here a selection is a view: nothing is deleted and no list of
+utterances is kept. An utterance is in or out by a hash of the seed and its id, set against the share of its bin, so
+it is the same for any order of shards and any number of machines.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ssl_asr.labelling.top_k import CONFIDENCE_BINS, confidence_bin
+from ssl_asr.recipe import Recipe
+from ssl_asr.store import targets
+from ssl_asr.store.ledger import LedgerEntry
+from ssl_asr.store.shards import ShardStore
+
+
+@dataclass(frozen=True)
+class Selection:
+    """`shares` [confidence bins] are the shares of each bin's utterances that are kept."""
+
+    seed: int
+    shares: tuple[float, ...]
+
+    def keeps(self, utterance: str, confidence: float) -> bool:
+        """Of the utterance with this id, and the `confidence` of its target row."""
+        return _place(self.seed, utterance) < self.shares[confidence_bin(confidence)]
+
+
+def selection_of(recipe: Recipe, target_set: str) -> Selection | None:
+    """What the recipe's student is trained on of a finished set of targets; None for all of it."""
+    wanted = recipe.student
+    if wanted.selection == "all":
+        return None
+    entries = ShardStore(recipe.run, targets.store_name(target_set)).entries("unlabeled")
+    return uniform_over_confidence(entries, wanted.selected_share, recipe.seed)
+
+
+def uniform_over_confidence(entries: Iterable[LedgerEntry], share: float, seed: int) -> Selection:
+    """`share` of all frames of a set of targets, from the histograms in its ledger `entries`."""
+    frames = np.zeros(CONFIDENCE_BINS, np.int64)
+    for entry in entries:
+        frames += entry.statistics["confidence_frames"]
+    return Selection(seed, even_shares(frames.tolist(), share))
+
+
+def even_shares(frames: Sequence[int], share: float) -> tuple[float, ...]:
+    """Shares of bins of so many `frames` by which each keeps as many as the others, or all it has.
+
+    Together they keep `share` of all frames: bins are filled like connected vessels, to one level (water-filling).
+    An empty bin has share 1, so that an utterance which rounding puts there is kept.
+    """
+    assert 0 < share <= 1, "the recipe checks its range"
+    left, level = share * sum(frames), 0.0
+    filled = sorted(count for count in frames if count)
+    for place, count in enumerate(filled):
+        level = left / (len(filled) - place)
+        if count >= level:
+            break
+        left -= count
+    return tuple(min(1.0, level / count) if count else 1.0 for count in frames)
+
+
+def _place(seed: int, utterance: str) -> float:
+    """A number in [0, 1) that depends on both and on nothing else; 53 bits, as a float holds exactly."""
+    digest = hashlib.blake2b(f"{seed}/{utterance}".encode(), digest_size=8).digest()
+    return (int.from_bytes(digest, "little") >> 11) / 2**53

@@ -1,0 +1,124 @@
+"""`ssl-asr inspect targets`: one utterance of a shard of targets, found, told of in a line and drawn."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ssl_asr.report.senone_names import SenoneNames, names_for
+from ssl_asr.run_directory import RECIPE, open_recipe
+from ssl_asr.store import features, filesystem, targets
+from ssl_asr.store.features import FeatureRow
+from ssl_asr.store.ledger import Shard
+from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.targets import TargetRow
+from ssl_asr.store.top_k_codec import SparseTargets
+
+_TEACHER, _MEL_BINS = b"ssl_asr.parent.teacher", b"mel_bins"
+
+
+@dataclass(frozen=True)
+class Inspected:
+    """One utterance: what was heard (float [10 ms frames, mel bins]) and the teacher's opinion on it."""
+
+    id: str
+    speaker: str
+    condition: str
+    confidence: float
+    heard: npt.NDArray[np.floating]
+    targets: SparseTargets
+    names: SenoneNames | None
+
+    @property
+    def seconds(self) -> float:
+        return len(self.heard) * features.FRAME_SECONDS
+
+    @property
+    def largest(self) -> npt.NDArray[np.floating]:
+        """The largest probability of each 30 ms frame, of those kept [frames]."""
+        return np.exp(self.targets.log_probs[:, 0])
+
+    @property
+    def entropy(self) -> npt.NDArray[np.floating]:
+        """Nats [frames], of the probabilities kept, which sum to 1."""
+        log_probs = self.targets.log_probs
+        return -(np.exp(log_probs) * np.where(np.isfinite(log_probs), log_probs, 0)).sum(axis=1)
+
+    def line(self) -> str:
+        kept = np.isfinite(self.targets.log_probs).sum(axis=1).mean()
+        return (
+            f"{self.id}: {self.seconds:.2f} s, {len(self.targets.senones)} frames of 30 ms, {self.condition}, "
+            f"confidence {self.confidence:.3f}, entropy {self.entropy.mean():.2f} nats, {kept:.3g} senones a frame"
+        )
+
+
+def look(uri: str, utterance: str | None = None) -> Inspected:
+    """The utterance of the shard of targets at `uri`, or the first that has frames; ValueError as a sentence."""
+    store, shard = target_shard(uri)
+    slab, label, teacher = _find(store, shard, utterance)
+    heard = _heard(store.root, shard, slab, label.id)
+    recipe_there = filesystem.exists(filesystem.join(store.root, RECIPE))
+    names = names_for(open_recipe(store.root), teacher) if recipe_there else None
+    return Inspected(label.id, heard.speaker, heard.condition, label.confidence, heard.frames, label.targets, names)
+
+
+def picture_name(utterance: str) -> str:
+    """A file name made of an id, which may hold slashes or worse."""
+    return f"targets-{re.sub(r'[^A-Za-z0-9._-]+', '_', utterance)}.png"
+
+
+def target_shard(uri: str) -> tuple[ShardStore, Shard]:
+    """The store and the shard that a path or URI names: RUN/targets/SET/SPLIT/NUMBER.parquet."""
+    found = re.fullmatch(r"(.+)/(targets/[^/]+)/([^/]+)/(\d+)\.parquet", filesystem.absolute(uri))
+    if found is None:
+        raise ValueError(f"{uri} is no shard of targets; name one as RUN/targets/SET/unlabeled/000000.parquet")
+    root, name, split, number = found.groups()
+    return ShardStore(root, name), Shard(split, int(number))
+
+
+def _find(store: ShardStore, shard: Shard, utterance: str | None) -> tuple[int, TargetRow, str]:
+    """(slab, row, id of the teacher) of the utterance; only its own slab is decoded."""
+    uri, ids = store.uri(shard), []
+    with store.open(shard) as file:
+        metadata = file.schema_arrow.metadata or {}
+        try:
+            targets.codec_of(metadata)
+        except ValueError as error:
+            raise ValueError(f"{uri} holds no targets that this version reads ({error}); label it anew") from error
+    teacher = metadata.get(_TEACHER, b"").decode()
+    for slab, table in enumerate(store.read_slabs(shard, ["id", "num_frames"])):
+        names, frames = (column.to_pylist() for column in table.columns)
+        ids += names
+        wanted = [name for name, count in zip(names, frames, strict=True) if utterance in (name, None) and count]
+        if wanted:
+            rows = targets.decode(store.read_slab(shard, slab))
+            return slab, next(row for row in rows if row.id == wanted[0]), teacher
+        if utterance in names:
+            raise ValueError(f"utterance '{utterance}' of {uri} is too short for a frame of 30 ms; name another")
+    raise ValueError(_unknown(uri, ids, utterance))
+
+
+def _unknown(uri: str, ids: list[str], utterance: str | None) -> str:
+    if utterance is None or not ids:
+        return f"{uri} holds no utterance of a frame or more; name another shard"
+    near = difflib.get_close_matches(utterance, ids, 1)
+    mend = f"did you mean '{near[0]}'?" if near else f"it holds {len(ids)}, the first of them '{ids[0]}'"
+    return f"{uri} holds no utterance '{utterance}'; {mend}"
+
+
+def _heard(run: str, shard: Shard, slab: int, utterance: str) -> FeatureRow:
+    """The features beside it; ValueError where the shard is gone or holds other utterances."""
+    store = ShardStore(run, features.STORE)
+    table = store.read_slab(shard, slab)
+    rows = features.decode(table, int(table.schema.metadata[_MEL_BINS]))
+    found = next((row for row in rows if row.id == utterance), None)
+    if found is None:
+        raise ValueError(
+            f"{store.uri(shard)} slab {slab} does not hold '{utterance}' of the targets beside it; "
+            "run the stages frontend and labelling again"
+        )
+    return found

@@ -1,0 +1,142 @@
+"""One utterance of targets as a picture: its sound, the senones that the teacher heard in it, and how sure it was."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from itertools import groupby
+
+import matplotlib
+import numpy as np
+import numpy.typing as npt
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from ssl_asr.hmm.senones import SILENCE_SENONE
+from ssl_asr.report.inspect import Inspected
+from ssl_asr.store import targets
+
+SENONES = 16  # rows of the heat map: those of most probability in the utterance
+_INK, _FAINT, _SURE, _UNSURE = "#1d2530", "#667180", "#1769aa", "#dd9a2c"
+_STYLE = {
+    "font.family": "sans-serif",
+    "font.size": 9,
+    "text.color": _INK,
+    "axes.labelcolor": _FAINT,
+    "axes.edgecolor": "#c9ced4",
+    "xtick.color": _FAINT,
+    "ytick.color": _INK,
+    "xtick.major.size": 2,
+    "ytick.major.size": 0,
+}
+
+
+def draw(shown: Inspected) -> bytes:
+    """A PNG whose width grows with the utterance, within what a screen shows."""
+    with matplotlib.rc_context(_STYLE):
+        figure = Figure(figsize=(float(np.clip(4 + 1.6 * shown.seconds, 9, 18)), 8.4), layout="constrained")
+        heard, said, senones, sure = figure.subplots(
+            4, 1, sharex=True, height_ratios=[2.6, 0.28, 4.2, 1.7], gridspec_kw={"hspace": 0.03}
+        )
+        heat = _draw_heard(heard, shown)
+        _draw_phones(said, shown, 0.8 * figure.get_figwidth() / shown.seconds)
+        shades = _draw_senones(senones, shown)
+        _draw_sureness(sure, shown)
+        figure.colorbar(heat, ax=heard, pad=0.01, aspect=12).set_label("log energy", color=_FAINT)
+        figure.colorbar(shades, ax=senones, pad=0.01, aspect=20).set_label("probability", color=_FAINT)
+        figure.suptitle(shown.id, x=0.01, ha="left", fontsize=12, fontweight="bold")
+        heard.set_title(_subtitle(shown), loc="left", fontsize=9, color=_FAINT)
+        buffer = io.BytesIO()
+        figure.savefig(buffer, format="png", dpi=130)
+    return buffer.getvalue()
+
+
+def _subtitle(shown: Inspected) -> str:
+    return (
+        f"speaker {shown.speaker}, {shown.condition}, {shown.seconds:.2f} s, "
+        f"confidence {shown.confidence:.2f}, entropy {shown.entropy.mean():.2f} nats"
+    )
+
+
+def _draw_heard(axis: Axes, shown: Inspected) -> matplotlib.cm.ScalarMappable:
+    energies_bt = shown.heard.astype(np.float32).T
+    # A click or a digital zero must not take the contrast from all the rest.
+    low, high = np.percentile(energies_bt, [2, 99.5])
+    extent = (0, shown.seconds, 0, len(energies_bt))
+    axis.set_ylabel("mel bin")
+    axis.tick_params(axis="x", bottom=False)
+    return axis.imshow(energies_bt, cmap="magma", vmin=low, vmax=high, origin="lower", aspect="auto", extent=extent)
+
+
+def _draw_phones(axis: Axes, shown: Inspected, inches_a_second: float) -> None:
+    """Runs of the centre phone of each frame's likeliest senone, named where there is room; none without names."""
+    axis.set_yticks([])
+    axis.set_ylim(0, 1)
+    axis.tick_params(axis="x", bottom=False)
+    if shown.names is None:
+        axis.set_visible(False)
+        return
+    phones = [shown.names.phones[senone] for senone in shown.targets.senones[:, 0]]
+    begin = 0
+    for place, (phone, run) in enumerate(groupby(phones)):
+        frames = len(list(run))
+        begin, end = begin + frames, begin
+        silent = phone == shown.names.phones[SILENCE_SENONE]
+        shade = "#f2f4f6" if silent else ("#dce9f4", "#c3daec")[place % 2]
+        axis.axvspan(end * targets.FRAME_SECONDS, begin * targets.FRAME_SECONDS, color=shade, linewidth=0)
+        if not silent and frames * targets.FRAME_SECONDS * inches_a_second > 0.08 * len(phone) + 0.02:
+            axis.text((begin + end) / 2 * targets.FRAME_SECONDS, 0.5, phone, ha="center", va="center", fontsize=7)
+    axis.set_ylabel("heard", rotation=0, ha="right", va="center")
+
+
+def _draw_senones(axis: Axes, shown: Inspected) -> matplotlib.cm.ScalarMappable:
+    """Probabilities of the senones with most of it, by the time of their mass, and what is left for all others."""
+    probs_tk = np.exp(shown.targets.log_probs)
+    mass = np.bincount(shown.targets.senones.ravel(), probs_tk.ravel())
+    chosen = _by_time(np.argsort(-mass)[: min(SENONES, int((mass > 0).sum()))], shown.targets.senones, probs_tk)
+    rows = [np.where(shown.targets.senones == senone, probs_tk, 0).sum(axis=1) for senone in chosen]
+    others = np.maximum(1 - np.sum(rows, axis=0), 0)
+    shades = _heat(axis, np.array(rows), 0, "Blues")
+    _heat(axis, 0.6 * others[None, :], len(rows), "Greys")  # a backdrop, not the loudest thing in the picture
+    axis.set_ylim(len(rows) + 0.5, -0.5)
+    axis.set_yticks(range(len(rows) + 1), [*(_name(shown, senone) for senone in chosen), "all others"])
+    axis.set_yticks(np.arange(len(rows)) + 0.5, minor=True)
+    axis.grid(axis="y", which="minor", color="#e3e6ea", linewidth=0.6)
+    axis.tick_params(axis="both", which="minor", left=False)
+    axis.tick_params(axis="x", bottom=False)
+    return shades
+
+
+def _heat(axis: Axes, rows: npt.NDArray, first: int, colours: str) -> matplotlib.cm.ScalarMappable:
+    """Probabilities [rows, 30 ms frames], the top row at height `first`."""
+    extent = (0, rows.shape[1] * targets.FRAME_SECONDS, first + len(rows) - 0.5, first - 0.5)
+    return axis.imshow(rows, cmap=colours, vmin=0, vmax=1, aspect="auto", extent=extent, interpolation="nearest")
+
+
+def _by_time(chosen: npt.NDArray[np.int64], senones_tk: npt.NDArray, probs_tk: npt.NDArray) -> Sequence[int]:
+    """Silence first, then in the order of where each has its mass: speech runs down the picture."""
+    frames = np.arange(len(probs_tk))
+
+    def centre(senone: int) -> float:
+        mass_t = np.where(senones_tk == senone, probs_tk, 0).sum(axis=1)
+        return -1.0 if senone == SILENCE_SENONE else float((mass_t * frames).sum() / mass_t.sum())
+
+    return sorted(chosen.tolist(), key=centre)
+
+
+def _name(shown: Inspected, senone: int) -> str:
+    return str(senone) if shown.names is None else shown.names.names[senone]
+
+
+def _draw_sureness(axis: Axes, shown: Inspected) -> None:
+    times = (np.arange(len(shown.largest)) + 0.5) * targets.FRAME_SECONDS
+    axis.fill_between(times, shown.largest, color=_SURE, alpha=0.18, linewidth=0, step="mid")
+    axis.step(times, shown.largest, color=_SURE, linewidth=1.2, where="mid")
+    axis.set_ylim(0, 1.02)
+    axis.set_ylabel("largest probability", color=_SURE)
+    axis.set_xlabel("seconds")
+    axis.set_xlim(0, shown.seconds)
+    right = axis.twinx()
+    right.plot(times, shown.entropy, color=_UNSURE, linewidth=1.2)
+    right.set_ylim(0, max(3.0, float(shown.entropy.max()) * 1.05))
+    right.set_ylabel("entropy, nats", color=_UNSURE)

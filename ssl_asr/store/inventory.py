@@ -1,0 +1,90 @@
+"""Which shards each store of a run holds, by the names of their files and ledger entries; nothing is read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ssl_asr.store import filesystem
+from ssl_asr.store.ledger import Shard
+from ssl_asr.store.listing import Numbers
+from ssl_asr.store.shards import ShardStore
+
+# In the order in which they are made from one another; the last two are folders of stores.
+_SINGLE, _FOLDERS = ("manifest", "features"), ("alignments", "targets")
+_NAME = re.compile(r"([^/]+)/([0-9]{6,18})")
+
+
+@dataclass(frozen=True)
+class Shards:
+    """Shards as ascending numbers by split: eight bytes each, for there may be half a million."""
+
+    numbers: dict[str, Numbers]
+
+    def __len__(self) -> int:
+        return sum(map(len, self.numbers.values()))
+
+    def __iter__(self) -> Iterator[Shard]:
+        return (Shard(split, int(number)) for split, numbers in self.numbers.items() for number in numbers)
+
+    def __contains__(self, shard: Shard) -> bool:
+        numbers = self.numbers.get(shard.split, np.zeros(0, np.int64))
+        at = int(np.searchsorted(numbers, shard.number))
+        return at < len(numbers) and int(numbers[at]) == shard.number
+
+
+@dataclass(frozen=True)
+class Held:
+    """Of one store: shards that have a file, shards that have an entry, and files that are no shard's."""
+
+    store: ShardStore
+    files: Shards
+    entries: Shards
+    strange: tuple[str, ...]
+
+    @property
+    def kind(self) -> str:
+        """ "manifest", "features", "alignments" or "targets"."""
+        return self.store.name.partition("/")[0]
+
+
+def inventory(run: str) -> list[Held]:
+    """All stores of the run, each after those that it is made from."""
+    return [_held(ShardStore(run, name)) for name in _store_names(run)]
+
+
+def _store_names(run: str) -> Iterator[str]:
+    yield from _SINGLE
+    for folder in _FOLDERS:
+        below = [filesystem.join(run, folder), filesystem.join(run, "ledger", folder)]
+        names = {name for uri in below for name in filesystem.list_folders(uri)}
+        yield from (f"{folder}/{name}" for name in sorted(names))
+
+
+def _held(store: ShardStore) -> Held:
+    files, strange_files = _shards(filesystem.join(store.root, store.name), ".parquet")
+    entries, strange_entries = _shards(filesystem.join(store.root, "ledger", store.name), ".json")
+    return Held(store, files, entries, (*strange_files, *strange_entries))
+
+
+def all_shards(stores: Sequence[Held]) -> Shards:
+    """Those that any of the stores has a trace of."""
+    every = [shards.numbers for held in stores for shards in (held.files, held.entries)]
+    splits = sorted({split for numbers in every for split in numbers})
+    return Shards({split: np.unique(np.concatenate([n[split] for n in every if split in n])) for split in splits})
+
+
+def _shards(folder: str, suffix: str) -> tuple[Shards, list[str]]:
+    numbers: dict[str, list[int]] = {}
+    strange = []
+    for uri in filesystem.list_files(folder, suffix):
+        match = _NAME.fullmatch(uri[len(folder) + 1 : -len(suffix)])
+        shard = Shard(match[1], int(match[2])) if match else None
+        if shard is not None and uri.endswith(f"/{shard.name}{suffix}"):
+            numbers.setdefault(shard.split, []).append(shard.number)
+        else:
+            strange.append(uri)
+    return Shards({split: np.sort(np.array(each, np.int64)) for split, each in numbers.items()}), strange

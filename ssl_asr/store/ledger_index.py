@@ -1,0 +1,193 @@
+"""A cache of the ledger: what a resume asks of every entry of a split, as the columns of one Parquet file.
+
+The entries alone say what is done. The cache keeps, beside what an entry says, the time and size that its file had
+in a listing of the folder: an entry whose file shows others is read again. It may be deleted at any time, and lies
+apart from the ledger because two runs with equal ledgers have different times.
+"""
+
+from __future__ import annotations
+
+import io
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from ssl_asr.progress import Progress
+from ssl_asr.store import filesystem
+from ssl_asr.store.ledger import parents_digest, read_entry
+from ssl_asr.store.listing import Listing, Numbers, file_name, list_files
+
+# Beside these a float column "statistics.<name>" for every statistic of an entry that is one number.
+SCHEMA = pa.schema(
+    [
+        ("number", pa.int64()),
+        ("mtime_ns", pa.int64()),
+        ("size", pa.int64()),
+        ("parents", pa.uint64()),  # their digest
+        ("checksum", pa.string()),
+        ("rows", pa.int64()),
+        ("frames", pa.int64()),
+        ("seconds", pa.float64()),
+    ],
+    {"ssl_asr.ledger_index": "1"},
+)
+STATISTIC = "statistics."
+# A file may change twice within a tick of its clock (a second, on some object stores) and look the same. What is
+# younger than this is therefore not kept in the cache.
+SETTLED_NS = 2_000_000_000
+# Entries read between two writes of the cache, so that a long first reading can be killed too.
+BATCH = 20_000
+# Small files of an object store are read this many at a time.
+PARALLEL_READS = 16
+# Between two looks at the ledger while others write it; a look takes at most this share of the time.
+REFRESH_SECONDS, REFRESH_SHARE = 120.0, 0.05
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class LedgerIndex:
+    """The finished shards of a split by ascending number, one row each: SCHEMA and their statistics."""
+
+    table: pa.Table
+
+    @property
+    def numbers(self) -> Numbers:
+        return self.column("number")
+
+    def column(self, name: str) -> npt.NDArray[Any]:
+        return self.table[name].to_numpy()
+
+    def mean(self, statistic: str) -> float:
+        """Over the frames of all shards that have it; 0 where none has."""
+        if STATISTIC + statistic not in self.table.column_names:
+            return 0.0
+        values, frames = self.column(STATISTIC + statistic), self.column("frames")
+        has = ~np.isnan(values)
+        return float(values[has] @ frames[has] / max(frames[has].sum(), 1))
+
+    def made_from(self, numbers: Numbers, parents: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
+        """[shards]: whether there is an entry of this number whose parents have this digest."""
+        at, there = _find(numbers, self.numbers)
+        there[there] = self.column("parents")[at[there]] == parents[there]
+        return there
+
+
+def refresh_index(ledger: str, cache: str) -> LedgerIndex:
+    """The entries in the folder `ledger` as they are now; reads those that the file `cache` does not know.
+
+    ValueError naming an entry that is damaged.
+    """
+    settled = time.time_ns() - SETTLED_NS
+    listing, cached = list_files(ledger, ".json"), _read_cache(cache)
+    at, found = _find(cached["number"].to_numpy(), listing.numbers)
+    for name, seen in (("mtime_ns", listing.mtimes), ("size", listing.sizes)):
+        found[found] = seen[at[found]] == cached[name].to_numpy()[found]
+    table = cached.filter(pa.array(found))
+    unread = np.delete(np.arange(len(listing)), at[found])
+    progress = Progress("reading the ledger", len(unread), "entries")
+    for begin in range(0, max(len(unread), 1), BATCH):  # once at least: entries may have vanished
+        some = listing[unread[begin : begin + BATCH]]
+        if len(some):
+            table = pa.concat_tables([table, _read_entries(ledger, some)], promote_options="default")
+            table = table.sort_by("number").combine_chunks()
+        cached = _write_cache(cache, cached, table.filter(pc.field("mtime_ns") < settled))
+        if len(unread) > BATCH:
+            progress.advance(len(some))
+    return LedgerIndex(table)
+
+
+@contextmanager
+def refreshing(refresh: Callable[[], object], every: float = REFRESH_SECONDS) -> Iterator[None]:
+    """Calls `refresh` now and then from a thread of its own, so that a driver killed late leaves little unread."""
+    stop = threading.Event()
+    thread = threading.Thread(target=_refresh_until, args=(stop, refresh, every), daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
+def _refresh_until(stop: threading.Event, refresh: Callable[[], object], every: float) -> None:
+    took = 0.0
+    while not stop.wait(max(every, took / REFRESH_SHARE)):
+        began = time.monotonic()
+        try:
+            refresh()
+        except (ValueError, OSError) as error:
+            # An entry may be replaced between the listing and its reading; one that stays damaged stops the stage.
+            logger.info("the ledger's index was not refreshed: %s", error)
+        took = time.monotonic() - began
+
+
+def _find(wanted: Numbers, numbers: Numbers) -> tuple[Numbers, npt.NDArray[np.bool_]]:
+    """Of each of `wanted` its position in the ascending `numbers`, and whether it is there at all."""
+    at = np.searchsorted(numbers, wanted)
+    there = at < len(numbers)
+    there[there] = numbers[at[there]] == wanted[there]
+    return at, there
+
+
+def _read_entries(ledger: str, listing: Listing) -> pa.Table:
+    """A row for each file listed."""
+    uris = [filesystem.join(ledger, file_name(number, ".json")) for number in listing.numbers.tolist()]
+    with ThreadPoolExecutor(PARALLEL_READS) as pool:
+        rows = list(pool.map(_row, uris))
+    said = {name: [row[name] for row in rows] for name in SCHEMA.names[3:]}
+    seen = {"number": listing.numbers, "mtime_ns": listing.mtimes, "size": listing.sizes}
+    table = pa.table(seen | said, SCHEMA)
+    for name in sorted({name for row in rows for name in row}.difference(SCHEMA.names)):
+        table = table.append_column(name, pa.array([row.get(name) for row in rows], pa.float64()))
+    return table
+
+
+def _row(uri: str) -> dict[str, Any]:
+    """What is kept of an entry; its lists, of which a batch would fill memory, are not."""
+    entry = read_entry(uri)
+    plain = {name: value for name, value in entry.statistics.items() if isinstance(value, int | float)}
+    return {
+        "parents": parents_digest(entry.parents),
+        "checksum": entry.checksum,
+        "rows": entry.rows,
+        "frames": entry.frames,
+        "seconds": entry.seconds,
+        **{STATISTIC + name: float(value) for name, value in plain.items()},
+    }
+
+
+def _read_cache(uri: str) -> pa.Table:
+    """What the cache knows: nothing where it is missing, damaged or of another version."""
+    if not filesystem.exists(uri):
+        return SCHEMA.empty_table()
+    try:
+        data = pa.BufferReader(filesystem.read_bytes(uri))
+        table = pq.ParquetFile(data, page_checksum_verification=True).read()
+    except (pa.ArrowException, OSError, ValueError) as error:
+        logger.info("%s is made anew: %s", uri, error)
+        return SCHEMA.empty_table()
+    schema = pa.schema(list(table.schema)[: len(SCHEMA)], table.schema.metadata)
+    return table if schema.equals(SCHEMA, check_metadata=True) else SCHEMA.empty_table()
+
+
+def _write_cache(uri: str, cached: pa.Table, table: pa.Table) -> pa.Table:
+    """Make the file, which holds `cached`, hold `table`; returns that."""
+    if table.equals(cached):
+        return cached
+    buffer = io.BytesIO()
+    table = table.replace_schema_metadata(SCHEMA.metadata)
+    pq.write_table(table, buffer, compression="zstd", write_page_checksum=True)
+    filesystem.write_bytes(uri, buffer.getvalue())
+    return table

@@ -1,0 +1,137 @@
+"""Folders of numbered files, listed whole: what a store of half a million shards is asked instead of each file.
+
+A local disk is listed through `os`, without a Python object for every file; everything else through pyarrow.
+"""
+
+from __future__ import annotations
+
+import os
+from array import array
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext, suppress
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow.fs as pafs
+
+from ssl_asr.store import filesystem
+
+# Of a file's name; the rest of the name is its suffix.
+DIGITS, MOST_DIGITS = 6, 18
+Numbers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Files by number, and what a change of a file changes: int64 [files] each, `mtimes` in ns, `sizes` in bytes."""
+
+    numbers: Numbers
+    mtimes: Numbers
+    sizes: Numbers
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    def __getitem__(self, which: Numbers) -> Listing:
+        return Listing(self.numbers[which], self.mtimes[which], self.sizes[which])
+
+
+def file_name(number: int, suffix: str) -> str:
+    return f"{number:0{DIGITS}d}{suffix}"
+
+
+def list_numbers(uri: str, suffix: str) -> Numbers:
+    """Ascending numbers of the files "000123<suffix>" in the folder `uri`; none where there is no folder."""
+    fs, path = filesystem.resolve(uri)
+    local = isinstance(fs, pafs.LocalFileSystem)
+    with filesystem.reaching(uri):
+        names = _local_names(path) if local else [info.base_name for info in _infos(fs, path)]
+    numbers = (_number(name, suffix) for name in names)
+    return np.sort(np.array([number for number in numbers if number is not None], np.int64))
+
+
+def list_files(uri: str, suffix: str) -> Listing:
+    """The same with the time and size of each file; one that vanishes meanwhile is left out."""
+    fs, path = filesystem.resolve(uri)
+    if isinstance(fs, pafs.LocalFileSystem):
+        return list_local(path, suffix)
+    with filesystem.reaching(uri):
+        return list_remote(fs, path, suffix)
+
+
+def list_local(path: str, suffix: str) -> Listing:
+    numbers, mtimes, sizes = array("q"), array("q"), array("q")
+    names = _local_names(path)
+    with _opened(path) if names else nullcontext() as folder:
+        for name in names:
+            number = _number(name, suffix)
+            if number is None:
+                continue
+            try:
+                status = os.stat(name, dir_fd=folder)
+            except FileNotFoundError:
+                continue
+            numbers.append(number)
+            mtimes.append(status.st_mtime_ns)
+            sizes.append(status.st_size)
+    return _by_number(np.array([numbers, mtimes, sizes], np.int64))
+
+
+def list_remote(fs: pafs.FileSystem, path: str, suffix: str) -> Listing:
+    infos = _infos(fs, path)
+    rows = [(_number(info.base_name, suffix), info.mtime_ns, info.size) for info in infos]
+    return _by_number(np.array([row for row in rows if row[0] is not None], np.int64).reshape(-1, 3).T)
+
+
+def delete_temporary(uri: str) -> int:
+    """Remove the unfinished files of killed writers below `uri`; returns how many there were.
+
+    Only a local disk can hold any: an object store shows a file when it is whole.
+    """
+    fs, path = filesystem.resolve(uri)
+    if not isinstance(fs, pafs.LocalFileSystem):
+        return 0
+    stray = [
+        os.path.join(folder, name)
+        for folder, _, names in os.walk(path)
+        for name in names
+        if filesystem.is_temporary(name)
+    ]
+    for name in stray:
+        with suppress(FileNotFoundError):  # its writer has renamed it
+            os.remove(name)
+    return len(stray)
+
+
+def _by_number(found: Numbers) -> Listing:
+    return Listing(*found[:, np.argsort(found[0], kind="stable")])
+
+
+@contextmanager
+def _opened(folder: str) -> Iterator[int]:
+    """A handle by which files are named without a walk down the path."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def _number(name: str, suffix: str) -> int | None:
+    """Where the name is one that `file_name` gives."""
+    stem = name[: -len(suffix)]
+    decimal = name.endswith(suffix) and stem.isascii() and stem.isdecimal()
+    fits = decimal and (len(stem) == DIGITS or (DIGITS < len(stem) <= MOST_DIGITS and stem[0] != "0"))
+    return int(stem) if fits else None
+
+
+def _local_names(path: str) -> list[str]:
+    try:
+        return os.listdir(path)
+    except FileNotFoundError:
+        return []
+
+
+def _infos(fs: pafs.FileSystem, path: str) -> list[pafs.FileInfo]:
+    return fs.get_file_info(pafs.FileSelector(path, recursive=False, allow_not_found=True))

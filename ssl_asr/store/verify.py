@@ -1,0 +1,147 @@
+"""What must hold of every finished shard: its file is whole and the very one that its ledger entry speaks of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ssl_asr.store import features, filesystem
+from ssl_asr.store.ledger import LedgerEntry, Shard, checksum
+from ssl_asr.store.shards import SCHEMA_VERSION, ShardStore
+
+
+class Damage(ValueError):
+    """What is wrong with a file, in words that follow its name."""
+
+
+@dataclass(frozen=True)
+class SlabRows:
+    """By what the stores are joined: `ids` of a slab's utterances and `frames` int64 [utterances] of each."""
+
+    ids: list[str]
+    frames: npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Checked:
+    """A shard that was read: its `size` in bytes, and its slabs where nothing is wrong with it."""
+
+    entry: LedgerEntry | None
+    size: int
+    slabs: list[SlabRows] | None
+    damage: str = ""
+
+
+LookAtSlab = Callable[[pa.Table], None]  # raises Damage
+
+
+def check_shard(store: ShardStore, shard: Shard, schemas: Sequence[pa.Schema], look: LookAtSlab) -> Checked:
+    """Read the whole shard, which has a file and an entry; `look` sees every slab that decodes.
+
+    OSError where the file can't be reached, which says nothing about it.
+    """
+    entry, data = None, b""
+    try:
+        entry = _entry(store, shard)
+        data = filesystem.read_bytes(store.uri(shard))
+        return Checked(entry, len(data), check_data(data, entry, schemas, look))
+    except Damage as damage:
+        return Checked(entry, len(data), None, str(damage))
+
+
+def check_data(data: bytes, entry: LedgerEntry, schemas: Sequence[pa.Schema], look: LookAtSlab) -> list[SlabRows]:
+    """The rows of a shard's file; Damage where it isn't what its entry says, the most telling difference first."""
+    try:
+        with pq.ParquetFile(pa.BufferReader(data)) as file:
+            _check_footer(file.schema_arrow, entry, schemas)
+            slabs = list(_slabs(file, look))
+    except Damage:
+        raise
+    # What a damaged file does to its reader is not ours to foresee in detail.
+    except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
+        raise Damage(f"is not a whole Parquet file of {len(data)} bytes ({_first_line(error)})") from error
+    _check_counts(slabs, entry)
+    if checksum(data) != entry.checksum:
+        raise Damage(f"holds other bytes than were written: checksum {checksum(data)}, by its entry {entry.checksum}")
+    return slabs
+
+
+def check_same_rows(mine: Sequence[SlabRows], heard: Sequence[SlabRows]) -> None:
+    """Damage where the utterances are not those of the features, slab for slab, in this order."""
+    if len(mine) != len(heard):
+        raise Damage(f"has {len(mine)} slabs, the features beside it {len(heard)}")
+    for index, (slab, spoken) in enumerate(zip(mine, heard, strict=True)):
+        if slab.ids == spoken.ids:
+            continue
+        same = "in another order" if sorted(slab.ids) == sorted(spoken.ids) else "of other utterances"
+        raise Damage(f"has rows {same} in slab {index} than the features beside it")
+
+
+def check_parents(parents: Mapping[str, str], beside: Mapping[str, str]) -> None:
+    """Damage where a shard was made from another file than lies beside it; `beside` maps stores to checksums."""
+    for name, now in beside.items():
+        if parents.get(name, now) != now:
+            raise Damage(f"was made from {name} of checksum {parents[name]}, which are {now} today")
+
+
+def _entry(store: ShardStore, shard: Shard) -> LedgerEntry:
+    uri = store.ledger_uri(shard)
+    data = filesystem.read_bytes(uri)
+    try:
+        entry = LedgerEntry.from_json(data)
+    except (ValueError, KeyError, TypeError) as error:
+        raise Damage(f"has a ledger entry, {uri}, that is not whole") from error
+    if (entry.store, entry.shard) != (store.name, shard):
+        raise Damage(f"has a ledger entry, {uri}, that speaks of {entry.store}/{entry.shard.name}")
+    return entry
+
+
+def _check_footer(schema: pa.Schema, entry: LedgerEntry, schemas: Sequence[pa.Schema]) -> None:
+    said = {key.decode(): value.decode() for key, value in (schema.metadata or {}).items()}
+    wanted = {"ssl_asr.schema": SCHEMA_VERSION, "ssl_asr.store": entry.store}
+    wanted |= {f"ssl_asr.parent.{name}": value for name, value in entry.parents.items()}
+    for key in sorted(wanted.keys() | {key for key in said if key.startswith("ssl_asr.parent.")}):
+        if said.get(key) != wanted.get(key):
+            raise Damage(
+                f"is another shard: its footer says {key} {said.get(key, 'nothing')}, "
+                f"its entry {wanted.get(key, 'nothing')}"
+            )
+    if not any(schema.remove_metadata().equals(each) for each in schemas):
+        raise Damage(f"has columns that {entry.store} does not have: {', '.join(schema.names)}")
+
+
+def _slabs(file: pq.ParquetFile, look: LookAtSlab) -> Iterator[SlabRows]:
+    for index in range(file.num_row_groups):
+        table = file.read_row_group(index)
+        rows = SlabRows(table["id"].to_pylist(), _frames(table))
+        if len(rows.ids) != len(set(rows.ids)):
+            raise Damage(f"has an utterance twice in slab {index}")
+        look(table)
+        yield rows
+
+
+def _frames(table: pa.Table) -> npt.NDArray[np.int64]:
+    """Of each row; the manifest knows durations."""
+    if "num_frames" in table.column_names:
+        frames = table["num_frames"]
+        if frames.null_count:
+            raise Damage("has a row without num_frames")
+        return frames.to_numpy().astype(np.int64)
+    return np.rint(table["duration"].to_numpy() * round(1 / features.FRAME_SECONDS)).astype(np.int64)
+
+
+def _check_counts(slabs: Sequence[SlabRows], entry: LedgerEntry) -> None:
+    rows, frames = sum(len(slab.ids) for slab in slabs), [int(slab.frames.sum()) for slab in slabs]
+    if rows != entry.rows:
+        raise Damage(f"has {rows} rows, by its entry {entry.rows}")
+    if frames != list(entry.slabs) or sum(frames) != entry.frames:
+        raise Damage(f"has slabs of {frames} frames, by its entry {list(entry.slabs)}, {entry.frames} in all")
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]

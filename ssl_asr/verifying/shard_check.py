@@ -1,0 +1,110 @@
+"""One shard in all stores of a run: each file against its ledger entry, then against the features beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+
+import pyarrow as pa
+
+from ssl_asr.corpus import utterance
+from ssl_asr.labelling.verify import check_beside, check_slab
+from ssl_asr.store import alignments, features, targets
+from ssl_asr.store.inventory import Held
+from ssl_asr.store.ledger import Shard
+from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.verify import Checked, Damage, LookAtSlab, SlabRows, check_parents, check_same_rows, check_shard
+from ssl_asr.verifying.findings import Finding, Findings
+
+SCHEMAS: Mapping[str, Sequence[pa.Schema]] = {
+    "manifest": [utterance.SCHEMA],
+    "features": list(features.SCHEMAS.values()),
+    "alignments": [alignments.SCHEMA],
+    "targets": [targets.SCHEMA],
+}
+
+
+@dataclass
+class Verdict:
+    """What was found, in how many files of shards of how many `bytes` together."""
+
+    findings: list[Finding] = field(default_factory=list)
+    files: int = 0
+    bytes: int = 0
+
+    def add(self, other: Verdict) -> None:
+        self.findings += other.findings
+        self.files += other.files
+        self.bytes += other.bytes
+
+
+@dataclass(frozen=True)
+class ShardCheck:
+    """Checks shards by name, from any thread; `senones` is the number of outputs by teacher id."""
+
+    stores: Sequence[Held]
+    senones: Mapping[str, int]
+    words: Findings
+
+    def __call__(self, shard: Shard) -> Verdict:
+        verdict = Verdict()
+        beside: dict[str, Checked] = {}
+        for held in self.stores:
+            if shard in held.files and shard in held.entries:
+                self._check(held, shard, beside, verdict)
+            elif shard in held.files:
+                verdict.findings.append(self.words.orphan(held.store, shard))
+            elif shard in held.entries:
+                verdict.findings.append(self.words.lost(held.store, shard))
+        return verdict
+
+    def _check(self, held: Held, shard: Shard, beside: dict[str, Checked], verdict: Verdict) -> None:
+        """Adds what it finds to `verdict`, and to `beside` what later stores of the shard are made from."""
+        try:
+            checked = check_shard(held.store, shard, SCHEMAS[held.kind], self._look(held.store, shard))
+        except (OSError, ValueError) as error:
+            verdict.findings.append(self.words.unread(held.store, shard, error))
+            return
+        verdict.add(Verdict([], 1, checked.size))
+        verdict.findings += self._compare(held, shard, checked, beside)
+        if held.kind in ("manifest", "features"):
+            beside[held.kind] = checked
+
+    def _compare(self, held: Held, shard: Shard, checked: Checked, beside: Mapping[str, Checked]) -> list[Finding]:
+        if checked.slabs is None:
+            return [self.words.damaged(held.store, shard, checked.damage)]
+        assert checked.entry is not None, "slabs are read after the entry"
+        now = {kind: each.entry.checksum for kind, each in beside.items() if each.entry is not None}
+        try:
+            check_parents(checked.entry.parents, now)
+        except Damage as damage:
+            return [self.words.outdated(held.store, shard, str(damage))]
+        if held.kind in ("alignments", "targets") and not self._heard(shard):
+            return [self.words.unheard(held.store, shard)]
+        heard = beside["features"].slabs if "features" in beside else None
+        try:
+            if held.kind == "targets" and heard is not None:
+                check_beside(checked.slabs, heard)
+            if held.kind == "alignments" and heard is not None:
+                _check_alignments(checked.slabs, heard)
+        except Damage as damage:
+            return [self.words.damaged(held.store, shard, str(damage))]
+        return []
+
+    def _heard(self, shard: Shard) -> bool:
+        return any(shard in held.files or shard in held.entries for held in self.stores if held.kind == "features")
+
+    def _look(self, store: ShardStore, shard: Shard) -> LookAtSlab:
+        if not store.name.startswith("targets/"):
+            return lambda slab: None
+        # The store's name begins with the teacher's id.
+        return partial(check_slab, senones=self.senones.get(store.name.removeprefix("targets/").partition("-")[0]))
+
+
+def _check_alignments(mine: Sequence[SlabRows], heard: Sequence[SlabRows]) -> None:
+    """Damage where rows are not those of the features; what could not be aligned has no frames."""
+    check_same_rows(mine, heard)
+    for index, (slab, spoken) in enumerate(zip(mine, heard, strict=True)):
+        if ((slab.frames != spoken.frames) & (slab.frames != 0)).any():
+            raise Damage(f"has rows in slab {index} of other lengths than the features beside it")

@@ -1,0 +1,71 @@
+"""A Ray cluster of a head and two nodes in one machine, whose processes are known by their ids and all ended."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from ray.cluster_utils import Cluster
+
+from tests.cluster.processes import Process, descendants, end_all, kill, process, title
+
+WORKER_NODES = 2
+NODE = {"num_cpus": 1, "object_store_memory": 100 * 2**20, "node_ip_address": "127.0.0.1"}
+# A dead node is noticed after 2 to 3 s instead of 15.
+NOTICE = {"health_check_initial_delay_ms": 1000, "health_check_period_ms": 1000, "health_check_failure_threshold": 3}
+
+
+class Nodes:
+    """The cluster, and every process that it ever had."""
+
+    def __init__(self, folder: str) -> None:
+        head = {**NODE, "temp_dir": folder, "include_dashboard": False, "_system_config": NOTICE}
+        self.cluster = Cluster(initialize_head=True, head_node_args=head, shutdown_at_exit=False)
+        self.workers = [self.cluster.add_node(**NODE) for _ in range(WORKER_NODES)]
+        self.seen: set[Process] = set()
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """A driver's; unless told that there is but one machine, Ray looks for the head at its outer address."""
+        return {**os.environ, "RAY_ADDRESS": self.cluster.address, "RAY_ENABLE_WINDOWS_OR_OSX_CLUSTER": "0"}
+
+    def actors(self) -> list[Process]:
+        """Teacher actors on all nodes, by id."""
+        below = {one for node in [self.cluster.head_node, *self.workers] for one in descendants(raylet(node))}
+        self.seen |= below
+        return sorted(one for one in below if "MapWorker" in title(one.pid))
+
+    def kill_node(self, index: int) -> int:
+        """SIGKILL the raylet of a worker node, and put a new node in its place; returns the id."""
+        node, pid = self.workers[index], raylet(self.workers[index])
+        self.seen.update(descendants(pid))
+        victim = process(pid)
+        assert victim is not None, "a node died by itself"
+        kill(victim)
+        self.cluster.remove_node(node, allow_graceful=False)  # what else the node consists of
+        self.workers[index] = self.cluster.add_node(**NODE)
+        return pid
+
+    def end(self) -> None:
+        self.actors()
+        for node in [*self.workers, self.cluster.head_node]:
+            node.kill_all_processes(check_alive=False, allow_graceful=False, wait=True)
+        assert not end_all(self.seen), "processes outlived SIGKILL"
+
+
+def raylet(node: object) -> int:
+    (info,) = node.all_processes["raylet"]
+    return int(info.process.pid)
+
+
+@contextmanager
+def nodes() -> Iterator[Nodes]:
+    # Sockets below it have long names, and a socket's path has at most 107 characters.
+    with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp", ignore_cleanup_errors=True) as folder:
+        started = Nodes(folder)
+        try:
+            yield started
+        finally:
+            started.end()

@@ -1,0 +1,99 @@
+"""The labelling stage on a run in S3: killed, resumed, verified and repaired, it is the run on a disk to the byte."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ssl_asr.cli import OK
+from ssl_asr.labelling.stage import run_labelling
+from ssl_asr.recipe import Recipe
+from ssl_asr.run_directory import save_recipe
+from ssl_asr.stage import read_report
+from ssl_asr.store import filesystem
+from ssl_asr.store.ledger import Shard
+from tests.labelling.conftest import target_store, with_actors
+from tests.labelling.small_shards import run_of_small_shards
+from tests.labelling.test_kill_and_resume import STAGE, contents, wait_for_first_entry
+from tests.s3_server import S3Server, s3_server
+
+SHARDS = 16
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
+    with s3_server() as server:
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+        yield server
+
+
+@pytest.fixture
+def local(teacher_run: Recipe, tmp_path: Path) -> Recipe:
+    return with_actors(run_of_small_shards(teacher_run, tmp_path / "run", SHARDS), 2, 2)
+
+
+def uploaded(local: Recipe, run: str) -> Recipe:
+    for file in Path(local.run).rglob("*"):
+        if file.is_file():
+            filesystem.write_bytes(filesystem.join(run, str(file.relative_to(local.run))), file.read_bytes())
+    recipe = local.model_copy(update={"run": run})
+    save_recipe(recipe)
+    return recipe
+
+
+def remote_contents(recipe: Recipe) -> dict[str, bytes]:
+    name = target_store(recipe).name
+    uris = [uri for part in (name, f"ledger/{name}") for uri in filesystem.list_files(f"{recipe.run}/{part}")]
+    return {uri[len(recipe.run) + 1 :]: filesystem.read_bytes(uri) for uri in uris}
+
+
+def own_ray() -> dict[str, str]:
+    """A driver outside this process starts a Ray whose workers have its environment."""
+    return {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
+
+
+def verify(recipe: Recipe, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [Path(sys.executable).with_name("ssl-asr"), "verify", recipe.run, *words]
+    return subprocess.run(command, env=own_ray(), capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.mark.timeout(280)
+def test_killed_resumed_and_repaired_it_is_the_run_on_a_disk(server: S3Server, local: Recipe) -> None:
+    remote = uploaded(local, f"{server.create_bucket('bucket')}/some/run")
+    run_labelling(local)
+    server.requests.clear()
+    driver = subprocess.Popen(
+        [sys.executable, "-c", STAGE, with_actors(remote, 1, 1).model_dump_json()], env=own_ray()
+    )
+    try:
+        wait_for_first_entry(remote)
+    finally:
+        driver.send_signal(signal.SIGKILL)
+        driver.wait()
+    done = len(target_store(remote).entries("unlabeled"))
+    assert 1 <= done < SHARDS, "killed too late to mean anything"
+    subprocess.run([sys.executable, "-c", STAGE, remote.model_dump_json()], env=own_ray(), check=True, timeout=120)
+    assert read_report(remote, "labelling").skipped >= done
+    assert remote_contents(remote) == contents(local)
+    puts = [request for request in server.requests if request.startswith("PUT") and request.endswith(".parquet")]
+    assert len({put for put in puts if "/some/run/targets/" in put}) == SHARDS
+    assert not [request for request in server.requests if "uploads" in request], "a shard is one PUT"
+    damage_is_found_and_mended(remote)
+    assert remote_contents(remote) == contents(local)
+
+
+def damage_is_found_and_mended(remote: Recipe) -> None:
+    uri = target_store(remote).uri(Shard("unlabeled", 3))
+    filesystem.write_bytes(uri, filesystem.read_bytes(uri)[:-1])
+    done = verify(remote, "--repair")
+    assert done.returncode == OK, done.stdout + done.stderr
+    first, *_, last = done.stdout.splitlines()
+    assert first.startswith(f"{uri} is not a whole Parquet file")
+    assert last.endswith("nothing wrong")

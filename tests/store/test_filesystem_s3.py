@@ -1,0 +1,117 @@
+"""The same primitives against an S3 server: what they send, and what they say when it refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+import pyarrow as pa
+import pytest
+
+from ssl_asr.store import filesystem
+from ssl_asr.store.ledger import Shard
+from ssl_asr.store.shards import ShardStore
+from tests.s3_server import S3Server, s3_server
+
+MB = 2**20
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[S3Server]:
+    with s3_server() as server:
+        yield server
+
+
+@pytest.fixture
+def bucket(server: S3Server, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> str:
+    """One of the test's own, reachable by the environment alone."""
+    for name, value in server.environment.items():
+        monkeypatch.setenv(name, value)
+    uri = server.create_bucket(f"bucket-{abs(hash(request.node.name))}")
+    server.requests.clear()
+    return uri
+
+
+def test_bytes_come_back_and_are_listed_and_deleted(bucket: str) -> None:
+    for name in ("b/2.json", "a.json", "b/1.json", "b/1.parquet"):
+        filesystem.write_bytes(f"{bucket}/run/{name}", name.encode())
+    assert filesystem.read_bytes(f"{bucket}/run/b/1.json") == b"b/1.json"
+    wanted = [f"{bucket}/run/{name}" for name in ("a.json", "b/1.json", "b/2.json")]
+    assert filesystem.list_files(f"{bucket}/run", ".json") == wanted
+    assert filesystem.list_folders(f"{bucket}/run") == ["b"]
+    assert filesystem.list_temporary(f"{bucket}/run") == []
+    assert filesystem.modified(f"{bucket}/run/a.json") > 1.7e9
+    filesystem.delete(f"{bucket}/run/a.json")
+    filesystem.delete(f"{bucket}/run/b")
+    assert filesystem.list_files(f"{bucket}/run") == []
+    assert not filesystem.exists(f"{bucket}/run/a.json")
+
+
+def test_what_is_not_there_is_empty(bucket: str) -> None:
+    assert filesystem.list_files(f"{bucket}/none") == []
+    assert filesystem.list_folders(f"{bucket}/none") == []
+    assert filesystem.modified(f"{bucket}/none") is None
+    filesystem.delete(f"{bucket}/none")
+    with pytest.raises(ValueError, match=f"{bucket}/none cannot be read"):
+        filesystem.read_bytes(f"{bucket}/none")
+
+
+@pytest.mark.parametrize("size", [0, 1, 10 * MB - 1])
+def test_a_file_is_one_put(server: S3Server, bucket: str, size: int) -> None:
+    filesystem.write_bytes(f"{bucket}/deep/er/file", b"x" * size)
+    assert server.requests == [f"PUT /{bucket.removeprefix('s3://')}/deep/er/file"]
+
+
+def test_a_large_file_appears_when_its_last_part_is_there(server: S3Server, bucket: str) -> None:
+    data = bytes(range(256)) * (25 * MB // 256)
+    filesystem.write_bytes(f"{bucket}/file", data)
+    kinds = [request.split("?")[0].split(" ")[0] for request in server.requests]
+    assert sorted(kinds) == ["POST", "POST", "PUT", "PUT", "PUT"]
+    assert (kinds[0], kinds[-1]) == ("POST", "POST"), "begun, then completed"
+    assert filesystem.read_bytes(f"{bucket}/file") == data
+
+
+def test_a_shard_is_one_put_and_then_its_entry_another(server: S3Server, bucket: str) -> None:
+    table = pa.table({"id": ["a", "b"], "num_frames": pa.array([3, 4], pa.int32())})
+    store = ShardStore(f"{bucket}/run", "features")
+    entry = store.publish(
+        Shard("unlabeled", 7), table.schema, [table], [7], seconds=0.07, parents={"manifest": "x"}, metadata={}
+    )
+    puts = [request.rpartition("/run/")[2] for request in server.requests if not request.startswith(("HEAD", "GET"))]
+    assert puts == ["features/unlabeled/000007.parquet", "ledger/features/unlabeled/000007.json"]
+    assert store.entries("unlabeled") == [entry]
+    assert store.read_slab(Shard("unlabeled", 7), 0)["id"].to_pylist() == ["a", "b"]
+
+
+OPERATIONS = [
+    lambda uri: filesystem.write_bytes(uri, b"x"),
+    filesystem.read_bytes,
+    filesystem.exists,
+    filesystem.list_files,
+    filesystem.list_folders,
+    filesystem.delete,
+]
+
+
+@pytest.mark.parametrize("operation", OPERATIONS)
+def test_wrong_keys_are_one_sentence_with_the_mend(server: S3Server, bucket: str, operation: Callable) -> None:
+    filesystem.write_bytes(f"{bucket}/file", b"x")
+    server.check_keys(0)
+    try:
+        with pytest.raises(ValueError, match=rf"^{bucket}/file cannot be reached \(.*\); set AWS_ACCESS_KEY_ID and"):
+            operation(f"{bucket}/file")
+    finally:
+        server.check_keys(float("inf"))
+
+
+def test_a_bucket_that_is_not_there_is_one_sentence_with_the_mend(bucket: str) -> None:
+    said = r"^s3://no-such-bucket/run/file cannot be reached \(NO_SUCH_BUCKET .*\); create the bucket"
+    with pytest.raises(ValueError, match=said):
+        filesystem.write_bytes("s3://no-such-bucket/run/file", b"x")
+    assert not filesystem.exists("s3://no-such-bucket/run/file")
+
+
+def test_a_server_that_is_away_is_no_fault_of_the_recipe(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shard would be rejected for a ValueError; for this one it is tried again."""
+    monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
+    with pytest.raises(OSError, match="NETWORK_CONNECTION"):
+        filesystem.read_bytes(f"{bucket}/file")
