@@ -6,6 +6,7 @@ what is done, and ends with one line of figures. Times add up over interruptions
 
 from __future__ import annotations
 
+import contextlib
 import json
 import threading
 import time
@@ -143,10 +144,9 @@ def _beat(clock_of: weakref.ref[StageClock], stop: threading.Event) -> None:
         stage_clock = clock_of()
         if stage_clock is None:
             return
-        try:
+        # A disk or a store may be out of reach for a moment; where it stays so, the stage itself says it.
+        with contextlib.suppress(OSError, ValueError):
             stage_clock.beat()
-        except OSError:
-            return  # the run's directory is gone; the stage itself will say so
         del stage_clock
 
 

@@ -101,6 +101,13 @@ def test_traceback_on_request(tmp_path, monkeypatch):
         main(["corpus", "demo", f"run={tmp_path}", "--traceback"])
 
 
+def test_trouble_of_the_disk_is_one_sentence(capsys, tmp_path, monkeypatch):
+    failing(monkeypatch, OSError(28, "No space left on device"))
+    assert main(["corpus", "demo", f"run={tmp_path}"]) == FAILED
+    said = capsys.readouterr().err
+    assert said.startswith("ssl-asr: [Errno 28] No space left on device; once that has passed, the same command")
+
+
 def test_a_bug_keeps_its_traceback(tmp_path, monkeypatch):
     failing(monkeypatch, RemoteError(KeyError("x")))
     with pytest.raises(RemoteError):
