@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 from array import array
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 
 import numpy as np
@@ -85,22 +85,10 @@ def list_remote(fs: pafs.FileSystem, path: str, suffix: str) -> Listing:
 
 
 def delete_temporary(uri: str) -> int:
-    """Remove the unfinished files of killed writers below `uri`; returns how many there were.
-
-    Only a local disk can hold any: an object store shows a file when it is whole.
-    """
-    fs, path = filesystem.resolve(uri)
-    if not isinstance(fs, pafs.LocalFileSystem):
-        return 0
-    stray = [
-        os.path.join(folder, name)
-        for folder, _, names in os.walk(path)
-        for name in names
-        if filesystem.is_temporary(name)
-    ]
-    for name in stray:
-        with suppress(FileNotFoundError):  # its writer has renamed it
-            os.remove(name)
+    """Remove the unfinished files of killed writers below `uri`; returns how many there were."""
+    stray = filesystem.list_temporary(uri)
+    for each in stray:
+        filesystem.delete(each)
     return len(stray)
 
 
