@@ -22,7 +22,7 @@ from torch import nn
 from ssl_asr.recipe import Sync
 from ssl_asr.training import collective, flat
 
-Variant = Literal["nesterov", "classical"]
+Variant = Literal["nesterov", "classical", "literal"]
 
 
 def block_momentum(workers: int) -> float:
