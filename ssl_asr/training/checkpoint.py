@@ -1,62 +1,99 @@
-"""A checkpoint: everything that a loop needs to go on as if it had never stopped, as one weights file.
+"""A checkpoint: everything that workers need to go on as if they had never stopped.
 
-It holds the strategy's state (theta, delta), the optimiser's, the cursor, the block number and the learning curve so
-far. Nothing in it depends on the number of workers.
+`shared.safetensors` holds what all workers share: the strategy's state (theta, delta, ...), the optimiser's, the
+cursor, the block number and the learning curve. Where workers hold something of their own, such as the residuals of
+gradient compression, each writes it beside it: `worker-0002-of-0004.safetensors`. Any number of workers can go on.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
+from typing import Any
 
-import torch
-
+from ssl_asr.store import filesystem
 from ssl_asr.store.weights import read_weights, write_weights
-from ssl_asr.training import collective, flat
-from ssl_asr.training.bmuf import make_state, optimiser_moments, optimiser_steps
 from ssl_asr.training.curve import Record
 from ssl_asr.training.loop import Loop
 from ssl_asr.training.schedule import Cursor
+from ssl_asr.training.sync import flat
+from ssl_asr.training.sync.group import assert_agreed
+from ssl_asr.training.sync.moments import make_state, moments_of, set_steps, steps_of
+from ssl_asr.training.sync.strategy import State
+
+SHARED = "shared.safetensors"
 
 
-def save_checkpoint(uri: str, loop: Loop, cursor: Cursor, curve: Sequence[Record]) -> None:
-    """Publish the state after the block that ended at `cursor`; called by one worker, for all."""
-    tensors = {f"strategy.{name}": tensor for name, tensor in loop.strategy.state_dict().items()}
-    moments = optimiser_moments(loop.optimiser)
+@dataclass(frozen=True)
+class Snapshot:
+    """One worker's part of a checkpoint, in memory and on the CPU: training goes on while it is written."""
+
+    block: int
+    fingerprint: str
+    shared: State
+    about: dict[str, Any]
+    own: State
+    rank: int
+    workers: int
+
+
+def snapshot(loop: Loop, fingerprint: str, curve: Sequence[Record]) -> Snapshot:
+    """The state after the loop's last block, whose global model has this fingerprint.
+
+    Only the first worker keeps what all share.
+    """
+    own = _on_cpu(loop.strategy.own_state_dict())
+    worker = loop.worker
+    if worker.rank != 0:
+        return Snapshot(loop.block, fingerprint, {}, {}, own, worker.rank, worker.size)
+    shared = {f"strategy.{name}": tensor for name, tensor in loop.strategy.state_dict().items()}
+    moments = moments_of(loop.optimiser)
     if moments:
-        tensors["optimiser.moments"] = flat.flatten(moments)
+        shared["optimiser.moments"] = flat.flatten(moments)
     about = {
-        "cursor": asdict(cursor),
+        "cursor": asdict(loop.cursor),
         "block": loop.block,
-        "optimiser_steps": optimiser_steps(loop.optimiser),
+        "optimiser_steps": steps_of(loop.optimiser),
         "curve": list(curve),
+        "workers": worker.size,
+        "has_own": bool(own),
     }
-    write_weights(uri, tensors, about)
+    return Snapshot(loop.block, fingerprint, _on_cpu(shared), about, own, 0, worker.size)
 
 
-def load_checkpoint(uri: str, loop: Loop) -> list[Record]:
+def _on_cpu(state: State) -> State:
+    return {name: tensor.detach().to("cpu", copy=True) for name, tensor in state.items()}
+
+
+def write_snapshot(folder: str, taken: Snapshot) -> None:
+    """Publish one worker's part; the checkpoint is whole once all have."""
+    if taken.own:
+        write_weights(_own_uri(folder, taken.rank, taken.workers), taken.own, {})
+    if taken.shared:
+        write_weights(filesystem.join(folder, SHARED), taken.shared, taken.about)
+
+
+def restore(folder: str, loop: Loop) -> list[Record]:
     """Put the loop where the checkpoint was taken, see that all workers stand there, and return the curve so far."""
-    tensors, about = read_weights(uri)
+    tensors, about = read_weights(filesystem.join(folder, SHARED))
     device = loop.worker.device
-    state = {
-        name.removeprefix("strategy."): tensor.to(device)
-        for name, tensor in tensors.items()
-        if name.startswith("strategy.")
-    }
-    loop.strategy.load_state_dict(state)
+    prefix = "strategy."
+    loop.strategy.load_state_dict(
+        {name.removeprefix(prefix): kept.to(device) for name, kept in tensors.items() if name.startswith(prefix)}
+    )
+    if about["has_own"]:
+        parts = [_own_uri(folder, rank, about["workers"]) for rank in range(about["workers"])]
+        loop.strategy.load_own_state_dicts([read_weights(part)[0] for part in parts])
     loop.cursor = Cursor(**about["cursor"])
     loop.block = about["block"]
     if "optimiser.moments" in tensors:
-        _restore_optimiser(loop.optimiser, tensors["optimiser.moments"].to(device), about["optimiser_steps"])
+        make_state(loop.optimiser)
+        set_steps(loop.optimiser, about["optimiser_steps"])
+        flat.unflatten_into(tensors["optimiser.moments"].to(device), moments_of(loop.optimiser))
     place = (asdict(loop.cursor), loop.block, flat.fingerprint(loop.strategy.global_model()))
-    collective.assert_agreed("cursor, block and model after a restart", place)
+    assert_agreed(loop.worker.group, "cursor, block and model after a restart", place)
     return list(about["curve"])
 
 
-def _restore_optimiser(optimiser: torch.optim.Optimizer, moments: torch.Tensor, steps: int) -> None:
-    """Fill in the moments and the steps they were gathered over."""
-    make_state(optimiser)
-    for state in optimiser.state.values():
-        if "step" in state:
-            state["step"].fill_(steps)
-    flat.unflatten_into(moments, optimiser_moments(optimiser))
+def _own_uri(folder: str, rank: int, workers: int) -> str:
+    return filesystem.join(folder, f"worker-{rank:04d}-of-{workers:04d}.safetensors")

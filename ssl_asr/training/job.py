@@ -10,11 +10,10 @@ import torch
 from ssl_asr.frontend.stacking import STACK
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec
 from ssl_asr.recipe import Optimiser, Sync
-from ssl_asr.training.bmuf import Bmuf
-from ssl_asr.training.dense import Dense
 from ssl_asr.training.examples import SlabReader
-from ssl_asr.training.loop import Loop, Strategy, Worker
+from ssl_asr.training.loop import Loop, Worker
 from ssl_asr.training.schedule import Phase, Source, seed_of
+from ssl_asr.training.sync.build import build_strategy
 
 
 @dataclass(frozen=True)
@@ -51,8 +50,7 @@ def build_model(job: TrainingJob) -> AcousticModel:
 def build_loop(job: TrainingJob, worker: Worker) -> Loop:
     model = build_model(job).to(worker.device)
     optimiser = build_optimiser(model, job.optimiser)
-    strategy: Strategy
-    strategy = Bmuf(model, optimiser, job.sync, worker.size) if job.sync.strategy == "bmuf" else Dense(model)
+    strategy = build_strategy(model, optimiser, job.sync, worker.group)
     sources: dict[str, Source] = {source.name: source for source in job.sources}
     return Loop(
         model, optimiser, strategy, job.schedule, sources, job.reader, job.optimiser, job.sync, job.seed, worker

@@ -7,52 +7,55 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import partial
-from typing import Protocol
 
 import numpy as np
 import torch
 
 from ssl_asr.models.acoustic import AcousticModel
 from ssl_asr.recipe import Optimiser, Sync
-from ssl_asr.training import collective, flat
 from ssl_asr.training.batches import Batch, batches_of, collated
-from ssl_asr.training.bmuf import Synced
 from ssl_asr.training.examples import Example, SlabReader
 from ssl_asr.training.losses import hard_cross_entropy, soft_cross_entropy
 from ssl_asr.training.masking import mask
 from ssl_asr.training.prefetch import read_ahead
-from ssl_asr.training.schedule import Cursor, Phase, Source, deal, next_block, seed_of
+from ssl_asr.training.schedule import Cursor, Phase, SlabRef, Source, SourceName, deal, next_block, seed_of
+from ssl_asr.training.sync import flat
+from ssl_asr.training.sync.group import Alone, Group, sum_numbers
+from ssl_asr.training.sync.strategy import Strategy, Synced
 
 CPU = torch.device("cpu")
 
 
-class Strategy(Protocol):
-    """How workers agree: the callbacks that the loop calls, and the state that a checkpoint keeps."""
-
-    def on_block_start(self, batches: int) -> int: ...
-    def on_after_backward(self, frames: int) -> None: ...
-    def on_block_end(self, frames: int) -> Synced: ...
-    def global_model(self) -> torch.Tensor: ...
-    def state_dict(self) -> dict[str, torch.Tensor]: ...
-    def load_state_dict(self, state: dict[str, torch.Tensor]) -> None: ...
-
-
 @dataclass(frozen=True)
 class Worker:
-    rank: int = 0
-    size: int = 1
+    """One of the workers that train a model, and where it computes."""
+
+    group: Group = field(default_factory=Alone)
     device: torch.device = CPU
+
+    @property
+    def rank(self) -> int:
+        return self.group.rank
+
+    @property
+    def size(self) -> int:
+        return self.group.size
 
 
 @dataclass(frozen=True)
 class Hand:
-    """What one worker trains on in one block: its phase, the first slab's place in it, and the cursor behind it."""
+    """What one worker trains on in one block: positions in the stream of the phase's source, and what lies there.
+
+    The block as a whole is `block`, a range of positions; the cursor behind it is `behind`.
+    """
 
     phase: int
-    first: int
+    block: range
+    positions: range
+    slabs: list[SlabRef]
     examples: list[Example]
     behind: Cursor
 
@@ -63,7 +66,7 @@ class BlockRecord:
 
     block: int
     phase: int
-    source: str
+    source: SourceName
     loss: float
     frame_accuracy: float
     learning_rate: float
@@ -72,6 +75,7 @@ class BlockRecord:
     workers: int
     whole: bool
     dropped: int
+    meters: Mapping[str, float]
 
 
 @dataclass
@@ -88,10 +92,9 @@ class Meter:
             self.loss += loss * frames
             self.hits += hits
 
-    def over_all_workers(self, device: torch.device) -> tuple[float, float]:
+    def over_all(self, worker: Worker) -> tuple[float, float]:
         """Mean loss and accuracy over the frames of all workers."""
-        sums = torch.tensor([self.loss, self.hits, float(self.frames)], dtype=torch.float64, device=device)
-        loss, hits, frames = collective.sum_(sums).tolist()
+        loss, hits, frames = sum_numbers(worker.group, [self.loss, self.hits, float(self.frames)], worker.device)
         return loss / max(frames, 1), hits / max(frames, 1)
 
 
@@ -118,12 +121,12 @@ class Loop:
         self.block = 0
         self._bad_blocks = 0
 
-    def run(self, on_block: Callable[[BlockRecord, Cursor], None]) -> None:
-        """Train to the end of the schedule; `on_block` is told of every block and the cursor behind it."""
+    def run(self, on_block: Callable[[BlockRecord, Hand], None]) -> None:
+        """Train to the end of the schedule; `on_block` is told of every block and this worker's part in it."""
         for hand in read_ahead(self._hands()):
             record = self._train_block(hand)
             self.cursor = hand.behind
-            on_block(record, hand.behind)
+            on_block(record, hand)
 
     def _hands(self) -> Iterator[Callable[[], Hand]]:
         """This worker's share of every block from the cursor on, to be read when it is called."""
@@ -135,9 +138,10 @@ class Loop:
 
     def _read_hand(self, phase_index: int, positions: range, behind: Cursor) -> Hand:
         phase = self.schedule[phase_index]
-        refs = [self.sources[phase.source].at(place) for place in deal(positions, self.worker.size)[self.worker.rank]]
+        mine = deal(positions, self.worker.size)[self.worker.rank]
+        refs = [self.sources[phase.source].at(place) for place in mine]
         examples = [example for ref in refs for example in self.reader.read(phase.source, ref, phase.offset)]
-        return Hand(phase_index, positions.start, examples, behind)
+        return Hand(phase_index, positions, mine, refs, examples, behind)
 
     def _train_block(self, hand: Hand) -> BlockRecord:
         began = time.monotonic()
@@ -145,11 +149,11 @@ class Loop:
         for group in self.optimiser.param_groups:
             group["lr"] = phase.learning_rate
         # Seeds come from the place in the schedule, so a resumed block shuffles and drops out as the lost one did.
-        seed = seed_of(self.seed, hand.phase, hand.first, self.worker.rank)
+        seed = seed_of(self.seed, hand.phase, hand.block.start, self.worker.rank)
         torch.manual_seed(seed)
         look_ahead = self.model.spec.look_ahead
         pieces = batches_of(hand.examples, phase.whole, self.settings, look_ahead, np.random.default_rng(seed))
-        steps = self.strategy.on_block_start(len(pieces))
+        steps = self.strategy.on_block_start([sum(piece.targets for piece in batch) for batch in pieces])
         batches = collated(pieces, look_ahead)
         meter = Meter()
         self.model.train()
@@ -157,7 +161,7 @@ class Loop:
             self._step(next(batches, None), meter)
         synced = self.strategy.on_block_end(meter.frames)
         self._check_finite(synced)
-        loss, accuracy = meter.over_all_workers(self.worker.device)
+        loss, accuracy = meter.over_all(self.worker)
         self.block += 1
         return BlockRecord(
             block=self.block,
@@ -171,6 +175,7 @@ class Loop:
             workers=self.worker.size,
             whole=phase.whole,
             dropped=synced.dropped,
+            meters=synced.meters,
         )
 
     def _step(self, batch: Batch | None, meter: Meter) -> None:
@@ -223,4 +228,4 @@ class Loop:
                 loss, hits = self._loss(batch)
                 meter.add(loss.item(), hits, len(batch.senones))
         flat.unflatten_into(mine, self.model.parameters())
-        return meter.over_all_workers(self.worker.device)
+        return meter.over_all(self.worker)

@@ -32,6 +32,11 @@ class SlabRef:
     slab: int
     frames: int
 
+    @property
+    def name(self) -> str:
+        """As accounts name it: "unlabeled/000003:4"."""
+        return f"{self.shard.name}:{self.slab}"
+
 
 @dataclass(frozen=True)
 class Source:
@@ -70,7 +75,8 @@ def source_of(name: SourceName, entries: Iterable[LedgerEntry], seed: int) -> So
 class Phase:
     """Slabs `first` to `first + count` of the source's stream.
 
-    `offset` is the 30 ms feature offset (0, 1, 2); `whole` trains on whole utterances instead of chunks.
+    `offset` is the 30 ms feature offset (0, 1, 2); `whole` trains on whole utterances instead of chunks. Where a
+    phase `ends_sub_epoch`, the model behind it is looked at on dev data.
     """
 
     source: SourceName
@@ -79,6 +85,7 @@ class Phase:
     learning_rate: float
     offset: int
     whole: bool
+    ends_sub_epoch: bool = True
 
 
 @dataclass(frozen=True)
@@ -120,21 +127,46 @@ def teacher_schedule(teacher: Teacher, labeled: Source) -> list[Phase]:
 
 
 def student_schedule(student: Student, labeled: Source, unlabeled: Source) -> list[Phase]:
-    """Unlabeled sub-epochs, each followed by a labeled pass at a boosted rate and the next feature offset.
+    """Unlabeled sub-epochs, and for each a labeled pass at a boosted rate and the next feature offset.
 
-    The last sub-epochs are on whole utterances (Parthasarathi et al. 2019, scheduled learning).
+    The last sub-epochs are on whole utterances (Parthasarathi et al. 2019, scheduled learning). `student.order` says
+    where a labeled pass stands: behind its sub-epoch, all through it, or, as the ablation of scheduled learning,
+    behind all sub-epochs. It moves slabs and changes nothing else: a labeled pass always has the rate of its own
+    sub-epoch times the boost, so segregated learning begins its labeled passes at a high rate once more.
     """
     rates = _decay(student.optimiser.learning_rate, student.optimiser.final_learning_rate, student.sub_epochs)
-    total = round(student.unlabeled_passes * len(unlabeled.slabs))
-    phases = []
+    total, size = round(student.unlabeled_passes * len(unlabeled.slabs)), len(labeled.slabs)
+    sub_epochs: list[tuple[Phase, ...]] = []
     for index, rate in enumerate(rates):
         first, last = (total * step // student.sub_epochs for step in (index, index + 1))
         whole = index >= student.sub_epochs - student.whole_sub_epochs
-        size = len(labeled.slabs)
-        phases.append(Phase("unlabeled", first, last - first, rate, 0, whole))
-        boosted = rate * student.labeled_boost
-        phases.append(Phase("labeled", index * size, size, boosted, index % OFFSETS, whole))
-    return [phase for phase in phases if phase.count]
+        soft = Phase("unlabeled", first, last - first, rate, 0, whole, student.order == "segregated")
+        hard = Phase("labeled", index * size, size, rate * student.labeled_boost, index % OFFSETS, whole)
+        sub_epochs.append((soft, hard))
+    if student.order == "segregated":
+        sub_epochs = list(zip(*sub_epochs, strict=True))
+    if student.order == "blocks":
+        sub_epochs = [_interleaved(soft, hard, student.stretch_slabs) for soft, hard in sub_epochs]
+    return [phase for phases in sub_epochs for phase in phases if phase.count]
+
+
+def _interleaved(soft: Phase, hard: Phase, stretch: int) -> tuple[Phase, ...]:
+    """Stretches of the unlabeled phase, each followed by its share of the labeled one.
+
+    Cuts depend on slabs alone, never on workers. Shares differ by one slab at most where stretches are equal, and an
+    empty one is left out; only the last ends the sub-epoch.
+    """
+    phases = []
+    for begin in range(0, soft.count, stretch):
+        end = min(begin + stretch, soft.count)
+        phases.append(_part(soft, begin, end))
+        phases.append(_part(hard, hard.count * begin // soft.count, hard.count * end // soft.count))
+    return tuple(phases) or (hard,)
+
+
+def _part(phase: Phase, begin: int, end: int) -> Phase:
+    ends = phase.ends_sub_epoch and end == phase.count
+    return replace(phase, first=phase.first + begin, count=end - begin, ends_sub_epoch=ends)
 
 
 def baseline_schedule(
@@ -142,18 +174,22 @@ def baseline_schedule(
 ) -> list[Phase]:
     """The student's schedule with every unlabeled phase replaced by as many frames of labeled data.
 
-    Same frames (within half a slab a phase), rates and regularisation: what is left between student and baseline
-    is the audio. `selected_share` is that of the unlabeled frames which the student is trained on.
+    Same frames (within half a slab at the end of every phase), rates and regularisation: what is left between student
+    and baseline is the audio. `selected_share` is that of the unlabeled frames which the student is trained on.
     """
     heard = selected_share * unlabeled.frames / len(unlabeled.slabs)
     per_slab = heard / (labeled.frames / len(labeled.slabs))
     phases: list[Phase] = []
-    consumed = 0
+    consumed, owed = 0, 0.0  # slabs; what rounding leaves over goes to the next phase, as stretches may be short
     for index, phase in enumerate(student_phases):
-        count = phase.count if phase.source == "labeled" else max(1, round(phase.count * per_slab))
+        count = phase.count
+        if phase.source == "unlabeled":
+            owed += phase.count * per_slab
+            count = round(owed)
+            owed -= count
         phases.append(replace(phase, source="labeled", first=consumed, count=count, offset=index % OFFSETS))
         consumed += count
-    return phases
+    return [phase for phase in phases if phase.count]
 
 
 def _decay(first: float, last: float, steps: int) -> list[float]:

@@ -19,6 +19,7 @@ from ssl_asr.store.ledger import Shard, checksum
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.targets import FRAME_SECONDS
 from ssl_asr.store.weights import read_weights
+from ssl_asr.training.accounting import write_schedule
 from ssl_asr.training.curve import Record, read_curve
 from ssl_asr.training.examples import SlabReader
 from ssl_asr.training.fit import fit
@@ -57,7 +58,7 @@ def run_teacher(recipe: Recipe) -> StageReport:
     labeled = _source(recipe, "labeled")
     spec = _spec(recipe, wanted, bidirectional=True, look_ahead=0)
     schedule = teacher_schedule(wanted, labeled)
-    key = _key(recipe, [*UPSTREAM, "teacher"], None)
+    key = _key(recipe, [*UPSTREAM, "teacher"], schedule)
     return _train(recipe, Plan("teacher", key, spec, wanted.optimiser, wanted.sync, schedule, [labeled]))
 
 
@@ -68,7 +69,7 @@ def run_student(recipe: Recipe) -> StageReport:
     target_set, unlabeled = _labelled(recipe, _source(recipe, "unlabeled"))
     spec = _spec(recipe, wanted, bidirectional=False, look_ahead=wanted.look_ahead)
     schedule = student_schedule(wanted, labeled, unlabeled)
-    key = _key(recipe, [*UPSTREAM, "teacher", "labelling", "student"], target_set)
+    key = _key(recipe, [*UPSTREAM, "teacher", "labelling", "student"], schedule, target_set)
     sources = [labeled, unlabeled]
     return _train(recipe, Plan("student", key, spec, wanted.optimiser, wanted.sync, schedule, sources, target_set))
 
@@ -80,7 +81,7 @@ def run_baseline(recipe: Recipe) -> StageReport:
     spec = _spec(recipe, wanted, bidirectional=False, look_ahead=wanted.look_ahead)
     schedule = student_schedule(wanted, labeled, unlabeled)
     schedule = baseline_schedule(schedule, labeled, unlabeled, wanted.selected_share)
-    key = _key(recipe, [*UPSTREAM, "student"], None)
+    key = _key(recipe, [*UPSTREAM, "student"], schedule)
     return _train(recipe, Plan("baseline", key, spec, wanted.optimiser, wanted.sync, schedule, [labeled]))
 
 
@@ -89,8 +90,12 @@ def _train(recipe: Recipe, plan: Plan) -> StageReport:
     slabs = sum(phase.count for phase in plan.schedule)
     if _is_trained(recipe, plan):
         return clock.finish(slabs, slabs, figures=_figures(plan, read_curve(recipe.run, plan.name)))
+    job = _job(recipe, plan)
+    write_schedule(
+        job.run, job.name, job.key, job.schedule, {source.name: len(source.slabs) for source in job.sources}
+    )
     with cluster.joined():
-        curve = fit(_job(recipe, plan), recipe.cluster)
+        curve = fit(job, recipe.cluster)
     return clock.finish(slabs, 0, figures=_figures(plan, curve.records))
 
 
@@ -130,8 +135,8 @@ def _figures(plan: Plan, curve: Sequence[Record]) -> dict[str, float | str]:
     return figures
 
 
-def _key(recipe: Recipe, sections: Sequence[str], target_set: str | None) -> str:
-    """Identity of a model: what the recipe asks for and the very shards it is trained on."""
+def _key(recipe: Recipe, sections: Sequence[str], schedule: Sequence[Phase], target_set: str | None = None) -> str:
+    """Identity of a model: what the recipe asks for, its schedule and the very shards it is trained on."""
     stores = {"labeled": [features.STORE, alignments.store_name(load_senones(recipe.run).id)]}
     if target_set is not None:
         stores["unlabeled"] = [features.STORE, targets.store_name(target_set)]
@@ -141,7 +146,7 @@ def _key(recipe: Recipe, sections: Sequence[str], target_set: str | None) -> str
         for name in names
         for entry in ShardStore(recipe.run, name).entries(split)
     ]
-    return checksum(" ".join([recipe.key(*sections), *shards]).encode())
+    return checksum(" ".join([recipe.key(*sections), *map(repr, schedule), *shards]).encode())
 
 
 def _is_trained(recipe: Recipe, plan: Plan) -> bool:

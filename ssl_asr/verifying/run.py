@@ -1,6 +1,7 @@
 """Verifying a run: every shard of every store is read again, held against its entry and the features beside.
 
-It goes shard by shard, all stores of a shard together, so memory holds a few shards and the names of the others.
+It goes shard by shard, all stores of a shard together, so memory holds a few shards and the names of the others. What
+models were trained on is audited besides, from their accounts.
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from ssl_asr.store.ledger import Shard
 from ssl_asr.training.model_files import load_model
 from ssl_asr.verifying.findings import Finding, Findings
 from ssl_asr.verifying.shard_check import ShardCheck, Verdict
+from ssl_asr.verifying.training_check import check_training
 
 READERS = 4  # each holds the shard it reads and one decoded slab of it
 Item = TypeVar("Item")
@@ -31,7 +33,7 @@ Result = TypeVar("Result")
 
 
 def verify(recipe: Recipe, only: Collection[Shard] | None = None) -> Verdict:
-    """All that is wrong with the run, or with those of its shards that are in `only`.
+    """All that is wrong with the run, of its shards with those that are in `only`.
 
     ValueError where the run has no store at all.
     """
@@ -42,6 +44,7 @@ def verify(recipe: Recipe, only: Collection[Shard] | None = None) -> Verdict:
     if not len(shards):
         raise ValueError(f"{recipe.run} holds no shard of any store; name a run that has begun")
     verdict = Verdict(damaged)
+    verdict.add(check_training(recipe.run))
     verdict.findings += [words.stray(uri) for uri in filesystem.list_temporary(recipe.run)]
     verdict.findings += [words.strange(uri) for held in stores for uri in held.strange]
     wanted = shards if only is None else [shard for shard in only if shard in shards]
@@ -54,8 +57,11 @@ def verify(recipe: Recipe, only: Collection[Shard] | None = None) -> Verdict:
 
 
 def summary(verdict: Verdict, seconds: float) -> str:
+    """The last line says how much was read and found; lines before it what models were trained on."""
     found = f"{len(verdict.findings)} wrong" if verdict.findings else "nothing wrong"
-    return f"verify: {verdict.files:,} shards, {verdict.bytes / 1e6:,.1f} MB, {clock(seconds)}: {found}"
+    parts = [f"{verdict.files:,} shards", f"{verdict.bytes / 1e6:,.1f} MB", clock(seconds)]
+    parts += [f"slabs of {', '.join(verdict.unaudited)} not audited"] if verdict.unaudited else []
+    return "\n".join([*verdict.trained, f"verify: {', '.join(parts)}: {found}"])
 
 
 def under_way(recipe: Recipe) -> str | None:

@@ -27,16 +27,24 @@ SCHEMAS: Mapping[str, Sequence[pa.Schema]] = {
 
 @dataclass
 class Verdict:
-    """What was found, in how many files of shards of how many `bytes` together."""
+    """What was found, in how many files of shards of how many `bytes` together.
+
+    `trained` has a line for every training run whose slabs were audited and found right; models that left no accounts
+    are `unaudited`.
+    """
 
     findings: list[Finding] = field(default_factory=list)
     files: int = 0
     bytes: int = 0
+    trained: list[str] = field(default_factory=list)
+    unaudited: list[str] = field(default_factory=list)
 
     def add(self, other: Verdict) -> None:
         self.findings += other.findings
         self.files += other.files
         self.bytes += other.bytes
+        self.trained += other.trained
+        self.unaudited += other.unaudited
 
 
 @dataclass(frozen=True)

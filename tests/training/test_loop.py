@@ -7,81 +7,69 @@ import numpy as np
 import pytest
 import torch
 
-from ssl_asr.frontend.stacking import STACK
-from ssl_asr.frontend.statistics import global_statistics
-from ssl_asr.hmm.senones import load_senones
-from ssl_asr.models.acoustic import ModelSpec
 from ssl_asr.recipe import Optimiser, Recipe, Sync
-from ssl_asr.store import features
-from ssl_asr.store.shards import ShardStore
-from ssl_asr.training.checkpoint import load_checkpoint, save_checkpoint
-from ssl_asr.training.examples import SlabReader
+from ssl_asr.training.checkpoint import restore, snapshot, write_snapshot
 from ssl_asr.training.job import TrainingJob, build_loop
-from ssl_asr.training.loop import BlockRecord, Loop, Worker
-from ssl_asr.training.schedule import Cursor, Phase, source_of
+from ssl_asr.training.loop import BlockRecord, Hand, Loop, Worker
+from ssl_asr.training.sync.simulation import Simulated, simulate
+from tests.training.jobs import labeled_job
 
 
 @pytest.fixture(scope="module")
 def job(aligned_run: Recipe) -> TrainingJob:
-    torch.set_num_threads(1)
-    senones = load_senones(aligned_run.run)
-    labeled = source_of("labeled", ShardStore(aligned_run.run, features.STORE).entries("labeled"), 1)
-    phases = (
-        Phase("labeled", 0, 5, 3e-3, 0, False),
-        Phase("labeled", 5, 3, 2e-3, 1, False),
-        Phase("labeled", 8, 3, 1e-3, 2, True),
-    )
-    mean, deviation = global_statistics(aligned_run.run)
-    return TrainingJob(
-        run=aligned_run.run,
-        name="test",
-        key="test",
-        spec=ModelSpec(aligned_run.frontend.mel_bins * STACK, senones.size, 2, 24, False, 3, 0.2),
-        optimiser=Optimiser(frequency_masks=1, time_masks=1),
-        sync=Sync(block_slabs=1),
-        seed=1,
-        schedule=phases,
-        sources=(labeled,),
-        dev=None,
-        reader=SlabReader(aligned_run.run, aligned_run.frontend.mel_bins, senones.id),
-        mean=mean,
-        deviation=deviation,
-    )
+    return labeled_job(aligned_run)
 
 
-def train(loop: Loop, save_at: int = 0, uri: str = "") -> list[BlockRecord]:
+def train(loop: Loop, save_at: int = 0, folder: str = "") -> list[BlockRecord]:
     records: list[BlockRecord] = []
 
-    def on_block(record: BlockRecord, behind: Cursor) -> None:
+    def on_block(record: BlockRecord, hand: Hand) -> None:
         records.append(replace(record, seconds=0.0))
         if record.block == save_at:
-            save_checkpoint(uri, loop, behind, [asdict(kept) for kept in records])
+            write_snapshot(folder, snapshot(loop, "", [asdict(kept) for kept in records]))
 
     loop.run(on_block)
     return records
 
 
+SGD = Optimiser(name="sgd", learning_rate=0.05)
 SETTINGS = {
     "bmuf, adam": (Sync(block_slabs=1), Optimiser()),
     "bmuf, reset": (Sync(block_slabs=1, optimiser_state="reset", variant="classical"), Optimiser()),
-    "bmuf with momentum": (Sync(block_slabs=1, eta=0.5), Optimiser(name="sgd", learning_rate=0.05)),
+    "bmuf with momentum": (Sync(block_slabs=1, eta=0.5), SGD),
+    "bmuf-adam": (Sync(block_slabs=1, eta=0.5, optimiser_state="correct"), Optimiser()),
+    "literal, bfloat16": (Sync(block_slabs=1, variant="literal", eta=0.3, wire="bfloat16"), SGD),
+    "warm start": (Sync(block_slabs=1, eta=0.5, warm_start_hours=0.03), Optimiser()),
     "dense, adam": (Sync(block_slabs=1, strategy="dense"), Optimiser()),
+    "gtc, adam": (Sync(block_slabs=1, strategy="gtc", gtc_dense_steps=3), Optimiser()),
+    "gtc, sgd": (Sync(block_slabs=1, strategy="gtc", gradients="sum", gtc_share=0.01), SGD),
 }
 
 
 @pytest.mark.parametrize("setting", SETTINGS)
-@pytest.mark.parametrize("save_at", [3, 5])
-def test_resumed_equals_unbroken_bit_for_bit(job: TrainingJob, tmp_path: Path, setting: str, save_at: int) -> None:
+@pytest.mark.parametrize(("workers", "save_at"), [(1, 3), (1, 5), (2, 2)])
+def test_resumed_equals_unbroken_bit_for_bit(
+    job: TrainingJob, tmp_path: Path, setting: str, workers: int, save_at: int
+) -> None:
+    """Stopped within a phase, and exactly at its end: 5 slabs are 5 blocks of one worker or 3 of two."""
     sync, optimiser = SETTINGS[setting]
     job = replace(job, sync=sync, optimiser=optimiser)
-    uri = str(tmp_path / "checkpoint.safetensors")
-    unbroken = build_loop(job, Worker())
-    records = train(unbroken, save_at, uri)
-    resumed = build_loop(job, Worker())
-    curve = load_checkpoint(uri, resumed)
-    assert [kept["block"] for kept in curve] == list(range(1, save_at + 1))
-    assert train(resumed) == records[save_at:]
-    assert torch.equal(resumed.strategy.global_model(), unbroken.strategy.global_model())
+
+    def unbroken(group: Simulated) -> tuple[list[BlockRecord], torch.Tensor]:
+        loop = build_loop(job, Worker(group))
+        return train(loop, save_at, str(tmp_path))[save_at:], loop.strategy.global_model()
+
+    def resumed(group: Simulated) -> tuple[list[BlockRecord], torch.Tensor]:
+        loop = build_loop(job, Worker(group))
+        curve = restore(str(tmp_path), loop)
+        assert [kept["block"] for kept in curve] == list(range(1, save_at + 1))
+        return train(loop), loop.strategy.global_model()
+
+    whole, again = simulate(workers, unbroken), simulate(workers, resumed)
+    for (records, model), (records_again, model_again) in zip(whole, again, strict=True):
+        assert records_again == records
+        assert torch.equal(model_again, model)
+        assert torch.equal(model, whole[0][1])
 
 
 def test_learns_real_speech(job: TrainingJob) -> None:

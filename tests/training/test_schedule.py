@@ -1,32 +1,20 @@
-"""The schedule and its cursor: every slab exactly once a phase, whatever stops, kills and resizes happen."""
+"""The schedules: every slab exactly once a pass in any order, at the same rates, and a baseline that matches."""
 
-import itertools
 import random
 from collections import Counter
 
 import pytest
 
 from ssl_asr.recipe import load_recipe
-from ssl_asr.store.ledger import Shard
-from ssl_asr.training.schedule import (
-    Cursor,
-    Phase,
-    SlabRef,
-    Source,
-    baseline_schedule,
-    deal,
-    next_block,
-    student_schedule,
-    teacher_schedule,
-)
+from ssl_asr.training.schedule import Phase, baseline_schedule, student_schedule, teacher_schedule
+from tests.training.walked import LABELED, ORDERS, STUDENT, UNLABELED, random_student, student_of
 
 
-def source(name: str, slabs: int, frames: int = 1000) -> Source:
-    return Source(name, tuple(SlabRef(Shard(name, n // 4), n % 4, frames) for n in range(slabs)), seed=5)
-
-
-LABELED, UNLABELED = source("labeled", 13), source("unlabeled", 29, frames=900)
-STUDENT = load_recipe("demo").student
+def stretch_of(phases: list[Phase], name: str) -> list[int]:
+    """Positions of all phases of a source, in the order of training."""
+    return [
+        position for each in phases if each.source == name for position in range(each.first, each.first + each.count)
+    ]
 
 
 def test_each_pass_is_a_permutation_and_passes_differ() -> None:
@@ -36,37 +24,31 @@ def test_each_pass_is_a_permutation_and_passes_differ() -> None:
     assert passes[0] != passes[1] != passes[2]
 
 
-@pytest.mark.parametrize("seed", range(10))
-def test_every_slab_once_a_phase_for_any_history_of_kills_and_resizes(seed: int) -> None:
-    """Blocks are lost (the cursor falls back to a checkpoint) and the number of workers changes at random."""
-    chance = random.Random(seed)
-    schedule = student_schedule(STUDENT, LABELED, UNLABELED)
-    done: list[tuple[int, list[int]]] = []
-    cursor, kept = Cursor(), (Cursor(), 0)
-    while cursor.phase < len(schedule):
-        workers = chance.randint(1, 5)
-        positions, behind = next_block(schedule, cursor, workers * 2)
-        hands = [position for hand in deal(positions, workers) for position in hand]
-        assert sorted(hands) == list(positions)
-        if chance.random() < 0.2:
-            cursor, blocks = kept
-            del done[blocks:]
-            continue
-        done.append((cursor.phase, hands))
-        cursor = behind
-        if chance.random() < 0.5:
-            kept = (cursor, len(done))
-    for index, phase in enumerate(schedule):
-        consumed = sorted(position for at, hands in done if at == index for position in hands)
-        assert consumed == list(range(phase.first, phase.first + phase.count))
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("seed", range(30))
+def test_every_order_trains_each_slab_once_a_pass_at_the_same_rates(seed: int, order: str) -> None:
+    student, labeled, unlabeled = random_student(random.Random(seed), order)
+    phases = student_schedule(student, labeled, unlabeled)
+    assert all(phase.count > 0 for phase in phases)
+    soft, hard = stretch_of(phases, "unlabeled"), stretch_of(phases, "labeled")
+    assert soft == list(range(round(student.unlabeled_passes * len(unlabeled.slabs))))
+    assert hard == list(range(student.sub_epochs * len(labeled.slabs)))
+    for sweep in range(student.sub_epochs):
+        one = [
+            labeled.at(position) for position in hard[sweep * len(labeled.slabs) : (sweep + 1) * len(labeled.slabs)]
+        ]
+        assert Counter(one) == Counter(labeled.slabs)
+    usual = student_schedule(student.model_copy(update={"order": "sub-epochs"}), labeled, unlabeled)
+    assert how_trained(phases) == how_trained(usual)
 
 
-def test_resume_at_a_phase_boundary_neither_skips_nor_repeats() -> None:
-    schedule = [Phase("labeled", 0, 4, 0.1, 0, False), Phase("labeled", 4, 4, 0.1, 1, False)]
-    positions, behind = next_block(schedule, Cursor(0, 2), 8)
-    assert (list(positions), behind) == ([2, 3], Cursor(1, 0))
-    positions, behind = next_block(schedule, behind, 8)
-    assert (list(positions), behind) == ([4, 5, 6, 7], Cursor(2, 0))
+def how_trained(phases: list[Phase]) -> dict[tuple[str, int], tuple[float, int, bool]]:
+    """Rate, offset and whole of every position of either source."""
+    return {
+        (each.source, position): (each.learning_rate, each.offset, each.whole)
+        for each in phases
+        for position in range(each.first, each.first + each.count)
+    }
 
 
 def test_student_phases_alternate_boost_and_rotate_offsets() -> None:
@@ -80,24 +62,87 @@ def test_student_phases_alternate_boost_and_rotate_offsets() -> None:
     assert phases[-2].learning_rate == pytest.approx(STUDENT.optimiser.final_learning_rate)
     assert sum(phase.count for phase in phases[::2]) == round(STUDENT.unlabeled_passes * 29)
     assert [phase.whole for phase in phases] == [False] * (2 * STUDENT.sub_epochs - 2) + [True] * 2
+    assert [phase.ends_sub_epoch for phase in phases] == [False, True] * STUDENT.sub_epochs
 
 
-def test_baseline_matches_the_students_frames_rates_and_phases() -> None:
+def test_segregated_is_all_unlabeled_then_all_labeled_each_at_the_rate_of_its_sub_epoch() -> None:
+    phases = student_schedule(student_of("segregated"), LABELED, UNLABELED)
+    count = STUDENT.sub_epochs
+    assert [phase.source for phase in phases] == ["unlabeled"] * count + ["labeled"] * count
+    assert [phase.whole for phase in phases] == ([False] * (count - 1) + [True]) * 2
+    assert all(phase.ends_sub_epoch for phase in phases)
+    for soft, hard in zip(phases[:count], phases[count:], strict=True):
+        assert hard.learning_rate == pytest.approx(soft.learning_rate * STUDENT.labeled_boost)
+
+
+def test_blocks_lay_a_proportional_share_of_the_labeled_pass_behind_every_stretch() -> None:
+    student = student_of("blocks", sub_epochs=2, whole_sub_epochs=1, unlabeled_passes=2, stretch_slabs=4)
+    phases = student_schedule(student, LABELED, UNLABELED)
+    assert [phase.source for phase in phases] == ["unlabeled", "labeled"] * 16
+    assert [phase.count for phase in phases[:16:2]] == [4] * 7 + [1]  # 29 slabs a sub-epoch
+    shares = [phase.count for phase in phases[1:16:2]]
+    assert sum(shares) == 13
+    assert set(shares[:7]) == {1, 2}
+    assert [phase.offset for phase in phases] == [0] * 16 + [0, 1] * 8
+    assert [phase.whole for phase in phases] == [False] * 16 + [True] * 16
+    assert [index for index, phase in enumerate(phases) if phase.ends_sub_epoch] == [15, 31]
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_labeled_slabs_are_never_a_whole_slab_behind_their_share_and_never_ahead(seed: int) -> None:
+    student, labeled, unlabeled = random_student(random.Random(seed), "blocks")
+    total, size = round(student.unlabeled_passes * len(unlabeled.slabs)), len(labeled.slabs)
+    sub_epoch, soft, hard = 0, 0, 0
+    for pair in in_pairs(student_schedule(student, labeled, unlabeled)):
+        soft += sum(phase.count for phase in pair if phase.source == "unlabeled")
+        hard += sum(phase.count for phase in pair if phase.source == "labeled")
+        first, last = (total * step // student.sub_epochs for step in (sub_epoch, sub_epoch + 1))
+        share = (soft - first) / (last - first) if last > first else 1
+        assert 0 <= sub_epoch * size + share * size - hard < 1
+        sub_epoch += pair[-1].ends_sub_epoch
+    assert sub_epoch == student.sub_epochs
+
+
+def in_pairs(phases: list[Phase]) -> list[list[Phase]]:
+    """Every stretch with its labeled share, which may be missing."""
+    pairs: list[list[Phase]] = []
+    for phase in phases:
+        if phase.source == "unlabeled" or not pairs or pairs[-1][-1].source == "labeled":
+            pairs.append([])
+        pairs[-1].append(phase)
+    return pairs
+
+
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("share", [1.0, 0.5, 0.07])
+@pytest.mark.parametrize("seed", range(10))
+def test_baseline_matches_the_students_frames_rates_and_phases(seed: int, share: float, order: str) -> None:
+    student, labeled, unlabeled = random_student(random.Random(seed), order)
+    phases = student_schedule(student, labeled, unlabeled)
+    baseline = baseline_schedule(phases, labeled, unlabeled, share)
+    assert {phase.source for phase in baseline} == {"labeled"}
+    assert stretch_of(baseline, "labeled") == list(range(sum(phase.count for phase in baseline)))
+    heard = sum(phase.count * (1000 if phase.source == "labeled" else 900 * share) for phase in phases)
+    assert abs(sum(phase.count * 1000 for phase in baseline) - heard) <= 501
+    trained = Counter[tuple[float, bool]]()
+    for phase in phases:
+        trained[phase.learning_rate, phase.whole] += phase.count * (
+            1000 if phase.source == "labeled" else 900 * share
+        )
+    for phase in baseline:
+        trained[phase.learning_rate, phase.whole] -= phase.count * 1000
+    assert all(abs(frames) <= 1001 for frames in trained.values()), "as many frames at every rate, to a slab"
+
+
+def test_baseline_has_the_students_phases_one_for_one() -> None:
     student = student_schedule(STUDENT, LABELED, UNLABELED)
     baseline = baseline_schedule(student, LABELED, UNLABELED)
-    assert {phase.source for phase in baseline} == {"labeled"}
-    assert [phase.learning_rate for phase in baseline] == [phase.learning_rate for phase in student]
-    frames = sum(phase.count * (1000 if phase.source == "labeled" else 900) for phase in student)
-    assert sum(phase.count * 1000 for phase in baseline) == pytest.approx(frames, rel=0.03)
-    for before, after in itertools.pairwise(baseline):
-        assert after.first == before.first + before.count
-
-
-def test_baseline_of_a_selection_hears_as_few_frames() -> None:
-    student = student_schedule(STUDENT, LABELED, UNLABELED)
-    half = baseline_schedule(student, LABELED, UNLABELED, selected_share=0.5)
-    frames = sum(phase.count * (1000 if phase.source == "labeled" else 450) for phase in student)
-    assert sum(phase.count * 1000 for phase in half) == pytest.approx(frames, rel=0.05)
+    for of_student, mine in zip(student, baseline, strict=True):
+        assert (mine.learning_rate, mine.whole, mine.ends_sub_epoch) == (
+            of_student.learning_rate,
+            of_student.whole,
+            of_student.ends_sub_epoch,
+        )
 
 
 def test_teacher_ends_on_whole_utterances_at_the_final_rate() -> None:
@@ -106,6 +151,7 @@ def test_teacher_ends_on_whole_utterances_at_the_final_rate() -> None:
     assert len(phases) == teacher.labeled_passes + teacher.whole_passes
     assert phases[-1].learning_rate == pytest.approx(teacher.optimiser.final_learning_rate)
     assert [phase.whole for phase in phases].count(True) == teacher.whole_passes
+    assert all(phase.ends_sub_epoch for phase in phases)
 
 
 def test_paper_preset_block_is_about_a_hundred_minibatches() -> None:

@@ -1,4 +1,6 @@
-"""Two real processes over gloo: BMUF and dense averaging give what one process computes from both shares."""
+"""Two real processes over gloo: each strategy gives what one process computes from both shares, and what two
+workers simulated in one process give, bit for bit.
+"""
 
 from pathlib import Path
 
@@ -9,9 +11,13 @@ import torch.multiprocessing as mp
 from torch import nn
 
 from ssl_asr.recipe import Sync
-from ssl_asr.training import collective, flat
-from ssl_asr.training.bmuf import Bmuf, block_start, bmuf_update, optimiser_steps
-from ssl_asr.training.dense import Dense
+from ssl_asr.training.sync import flat
+from ssl_asr.training.sync.bmuf import Bmuf, block_rate, block_start, bmuf_update, contributors
+from ssl_asr.training.sync.dense import Dense
+from ssl_asr.training.sync.group import Group, Processes, assert_agreed
+from ssl_asr.training.sync.gtc import Gtc
+from ssl_asr.training.sync.moments import steps_of
+from ssl_asr.training.sync.simulation import simulate
 
 WORKERS = 2
 FRAMES = (30, 10)
@@ -26,14 +32,14 @@ def data(rank: int) -> torch.Tensor:
     return torch.randn(FRAMES[rank], 5, generator=torch.Generator().manual_seed(rank))
 
 
-def bmuf_blocks(rank: int, broken: int | None) -> tuple[torch.Tensor, int]:
+def bmuf_blocks(group: Group, broken: int | None) -> tuple[torch.Tensor, int]:
     """Two blocks of one SGD step; worker `broken` ends the second with a NaN. Returns theta and drops."""
-    model = network()
+    model, rank = network(), group.rank
     optimiser = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
-    strategy = Bmuf(model, optimiser, Sync(), WORKERS)
+    strategy = Bmuf(model, optimiser, Sync(), group)
     dropped = 0
     for block in range(2):
-        strategy.on_block_start(1)
+        strategy.on_block_start([FRAMES[rank]])
         optimiser.zero_grad()
         model(data(rank)).square().mean().backward()
         optimiser.step()
@@ -44,12 +50,12 @@ def bmuf_blocks(rank: int, broken: int | None) -> tuple[torch.Tensor, int]:
     return strategy.theta, dropped
 
 
-def dense_steps(rank: int) -> tuple[torch.Tensor, int]:
+def dense_steps(group: Group) -> tuple[torch.Tensor, int]:
     """Three steps; the second worker has data for only two of them and joins the third with none."""
-    model = network()
+    model, rank = network(), group.rank
     optimiser = torch.optim.SGD(model.parameters(), lr=0.1)
-    strategy = Dense(model)
-    steps = strategy.on_block_start(3 if rank == 0 else 2)
+    strategy = Dense(model, Sync(), group)
+    steps = strategy.on_block_start([FRAMES[rank]] * (3 if rank == 0 else 2))
     for step in range(steps):
         optimiser.zero_grad()
         has_data = rank == 0 or step < 2
@@ -60,36 +66,54 @@ def dense_steps(rank: int) -> tuple[torch.Tensor, int]:
     return strategy.global_model(), steps
 
 
-def empty_hand(rank: int) -> tuple[torch.Tensor, int]:
+def empty_hand(group: Group) -> tuple[torch.Tensor, int]:
     """The second worker gets no batch in the first block, nor any optimiser state before the second."""
-    model = network()
+    model, rank = network(), group.rank
     optimiser = torch.optim.Adam(model.parameters(), lr=0.1)
-    strategy = Bmuf(model, optimiser, Sync(), WORKERS)
+    strategy = Bmuf(model, optimiser, Sync(), group)
     for block in range(2):
-        strategy.on_block_start(1)
         has_data = rank == 0 or block == 1
+        strategy.on_block_start([FRAMES[rank]] if has_data else [])
         if has_data:
             optimiser.zero_grad()
             model(data(rank)).square().mean().backward()
             optimiser.step()
         strategy.on_block_end(FRAMES[rank] if has_data else 0)
-    return strategy.theta, optimiser_steps(optimiser)
+    return strategy.theta, int(steps_of(optimiser))
+
+
+def gtc_steps(group: Group) -> tuple[torch.Tensor, int]:
+    """Six steps of which the first is dense; the threshold adapts."""
+    model, rank = network(), group.rank
+    optimiser = torch.optim.SGD(model.parameters(), lr=0.1)
+    strategy = Gtc(model, Sync(gtc_share=0.2, gtc_dense_steps=1), group)
+    steps = strategy.on_block_start([FRAMES[rank]] * (6 if rank == 0 else 4))
+    for step in range(steps):
+        optimiser.zero_grad()
+        has_data = rank == 0 or step < 4
+        if has_data:
+            model(data(rank)).square().mean().backward()
+        strategy.on_after_backward(FRAMES[rank] if has_data else 0)
+        optimiser.step()
+    return strategy.global_model(), int(strategy.on_block_end(100).meters["gtc_sent_share"] * 1e6)
 
 
 JOBS = {
     "empty hand": empty_hand,
-    "bmuf": lambda rank: bmuf_blocks(rank, None),
-    "nan": lambda rank: bmuf_blocks(rank, 1),
+    "bmuf": lambda group: bmuf_blocks(group, None),
+    "nan": lambda group: bmuf_blocks(group, 1),
     "dense": dense_steps,
+    "gtc": gtc_steps,
 }
 
 
 def worker(rank: int, folder: str) -> None:
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=WORKERS)
+    group = Processes()
     for what, job in JOBS.items():
-        model, count = job(rank)
-        collective.assert_agreed(what, flat.fingerprint(model))
+        model, count = job(group)
+        assert_agreed(group, what, flat.fingerprint(model))
         torch.save({"model": model, "count": torch.tensor(count)}, f"{folder}/{what}-{rank}.pt")
     dist.destroy_process_group()
 
@@ -106,6 +130,14 @@ def result(folder: Path, what: str) -> tuple[torch.Tensor, int]:
     results = [torch.load(folder / f"{what}-{rank}.pt", weights_only=True) for rank in range(WORKERS)]
     assert torch.equal(results[0]["model"], results[1]["model"])
     return results[0]["model"], int(results[0]["count"])
+
+
+@pytest.mark.parametrize("what", JOBS)
+def test_simulated_workers_are_those_of_processes_bit_for_bit(folder: Path, what: str) -> None:
+    model, count = result(folder, what)
+    for simulated, simulated_count in simulate(WORKERS, JOBS[what]):
+        assert torch.equal(simulated, model)
+        assert simulated_count == count
 
 
 def by_hand(broken: int | None) -> torch.Tensor:
@@ -129,7 +161,8 @@ def by_hand(broken: int | None) -> torch.Tensor:
         average = sum(share * end for share, end in zip(shares, ends, strict=True))
         velocity = sum(share * v for share, v in zip(shares, velocities, strict=True))
         velocities = [velocity, velocity]
-        theta, delta = bmuf_update(theta, delta, average, start, 0.5, 1.0)
+        zeta = block_rate(1.0, contributors(sum(weights), sum(weight**2 for weight in weights)), 0.5)
+        theta, delta = bmuf_update(theta, delta, average - start, 0.5, zeta, "nesterov")
     return theta
 
 

@@ -1,0 +1,112 @@
+"""The checkpoints of one training: `training/<name>/checkpoints/<key>/<block>-<fingerprint>/`, the newest two kept.
+
+They are the product's own, not those of Ray Train: whole or invisible whatever is killed, readable without Ray, and
+the same for workers on a cluster and for workers simulated in one process.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from types import TracebackType
+
+from ssl_asr.store import filesystem
+from ssl_asr.training.checkpoint import SHARED, Snapshot, write_snapshot
+
+KEPT = 2
+# An object store that does not answer is asked again after so many seconds, and then given up.
+_PAUSES = (1.0, 4.0, 16.0)
+_OWN = re.compile(r"worker-\d{4}-of-(\d{4})\.safetensors$")
+
+
+@dataclass(frozen=True)
+class Checkpoints:
+    root: str
+
+    def folder(self, taken: Snapshot) -> str:
+        # With the model in the name, parts written by workers that a resize has ended never mix with these.
+        return filesystem.join(self.root, f"{taken.block:07d}-{taken.fingerprint}")
+
+    def newest(self) -> str | None:
+        """The newest whole checkpoint."""
+        whole = self._whole()
+        return whole[-1] if whole else None
+
+    def write(self, taken: Snapshot) -> None:
+        """Publish one worker's part; the first worker then deletes all but the newest ones."""
+        folder = self.folder(taken)
+        try:
+            _patiently(lambda: write_snapshot(folder, taken))
+        except OSError as error:
+            kept = self.newest()
+            raise ValueError(
+                f"the checkpoint of block {taken.block} cannot be written to {folder} ({error}); "
+                f"{f'{kept} is kept' if kept else 'there is none before it'}; once that is mended, the same command "
+                "goes on from there"
+            ) from error
+        if taken.rank == 0:
+            self.tidy()
+
+    def tidy(self) -> None:
+        """Delete all that is older than the newest whole ones."""
+        kept = self._whole()[-KEPT:]
+        if kept:
+            for folder in self._folders():
+                if folder < kept[0]:
+                    filesystem.delete(folder)
+
+    def _folders(self) -> list[str]:
+        return [filesystem.join(self.root, name) for name in filesystem.list_folders(self.root)]
+
+    def _whole(self) -> list[str]:
+        return [folder for folder in self._folders() if _is_whole(filesystem.list_files(folder))]
+
+
+def _is_whole(files: list[str]) -> bool:
+    """The shared part, and the parts of all workers where any has one."""
+    counts = [int(found[1]) for found in map(_OWN.search, files) if found]
+    return any(uri.endswith(f"/{SHARED}") for uri in files) and len(counts) == (counts[0] if counts else 0)
+
+
+def _patiently(write: Callable[[], None]) -> None:
+    """OSError where it still fails after some pauses, at once where the disk is full."""
+    for pause in _PAUSES:
+        try:
+            return write()
+        except OSError as error:
+            if "AWS Error" not in str(error) and "google::cloud" not in str(error):
+                raise
+            time.sleep(pause)
+    write()
+
+
+class Saver:
+    """Writes checkpoints in a thread, one at a time, while training goes on."""
+
+    def __init__(self, checkpoints: Checkpoints) -> None:
+        self.checkpoints = checkpoints
+        self._thread = ThreadPoolExecutor(1, "checkpoint")
+        self._writing: Future[None] | None = None
+
+    def save(self, taken: Snapshot) -> None:
+        """ValueError where the one before could not be written."""
+        self.wait()
+        self._writing = self._thread.submit(self.checkpoints.write, taken)
+
+    def wait(self) -> None:
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            writing.result()
+
+    def __enter__(self) -> Saver:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._thread.shutdown(wait=True)
+        if kind is None:
+            self.wait()

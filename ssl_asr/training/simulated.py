@@ -1,0 +1,35 @@
+"""A training job with all its workers simulated in this process: accuracy against N without a cluster."""
+
+from __future__ import annotations
+
+import torch
+
+from ssl_asr.training.curve import Curve, Record
+from ssl_asr.training.job import TrainingJob
+from ssl_asr.training.loop import CPU, Loop, Worker
+from ssl_asr.training.sync.simulation import Simulated, simulate
+from ssl_asr.training.train import train
+
+
+def train_simulated(job: TrainingJob, workers: int, device: torch.device = CPU) -> Loop:
+    """Train to the end with so many workers; curve, accounts, checkpoints and model go where a cluster's would."""
+    listener = _Keeper(job)
+    loops = simulate(workers, lambda group: _worker(job, group, listener, device))
+    return loops[0]
+
+
+def _worker(job: TrainingJob, group: Simulated, listener: _Keeper, device: torch.device) -> Loop:
+    return train(job, Worker(group, device), listener, lambda: False)
+
+
+class _Keeper:
+    """Keeps the curve, as the driver of a cluster does."""
+
+    def __init__(self, job: TrainingJob) -> None:
+        self.curve = Curve(job.run, job.name)
+
+    def restart(self, curve: list[Record]) -> None:
+        self.curve.restart(list(curve))
+
+    def post(self, record: Record) -> None:
+        self.curve.add([record])

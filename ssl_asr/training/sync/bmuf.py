@@ -1,0 +1,140 @@
+"""Blockwise model-update filtering: workers train alone for a block, then one filtered step moves the model.
+
+Chen & Huo, ICASSP 2016. theta is the global model, delta the filtered update:
+
+    G = mean(W_i - start)        start: what this block was begun from; the mean is weighted by frames
+    delta = eta delta + zeta G
+    theta = theta + delta                  (Nesterov, classical)    theta = theta + (1 + eta) delta    (literal)
+    start = theta + eta delta              (Nesterov)               start = theta                      (others)
+
+True Nesterov keeps the look-ahead eta delta out of theta. Storing it back, as the form printed in some papers and
+public codes does, is `literal`: classical block momentum with a block rate (1 + eta) zeta.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import torch
+from torch import nn
+
+from ssl_asr.recipe import Sync
+from ssl_asr.training.sync import flat
+from ssl_asr.training.sync.group import CHUNK, Group, sum_numbers
+from ssl_asr.training.sync.moments import Moments
+from ssl_asr.training.sync.strategy import State, Synced
+
+Variant = Literal["nesterov", "classical", "literal"]
+
+
+def block_momentum(workers: int) -> float:
+    """eta = 1 - 1/N: with zeta = 1, N workers' averaged updates add up to what one worker would have done."""
+    return 1 - 1 / workers
+
+
+def block_rate(c: float, workers: float, eta: float) -> float:
+    """zeta = C N (1 - eta); the rule zeta / (N (1 - eta)) = C, right for any eta and N."""
+    return c * workers * (1 - eta)
+
+
+def contributors(total: float, squares: float) -> float:
+    """How many full workers stand behind a frame-weighted mean: (sum f)^2 / sum f^2, from those two sums.
+
+    N where all have equal frames, 1 where one has all of them. With it for N in zeta, a short last block or a dropped
+    worker moves the model by what was really trained, not by a full block's worth.
+    """
+    return total * total / squares
+
+
+def bmuf_update(
+    theta: torch.Tensor, delta: torch.Tensor, update: torch.Tensor, eta: float, zeta: float, variant: Variant
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """New (theta, delta) from `update`, the mean of the workers' moves away from the block's start."""
+    delta = eta * delta + zeta * update
+    return theta + ((1 + eta) * delta if variant == "literal" else delta), delta
+
+
+def block_start(theta: torch.Tensor, delta: torch.Tensor, eta: float, variant: Variant) -> torch.Tensor:
+    """The model that every worker begins the next block from."""
+    return theta + eta * delta if variant == "nesterov" else theta.clone()
+
+
+def mean_update(group: Group, update: torch.Tensor, weight: float, wire: torch.dtype) -> torch.Tensor:
+    """Sum of `weight` times each worker's flat update; sent as `wire`, added up there, and returned as it came in."""
+    if wire == update.dtype:
+        return group.sum_(update * weight)
+    pieces = [(piece * weight).to(wire) for piece in update.split(CHUNK)]
+    return torch.cat([group.sum_(piece).to(update.dtype) for piece in pieces])
+
+
+class Bmuf:
+    """BMUF as callbacks of the training loop; theta, delta and the moments' block count are its state."""
+
+    def __init__(self, model: nn.Module, optimiser: torch.optim.Optimizer, sync: Sync, group: Group) -> None:
+        self.model, self.sync, self.group = model, sync, group
+        self.eta = block_momentum(group.size) if sync.eta is None else sync.eta
+        self.theta = flat.parameters(model)
+        self.delta = torch.zeros_like(self.theta)
+        self.start = self.theta.clone()
+        self.wire = getattr(torch, sync.wire)
+        self.moments = Moments(optimiser, sync.optimiser_state, group)
+        self._steps = 0
+
+    def begin_from(self, model: torch.Tensor) -> None:
+        """Forget the past; `model` is the first global model."""
+        self.theta, self.delta = model.clone(), torch.zeros_like(model)
+
+    def on_block_start(self, batch_frames: Sequence[int]) -> int:
+        """Steps of this block: as many as this worker has batches."""
+        self.start = block_start(self.theta, self.delta, self.eta, self.sync.variant)
+        flat.unflatten_into(self.start, self.model.parameters())
+        self.moments.on_block_start()
+        self._steps = 0
+        return len(batch_frames)
+
+    def on_after_backward(self, frames: int) -> None:
+        """Within a block workers don't speak."""
+        self._steps += 1
+
+    def on_block_end(self, frames: int) -> Synced:
+        """Average over frames, leaving out models that are not finite; then one filtered step."""
+        update = flat.parameters(self.model) - self.start
+        finite = bool(torch.isfinite(update).all())
+        weight = float(frames) if finite else 0.0
+        numbers = [weight, weight**2, weight * self._steps, float(frames), float(not finite)]
+        used, squares, steps, all_frames, dropped = sum_numbers(self.group, numbers, update.device)
+        if used:
+            share = weight / used
+            update = mean_update(self.group, update if share else torch.zeros_like(update), share, self.wire)
+            zeta = self._zeta(contributors(used, squares))
+            self.theta, self.delta = bmuf_update(self.theta, self.delta, update, self.eta, zeta, self.sync.variant)
+            self.moments.on_block_end(share, steps / used, self.eta, zeta, self.sync.variant)
+        else:
+            self.moments.forget()
+        return Synced(int(all_frames), int(dropped), {"bmuf_delta_norm": float(self.delta.norm())})
+
+    def _zeta(self, contributing: float) -> float:
+        if self.sync.zeta is not None:
+            return self.sync.zeta * contributing / self.group.size
+        return block_rate(self.sync.c, contributing, self.eta)
+
+    def global_model(self) -> torch.Tensor:
+        return self.theta
+
+    def state_dict(self) -> State:
+        return {
+            "theta": self.theta,
+            "delta": self.delta,
+            "block_steps": torch.tensor(self.moments.filtered_steps, dtype=torch.float64),
+        }
+
+    def load_state_dict(self, state: State) -> None:
+        self.theta, self.delta = state["theta"].clone(), state["delta"].clone()
+        self.moments.filtered_steps = float(state["block_steps"])
+
+    def own_state_dict(self) -> State:
+        return {}
+
+    def load_own_state_dicts(self, states: Sequence[State]) -> None:
+        """Workers differ in nothing at a block's end."""

@@ -1,0 +1,26 @@
+"""From the recipe's `sync` section to a strategy."""
+
+from __future__ import annotations
+
+import torch
+from torch import nn
+
+from ssl_asr.recipe import Sync
+from ssl_asr.store.targets import FRAME_SECONDS
+from ssl_asr.training.sync.bmuf import Bmuf
+from ssl_asr.training.sync.dense import Dense
+from ssl_asr.training.sync.group import Group
+from ssl_asr.training.sync.gtc import Gtc
+from ssl_asr.training.sync.strategy import Strategy
+from ssl_asr.training.sync.warm_start import WarmStart
+
+
+def build_strategy(model: nn.Module, optimiser: torch.optim.Optimizer, sync: Sync, group: Group) -> Strategy:
+    if sync.strategy == "dense":
+        return Dense(model, sync, group)
+    if sync.strategy == "gtc":
+        return Gtc(model, sync, group)
+    bmuf = Bmuf(model, optimiser, sync, group)
+    if sync.warm_start_hours == 0:
+        return bmuf
+    return WarmStart(Dense(model, sync, group), bmuf, round(sync.warm_start_hours * 3600 / FRAME_SECONDS))

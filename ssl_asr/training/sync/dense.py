@@ -1,0 +1,59 @@
+"""Synchronous training: gradients of all workers averaged by frames, every step. Exact, and the baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import nn
+
+from ssl_asr.recipe import Sync
+from ssl_asr.training.sync import flat
+from ssl_asr.training.sync.gradients import replace_gradients, step_weights, weighted
+from ssl_asr.training.sync.group import Group, sum_numbers
+from ssl_asr.training.sync.strategy import State, Synced
+
+
+class Dense:
+    """Dense all-reduce as callbacks of the training loop; the model itself is its state."""
+
+    def __init__(self, model: nn.Module, sync: Sync, group: Group) -> None:
+        self.model, self.group = model, group
+        self.summed = sync.gradients == "sum"
+        self._weights: Iterator[float] = iter(())
+        self._dropped = 0
+
+    def on_block_start(self, batch_frames: Sequence[int]) -> int:
+        """Steps of this block: as many as the worker with most batches; the others join with no gradient."""
+        self._dropped = 0
+        weights = step_weights(self.group, batch_frames, summed=self.summed, device=self._device())
+        self._weights = iter(weights)
+        return len(weights)
+
+    def on_after_backward(self, frames: int) -> None:
+        """Replace my gradient by that of the mean loss over all workers' frames."""
+        gradient, finite = weighted(self.model, next(self._weights))
+        self._dropped += not finite
+        replace_gradients(self.model, self.group.sum_(gradient))
+
+    def on_block_end(self, frames: int) -> Synced:
+        all_frames, dropped = sum_numbers(self.group, [float(frames), float(self._dropped)], self._device())
+        return Synced(int(all_frames), int(dropped))
+
+    def _device(self) -> torch.device:
+        return next(self.model.parameters()).device
+
+    def global_model(self) -> torch.Tensor:
+        return flat.parameters(self.model)
+
+    def state_dict(self) -> State:
+        return {"theta": flat.parameters(self.model)}
+
+    def load_state_dict(self, state: State) -> None:
+        flat.unflatten_into(state["theta"], self.model.parameters())
+
+    def own_state_dict(self) -> State:
+        return {}
+
+    def load_own_state_dicts(self, states: Sequence[State]) -> None:
+        """Workers differ in nothing."""

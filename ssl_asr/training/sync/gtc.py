@@ -1,0 +1,143 @@
+"""Gradient threshold compression: of every gradient only what has grown past a threshold is sent.
+
+Strom, Interspeech 2015, in its synchronous form. Each worker adds its gradient to a residual; every element of the
+residual whose size is at least tau is sent as +tau or -tau, one 32-bit word, and taken out of the residual. All words
+go to all workers, who add them up in the same order. What is sent and what is left add up to the gradients.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import torch
+from torch import nn
+
+from ssl_asr.recipe import Sync
+from ssl_asr.training.sync import flat
+from ssl_asr.training.sync.gradients import replace_gradients, step_weights, weighted
+from ssl_asr.training.sync.group import Group, sum_numbers
+from ssl_asr.training.sync.strategy import State, Synced
+
+# The sign is the word's top bit, so +tau at index i is i and -tau is i - 2^31.
+_INDEX, _NEGATIVE = 2**31 - 1, -(2**31)
+_WORD_BYTES = 4
+# The threshold rises by this part of the excess over the share asked for, and by no more than this factor a step.
+_GAIN, _FASTEST = 0.1, 1.25
+_SAMPLE = 2**18
+
+
+def gtc_compress(residual_p: torch.Tensor, tau: float) -> torch.Tensor:
+    """Words, int32 [n], for all elements of at least `tau` in size; it is taken out of `residual_p`, in place."""
+    assert residual_p.numel() <= _INDEX, "an index has 31 bits"
+    index_n = (residual_p.abs() >= tau).nonzero().squeeze(1)
+    negative_n = residual_p[index_n] < 0
+    residual_p.index_add_(0, index_n, _values(negative_n, -tau, residual_p))
+    index_n = index_n.to(torch.int32)
+    return torch.where(negative_n, index_n + _NEGATIVE, index_n)
+
+
+def gtc_add(words_n: torch.Tensor, tau: float, into_p: torch.Tensor) -> None:
+    """Add what one worker's words say to `into_p`, in place."""
+    into_p.index_add_(0, (words_n & _INDEX).long(), _values(words_n < 0, tau, into_p))
+
+
+def _values(negative_n: torch.Tensor, tau: float, like: torch.Tensor) -> torch.Tensor:
+    return torch.where(negative_n, -tau, tau).to(like.dtype)
+
+
+def adapted_tau(tau: float, sent: float, wanted: float) -> float:
+    """The next step's threshold, after a share `sent` of all elements was sent where `wanted` was asked for."""
+    return tau * min(1 + _GAIN * (sent / wanted - 1), _FASTEST)
+
+
+def first_tau(residual_p: torch.Tensor, share: float) -> float:
+    """The threshold past which a `share` of the residual lies, estimated on every so-many-th element."""
+    sizes = residual_p[:: -(-residual_p.numel() // _SAMPLE)].abs()
+    rank = max(round((1 - share) * len(sizes)), 1)
+    return float(sizes.kthvalue(rank).values)
+
+
+class Gtc:
+    """GTC as callbacks of the training loop; the first steps are dense, and each worker has a residual of its own."""
+
+    def __init__(self, model: nn.Module, sync: Sync, group: Group) -> None:
+        self.model, self.sync, self.group = model, sync, group
+        self.residual = torch.zeros_like(flat.parameters(model))
+        self.tau = 0.0 if sync.gtc_tau is None else sync.gtc_tau  # 0: to be found from the first residuals
+        self.step = 0
+        self._weights: Iterator[float] = iter(())
+        self._dropped = self._words = self._compressed_steps = self._dense_steps = 0
+
+    def on_block_start(self, batch_frames: Sequence[int]) -> int:
+        """Steps of this block: as many as the worker with most batches; the others join with what they have left."""
+        self._dropped = self._words = self._compressed_steps = self._dense_steps = 0
+        summed = self.sync.gradients == "sum"
+        weights = step_weights(self.group, batch_frames, summed=summed, device=self.residual.device)
+        self._weights = iter(weights)
+        return len(weights)
+
+    def on_after_backward(self, frames: int) -> None:
+        """Replace my gradient by what all workers send."""
+        gradient, finite = weighted(self.model, next(self._weights))
+        self._dropped += not finite
+        self.step += 1
+        if self.step <= self.sync.gtc_dense_steps:
+            self._dense_steps += 1
+            replace_gradients(self.model, self.group.sum_(gradient))
+            return
+        self.residual += gradient
+        replace_gradients(self.model, self._exchange())
+
+    def _exchange(self) -> torch.Tensor:
+        update = torch.zeros_like(self.residual)
+        if self.tau == 0 and self.sync.gtc_share is not None:
+            mine = first_tau(self.residual, self.sync.gtc_share)
+            self.tau = sum_numbers(self.group, [mine], update.device)[0] / self.group.size
+        if self.tau == 0:
+            return update  # not one gradient so far
+        words = self.group.gather(gtc_compress(self.residual, self.tau))
+        for sent in words:
+            gtc_add(sent, self.tau, update)
+        self._compressed_steps += 1
+        self._words += len(words[self.group.rank])
+        if self.sync.gtc_share is not None:
+            share = sum(map(len, words)) / (self.group.size * update.numel())
+            self.tau = adapted_tau(self.tau, share, self.sync.gtc_share)
+        return update
+
+    def on_block_end(self, frames: int) -> Synced:
+        mine = [float(frames), float(self._dropped), float(self._words), float(self.residual.square().sum())]
+        all_frames, dropped, words, squares = sum_numbers(self.group, mine, self.residual.device)
+        elements = self.group.size * self._compressed_steps * self.residual.numel()
+        dense_bytes = self._dense_steps * self.residual.numel() * self.residual.element_size()
+        meters = {
+            "gtc_sent_share": words / max(elements, 1),
+            "gtc_tau": self.tau,
+            "gtc_residual_norm": squares**0.5,
+            "megabytes_sent": (words / self.group.size * _WORD_BYTES + dense_bytes) / 1e6,
+        }
+        return Synced(int(all_frames), int(dropped), meters)
+
+    def global_model(self) -> torch.Tensor:
+        return flat.parameters(self.model)
+
+    def state_dict(self) -> State:
+        where = torch.tensor([self.tau, float(self.step)], dtype=torch.float64)
+        return {"theta": flat.parameters(self.model), "tau_and_step": where}
+
+    def load_state_dict(self, state: State) -> None:
+        flat.unflatten_into(state["theta"], self.model.parameters())
+        self.tau, step = state["tau_and_step"].tolist()
+        self.step = int(step)
+
+    def own_state_dict(self) -> State:
+        return {"residual": self.residual}
+
+    def load_own_state_dicts(self, states: Sequence[State]) -> None:
+        """As many as now: each its own. Otherwise their sum in equal parts, so that nothing that waits is lost."""
+        if len(states) == self.group.size:
+            self.residual.copy_(states[self.group.rank]["residual"])
+            return
+        self.residual.zero_()
+        for state in states:
+            self.residual += state["residual"].to(self.residual.device) / self.group.size

@@ -1,0 +1,50 @@
+"""What a strategy is: the callbacks that the loop calls, and the state that a checkpoint keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import torch
+
+State = dict[str, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Synced:
+    """What a block's end tells: frames of all workers, contributions dropped as not finite, and live meters."""
+
+    frames: int
+    dropped: int
+    meters: Mapping[str, float] = field(default_factory=dict)
+
+
+class Strategy(Protocol):
+    def on_block_start(self, batch_frames: Sequence[int]) -> int:
+        """Told the frames of this worker's batches; answers how many steps the block has."""
+        ...
+
+    def on_after_backward(self, frames: int) -> None:
+        """Between gradient and step; a worker that has run out of batches joins with 0 frames."""
+        ...
+
+    def on_block_end(self, frames: int) -> Synced: ...
+
+    def global_model(self) -> torch.Tensor:
+        """What is evaluated, checkpointed and exported: the same bits on all workers at a block's end."""
+        ...
+
+    def state_dict(self) -> State:
+        """What all workers share."""
+        ...
+
+    def load_state_dict(self, state: State) -> None: ...
+
+    def own_state_dict(self) -> State:
+        """What this worker alone holds; empty where workers differ in nothing."""
+        ...
+
+    def load_own_state_dicts(self, states: Sequence[State]) -> None:
+        """From the own states of all workers that there were, by rank: as many as now, or not."""
+        ...

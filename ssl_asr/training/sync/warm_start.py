@@ -1,0 +1,54 @@
+"""Warm start: dense gradients until so many frames are heard, and BMUF from the model that they made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from ssl_asr.training.sync.bmuf import Bmuf
+from ssl_asr.training.sync.dense import Dense
+from ssl_asr.training.sync.strategy import State, Synced
+
+
+class WarmStart:
+    """`dense` for blocks that begin before `frames` (of 30 ms, of all workers) are heard, then `bmuf`."""
+
+    def __init__(self, dense: Dense, bmuf: Bmuf, frames: int) -> None:
+        self.dense, self.bmuf, self.frames = dense, bmuf, frames
+        self.heard = 0
+
+    @property
+    def _now(self) -> Dense | Bmuf:
+        return self.dense if self.heard < self.frames else self.bmuf
+
+    def on_block_start(self, batch_frames: Sequence[int]) -> int:
+        return self._now.on_block_start(batch_frames)
+
+    def on_after_backward(self, frames: int) -> None:
+        self._now.on_after_backward(frames)
+
+    def on_block_end(self, frames: int) -> Synced:
+        now = self._now
+        synced = now.on_block_end(frames)
+        self.heard += synced.frames
+        if now is self.dense:
+            self.bmuf.begin_from(self.dense.global_model())
+        return synced
+
+    def global_model(self) -> torch.Tensor:
+        return self._now.global_model()
+
+    def state_dict(self) -> State:
+        return {"heard": torch.tensor(self.heard), **self.bmuf.state_dict()}
+
+    def load_state_dict(self, state: State) -> None:
+        self.heard = int(state["heard"])
+        self.bmuf.load_state_dict(state)
+        self.dense.load_state_dict({"theta": state["theta"]})
+
+    def own_state_dict(self) -> State:
+        return {}
+
+    def load_own_state_dicts(self, states: Sequence[State]) -> None:
+        """Workers differ in nothing at a block's end."""

@@ -1,0 +1,116 @@
+"""One worker's way through a training job: go on from the newest checkpoint, train, account, checkpoint, export.
+
+It knows nothing of Ray: workers on a cluster (`worker.py`) and workers simulated in one process (`simulated.py`)
+take the same way. What becomes of their news is the business of a `Listener`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Protocol
+
+from ssl_asr.store import filesystem
+from ssl_asr.training import accounting
+from ssl_asr.training.accounting import BlockAccount
+from ssl_asr.training.checkpoint import restore, snapshot
+from ssl_asr.training.checkpoints import Checkpoints, Saver
+from ssl_asr.training.curve import Record
+from ssl_asr.training.job import TrainingJob, build_loop
+from ssl_asr.training.loop import BlockRecord, Hand, Loop, Worker
+from ssl_asr.training.model_files import model_uri, save_model
+from ssl_asr.training.sync import flat
+
+
+class Listener(Protocol):
+    """Told by the first worker."""
+
+    def restart(self, curve: list[Record]) -> None:
+        """Training begins, or begins again, after the blocks of `curve`."""
+        ...
+
+    def post(self, record: Record) -> None: ...
+
+
+def checkpoints_of(job: TrainingJob) -> Checkpoints:
+    return Checkpoints(filesystem.join(job.run, "training", job.name, "checkpoints", job.key))
+
+
+def train(job: TrainingJob, worker: Worker, listener: Listener, leaves_soon: Callable[[], bool]) -> Loop:
+    """Train to the end and export the model; all workers ask `leaves_soon` together, at every block's end.
+
+    It says whether a worker is about to be taken away, and so the block is worth a checkpoint of its own.
+    """
+    loop = build_loop(job, worker)
+    checkpoints = checkpoints_of(job)
+    newest = worker.group.gather_objects(checkpoints.newest() if worker.rank == 0 else None)[0]
+    curve = restore(newest, loop) if newest is not None else []
+    if worker.rank == 0:
+        accounting.drop_after(job.run, job.name, job.key, loop.block)
+        listener.restart(curve)
+    with Saver(checkpoints) as saver:
+        diary = _Diary(job, loop, listener, curve, saver, leaves_soon)
+        loop.run(diary.on_block)
+    if worker.rank == 0:
+        _export(job, loop)
+    return loop
+
+
+class _Diary:
+    """What is kept of every block: its account, its record, the accuracy on dev, and a checkpoint."""
+
+    def __init__(
+        self,
+        job: TrainingJob,
+        loop: Loop,
+        listener: Listener,
+        curve: list[Record],
+        saver: Saver,
+        leaves_soon: Callable[[], bool],
+    ) -> None:
+        self.job, self.loop, self.listener, self.curve = job, loop, listener, curve
+        self.saver, self.leaves_soon = saver, leaves_soon
+
+    def on_block(self, record: BlockRecord, hand: Hand) -> None:
+        fingerprint = flat.fingerprint(self.loop.strategy.global_model())
+        self._account(record, hand, fingerprint)
+        self._post({**asdict(record), **record.meters})
+        sub_epoch_ended = self.job.schedule[hand.phase].ends_sub_epoch and hand.behind.slabs == 0
+        if self.job.dev is not None and sub_epoch_ended and record.source == "labeled":
+            loss, accuracy = self.loop.evaluate(self.job.dev)
+            self._post({"block": record.block, "dev_loss": loss, "dev_frame_accuracy": accuracy})
+        leaves_soon = self.leaves_soon()
+        if leaves_soon or sub_epoch_ended or record.block % self.job.sync.checkpoint_blocks == 0:
+            self.saver.save(snapshot(self.loop, fingerprint, self.curve))
+        if leaves_soon:
+            self.saver.wait()
+
+    def _account(self, record: BlockRecord, hand: Hand, fingerprint: str) -> None:
+        """Written before the checkpoint that contains the block; all workers must agree on where they stand."""
+        mine = accounting.Hand(
+            self.loop.worker.rank,
+            tuple(hand.positions),
+            tuple(ref.name for ref in hand.slabs),
+            sum(len(example.senones) for example in hand.examples),
+        )
+        place = (record.block, record.learning_rate, fingerprint)
+        told = self.loop.worker.group.gather_objects((place, mine))
+        assert all(other == place for other, _ in told), f"workers disagree on block, rate and model: {told}"
+        if self.loop.worker.rank == 0:
+            hands = tuple(hand for _, hand in told)
+            account = BlockAccount(
+                record.block, record.phase, record.source, hand.block.start, len(hand.block), hands
+            )
+            accounting.write_account(self.job.run, self.job.name, self.job.key, account)
+
+    def _post(self, record: Record) -> None:
+        if self.loop.worker.rank == 0:
+            record.pop("meters", None)
+            self.curve.append(record)
+            self.listener.post(record)
+
+
+def _export(job: TrainingJob, loop: Loop) -> None:
+    flat.unflatten_into(loop.strategy.global_model(), loop.model.parameters())
+    about = {"key": job.key, "senone_set": job.reader.senone_set, "blocks": loop.block}
+    save_model(model_uri(job.run, job.name), loop.model, about)

@@ -1,0 +1,125 @@
+"""Every slab exactly once a phase: a schedule held against the accounts of the blocks that were trained by it."""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+import numpy.typing as npt
+
+from ssl_asr.training.accounting import BlockAccount
+from ssl_asr.training.schedule import Phase, SourceName
+
+Positions = npt.NDArray[np.int64]
+# Stretches of positions that one sentence names, and sentences said of one model.
+MOST_NAMED, MOST_SAID = 4, 8
+
+
+@dataclass(frozen=True)
+class Audit:
+    """`slabs` trained on in `phases` that have begun, and what is wrong, a part of a sentence each."""
+
+    slabs: int
+    phases: int
+    problems: tuple[str, ...]
+
+
+def audit(
+    schedule: Sequence[Phase],
+    sizes: Mapping[SourceName, int],
+    accounts: Iterable[BlockAccount],
+    *,
+    finished: bool = False,
+) -> Audit:
+    """Whether all positions of all phases, up to the last account unless `finished`, were trained on exactly once.
+
+    Accounts come by block number. `sizes` are the slabs of each source: so many positions make one pass over it, and
+    no slab may come twice in a pass.
+    """
+    trained = _Trained(schedule, sizes)
+    for account in accounts:
+        trained.add(account)
+    problems = [*trained.problems, *trained.miscounted(finished)]
+    more = len(problems) - MOST_SAID
+    said = [*problems[:MOST_SAID], f"{more:,} more of the kind"] if more > 0 else problems
+    return Audit(sum(map(len, trained.seen.values())), len(trained.seen), tuple(said))
+
+
+class _Trained:
+    """What accounts say was trained, gathered by phase and, for each pass over a source, by slab."""
+
+    def __init__(self, schedule: Sequence[Phase], sizes: Mapping[SourceName, int]) -> None:
+        self.schedule, self.sizes = schedule, sizes
+        self.seen: dict[int, array[int]] = {}
+        self.problems: list[str] = []
+        self._places: dict[tuple[SourceName, int], dict[str, int]] = {}
+        self._block = 0
+        self._behind = (0, 0)  # the phase of the last account, and the position behind it
+
+    def add(self, account: BlockAccount) -> None:
+        if account.block != self._block + 1:
+            gap = range(self._block + 1, account.block)
+            self.problems.append(f"block{'s' if len(gap) > 1 else ''} {_words(gap)} left no account")
+        self._block = account.block
+        if account.phase >= len(self.schedule) or account.source != self.schedule[account.phase].source:
+            self.problems.append(f"block {account.block} is of a phase {account.phase} that is not in the schedule")
+            return
+        self._behind = max(self._behind, (account.phase, account.first + account.count))
+        seen = self.seen.setdefault(account.phase, array("q"))
+        for hand in account.hands:
+            seen.extend(hand.positions)
+            for position, slab in zip(hand.positions, hand.slabs, strict=True):
+                self._place(account, position, slab)
+
+    def _place(self, account: BlockAccount, position: int, slab: str) -> None:
+        sweep = position // self.sizes[account.source]
+        before = self._places.setdefault((account.source, sweep), {}).setdefault(slab, position)
+        if before != position:  # the same position twice is a matter of its phase
+            self.problems.append(
+                f"{slab} was trained on twice in pass {sweep} over the {account.source} slabs, at positions {before} "
+                f"and {position} (block {account.block})"
+            )
+
+    def miscounted(self, finished: bool) -> Iterator[str]:
+        """Of each phase that should have been trained by now, the positions that were not, or were too often."""
+        if not self._block:
+            yield from ["no block left an account"] if finished else []
+            return
+        phase, behind = self._behind
+        for index, each in enumerate(self.schedule if finished else self.schedule[: phase + 1]):
+            end = each.first + each.count
+            until = end if finished or index < phase else min(behind, end)
+            seen, times = np.unique(np.array(self.seen.get(index, ()), np.int64), return_counts=True)
+            where = f"phase {index} ({each.source})"
+            if len(missing := _gaps(seen[(seen >= each.first) & (seen < until)], each.first, until)):
+                yield f"{where}: {_positions(missing)} never trained on"
+            if len(twice := _runs(seen[times > 1])):
+                yield f"{where}: {_positions(twice)} trained on more than once"
+            if len(strange := _runs(seen[(seen < each.first) | (seen >= until)])):
+                yield f"{where}: {_positions(strange)} trained on, though no part of it"
+
+
+def _gaps(seen: Positions, first: int, end: int) -> list[range]:
+    """The stretches of `first` to `end` that the ascending `seen` leaves out."""
+    edges = [first - 1, *seen.tolist(), end]
+    return [range(low + 1, high) for low, high in pairwise(edges) if high - low > 1]
+
+
+def _runs(seen: Positions) -> list[range]:
+    """Ascending numbers as stretches."""
+    parts = np.split(seen, np.flatnonzero(np.diff(seen) > 1) + 1)
+    return [range(int(part[0]), int(part[-1]) + 1) for part in parts if len(part)]
+
+
+def _positions(stretches: Sequence[range]) -> str:
+    """How many, and the first of them in words."""
+    count = sum(map(len, stretches))
+    named = ", ".join(map(_words, stretches[:MOST_NAMED])) + (", ..." if len(stretches) > MOST_NAMED else "")
+    return f"{count:,} slab{'s' if count > 1 else ''} (position{'s' if count > 1 else ''} {named})"
+
+
+def _words(stretch: range) -> str:
+    return str(stretch[0]) if len(stretch) == 1 else f"{stretch[0]} to {stretch[-1]}"

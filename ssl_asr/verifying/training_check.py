@@ -1,0 +1,54 @@
+"""What the models of a run were trained on: their accounts of slabs are audited against their schedules."""
+
+from __future__ import annotations
+
+from ssl_asr.report.curves import MODELS
+from ssl_asr.store import filesystem
+from ssl_asr.store.weights import read_weights
+from ssl_asr.training.accounting import accounted_keys, accounts_uri, mend, read_accounts, read_schedule
+from ssl_asr.training.model_files import model_uri
+from ssl_asr.verifying.findings import Finding
+from ssl_asr.verifying.shard_check import Verdict
+from ssl_asr.verifying.slab_audit import audit
+
+_ONCE = "each trained on exactly once"
+
+
+def check_training(run: str) -> Verdict:
+    """Every training run that kept its schedule: the one of the finished model, and those broken off or replaced."""
+    verdict = Verdict()
+    known = filesystem.list_folders(filesystem.join(run, "training"))
+    for name in [*MODELS, *(other for other in known if other not in MODELS)]:
+        finished = _key_of(run, name)
+        keys = accounted_keys(run, name)
+        for key in keys:
+            verdict.add(_check(run, name, key, finished=key == finished))
+        if finished is not None and finished not in keys:
+            verdict.unaudited.append(name)
+    return verdict
+
+
+def _check(run: str, name: str, key: str, *, finished: bool) -> Verdict:
+    try:
+        kept = read_schedule(run, name, key)
+        found = audit(kept.phases, kept.sizes, read_accounts(run, name, key), finished=finished)
+    except ValueError as error:
+        return Verdict([Finding(str(error))])
+    except OSError as error:
+        said = f"{accounts_uri(run, name, key)} could not be read ({' '.join(str(error).split())})"
+        return Verdict([Finding(f"{said}; check disk, rights and network")])
+    if found.problems:
+        where, cure = accounts_uri(run, name, key), mend(run, name)
+        return Verdict([Finding(f"{where}: {problem}; {cure}") for problem in found.problems])
+    if finished:
+        return Verdict(trained=[f"{name}: {found.slabs:,} slabs in {found.phases:,} phases, {_ONCE}"])
+    return Verdict(trained=[f"{name} {key}, not finished: {found.slabs:,} of {kept.slabs:,} slabs, {_ONCE}"])
+
+
+def _key_of(run: str, name: str) -> str | None:
+    """The key of the finished model; None where there is none, or a damaged file, which is found elsewhere."""
+    uri = model_uri(run, name)
+    try:
+        return read_weights(uri)[1].get("key") if filesystem.exists(uri) else None
+    except ValueError:
+        return None

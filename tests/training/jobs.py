@@ -1,0 +1,44 @@
+"""A small training job on the real labeled speech of the tests' run."""
+
+from __future__ import annotations
+
+import torch
+
+from ssl_asr.frontend.stacking import STACK
+from ssl_asr.frontend.statistics import global_statistics
+from ssl_asr.hmm.senones import load_senones
+from ssl_asr.models.acoustic import ModelSpec
+from ssl_asr.recipe import Optimiser, Recipe, Sync
+from ssl_asr.store import features
+from ssl_asr.store.shards import ShardStore
+from ssl_asr.training.examples import SlabReader
+from ssl_asr.training.job import TrainingJob
+from ssl_asr.training.schedule import Phase, source_of
+
+
+def labeled_job(run: Recipe) -> TrainingJob:
+    """Three phases of 5, 3 and 3 slabs of half a minute, the last on whole utterances."""
+    torch.set_num_threads(1)
+    senones = load_senones(run.run)
+    labeled = source_of("labeled", ShardStore(run.run, features.STORE).entries("labeled"), 1)
+    phases = (
+        Phase("labeled", 0, 5, 3e-3, 0, False),
+        Phase("labeled", 5, 3, 2e-3, 1, False),
+        Phase("labeled", 8, 3, 1e-3, 2, True),
+    )
+    mean, deviation = global_statistics(run.run)
+    return TrainingJob(
+        run=run.run,
+        name="test",
+        key="test",
+        spec=ModelSpec(run.frontend.mel_bins * STACK, senones.size, 2, 24, False, 3, 0.2),
+        optimiser=Optimiser(frequency_masks=1, time_masks=1),
+        sync=Sync(block_slabs=1),
+        seed=1,
+        schedule=phases,
+        sources=(labeled,),
+        dev=None,
+        reader=SlabReader(run.run, run.frontend.mel_bins, senones.id),
+        mean=mean,
+        deviation=deviation,
+    )

@@ -1,0 +1,109 @@
+"""A whole training by simulated workers: cut off, resized and audited as one on a cluster."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from ssl_asr.recipe import Optimiser, Recipe, Sync
+from ssl_asr.store import filesystem
+from ssl_asr.training.accounting import read_accounts, write_schedule
+from ssl_asr.training.checkpoint import SHARED
+from ssl_asr.training.curve import Record, read_curve
+from ssl_asr.training.job import TrainingJob
+from ssl_asr.training.loop import Worker
+from ssl_asr.training.model_files import load_model, model_uri
+from ssl_asr.training.simulated import train_simulated
+from ssl_asr.training.sync import flat
+from ssl_asr.training.sync.simulation import Simulated, simulate
+from ssl_asr.training.train import checkpoints_of, train
+from ssl_asr.verifying.slab_audit import audit
+from tests.training.jobs import labeled_job
+
+SGD = Optimiser(name="sgd", learning_rate=0.05)
+STRATEGIES = {
+    "bmuf": Sync(block_slabs=1),
+    "gtc": Sync(block_slabs=1, strategy="gtc", gtc_dense_steps=4, gtc_share=0.01),
+    "dense": Sync(block_slabs=1, strategy="dense"),
+}
+
+
+class CutOff(Exception):
+    """The cluster is gone."""
+
+
+class Ends:
+    """Listens, and ends all workers after a block, as a lost cluster does."""
+
+    def __init__(self, after: int) -> None:
+        self.after = after
+
+    def restart(self, curve: list[Record]) -> None:
+        self.begun_after = len(curve)
+
+    def post(self, record: Record) -> None:
+        if record["block"] > self.after:
+            raise CutOff
+
+
+@pytest.fixture
+def job(aligned_run: Recipe, tmp_path: Path) -> TrainingJob:
+    """Three phases of 5, 3 and 3 slabs, kept away from the run that other tests share."""
+    made = labeled_job(aligned_run)
+    kept = replace(made, run=str(tmp_path), optimiser=SGD)
+    write_schedule(kept.run, kept.name, kept.key, kept.schedule, {"labeled": len(kept.sources[0].slabs)})
+    return kept
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_one_then_three_then_two_workers_train_on_every_slab_once(job: TrainingJob, strategy: str) -> None:
+    job = replace(job, sync=STRATEGIES[strategy])
+    for workers, after in ((1, 2), (3, 3)):
+
+        def work(group: Simulated, after: int = after) -> None:
+            train(job, Worker(group), Ends(after), lambda: False)
+
+        with pytest.raises(CutOff):
+            simulate(workers, work)
+    loop = train_simulated(job, 2)
+    accounts = list(read_accounts(job.run, job.name, job.key))
+    assert [len(account.hands) for account in accounts[:4]] == [1, 1, 3, 2]
+    audited = audit(job.schedule, {"labeled": len(job.sources[0].slabs)}, accounts, finished=True)
+    assert (audited.slabs, audited.phases, audited.problems) == (11, 3, ())
+    assert [record["block"] for record in read_curve(job.run, job.name)] == list(range(1, len(accounts) + 1))
+    model, about = load_model(model_uri(job.run, job.name))
+    assert about["blocks"] == len(accounts) == loop.block
+    assert torch.equal(flat.parameters(model), loop.strategy.global_model())
+    # The first worker tidies before the last has written its part.
+    assert len(filesystem.list_folders(checkpoints_of(job).root)) in ((2, 3) if strategy == "gtc" else (2,))
+
+
+def test_residuals_that_wait_are_dealt_to_another_number_of_workers(job: TrainingJob) -> None:
+    job = replace(job, sync=STRATEGIES["gtc"])
+
+    def cut_off(group: Simulated) -> None:
+        train(job, Worker(group), Ends(2), lambda: False)
+
+    with pytest.raises(CutOff):
+        simulate(3, cut_off)
+    newest = checkpoints_of(job).newest()
+    assert newest is not None
+    parts = [uri for uri in filesystem.list_files(newest) if not uri.endswith(SHARED)]
+    assert [uri[-len("worker-0000-of-0003.safetensors") :] for uri in parts] == [
+        f"worker-{rank:04d}-of-0003.safetensors" for rank in range(3)
+    ]
+    train_simulated(job, 2)
+
+
+def test_a_notice_is_a_checkpoint_at_the_next_blocks_end(job: TrainingJob) -> None:
+    job = replace(job, sync=Sync(block_slabs=1, checkpoint_blocks=100))
+    for noticed in (False, True):
+
+        def work(group: Simulated, noticed: bool = noticed) -> None:
+            train(job, Worker(group), Ends(2), lambda: noticed)
+
+        with pytest.raises(CutOff):
+            simulate(2, work)
+        newest = checkpoints_of(job).newest()
+        assert (newest is not None) == noticed
