@@ -48,11 +48,11 @@ def test_driver_killed_and_started_again_gives_the_unbroken_students_weights(
     (tmp_path / "recipe.yaml").write_text(recipe.model_dump_json())
     command = [sys.executable, "-c", DRIVER, str(tmp_path / "recipe.yaml")]
     environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
-    checkpoints = Path(recipe.run) / "training" / "student" / "ray"
+    checkpoints = Path(recipe.run) / "training" / "student" / "checkpoints"
 
     driver = subprocess.Popen(command, env=environment, start_new_session=True)
     deadline = time.monotonic() + 200
-    while len(list(checkpoints.glob("*/checkpoint_*"))) < 2 and driver.poll() is None:
+    while len(list(checkpoints.glob("*/*/shared.safetensors"))) < 2 and driver.poll() is None:
         assert time.monotonic() < deadline, "no checkpoint appeared"
         time.sleep(0.05)
     os.killpg(driver.pid, signal.SIGKILL)
