@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from ssl_asr.failure import sentence_of
 from ssl_asr.pipeline import NAMES, STAGES
+from ssl_asr.planning import question
 
 if TYPE_CHECKING:
     from ssl_asr.recipe import Recipe
@@ -41,6 +42,7 @@ examples:
   ssl-asr student demo student.layers=3     one stage, with another value
   ssl-asr status runs/demo                  how far each stage is
   ssl-asr failed runs/demo                  which utterances were rejected, and why
+  ssl-asr plan paper --hours 1e6 --gpus 64  bytes, hours and cost, before anything is run
   ssl-asr verify runs/demo --repair         whether every shard is whole; bad targets are labelled anew
   ssl-asr inspect targets SHARD UTTERANCE   a picture of the teacher's opinion on one utterance
   ssl-asr corpus --licences                 under which licences the demo's recordings come
@@ -87,7 +89,7 @@ def _run(words: list[str]) -> int:
     if not words:
         parser.print_help()
         return REFUSED
-    known = [*NAMES, "run", "status", "failed", "verify", "inspect"]
+    known = [*NAMES, "run", "plan", "status", "failed", "verify", "inspect"]
     if not words[0].startswith("-") and words[0] not in known:
         near = difflib.get_close_matches(words[0], known, 1, cutoff=0.5)
         mend = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known)}"
@@ -106,6 +108,9 @@ def _run(words: list[str]) -> int:
     if asked.recipe is None:
         raise Refusal(f"which recipe? for example: ssl-asr {asked.command} demo")
     recipe = _recipe(asked.recipe, asked.overrides)
+    if asked.command == "plan":
+        commands.plan(recipe, question.question_of(asked))
+        return OK
     if asked.command == "verify":
         return OK if commands.verify(recipe, mends=asked.repair) else FAILED
     actions = {"run": commands.run_all, "status": commands.status, "failed": commands.failed}
@@ -117,10 +122,13 @@ def _run(words: list[str]) -> int:
 
 
 def _with_values(words: list[str]) -> list[str]:
-    """`--out FILE` as the one word `--out=FILE`."""
-    place = words.index("--out") if "--out" in words[:-1] else len(words)
-    joined = ["=".join(words[place : place + 2])] if place < len(words) else []
-    return [*words[:place], *joined, *words[place + 2 :]]
+    """`--out FILE` as the one word `--out=FILE`, and so all options that take a value."""
+    joined: list[str] = []
+    rest = iter(words)
+    for word in rest:
+        value = next(rest, None) if word in ("--out", *question.FLAGS) else None
+        joined.append(word if value is None else f"{word}={value}")
+    return joined
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -135,11 +143,13 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands", prog="ssl-asr")
     verbs = {
         "run": "all stages in order, then the table of word error rates",
+        "plan": "bytes, hours, network and cost of a run, each figure with its formula and source; runs nothing",
         "status": "how far each stage of a run is",
         "failed": "the utterances that were rejected, with the reasons",
         "verify": "reads every shard again and says what is damaged, missing or left over",
     }
     _add(commands, "run", verbs["run"])
+    _add(commands, "plan", verbs["plan"])
     for stage in STAGES:
         # Listed under "stages" below the commands, with more room.
         _add(commands, stage.name, stage.does, listed=False)
@@ -162,6 +172,8 @@ def _add(commands: argparse._SubParsersAction[_Parser], name: str, does: str, li
     command.add_argument("overrides", nargs="*", metavar="key=value", help="override a value of the recipe")
     if name == "corpus":
         command.add_argument("--licences", action="store_true", help="show the licences of the demo's recordings")
+    if name == "plan":
+        question.add_options(command)
     if name == "verify":
         command.add_argument("--repair", action="store_true", help="label bad targets anew, delete what is left over")
 

@@ -15,6 +15,7 @@ from ssl_asr.stage import StageReport, read_report
 from ssl_asr.store import filesystem
 
 if TYPE_CHECKING:
+    from ssl_asr.planning.question import Question
     from ssl_asr.store.ledger import Shard
     from ssl_asr.verifying.shard_check import Verdict
 
@@ -40,6 +41,17 @@ def run_one(stage: str, recipe: Recipe) -> None:
     _run(stage, recipe)
     if stage == "report":
         print(filesystem.join(recipe.run, "report", "index.html"))
+
+
+def plan(recipe: Recipe, question: Question) -> None:
+    """What the recipe would take, from stated figures and those that its run has measured; writes nothing."""
+    from ssl_asr.planning.compute import devices_of
+    from ssl_asr.planning.measured import known
+    from ssl_asr.planning.plan import make_plan
+    from ssl_asr.planning.table import plan_text
+
+    devices = devices_of(recipe, question)
+    print(plan_text(make_plan(recipe, question, devices, known(recipe, question, devices))))
 
 
 def status(recipe: Recipe) -> None:

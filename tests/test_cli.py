@@ -38,6 +38,12 @@ def finish(recipe: Recipe, stage: str, rejects: list[Reject] | None = None) -> S
         (["run"], "which recipe? for example: ssl-asr run demo"),
         (["inspect", "features", "x.parquet"], "invalid choice: 'features' (choose from"),
         (["inspect", "targets"], "the following arguments are required: SHARD"),
+        (["plan"], "which recipe? for example: ssl-asr plan demo"),
+        (["plan", "paper", "--hours", "many"], "argument --hours: many is no number; see ssl-asr plan --help"),
+        (["plan", "paper", "--gpus", "2.5"], "argument --gpus: 2.5 is no whole number"),
+        (["plan", "paper", "--gpus=0"], "argument --gpus: give more than 0"),
+        (["plan", "paper", "--kills-per-hour", "-1"], "argument --kills-per-hour: -1 is not from 0 upwards"),
+        (["plan", "paper", "studnet.layers=3"], "unknown recipe key 'studnet'; did you mean 'student'?"),
         (["run", "demo", "--fast"], "unrecognized arguments: --fast; see ssl-asr"),
     ],
 )
@@ -161,7 +167,7 @@ def test_help_is_worth_reading_and_imports_nothing_heavy():
 
 
 def test_known_commands_are_the_parsers(capsys):
-    for name in (*pipeline.NAMES, "run", "status", "failed", "inspect"):
+    for name in (*pipeline.NAMES, "run", "plan", "status", "failed", "inspect"):
         with pytest.raises(SystemExit) as end:
             cli.main([name, "--help"])
         assert end.value.code == 0
@@ -198,6 +204,16 @@ def test_licences_without_network_are_one_sentence(capsys, monkeypatch):
     monkeypatch.setattr("ssl_asr.corpus.packages.licences", texts)
     assert main(["corpus", "--licences"]) == FAILED
     assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_plan_takes_options_and_overrides_in_any_order(capsys, tmp_path):
+    words = ["plan", "--hours", "2e5", "paper", "student.units=428", "--gpus", "8", f"run={tmp_path}/run"]
+    assert main(words) == OK
+    out = capsys.readouterr().out
+    assert "200,000 h unlabeled" in out
+    assert "8 GPUs to train" in out
+    assert "student, 8." in out  # millions of parameters
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_entry_point_exits_with_the_code(tmp_path):

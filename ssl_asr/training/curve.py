@@ -13,6 +13,8 @@ from tensorboardX import SummaryWriter
 from ssl_asr.store import filesystem
 
 Record = dict[str, Any]
+# Between looks by the thread that writes events; its own flush would not wait for it.
+FLUSH_SECONDS = 1
 
 
 def curve_uri(run: str, name: str) -> str:
@@ -27,31 +29,40 @@ def read_curve(run: str, name: str) -> list[Record]:
 
 
 class Curve:
-    """Collects a model's records and keeps them in the run."""
+    """Collects a model's records and keeps them in the run, as lines and as events, while it is trained."""
 
     def __init__(self, run: str, name: str) -> None:
         self.run, self.name = run, name
         self.records: list[Record] = []
+        self._events: SummaryWriter | None = None
 
     def restart(self, records: list[Record]) -> None:
         """Begin again from the curve that a checkpoint held."""
         self.records = []
+        self.close()
+        if "://" not in self.run:  # TensorBoard reads from a disk
+            folder = filesystem.join(self.run, "tensorboard", self.name)
+            filesystem.delete(folder)
+            self._events = SummaryWriter(folder, flush_secs=FLUSH_SECONDS)
         self.add(records)
 
     def add(self, records: list[Record]) -> None:
-        if records:
-            self.records += records
-            lines = "".join(json.dumps(record) + "\n" for record in self.records)
-            filesystem.write_bytes(curve_uri(self.run, self.name), lines.encode())
-
-    def write_tensorboard(self) -> None:
-        """Events of the whole curve, written once it is finished, where the run is on a disk."""
-        if "://" in self.run:
+        if not records:
             return
-        folder = filesystem.join(self.run, "tensorboard", self.name)
-        filesystem.delete(folder)
-        with SummaryWriter(folder) as writer:
-            for record in self.records:
-                for name, value in record.items():
-                    if name != "block" and isinstance(value, int | float):
-                        writer.add_scalar(f"train/{name}", value, record["block"])
+        self.records += records
+        lines = "".join(json.dumps(record) + "\n" for record in self.records)
+        filesystem.write_bytes(curve_uri(self.run, self.name), lines.encode())
+        if self._events is not None:
+            for record in records:
+                _write_scalars(self._events, record)
+
+    def close(self) -> None:
+        if self._events is not None:
+            self._events.close()
+            self._events = None
+
+
+def _write_scalars(events: SummaryWriter, record: Record) -> None:
+    for name, value in record.items():
+        if name != "block" and isinstance(value, int | float):
+            events.add_scalar(f"train/{name}", value, record["block"])

@@ -1,0 +1,89 @@
+"""How long a block should be: what BMUF was shown to bear, what a spot notice leaves time for, what data allow."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from ssl_asr.planning.facts import NOTICE_SECONDS
+from ssl_asr.planning.network import block_steps
+from ssl_asr.planning.numbers import number
+from ssl_asr.planning.preemption import loss_share
+from ssl_asr.planning.stages import Cluster, Training, block_seconds, group_kills, traffic_of
+from ssl_asr.recipe import Recipe
+
+# Parthasarathi et al. 2019 train 64 workers with blocks of 100; Ericson et al. see no difference from 5 to 80.
+MINIBATCHES = 100
+
+
+@dataclass(frozen=True)
+class Block:
+    """A block of `slabs` a worker, and `wants_hours`, the different speech that BMUF needs for it.
+
+    `efficiency` is the share of the time that workers train, `lost` the share that preemption costs.
+    """
+
+    slabs: int
+    minibatches: float
+    seconds: float
+    efficiency: float
+    lost: float
+    wants_hours: float
+
+
+@dataclass(frozen=True)
+class BlockAdvice:
+    """The `best` block because of `why`; `rows` around it for comparison, the recipe's own among them."""
+
+    training: Training
+    rows: list[Block]
+    best: Block
+    why: str
+    unique_hours: float
+
+
+def block(recipe: Recipe, training: Training, cluster: Cluster, slabs: int) -> Block:
+    workers, sync = cluster.devices.trainers, training.sync
+    efficiency = traffic_of(recipe, training, sync.strategy, workers, cluster.gbit.value, slabs).efficiency
+    seconds = block_seconds(recipe, training, slabs, efficiency)
+    return Block(
+        slabs,
+        block_steps(training.optimiser, recipe.corpus.slab_minutes, slabs).minibatches,
+        seconds,
+        efficiency,
+        loss_share(seconds * sync.checkpoint_blocks, group_kills(cluster), cluster.recovery.value),
+        wanted_hours(recipe, slabs, workers),
+    )
+
+
+def wanted_hours(recipe: Recipe, slabs: int, workers: int) -> float:
+    """Different speech that BMUF needs: sync period x N^2 (CNTK), the period being one worker's block."""
+    return slabs * recipe.corpus.slab_minutes / 60 * workers**2
+
+
+def advise(recipe: Recipe, training: Training, cluster: Cluster, unique_hours: float) -> BlockAdvice:
+    """About 100 minibatches a block, unless the notice or the data ask for a shorter one.
+
+    The recipe's own is kept where it is within a tenth of that.
+    """
+    one = block(recipe, training, cluster, 1)
+    trained = one.seconds * one.efficiency  # a slab; what syncing adds does not grow with the block
+    upper = {
+        f"shorter than a spot machine's notice of {NOTICE_SECONDS.value:.0f} s": (
+            NOTICE_SECONDS.value - (one.seconds - trained)
+        )
+        / trained,
+        f"different speech of at least a block x N^2, here {number(unique_hours)} h": unique_hours / one.wants_hours,
+    }
+    why = min(upper, key=lambda name: upper[name])
+    most, wanted = upper[why], MINIBATCHES / one.minibatches
+    slabs = max(1, math.floor(min(most, wanted) + (0.5 if wanted < most else 0)))
+    if most < 1:
+        why += "; even one slab is too long for that: lower corpus.slab_minutes"
+    elif wanted < most:
+        why = f"about {MINIBATCHES} minibatches a worker, as published for 64 workers"
+        own = training.sync.block_slabs
+        slabs = own if own <= most and abs(own - wanted) <= 0.1 * wanted else slabs
+    shown = {1, slabs, training.sync.block_slabs, *(max(1, round(slabs * factor)) for factor in (0.2, 0.5, 2, 4))}
+    rows = [block(recipe, training, cluster, count) for count in sorted(shown)]
+    return BlockAdvice(training, rows, next(row for row in rows if row.slabs == slabs), why, unique_hours)

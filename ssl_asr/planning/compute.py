@@ -1,0 +1,95 @@
+"""What a frame costs: the networks' multiplications, and the seconds that a GPU or a CPU core takes for them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+from ssl_asr.frontend.stacking import STACK
+from ssl_asr.models.acoustic import AcousticModel, ModelSpec
+from ssl_asr.planning.facts import (
+    BFLOAT16_GAIN,
+    CORE_CELL_SECONDS,
+    CORE_GFLOPS,
+    CORE_LABELLING_SHARE,
+    GPU_GFLOPS,
+    Fact,
+)
+from ssl_asr.planning.question import Question
+from ssl_asr.recipe import Recipe, Student, Teacher
+from ssl_asr.store.targets import FRAME_SECONDS
+
+FRAMES_AN_HOUR = 3600 / FRAME_SECONDS  # of 30 ms
+TRAIN_FLOPS, INFER_FLOPS = 6, 2  # a weight and frame: forwards 2; backwards 4, towards inputs and towards weights
+
+
+@dataclass(frozen=True)
+class Network:
+    """`weights` are those of matrix products; `parameters` all; `cells` LSTM cells of all layers and directions."""
+
+    weights: int
+    parameters: int
+    cells: int
+    inputs: int
+
+
+@dataclass(frozen=True)
+class Devices:
+    """What trains and labels: so many GPUs or CPU cores for each, with GFLOP/s where it is a GPU."""
+
+    kind: Literal["GPU", "core"]
+    trainers: int
+    labellers: int
+    gflops: Fact
+
+
+def teacher_network(recipe: Recipe) -> Network:
+    return _network(recipe, recipe.teacher, bidirectional=True)
+
+
+def student_network(recipe: Recipe) -> Network:
+    return _network(recipe, recipe.student, bidirectional=False)
+
+
+def _network(recipe: Recipe, wanted: Teacher | Student, *, bidirectional: bool) -> Network:
+    inputs = recipe.frontend.mel_bins * STACK
+    spec = ModelSpec(inputs, recipe.hmm.senones, wanted.layers, wanted.units, bidirectional)
+    with torch.device("meta"):  # shapes without memory
+        parameters = list(AcousticModel(spec).parameters())
+    weights = sum(each.numel() for each in parameters if each.dim() > 1)
+    cells = wanted.layers * wanted.units * (2 if bidirectional else 1)
+    return Network(weights, sum(each.numel() for each in parameters), cells, inputs)
+
+
+def devices_of(recipe: Recipe, question: Question) -> Devices:
+    if question.gpus is not None or recipe.cluster.use_gpu:
+        count = question.gpus or recipe.cluster.train_workers[1]
+        gflops = GPU_GFLOPS if question.gflops is None else Fact(question.gflops, "asked for")
+        return Devices("GPU", count, count, gflops)
+    return Devices("core", recipe.cluster.train_workers[1], recipe.cluster.label_actors[1], CORE_GFLOPS)
+
+
+def training_seconds(network: Network, devices: Devices) -> Fact:
+    """Seconds of one device for one 30 ms frame, forwards and backwards."""
+    flops = TRAIN_FLOPS * network.weights
+    if devices.kind == "GPU":
+        how = f"6 x {network.weights / 1e6:.2f} M weights / {devices.gflops.value:,.0f} GFLOP/s"
+        return Fact(flops / (devices.gflops.value * 1e9), f"{how}, {devices.gflops.source}")
+    seconds = flops / (CORE_GFLOPS.value * 1e9) + network.cells * CORE_CELL_SECONDS.value
+    how = f"6 x {network.weights / 1e6:.2f} M weights / {CORE_GFLOPS.value:g} GFLOP/s"
+    cells = f"{network.cells} LSTM cells x {CORE_CELL_SECONDS.value * 1e6:.3g} us"
+    return Fact(seconds, f"{how} + {cells}, {CORE_GFLOPS.source}; {CORE_CELL_SECONDS.source}")
+
+
+def labelling_seconds(network: Network, devices: Devices, precision: str) -> Fact:
+    """Seconds of one device for the teacher's opinion on one 30 ms frame."""
+    flops, weights = INFER_FLOPS * network.weights, f"2 x {network.weights / 1e6:.2f} M weights"
+    if devices.kind == "GPU":
+        gain = BFLOAT16_GAIN.value if precision == "bfloat16" else 1.0
+        more = f", x {gain:g} for bfloat16, {BFLOAT16_GAIN.source}" if gain != 1 else ""
+        how = f"{weights} / {devices.gflops.value * gain:,.0f} GFLOP/s, {devices.gflops.source}{more}"
+        return Fact(flops / (devices.gflops.value * gain * 1e9), how)
+    rate = CORE_GFLOPS.value * CORE_LABELLING_SHARE.value
+    return Fact(flops / (rate * 1e9), f"{weights} / {rate:.3g} GFLOP/s, {CORE_LABELLING_SHARE.source}")

@@ -1,0 +1,129 @@
+"""The figures a plan starts from, each with where it comes from: measured and kept in docs/benchmarks.md, or stated.
+
+A run that has been through a stage has its own figures, which are preferred: `measured.py`.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from ssl_asr.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Fact:
+    """`source` is what a person reads beside the figure: "measured: ...", "published: ..." or "stated: ..."."""
+
+    value: float
+    source: str
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Bytes of stores, speeds of one CPU core in hours of audio an hour, and what restarts take."""
+
+    feature_bytes: Fact  # of a 10 ms frame
+    alignment_bytes: Fact  # of a 10 ms frame
+    target_bytes: Fact  # of a 30 ms frame
+    manifest_bytes: Fact  # of an utterance
+    ledger_bytes: Fact  # of an entry
+    utterance_seconds: Fact
+    frontend_speed: Fact
+    flat_start_speed: Fact  # of one iteration
+    alignment_speed: Fact
+    decoding_speed: Fact
+    start_seconds: Fact
+
+
+BENCH = "docs/benchmarks.md"
+DEMO = "measured: `make demo` at 50c016f"
+
+# What training takes of one core: matrix products at this rate, and for each LSTM cell the rest of a step. That rest
+# is what a 24 M student's 448 frames/s leave: (1 / 448 - 6 x 24.27e6 / 93.8e9) s over 5 x 768 cells. It holds for
+# the loop with two workers on two cores, and is an observation, not a law: bare torch on an idle core needs less.
+CORE_GFLOPS = Fact(93.8, f"measured: one core's matrix products ({BENCH}, labelling)")
+CORE_CELL_SECONDS = Fact(
+    1.77e-7, f"measured: what a 24 M student's 448 frames/s leave, an LSTM cell ({BENCH}, reader)"
+)
+CORE_LABELLING_SHARE = Fact(0.80, f"measured: share of matrix products' speed ({BENCH}, labelling)")
+
+A10G_GFLOPS = 31_500  # float32, as public lists of accelerators give it
+GPU_SHARE = 0.2
+GPU_GFLOPS = Fact(
+    A10G_GFLOPS * GPU_SHARE,
+    f"stated, not measured: {GPU_SHARE:.0%} of an A10G's {A10G_GFLOPS / 1000:g} TFLOP/s in float32, a guess",
+)
+BFLOAT16_GAIN = Fact(2.0, "stated, not measured: an A10G is twice as fast in bfloat16")
+# 1.35e11 frames x 6 x 24.27e6 on 64 V100 in 4.5 days (Parthasarathi et al. 2019).
+PUBLISHED_GFLOPS = Fact(790, "published: 64 V100 trained the student on a million hours in 4.5 days")
+
+GPU_GBIT = Fact(10, "stated: a g5.2xlarge, as in cluster.yaml, has up to 10 Gbit/s")
+LOOPBACK_GBIT = Fact(4, "measured: gloo within one machine, 24 M float32 all-reduced in 0.19 s")
+SPOT_KILLS = Fact(0.05, "stated: a spot machine is lost once in 20 hours")
+NO_KILLS = Fact(0.0, "stated: your own machine is not taken away")
+RECOVERY_SECONDS = Fact(
+    53, "measured: 17 s to go on without a lost node, 36 s to take in a new one; Ray nodes on two cores"
+)
+NOTICE_SECONDS = Fact(120, "published: a spot machine's notice on AWS")
+
+PUBLISHED_HOURS = Fact(1e6, "published: a million hours (Parthasarathi & Strom 2019)")
+PUBLISHED_LABELED = Fact(7000, "published: 7,000 hours (Parthasarathi & Strom 2019)")
+PUBLISHED_TEST = Fact(5, "published: about 5,000 test utterances (Parthasarathi et al. 2019)")
+
+
+def stated_facts(recipe: Recipe) -> Facts:
+    """The figures of the benchmarks, brought to the recipe's bins, bits, senones and beam."""
+    return Facts(
+        feature_bytes=_feature_bytes(recipe),
+        alignment_bytes=Fact(0.46, f"{DEMO}, 600 senones"),
+        target_bytes=_target_bytes(recipe),
+        manifest_bytes=Fact(80, DEMO),
+        ledger_bytes=Fact(1710, DEMO),
+        utterance_seconds=_utterance_seconds(recipe),
+        frontend_speed=_frontend_speed(recipe),
+        flat_start_speed=Fact(676, f"measured: the laptop run's hmm stage ({BENCH}, endtoend), an iteration"),
+        alignment_speed=Fact(700, "measured: 30 ms scores aligned on one core"),
+        decoding_speed=_decoding_speed(recipe),
+        start_seconds=Fact(
+            16, "measured: from a stage's start to its first piece, Ray's processes up, torch imported"
+        ),
+    )
+
+
+def _feature_bytes(recipe: Recipe) -> Fact:
+    bits, bins = recipe.frontend.feature_bits, recipe.frontend.mel_bins
+    whole = {16: 117.1, 8: 59.3}[bits]
+    return Fact(
+        whole * bins / 64, f"measured: {whole} bytes a frame of 64 bins at {bits} bits ({BENCH}, feature_codec)"
+    )
+
+
+def _target_bytes(recipe: Recipe) -> Fact:
+    """k x (id + value): an id's bits are log2 of the senones, a value's follow from 33.4 bytes of 20 among 700."""
+    labelling = recipe.labelling
+    value = 0.488 - 0.08 * (8 - labelling.value_bits)
+    entry = math.log2(recipe.hmm.senones) / 8 + value
+    how = f"k x (log2(senones) / 8 + {value:.3g}) bytes, fitted to k 20 among 700 senones ({BENCH}, codec)"
+    return Fact(labelling.k * entry, f"measured: {how}")
+
+
+def _utterance_seconds(recipe: Recipe) -> Fact:
+    if is_open_speech(recipe.corpus.unlabeled):
+        return Fact(2.6, "measured: mean of the open recorded speech")
+    return Fact(3.6, "published: a million hours are about 1e9 utterances")
+
+
+def _frontend_speed(recipe: Recipe) -> Fact:
+    rate = recipe.frontend.sample_rate
+    speed, measured_at = (636, 8) if rate <= 8000 else (499, 16)
+    return Fact(speed, f"measured: jobs/bench/frontend.py, one core, {measured_at} kHz")
+
+
+def _decoding_speed(recipe: Recipe) -> Fact:
+    speed = 85.7 * 1000 / recipe.evaluate.max_active
+    return Fact(speed, f"{DEMO}, 85.7 x real time of a core at max_active 1000, over max_active")
+
+
+def is_open_speech(source: str) -> bool:
+    return source == "open-speech"

@@ -1,0 +1,163 @@
+"""What a run has measured itself: its stores' bytes and its stages' speeds, in place of the stated figures."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ssl_asr.planning.compute import (
+    FRAMES_AN_HOUR,
+    Devices,
+    Network,
+    labelling_seconds,
+    student_network,
+    teacher_network,
+    training_seconds,
+)
+from ssl_asr.planning.facts import Fact, Facts, stated_facts
+from ssl_asr.planning.question import Question
+from ssl_asr.planning.speech import Speech, speech_of
+from ssl_asr.planning.stages import Rates
+from ssl_asr.recipe import Recipe
+from ssl_asr.run_directory import RECIPE, open_recipe
+from ssl_asr.stage import ACTOR_HOURS, read_report
+from ssl_asr.store import features, filesystem, listing
+from ssl_asr.store.ledger import LedgerEntry
+from ssl_asr.store.shards import ShardStore
+from ssl_asr.training.curve import read_curve
+
+SPLITS = ("labeled", "unlabeled", "dev", "test")
+
+
+@dataclass(frozen=True)
+class Knowledge:
+    """All that a plan is reckoned from."""
+
+    facts: Facts
+    rates: Rates
+    speech: Speech
+
+
+def known(recipe: Recipe, question: Question, devices: Devices) -> Knowledge:
+    """Stated figures, and what the recipe's run, where there is one, has measured itself."""
+    facts, rates, speech = stated_facts(recipe), stated_rates(recipe, devices), speech_of(recipe, question)
+    if not filesystem.exists(filesystem.join(recipe.run, RECIPE)):
+        return Knowledge(facts, rates, speech)
+    run = open_recipe(recipe.run)  # as it was run: overrides and another recipe of the same directory left out
+    return Knowledge(
+        _facts(recipe, run, facts), _rates(recipe, run, rates, devices), _speech(recipe, run, speech, question)
+    )
+
+
+def stated_rates(recipe: Recipe, devices: Devices) -> Rates:
+    teacher, student = teacher_network(recipe), student_network(recipe)
+    learns = training_seconds(student, devices)
+    labels = labelling_seconds(teacher, devices, recipe.labelling.precision)
+    return Rates(training_seconds(teacher, devices), learns, learns, labels)
+
+
+def _facts(recipe: Recipe, run: Recipe, facts: Facts) -> Facts:
+    found: dict[str, Fact | None] = {"decoding_speed": _decoding_speed(recipe, run)}
+    if recipe.frontend == run.frontend:
+        found["feature_bytes"] = _bytes(run, features.STORE, "frames")
+        found["frontend_speed"] = _frontend_speed(run)
+    hmm = read_report(run, "hmm")
+    if hmm is not None and recipe.hmm.senones == run.hmm.senones:
+        found["alignment_bytes"] = _bytes(run, f"alignments/{hmm.figures['senone_set']}", "frames")
+    labelled = read_report(run, "labelling")
+    if labelled is not None and (recipe.labelling, recipe.hmm.senones) == (run.labelling, run.hmm.senones):
+        found["target_bytes"] = _bytes(run, f"targets/{labelled.key}", "frames")
+    if recipe.corpus == run.corpus:
+        found["manifest_bytes"] = _bytes(run, "manifest", "rows")
+        found["utterance_seconds"] = _utterance_seconds(run)
+    return replace(facts, **{name: fact for name, fact in found.items() if fact is not None})
+
+
+def _rates(recipe: Recipe, run: Recipe, rates: Rates, devices: Devices) -> Rates:
+    """A device's speed says nothing of another kind of device; another network's is scaled by its weights."""
+    if run.cluster.use_gpu != (devices.kind == "GPU"):
+        return rates
+    old, new = teacher_network(run), teacher_network(recipe)
+    small, wanted = student_network(run), student_network(recipe)
+    found = {
+        "teacher": _training(run, "teacher", old, new, devices),
+        "baseline": _training(run, "baseline", small, wanted, devices),
+        "student": _training(run, "student", small, wanted, devices),
+        "labelling": _labelling(run, old, new) if recipe.labelling.precision == run.labelling.precision else None,
+    }
+    return replace(rates, **{name: rate for name, rate in found.items() if rate is not None})
+
+
+def _training(run: Recipe, name: str, old: Network, new: Network, devices: Devices) -> Fact | None:
+    blocks = [record for record in read_curve(run.run, name) if "loss" in record]
+    if not blocks:
+        return None
+    frames = sum(block["frames"] for block in blocks)
+    seconds = sum(block["seconds"] * block["workers"] for block in blocks)
+    how = f"measured in {run.run}: {frames / seconds:,.0f} frames/s of a {devices.kind} in training/{name}"
+    return _scaled(seconds / frames, how, old, new)
+
+
+def _labelling(run: Recipe, old: Network, new: Network) -> Fact | None:
+    report = read_report(run, "labelling")
+    worked = 0.0 if report is None else float(report.figures.get(ACTOR_HOURS, 0))
+    if report is None or not worked:
+        return None
+    seconds = worked * 3600 / (float(report.figures["hours"]) * FRAMES_AN_HOUR)
+    return _scaled(seconds, f"measured in {run.run}: {1 / seconds:,.0f} frames/s of an actor in labelling", old, new)
+
+
+def _scaled(seconds: float, how: str, old: Network, new: Network) -> Fact:
+    if old == new:
+        return Fact(seconds, how)
+    return Fact(seconds * new.weights / old.weights, f"{how}, x {new.weights / old.weights:.3g} weights")
+
+
+def _speech(recipe: Recipe, run: Recipe, speech: Speech, question: Question) -> Speech:
+    """Hours as the corpus stage found them, where they are those of this recipe and nothing else was asked for."""
+    if recipe.corpus != run.corpus:
+        return speech
+    asked = {"labeled": question.labeled_hours, "unlabeled": question.hours}
+    found = {split: _hours(run, split) for split in SPLITS if asked.get(split, question.test_hours) is None}
+    known = {split: fact for split, fact in found.items() if fact is not None}
+    labeled = known.get("labeled")
+    if labeled is not None:
+        known["clean_labeled"] = Fact(labeled.value / (1 + recipe.corpus.labeled_copies), labeled.source)
+    return replace(speech, **known)
+
+
+def _hours(run: Recipe, split: str) -> Fact | None:
+    seconds = sum(entry.seconds for entry in ShardStore(run.run, "manifest").entries(split))
+    return Fact(seconds / 3600, f"measured in {run.run}: manifest") if seconds else None
+
+
+def _entries(run: Recipe, store: str) -> list[LedgerEntry]:
+    return [entry for split in SPLITS for entry in ShardStore(run.run, store).entries(split)]
+
+
+def _bytes(run: Recipe, store: str, unit: str) -> Fact | None:
+    """Bytes of a row, or of a frame at the store's own rate."""
+    count = sum(getattr(entry, unit) for entry in _entries(run, store))
+    folders = [filesystem.join(run.run, store, split) for split in SPLITS]
+    size = sum(int(listing.list_files(folder, ".parquet").sizes.sum()) for folder in folders)
+    return Fact(size / count, f"measured in {run.run}: {store}") if count and size else None
+
+
+def _utterance_seconds(run: Recipe) -> Fact | None:
+    entries = _entries(run, "manifest")
+    rows = sum(entry.rows for entry in entries)
+    return Fact(sum(entry.seconds for entry in entries) / rows, f"measured in {run.run}: manifest") if rows else None
+
+
+def _frontend_speed(run: Recipe) -> Fact | None:
+    report = read_report(run, "frontend")
+    worked = 0.0 if report is None else float(report.figures.get(ACTOR_HOURS, 0))
+    if report is None or not worked:
+        return None
+    return Fact(float(report.figures["hours"]) / worked, f"measured in {run.run}: hours over actor hours of frontend")
+
+
+def _decoding_speed(recipe: Recipe, run: Recipe) -> Fact | None:
+    report = read_report(run, "evaluate")
+    if report is None or recipe.evaluate != run.evaluate:
+        return None
+    return Fact(float(report.figures["decoding x real time"]), f"measured in {run.run}: evaluate")

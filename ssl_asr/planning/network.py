@@ -1,0 +1,97 @@
+"""What workers send each other, and the share of the time that is left for training."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ssl_asr.planning.compute import FRAMES_AN_HOUR
+from ssl_asr.planning.speech import Heard
+from ssl_asr.recipe import Optimiser, Sync
+
+STRATEGIES = ("bmuf", "gtc", "dense")
+WORD_BYTES = 4
+
+
+@dataclass(frozen=True)
+class Steps:
+    """What one worker does between two syncs of BMUF: `minibatches`, each of `frames` 30 ms frames."""
+
+    minibatches: float
+    frames: float
+
+
+@dataclass(frozen=True)
+class Traffic:
+    """Bytes that one worker sends for each minibatch, and the share of its time that it trains."""
+
+    strategy: str
+    workers: int
+    bytes_a_minibatch: float
+    efficiency: float
+
+
+def block_steps(optimiser: Optimiser, slab_minutes: float, slabs: int) -> Steps:
+    """A block of so many slabs, cut into chunks."""
+    minibatch = optimiser.batch_chunks * optimiser.chunk_frames
+    return Steps(slabs * slab_minutes / 60 * FRAMES_AN_HOUR / minibatch, minibatch)
+
+
+def all_reduce_bytes(workers: int, payload: float) -> float:
+    """A ring all-reduce: every worker sends 2 (N - 1) / N times the payload."""
+    return 2 * (workers - 1) / workers * payload
+
+
+def all_gather_bytes(workers: int, payload: float) -> float:
+    """A ring all-gather: every worker's payload passes through every other worker but the last."""
+    return (workers - 1) * payload
+
+
+def sync_bytes(parameters: int, optimiser: Optimiser, sync: Sync) -> float:
+    """What BMUF averages at a block's end: the model as `sync.wire` says, moments in float32."""
+    kept = 0 if sync.optimiser_state == "reset" else moments(optimiser)
+    return parameters * ({"float32": 4, "bfloat16": 2}[sync.wire] + 4 * kept)
+
+
+def moments(optimiser: Optimiser) -> int:
+    """Numbers that the optimiser keeps of each parameter."""
+    return 2 if optimiser.name == "adam" else int(optimiser.momentum > 0)
+
+
+def minibatch_bytes(
+    strategy: str, parameters: int, optimiser: Optimiser, sync: Sync, workers: int, minibatches: float
+) -> float:
+    """Bytes that a worker sends a minibatch; those of BMUF are spread over its block of so many `minibatches`."""
+    if strategy == "dense":
+        return all_reduce_bytes(workers, 4 * parameters)
+    if strategy == "gtc":
+        share = 0.002 if sync.gtc_share is None else sync.gtc_share  # null: the recipe's default stands in
+        return all_gather_bytes(workers, WORD_BYTES * share * parameters)
+    return all_reduce_bytes(workers, sync_bytes(parameters, optimiser, sync)) / minibatches
+
+
+def traffic(
+    strategy: str,
+    parameters: int,
+    optimiser: Optimiser,
+    sync: Sync,
+    workers: int,
+    steps: Steps,
+    frame_seconds: float,
+    gbit: float,
+) -> Traffic:
+    """Nothing is sent while a worker trains: efficiency = training / (training + sending)."""
+    sent = minibatch_bytes(strategy, parameters, optimiser, sync, workers, steps.minibatches)
+    trained, sending = steps.frames * frame_seconds, sent * 8 / (gbit * 1e9)
+    return Traffic(strategy, workers, sent, trained / (trained + sending))
+
+
+def minibatches_of(heard: Heard, optimiser: Optimiser, workers: int) -> float:
+    """Minibatches of one worker in a whole training."""
+    chunked = heard.chunked / (optimiser.batch_chunks * optimiser.chunk_frames)
+    return (chunked + heard.whole / optimiser.batch_frames) * FRAMES_AN_HOUR / workers
+
+
+def worker_counts(most: int) -> list[int]:
+    """2, 4, 8, ... and the most."""
+    powers = [2**power for power in range(1, 20) if 2**power < most]
+    return [*powers, max(most, 2)]

@@ -1,0 +1,109 @@
+"""Bytes of every store of a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ssl_asr.planning.compute import FRAMES_AN_HOUR, Network, student_network, teacher_network
+from ssl_asr.planning.facts import Facts
+from ssl_asr.planning.network import moments
+from ssl_asr.planning.numbers import number
+from ssl_asr.planning.speech import Speech
+from ssl_asr.recipe import Optimiser, Recipe, Sync
+
+FAST_FRAMES_AN_HOUR = 3600 / 0.01  # of 10 ms
+KEPT_CHECKPOINTS = 2
+
+
+@dataclass(frozen=True)
+class Store:
+    name: str
+    bytes: float
+    formula: str
+    source: str
+
+
+def stores(recipe: Recipe, speech: Speech, facts: Facts, workers: int) -> list[Store]:
+    return [*_shards(recipe, speech, facts), *_weights(recipe, workers)]
+
+
+def _shards(recipe: Recipe, speech: Speech, facts: Facts) -> list[Store]:
+    aligned = speech.labeled.value + speech.dev.value + speech.test.value
+    features, alignments, targets = facts.feature_bytes, facts.alignment_bytes, facts.target_bytes
+    utterances = speech.stored * 3600 / facts.utterance_seconds.value
+    entries = _entries(recipe, speech)
+    return [
+        Store(
+            "features",
+            speech.stored * FAST_FRAMES_AN_HOUR * features.value,
+            f"{number(speech.stored)} h x 360,000 frames x {number(features.value)} bytes",
+            features.source,
+        ),
+        Store(
+            "alignments",
+            aligned * FAST_FRAMES_AN_HOUR * alignments.value,
+            f"{number(aligned)} h x 360,000 frames x {alignments.value:.3g} bytes",
+            alignments.source,
+        ),
+        Store(
+            "targets",
+            speech.unlabeled.value * FRAMES_AN_HOUR * targets.value,
+            f"{number(speech.unlabeled.value)} h x 120,000 frames x {targets.value:.4g} bytes",
+            targets.source,
+        ),
+        Store(
+            "manifest",
+            utterances * facts.manifest_bytes.value,
+            f"{number(utterances)} utterances x {facts.manifest_bytes.value:.3g} bytes",
+            f"{facts.manifest_bytes.source}; {facts.utterance_seconds.value:.2g} s an utterance, "
+            f"{facts.utterance_seconds.source}",
+        ),
+        Store(
+            "ledger",
+            entries * facts.ledger_bytes.value,
+            f"{number(entries)} entries x {number(facts.ledger_bytes.value)} bytes",
+            facts.ledger_bytes.source,
+        ),
+    ]
+
+
+def _entries(recipe: Recipe, speech: Speech) -> float:
+    """One for each shard of each store: manifest and features of all, one more of what is aligned or labelled."""
+    return 3 * speech.stored * 60 / recipe.corpus.shard_minutes
+
+
+def _weights(recipe: Recipe, workers: int) -> list[Store]:
+    teacher, student = teacher_network(recipe), student_network(recipe)
+    pairs = [
+        ("teacher", teacher, recipe.teacher.optimiser, recipe.teacher.sync),
+        ("baseline", student, recipe.student.optimiser, recipe.student.sync),
+        ("student", student, recipe.student.optimiser, recipe.student.sync),
+    ]
+    numbers = [checkpoint_numbers(network, optimiser, sync, workers) for _, network, optimiser, sync in pairs]
+    each = " + ".join(f"{count / 1e6:.3g} M" for count in numbers)
+    saved = [model_bytes(network) for _, network, _, _ in pairs]
+    return [
+        Store(
+            "checkpoints",
+            KEPT_CHECKPOINTS * 4 * sum(numbers),
+            f"{KEPT_CHECKPOINTS} kept x 4 bytes x ({each}) numbers",
+            "formula: BMUF theta and delta, GTC theta and a residual a worker, dense theta; the optimiser's moments",
+        ),
+        Store(
+            "models",
+            sum(saved),
+            f"4 bytes x ({' + '.join(f'{size / 4e6:.3g} M' for size in saved)}) parameters",
+            "formula: float32, teacher, baseline and student, each with mean and scale of its inputs",
+        ),
+    ]
+
+
+def checkpoint_numbers(network: Network, optimiser: Optimiser, sync: Sync, workers: int) -> int:
+    """Float32 numbers of one checkpoint."""
+    forgotten = sync.strategy == "bmuf" and sync.optimiser_state == "reset"
+    copies = {"bmuf": 2, "gtc": 1 + workers, "dense": 1}[sync.strategy]
+    return network.parameters * (copies + (0 if forgotten else moments(optimiser)))
+
+
+def model_bytes(network: Network) -> int:
+    return 4 * (network.parameters + 2 * network.inputs)

@@ -1,0 +1,81 @@
+"""How much speech a plan is for, and how much of it each stage goes through."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ssl_asr.planning.facts import PUBLISHED_HOURS, PUBLISHED_LABELED, PUBLISHED_TEST, Fact, is_open_speech
+from ssl_asr.planning.question import Question
+from ssl_asr.recipe import Recipe
+
+OPEN_TEST_SETS = 4  # three held-out talkers or channels and one heard in training
+
+
+@dataclass(frozen=True)
+class Speech:
+    """Hours; `labeled`, `unlabeled`, `dev` and `test` as they are stored: `labeled` with its degraded copies."""
+
+    clean_labeled: Fact
+    labeled: Fact
+    unlabeled: Fact
+    dev: Fact
+    test: Fact
+
+    @property
+    def stored(self) -> float:
+        return sum(split.value for split in (self.labeled, self.unlabeled, self.dev, self.test))
+
+
+def speech_of(recipe: Recipe, question: Question) -> Speech:
+    corpus = recipe.corpus
+    clean = _hours(question.labeled_hours, corpus.labeled, corpus.labeled_minutes, PUBLISHED_LABELED)
+    copies, conditions = corpus.labeled_copies, len(corpus.test_conditions)
+    tested = OPEN_TEST_SETS * corpus.test_minutes
+    test = _hours(question.test_hours, corpus.test, tested, PUBLISHED_TEST)
+    return Speech(
+        clean_labeled=clean,
+        labeled=_times(clean, 1 + copies, "copies"),
+        unlabeled=_hours(question.hours, corpus.unlabeled, corpus.unlabeled_minutes, PUBLISHED_HOURS),
+        dev=_hours(question.test_hours, corpus.dev, corpus.dev_minutes, PUBLISHED_TEST),
+        test=_times(test, conditions, "conditions"),
+    )
+
+
+def _hours(asked: float | None, source: str, minutes: float | None, published: Fact) -> Fact:
+    if asked is not None:
+        return Fact(asked, "asked for")
+    if is_open_speech(source):
+        if minutes is None:
+            return Fact(3.0, "measured: what the laptop run found left of the open recorded speech")
+        return Fact(minutes / 60, "the recipe's minutes")
+    return published
+
+
+def _times(hours: Fact, times: int, of_what: str) -> Fact:
+    return hours if times == 1 else Fact(hours.value * times, f"{hours.source}, x {times} {of_what}")
+
+
+@dataclass(frozen=True)
+class Heard:
+    """Hours that a network is trained on, all passes together: on chunks, then on whole utterances."""
+
+    chunked: float
+    whole: float
+
+    @property
+    def hours(self) -> float:
+        return self.chunked + self.whole
+
+
+def teacher_hears(recipe: Recipe, speech: Speech) -> Heard:
+    teacher = recipe.teacher
+    return Heard(speech.labeled.value * teacher.labeled_passes, speech.labeled.value * teacher.whole_passes)
+
+
+def student_hears(recipe: Recipe, speech: Speech) -> Heard:
+    """The baseline hears as many hours, all of them labeled."""
+    student = recipe.student
+    unlabeled = speech.unlabeled.value * student.unlabeled_passes * student.selected_share
+    hours = unlabeled + speech.labeled.value * student.sub_epochs
+    whole = hours * student.whole_sub_epochs / student.sub_epochs
+    return Heard(hours - whole, whole)

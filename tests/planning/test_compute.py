@@ -1,0 +1,66 @@
+"""Weights counted by hand, and what devices make of them."""
+
+from __future__ import annotations
+
+import pytest
+
+from ssl_asr.planning.compute import (
+    devices_of,
+    labelling_seconds,
+    student_network,
+    teacher_network,
+    training_seconds,
+)
+from ssl_asr.planning.question import Question
+from ssl_asr.recipe import load_recipe
+
+
+def test_weights_of_matrix_products_by_hand():
+    paper = load_recipe("paper")
+    units, inputs, senones = 768, 192, 3183
+    forwards = 4 * units * (inputs + units) + 4 * (4 * units * 2 * units) + units * senones
+    both_ways = 2 * 4 * units * (inputs + units) + 4 * 2 * (4 * units * 3 * units) + 2 * units * senones
+    student, teacher = student_network(paper), teacher_network(paper)
+    assert (student.weights, teacher.weights) == (forwards, both_ways)
+    assert (student.cells, teacher.cells) == (5 * 768, 10 * 768)
+    # Published: about 24 M; our count of the teacher is 67.5 M. Two biases a gate, one of the last layer.
+    assert student.parameters == student.weights + 5 * 8 * units + senones == 24_301_935
+    assert teacher.parameters == 67_475_055
+
+
+def test_a_core_takes_the_time_that_was_measured():
+    """448 frames/s of a 24 M student on one core: the measurement behind the two terms comes out of them again."""
+    paper = load_recipe("paper", ["cluster.use_gpu=false"])
+    core = devices_of(paper, Question())
+    assert core.kind == "core"
+    assert 1 / training_seconds(student_network(paper), core).value == pytest.approx(448, rel=0.01)
+
+
+def test_a_small_network_uses_less_of_the_machine():
+    recipes = [load_recipe("demo"), load_recipe("paper", ["cluster.use_gpu=false"])]
+    shares = []
+    for recipe in recipes:
+        network = student_network(recipe)
+        seconds = training_seconds(network, devices_of(recipe, Question())).value
+        shares.append(6 * network.weights / 93.8e9 / seconds)
+    assert 0.3 < shares[0] < 0.5 < shares[1] < 0.8
+
+
+def test_gpus_are_asked_for_or_the_recipe_s():
+    demo, paper = load_recipe("demo"), load_recipe("paper")
+    assert devices_of(demo, Question()).kind == "core"
+    assert (devices_of(demo, Question(gpus=3)).kind, devices_of(demo, Question(gpus=3)).trainers) == ("GPU", 3)
+    assert devices_of(paper, Question()).trainers == 64
+
+
+def test_a_gpu_s_time_follows_its_speed_and_precision():
+    paper = load_recipe("paper")
+    slow, fast = (devices_of(paper, Question(gpus=1, gflops=rate)) for rate in (1000, 4000))
+    network = teacher_network(paper)
+    assert training_seconds(network, slow).value == pytest.approx(6 * network.weights / 1e12)
+    assert training_seconds(network, slow).value == pytest.approx(4 * training_seconds(network, fast).value)
+    assert "asked for" in training_seconds(network, slow).source
+    plain, half = (labelling_seconds(network, slow, precision).value for precision in ("float32", "bfloat16"))
+    assert plain == pytest.approx(2 * network.weights / 1e12)
+    assert half == pytest.approx(plain / 2)
+    assert "stated, not measured" in training_seconds(network, devices_of(paper, Question())).source

@@ -1,0 +1,69 @@
+"""The printed plan: complete, every figure with its source, and nothing written."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from ssl_asr.cli import OK, main
+from ssl_asr.pipeline import NAMES
+
+
+@pytest.fixture
+def printed(capsys, tmp_path):
+    def ask(*words: str) -> str:
+        assert main(["plan", *words, f"run={tmp_path}/run"]) == OK
+        assert list(tmp_path.iterdir()) == []
+        return capsys.readouterr().out
+
+    return ask
+
+
+def test_every_source_is_cited_and_every_citation_has_one(printed):
+    for words in (["paper", "--hours", "1e6", "--gpus", "64"], ["demo"]):
+        body, sources = printed(*words).split("where the figures come from")
+        listed = [int(number) for number in re.findall(r"^\[(\d+)\]", sources, re.MULTILINE)]
+        assert listed == list(range(1, len(listed) + 1))
+        assert {int(number) for number in re.findall(r"\[(\d+)\]", body)} == set(listed)
+
+
+def test_each_store_and_stage_says_how_it_is_reckoned(printed):
+    lines = printed("paper").splitlines()
+    planned = set(NAMES) - {"corpus", "report"}
+    for name in (*planned, "features", "alignments", "targets", "manifest", "ledger", "checkpoints", "models"):
+        line = next(line for line in lines if re.match(rf"{name} +\d", line))
+        assert re.search(r"x .*\[\d+\]$", line), line
+
+
+def test_a_plan_for_gpus_says_that_none_was_measured(printed):
+    text = printed("paper")
+    assert "stated, not measured" in text
+    assert "no GPU was measured" in text
+    assert "no GPU was measured" not in printed("demo")
+    assert "stated, not measured" not in printed("demo")
+
+
+def test_million_hours_come_to_the_published_order(printed):
+    """1.2e11 frames of 20 targets: 9.6 TB as plain numbers, about half of that coded; the student fits 24 M."""
+    text = printed("paper")
+    assert re.search(r"^targets +4\.\d+ TB", text, re.MULTILINE)
+    assert "24.30 M parameters" in text
+    assert re.search(r"^ +64 .*%$", text, re.MULTILINE)
+
+
+def test_cost_is_hours_times_prices(printed):
+    line = printed("paper", "--price-gpu-hour", "0.5", "--price-cpu-hour=0.02")
+    total, gpu, core = re.search(r"cost +([\d,.]+) = ([\d,.]+) x 0.5 \+ ([\d,.]+) x 0.02", line).groups()
+    numbers = [float(text.replace(",", "")) for text in (total, gpu, core)]
+    assert numbers[0] == pytest.approx(0.5 * numbers[1] + 0.02 * numbers[2], rel=1e-3)
+    assert "give --price-gpu-hour" in printed("paper")
+
+
+def test_more_kills_cost_more(printed):
+    def lost(text: str) -> float:
+        return float(re.search(r"^student +64 GPUs .*? [\d.]+% +([\d.]+)%", text, re.MULTILINE).group(1))
+
+    calm, wild = (lost(printed("paper", "--kills-per-hour", rate)) for rate in ("0", "1"))
+    assert calm == 0
+    assert wild > 20
