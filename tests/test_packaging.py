@@ -27,7 +27,7 @@ def code(language: str, text: str = README) -> list[str]:
 
 
 def shell_lines(page: str) -> list[str]:
-    blocks = code("bash", (ROOT / page).read_text())
+    blocks = code("bash", (ROOT / page).read_text().replace("\\\n", " "))
     return [
         line.split("#")[0].strip() for block in blocks for line in block.splitlines() if line.split("#")[0].strip()
     ]

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import copy
 import json
+import os
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +16,9 @@ import pytest
 import ray
 import yaml
 from ray.autoscaler._private.util import prepare_config, validate_config
+
+from ssl_asr.spot import ENDPOINT_VARIABLE
+from tests.cluster.processes import descendants, end_all, process, title
 
 ROOT = Path(__file__).parents[2]
 SCHEMA = json.loads((Path(ray.__file__).parent / "autoscaler/ray-schema.json").read_text())
@@ -36,6 +43,33 @@ def test_passes_both_checks(config):
     for name in ("data", "train"):
         assert nodes[name]["min_workers"] == 0
         assert nodes[name]["node_config"]["InstanceMarketOptions"]["MarketType"] == "spot"
+        assert nodes[name]["node_config"]["MetadataOptions"] == {"HttpTokens": "required"}
+
+
+def test_worker_nodes_watch_for_the_spot_notice(config, tmp_path):
+    """The line that Ray gives to a node's shell goes on in the background, and once only."""
+    (line,) = [each for each in config["worker_start_ray_commands"] if "ssl_asr.spot" in each]
+    log, lock = tmp_path / "spot.log", tmp_path / "spot.lock"
+    line = line.replace("/tmp/ssl_asr_spot.log", str(log)).replace("/tmp/ssl_asr_spot.lock", str(lock))
+    path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
+    nothing = {**os.environ, "PATH": path, "RAY_HEAD_IP": "127.0.0.1", ENDPOINT_VARIABLE: "http://127.0.0.1:9"}
+    subprocess.run(["bash", "-c", f"({line})"], cwd=ROOT, env=nothing, check=True, timeout=20)
+    until = time.monotonic() + 20
+    while "refused" not in (log.read_text() if log.exists() else "") and time.monotonic() < until:
+        time.sleep(0.1)
+    holders = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if str(lock) in title(pid)]
+    held = subprocess.run(["flock", "-n", lock, "true"], check=False).returncode == 1
+    end_all([*filter(None, map(process, holders)), *(one for pid in holders for one in descendants(pid))])
+    assert "watching http://127.0.0.1:9" in log.read_text()
+    assert "refused" in log.read_text()
+    assert held
+
+
+def test_all_of_ray_asks_for_the_token(config):
+    starts = [*config["head_start_ray_commands"], *config["worker_start_ray_commands"]]
+    for line in starts:
+        assert line == "ray stop" or line.startswith("export RAY_AUTH_MODE=token")
+    assert config["file_mounts"]["~/.ray/auth_token"] == "~/.ray/auth_token"
 
 
 def test_paper_preset_fits_the_cluster(config):
