@@ -6,6 +6,9 @@ A checkpoint carries the curve up to itself, so after any restart the curve show
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
+from tempfile import mkdtemp
 from typing import Any
 
 from tensorboardX import SummaryWriter
@@ -29,7 +32,10 @@ def read_curve(run: str, name: str) -> list[Record]:
 
 
 class Curve:
-    """Collects a model's records and keeps them in the run, as lines and as events, while it is trained."""
+    """Collects a model's records and keeps them in the run, as lines and as events, while it is trained.
+
+    TensorBoard's writer needs a disk: the events of a run in a bucket are copied there at the end.
+    """
 
     def __init__(self, run: str, name: str) -> None:
         self.run, self.name = run, name
@@ -39,11 +45,11 @@ class Curve:
     def restart(self, records: list[Record]) -> None:
         """Begin again from the curve that a checkpoint held."""
         self.records = []
-        self.close()
-        if "://" not in self.run:  # TensorBoard reads from a disk
-            folder = filesystem.join(self.run, "tensorboard", self.name)
-            filesystem.delete(folder)
-            self._events = SummaryWriter(folder, flush_secs=FLUSH_SECONDS)
+        self._stop_events()
+        filesystem.delete(self._folder)
+        self._events = SummaryWriter(
+            mkdtemp(prefix="ssl_asr-events-") if self._is_remote else self._folder, flush_secs=FLUSH_SECONDS
+        )
         self.add(records)
 
     def add(self, records: list[Record]) -> None:
@@ -57,9 +63,27 @@ class Curve:
                 _write_scalars(self._events, record)
 
     def close(self) -> None:
-        if self._events is not None:
-            self._events.close()
-            self._events = None
+        """No more records come; the events are whole."""
+        written = self._stop_events()
+        if written is not None and self._is_remote:
+            for file in written.iterdir():
+                filesystem.write_bytes(filesystem.join(self._folder, file.name), file.read_bytes())
+            shutil.rmtree(written)
+
+    def _stop_events(self) -> Path | None:
+        events, self._events = self._events, None
+        if events is None:
+            return None
+        events.close()
+        return Path(events.logdir)
+
+    @property
+    def _folder(self) -> str:
+        return filesystem.join(self.run, "tensorboard", self.name)
+
+    @property
+    def _is_remote(self) -> bool:
+        return "://" in self.run
 
 
 def _write_scalars(events: SummaryWriter, record: Record) -> None:

@@ -3,10 +3,13 @@
 import time
 from pathlib import Path
 
+import pytest
 from tensorboardX.proto.event_pb2 import Event
 from tensorboardX.record_writer import masked_crc32c
 
+from ssl_asr.store import filesystem
 from ssl_asr.training.curve import Curve, Record, read_curve
+from tests.s3_server import s3_server
 
 
 def block(number: int) -> Record:
@@ -42,3 +45,21 @@ def test_events_are_there_while_training_goes_on_and_a_restart_leaves_each_block
     curve.add([block(3)])
     curve.close()
     assert sorted(step for step, name in points(folder) if name == "train/loss") == [1, 2, 3]
+
+
+def test_events_of_a_run_in_a_bucket_are_there_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    with s3_server() as server:
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+        bucket = server.create_bucket("curves")
+        check_bucket(bucket)
+
+
+def check_bucket(bucket: str) -> None:
+    curve = Curve(f"{bucket}/run", "student")
+    curve.restart([])
+    curve.add([block(1)])
+    curve.close()
+    (file,) = filesystem.list_files(f"{bucket}/run/tensorboard/student")
+    assert b"train/loss" in filesystem.read_bytes(file)
+    assert [record["block"] for record in read_curve(f"{bucket}/run", "student")] == [1]
