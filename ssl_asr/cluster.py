@@ -7,10 +7,16 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-# Read by Ray as it is imported: reports of a block shall not wait for a two-second poll.
-os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2")
+# Read by Ray as it is imported or as training begins; whoever sets one before is heard.
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+# How Ray Train recovers, in seconds. Between looks at the workers, and at machines that are to be taken away:
+os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2")
+os.environ.setdefault("RAY_TRAIN_PREEMPTION_POLL_INTERVAL_S", "1")
+# Until workers that do not start are thought to be on machines that are gone, and others are looked for:
+os.environ.setdefault("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", "20")
+# Until a worker that does not answer is taken for lost:
+os.environ.setdefault("RAY_TRAIN_WORKER_HEALTH_CHECK_TIMEOUT_S", "60")
 
 import ray
 

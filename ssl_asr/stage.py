@@ -14,6 +14,7 @@ import weakref
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 
+from ssl_asr import ownership
 from ssl_asr.progress import clock
 from ssl_asr.recipe import Recipe
 from ssl_asr.store import filesystem
@@ -75,12 +76,32 @@ class Beat:
     key: str
     seconds: float
     work_seconds: float = 0.0
+    owner: str = ""
 
 
 def read_beat(recipe: Recipe, stage: str) -> Beat | None:
     """The last note of an unfinished stage; None where it is not under way."""
     uri = beat_uri(recipe, stage)
     return Beat(**json.loads(filesystem.read_bytes(uri))) if filesystem.exists(uri) else None
+
+
+def refuse_second(recipe: Recipe, stage: str) -> None:
+    """ValueError where another process is at work on the stage; it takes up to two beats to find out.
+
+    For a stage whose work two processes must not do at once. Shards they may: these are published whole.
+    """
+    uri, beat = beat_uri(recipe, stage), read_beat(recipe, stage)
+    if beat is None or not ownership.may_live(beat.owner):
+        return
+    before, until = filesystem.modified(uri), time.monotonic() + 2 * BEAT_SECONDS
+    while filesystem.modified(uri) == before:
+        if time.monotonic() > until:
+            return
+        time.sleep(0.5)
+    raise ValueError(
+        f"{recipe.run}: {stage} is being made by {beat.owner or 'another process'}; wait for it or stop it, then "
+        "give the same command again"
+    )
 
 
 class StageClock:
@@ -111,7 +132,7 @@ class StageClock:
     def beat(self) -> None:
         """Note the time spent, for the attempt that follows if this one is killed."""
         spent = self._before + time.monotonic() - self._began
-        note = Beat(self.key, round(spent, 2), round(self._worked, 3))
+        note = Beat(self.key, round(spent, 2), round(self._worked, 3), ownership.ME)
         filesystem.write_bytes(beat_uri(self.recipe, self.stage), json.dumps(asdict(note)).encode())
 
     def finish(

@@ -31,7 +31,7 @@ class Sync(Section):
 
     strategy: Literal["bmuf", "gtc", "dense"] = "bmuf"
     block_slabs: Positive = 2  # of each worker in a block
-    checkpoint_blocks: Positive = 1  # blocks between checkpoints, and so the most that a failure costs
+    checkpoint_blocks: Positive = 1  # blocks between checkpoints; each is written during the block that follows
     max_bad_blocks: Positive = 3  # in a row with a NaN or Inf, before the run stops
     # BMUF (Chen & Huo 2016): eta = 1 - 1/N and zeta = C N (1 - eta) unless given.
     variant: Literal["nesterov", "classical", "literal"] = "nesterov"

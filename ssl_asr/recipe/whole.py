@@ -11,8 +11,12 @@ from ssl_asr.recipe.data import Cluster, Corpus, Evaluate, Frontend, Hmm, Labell
 from ssl_asr.recipe.section import Section
 from ssl_asr.recipe.training import Student, Teacher
 
-# Keys outside `cluster` and `run` that change no result either: where downloads lie, when to give up.
-_NO_RESULT = {"cache", "max_reject_share"}
+# Keys outside `cluster` and `run` that change no result either: where downloads lie, what is kept, when to give up.
+_NO_RESULT = {
+    "cache": True,
+    "max_reject_share": True,
+    "sync": {"checkpoint_blocks": True, "max_bad_blocks": True},
+}
 
 
 class Recipe(Section):

@@ -40,7 +40,10 @@ class Hand:
 
 @dataclass(frozen=True)
 class BlockAccount:
-    """One block, from 1 on: positions `first` to `first + count` of the source's stream, dealt to all workers."""
+    """One block, from 1 on: positions `first` to `first + count` of the source's stream, dealt to all workers.
+
+    `dropped` are contributions that were not finite, so that what they were trained on has not reached the model.
+    """
 
     block: Count
     phase: Count
@@ -48,6 +51,7 @@ class BlockAccount:
     first: Count
     count: Count
     hands: tuple[Hand, ...]
+    dropped: Count = 0
 
 
 @dataclass(frozen=True)

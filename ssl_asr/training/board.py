@@ -25,20 +25,11 @@ class News:
     events: list[Event] = field(default_factory=list)
 
 
-@dataclass(frozen=True)
-class Standing:
-    """`furthest` is the last block ever trained; `refused` is the sentence of a ValueError that no restart mends."""
-
-    furthest: int
-    refused: str | None
-
-
 @ray.remote(num_cpus=0)
 class Board:
     def __init__(self) -> None:
         self._news = News()
         self._furthest = self._workers = 0
-        self._refused: str | None = None
         self._just_restored = False
 
     def note(self, kind: Kind, workers: int = 0, block: int = 0, detail: str = "") -> None:
@@ -64,12 +55,9 @@ class Board:
     def _reached(self, records: list[Record]) -> None:
         self._furthest = max([self._furthest, *(record["block"] for record in records)])
 
-    def refuse(self, sentence: str) -> None:
-        """A ValueError of a worker: bad input or a diverged model."""
-        self._refused = sentence
-
-    def standing(self) -> Standing:
-        return Standing(self._furthest, self._refused)
+    def furthest(self) -> int:
+        """Number of the last block ever trained; restarts go back behind it."""
+        return self._furthest
 
     def take(self) -> News:
         taken, self._news = self._news, News()

@@ -7,9 +7,12 @@ gradient compression, each writes it beside it: `worker-0002-of-0004.safetensors
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
+
+import torch
 
 from ssl_asr.store import filesystem
 from ssl_asr.store.weights import read_weights, write_weights
@@ -50,11 +53,12 @@ def snapshot(loop: Loop, fingerprint: str, curve: Sequence[Record]) -> Snapshot:
     moments = moments_of(loop.optimiser)
     if moments:
         shared["optimiser.moments"] = flat.flatten(moments)
+    # Among the tensors: a header of JSON may have at most 100 MB.
+    shared["curve"] = torch.frombuffer(bytearray(json.dumps(list(curve)).encode()), dtype=torch.uint8)
     about = {
         "cursor": asdict(loop.cursor),
         "block": loop.block,
         "optimiser_steps": steps_of(loop.optimiser),
-        "curve": list(curve),
         "workers": worker.size,
         "has_own": bool(own),
     }
@@ -82,8 +86,7 @@ def restore(folder: str, loop: Loop) -> list[Record]:
         {name.removeprefix(prefix): kept.to(device) for name, kept in tensors.items() if name.startswith(prefix)}
     )
     if about["has_own"]:
-        parts = [_own_uri(folder, rank, about["workers"]) for rank in range(about["workers"])]
-        loop.strategy.load_own_state_dicts([read_weights(part)[0] for part in parts])
+        _restore_own(folder, loop, about["workers"])
     loop.cursor = Cursor(**about["cursor"])
     loop.block = about["block"]
     if "optimiser.moments" in tensors:
@@ -92,7 +95,16 @@ def restore(folder: str, loop: Loop) -> list[Record]:
         flat.unflatten_into(tensors["optimiser.moments"].to(device), moments_of(loop.optimiser))
     place = (asdict(loop.cursor), loop.block, flat.fingerprint(loop.strategy.global_model()))
     assert_agreed(loop.worker.group, "cursor, block and model after a restart", place)
-    return list(about["curve"])
+    return list(json.loads(tensors["curve"].numpy().tobytes()))
+
+
+def _restore_own(folder: str, loop: Loop, workers: int) -> None:
+    """Each worker reads its own part, or its share of the parts, one after the other: they are large and many."""
+    worker = loop.worker
+    dealt = workers != worker.size
+    ranks = range(worker.rank, workers, worker.size) if dealt else [worker.rank]
+    parts = (read_weights(_own_uri(folder, rank, workers))[0] for rank in ranks)
+    loop.strategy.load_own_state_dicts(parts, dealt=dealt)
 
 
 def _own_uri(folder: str, rank: int, workers: int) -> str:

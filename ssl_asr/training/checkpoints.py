@@ -6,6 +6,7 @@ the same for workers on a cluster and for workers simulated in one process.
 
 from __future__ import annotations
 
+import errno
 import re
 import time
 from collections.abc import Callable
@@ -17,6 +18,8 @@ from ssl_asr.store import filesystem
 from ssl_asr.training.checkpoint import SHARED, Snapshot, write_snapshot
 
 KEPT = 2
+# What only the owner of the disk can mend: it is full, or may not be written to.
+_FOR_THE_OWNER = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EEXIST}
 # An object store that does not answer is asked again after so many seconds, and then given up.
 _PAUSES = (1.0, 4.0, 16.0)
 _OWN = re.compile(r"worker-\d{4}-of-(\d{4})\.safetensors$")
@@ -39,8 +42,10 @@ class Checkpoints:
         """Publish one worker's part; the first worker then deletes all but the newest ones."""
         folder = self.folder(taken)
         try:
-            _patiently(lambda: write_snapshot(folder, taken))
+            patiently(lambda: write_snapshot(folder, taken))
         except OSError as error:
+            if error.errno not in _FOR_THE_OWNER:
+                raise  # it may pass: workers start again and go on from the last one
             kept = self.newest()
             raise ValueError(
                 f"the checkpoint of block {taken.block} cannot be written to {folder} ({error}); "
@@ -49,6 +54,12 @@ class Checkpoints:
             ) from error
         if taken.rank == 0:
             self.tidy()
+
+    def forget_after(self, folder: str | None) -> None:
+        """At a start from `folder`, or from nothing: delete later ones, which another attempt left."""
+        for other in self._folders():
+            if other != folder and (folder is None or _block(other) >= _block(folder)):
+                filesystem.delete(other)
 
     def tidy(self) -> None:
         """Delete all that is older than the newest whole ones."""
@@ -71,7 +82,11 @@ def _is_whole(files: list[str]) -> bool:
     return any(uri.endswith(f"/{SHARED}") for uri in files) and len(counts) == (counts[0] if counts else 0)
 
 
-def _patiently(write: Callable[[], None]) -> None:
+def _block(folder: str) -> int:
+    return int(folder.rpartition("/")[2].partition("-")[0])
+
+
+def patiently(write: Callable[[], None]) -> None:
     """OSError where it still fails after some pauses, at once where the disk is full."""
     for pause in _PAUSES:
         try:
@@ -84,22 +99,39 @@ def _patiently(write: Callable[[], None]) -> None:
 
 
 class Saver:
-    """Writes checkpoints in a thread, one at a time, while training goes on."""
+    """Writes accounts and checkpoints in a thread, in their order, while training goes on.
+
+    After a failure nothing more is written: no checkpoint without the accounts of its blocks.
+    """
 
     def __init__(self, checkpoints: Checkpoints) -> None:
         self.checkpoints = checkpoints
-        self._thread = ThreadPoolExecutor(1, "checkpoint")
-        self._writing: Future[None] | None = None
+        self._thread = ThreadPoolExecutor(1, "saving")
+        self._last: Future[None] | None = None
+        self._error: Exception | None = None
 
     def save(self, taken: Snapshot) -> None:
-        """ValueError where the one before could not be written."""
+        """ValueError or OSError where something before could not be written; one checkpoint is written at a time."""
         self.wait()
-        self._writing = self._thread.submit(self.checkpoints.write, taken)
+        self.write(lambda: self.checkpoints.write(taken))
+
+    def write(self, work: Callable[[], object]) -> None:
+        """Do so after all before it."""
+        self._last = self._thread.submit(self._do, work)
 
     def wait(self) -> None:
-        writing, self._writing = self._writing, None
-        if writing is not None:
-            writing.result()
+        if self._last is not None:
+            self._last.result()
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
+
+    def _do(self, work: Callable[[], object]) -> None:
+        if self._error is None:
+            try:
+                work()
+            except Exception as error:
+                self._error = error
 
     def __enter__(self) -> Saver:
         return self

@@ -15,16 +15,19 @@ from pydantic import TypeAdapter, ValidationError
 
 from ssl_asr.store import filesystem
 
-Kind = Literal["begun", "failed", "noticed", "decided", "started", "restored", "trained", "stopped", "finished"]
+Kind = Literal[
+    "begun", "requested", "failed", "noticed", "decided", "started", "restored", "trained", "stopped", "finished"
+]
 
 
 @dataclass(frozen=True)
 class Event:
     """`at` is in seconds since 1970; `workers`, `block` and `detail` depend on the kind:
 
-    begun: a driver, `detail` is the key. failed: so many workers, `detail` is the error. noticed: so many workers are
-    on machines that will be taken away. decided: to go on with so many. started: they have met. restored: they go on
-    behind `block`. trained: `block` is the first one since. stopped: given up, `detail` says why.
+    begun: a driver, `detail` is the key. requested: machines, of Ray, by the name `detail`. failed: so many workers,
+    `detail` is the error. noticed: so many workers are on machines that will be taken away. decided: to go on with so
+    many. started: they have met. restored: they go on behind `block`. trained: `block` is the first one since.
+    stopped: given up, `detail` says why.
     """
 
     at: float
@@ -85,6 +88,13 @@ class EventLog:
 def restarts(events: Sequence[Event]) -> int:
     """How often workers went on again, after the first time."""
     return max(sum(event.kind == "restored" for event in events) - 1, 0)
+
+
+def unreleased(events: Sequence[Event]) -> list[str]:
+    """Names of the requests of drivers that were killed before they could take them back."""
+    ends = [number for number, event in enumerate(events) if event.kind in ("stopped", "finished")]
+    since = events[ends[-1] + 1 :] if ends else events
+    return [event.detail for event in since if event.kind == "requested"]
 
 
 def going_on(events: Sequence[Event]) -> str:

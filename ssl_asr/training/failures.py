@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -10,6 +11,8 @@ from ray.exceptions import RayActorError
 # Failures in a row without one new block: a job on spot machines has hundreds in all and must go on, while a bug
 # or a block longer than the machines last ends every attempt at the same place.
 FAILURES_IN_A_ROW = 8
+# Of a disk: no restart makes room.
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 
 
 @dataclass
@@ -33,6 +36,16 @@ class Patience:
             f"{self.furthest}; the last error: {error}; mend that, and the same command goes on from there (where "
             "machines do not last as long as a block, lower sync.block_slabs)"
         )
+
+
+def refusal_of(errors: Mapping[int, Exception]) -> str | None:
+    """A sentence where no restart mends what went wrong: bad input, or a full disk."""
+    for error in errors.values():
+        if isinstance(error, ValueError):
+            return " ".join(str(error).split())
+        if isinstance(error, OSError) and error.errno in _FULL:
+            return f"{' '.join(str(error).split())}; once there is room, the same command goes on where it was"
+    return None
 
 
 @dataclass(frozen=True)
@@ -67,6 +80,8 @@ def _inner(error: Exception) -> Exception:
 
 def _sentence(error: Exception) -> str:
     error = _inner(error)
+    if _blame(error) == 0:
+        return "connections to it broke"
     if isinstance(error, RayActorError):
         return _why_dead(str(error))
     text = " ".join(str(error).split())

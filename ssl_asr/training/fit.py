@@ -21,9 +21,11 @@ from ssl_asr.recipe import Cluster
 from ssl_asr.store import filesystem
 from ssl_asr.training.board import start_board
 from ssl_asr.training.curve import Curve
+from ssl_asr.training.events import read_events, unreleased
+from ssl_asr.training.failures import Patience
 from ssl_asr.training.follower import Follower
 from ssl_asr.training.job import TrainingJob
-from ssl_asr.training.recovery import callbacks
+from ssl_asr.training.recovery import callbacks, release
 from ssl_asr.training.worker import train_worker
 
 # Seconds between looks whether there is room for more workers, and the least time that workers are left in peace.
@@ -32,23 +34,24 @@ RESIZE_SECONDS = 10.0
 SILENCE_SECONDS = 300
 
 
-def fit(job: TrainingJob, cluster: Cluster) -> Curve:
+def fit(job: TrainingJob, cluster: Cluster, patience: Patience | None = None) -> Curve:
     """Train to the end and return the learning curve; the model is then in the run's `models/`.
 
     ValueError where a worker refused its input, or workers failed again and again at the same place.
     """
     board = start_board()
+    release(unreleased(read_events(job.run, job.name)))
     curve = Curve(job.run, job.name)
     follower = Follower(job, curve)
     ray.get(board.note.remote("begun", detail=job.key))
-    running = _in_background(_trainer(job, cluster, board).fit)
+    running = _in_background(_trainer(job, cluster, board, patience or Patience()).fit)
     while wait_for([running], timeout=0.5).not_done:
         follower.follow(ray.get(board.take.remote()))
     _note_end(board, running)
     follower.follow(ray.get(board.take.remote()))
     _raise_sentence(running)
     filesystem.delete(_ray_storage(job))
-    curve.write_tensorboard()
+    curve.close()
     return curve
 
 
@@ -85,7 +88,7 @@ def _raise_sentence(ended: Future[object]) -> None:
         raise ValueError(sentence) from error
 
 
-def _trainer(job: TrainingJob, cluster: Cluster, board: Any) -> TorchTrainer:
+def _trainer(job: TrainingJob, cluster: Cluster, board: Any, patience: Patience) -> TorchTrainer:
     least, most = cluster.train_workers
     resources = {"CPU": cluster.cpus_per_worker} | ({"GPU": 1.0} if cluster.use_gpu else {})
     return TorchTrainer(
@@ -103,7 +106,7 @@ def _trainer(job: TrainingJob, cluster: Cluster, board: Any) -> TorchTrainer:
             storage_path=_ray_storage(job),
             # When to give up is for `recovery.Guard` to say.
             failure_config=FailureConfig(max_failures=-1, max_preemption_failures=-1),
-            callbacks=callbacks(board),
+            callbacks=callbacks(board, patience),
         ),
     )
 

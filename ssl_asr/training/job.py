@@ -58,6 +58,7 @@ def build_loop(job: TrainingJob, worker: Worker) -> Loop:
 
 
 def build_optimiser(model: torch.nn.Module, settings: Optimiser) -> torch.optim.Optimizer:
+    # Fused: a step is one pass over a parameter instead of one for each operation.
     if settings.name == "adam":
-        return torch.optim.Adam(model.parameters(), lr=settings.learning_rate)
-    return torch.optim.SGD(model.parameters(), lr=settings.learning_rate, momentum=settings.momentum)
+        return torch.optim.Adam(model.parameters(), lr=settings.learning_rate, fused=True)
+    return torch.optim.SGD(model.parameters(), lr=settings.learning_rate, momentum=settings.momentum, fused=True)

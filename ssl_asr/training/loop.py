@@ -5,7 +5,6 @@ It knows nothing of Ray and runs alike with one worker in a test and with many.
 
 from __future__ import annotations
 
-import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -80,21 +79,23 @@ class BlockRecord:
 
 @dataclass
 class Meter:
-    """Sums over frames: of loss, of hits, of frames."""
+    """Sums over frames: of loss and of hits, float64 [2], and of frames.
 
-    loss: float = 0.0
-    hits: float = 0.0
+    They stay on the device until a block's end, as reading one lets a GPU run dry.
+    """
+
+    sums: torch.Tensor
     frames: int = 0
 
-    def add(self, loss: float, hits: float, frames: int) -> None:
+    def add(self, loss: torch.Tensor, hits: torch.Tensor, frames: int) -> None:
+        """A batch's mean loss, left out with its hits where it is not finite."""
         self.frames += frames
-        if math.isfinite(loss):
-            self.loss += loss * frames
-            self.hits += hits
+        both = torch.stack([loss.detach().double() * frames, hits.double()])
+        self.sums += torch.where(loss.detach().isfinite(), both, 0.0)
 
     def over_all(self, worker: Worker) -> tuple[float, float]:
         """Mean loss and accuracy over the frames of all workers."""
-        loss, hits, frames = sum_numbers(worker.group, [self.loss, self.hits, float(self.frames)], worker.device)
+        loss, hits, frames = sum_numbers(worker.group, [*self.sums.tolist(), float(self.frames)], worker.device)
         return loss / max(frames, 1), hits / max(frames, 1)
 
 
@@ -155,7 +156,7 @@ class Loop:
         pieces = batches_of(hand.examples, phase.whole, self.settings, look_ahead, np.random.default_rng(seed))
         steps = self.strategy.on_block_start([sum(piece.targets for piece in batch) for batch in pieces])
         batches = collated(pieces, look_ahead)
-        meter = Meter()
+        meter = self._meter()
         self.model.train()
         for _ in range(steps):
             self._step(next(batches, None), meter)
@@ -187,19 +188,23 @@ class Loop:
             frames = len(batch.senones)
             loss, hits = self._loss(batch)
             loss.backward()
-            meter.add(loss.item(), hits, frames)
+            meter.add(loss, hits, frames)
         self.strategy.on_after_backward(frames)
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip_norm)
         self.optimiser.step()
 
-    def _loss(self, batch: Batch) -> tuple[torch.Tensor, float]:
+    def _meter(self) -> Meter:
+        return Meter(torch.zeros(2, dtype=torch.float64, device=self.worker.device))
+
+    def _loss(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
+        """Mean loss of the batch's frames, and at how many the likeliest senone is the label or the first target."""
         inputs = self.model.normalise(batch.frames)
         if self.model.training:
             inputs = mask(inputs, self.settings)
         # Padding is set to the mean, not packed away: batches are of like length, and packing halves the speed.
         inside_bt = torch.arange(inputs.shape[1])[None, :] < batch.lengths[:, None]
-        logits = self.model(inputs * inside_bt[:, :, None].to(inputs.device))[batch.valid]
-        hits = (logits.argmax(1) == batch.senones[:, 0]).sum().item()
+        logits = _logits(self.model, inputs * inside_bt[:, :, None].to(inputs.device), batch.valid)
+        hits = (logits.detach().argmax(1) == batch.senones[:, 0]).sum()
         if batch.posteriors is None:
             return hard_cross_entropy(logits, batch.senones[:, 0]), hits
         return soft_cross_entropy(logits, batch.senones, batch.posteriors), hits
@@ -218,7 +223,7 @@ class Loop:
         mine = flat.parameters(self.model)
         flat.unflatten_into(self.strategy.global_model(), self.model.parameters())
         self.model.eval()
-        meter = Meter()
+        meter = self._meter()
         look_ahead = self.model.spec.look_ahead
         for ref in source.slabs[self.worker.rank :: self.worker.size]:
             examples = self.reader.read("labeled", ref, 0)
@@ -226,6 +231,13 @@ class Loop:
             for batch in collated(pieces, look_ahead):
                 batch = batch.to(self.worker.device)
                 loss, hits = self._loss(batch)
-                meter.add(loss.item(), hits, len(batch.senones))
+                meter.add(loss, hits, len(batch.senones))
         flat.unflatten_into(mine, self.model.parameters())
         return meter.over_all(self.worker)
+
+
+def _logits(model: AcousticModel, inputs_btd: torch.Tensor, valid_bt: torch.Tensor) -> torch.Tensor:
+    """The network's logits [n, senones] at valid outputs: others never reach the last layer, which is the widest."""
+    hidden_btd, _ = model.lstm(inputs_btd)
+    logits: torch.Tensor = model.senones(model.dropout(hidden_btd[valid_bt]))
+    return logits

@@ -12,7 +12,9 @@ from ssl_asr.recipe import Optimiser
 
 
 def mask(frames_btd: torch.Tensor, optimiser: Optimiser) -> torch.Tensor:
-    """A masked copy; draws from torch's global generator."""
+    """With bands set to 0; draws from torch's global generator."""
+    if optimiser.frequency_masks == optimiser.time_masks == 0:
+        return frames_btd
     batch, time, width = frames_btd.shape
     bins = width // STACK
     kept_bm = torch.ones(batch, bins, dtype=torch.bool)

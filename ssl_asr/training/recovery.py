@@ -9,15 +9,18 @@ without them, recovers later, and one line says so.
 from __future__ import annotations
 
 import logging
+import socket
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from functools import wraps
 from typing import Any
 
 import ray
 from ray.train import UserCallback
 
-from ssl_asr.training.failures import Patience, failure_of
+from ssl_asr.training.failures import Patience, failure_of, refusal_of
 
 logger = logging.getLogger(__name__)
 
@@ -30,27 +33,31 @@ try:
     INTERNALS = True
 except ImportError as error:
     logger.warning("Ray %s keeps its recovery elsewhere (%s): training recovers later", ray.__version__, error)
-    ControllerCallback = WorkerGroupCallback = UserCallback
+    ControllerCallback, WorkerGroupCallback = (type(name, (), {}) for name in ("Controller", "WorkerGroup"))
     INTERNALS = False
 
 REFRESH_SECONDS = 5.0  # between looks at the cluster while training
-LEAVING_SECONDS = 15.0  # at most, until a machine that was lost is known to be gone
+WAITING = ("InitializingState", "RestartingState", "ReschedulingState")  # for room for the least number of workers
+PAUSE_SECONDS, WAITING_REFRESH_SECONDS = 0.2, 1.0
+GONE_SECONDS = 20.0  # at most, until Ray knows that a machine is gone: by its own settings that takes 15
+REACH_SECONDS = 2.0  # for a machine to answer
+PARALLEL_LOOKS = 32
 
 
 class Guard(UserCallback):
     """In Ray Train's controller: notes every failure on the board, and ends the run where restarts can't help."""
 
-    def __init__(self, board: Any) -> None:
-        self.board, self.patience = board, Patience()
+    def __init__(self, board: Any, patience: Patience) -> None:
+        self.board, self.patience = board, patience
 
     def after_exception(self, run_context: Any, worker_exceptions: Mapping[int, Exception]) -> None:
         """ValueError, by which Ray Train ends, where a worker refused its input or patience is over."""
         failure = failure_of(worker_exceptions)
         self.board.note.remote("failed", failure.workers, detail=failure.sentence)
-        standing = ray.get(self.board.standing.remote())
-        if standing.refused is not None:
-            raise ValueError(standing.refused)
-        if self.patience.is_over(standing.furthest):
+        refused = refusal_of(worker_exceptions)
+        if refused is not None:
+            raise ValueError(refused)
+        if self.patience.is_over(ray.get(self.board.furthest.remote())):
             raise ValueError(self.patience.sentence(failure.sentence))
 
 
@@ -68,26 +75,49 @@ def harmless(hook: Callable[..., None]) -> Callable[..., None]:
 
 
 class Watch(ControllerCallback, WorkerGroupCallback):
-    """In Ray Train's controller: posts decisions and starts, and has the coordinator look at the cluster afresh."""
+    """In Ray Train's controller: posts decisions and starts, and sees to it that decisions rest on what there is.
+
+    Without it workers would be placed on machines that are gone but not yet known to be, until that times out.
+    """
 
     def __init__(self, board: Any) -> None:
         self.board = board
         self._refreshed = 0.0
+        self._actors: list[tuple[str, Any]] = []  # workers by the ids of their machines
+
+    @harmless
+    def after_controller_start(self, train_run_context: Any) -> None:
+        self.board.note.remote("requested", detail=f"train-{train_run_context.run_id}")
 
     @harmless
     def after_controller_state_update(self, previous_state: Any, current_state: Any) -> None:
         before, now = type(previous_state).__name__, type(current_state).__name__
         if now == "PreemptingState" and before != now:
-            info = current_state.preemption_info
-            self.board.note.remote("noticed", len(info.preempted_ranks))
+            self.board.note.remote("noticed", len(current_state.preemption_info.preempted_ranks))
+        if now == before and now in WAITING:
+            # Ray asks anew without a pause, which takes a whole core, and by a look at the cluster that is 20 s old.
+            time.sleep(PAUSE_SECONDS)
+            if time.monotonic() - self._refreshed > WAITING_REFRESH_SECONDS:
+                self._refresh(wait=True)
         if now in ("RestartingState", "ReschedulingState") and before != now:
-            if before == "PreemptingState":
-                _wait_until_gone(previous_state.preemption_info.preempted_node_ids)
+            leaving = previous_state.preemption_info.preempted_node_ids if before == "PreemptingState" else []
+            self._leave(leaving)
+            wait_until_gone(unreachable({node_id for node_id, _ in self._actors}) | set(leaving))
             self._refresh(wait=True)
+
+    def _leave(self, node_ids: list[str]) -> None:
+        """A machine that was given notice goes once nothing runs on it; its workers would end a moment later."""
+        for node_id, actor in self._actors:
+            if node_id in node_ids:
+                ray.kill(actor)
 
     @harmless
     def before_controller_execute_resize_decision(self, resize_decision: Any) -> None:
         self.board.note.remote("decided", resize_decision.num_workers)
+
+    @harmless
+    def after_worker_group_start(self, worker_group: Any) -> None:
+        self._actors = [(worker.metadata.node_id, worker.actor) for worker in worker_group.get_workers()]
 
     @harmless
     def after_worker_group_training_start(self, worker_group: Any) -> None:
@@ -105,13 +135,36 @@ class Watch(ControllerCallback, WorkerGroupCallback):
             ray.get(fresh, timeout=REFRESH_SECONDS)
 
 
-def _wait_until_gone(node_ids: list[str]) -> None:
-    """Until Ray knows that these machines are no more: a decision before would count on them."""
-    until = time.monotonic() + LEAVING_SECONDS
+@harmless
+def release(requests: Iterable[str]) -> None:
+    """Take back what killed drivers had requested: Ray would keep the machines for them for three minutes more."""
+    for request in requests:
+        ray.get(get_or_create_autoscaling_coordinator().cancel_request.remote(request), timeout=REFRESH_SECONDS)
+
+
+def unreachable(node_ids: Iterable[str]) -> set[str]:
+    """Those of the machines, alive as far as Ray knows, whose raylets do not answer."""
+    wanted = set(node_ids)
+    nodes = [node for node in ray.nodes() if node["Alive"] and node["NodeID"] in wanted]
+    with ThreadPoolExecutor(PARALLEL_LOOKS) as threads:
+        answers = list(threads.map(_answers, nodes))
+    return {node["NodeID"] for node, answered in zip(nodes, answers, strict=True) if not answered}
+
+
+def _answers(node: Mapping[str, Any]) -> bool:
+    place = (node["NodeManagerAddress"], node["NodeManagerPort"])
+    with suppress(OSError), socket.create_connection(place, timeout=REACH_SECONDS):
+        return True
+    return False
+
+
+def wait_until_gone(node_ids: set[str]) -> None:
+    """Until Ray knows, too, that these machines are no more."""
+    until = time.monotonic() + GONE_SECONDS
     while time.monotonic() < until and any(node["Alive"] and node["NodeID"] in node_ids for node in ray.nodes()):
-        time.sleep(0.2)
+        time.sleep(0.1)
 
 
-def callbacks(board: Any) -> list[UserCallback]:
+def callbacks(board: Any, patience: Patience) -> list[UserCallback]:
     """For a RunConfig."""
-    return [Guard(board), *([Watch(board)] if INTERNALS else [])]
+    return [Guard(board, patience), *([Watch(board)] if INTERNALS else [])]

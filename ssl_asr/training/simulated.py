@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import torch
-
 from ssl_asr.training.curve import Curve, Record
 from ssl_asr.training.job import TrainingJob
-from ssl_asr.training.loop import CPU, Loop, Worker
-from ssl_asr.training.sync.simulation import Simulated, simulate
+from ssl_asr.training.loop import Loop, Worker
+from ssl_asr.training.sync.simulation import simulate
 from ssl_asr.training.train import train
 
 
-def train_simulated(job: TrainingJob, workers: int, device: torch.device = CPU) -> Loop:
+def train_simulated(job: TrainingJob, workers: int) -> Loop:
     """Train to the end with so many workers; curve, accounts, checkpoints and model go where a cluster's would."""
     listener = _Keeper(job)
-    loops = simulate(workers, lambda group: _worker(job, group, listener, device))
+    loops = simulate(workers, lambda group: train(job, Worker(group), listener, lambda: False))
     return loops[0]
-
-
-def _worker(job: TrainingJob, group: Simulated, listener: _Keeper, device: torch.device) -> Loop:
-    return train(job, Worker(group, device), listener, lambda: False)
 
 
 class _Keeper:

@@ -13,7 +13,7 @@ from ssl_asr.labelling.selection import selection_of
 from ssl_asr.labelling.teachers import target_set_id
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec, count_parameters
 from ssl_asr.recipe import Optimiser, Recipe, Student, Sync, Teacher
-from ssl_asr.stage import StageClock, StageReport, read_rejects, read_report
+from ssl_asr.stage import StageClock, StageReport, read_rejects, read_report, refuse_second
 from ssl_asr.store import alignments, features, filesystem, targets
 from ssl_asr.store.ledger import Shard, checksum
 from ssl_asr.store.shards import ShardStore
@@ -86,6 +86,7 @@ def run_baseline(recipe: Recipe) -> StageReport:
 
 
 def _train(recipe: Recipe, plan: Plan) -> StageReport:
+    refuse_second(recipe, plan.name)
     clock = StageClock(recipe, plan.name, plan.key)
     slabs = sum(phase.count for phase in plan.schedule)
     if _is_trained(recipe, plan):

@@ -14,7 +14,7 @@ from ssl_asr.store import filesystem
 from ssl_asr.training import accounting
 from ssl_asr.training.accounting import BlockAccount
 from ssl_asr.training.checkpoint import restore, snapshot
-from ssl_asr.training.checkpoints import Checkpoints, Saver
+from ssl_asr.training.checkpoints import Checkpoints, Saver, patiently
 from ssl_asr.training.curve import Record
 from ssl_asr.training.job import TrainingJob, build_loop
 from ssl_asr.training.loop import BlockRecord, Hand, Loop, Worker
@@ -46,6 +46,7 @@ def train(job: TrainingJob, worker: Worker, listener: Listener, leaves_soon: Cal
     newest = worker.group.gather_objects(checkpoints.newest() if worker.rank == 0 else None)[0]
     curve = restore(newest, loop) if newest is not None else []
     if worker.rank == 0:
+        checkpoints.forget_after(newest)
         accounting.drop_after(job.run, job.name, job.key, loop.block)
         listener.restart(curve)
     with Saver(checkpoints) as saver:
@@ -76,7 +77,7 @@ class _Diary:
         self._account(record, hand, fingerprint)
         self._post({**asdict(record), **record.meters})
         sub_epoch_ended = self.job.schedule[hand.phase].ends_sub_epoch and hand.behind.slabs == 0
-        if self.job.dev is not None and sub_epoch_ended and record.source == "labeled":
+        if self.job.dev is not None and sub_epoch_ended:
             loss, accuracy = self.loop.evaluate(self.job.dev)
             self._post({"block": record.block, "dev_loss": loss, "dev_frame_accuracy": accuracy})
         leaves_soon = self.leaves_soon()
@@ -86,7 +87,7 @@ class _Diary:
             self.saver.wait()
 
     def _account(self, record: BlockRecord, hand: Hand, fingerprint: str) -> None:
-        """Written before the checkpoint that contains the block; all workers must agree on where they stand."""
+        """Written ahead of the checkpoint that contains the block; all workers must agree on where they stand."""
         mine = accounting.Hand(
             self.loop.worker.rank,
             tuple(hand.positions),
@@ -99,9 +100,16 @@ class _Diary:
         if self.loop.worker.rank == 0:
             hands = tuple(hand for _, hand in told)
             account = BlockAccount(
-                record.block, record.phase, record.source, hand.block.start, len(hand.block), hands
+                record.block,
+                record.phase,
+                record.source,
+                hand.block.start,
+                len(hand.block),
+                hands,
+                record.dropped,
             )
-            accounting.write_account(self.job.run, self.job.name, self.job.key, account)
+            job = self.job
+            self.saver.write(lambda: patiently(lambda: accounting.write_account(job.run, job.name, job.key, account)))
 
     def _post(self, record: Record) -> None:
         if self.loop.worker.rank == 0:

@@ -6,6 +6,7 @@ from typing import Any
 
 import ray.train
 import torch
+from ray.train.torch import get_device
 
 from ssl_asr.training.curve import Record
 from ssl_asr.training.loop import Worker
@@ -15,21 +16,16 @@ from ssl_asr.training.train import train
 
 def train_worker(config: dict[str, Any]) -> None:
     """`config` holds the `job` and the `board`; the first worker exports the finished model."""
-    board = config["board"]
-    try:
-        train(config["job"], Worker(Processes(), _device()), _Poster(board), _leaves_soon)
-    except ValueError as error:
-        # Told to the driver, which stops: Ray Train alone would restart the workers, again and again.
-        ray.get(board.refuse.remote(str(error)))
-        raise
+    train(config["job"], Worker(Processes(), _device()), _Poster(config["board"]), _leaves_soon)
 
 
 def _device() -> torch.device:
-    if torch.cuda.is_available():
-        return torch.device("cuda", torch.cuda.current_device())
+    device: torch.device = get_device()  # the CPU where no GPU was asked for, though there may be one
+    if device.type != "cpu":
+        return device
     # One thread a worker: several would fight over the same cores, and sums would depend on how many there are.
     torch.set_num_threads(1)
-    return torch.device("cpu")
+    return device
 
 
 def _leaves_soon() -> bool:

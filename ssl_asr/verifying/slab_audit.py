@@ -20,11 +20,15 @@ MOST_NAMED, MOST_SAID = 4, 8
 
 @dataclass(frozen=True)
 class Audit:
-    """`slabs` trained on in `phases` that have begun, and what is wrong, a part of a sentence each."""
+    """`slabs` trained on in `phases` that have begun, and what is wrong, a part of a sentence each.
+
+    `dropped` are contributions, one of a worker in a block or step, that were not finite and so left out.
+    """
 
     slabs: int
     phases: int
     problems: tuple[str, ...]
+    dropped: int = 0
 
 
 def audit(
@@ -45,7 +49,7 @@ def audit(
     problems = [*trained.problems, *trained.miscounted(finished)]
     more = len(problems) - MOST_SAID
     said = [*problems[:MOST_SAID], f"{more:,} more of the kind"] if more > 0 else problems
-    return Audit(sum(map(len, trained.seen.values())), len(trained.seen), tuple(said))
+    return Audit(sum(map(len, trained.seen.values())), len(trained.seen), tuple(said), trained.dropped)
 
 
 class _Trained:
@@ -55,6 +59,7 @@ class _Trained:
         self.schedule, self.sizes = schedule, sizes
         self.seen: dict[int, array[int]] = {}
         self.problems: list[str] = []
+        self.dropped = 0
         self._places: dict[tuple[SourceName, int], dict[str, int]] = {}
         self._block = 0
         self._behind = (0, 0)  # the phase of the last account, and the position behind it
@@ -64,6 +69,7 @@ class _Trained:
             gap = range(self._block + 1, account.block)
             self.problems.append(f"block{'s' if len(gap) > 1 else ''} {_words(gap)} left no account")
         self._block = account.block
+        self.dropped += account.dropped
         if account.phase >= len(self.schedule) or account.source != self.schedule[account.phase].source:
             self.problems.append(f"block {account.block} is of a phase {account.phase} that is not in the schedule")
             return

@@ -40,9 +40,11 @@ def _check(run: str, name: str, key: str, *, finished: bool) -> Verdict:
     if found.problems:
         where, cure = accounts_uri(run, name, key), mend(run, name)
         return Verdict([Finding(f"{where}: {problem}; {cure}") for problem in found.problems])
+    dropped = f"; {found.dropped:,} contributions were not finite and left out" if found.dropped else ""
     if finished:
-        return Verdict(trained=[f"{name}: {found.slabs:,} slabs in {found.phases:,} phases, {_ONCE}"])
-    return Verdict(trained=[f"{name} {key}, not finished: {found.slabs:,} of {kept.slabs:,} slabs, {_ONCE}"])
+        return Verdict(trained=[f"{name}: {found.slabs:,} slabs in {found.phases:,} phases, {_ONCE}{dropped}"])
+    done = f"{found.slabs:,} of {kept.slabs:,} slabs"
+    return Verdict(trained=[f"{name} {key}, not finished: {done}, {_ONCE}{dropped}"])
 
 
 def _key_of(run: str, name: str) -> str | None:

@@ -33,6 +33,15 @@ def test_one_kept_senone_equals_hard_cross_entropy(logits: torch.Tensor) -> None
     torch.testing.assert_close(soft, hard_cross_entropy(logits, labels))
 
 
+@pytest.mark.parametrize("kept", [1, 4, 9])
+def test_gradient_is_that_of_the_loss_where_posteriors_do_not_add_up_to_one(kept: int) -> None:
+    draw = np.random.default_rng(2)
+    logits = torch.from_numpy(draw.standard_normal((3, 9))).requires_grad_()
+    senones = torch.from_numpy(np.stack([draw.permutation(9)[:kept] for _ in logits]))
+    posteriors = torch.from_numpy(draw.uniform(0, 0.2, (3, kept)))
+    assert torch.autograd.gradcheck(soft_cross_entropy, (logits, senones, posteriors))
+
+
 def test_gradient_is_finite_where_the_student_is_nearly_certain() -> None:
     logits = torch.full((1, SENONES), -30.0)
     logits[0, :20] = 30.0

@@ -13,7 +13,7 @@ public codes does, is `literal`: classical block momentum with a block rate (1 +
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Literal
 
 import torch
@@ -51,19 +51,22 @@ def bmuf_update(
     theta: torch.Tensor, delta: torch.Tensor, update: torch.Tensor, eta: float, zeta: float, variant: Variant
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """New (theta, delta) from `update`, the mean of the workers' moves away from the block's start."""
-    delta = eta * delta + zeta * update
-    return theta + ((1 + eta) * delta if variant == "literal" else delta), delta
+    delta = (zeta * update).add_(delta, alpha=eta)
+    return theta.add(delta, alpha=1 + eta if variant == "literal" else 1), delta
 
 
 def block_start(theta: torch.Tensor, delta: torch.Tensor, eta: float, variant: Variant) -> torch.Tensor:
     """The model that every worker begins the next block from."""
-    return theta + eta * delta if variant == "nesterov" else theta.clone()
+    return theta.add(delta, alpha=eta) if variant == "nesterov" else theta.clone()
 
 
 def mean_update(group: Group, update: torch.Tensor, weight: float, wire: torch.dtype) -> torch.Tensor:
-    """Sum of `weight` times each worker's flat update; sent as `wire`, added up there, and returned as it came in."""
+    """Sum of `weight` times each worker's flat update; sent as `wire`, added up there, and returned as it came in.
+
+    `update` is used up: a block's end is mostly the price of memory that is new.
+    """
     if wire == update.dtype:
-        return group.sum_(update * weight)
+        return group.sum_(update.mul_(weight))
     pieces = [(piece * weight).to(wire) for piece in update.split(CHUNK)]
     return torch.cat([group.sum_(piece).to(update.dtype) for piece in pieces])
 
@@ -99,8 +102,8 @@ class Bmuf:
 
     def on_block_end(self, frames: int) -> Synced:
         """Average over frames, leaving out models that are not finite; then one filtered step."""
-        update = flat.parameters(self.model) - self.start
-        finite = bool(torch.isfinite(update).all())
+        update = flat.parameters(self.model).sub_(self.start)
+        finite = flat.is_finite(update)
         weight = float(frames) if finite else 0.0
         numbers = [weight, weight**2, weight * self._steps, float(frames), float(not finite)]
         used, squares, steps, all_frames, dropped = sum_numbers(self.group, numbers, update.device)
@@ -136,5 +139,5 @@ class Bmuf:
     def own_state_dict(self) -> State:
         return {}
 
-    def load_own_state_dicts(self, states: Sequence[State]) -> None:
+    def load_own_state_dicts(self, states: Iterable[State], *, dealt: bool) -> None:
         """Workers differ in nothing at a block's end."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import torch
 from torch import nn
@@ -20,6 +20,8 @@ class Dense:
     def __init__(self, model: nn.Module, sync: Sync, group: Group) -> None:
         self.model, self.group = model, group
         self.summed = sync.gradients == "sum"
+        # Kept from step to step: memory that is new costs more than the sum.
+        self._gradient = torch.zeros_like(flat.parameters(model))
         self._weights: Iterator[float] = iter(())
         self._dropped = 0
 
@@ -32,9 +34,8 @@ class Dense:
 
     def on_after_backward(self, frames: int) -> None:
         """Replace my gradient by that of the mean loss over all workers' frames."""
-        gradient, finite = weighted(self.model, next(self._weights))
-        self._dropped += not finite
-        replace_gradients(self.model, self.group.sum_(gradient))
+        self._dropped += not weighted(self.model, next(self._weights), self._gradient)
+        replace_gradients(self.model, self.group.sum_(self._gradient))
 
     def on_block_end(self, frames: int) -> Synced:
         all_frames, dropped = sum_numbers(self.group, [float(frames), float(self._dropped)], self._device())
@@ -55,5 +56,5 @@ class Dense:
     def own_state_dict(self) -> State:
         return {}
 
-    def load_own_state_dicts(self, states: Sequence[State]) -> None:
+    def load_own_state_dicts(self, states: Iterable[State], *, dealt: bool) -> None:
         """Workers differ in nothing."""

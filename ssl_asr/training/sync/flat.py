@@ -29,4 +29,9 @@ def parameters(model: nn.Module) -> torch.Tensor:
 
 def fingerprint(flat: torch.Tensor) -> str:
     """The first 16 hex digits of the buffer's SHA-256: equal on all workers, or they have diverged."""
-    return hashlib.sha256(flat.detach().cpu().numpy().tobytes()).hexdigest()[:16]
+    return hashlib.sha256(flat.detach().cpu().numpy().data).hexdigest()[:16]
+
+
+def is_finite(flat: torch.Tensor) -> bool:
+    """Whether all numbers are; the extremes say it, as they are NaN where any is, without an array of answers."""
+    return bool(torch.stack(flat.aminmax()).isfinite().all())

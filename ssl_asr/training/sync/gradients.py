@@ -25,14 +25,20 @@ def step_weights(group: Group, batch_frames: Sequence[int], *, summed: bool, dev
     return list((weights_s * (frames_ws > 0).sum(0) if summed else weights_s).tolist())
 
 
-def weighted(model: nn.Module, weight: float) -> tuple[torch.Tensor, bool]:
-    """The flat gradient times `weight`, and whether it was finite; zeros where it was not, or there is none."""
-    parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
+def weighted(model: nn.Module, weight: float, into: torch.Tensor) -> bool:
+    """Put the gradient times `weight` into the flat `into`, zeros where it is not finite or there is none.
+
+    Returns False where it was not finite.
+    """
+    parameters = list(model.parameters())
     if weight == 0 or all(parameter.grad is None for parameter in parameters):
-        return torch.zeros_like(flat.flatten(parameters)), True
-    gradient = flat.flatten([_gradient(parameter) for parameter in parameters]).mul_(weight)
-    finite = bool(torch.isfinite(gradient).all())
-    return (gradient if finite else torch.zeros_like(gradient)), finite
+        into.zero_()
+        return True
+    torch.cat([_gradient(parameter).view(-1) for parameter in parameters], out=into)
+    finite = flat.is_finite(into.mul_(weight))
+    if not finite:
+        into.zero_()
+    return finite
 
 
 def replace_gradients(model: nn.Module, gradient: torch.Tensor) -> None:

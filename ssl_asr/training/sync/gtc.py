@@ -7,8 +7,9 @@ go to all workers, who add them up in the same order. What is sent and what is l
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -24,16 +25,29 @@ _WORD_BYTES = 4
 # The threshold rises by this part of the excess over the share asked for, and by no more than this factor a step.
 _GAIN, _FASTEST = 0.1, 1.25
 _SAMPLE = 2**18
+# Elements looked through at once on a CPU: they stay in its cache.
+_PIECE = 2**16
 
 
 def gtc_compress(residual_p: torch.Tensor, tau: float) -> torch.Tensor:
     """Words, int32 [n], for all elements of at least `tau` in size; it is taken out of `residual_p`, in place."""
     assert residual_p.numel() <= _INDEX, "an index has 31 bits"
-    index_n = (residual_p.abs() >= tau).nonzero().squeeze(1)
+    index_n = _past(residual_p, tau)
     negative_n = residual_p[index_n] < 0
     residual_p.index_add_(0, index_n, _values(negative_n, -tau, residual_p))
     index_n = index_n.to(torch.int32)
     return torch.where(negative_n, index_n + _NEGATIVE, index_n)
+
+
+def _past(residual_p: torch.Tensor, tau: float) -> torch.Tensor:
+    """Indices, int64 [n], of all elements of at least `tau` in size."""
+    if residual_p.device.type != "cpu":
+        return (residual_p.abs() >= tau).nonzero().squeeze(1)
+    # torch's nonzero takes six times as long as numpy's, and whole-size temporaries as long again.
+    sizes = residual_p.numpy()
+    begins = range(0, len(sizes), _PIECE)
+    found = [np.flatnonzero(np.abs(sizes[begin : begin + _PIECE]) >= tau) + begin for begin in begins]
+    return torch.from_numpy(np.concatenate(found))
 
 
 def gtc_add(words_n: torch.Tensor, tau: float, into_p: torch.Tensor) -> None:
@@ -51,10 +65,15 @@ def adapted_tau(tau: float, sent: float, wanted: float) -> float:
 
 
 def first_tau(residual_p: torch.Tensor, share: float) -> float:
-    """The threshold past which a `share` of the residual lies, estimated on every so-many-th element."""
-    sizes = residual_p[:: -(-residual_p.numel() // _SAMPLE)].abs()
-    rank = max(round((1 - share) * len(sizes)), 1)
-    return float(sizes.kthvalue(rank).values)
+    """The threshold past which a `share` of the residual lies, or what of it is not 0, if that is less.
+
+    Estimated on every so-many-th element; 0 where there is no gradient at all.
+    """
+    sample_n = residual_p[:: -(-residual_p.numel() // _SAMPLE)].abs()
+    sizes_n = sample_n[sample_n > 0]
+    if len(sizes_n) == 0:
+        return 0.0
+    return float(sizes_n.kthvalue(max(len(sizes_n) - round(share * len(sample_n)), 1)).values)
 
 
 class Gtc:
@@ -63,6 +82,8 @@ class Gtc:
     def __init__(self, model: nn.Module, sync: Sync, group: Group) -> None:
         self.model, self.sync, self.group = model, sync, group
         self.residual = torch.zeros_like(flat.parameters(model))
+        # A step's gradient, then its update; kept from step to step, as memory that is new costs more than either.
+        self._buffer = torch.zeros_like(self.residual)
         self.tau = 0.0 if sync.gtc_tau is None else sync.gtc_tau  # 0: to be found from the first residuals
         self.step = 0
         self._weights: Iterator[float] = iter(())
@@ -78,23 +99,23 @@ class Gtc:
 
     def on_after_backward(self, frames: int) -> None:
         """Replace my gradient by what all workers send."""
-        gradient, finite = weighted(self.model, next(self._weights))
-        self._dropped += not finite
+        self._dropped += not weighted(self.model, next(self._weights), self._buffer)
         self.step += 1
         if self.step <= self.sync.gtc_dense_steps:
             self._dense_steps += 1
-            replace_gradients(self.model, self.group.sum_(gradient))
-            return
-        self.residual += gradient
-        replace_gradients(self.model, self._exchange())
+            self.group.sum_(self._buffer)
+        else:
+            self.residual += self._buffer
+            self._exchange(self._buffer.zero_())
+        replace_gradients(self.model, self._buffer)
 
-    def _exchange(self) -> torch.Tensor:
-        update = torch.zeros_like(self.residual)
+    def _exchange(self, update: torch.Tensor) -> None:
+        """Send what has grown past the threshold and add up in `update`, all zeros, what all have sent."""
         if self.tau == 0 and self.sync.gtc_share is not None:
             mine = first_tau(self.residual, self.sync.gtc_share)
             self.tau = sum_numbers(self.group, [mine], update.device)[0] / self.group.size
         if self.tau == 0:
-            return update  # not one gradient so far
+            return  # not one gradient so far
         words = self.group.gather(gtc_compress(self.residual, self.tau))
         for sent in words:
             gtc_add(sent, self.tau, update)
@@ -103,10 +124,9 @@ class Gtc:
         if self.sync.gtc_share is not None:
             share = sum(map(len, words)) / (self.group.size * update.numel())
             self.tau = adapted_tau(self.tau, share, self.sync.gtc_share)
-        return update
 
     def on_block_end(self, frames: int) -> Synced:
-        mine = [float(frames), float(self._dropped), float(self._words), float(self.residual.square().sum())]
+        mine = [float(frames), float(self._dropped), float(self._words), float(self.residual.norm()) ** 2]
         all_frames, dropped, words, squares = sum_numbers(self.group, mine, self.residual.device)
         elements = self.group.size * self._compressed_steps * self.residual.numel()
         dense_bytes = self._dense_steps * self.residual.numel() * self.residual.element_size()
@@ -133,11 +153,10 @@ class Gtc:
     def own_state_dict(self) -> State:
         return {"residual": self.residual}
 
-    def load_own_state_dicts(self, states: Sequence[State]) -> None:
-        """As many as now: each its own. Otherwise their sum in equal parts, so that nothing that waits is lost."""
-        if len(states) == self.group.size:
-            self.residual.copy_(states[self.group.rank]["residual"])
-            return
+    def load_own_state_dicts(self, states: Iterable[State], *, dealt: bool) -> None:
+        """Its own residual; or an equal part of the sum over all workers, so that nothing that waits is lost."""
         self.residual.zero_()
         for state in states:
-            self.residual += state["residual"].to(self.residual.device) / self.group.size
+            self.residual += state["residual"].to(self.residual.device)
+        if dealt:
+            self.group.sum_(self.residual).div_(self.group.size)

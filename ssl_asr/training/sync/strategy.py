@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -45,6 +45,6 @@ class Strategy(Protocol):
         """What this worker alone holds; empty where workers differ in nothing."""
         ...
 
-    def load_own_state_dicts(self, states: Sequence[State]) -> None:
-        """From the own states of all workers that there were, by rank: as many as now, or not."""
+    def load_own_state_dicts(self, states: Iterable[State], *, dealt: bool) -> None:
+        """This worker's own state, or, `dealt`, those that fall to it of another number of workers, maybe none."""
         ...

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import torch
 
@@ -50,5 +50,5 @@ class WarmStart:
     def own_state_dict(self) -> State:
         return {}
 
-    def load_own_state_dicts(self, states: Sequence[State]) -> None:
+    def load_own_state_dicts(self, states: Iterable[State], *, dealt: bool) -> None:
         """Workers differ in nothing at a block's end."""

@@ -40,6 +40,19 @@ def test_matches_a_plain_numpy_reference() -> None:
         torch.testing.assert_close(ours, torch.from_numpy(residual))
 
 
+def test_no_element_is_missed_wherever_it_lies() -> None:
+    """More elements than are looked through at once, one past the threshold at every edge."""
+    size = 200_001
+    residual = torch.full((size,), 0.5)
+    past = [0, 2**16 - 1, 2**16, 2**17 - 1, 2**17, size - 1]
+    residual[past] = torch.tensor([1.0, -1.0, 2.0, -2.0, 3.0, -3.0])
+    words = gtc_compress(residual, 1.0)
+    assert (words & (2**31 - 1)).tolist() == past
+    assert (words < 0).tolist() == [False, True] * 3
+    assert residual[past].tolist() == [0, 0, 1, -1, 2, -2]
+    assert residual.sum() == 0.5 * (size - len(past))
+
+
 def gradient_of(step: int, rank: int) -> torch.Tensor:
     return torch.from_numpy(np.random.default_rng([step, rank]).standard_normal(SIZE))
 
@@ -77,7 +90,7 @@ def test_mass_is_conserved_over_resizes(settings: dict[str, object]) -> None:
             model, gtc = make_gtc(group, **settings)
             if own:
                 gtc.load_state_dict(shared)
-                gtc.load_own_state_dicts(own)
+                gtc.load_own_state_dicts(own[group.rank :: group.size], dealt=True)
             return updates(group, model, gtc, steps), gtc.state_dict(), gtc.own_state_dict()
 
         results = simulate(workers, work)
@@ -93,8 +106,8 @@ def test_mass_is_conserved_over_resizes(settings: dict[str, object]) -> None:
 def test_as_many_workers_as_before_get_their_own_residuals_back() -> None:
     def work(group: Simulated) -> None:
         _, gtc = make_gtc(group)
-        states = [{"residual": torch.full((SIZE,), float(rank), dtype=torch.float64)} for rank in range(3)]
-        gtc.load_own_state_dicts(states)
+        state = {"residual": torch.full((SIZE,), float(group.rank), dtype=torch.float64)}
+        gtc.load_own_state_dicts([state], dealt=False)
         assert gtc.residual.eq(group.rank).all()
 
     simulate(3, work)
@@ -149,3 +162,40 @@ def test_without_any_gradient_nothing_is_sent() -> None:
     gtc.on_after_backward(5)
     assert gtc.on_block_end(5).meters["megabytes_sent"] == 0
     assert flat.parameters(model).eq(0).all()
+
+
+@pytest.mark.parametrize("share", [0.5, 1.0])
+def test_more_asked_for_than_there_is_sends_what_there_is(share: float) -> None:
+    """A quarter of the elements has a gradient, as with inputs that are always 0."""
+    model, gtc = make_gtc(Alone(), gtc_share=share)
+    gtc.on_block_start([5] * 3)
+    for step in range(3):
+        model.weight.grad = gradient_of(step, 0)[None] * (torch.arange(SIZE) % 4 == 0)
+        gtc.on_after_backward(5)
+    assert 0.05 < gtc.on_block_end(15).meters["gtc_sent_share"] <= 0.25
+
+
+def test_mass_is_conserved_with_uneven_frames_and_a_dropped_gradient() -> None:
+    """What is lost is the one gradient that was not finite, and no more."""
+    frames = ([30, 10, 20], [5, 5], [])
+
+    def work(group: Simulated) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        model, gtc = make_gtc(group, gtc_tau=0.3, gtc_share=None, gradients="mean")
+        mine, sent, given = frames[group.rank], torch.zeros(SIZE).double(), torch.zeros(SIZE).double()
+        for step in range(gtc.on_block_start(mine)):
+            total = sum(hand[step] for hand in frames if step < len(hand))
+            gradient = gradient_of(step, group.rank) if step < len(mine) else None
+            broken = group.rank == 0 and step == 1
+            if gradient is not None:
+                given += 0 if broken else gradient * mine[step] / total
+                gradient = torch.full_like(gradient, float("inf")) if broken else gradient
+            model.weight.grad = None if gradient is None else gradient[None].clone()
+            gtc.on_after_backward(mine[step] if step < len(mine) else 0)
+            assert model.weight.grad is not None
+            sent += model.weight.grad[0]
+        assert gtc.on_block_end(sum(mine)).dropped == 1
+        return sent, given, gtc.residual
+
+    results = simulate(3, work)
+    left, given = (sum(result[place] for result in results) for place in (2, 1))
+    torch.testing.assert_close(results[0][0] + left, given, rtol=0, atol=1e-12)

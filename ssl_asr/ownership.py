@@ -1,0 +1,29 @@
+"""Which process does something, so that another one can tell whether it may still be at it."""
+
+from __future__ import annotations
+
+import os
+import socket
+from pathlib import Path
+
+
+def _began(pid: int) -> str | None:
+    """When the process began, in ticks since the machine did; None where there is none, or it can't be told."""
+    try:
+        # The name, in brackets, may hold spaces.
+        state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return None
+    return None if state == "Z" else fields[18]
+
+
+HOST = socket.gethostname()
+ME = f"process {os.getpid()} of {HOST}, begun {_began(os.getpid())}"
+
+
+def may_live(owner: str) -> bool:
+    """Whether `owner`, the ME of some process, may be at work: neither this one nor a dead one of this machine."""
+    if owner == ME:
+        return False
+    _, pid, _, host, _, began = f"{owner} - - - - - -".replace(",", "").split()[:6]
+    return host != HOST or not pid.isdigit() or _began(int(pid)) == began

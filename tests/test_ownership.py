@@ -1,0 +1,48 @@
+"""Who is at work: this process, one that lives, one that was killed, one of another machine."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ssl_asr import ownership
+from ssl_asr.recipe import Recipe
+from ssl_asr.stage import StageClock, refuse_second
+
+OTHER = """
+import sys, time
+from ssl_asr.recipe import Recipe
+from ssl_asr.stage import StageClock
+clock = StageClock(Recipe(run=sys.argv[1]), "student", "key")
+clock.beat()
+print("begun", flush=True)
+time.sleep(100)
+"""
+
+
+def test_of_this_machine_the_living_are_known_from_the_dead() -> None:
+    process = subprocess.Popen([sys.executable, "-c", "from ssl_asr.ownership import ME; print(ME)"], stdout=-1)
+    dead = process.communicate()[0].decode().strip()
+    assert not ownership.may_live(dead)
+    assert not ownership.may_live(ownership.ME)
+    assert ownership.may_live(ownership.ME.replace(ownership.HOST, "elsewhere"))
+    assert ownership.may_live("")
+
+
+def test_second_process_is_refused_while_the_first_lives_and_not_once_it_is_killed(tmp_path: Path) -> None:
+    recipe = Recipe(run=str(tmp_path))
+    refuse_second(recipe, "student")
+    first = subprocess.Popen([sys.executable, "-c", OTHER, recipe.run], stdout=subprocess.PIPE)
+    try:
+        assert first.stdout is not None
+        first.stdout.readline()
+        with pytest.raises(
+            ValueError, match=rf"student is being made by process {first.pid} of .*same command again"
+        ):
+            refuse_second(recipe, "student")
+    finally:
+        first.kill()
+        first.wait()
+    refuse_second(recipe, "student")
+    StageClock(recipe, "student", "key").finish(1, 0)

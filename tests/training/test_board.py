@@ -1,0 +1,48 @@
+"""The board: what workers and controller post reaches the driver once, in order, with the time."""
+
+import time
+from typing import Any
+
+import pytest
+import ray
+
+from ssl_asr.training.board import start_board
+
+
+@pytest.fixture
+def board(ray_local: None) -> Any:
+    return start_board()
+
+
+def block(number: int) -> dict[str, Any]:
+    return {"block": number, "loss": 1.0}
+
+
+def test_news_is_taken_once(board: Any) -> None:
+    board.restart.remote([])
+    board.post.remote(block(1))
+    news = ray.get(board.take.remote())
+    assert (news.restarted, news.records) == ([], [block(1)])
+    news = ray.get(board.take.remote())
+    assert (news.restarted, news.records, news.events) == (None, [], [])
+
+
+def test_events_carry_time_workers_and_block(board: Any) -> None:
+    before = time.time()
+    board.note.remote("decided", 3)
+    board.note.remote("started", 3)
+    board.restart.remote([block(1), block(2)])
+    for number in (3, 4):
+        board.post.remote(block(number))
+    events = ray.get(board.take.remote()).events
+    told = [(event.kind, event.workers, event.block) for event in events]
+    assert told == [("decided", 3, 0), ("started", 3, 0), ("restored", 3, 2), ("trained", 3, 3)]
+    assert before - 1 <= events[0].at <= events[-1].at <= time.time() + 1
+
+
+def test_the_furthest_block_is_kept_through_restarts(board: Any) -> None:
+    board.restart.remote([])
+    for number in range(1, 6):
+        board.post.remote(block(number))
+    board.restart.remote([block(number) for number in range(1, 4)])
+    assert ray.get(board.furthest.remote()) == 5
