@@ -36,7 +36,7 @@ from ssl_asr.training.batches import Batch, batches_of, collated
 from ssl_asr.training.examples import Example, SlabReader
 from ssl_asr.training.losses import soft_cross_entropy
 from ssl_asr.training.prefetch import read_ahead
-from ssl_asr.training.schedule import SlabRef
+from ssl_asr.training.sources import SlabRef
 
 ROUNDS = 3
 LOOK_AHEAD = 3

@@ -15,7 +15,8 @@ from ssl_asr.stage import ACTOR_HOURS, Beat, StageReport, read_beat, read_reject
 from ssl_asr.store import filesystem, targets
 from ssl_asr.store.ledger import LedgerEntry, Reject, Shard, read_entry
 from ssl_asr.store.shards import ShardStore
-from ssl_asr.training.schedule import baseline_schedule, source_of, student_schedule, teacher_schedule
+from ssl_asr.training.schedule import baseline_schedule, student_schedule, teacher_schedule
+from ssl_asr.training.sources import source_of
 
 # First part of a store's name, and the stage that writes it.
 STAGE_OF_STORE = {"manifest": "corpus", "features": "frontend", "alignments": "hmm", "targets": "labelling"}
@@ -140,9 +141,9 @@ def _blocks(recipe: Recipe, name: str) -> tuple[int, int | None]:
 
 def _scheduled_blocks(recipe: Recipe, name: str, workers: int) -> int | None:
     store = ShardStore(recipe.run, "features")
-    labeled = source_of("labeled", store.entries("labeled"), recipe.seed)
-    unlabeled = source_of("unlabeled", store.entries("unlabeled"), recipe.seed)
-    if not labeled.slabs or not unlabeled.slabs:
+    labeled = source_of("labeled", "labeled", store.entries("labeled"), recipe.seed)
+    unlabeled = source_of("unlabeled", "unlabeled", store.entries("unlabeled"), recipe.seed)
+    if not len(labeled) or not len(unlabeled):
         return None
     if name == "teacher":
         schedule, sync = teacher_schedule(recipe.teacher, labeled), recipe.teacher.sync

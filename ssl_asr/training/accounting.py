@@ -17,7 +17,8 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from ssl_asr.store import filesystem
 from ssl_asr.store.ledger_index import PARALLEL_READS
-from ssl_asr.training.schedule import Phase, SourceName
+from ssl_asr.training.schedule import Phase
+from ssl_asr.training.sources import SourceName
 
 Count = Annotated[int, Field(ge=0, lt=2**48)]
 # Accounts in memory at a time.

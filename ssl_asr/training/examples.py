@@ -12,7 +12,7 @@ from ssl_asr.frontend.stacking import stack, stack_labels
 from ssl_asr.labelling.selection import Selection
 from ssl_asr.store import alignments, features, targets
 from ssl_asr.store.shards import ShardStore
-from ssl_asr.training.schedule import SlabRef, SourceName
+from ssl_asr.training.sources import SlabRef, SourceName
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,8 @@ from ssl_asr.models.acoustic import AcousticModel, ModelSpec
 from ssl_asr.recipe import Optimiser, Sync
 from ssl_asr.training.examples import SlabReader
 from ssl_asr.training.loop import Loop, Worker
-from ssl_asr.training.schedule import Phase, Source, seed_of
+from ssl_asr.training.schedule import Phase
+from ssl_asr.training.sources import Source, seed_of
 from ssl_asr.training.sync.build import build_strategy
 
 

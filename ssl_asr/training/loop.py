@@ -20,7 +20,8 @@ from ssl_asr.training.examples import Example, SlabReader
 from ssl_asr.training.losses import hard_cross_entropy, soft_cross_entropy
 from ssl_asr.training.masking import mask
 from ssl_asr.training.prefetch import read_ahead
-from ssl_asr.training.schedule import Cursor, Phase, SlabRef, Source, SourceName, deal, next_block, seed_of
+from ssl_asr.training.schedule import Cursor, Phase, deal, next_block
+from ssl_asr.training.sources import SlabRef, Source, SourceName, seed_of
 from ssl_asr.training.sync import flat
 from ssl_asr.training.sync.group import Alone, Group, sum_numbers
 from ssl_asr.training.sync.strategy import Strategy, Synced
@@ -225,8 +226,8 @@ class Loop:
         self.model.eval()
         meter = self._meter()
         look_ahead = self.model.spec.look_ahead
-        for ref in source.slabs[self.worker.rank :: self.worker.size]:
-            examples = self.reader.read("labeled", ref, 0)
+        for place in range(self.worker.rank, len(source), self.worker.size):
+            examples = self.reader.read("labeled", source.slab(place), 0)
             pieces = batches_of(examples, True, self.settings, look_ahead, np.random.default_rng(0))
             for batch in collated(pieces, look_ahead):
                 batch = batch.to(self.worker.device)

@@ -138,7 +138,7 @@ class Watch(ControllerCallback, WorkerGroupCallback):
 @harmless
 def release(requests: Iterable[str]) -> None:
     """Take back what killed drivers had requested: Ray would keep the machines for them for three minutes more."""
-    for request in requests:
+    for request in requests if INTERNALS else ():
         ray.get(get_or_create_autoscaling_coordinator().cancel_request.remote(request), timeout=REFRESH_SECONDS)
 
 

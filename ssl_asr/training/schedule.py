@@ -1,74 +1,19 @@
 """Scheduled learning: which slabs, at which learning rate, in which order; and the cursor that walks it.
 
-A source (labeled or unlabeled audio) is an endless stream of slabs, pass after pass, each pass a permutation drawn
-from (seed, source, pass). A phase is a stretch of one source's stream. The cursor is a pair of integers, phase and
-slabs consumed in it: it knows nothing of workers, so any number of them can go on from it, and every slab is
-consumed exactly once a phase for any history of kills and resizes.
+A source is an endless stream of slabs (`sources.py`), and a phase a stretch of it. The cursor is a pair of integers,
+phase and slabs consumed in it: it knows nothing of workers, so any number of them can go on from it, and every slab
+is consumed exactly once a phase for any history of kills and resizes.
 """
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import lru_cache
-from typing import Literal
-
-import numpy as np
-import numpy.typing as npt
 
 from ssl_asr.recipe import Student, Teacher
-from ssl_asr.store.ledger import LedgerEntry, Shard
+from ssl_asr.training.sources import Source, SourceName
 
-SourceName = Literal["labeled", "unlabeled"]
 OFFSETS = 3
-
-
-@dataclass(frozen=True)
-class SlabRef:
-    """One row group of a features shard; `frames` are 10 ms frames."""
-
-    shard: Shard
-    slab: int
-    frames: int
-
-    @property
-    def name(self) -> str:
-        """As accounts name it: "unlabeled/000003:4"."""
-        return f"{self.shard.name}:{self.slab}"
-
-
-@dataclass(frozen=True)
-class Source:
-    name: SourceName
-    slabs: tuple[SlabRef, ...]
-    seed: int
-
-    @property
-    def frames(self) -> int:
-        return sum(slab.frames for slab in self.slabs)
-
-    def at(self, position: int) -> SlabRef:
-        """The slab at `position` of the endless stream."""
-        sweep, place = divmod(position, len(self.slabs))
-        return self.slabs[_permutation(self.name, len(self.slabs), self.seed, sweep)[place]]
-
-
-@lru_cache(maxsize=8)
-def _permutation(name: str, size: int, seed: int, sweep: int) -> npt.NDArray[np.int64]:
-    return np.random.default_rng(seed_of(seed, name, sweep)).permutation(size)
-
-
-def seed_of(*parts: int | str) -> int:
-    """A 63-bit seed that depends on all parts and on nothing else."""
-    digest = hashlib.sha256("/".join(map(str, parts)).encode()).digest()
-    return int.from_bytes(digest[:8], "little") >> 1
-
-
-def source_of(name: SourceName, entries: Iterable[LedgerEntry], seed: int) -> Source:
-    """All slabs of a split's finished feature shards."""
-    slabs = (SlabRef(entry.shard, slab, frames) for entry in entries for slab, frames in enumerate(entry.slabs))
-    return Source(name, tuple(slabs), seed)
 
 
 @dataclass(frozen=True)
@@ -119,7 +64,7 @@ def teacher_schedule(teacher: Teacher, labeled: Source) -> list[Phase]:
     """Passes over the labeled data: on chunks, then on whole utterances, at an exponentially falling rate."""
     passes = teacher.labeled_passes + teacher.whole_passes
     rates = _decay(teacher.optimiser.learning_rate, teacher.optimiser.final_learning_rate, passes)
-    size = len(labeled.slabs)
+    size = len(labeled)
     return [
         Phase("labeled", index * size, size, rate, index % OFFSETS, index >= teacher.labeled_passes)
         for index, rate in enumerate(rates)
@@ -135,7 +80,7 @@ def student_schedule(student: Student, labeled: Source, unlabeled: Source) -> li
     sub-epoch times the boost, so segregated learning begins its labeled passes at a high rate once more.
     """
     rates = _decay(student.optimiser.learning_rate, student.optimiser.final_learning_rate, student.sub_epochs)
-    total, size = round(student.unlabeled_passes * len(unlabeled.slabs)), len(labeled.slabs)
+    total, size = round(student.unlabeled_passes * len(unlabeled)), len(labeled)
     sub_epochs: list[tuple[Phase, ...]] = []
     for index, rate in enumerate(rates):
         first, last = (total * step // student.sub_epochs for step in (index, index + 1))
@@ -177,8 +122,8 @@ def baseline_schedule(
     Same frames (within half a slab at the end of every phase), rates and regularisation: what is left between student
     and baseline is the audio. `selected_share` is that of the unlabeled frames which the student is trained on.
     """
-    heard = selected_share * unlabeled.frames / len(unlabeled.slabs)
-    per_slab = heard / (labeled.frames / len(labeled.slabs))
+    heard = selected_share * unlabeled.frames / len(unlabeled)
+    per_slab = heard / (labeled.frames / len(labeled))
     phases: list[Phase] = []
     consumed, owed = 0, 0.0  # slabs; what rounding leaves over goes to the next phase, as stretches may be short
     for index, phase in enumerate(student_phases):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ssl_asr import cluster
 from ssl_asr.frontend.stacking import STACK
@@ -25,15 +25,8 @@ from ssl_asr.training.examples import SlabReader
 from ssl_asr.training.fit import fit
 from ssl_asr.training.job import TrainingJob
 from ssl_asr.training.model_files import model_uri
-from ssl_asr.training.schedule import (
-    Phase,
-    Source,
-    SourceName,
-    baseline_schedule,
-    source_of,
-    student_schedule,
-    teacher_schedule,
-)
+from ssl_asr.training.schedule import Phase, baseline_schedule, student_schedule, teacher_schedule
+from ssl_asr.training.sources import Source, SourceName, source_of
 
 UPSTREAM = ("corpus", "frontend", "hmm")
 
@@ -92,9 +85,7 @@ def _train(recipe: Recipe, plan: Plan) -> StageReport:
     if _is_trained(recipe, plan):
         return clock.finish(slabs, slabs, figures=_figures(plan, read_curve(recipe.run, plan.name)))
     job = _job(recipe, plan)
-    write_schedule(
-        job.run, job.name, job.key, job.schedule, {source.name: len(source.slabs) for source in job.sources}
-    )
+    write_schedule(job.run, job.name, job.key, job.schedule, {source.name: len(source) for source in job.sources})
     with cluster.joined():
         curve = fit(job, recipe.cluster)
     return clock.finish(slabs, 0, figures=_figures(plan, curve.records))
@@ -113,7 +104,7 @@ def _job(recipe: Recipe, plan: Plan) -> TrainingJob:
         seed=recipe.seed,
         schedule=tuple(plan.schedule),
         sources=tuple(plan.sources),
-        dev=dev if dev.slabs else None,
+        dev=dev if len(dev) else None,
         reader=_reader(recipe, plan.target_set),
         mean=mean,
         deviation=deviation,
@@ -162,8 +153,8 @@ def _source(recipe: Recipe, split: str, required: bool = True) -> Source:
     if name == "labeled":
         aligned = _finished(recipe, alignments.store_name(load_senones(recipe.run).id), split)
         entries = [entry for entry in entries if entry.shard in aligned]
-    source = source_of(name, entries, recipe.seed)
-    if required and not source.slabs:
+    source = source_of(name, split, entries, recipe.seed)
+    if required and not len(source):
         raise ValueError(
             f"{recipe.run} has no {split} speech to train on; run the stages 'frontend' and 'hmm', and see "
             "`ssl-asr failed` for what they rejected"
@@ -199,10 +190,10 @@ def _labelled(recipe: Recipe, unlabeled: Source) -> tuple[str, Source]:
     report = read_report(recipe, "labelling")
     mine = report is not None and report.key == target_set  # rejects are those of the set labelled last
     rejected = {reject.id for reject in read_rejects(recipe, "labelling")} if mine else set()
-    missing = {slab.shard for slab in unlabeled.slabs if slab.shard.name not in rejected} - labelled
+    missing = {shard for shard in unlabeled.shards if shard.name not in rejected} - labelled
     if missing or not labelled:
         raise ValueError(
             f"{len(missing)} unlabeled shards have no targets in {targets.store_name(target_set)}; "
             "run the stage 'labelling' first"
         )
-    return target_set, replace(unlabeled, slabs=tuple(slab for slab in unlabeled.slabs if slab.shard in labelled))
+    return target_set, unlabeled.only(labelled)

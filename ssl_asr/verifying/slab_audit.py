@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ssl_asr.training.accounting import BlockAccount
-from ssl_asr.training.schedule import Phase, SourceName
+from ssl_asr.training.schedule import Phase
+from ssl_asr.training.sources import SourceName
 
 Positions = npt.NDArray[np.int64]
 # Stretches of positions that one sentence names, and sentences said of one model.

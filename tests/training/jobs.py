@@ -13,14 +13,15 @@ from ssl_asr.store import features
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.training.examples import SlabReader
 from ssl_asr.training.job import TrainingJob
-from ssl_asr.training.schedule import Phase, source_of
+from ssl_asr.training.schedule import Phase
+from ssl_asr.training.sources import source_of
 
 
 def labeled_job(run: Recipe) -> TrainingJob:
     """Three phases of 5, 3 and 3 slabs of half a minute, the last on whole utterances."""
     torch.set_num_threads(1)
     senones = load_senones(run.run)
-    labeled = source_of("labeled", ShardStore(run.run, features.STORE).entries("labeled"), 1)
+    labeled = source_of("labeled", "labeled", ShardStore(run.run, features.STORE).entries("labeled"), 1)
     phases = (
         Phase("labeled", 0, 5, 3e-3, 0, False),
         Phase("labeled", 5, 3, 2e-3, 1, False),

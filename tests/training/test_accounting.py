@@ -27,7 +27,7 @@ from ssl_asr.training.accounting import (
 from ssl_asr.training.schedule import student_schedule
 from tests.training.walked import LABELED, UNLABELED, student_of
 
-SIZES = {"labeled": len(LABELED.slabs), "unlabeled": len(UNLABELED.slabs)}
+SIZES = {"labeled": len(LABELED), "unlabeled": len(UNLABELED)}
 PLACE = ("student", "0a1b2c")
 
 

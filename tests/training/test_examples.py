@@ -12,7 +12,7 @@ from ssl_asr.recipe import Recipe
 from ssl_asr.store import features, targets
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.training.examples import SlabReader
-from ssl_asr.training.schedule import SlabRef, source_of
+from ssl_asr.training.sources import SlabRef, source_of
 
 
 def selecting(recipe: Recipe, share: float) -> Recipe:
@@ -21,7 +21,8 @@ def selecting(recipe: Recipe, share: float) -> Recipe:
 
 
 def slabs(recipe: Recipe) -> tuple[SlabRef, ...]:
-    return source_of("unlabeled", ShardStore(recipe.run, features.STORE).entries("unlabeled"), recipe.seed).slabs
+    entries = ShardStore(recipe.run, features.STORE).entries("unlabeled")
+    return tuple(source_of("unlabeled", "unlabeled", entries, recipe.seed))
 
 
 def read(recipe: Recipe) -> list[list[int]]:

@@ -35,7 +35,7 @@ def job(aligned_run: Recipe, tmp_path: Path) -> TrainingJob:
 
 
 def begun(job: TrainingJob) -> TrainingJob:
-    write_schedule(job.run, job.name, job.key, job.schedule, {each.name: len(each.slabs) for each in job.sources})
+    write_schedule(job.run, job.name, job.key, job.schedule, {each.name: len(each) for each in job.sources})
     return job
 
 

@@ -20,7 +20,7 @@ def stretch_of(phases: list[Phase], name: str) -> list[int]:
 def test_each_pass_is_a_permutation_and_passes_differ() -> None:
     passes = [[UNLABELED.at(sweep * 29 + place) for place in range(29)] for sweep in range(3)]
     for order in passes:
-        assert Counter(order) == Counter(UNLABELED.slabs)
+        assert Counter(order) == Counter(UNLABELED)
     assert passes[0] != passes[1] != passes[2]
 
 
@@ -31,13 +31,11 @@ def test_every_order_trains_each_slab_once_a_pass_at_the_same_rates(seed: int, o
     phases = student_schedule(student, labeled, unlabeled)
     assert all(phase.count > 0 for phase in phases)
     soft, hard = stretch_of(phases, "unlabeled"), stretch_of(phases, "labeled")
-    assert soft == list(range(round(student.unlabeled_passes * len(unlabeled.slabs))))
-    assert hard == list(range(student.sub_epochs * len(labeled.slabs)))
+    assert soft == list(range(round(student.unlabeled_passes * len(unlabeled))))
+    assert hard == list(range(student.sub_epochs * len(labeled)))
     for sweep in range(student.sub_epochs):
-        one = [
-            labeled.at(position) for position in hard[sweep * len(labeled.slabs) : (sweep + 1) * len(labeled.slabs)]
-        ]
-        assert Counter(one) == Counter(labeled.slabs)
+        one = [labeled.at(position) for position in hard[sweep * len(labeled) : (sweep + 1) * len(labeled)]]
+        assert Counter(one) == Counter(labeled)
     usual = student_schedule(student.model_copy(update={"order": "sub-epochs"}), labeled, unlabeled)
     assert how_trained(phases) == how_trained(usual)
 
@@ -91,7 +89,7 @@ def test_blocks_lay_a_proportional_share_of_the_labeled_pass_behind_every_stretc
 @pytest.mark.parametrize("seed", range(30))
 def test_labeled_slabs_are_never_a_whole_slab_behind_their_share_and_never_ahead(seed: int) -> None:
     student, labeled, unlabeled = random_student(random.Random(seed), "blocks")
-    total, size = round(student.unlabeled_passes * len(unlabeled.slabs)), len(labeled.slabs)
+    total, size = round(student.unlabeled_passes * len(unlabeled)), len(labeled)
     sub_epoch, soft, hard = 0, 0, 0
     for pair in in_pairs(student_schedule(student, labeled, unlabeled)):
         soft += sum(phase.count for phase in pair if phase.source == "unlabeled")

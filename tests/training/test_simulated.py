@@ -52,7 +52,7 @@ def job(aligned_run: Recipe, tmp_path: Path) -> TrainingJob:
     """Three phases of 5, 3 and 3 slabs, kept away from the run that other tests share."""
     made = labeled_job(aligned_run)
     kept = replace(made, run=str(tmp_path), optimiser=SGD)
-    write_schedule(kept.run, kept.name, kept.key, kept.schedule, {"labeled": len(kept.sources[0].slabs)})
+    write_schedule(kept.run, kept.name, kept.key, kept.schedule, {"labeled": len(kept.sources[0])})
     return kept
 
 
@@ -69,7 +69,7 @@ def test_one_then_three_then_two_workers_train_on_every_slab_once(job: TrainingJ
     loop = train_simulated(job, 2)
     accounts = list(read_accounts(job.run, job.name, job.key))
     assert [len(account.hands) for account in accounts[:4]] == [1, 1, 3, 2]
-    audited = audit(job.schedule, {"labeled": len(job.sources[0].slabs)}, accounts, finished=True)
+    audited = audit(job.schedule, {"labeled": len(job.sources[0])}, accounts, finished=True)
     assert (audited.slabs, audited.phases, audited.problems) == (11, 3, ())
     assert [record["block"] for record in read_curve(job.run, job.name)] == list(range(1, len(accounts) + 1))
     model, about = load_model(model_uri(job.run, job.name))

@@ -8,16 +8,20 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
+import numpy as np
+
 from ssl_asr.recipe import Student, load_recipe
-from ssl_asr.store.ledger import Shard
 from ssl_asr.training.accounting import BlockAccount, Hand, drop_after, write_account
-from ssl_asr.training.schedule import Cursor, Phase, SlabRef, Source, SourceName, deal, next_block
+from ssl_asr.training.schedule import Cursor, Phase, deal, next_block
+from ssl_asr.training.sources import Source, SourceName
 
 ORDERS = ("sub-epochs", "blocks", "segregated")
 
 
 def source(name: SourceName, slabs: int, frames: int = 1000) -> Source:
-    return Source(name, tuple(SlabRef(Shard(name, n // 4), n % 4, frames) for n in range(slabs)), seed=5)
+    numbers = np.arange(slabs)
+    table = np.stack([numbers // 4, numbers % 4, np.full(slabs, frames)], axis=1).astype(np.int32)
+    return Source(name, name, table, seed=5)
 
 
 LABELED, UNLABELED = source("labeled", 13), source("unlabeled", 29, frames=900)

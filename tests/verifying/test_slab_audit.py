@@ -14,7 +14,7 @@ from ssl_asr.training.schedule import Phase, baseline_schedule, student_schedule
 from ssl_asr.verifying.slab_audit import MOST_SAID, Audit, audit
 from tests.training.walked import LABELED, ORDERS, UNLABELED, random_student, student_of, walk
 
-SIZES = {"labeled": len(LABELED.slabs), "unlabeled": len(UNLABELED.slabs)}
+SIZES = {"labeled": len(LABELED), "unlabeled": len(UNLABELED)}
 SCHEDULE = student_schedule(student_of("blocks", sub_epochs=3, stretch_slabs=5), LABELED, UNLABELED)
 SLABS = sum(phase.count for phase in SCHEDULE)
 
@@ -34,7 +34,7 @@ def told(accounts: list[BlockAccount], *, finished: bool = True, schedule: list[
 @pytest.mark.parametrize("seed", range(5))
 def test_any_history_is_right_to_the_end_and_anywhere_before(tmp_path: Path, seed: int, order: str) -> None:
     student, labeled, unlabeled = random_student(random.Random(seed), order)
-    sizes = {"labeled": len(labeled.slabs), "unlabeled": len(unlabeled.slabs)}
+    sizes = {"labeled": len(labeled), "unlabeled": len(unlabeled)}
     phases = student_schedule(student, labeled, unlabeled)
     baseline = baseline_schedule(phases, labeled, unlabeled)
     for name, schedule in (("student", phases), ("baseline", baseline)):

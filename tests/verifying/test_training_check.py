@@ -16,7 +16,8 @@ from ssl_asr.store import features
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.training.accounting import account_uri, schedule_uri, write_schedule
 from ssl_asr.training.model_files import model_uri, save_model
-from ssl_asr.training.schedule import baseline_schedule, source_of, student_schedule, teacher_schedule
+from ssl_asr.training.schedule import baseline_schedule, student_schedule, teacher_schedule
+from ssl_asr.training.sources import source_of
 from tests.training.walked import walk
 
 KEY = "0a1b2c3d4e5f6a7b"
@@ -31,12 +32,13 @@ def finish(recipe: Recipe, name: str, key: str = KEY) -> None:
 def own(feature_run: Recipe, tmp_path: Path) -> Recipe:
     """Real features of the tiny run; student and baseline are finished, the teacher stopped in its tenth block."""
     run = tmp_path / "run"
-    for part in ("manifest", "features", "ledger"):
+    # Nothing else that other tests may have made of the shared run.
+    for part in ("manifest", "features", "ledger/manifest", "ledger/features"):
         shutil.copytree(Path(feature_run.run) / part, run / part)
     recipe = feature_run.model_copy(update={"run": str(run)})
     save_recipe(recipe)
     entries = ShardStore(recipe.run, features.STORE).entries
-    labeled, unlabeled = (source_of(name, entries(name), recipe.seed) for name in ("labeled", "unlabeled"))
+    labeled, unlabeled = (source_of(name, name, entries(name), recipe.seed) for name in ("labeled", "unlabeled"))
     student = student_schedule(recipe.student, labeled, unlabeled)
     schedules = {
         "teacher": teacher_schedule(recipe.teacher, labeled),
@@ -44,7 +46,7 @@ def own(feature_run: Recipe, tmp_path: Path) -> Recipe:
         "baseline": baseline_schedule(student, labeled, unlabeled),
     }
     for seed, (name, schedule) in enumerate(schedules.items()):
-        sizes = {source.name: len(source.slabs) for source in (labeled, unlabeled)}
+        sizes = {source.name: len(source) for source in (labeled, unlabeled)}
         write_schedule(recipe.run, name, KEY, schedule, sizes)
         stop_at = 10 if name == "teacher" else 0
         walk(recipe.run, name, KEY, schedule, [labeled, unlabeled], seed, stop_at)

@@ -1,0 +1,195 @@
+"""What kills cost training: useful frames under one kill every so often, over those of an undisturbed run.
+
+`python jobs/bench/goodput.py RUN [--minutes 20] [--every 120] [--seed 1] [key=value ...]` trains the run's student
+twice for so many minutes, in temporary runs, by the drivers that users start: once undisturbed, once with a worker
+killed by SIGKILL every so many seconds. Frames are those of the learning curve, which shows each block once, so what
+was trained in vain does not count; time begins with the first block of each. Recovery is split into detect (until the
+loss is noticed), decide (how many go on), start (processes, connections) and load (the newest checkpoint). Prints a
+table, then one JSON object as the last line. RUN is a run whose unlabeled speech is labelled.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import json
+import os
+import random
+import shutil
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from ssl_asr.progress import Progress
+from ssl_asr.recipe import Recipe
+from ssl_asr.run_directory import open_recipe
+from ssl_asr.store.targets import FRAME_SECONDS
+from ssl_asr.training.curve import read_curve
+from ssl_asr.training.events import Recovery, read_events, recovery_after, restarts
+
+STUDENT = """
+import sys
+from ssl_asr.recipe import Recipe
+from ssl_asr.training.stage import run_student
+run_student(Recipe.model_validate_json(sys.argv[1]))
+"""
+ENDLESS = 1e5  # passes over the unlabeled speech
+START_SECONDS = 300.0  # at most, until the first block
+# What training writes, and so is not shared with the run that it reads.
+WRITTEN = {"training", "tensorboard", "stages", "rejects", "models"}
+PARTS = ("detect", "decide", "start", "load")
+
+
+@dataclass
+class Measured:
+    """Useful frames of 30 ms, and the time that they took; `unmended` kills have no recovery."""
+
+    frames: int
+    seconds: float
+    restarts: int = 0
+    recoveries: list[Recovery] = field(default_factory=list)
+    unmended: int = 0
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("run", metavar="RUN", help="a run whose unlabeled speech is labelled")
+    parser.add_argument("--minutes", type=float, default=20, help="of training, each time (default: 20)")
+    parser.add_argument("--every", type=float, default=120, help="seconds between kills (default: 120)")
+    parser.add_argument("--seed", type=int, default=1, help="of the draw of victims (default: 1)")
+    parser.add_argument("overrides", nargs="*", metavar="key=value", help="of the run's recipe")
+    asked = parser.parse_args()
+    try:
+        recipe = open_recipe(asked.run, [*asked.overrides, f"student.unlabeled_passes={ENDLESS}"])
+        undisturbed = measure("undisturbed", recipe, 60 * asked.minutes, None, asked.seed)
+        killed = measure("with kills", recipe, 60 * asked.minutes, asked.every, asked.seed)
+    except ValueError as error:
+        sys.exit(f"goodput: {error}")
+    show(undisturbed, killed)
+    print(json.dumps(figures(undisturbed, killed)))
+
+
+def measure(what: str, recipe: Recipe, seconds: float, every: float | None, seed: int) -> Measured:
+    """Train so many seconds from the first block on; ValueError where training ends by itself."""
+    with tempfile.TemporaryDirectory(prefix="ssl-asr-goodput-") as folder, training(recipe, Path(folder)) as driver:
+        wait_for_first_block(driver, folder)
+        first, began, draw = frames_of(folder), time.time(), random.Random(seed)
+        kills: list[float] = []
+        progress = Progress(what, round(seconds), "s")
+        while (spent := time.time() - began) < seconds:
+            check(driver, folder)
+            if every is not None and spent >= every * (len(kills) + 1) and kill_a_worker(driver, draw):
+                kills.append(time.time())
+            progress.advance(round(spent) - progress.done, f"{len(kills)} kills")
+            time.sleep(0.1)
+        frames, spent = frames_of(folder) - first, time.time() - began
+        events = read_events(folder, "student")
+    recoveries = [recovery_after(events, at) for at in kills]
+    mended = [each for each in recoveries if each is not None]
+    return Measured(frames, spent, restarts(events), mended, len(kills) - len(mended))
+
+
+@contextmanager
+def training(recipe: Recipe, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """A driver on a run of its own that shares with the recipe's run what training only reads."""
+    for entry in Path(recipe.run).iterdir():
+        if entry.name not in WRITTEN:
+            (folder / entry.name).symlink_to(entry.resolve())
+    shutil.copytree(Path(recipe.run) / "models", folder / "models", ignore=shutil.ignore_patterns("student.*"))
+    mine = recipe.model_copy(update={"run": str(folder)})
+    with (folder / "driver.log").open("w") as log:
+        command = [sys.executable, "-c", STUDENT, mine.model_dump_json()]
+        driver = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+    try:
+        yield driver
+    finally:
+        below = descendants(driver.pid)
+        for pid in [driver.pid, *below]:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        driver.wait()
+
+
+def check(driver: subprocess.Popen[bytes], folder: str) -> None:
+    if driver.poll() is not None:
+        raise ValueError(f"training ended: {(Path(folder) / 'driver.log').read_text()[-1000:]}")
+
+
+def wait_for_first_block(driver: subprocess.Popen[bytes], folder: str) -> None:
+    until = time.monotonic() + START_SECONDS
+    while frames_of(folder) == 0:
+        check(driver, folder)
+        if time.monotonic() > until:
+            raise ValueError(f"no block was trained within {START_SECONDS:.0f} s")
+        time.sleep(0.1)
+
+
+def frames_of(run: str) -> int:
+    """Trained on up to now, each block once."""
+    return sum(record["frames"] for record in read_curve(run, "student") if "loss" in record)
+
+
+def kill_a_worker(driver: subprocess.Popen[bytes], draw: random.Random) -> bool:
+    """Whether there was one: between a loss and its recovery there is none."""
+    workers = [pid for pid in descendants(driver.pid) if "RayTrainWorker" in title(pid)]
+    if workers:
+        os.kill(draw.choice(workers), signal.SIGKILL)
+    return bool(workers)
+
+
+def descendants(pid: int) -> list[int]:
+    found = []
+    with contextlib.suppress(OSError):
+        for task in Path(f"/proc/{pid}/task").iterdir():
+            for child in map(int, (task / "children").read_text().split()):
+                found += [child, *descendants(child)]
+    return found
+
+
+def title(pid: int) -> str:
+    with contextlib.suppress(OSError):
+        return Path(f"/proc/{pid}/cmdline").read_text()
+    return ""
+
+
+def figures(undisturbed: Measured, killed: Measured) -> dict[str, float]:
+    """Seconds are medians over the kills; `time_share` is that without recoveries, whatever else the machine did."""
+    found = {f"{part}_s": median(getattr(each, part) for each in killed.recoveries) for part in PARTS}
+    rates = [each.frames / each.seconds for each in (killed, undisturbed)]
+    return {
+        "goodput": round(rates[0] / rates[1], 4),
+        "time_share": round(1 - sum(each.seconds for each in killed.recoveries) / killed.seconds, 4),
+        "recovery_s": median(each.seconds for each in killed.recoveries),
+        **found,
+        "kills": len(killed.recoveries) + killed.unmended,
+        "unmended": killed.unmended,
+        "useful_frames": killed.frames,
+        "undisturbed_frames": undisturbed.frames,
+    }
+
+
+def median(values: Iterator[float]) -> float:
+    return round(statistics.median([*values] or [float("nan")]), 3)
+
+
+def show(undisturbed: Measured, killed: Measured) -> None:
+    print(f"{'':<14}{'minutes':>9}{'frames':>13}{'x real time':>13}{'restarts':>10}")
+    for name, each in (("undisturbed", undisturbed), ("with kills", killed)):
+        speed = each.frames * FRAME_SECONDS / each.seconds
+        print(f"{name:<14}{each.seconds / 60:>9.1f}{each.frames:>13,}{speed:>13.0f}{each.restarts:>10}")
+    print(f"\n{'seconds':<14}{'median':>9}{'longest':>13}")
+    for part in (*PARTS, "seconds"):
+        values = [getattr(each, part) for each in killed.recoveries] or [float("nan")]
+        label = "recovery" if part == "seconds" else part
+        print(f"{label:<14}{statistics.median(values):>9.2f}{max(values):>13.2f}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""What the benchmarks of training share: a student of the published size and a run's labelled speech for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ssl_asr.cluster import joined
+from ssl_asr.frontend.stacking import STACK
+from ssl_asr.frontend.statistics import global_statistics
+from ssl_asr.labelling.teachers import target_set_id
+from ssl_asr.models.acoustic import ModelSpec
+from ssl_asr.pipeline import NAMES, run_stage
+from ssl_asr.recipe import Optimiser, Recipe, Sync, load_recipe
+from ssl_asr.run_directory import open_recipe, save_recipe
+from ssl_asr.store import features, targets
+from ssl_asr.store.shards import ShardStore
+from ssl_asr.training.batches import Batch, batches_of, collated
+from ssl_asr.training.examples import SlabReader
+from ssl_asr.training.job import TrainingJob
+from ssl_asr.training.schedule import Phase
+from ssl_asr.training.sources import Source, source_of
+
+SENONES = 3183  # a smaller run's targets are numbers among them all the same
+# Enough speech for some shards, and a teacher that hardly learns: what it thinks changes no speed.
+SMALL = ["corpus.labeled_minutes=10", "corpus.unlabeled_minutes=36", "teacher.labeled_passes=1", "hmm.senones=200"]
+
+
+@dataclass(frozen=True)
+class Student:
+    """A network and how it is trained; `sync` is for one worker's blocks."""
+
+    spec: ModelSpec
+    optimiser: Optimiser
+    sync: Sync
+
+
+def published(block_slabs: int) -> Student:
+    """5 x 768 units, 24 M parameters, with the optimiser of `paper` on chunks of 32 frames, 32 to a batch."""
+    wanted = load_recipe("paper").student
+    spec = ModelSpec(64 * STACK, SENONES, 5, 768, False, wanted.look_ahead, wanted.optimiser.dropout)
+    optimiser = wanted.optimiser.model_copy(update={"batch_chunks": 32})
+    return Student(spec, optimiser, wanted.sync.model_copy(update={"block_slabs": block_slabs}))
+
+
+def small(block_slabs: int) -> Student:
+    """The student of `demo`: 2 x 192 units."""
+    recipe = load_recipe("demo")
+    wanted = recipe.student
+    spec = ModelSpec(
+        64 * STACK,
+        recipe.hmm.senones,
+        wanted.layers,
+        wanted.units,
+        False,
+        wanted.look_ahead,
+        wanted.optimiser.dropout,
+    )
+    return Student(spec, wanted.optimiser, wanted.sync.model_copy(update={"block_slabs": block_slabs}))
+
+
+def labelled_run(run: str | None, folder: str) -> Recipe:
+    """A finished run, or a small one made in `folder`; ValueError where the run has no targets."""
+    if run is not None:
+        recipe = open_recipe(run)
+    else:
+        recipe = load_recipe("demo", [f"run={folder}", *SMALL])
+        save_recipe(recipe)
+        with joined():
+            for stage in NAMES[: NAMES.index("labelling") + 1]:
+                run_stage(stage, recipe)
+    if not ShardStore(recipe.run, _target_store(recipe)).entries("unlabeled"):
+        raise ValueError(f"{recipe.run} has no targets in {_target_store(recipe)}; run its labelling stage first")
+    return recipe
+
+
+def _target_store(recipe: Recipe) -> str:
+    return targets.store_name(target_set_id(recipe))
+
+
+def job_of(recipe: Recipe, student: Student, slabs: int) -> TrainingJob:
+    """One phase of so many labelled slabs, in chunks."""
+    labelled = {entry.shard for entry in ShardStore(recipe.run, _target_store(recipe)).entries("unlabeled")}
+    entries = ShardStore(recipe.run, features.STORE).entries("unlabeled")
+    source = source_of("unlabeled", "unlabeled", [entry for entry in entries if entry.shard in labelled], recipe.seed)
+    mean, deviation = global_statistics(recipe.run)
+    rate = student.optimiser.learning_rate
+    return TrainingJob(
+        run=recipe.run,
+        name="bench",
+        key="bench",
+        spec=student.spec,
+        optimiser=student.optimiser,
+        sync=student.sync,
+        seed=recipe.seed,
+        schedule=(Phase("unlabeled", 0, slabs, rate, 0, False),),
+        sources=(source,),
+        dev=None,
+        reader=SlabReader(recipe.run, recipe.frontend.mel_bins, "", target_set_id(recipe)),
+        mean=mean,
+        deviation=deviation,
+    )
+
+
+def batches_in_memory(job: TrainingJob, first: int, count: int) -> list[Batch]:
+    """Ready batches of the slabs `first` to `first + count` of the job's source."""
+    source: Source = job.sources[0]
+    refs = [source.at(place) for place in range(first, first + count)]
+    examples = [example for ref in refs for example in job.reader.read(source.name, ref, 0)]
+    pieces = batches_of(examples, False, job.optimiser, job.spec.look_ahead, np.random.default_rng(first))
+    return list(collated(pieces, job.spec.look_ahead))

@@ -1,0 +1,93 @@
+"""Where training speech comes from: a source, labeled or unlabeled, as an endless stream of slabs.
+
+It goes on pass after pass, each pass a permutation drawn from (seed, source, pass).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from ssl_asr.store.ledger import LedgerEntry, Shard
+
+SourceName = Literal["labeled", "unlabeled"]
+
+
+@dataclass(frozen=True)
+class SlabRef:
+    """One row group of a features shard; `frames` are 10 ms frames."""
+
+    shard: Shard
+    slab: int
+    frames: int
+
+    @property
+    def name(self) -> str:
+        """As accounts name it: "unlabeled/000003:4"."""
+        return f"{self.shard.name}:{self.slab}"
+
+
+@dataclass(frozen=True, eq=False)
+class Source:
+    """`table` int32 [slabs, 3] holds shard number, slab and frames of all slabs of `split`.
+
+    A million hours are eight million slabs, which every worker is handed: as objects they would be gigabytes.
+    """
+
+    name: SourceName
+    split: str
+    table: npt.NDArray[np.int32]
+    seed: int
+
+    def __len__(self) -> int:
+        return len(self.table)
+
+    def __iter__(self) -> Iterator[SlabRef]:
+        return (self.slab(place) for place in range(len(self)))
+
+    @property
+    def frames(self) -> int:
+        """Of 10 ms."""
+        return int(self.table[:, 2].sum(dtype=np.int64))
+
+    @property
+    def shards(self) -> set[Shard]:
+        return {Shard(self.split, number) for number in np.unique(self.table[:, 0]).tolist()}
+
+    def only(self, shards: Collection[Shard]) -> Source:
+        """The slabs of these shards."""
+        numbers = [shard.number for shard in shards if shard.split == self.split]
+        return replace(self, table=self.table[np.isin(self.table[:, 0], numbers)])
+
+    def slab(self, place: int) -> SlabRef:
+        """In the order of shards and slabs."""
+        number, slab, frames = self.table[place].tolist()
+        return SlabRef(Shard(self.split, number), slab, frames)
+
+    def at(self, position: int) -> SlabRef:
+        """The slab at `position` of the endless stream."""
+        sweep, place = divmod(position, len(self))
+        return self.slab(int(_permutation(self.name, len(self), self.seed, sweep)[place]))
+
+
+@lru_cache(maxsize=8)
+def _permutation(name: str, size: int, seed: int, sweep: int) -> npt.NDArray[np.int64]:
+    return np.random.default_rng(seed_of(seed, name, sweep)).permutation(size)
+
+
+def seed_of(*parts: int | str) -> int:
+    """A 63-bit seed that depends on all parts and on nothing else."""
+    digest = hashlib.sha256("/".join(map(str, parts)).encode()).digest()
+    return int.from_bytes(digest[:8], "little") >> 1
+
+
+def source_of(name: SourceName, split: str, entries: Iterable[LedgerEntry], seed: int) -> Source:
+    """All slabs of a split's finished feature shards."""
+    rows = [(entry.shard.number, slab, frames) for entry in entries for slab, frames in enumerate(entry.slabs)]
+    return Source(name, split, np.array(rows, np.int32).reshape(-1, 3), seed)
