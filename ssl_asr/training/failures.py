@@ -34,14 +34,14 @@ class Patience:
         return (
             f"workers failed {self.failures} times in a row before they had trained one block after block "
             f"{self.furthest}; the last error: {error}; mend that, and the same command goes on from there (where "
-            "machines do not last as long as a block, lower sync.block_slabs)"
+            "machines do not last as long as a block, lower sync.block_slabs: that begins anew)"
         )
 
 
 def refusal_of(errors: Mapping[int, Exception]) -> str | None:
     """A sentence where no restart mends what went wrong: bad input, or a full disk."""
     for error in errors.values():
-        if isinstance(error, ValueError):
+        if type(error) is ValueError:  # ours; libraries raise kinds of their own, which may pass
             return " ".join(str(error).split())
         if isinstance(error, OSError) and error.errno in _FULL:
             return f"{' '.join(str(error).split())}; once there is room, the same command goes on where it was"
@@ -69,7 +69,7 @@ def _blame(error: Exception) -> int:
     if isinstance(_inner(error), RayActorError):
         return 1
     text = f"{type(error).__name__} {error}"
-    return 0 if any(word in text for word in ("gloo", "NCCL", "DistBackend", "DistNetwork", "Connection")) else 2
+    return 0 if any(word in text for word in ("gloo", "NCCL", "DistBackend", "DistNetwork")) else 2
 
 
 def _inner(error: Exception) -> Exception:

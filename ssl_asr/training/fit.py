@@ -30,8 +30,9 @@ from ssl_asr.training.worker import train_worker
 
 # Seconds between looks whether there is room for more workers, and the least time that workers are left in peace.
 RESIZE_SECONDS = 10.0
-# A worker that is alive and silent for so long is taken for lost; others wait for it at the end of a block.
-SILENCE_SECONDS = 300
+# A worker that is alive and silent for so long is taken for lost; others wait for it at the end of a block, which may
+# be long, and while it writes its checkpoint. Workers that died are noticed at once.
+SILENCE_SECONDS = 1800
 
 
 def fit(job: TrainingJob, cluster: Cluster, patience: Patience | None = None) -> Curve:
