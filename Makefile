@@ -1,6 +1,6 @@
 # make demo    everything from recorded speech to a table of word error rates
 # make test    make check, then the tests
-# make chaos   100 kills of actors, nodes and drivers while labelling (SSL_ASR_CHAOS_KILLS, SSL_ASR_CHAOS_SEED)
+# make chaos   100 kills of workers, nodes and drivers while labelling, and while training (SSL_ASR_CHAOS_KILLS, _SEED)
 # make check   formatting, lint, types
 # make format  mend formatting and what lint can mend
 # make clean   remove what tools left (not .venv, .cache and runs)
@@ -26,7 +26,7 @@ test: check
 
 chaos: export SSL_ASR_CHAOS_KILLS ?= 100
 chaos: .venv/installed
-	SSL_ASR_CACHE=$(CACHE) $(BIN)/python -m pytest -s tests/cluster/test_labelling_chaos.py
+	SSL_ASR_CACHE=$(CACHE) $(BIN)/python -m pytest -s tests/cluster/test_labelling_chaos.py tests/cluster/test_training_chaos.py
 
 check: .venv/installed
 	$(BIN)/ruff format --check .

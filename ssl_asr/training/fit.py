@@ -25,7 +25,7 @@ from ssl_asr.training.events import read_events, unreleased
 from ssl_asr.training.failures import Patience
 from ssl_asr.training.follower import Follower
 from ssl_asr.training.job import TrainingJob
-from ssl_asr.training.recovery import callbacks, release
+from ssl_asr.training.recovery import callbacks, release, remove_orphans
 from ssl_asr.training.worker import train_worker
 
 # Seconds between looks whether there is room for more workers, and the least time that workers are left in peace.
@@ -42,6 +42,7 @@ def fit(job: TrainingJob, cluster: Cluster, patience: Patience | None = None) ->
     """
     board = start_board()
     release(unreleased(read_events(job.run, job.name)))
+    remove_orphans()
     curve = Curve(job.run, job.name)
     follower = Follower(job, curve)
     ray.get(board.note.remote("begun", detail=job.key))

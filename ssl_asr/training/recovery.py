@@ -19,12 +19,15 @@ from typing import Any
 
 import ray
 from ray.train import UserCallback
+from ray.util.placement_group import PlacementGroup, remove_placement_group
 
 from ssl_asr.training.failures import Patience, failure_of, refusal_of
 
 logger = logging.getLogger(__name__)
 
 try:
+    from ray._private import state
+    from ray.core.generated.gcs_pb2 import PlacementGroupTableData
     from ray.data._internal.cluster_autoscaler.default_autoscaling_coordinator import (
         get_or_create_autoscaling_coordinator,
     )
@@ -98,10 +101,12 @@ class Watch(ControllerCallback, WorkerGroupCallback):
             # Ray asks anew without a pause, which takes a whole core, and by a look at the cluster that is 20 s old.
             time.sleep(PAUSE_SECONDS)
             if time.monotonic() - self._refreshed > WAITING_REFRESH_SECONDS:
+                remove_orphans()
                 self._refresh(wait=True)
         if now in ("RestartingState", "ReschedulingState") and before != now:
             leaving = previous_state.preemption_info.preempted_node_ids if before == "PreemptingState" else []
             self._leave(leaving)
+            remove_orphans()
             wait_until_gone(unreachable({node_id for node_id, _ in self._actors}) | set(leaving))
             self._refresh(wait=True)
 
@@ -140,6 +145,21 @@ def release(requests: Iterable[str]) -> None:
     """Take back what killed drivers had requested: Ray would keep the machines for them for three minutes more."""
     for request in requests if INTERNALS else ():
         ray.get(get_or_create_autoscaling_coordinator().cancel_request.remote(request), timeout=REFRESH_SECONDS)
+
+
+def remove_orphans() -> None:
+    """Remove placement groups of drivers that were killed as they made them: Ray 2.60 would keep their machines.
+
+    A group that is not detached ends with its driver, unless it came to be a moment after that.
+    """
+    if not INTERNALS:
+        return
+    dead = {job["JobID"] for job in state.jobs() if job["IsDead"]}
+    for packed in state.state._connect_and_get_accessor().get_placement_group_table():
+        group = PlacementGroupTableData.FromString(packed)
+        is_orphan = group.creator_job_id.hex() in dead and not group.is_detached
+        if is_orphan and group.state != PlacementGroupTableData.REMOVED:
+            remove_placement_group(PlacementGroup(ray.PlacementGroupID(group.placement_group_id)))
 
 
 def unreachable(node_ids: Iterable[str]) -> set[str]:

@@ -1,11 +1,18 @@
-"""A Ray cluster of a head and two nodes in one machine, whose processes are known by their ids and all ended."""
+"""A Ray cluster of a head and some nodes in one machine, whose processes are known by their ids and all ended.
+
+`Cluster.add_node` works in the main thread only, and Ray ends whichever process had a cluster that is gone: what uses
+this is a process of its own.
+"""
 
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from ray.cluster_utils import Cluster
 
@@ -20,10 +27,10 @@ NOTICE = {"health_check_initial_delay_ms": 1000, "health_check_period_ms": 1000,
 class Nodes:
     """The cluster, and every process that it ever had."""
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, workers: int) -> None:
         head = {**NODE, "temp_dir": folder, "include_dashboard": False, "_system_config": NOTICE}
         self.cluster = Cluster(initialize_head=True, head_node_args=head, shutdown_at_exit=False)
-        self.workers = [self.cluster.add_node(**NODE) for _ in range(WORKER_NODES)]
+        self.workers = [self.cluster.add_node(**NODE) for _ in range(workers)]
         self.seen: set[Process] = set()
 
     @property
@@ -33,20 +40,46 @@ class Nodes:
 
     def actors(self) -> list[Process]:
         """Teacher actors on all nodes, by id."""
+        return self._titled("MapWorker")
+
+    def train_workers(self) -> list[Process]:
+        """Training workers on all nodes, by id."""
+        return self._titled("RayTrainWorker")
+
+    def _titled(self, name: str) -> list[Process]:
         below = {one for node in [self.cluster.head_node, *self.workers] for one in descendants(raylet(node))}
         self.seen |= below
-        return sorted(one for one in below if "MapWorker" in title(one.pid))
+        return sorted(one for one in below if name in title(one.pid))
 
-    def kill_node(self, index: int) -> int:
-        """SIGKILL the raylet of a worker node, and put a new node in its place; returns the id."""
-        node, pid = self.workers[index], raylet(self.workers[index])
+    def add_node(self) -> None:
+        self.workers.append(self.cluster.add_node(**NODE))
+
+    def lose_node(self, index: int) -> int:
+        """SIGKILL the raylet of a worker node; returns the id."""
+        node = self.workers.pop(index)
+        pid = raylet(node)
         self.seen.update(descendants(pid))
         victim = process(pid)
         assert victim is not None, "a node died by itself"
         kill(victim)
         self.cluster.remove_node(node, allow_graceful=False)  # what else the node consists of
-        self.workers[index] = self.cluster.add_node(**NODE)
         return pid
+
+    def kill_node(self, index: int) -> int:
+        """Lose a node and put a new one in its place; returns the id of the raylet lost."""
+        pid = self.lose_node(index)
+        self.workers.insert(index, self.cluster.add_node(**NODE))
+        return pid
+
+    def drain_node(self, index: int, seconds: int) -> None:
+        """Give notice, as for a spot machine that will be taken away after so many seconds; the raylet then ends."""
+        node = self.workers.pop(index)
+        self.seen.update(descendants(raylet(node)))
+        options = {"address": self.cluster.address, "node-id": node.node_id, "reason": "DRAIN_NODE_REASON_PREEMPTION"}
+        options |= {"reason-message": "spot", "deadline-remaining-seconds": str(seconds)}
+        command = [Path(sys.executable).with_name("ray"), "drain-node"]
+        command += [f"--{name}={value}" for name, value in options.items()]
+        subprocess.run(command, env=self.environment, check=True, stdout=subprocess.DEVNULL, timeout=60)
 
     def end(self) -> None:
         self.actors()
@@ -61,10 +94,10 @@ def raylet(node: object) -> int:
 
 
 @contextmanager
-def nodes() -> Iterator[Nodes]:
+def nodes(workers: int = WORKER_NODES) -> Iterator[Nodes]:
     # Sockets below it have long names, and a socket's path has at most 107 characters.
     with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp", ignore_cleanup_errors=True) as folder:
-        started = Nodes(folder)
+        started = Nodes(folder, workers)
         try:
             yield started
         finally:

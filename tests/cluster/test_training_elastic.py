@@ -1,0 +1,37 @@
+"""Training while machines come, are killed, and go after notice: it goes on with what there is and ends exactly."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ssl_asr.recipe import Recipe
+from ssl_asr.training.events import read_events, restarts
+from tests.cluster.training_helpers import every_slab_was_trained_on_once, helper, own_run
+
+STEPS = {"bmuf": ["grow", "lose", "drain"], "gtc": ["grow", "lose"]}
+WORKERS = {"bmuf": [1, 3, 2, 1], "gtc": [1, 3, 2]}
+
+
+@pytest.mark.parametrize("strategy", list(STEPS))
+def test_student_is_trained_by_one_three_and_two_workers(labelled_run: Recipe, tmp_path: Path, strategy: str) -> None:
+    sync = {"strategy": strategy, "gtc_dense_steps": 20}
+    recipe = own_run(labelled_run, tmp_path / "run", (1, 3), unlabeled_passes=20.0, units=128, sync=sync)
+    log = tmp_path / "driver.log"
+    with helper("tests.cluster.training_run", recipe.model_dump_json(), str(log), "0", *STEPS[strategy]) as lines:
+        told = [json.loads(line) for line in lines]
+    print(*told, sep="\n")
+    assert [step["workers"] for step in told] == WORKERS[strategy]
+    blocks = every_slab_was_trained_on_once(recipe)
+    assert {block["workers"] for block in blocks} >= set(WORKERS[strategy])
+
+    kinds = [event.kind for event in read_events(recipe.run, "student")]
+    assert kinds[0] == "begun"
+    assert kinds[-1] == "finished"
+    assert restarts(read_events(recipe.run, "student")) >= len(STEPS[strategy])
+    said = log.read_text()
+    assert "the cluster has changed; 3 workers go on from block" in said
+    assert "lost (" in said
+    assert ("a machine was taken away after notice; 1 worker goes on from block" in said) == (strategy == "bmuf")

@@ -1,0 +1,61 @@
+"""A student trained on a run in S3: its driver killed, the same command goes on from the checkpoint there."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from ssl_asr.recipe import Recipe
+from ssl_asr.store import filesystem
+from ssl_asr.training.model_files import model_uri
+from tests.cluster.training_helpers import every_slab_was_trained_on_once, own_ray, own_run
+from tests.cluster.training_run import STUDENT
+from tests.s3_server import S3Server, s3_server
+
+
+@pytest.fixture
+def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
+    with s3_server() as server:
+        for name, value in server.environment.items():
+            monkeypatch.setenv(name, value)
+        yield server
+
+
+def uploaded(local: Recipe, run: str) -> Recipe:
+    for file in Path(local.run).rglob("*"):
+        if file.is_file():
+            filesystem.write_bytes(filesystem.join(run, str(file.relative_to(local.run))), file.read_bytes())
+    return local.model_copy(update={"run": run})
+
+
+def test_driver_killed_on_s3_goes_on_from_the_newest_checkpoint(
+    labelled_run: Recipe, tmp_path: Path, server: S3Server
+) -> None:
+    local = own_run(labelled_run, tmp_path / "run", (2, 2), unlabeled_passes=1.0)
+    recipe = uploaded(local, f"{server.create_bucket('speech')}/run")
+    command = [sys.executable, "-c", STUDENT, recipe.model_dump_json()]
+    checkpoints = filesystem.join(recipe.run, "training", "student", "checkpoints")
+
+    driver = subprocess.Popen(command, env=own_ray(), start_new_session=True)
+    deadline = time.monotonic() + 200
+    while len(filesystem.list_files(checkpoints, "shared.safetensors")) < 2:
+        assert driver.poll() is None, "ended before a second checkpoint"
+        assert time.monotonic() < deadline, "no checkpoint appeared"
+        time.sleep(0.1)
+    os.killpg(driver.pid, signal.SIGKILL)
+    driver.wait()
+    assert not filesystem.exists(model_uri(recipe.run, "student")), "killed too late to show anything"
+
+    again = subprocess.run(command, env=own_ray(), check=True, timeout=200, stderr=subprocess.PIPE, text=True)
+    went_on = re.search(r"student: 2 workers go on from block (\d+)", again.stderr)
+    assert went_on is not None, again.stderr
+    assert int(went_on[1]) >= 1
+    every_slab_was_trained_on_once(recipe)

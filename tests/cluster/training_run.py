@@ -1,0 +1,135 @@
+"""A student trained by a driver of its own on a cluster of several nodes, watched through the run's files.
+
+`python -m tests.cluster.training_run RECIPE LOG NODES STEP...`, the recipe as JSON, is a process of its own. It
+starts with so many nodes besides the head, which each hold one worker. Once training goes on with all workers that
+there is room for, it takes the next step: `grow` (two nodes more), `lose` (SIGKILL of a raylet) or `drain` (with
+notice). It prints how long training took to go on, and with how many workers, and last lets it finish.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from ssl_asr.recipe import Recipe
+from tests.cluster.ray_nodes import Nodes, nodes
+
+# A driver as a user's; the cluster is looked at more often, so that tests are short.
+STUDENT = """
+import sys
+from ssl_asr.recipe import Recipe
+from ssl_asr.training import fit, recovery
+from ssl_asr.training.stage import run_student
+fit.RESIZE_SECONDS, recovery.REFRESH_SECONDS = 8.0, 1.0
+run_student(Recipe.model_validate_json(sys.argv[1]))
+"""
+PATIENCE_SECONDS = 90.0
+NOTICE_SECONDS = 6
+
+
+@dataclass
+class TrainingRun:
+    """A driver, and what it and its workers have written so far."""
+
+    recipe: Recipe
+    environment: dict[str, str]
+    log: Path
+
+    def start(self) -> None:
+        with open(self.log, "a") as log:
+            command = [sys.executable, "-c", STUDENT, self.recipe.model_dump_json()]
+            self.driver = subprocess.Popen(command, env=self.environment, stdout=log, stderr=log)
+
+    def kill(self) -> None:
+        self.driver.kill()
+        self.driver.wait()
+
+    def ended(self) -> bool:
+        return self.driver.poll() is not None
+
+    def blocks(self) -> int:
+        """Number of the newest block that is accounted for; 0 where there is none."""
+        newest = self._newest()
+        return 0 if newest is None else int(newest.stem)
+
+    def workers(self) -> int:
+        """That trained the newest block."""
+        newest = self._newest()
+        with contextlib.suppress(FileNotFoundError):
+            return 0 if newest is None else len(json.loads(newest.read_bytes())["hands"])
+        return 0
+
+    def _newest(self) -> Path | None:
+        """By time: those of the students before have other keys."""
+        accounts = Path(self.recipe.run) / "training" / "student" / "slabs"
+        written = []
+        for path in accounts.glob("*/*.json"):
+            with contextlib.suppress(FileNotFoundError):  # what follows a checkpoint is deleted at a restart
+                written.append((path.stat().st_mtime_ns, path))
+        return max(written)[1] if written else None
+
+    def wait_until(self, what: str, happened: Callable[[], bool]) -> float:
+        """Seconds that it took; AssertionError where training ends before, or patience does."""
+        began = time.monotonic()
+        while not happened():
+            assert time.monotonic() < began + PATIENCE_SECONDS, f"not {what} in time: {self.tail()}"
+            assert not self.ended(), f"ended before: {what}; {self.tail()}"
+            time.sleep(0.05)
+        return time.monotonic() - began
+
+    def wait_for_blocks(self, more: int, workers: int) -> float:
+        """Until so many more blocks are trained, the last one by so many workers."""
+        first = self.blocks()
+        enough = f"{more} blocks more with {workers} workers"
+        return self.wait_until(enough, lambda: self.blocks() >= first + more and self.workers() == workers)
+
+    def tail(self) -> str:
+        return self.log.read_text()[-3000:]
+
+
+@contextmanager
+def running(recipe: Recipe, environment: dict[str, str], log: Path) -> Iterator[TrainingRun]:
+    run = TrainingRun(recipe, environment, log)
+    run.start()
+    try:
+        yield run
+    finally:
+        run.kill()
+
+
+def take(step: str, cluster: Nodes) -> None:
+    if step == "grow":
+        cluster.add_node()
+        cluster.add_node()
+    elif step == "lose":
+        cluster.lose_node(0)
+    else:
+        assert step == "drain", f"no step is called {step}"
+        cluster.drain_node(0, NOTICE_SECONDS)
+
+
+def main(recipe_json: str, log: str, count: str, *steps: str) -> None:
+    # So that the cluster is ended, too, where the test is given up.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    recipe = Recipe.model_validate_json(recipe_json)
+    with nodes(int(count)) as cluster, running(recipe, cluster.environment, Path(log)) as run:
+        for step in ("begin", *steps):
+            if step != "begin":
+                take(step, cluster)
+            workers = 1 + len(cluster.workers)
+            seconds = run.wait_for_blocks(3, workers)
+            told = {"step": step, "workers": workers, "block": run.blocks(), "seconds": round(seconds, 1)}
+            print(json.dumps(told), flush=True)
+        assert run.driver.wait() == 0, f"the stage failed: {run.tail()}"
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
