@@ -18,10 +18,11 @@ from ssl_asr.store.shards import ShardStore
 
 @pytest.fixture
 def own(aligned_run: Recipe, tmp_path: Path) -> Recipe:
-    """A copy of all stores of a run whose hmm stage is done."""
+    """A copy of all stores of a run whose hmm stage is done, and of no targets that other tests made of it."""
     recipe = aligned_run.model_copy(update={"run": str(tmp_path / "run")})
-    for part in ("manifest", "features", "alignments", "ledger"):
-        shutil.copytree(Path(aligned_run.run) / part, Path(recipe.run) / part)
+    for store in ("manifest", "features", "alignments"):
+        for part in (store, f"ledger/{store}"):
+            shutil.copytree(Path(aligned_run.run) / part, Path(recipe.run) / part)
     save_recipe(recipe)
     return recipe
 
