@@ -85,7 +85,7 @@ class Product:
         loss_of(self.model, self.job, self.model.normalise(batch.frames), batch).backward()
         if self.strategy is not None:
             began, spoken = time.perf_counter(), self.group.seconds
-            self.strategy.on_after_backward(1)
+            self.strategy.on_after_backward()
             self.sync_seconds.append(time.perf_counter() - began - (self.group.seconds - spoken))
         nn.utils.clip_grad_norm_(self.model.parameters(), self.job.optimiser.clip_norm)
         self.optimiser.step()

@@ -14,11 +14,11 @@ from ssl_asr.hmm.senones import load_senones
 from ssl_asr.models.acoustic import ModelSpec
 from ssl_asr.recipe import Optimiser, Sync
 from ssl_asr.training.job import TrainingJob, build_loop
-from ssl_asr.training.loop import Loop, Worker
+from ssl_asr.training.loop import Loop
 from ssl_asr.training.schedule import Phase
 from ssl_asr.training.sync import flat
 from ssl_asr.training.sync.bmuf import Bmuf
-from ssl_asr.training.sync.group import Group
+from ssl_asr.training.sync.group import Group, Worker
 from ssl_asr.training.sync.simulation import simulate
 
 PHASES = 20  # steps of the falling learning rate

@@ -42,7 +42,7 @@ class Checkpoints:
         """Publish one worker's part; the first worker then deletes all but the newest ones."""
         folder = self.folder(taken)
         try:
-            patiently(lambda: write_snapshot(folder, taken))
+            write_snapshot(folder, taken)
         except OSError as error:
             if error.errno not in _FOR_THE_OWNER:
                 raise  # it may pass: workers start again and go on from the last one
@@ -86,11 +86,12 @@ def _block(folder: str) -> int:
     return int(folder.rpartition("/")[2].partition("-")[0])
 
 
-def patiently(write: Callable[[], None]) -> None:
+def _patiently(write: Callable[[], object]) -> None:
     """OSError where it still fails after some pauses, at once where the disk is full."""
     for pause in _PAUSES:
         try:
-            return write()
+            write()
+            return
         except OSError as error:
             if "AWS Error" not in str(error) and "google::cloud" not in str(error):
                 raise
@@ -129,7 +130,7 @@ class Saver:
     def _do(self, work: Callable[[], object]) -> None:
         if self._error is None:
             try:
-                work()
+                _patiently(work)
             except Exception as error:
                 self._error = error
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
@@ -19,30 +19,13 @@ from ssl_asr.training.batches import Batch, batches_of, collated
 from ssl_asr.training.examples import Example, SlabReader
 from ssl_asr.training.losses import hard_cross_entropy, soft_cross_entropy
 from ssl_asr.training.masking import mask
+from ssl_asr.training.meter import Meter
 from ssl_asr.training.prefetch import read_ahead
 from ssl_asr.training.schedule import Cursor, Phase, deal, next_block
 from ssl_asr.training.sources import SlabRef, Source, SourceName, seed_of
 from ssl_asr.training.sync import flat
-from ssl_asr.training.sync.group import Alone, Group, sum_numbers
+from ssl_asr.training.sync.group import Worker
 from ssl_asr.training.sync.strategy import Strategy, Synced
-
-CPU = torch.device("cpu")
-
-
-@dataclass(frozen=True)
-class Worker:
-    """One of the workers that train a model, and where it computes."""
-
-    group: Group = field(default_factory=Alone)
-    device: torch.device = CPU
-
-    @property
-    def rank(self) -> int:
-        return self.group.rank
-
-    @property
-    def size(self) -> int:
-        return self.group.size
 
 
 @dataclass(frozen=True)
@@ -76,28 +59,6 @@ class BlockRecord:
     whole: bool
     dropped: int
     meters: Mapping[str, float]
-
-
-@dataclass
-class Meter:
-    """Sums over frames: of loss and of hits, float64 [2], and of frames.
-
-    They stay on the device until a block's end, as reading one lets a GPU run dry.
-    """
-
-    sums: torch.Tensor
-    frames: int = 0
-
-    def add(self, loss: torch.Tensor, hits: torch.Tensor, frames: int) -> None:
-        """A batch's mean loss, left out with its hits where it is not finite."""
-        self.frames += frames
-        both = torch.stack([loss.detach().double() * frames, hits.double()])
-        self.sums += torch.where(loss.detach().isfinite(), both, 0.0)
-
-    def over_all(self, worker: Worker) -> tuple[float, float]:
-        """Mean loss and accuracy over the frames of all workers."""
-        loss, hits, frames = sum_numbers(worker.group, [*self.sums.tolist(), float(self.frames)], worker.device)
-        return loss / max(frames, 1), hits / max(frames, 1)
 
 
 class Loop:
@@ -190,7 +151,7 @@ class Loop:
             loss, hits = self._loss(batch)
             loss.backward()
             meter.add(loss, hits, frames)
-        self.strategy.on_after_backward(frames)
+        self.strategy.on_after_backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip_norm)
         self.optimiser.step()
 

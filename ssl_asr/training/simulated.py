@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from ssl_asr.training.curve import Curve, Record
 from ssl_asr.training.job import TrainingJob
-from ssl_asr.training.loop import Loop, Worker
+from ssl_asr.training.loop import Loop
+from ssl_asr.training.sync.group import Worker
 from ssl_asr.training.sync.simulation import simulate
 from ssl_asr.training.train import train
 

@@ -14,12 +14,13 @@ from ssl_asr.store import filesystem
 from ssl_asr.training import accounting
 from ssl_asr.training.accounting import BlockAccount
 from ssl_asr.training.checkpoint import restore, snapshot
-from ssl_asr.training.checkpoints import Checkpoints, Saver, patiently
+from ssl_asr.training.checkpoints import Checkpoints, Saver
 from ssl_asr.training.curve import Record
 from ssl_asr.training.job import TrainingJob, build_loop
-from ssl_asr.training.loop import BlockRecord, Hand, Loop, Worker
+from ssl_asr.training.loop import BlockRecord, Hand, Loop
 from ssl_asr.training.model_files import model_uri, save_model
 from ssl_asr.training.sync import flat
+from ssl_asr.training.sync.group import Worker
 
 
 class Listener(Protocol):
@@ -109,7 +110,7 @@ class _Diary:
                 record.dropped,
             )
             job = self.job
-            self.saver.write(lambda: patiently(lambda: accounting.write_account(job.run, job.name, job.key, account)))
+            self.saver.write(lambda: accounting.write_account(job.run, job.name, job.key, account))
 
     def _post(self, record: Record) -> None:
         if self.loop.worker.rank == 0:

@@ -9,8 +9,7 @@ import torch
 from ray.train.torch import get_device
 
 from ssl_asr.training.curve import Record
-from ssl_asr.training.loop import Worker
-from ssl_asr.training.sync.group import Processes
+from ssl_asr.training.sync.group import Processes, Worker
 from ssl_asr.training.train import train
 
 

@@ -5,10 +5,14 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import subprocess
+import sys
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
+
+ROOT = Path(__file__).parents[2]
 
 
 class Process(NamedTuple):
@@ -38,8 +42,9 @@ def descendants(pid: int) -> list[Process]:
     found = []
     with contextlib.suppress(OSError):
         for task in Path(f"/proc/{pid}/task").iterdir():
-            for child in map(int, (task / "children").read_text().split()):
-                found += [one for one in [process(child)] if one is not None] + descendants(child)
+            with contextlib.suppress(OSError):  # a thread that has ended takes none of the others' children with it
+                for child in map(int, (task / "children").read_text().split()):
+                    found += [one for one in [process(child)] if one is not None] + descendants(child)
     return found
 
 
@@ -60,3 +65,26 @@ def end_all(processes: Iterable[Process], seconds: float = 10) -> list[Process]:
         left = [one for one in left if kill(one)]
         time.sleep(0.05)
     return left
+
+
+@contextlib.contextmanager
+def module_of_tests(*command: str, environment: Mapping[str, str] | None = None) -> Iterator[Iterator[str]]:
+    """Lines of a module of tests run as a process, which must end well; whatever it started ends with it."""
+    running = subprocess.Popen(
+        [sys.executable, "-m", *command], cwd=ROOT, env=environment, stdout=subprocess.PIPE, text=True
+    )
+    assert running.stdout is not None
+    try:
+        yield echoed(running.stdout)
+        assert running.wait() == 0
+    finally:
+        below = descendants(running.pid)
+        running.terminate()
+        running.wait(30)
+        end_all(below)
+
+
+def echoed(lines: Iterable[str]) -> Iterator[str]:
+    for line in lines:
+        print(line, end="", flush=True)
+        yield line

@@ -3,25 +3,19 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-import torch
 
-from ssl_asr.frontend.statistics import global_statistics
-from ssl_asr.models.acoustic import AcousticModel, ModelSpec
 from ssl_asr.recipe import Recipe
 from ssl_asr.store import filesystem
 from ssl_asr.store.ledger import Shard
-from ssl_asr.training.model_files import model_uri, save_model
 from ssl_asr.verifying.run import verify
 from tests.cluster.autoscaling import WORKERS
 from tests.cluster.head import client_environment
-from tests.cluster.processes import descendants, end_all
-from tests.labelling.conftest import copy_run, target_store, with_actors
-from tests.labelling.small_shards import run_of_small_shards
+from tests.cluster.processes import module_of_tests
+from tests.labelling.conftest import target_store, with_actors
+from tests.labelling.small_shards import run_of_small_shards, run_with_slow_teacher
 
 SHARDS = 120
 EVENTS = ["began", "grown", "labelling", "killed", "lost", "replaced", "labelled", "shrunk"]
@@ -30,12 +24,7 @@ EVENTS = ["began", "grown", "labelling", "killed", "lost", "replaced", "labelled
 @pytest.fixture
 def small_shards(feature_run: Recipe, tmp_path: Path) -> Recipe:
     """Work for half a minute: many small shards and a teacher that takes some tenths of a second for each."""
-    recipe = copy_run(feature_run, tmp_path / "features", "features", "ledger/features")
-    torch.manual_seed(0)
-    teacher = AcousticModel(ModelSpec(192, 90, layers=3, units=256, bidirectional=True))
-    mean, deviation = (torch.from_numpy(values).repeat(3) for values in global_statistics(recipe.run))
-    teacher.set_statistics(mean, deviation)
-    save_model(model_uri(recipe.run, "teacher"), teacher, {"key": "none", "senone_set": "none"})
+    recipe = run_with_slow_teacher(feature_run, tmp_path / "features")
     # As many actors as nodes, each of a whole CPU, so that a lost node is missed.
     whole_cpus = recipe.model_copy(update={"cluster": recipe.cluster.model_copy(update={"cpus_per_worker": 1.0})})
     return with_actors(run_of_small_shards(whole_cpus, tmp_path / "run", SHARDS), WORKERS, WORKERS)
@@ -43,22 +32,10 @@ def small_shards(feature_run: Recipe, tmp_path: Path) -> Recipe:
 
 def labelled_on_spot(recipe: Recipe, log: Path) -> list[dict[str, object]]:
     """What happened, in order, in a process of its own; it and all it started are ended."""
-    command = [sys.executable, "-m", "tests.cluster.autoscaling", recipe.model_dump_json(), str(log)]
-    where = Path(__file__).parents[2]
-    process = subprocess.Popen(command, cwd=where, env=client_environment(), stdout=subprocess.PIPE, text=True)
-    events = []
-    try:
-        for line in process.stdout:
-            print(line, end="", flush=True)
-            if line.startswith("{"):  # Ray tells of the lost node, too
-                events.append(json.loads(line))
-        assert process.wait() == 0
-    finally:
-        below = descendants(process.pid)
-        process.terminate()
-        process.wait(30)
-        end_all(below)
-    return events
+    arguments = (recipe.model_dump_json(), str(log))
+    with module_of_tests("tests.cluster.autoscaling", *arguments, environment=client_environment()) as told:
+        # Ray tells of the lost node, too.
+        return [json.loads(line) for line in told if line.startswith("{")]
 
 
 @pytest.mark.timeout(240)

@@ -8,25 +8,19 @@ from __future__ import annotations
 import json
 import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
-import torch
 
-from ssl_asr.frontend.statistics import global_statistics
 from ssl_asr.labelling.stage import run_labelling
-from ssl_asr.models.acoustic import AcousticModel, ModelSpec
 from ssl_asr.recipe import Recipe
 from ssl_asr.store import filesystem, targets
 from ssl_asr.store.ledger import Shard
-from ssl_asr.training.model_files import model_uri, save_model
 from ssl_asr.verifying.run import verify
 from tests.cluster.chaos import with_k
-from tests.cluster.processes import descendants, end_all
-from tests.labelling.conftest import copy_run, target_store, with_actors
-from tests.labelling.small_shards import ROWS, run_of_small_shards
+from tests.cluster.processes import module_of_tests
+from tests.labelling.conftest import target_store, with_actors
+from tests.labelling.small_shards import ROWS, run_of_small_shards, run_with_slow_teacher
 from tests.labelling.test_kill_and_resume import contents
 
 KILLS = int(os.environ.get("SSL_ASR_CHAOS_KILLS", "20"))
@@ -37,30 +31,15 @@ SHARDS = 80
 @pytest.fixture
 def whole(feature_run: Recipe, tmp_path: Path) -> Recipe:
     """Many small shards and a teacher that takes some tenths of a second for each."""
-    recipe = copy_run(feature_run, tmp_path / "features", "features", "ledger/features")
-    torch.manual_seed(0)
-    teacher = AcousticModel(ModelSpec(192, 90, layers=3, units=256, bidirectional=True))
-    mean, deviation = (torch.from_numpy(values).repeat(3) for values in global_statistics(recipe.run))
-    teacher.set_statistics(mean, deviation)
-    save_model(model_uri(recipe.run, "teacher"), teacher, {"key": "none", "senone_set": "none"})
+    recipe = run_with_slow_teacher(feature_run, tmp_path / "features")
     return run_of_small_shards(recipe, tmp_path / "whole", SHARDS)
 
 
 def shaken(recipe: Recipe, log: Path) -> list[Recipe]:
     """Labels, with all kills, in a process of its own; the recipes of what it labelled, each of another k."""
-    command = [sys.executable, "-m", "tests.cluster.chaos", recipe.model_dump_json(), str(KILLS), str(SEED), str(log)]
-    process = subprocess.Popen(command, cwd=Path(__file__).parents[2], stdout=subprocess.PIPE, text=True)
-    lines = []
-    try:
-        for line in process.stdout:
-            lines.append(line)
-            print(line, end="", flush=True)
-        assert process.wait() == 0
-    finally:
-        below = descendants(process.pid)
-        process.terminate()
-        process.wait(30)
-        end_all(below)
+    arguments = (recipe.model_dump_json(), str(KILLS), str(SEED), str(log))
+    with module_of_tests("tests.cluster.chaos", *arguments) as told:
+        lines = list(told)
     return [with_k(recipe, k) for k in json.loads(lines[-1])]
 
 

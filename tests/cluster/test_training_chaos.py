@@ -20,9 +20,9 @@ from ssl_asr.training.accounting import accounted_keys
 from ssl_asr.training.events import read_events, restarts
 from ssl_asr.training.model_files import model_uri
 from ssl_asr.training.stage import run_student
-from tests.cluster.processes import descendants, kill, title
+from tests.cluster.processes import descendants, kill, module_of_tests, title
 from tests.cluster.training_chaos import with_rate
-from tests.cluster.training_helpers import every_slab_was_trained_on_once, helper, own_ray, own_run
+from tests.cluster.training_helpers import every_slab_was_trained_on_once, own_ray, own_run
 from tests.cluster.training_run import running
 
 KILLS = int(os.environ.get("SSL_ASR_CHAOS_KILLS", "20"))
@@ -34,11 +34,8 @@ RUN = os.environ.get("SSL_ASR_CHAOS_RUN")
 def test_students_survive_kills_of_workers_nodes_and_drivers(labelled_run: Recipe, tmp_path: Path) -> None:
     recipe = own_run(labelled_run, tmp_path / "run", (1, 3), unlabeled_passes=30.0, units=128)
     arguments = (recipe.model_dump_json(), str(KILLS), str(SEED), str(tmp_path / "driver.log"))
-    lines = []
-    with helper("tests.cluster.training_chaos", *arguments) as told:
-        for line in told:
-            lines.append(line)
-            print(line, end="", flush=True)
+    with module_of_tests("tests.cluster.training_chaos", *arguments, environment=own_ray()) as told:
+        lines = list(told)
     done = [with_rate(recipe, rate) for rate in json.loads(lines[-1])]
     keys = accounted_keys(recipe.run, "student")
     assert len(keys) == len(done)

@@ -9,7 +9,8 @@ import pytest
 
 from ssl_asr.recipe import Recipe
 from ssl_asr.training.events import read_events, restarts
-from tests.cluster.training_helpers import every_slab_was_trained_on_once, helper, own_run
+from tests.cluster.processes import module_of_tests
+from tests.cluster.training_helpers import every_slab_was_trained_on_once, own_ray, own_run
 
 STEPS = {"bmuf": ["grow", "lose", "drain"], "gtc": ["grow", "lose"]}
 WORKERS = {"bmuf": [1, 3, 2, 1], "gtc": [1, 3, 2]}
@@ -20,9 +21,9 @@ def test_student_is_trained_by_one_three_and_two_workers(labelled_run: Recipe, t
     sync = {"strategy": strategy, "gtc_dense_steps": 20}
     recipe = own_run(labelled_run, tmp_path / "run", (1, 3), unlabeled_passes=20.0, units=128, sync=sync)
     log = tmp_path / "driver.log"
-    with helper("tests.cluster.training_run", recipe.model_dump_json(), str(log), "0", *STEPS[strategy]) as lines:
+    arguments = (recipe.model_dump_json(), str(log), "0", *STEPS[strategy])
+    with module_of_tests("tests.cluster.training_run", *arguments, environment=own_ray()) as lines:
         told = [json.loads(line) for line in lines]
-    print(*told, sep="\n")
     assert [step["workers"] for step in told] == WORKERS[strategy]
     blocks = every_slab_was_trained_on_once(recipe)
     assert {block["workers"] for block in blocks} >= set(WORKERS[strategy])

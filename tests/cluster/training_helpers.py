@@ -4,10 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +13,6 @@ from ssl_asr.training.accounting import accounted_keys, read_accounts, read_sche
 from ssl_asr.training.curve import Record, read_curve
 from ssl_asr.training.model_files import model_uri
 from ssl_asr.verifying.slab_audit import audit
-from tests.cluster.processes import descendants, end_all
 
 ROOT = Path(__file__).parents[2]
 
@@ -34,23 +29,6 @@ def own_run(recipe: Recipe, folder: Path, workers: tuple[int, int], **student: A
 def own_ray() -> dict[str, str]:
     """The environment of a driver that starts a Ray of its own."""
     return {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
-
-
-@contextmanager
-def helper(*command: str) -> Iterator[Iterator[str]]:
-    """Lines of a module of tests run as a process, which must end well; whatever it started ends with it."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", *command], cwd=ROOT, env=own_ray(), stdout=subprocess.PIPE, text=True
-    )
-    assert process.stdout is not None
-    try:
-        yield iter(process.stdout)
-        assert process.wait() == 0
-    finally:
-        below = descendants(process.pid)
-        process.terminate()
-        process.wait(30)
-        end_all(below)
 
 
 def every_slab_was_trained_on_once(recipe: Recipe, key: str | None = None) -> list[Record]:

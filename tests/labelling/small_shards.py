@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ssl_asr.frontend.statistics import sums_of
+import torch
+
+from ssl_asr.frontend.statistics import global_statistics, sums_of
+from ssl_asr.models.acoustic import AcousticModel, ModelSpec
 from ssl_asr.recipe import Recipe
 from ssl_asr.run_directory import save_recipe
 from ssl_asr.store import features
 from ssl_asr.store.features import FeatureRow
 from ssl_asr.store.ledger import Shard
 from ssl_asr.store.shards import ShardStore
+from ssl_asr.training.model_files import model_uri, save_model
 from tests.labelling.conftest import copy_run
 
 ROWS = 4  # of a shard, in two slabs
@@ -26,6 +30,17 @@ def run_of_small_shards(teacher_run: Recipe, run: Path, shards: int) -> Recipe:
         mine = [rows[(number * ROWS + place) % len(rows)] for place in range(ROWS)]
         _publish(recipe, Shard("unlabeled", number), [_renamed(row, number) for row in mine])
     save_recipe(recipe)
+    return recipe
+
+
+def run_with_slow_teacher(feature_run: Recipe, folder: Path) -> Recipe:
+    """Its features and an untrained teacher that takes some tenths of a second for a small shard."""
+    recipe = copy_run(feature_run, folder, "features", "ledger/features")
+    torch.manual_seed(0)
+    teacher = AcousticModel(ModelSpec(192, 90, layers=3, units=256, bidirectional=True))
+    mean, deviation = (torch.from_numpy(values).repeat(3) for values in global_statistics(recipe.run))
+    teacher.set_statistics(mean, deviation)
+    save_model(model_uri(recipe.run, "teacher"), teacher, {"key": "none", "senone_set": "none"})
     return recipe
 
 

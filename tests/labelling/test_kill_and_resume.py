@@ -15,6 +15,7 @@ import pytest
 from ssl_asr.labelling.stage import run_labelling
 from ssl_asr.recipe import Recipe
 from ssl_asr.store import filesystem
+from tests.cluster.processes import descendants, title
 from tests.labelling.conftest import target_store, with_actors
 
 STAGE = """
@@ -31,21 +32,6 @@ def contents(recipe: Recipe) -> dict[str, bytes]:
     below = [filesystem.join(recipe.run, name) for name in (store.name, f"ledger/{store.name}")]
     files = [path for folder in below for path in Path(folder).rglob("*") if path.is_file()]
     return {str(path.relative_to(recipe.run)): path.read_bytes() for path in files}
-
-
-def title(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_text()
-    except OSError:  # it has ended
-        return ""
-
-
-def descendants(pid: int) -> list[int]:
-    """Processes that this one started, and those that they did."""
-    children = []
-    for task in Path(f"/proc/{pid}/task").iterdir():
-        children += [int(child) for child in (task / "children").read_text().split()]
-    return children + [below for child in children for below in descendants(child)]
 
 
 def wait_for_first_entry(recipe: Recipe, seconds: float = 120) -> None:
@@ -78,9 +64,9 @@ def test_a_teacher_actor_killed_mid_shard(own_run: Recipe, labelled_run: Recipe)
     stage = threading.Thread(target=run_labelling, args=[one])
     stage.start()
     wait_for_first_entry(one)
-    actors = [pid for pid in descendants(os.getpid()) if "MapWorker" in title(pid)]
+    actors = [one for one in descendants(os.getpid()) if "MapWorker" in title(one.pid)]
     assert actors, "no actor to kill"
     for actor in actors:
-        os.kill(actor, signal.SIGKILL)
+        os.kill(actor.pid, signal.SIGKILL)
     stage.join()
     assert contents(own_run) == contents(labelled_run)

@@ -10,7 +10,8 @@ import torch
 from ssl_asr.recipe import Optimiser, Recipe, Sync
 from ssl_asr.training.checkpoint import restore, snapshot, write_snapshot
 from ssl_asr.training.job import TrainingJob, build_loop
-from ssl_asr.training.loop import BlockRecord, Hand, Loop, Worker
+from ssl_asr.training.loop import BlockRecord, Hand, Loop
+from ssl_asr.training.sync.group import Worker
 from ssl_asr.training.sync.simulation import Simulated, simulate
 from tests.training.jobs import labeled_job
 

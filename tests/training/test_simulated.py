@@ -12,10 +12,10 @@ from ssl_asr.training.accounting import read_accounts, write_schedule
 from ssl_asr.training.checkpoint import SHARED
 from ssl_asr.training.curve import Record, read_curve
 from ssl_asr.training.job import TrainingJob
-from ssl_asr.training.loop import Worker
 from ssl_asr.training.model_files import load_model, model_uri
 from ssl_asr.training.simulated import train_simulated
 from ssl_asr.training.sync import flat
+from ssl_asr.training.sync.group import Worker
 from ssl_asr.training.sync.simulation import Simulated, simulate
 from ssl_asr.training.train import checkpoints_of, train
 from ssl_asr.verifying.slab_audit import audit

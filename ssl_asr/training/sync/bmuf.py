@@ -13,7 +13,7 @@ public codes does, is `literal`: classical block momentum with a block rate (1 +
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -23,7 +23,7 @@ from ssl_asr.recipe import Sync
 from ssl_asr.training.sync import flat
 from ssl_asr.training.sync.group import CHUNK, Group, sum_numbers
 from ssl_asr.training.sync.moments import Moments
-from ssl_asr.training.sync.strategy import State, Synced
+from ssl_asr.training.sync.strategy import Alike, State, Synced
 
 Variant = Literal["nesterov", "classical", "literal"]
 
@@ -71,7 +71,7 @@ def mean_update(group: Group, update: torch.Tensor, weight: float, wire: torch.d
     return torch.cat([group.sum_(piece).to(update.dtype) for piece in pieces])
 
 
-class Bmuf:
+class Bmuf(Alike):
     """BMUF as callbacks of the training loop; theta, delta and the moments' block count are its state."""
 
     def __init__(self, model: nn.Module, optimiser: torch.optim.Optimizer, sync: Sync, group: Group) -> None:
@@ -96,7 +96,7 @@ class Bmuf:
         self._steps = 0
         return len(batch_frames)
 
-    def on_after_backward(self, frames: int) -> None:
+    def on_after_backward(self) -> None:
         """Within a block workers don't speak."""
         self._steps += 1
 
@@ -135,9 +135,3 @@ class Bmuf:
     def load_state_dict(self, state: State) -> None:
         self.theta, self.delta = state["theta"].clone(), state["delta"].clone()
         self.moments.filtered_steps = float(state["block_steps"])
-
-    def own_state_dict(self) -> State:
-        return {}
-
-    def load_own_state_dicts(self, states: Iterable[State], *, dealt: bool) -> None:
-        """Workers differ in nothing at a block's end."""

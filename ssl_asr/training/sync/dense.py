@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import nn
@@ -11,10 +11,10 @@ from ssl_asr.recipe import Sync
 from ssl_asr.training.sync import flat
 from ssl_asr.training.sync.gradients import replace_gradients, step_weights, weighted
 from ssl_asr.training.sync.group import Group, sum_numbers
-from ssl_asr.training.sync.strategy import State, Synced
+from ssl_asr.training.sync.strategy import Alike, State, Synced
 
 
-class Dense:
+class Dense(Alike):
     """Dense all-reduce as callbacks of the training loop; the model itself is its state."""
 
     def __init__(self, model: nn.Module, sync: Sync, group: Group) -> None:
@@ -32,7 +32,7 @@ class Dense:
         self._weights = iter(weights)
         return len(weights)
 
-    def on_after_backward(self, frames: int) -> None:
+    def on_after_backward(self) -> None:
         """Replace my gradient by that of the mean loss over all workers' frames."""
         self._dropped += not weighted(self.model, next(self._weights), self._gradient)
         replace_gradients(self.model, self.group.sum_(self._gradient))
@@ -52,9 +52,3 @@ class Dense:
 
     def load_state_dict(self, state: State) -> None:
         flat.unflatten_into(state["theta"], self.model.parameters())
-
-    def own_state_dict(self) -> State:
-        return {}
-
-    def load_own_state_dicts(self, states: Iterable[State], *, dealt: bool) -> None:
-        """Workers differ in nothing."""

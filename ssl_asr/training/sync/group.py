@@ -6,6 +6,7 @@ A `Group` is one worker alone, the processes of torch.distributed, or workers si
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import torch
@@ -13,6 +14,7 @@ import torch.distributed as dist
 
 # A flat model is reduced in pieces of this many numbers, all under way at once.
 CHUNK = 2**22
+CPU = torch.device("cpu")
 
 
 class Group(Protocol):
@@ -77,6 +79,22 @@ class Processes:
         values: list[Any] = [None] * self.size
         dist.all_gather_object(values, value)
         return values
+
+
+@dataclass(frozen=True)
+class Worker:
+    """One of the workers that train a model, and where it computes."""
+
+    group: Group = field(default_factory=Alone)
+    device: torch.device = CPU
+
+    @property
+    def rank(self) -> int:
+        return self.group.rank
+
+    @property
+    def size(self) -> int:
+        return self.group.size
 
 
 def sum_numbers(group: Group, numbers: list[float], device: torch.device) -> list[float]:

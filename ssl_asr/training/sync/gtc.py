@@ -97,7 +97,7 @@ class Gtc:
         self._weights = iter(weights)
         return len(weights)
 
-    def on_after_backward(self, frames: int) -> None:
+    def on_after_backward(self) -> None:
         """Replace my gradient by what all workers send."""
         self._dropped += not weighted(self.model, next(self._weights), self._buffer)
         self.step += 1

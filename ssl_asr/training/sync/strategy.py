@@ -20,13 +20,23 @@ class Synced:
     meters: Mapping[str, float] = field(default_factory=dict)
 
 
+class Alike:
+    """Of strategies whose workers differ in nothing at a block's end."""
+
+    def own_state_dict(self) -> State:
+        return {}
+
+    def load_own_state_dicts(self, states: Iterable[State], *, dealt: bool) -> None:
+        """There is nothing in them."""
+
+
 class Strategy(Protocol):
     def on_block_start(self, batch_frames: Sequence[int]) -> int:
         """Told the frames of this worker's batches; answers how many steps the block has."""
         ...
 
-    def on_after_backward(self, frames: int) -> None:
-        """Between gradient and step; a worker that has run out of batches joins with 0 frames."""
+    def on_after_backward(self) -> None:
+        """Between gradient and step; a worker that has run out of batches joins without a gradient."""
         ...
 
     def on_block_end(self, frames: int) -> Synced: ...

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 
 import torch
 
 from ssl_asr.training.sync.bmuf import Bmuf
 from ssl_asr.training.sync.dense import Dense
-from ssl_asr.training.sync.strategy import State, Synced
+from ssl_asr.training.sync.strategy import Alike, State, Synced
 
 
-class WarmStart:
+class WarmStart(Alike):
     """`dense` for blocks that begin before `frames` (of 30 ms, of all workers) are heard, then `bmuf`."""
 
     def __init__(self, dense: Dense, bmuf: Bmuf, frames: int) -> None:
@@ -25,8 +25,8 @@ class WarmStart:
     def on_block_start(self, batch_frames: Sequence[int]) -> int:
         return self._now.on_block_start(batch_frames)
 
-    def on_after_backward(self, frames: int) -> None:
-        self._now.on_after_backward(frames)
+    def on_after_backward(self) -> None:
+        self._now.on_after_backward()
 
     def on_block_end(self, frames: int) -> Synced:
         now = self._now
@@ -46,9 +46,3 @@ class WarmStart:
         self.heard = int(state["heard"])
         self.bmuf.load_state_dict(state)
         self.dense.load_state_dict({"theta": state["theta"]})
-
-    def own_state_dict(self) -> State:
-        return {}
-
-    def load_own_state_dicts(self, states: Iterable[State], *, dealt: bool) -> None:
-        """Workers differ in nothing at a block's end."""

@@ -62,7 +62,7 @@ def test_four_workers_match_the_numpy_reference(variant: str, eta: float | None)
         for target, count in zip(targets[:, group.rank], frames[:, group.rank], strict=True):
             assert bmuf.on_block_start([int(count)]) == 1
             model.weight.grad = model.weight.detach() - torch.from_numpy(target)
-            bmuf.on_after_backward(int(count))
+            bmuf.on_after_backward()
             optimiser.step()
             bmuf.on_block_end(int(count))
         return bmuf.global_model()
@@ -178,7 +178,7 @@ def train_block(model: nn.Module, optimiser: torch.optim.Optimizer, bmuf: Bmuf, 
     for _ in range(3):
         optimiser.zero_grad()
         model(torch.randn(8, 4)).square().sum().backward()
-        bmuf.on_after_backward(8)
+        bmuf.on_after_backward()
         optimiser.step()
     bmuf.on_block_end(24)
 

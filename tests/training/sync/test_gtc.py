@@ -69,7 +69,7 @@ def updates(group: Group, model: nn.Linear, gtc: Gtc, steps: range) -> torch.Ten
     gtc.on_block_start([5] * len(steps))
     for step in steps:
         model.weight.grad = gradient_of(step, group.rank)[None].clone()
-        gtc.on_after_backward(5)
+        gtc.on_after_backward()
         assert model.weight.grad is not None
         total += model.weight.grad[0]
     gtc.on_block_end(5 * len(steps))
@@ -120,7 +120,7 @@ def test_small_threshold_follows_dense_gradients() -> None:
     gtc.on_block_start([1] * 2000)
     for _ in range(2000):
         model.weight.grad = torch.full((1, SIZE), 0.004, dtype=torch.float64)
-        gtc.on_after_backward(1)
+        gtc.on_after_backward()
         total += model.weight.grad[0]
     torch.testing.assert_close(total, torch.full((SIZE,), 8.0, dtype=torch.float64), rtol=0, atol=0.0101)
 
@@ -131,7 +131,7 @@ def test_threshold_adapts_to_the_share_asked_for() -> None:
     gtc.on_block_start([5] * 100)
     for step in range(200, 300):
         model.weight.grad = gradient_of(step, 0)[None]
-        gtc.on_after_backward(5)
+        gtc.on_after_backward()
     assert gtc.on_block_end(500).meters["gtc_sent_share"] == pytest.approx(0.02, rel=0.2)
 
 
@@ -147,10 +147,10 @@ def test_gradient_that_is_not_finite_never_reaches_the_residual() -> None:
     model, gtc = make_gtc(Alone(), gtc_tau=0.5, gtc_share=None)
     gtc.on_block_start([5, 5])
     model.weight.grad = torch.full((1, SIZE), float("nan"), dtype=torch.float64)
-    gtc.on_after_backward(5)
+    gtc.on_after_backward()
     assert model.weight.grad.eq(0).all()
     model.weight.grad = torch.ones(1, SIZE, dtype=torch.float64)
-    gtc.on_after_backward(5)
+    gtc.on_after_backward()
     assert model.weight.grad.eq(0.5).all()
     assert gtc.on_block_end(10).dropped == 1
 
@@ -159,7 +159,7 @@ def test_without_any_gradient_nothing_is_sent() -> None:
     model, gtc = make_gtc(Alone())
     gtc.on_block_start([5])
     model.weight.grad = torch.zeros(1, SIZE, dtype=torch.float64)
-    gtc.on_after_backward(5)
+    gtc.on_after_backward()
     assert gtc.on_block_end(5).meters["megabytes_sent"] == 0
     assert flat.parameters(model).eq(0).all()
 
@@ -171,7 +171,7 @@ def test_more_asked_for_than_there_is_sends_what_there_is(share: float) -> None:
     gtc.on_block_start([5] * 3)
     for step in range(3):
         model.weight.grad = gradient_of(step, 0)[None] * (torch.arange(SIZE) % 4 == 0)
-        gtc.on_after_backward(5)
+        gtc.on_after_backward()
     assert 0.05 < gtc.on_block_end(15).meters["gtc_sent_share"] <= 0.25
 
 
@@ -190,7 +190,7 @@ def test_mass_is_conserved_with_uneven_frames_and_a_dropped_gradient() -> None:
                 given += 0 if broken else gradient * mine[step] / total
                 gradient = torch.full_like(gradient, float("inf")) if broken else gradient
             model.weight.grad = None if gradient is None else gradient[None].clone()
-            gtc.on_after_backward(mine[step] if step < len(mine) else 0)
+            gtc.on_after_backward()
             assert model.weight.grad is not None
             sent += model.weight.grad[0]
         assert gtc.on_block_end(sum(mine)).dropped == 1

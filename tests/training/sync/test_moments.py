@@ -31,7 +31,7 @@ def trained(group: Simulated, policy: str, blocks: int, variant: str = "nesterov
         for _ in range(bmuf.on_block_start([10] * 3)):
             for parameter in model.parameters():
                 parameter.grad = torch.ones_like(parameter)
-            bmuf.on_after_backward(10)
+            bmuf.on_after_backward()
             optimiser.step()
         bmuf.on_block_end(30)
     return torch.stack([moment.flatten()[0] for moment in moments_of(optimiser)]), steps_of(optimiser)
@@ -62,7 +62,7 @@ def test_average_stands_for_the_workers_own_steps_and_reset_for_none() -> None:
         bmuf = Bmuf(model, optimiser, Sync(optimiser_state="reset"), group)
         bmuf.on_block_start([1])
         model(torch.ones(1, 2)).sum().backward()
-        bmuf.on_after_backward(1)
+        bmuf.on_after_backward()
         optimiser.step()
         bmuf.on_block_end(1)
         return len(optimiser.state)

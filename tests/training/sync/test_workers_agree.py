@@ -61,7 +61,7 @@ def dense_steps(group: Group) -> tuple[torch.Tensor, int]:
         has_data = rank == 0 or step < 2
         if has_data:
             model(data(rank)).square().mean().backward()
-        strategy.on_after_backward(FRAMES[rank] if has_data else 0)
+        strategy.on_after_backward()
         optimiser.step()
     return strategy.global_model(), steps
 
@@ -93,7 +93,7 @@ def gtc_steps(group: Group) -> tuple[torch.Tensor, int]:
         has_data = rank == 0 or step < 4
         if has_data:
             model(data(rank)).square().mean().backward()
-        strategy.on_after_backward(FRAMES[rank] if has_data else 0)
+        strategy.on_after_backward()
         optimiser.step()
     return strategy.global_model(), int(strategy.on_block_end(100).meters["gtc_sent_share"] * 1e6)
 
