@@ -86,10 +86,19 @@ class TrainingRun:
         return time.monotonic() - began
 
     def wait_for_blocks(self, more: int, workers: int) -> float:
-        """Until so many more blocks are trained, the last one by so many workers."""
-        first = self.blocks()
-        enough = f"{more} blocks more with {workers} workers"
-        return self.wait_until(enough, lambda: self.blocks() >= first + more and self.workers() == workers)
+        """Until so many workers have trained a block and then so many more: what a step lost is not what it made."""
+        first: int | None = None
+
+        def enough() -> bool:
+            nonlocal first
+            block = self.blocks()
+            if self.workers() != workers:
+                first = None
+            elif first is None or block < first:
+                first = block
+            return first is not None and block >= first + more
+
+        return self.wait_until(f"{more} blocks more with {workers} workers", enough)
 
     def tail(self) -> str:
         return self.log.read_text()[-3000:]
