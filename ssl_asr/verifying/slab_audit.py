@@ -75,11 +75,17 @@ class _Trained:
             self.problems.append(f"block {account.block} is of a phase {account.phase} that is not in the schedule")
             return
         self._behind = max(self._behind, (account.phase, account.first + account.count))
+        self._forget_passes_before(account.source, account.first // self.sizes[account.source])
         seen = self.seen.setdefault(account.phase, array("q"))
         for hand in account.hands:
             seen.extend(hand.positions)
             for position, slab in zip(hand.positions, hand.slabs, strict=True):
                 self._place(account, position, slab)
+
+    def _forget_passes_before(self, source: SourceName, sweep: int) -> None:
+        """Their slabs' names, which take most of the memory: should training return there, the positions tell."""
+        for key in [key for key in self._places if key[0] == source and key[1] < sweep]:
+            del self._places[key]
 
     def _place(self, account: BlockAccount, position: int, slab: str) -> None:
         sweep = position // self.sizes[account.source]
