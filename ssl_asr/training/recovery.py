@@ -86,7 +86,7 @@ class Watch(ControllerCallback, WorkerGroupCallback):
     def __init__(self, board: Any) -> None:
         self.board = board
         self._refreshed = 0.0
-        self._actors: list[tuple[str, Any]] = []  # workers by the ids of their machines
+        self._node_ids: set[str] = set()  # of the machines that workers are on
 
     @harmless
     def after_controller_start(self, train_run_context: Any) -> None:
@@ -105,16 +105,9 @@ class Watch(ControllerCallback, WorkerGroupCallback):
                 self._refresh(wait=True)
         if now in ("RestartingState", "ReschedulingState") and before != now:
             leaving = previous_state.preemption_info.preempted_node_ids if before == "PreemptingState" else []
-            self._leave(leaving)
             remove_orphans()
-            wait_until_gone(unreachable({node_id for node_id, _ in self._actors}) | set(leaving))
+            wait_until_gone(unreachable(self._node_ids) | set(leaving))
             self._refresh(wait=True)
-
-    def _leave(self, node_ids: list[str]) -> None:
-        """A machine that was given notice goes once nothing runs on it; its workers would end a moment later."""
-        for node_id, actor in self._actors:
-            if node_id in node_ids:
-                ray.kill(actor)
 
     @harmless
     def before_controller_execute_resize_decision(self, resize_decision: Any) -> None:
@@ -122,7 +115,7 @@ class Watch(ControllerCallback, WorkerGroupCallback):
 
     @harmless
     def after_worker_group_start(self, worker_group: Any) -> None:
-        self._actors = [(worker.metadata.node_id, worker.actor) for worker in worker_group.get_workers()]
+        self._node_ids = {worker.metadata.node_id for worker in worker_group.get_workers()}
 
     @harmless
     def after_worker_group_training_start(self, worker_group: Any) -> None:

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.cluster.processes import Process, descendants, end_all, process, title
+from tests.cluster.processes import Process, descendants, end_all, named
 
 RAY = Path(sys.executable).with_name("ray")
 
@@ -35,9 +35,7 @@ class Head:
 
     def processes(self) -> set[Process]:
         """All that the head started, and what only names its folder: those that outlived who started them."""
-        named = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
-        strays = (process(pid) for pid in named if pid != os.getpid() and self.folder in title(pid))
-        return {*descendants(self.pid), *(one for one in strays if one is not None)}
+        return {*descendants(self.pid), *named(self.folder)}
 
 
 @contextmanager

@@ -48,6 +48,13 @@ def descendants(pid: int) -> list[Process]:
     return found
 
 
+def named(text: str) -> list[Process]:
+    """Processes with this in their command line, but this one: those, too, that outlived who started them."""
+    pids = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
+    found = (process(pid) for pid in pids if pid != os.getpid() and text in title(pid))
+    return [one for one in found if one is not None]
+
+
 def kill(one: Process) -> bool:
     """SIGKILL, if it still lives."""
     if process(one.pid) != one:

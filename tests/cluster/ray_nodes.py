@@ -13,10 +13,11 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Timer
 
 from ray.cluster_utils import Cluster
 
-from tests.cluster.processes import Process, descendants, end_all, kill, process, title
+from tests.cluster.processes import Process, descendants, end_all, kill, named, process, title
 
 WORKER_NODES = 2
 NODE = {"num_cpus": 1, "object_store_memory": 100 * 2**20, "node_ip_address": "127.0.0.1"}
@@ -72,14 +73,17 @@ class Nodes:
         return pid
 
     def drain_node(self, index: int, seconds: int) -> None:
-        """Give notice, as for a spot machine that will be taken away after so many seconds; the raylet then ends."""
+        """Give notice, as for a spot machine, and take it away after so many seconds."""
         node = self.workers.pop(index)
-        self.seen.update(descendants(raylet(node)))
+        victim = process(raylet(node))
+        assert victim is not None, "a node died by itself"
+        self.seen |= {victim, *descendants(victim.pid)}
         options = {"address": self.cluster.address, "node-id": node.node_id, "reason": "DRAIN_NODE_REASON_PREEMPTION"}
         options |= {"reason-message": "spot", "deadline-remaining-seconds": str(seconds)}
         command = [Path(sys.executable).with_name("ray"), "drain-node"]
         command += [f"--{name}={value}" for name, value in options.items()]
         subprocess.run(command, env=self.environment, check=True, stdout=subprocess.DEVNULL, timeout=60)
+        Timer(seconds, kill, [victim]).start()
 
     def end(self) -> None:
         self.actors()
@@ -97,7 +101,11 @@ def raylet(node: object) -> int:
 def nodes(workers: int = WORKER_NODES) -> Iterator[Nodes]:
     # Sockets below it have long names, and a socket's path has at most 107 characters.
     with tempfile.TemporaryDirectory(prefix="ray-", dir="/tmp", ignore_cleanup_errors=True) as folder:
-        started = Nodes(folder, workers)
+        try:
+            started = Nodes(folder, workers)
+        except BaseException:
+            end_all(named(folder))
+            raise
         try:
             yield started
         finally:

@@ -22,7 +22,7 @@ class Chaos(Killing):
     """While a student is trained; kills that came sooner would mostly hit workers that are starting."""
 
     weights: ClassVar[dict[str, int]] = {"worker": 6, "node": 2, "driver": 2}
-    patient, patience_seconds, longest_delay = 0.5, 45.0, 1.5
+    patient, patience_seconds, longest_delay = 0.4, 45.0, 1.5
     steps = 2
 
     def work_on(self, recipe: Recipe) -> None:
