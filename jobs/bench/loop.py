@@ -62,7 +62,7 @@ def main() -> None:
             torch.set_num_threads(1)
             both = {
                 "24 M": measure(recipe, published(asked.slabs // 2), asked.slabs, asked.rounds),
-                "demo": measure(recipe, small(asked.slabs // 2), asked.slabs, asked.rounds + 4),
+                "demo": measure(recipe, small(asked.slabs // 2, recipe.hmm.senones), asked.slabs, asked.rounds + 4),
             }
         except ValueError as error:
             sys.exit(f"loop: {error}")

@@ -44,13 +44,13 @@ def published(block_slabs: int) -> Student:
     return Student(spec, optimiser, wanted.sync.model_copy(update={"block_slabs": block_slabs}))
 
 
-def small(block_slabs: int) -> Student:
-    """The student of `demo`: 2 x 192 units."""
+def small(block_slabs: int, senones: int) -> Student:
+    """The student of `demo`: 2 x 192 units, and senones enough for the run's targets."""
     recipe = load_recipe("demo")
     wanted = recipe.student
     spec = ModelSpec(
         64 * STACK,
-        recipe.hmm.senones,
+        max(recipe.hmm.senones, senones),
         wanted.layers,
         wanted.units,
         False,
