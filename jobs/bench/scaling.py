@@ -5,7 +5,7 @@ speech with its teacher's targets: for each of three seeds a warm start by one w
 with 2 to 64 simulated workers, all for as many frames at one worker's learning rate. It prints the change of the
 frame accuracy on dev and test speech, relative to one worker of the same seed, in %, as mean and standard error over
 the seeds; then one JSON object as the last line. Without --run, the demo recipe is run first, into runs/demo.
-Finished trainings are kept in RUN/scaling, so a second call goes on; --show trains nothing. About an hour on two
+Finished trainings are kept in RUN/scaling, so a second call goes on; --show trains nothing. About two hours on two
 idle cores.
 """
 
