@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Timer
 
+from ray._private.node import Node
 from ray.cluster_utils import Cluster
 
 from tests.cluster.processes import Process, descendants, end_all, kill, named, process, title
@@ -57,14 +58,10 @@ class Nodes:
 
     def lose_node(self, index: int) -> int:
         """SIGKILL the raylet of a worker node; returns the id."""
-        node = self.workers.pop(index)
-        pid = raylet(node)
-        self.seen.update(descendants(pid))
-        victim = process(pid)
-        assert victim is not None, "a node died by itself"
+        node, victim = self._give_up(index)
         kill(victim)
         self.cluster.remove_node(node, allow_graceful=False)  # what else the node consists of
-        return pid
+        return victim.pid
 
     def kill_node(self, index: int) -> int:
         """Lose a node and put a new one in its place; returns the id of the raylet lost."""
@@ -74,16 +71,21 @@ class Nodes:
 
     def drain_node(self, index: int, seconds: int) -> None:
         """Give notice, as for a spot machine, and take it away after so many seconds."""
-        node = self.workers.pop(index)
-        victim = process(raylet(node))
-        assert victim is not None, "a node died by itself"
-        self.seen |= {victim, *descendants(victim.pid)}
+        node, victim = self._give_up(index)
         options = {"address": self.cluster.address, "node-id": node.node_id, "reason": "DRAIN_NODE_REASON_PREEMPTION"}
         options |= {"reason-message": "spot", "deadline-remaining-seconds": str(seconds)}
         command = [Path(sys.executable).with_name("ray"), "drain-node"]
         command += [f"--{name}={value}" for name, value in options.items()]
         subprocess.run(command, env=self.environment, check=True, stdout=subprocess.DEVNULL, timeout=60)
         Timer(seconds, kill, [victim]).start()
+
+    def _give_up(self, index: int) -> tuple[Node, Process]:
+        """A worker node, no longer counted, and its raylet."""
+        node = self.workers.pop(index)
+        victim = process(raylet(node))
+        assert victim is not None, "a node died by itself"
+        self.seen |= {victim, *descendants(victim.pid)}
+        return node, victim
 
     def end(self) -> None:
         self.actors()
@@ -92,7 +94,7 @@ class Nodes:
         assert not end_all(self.seen), "processes outlived SIGKILL"
 
 
-def raylet(node: object) -> int:
+def raylet(node: Node) -> int:
     (info,) = node.all_processes["raylet"]
     return int(info.process.pid)
 
