@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -20,17 +21,9 @@ from tests.conftest import tiny_recipe
 
 ROOT = Path(__file__).parents[2]
 SECONDS = 100  # of a job, its start included
-# Stages in the order of a run; those of a wave need nothing of each other and are submitted at the same time.
-WAVES = (
-    ("corpus",),
-    ("frontend",),
-    ("hmm",),
-    ("teacher", "baseline"),
-    ("labelling",),
-    ("student",),
-    ("evaluate",),
-    ("report",),
-)
+# Stages of a run that begins, and of one that is labelled; those of a wave need nothing of each other.
+BEGINNING = (("corpus",), ("frontend",), ("hmm",), ("teacher",), ("labelling",))
+LABELLED = (("baseline", "student"), ("evaluate",), ("report",))
 
 
 @pytest.fixture(scope="module")
@@ -46,25 +39,45 @@ def submit(head: Head, *words: str, **environment: str) -> subprocess.CompletedP
 
 
 @pytest.mark.timeout(450)
-def test_every_job_runs_once(head, tmp_path):
-    recipe = smallest_recipe(tmp_path / "run")
-    save_recipe(recipe)
+def test_every_job_runs_once(head, labelled_run, tmp_path):
     assert {job.stem for job in (ROOT / "jobs").glob("[a-z]*.py")} == {*NAMES, "run"}
-    assert sorted(sum(WAVES, ())) == sorted(NAMES)
+    assert sorted(sum((*BEGINNING, *LABELLED), ())) == sorted(NAMES)
+    beginning, labelled = smallest_recipe(tmp_path / "beginning"), brief(labelled_run, tmp_path / "labelled")
+    with ThreadPoolExecutor() as pool:  # two runs side by side: a job mostly starts processes, one after the other
+        other = pool.submit(submit_waves, head, beginning, BEGINNING)
+        submit_waves(head, labelled, LABELLED)
+        found_done(head, labelled)
+        other.result()
+
+
+def submit_waves(head: Head, recipe: Recipe, waves: Sequence[Sequence[str]]) -> None:
+    save_recipe(recipe)
     with ThreadPoolExecutor() as pool:
-        for wave in WAVES:
+        for wave in waves:
             jobs = [pool.submit(submit, head, f"jobs/{stage}.py", recipe.run) for stage in wave]
             for stage, job in zip(wave, jobs, strict=True):
                 assert f"{stage}: " in succeeded(job.result())
                 assert read_report(recipe, stage).skipped == 0
+
+
+def found_done(head: Head, recipe: Recipe) -> None:
+    """A job of the whole run has nothing left to do but to draw its report anew."""
     output = succeeded(submit(head, "jobs/run.py", recipe.run))
-    for stage in NAMES[:-1]:  # the last, the report, is drawn anew
+    for stage in NAMES[:-1]:
         assert read_report(recipe, stage).skipped == read_report(recipe, stage).pieces
         assert re.search(rf"^{stage}: .* found done", output, re.MULTILINE)
 
 
+def brief(recipe: Recipe, folder: Path) -> Recipe:
+    """A copy of the run with a student that is trained as briefly as can be."""
+    shutil.copytree(recipe.run, folder, ignore=shutil.ignore_patterns("student*", "baseline*"))
+    student = recipe.student.model_copy(update={"sub_epochs": 1, "whole_sub_epochs": 0})
+    cluster = recipe.cluster.model_copy(update={"train_workers": (1, 1)})
+    return recipe.model_copy(update={"run": str(folder), "student": student, "cluster": cluster})
+
+
 def smallest_recipe(run: Path) -> Recipe:
-    """Half a dozen minutes of clean speech, and each network trained as briefly as can be."""
+    """Half a dozen minutes of clean speech and a teacher trained as briefly as can be."""
     return tiny_recipe(
         run,
         "corpus.labeled_minutes=3",
@@ -80,8 +93,6 @@ def smallest_recipe(run: Path) -> Recipe:
         "teacher.labeled_passes=1",
         "teacher.whole_passes=0",
         "labelling.k=10",
-        "student.sub_epochs=1",
-        "student.whole_sub_epochs=0",
         "cluster.train_workers=[1, 1]",
     )
 
