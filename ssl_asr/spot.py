@@ -43,7 +43,7 @@ class Notice:
 
 
 def parse_notice(text: str) -> Notice:
-    """Of spot/instance-action; ValueError where the text is none."""
+    """What the instance metadata say under spot/instance-action; ValueError where it is no such notice."""
     try:
         said = json.loads(text)
         at = datetime.fromisoformat(said["time"]) if "time" in said else None

@@ -20,6 +20,7 @@ from ssl_asr.recipe import Recipe
 from ssl_asr.store import filesystem
 from ssl_asr.store.ledger import Reject
 
+CLAIM_SECONDS = 1.0  # for another process that begins in the same moment to say so
 BEAT_SECONDS = 5.0  # between notes of the time spent: what a kill can lose of it
 ACTOR_HOURS = "actor hours"  # the figure that tells how long actors worked, all of them together
 
@@ -98,9 +99,13 @@ def refuse_second(recipe: Recipe, stage: str) -> None:
         if time.monotonic() > until:
             return
         time.sleep(0.5)
-    raise ValueError(
-        f"{recipe.run}: {stage} is being made by {beat.owner or 'another process'}; wait for it or stop it, then "
-        "give the same command again"
+    raise ValueError(_taken(recipe, stage, beat.owner))
+
+
+def _taken(recipe: Recipe, stage: str, owner: str) -> str:
+    return (
+        f"{recipe.run}: {stage} is being made by {owner or 'another process'}; wait for it or stop it, then give the "
+        "same command again"
     )
 
 
@@ -123,6 +128,14 @@ class StageClock:
         self._stop = threading.Event()
         self._beats = threading.Thread(target=_beat, args=(weakref.ref(self), self._stop), daemon=True)
         self._beats.start()
+
+    def claim(self) -> None:
+        """ValueError where another process began the stage in the same moment: the last one to say so has it."""
+        self.beat()
+        time.sleep(CLAIM_SECONDS)
+        beat = read_beat(self.recipe, self.stage)
+        if beat is None or beat.owner != ownership.ME:
+            raise ValueError(_taken(self.recipe, self.stage, beat.owner if beat else ""))
 
     def work(self, seconds: float) -> None:
         """Add so much of one actor's time; any thread may."""

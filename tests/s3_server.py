@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 import urllib.request
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -22,6 +23,7 @@ class S3Server:
 
     url: str
     requests: list[str] = field(default_factory=list)
+    out_until: float = 0.0  # by time.monotonic
 
     @property
     def environment(self) -> dict[str, str]:
@@ -35,6 +37,10 @@ class S3Server:
         }
         boto3.client("s3", endpoint_url=self.url, region_name="us-east-1", **keys).create_bucket(Bucket=name)
         return f"s3://{name}"
+
+    def go_out(self, seconds: float) -> None:
+        """Answer every request, for so long, that there is too much to do."""
+        self.out_until = time.monotonic() + seconds
 
     def check_keys(self, after: float) -> None:
         """From now on, or after so many more requests, refuse keys that belong to no user."""
@@ -56,6 +62,9 @@ def s3_server() -> Iterator[S3Server]:
     def counted(environ: dict[str, Any], start_response: Callable) -> Iterable[bytes]:
         query = f"?{environ['QUERY_STRING']}" if environ["QUERY_STRING"] else ""
         served.requests.append(f"{environ['REQUEST_METHOD']} {environ['PATH_INFO']}{query}")
+        if time.monotonic() < served.out_until:
+            start_response("503 Slow Down", [("Content-Type", "application/xml")])
+            return [b"<Error><Code>SlowDown</Code><Message>Please reduce your request rate.</Message></Error>"]
         return app(environ, start_response)
 
     server = make_server("127.0.0.1", 0, counted, threaded=True, request_handler=_Quiet)

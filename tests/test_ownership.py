@@ -46,3 +46,37 @@ def test_second_process_is_refused_while_the_first_lives_and_not_once_it_is_kill
         first.wait()
     refuse_second(recipe, "student")
     StageClock(recipe, "student", "key").finish(1, 0)
+
+
+CLAIM = """
+import sys
+from ssl_asr.recipe import Recipe
+from ssl_asr.stage import StageClock
+clock = StageClock(Recipe(run=sys.argv[1]), "student", "key")
+print("ready", flush=True)
+sys.stdin.readline()
+try:
+    clock.claim()
+    print("mine", flush=True)
+except ValueError as error:
+    print(error, flush=True)
+sys.stdin.readline()
+"""
+
+
+def test_of_two_processes_that_begin_in_the_same_moment_one_is_refused(tmp_path: Path) -> None:
+    command = [sys.executable, "-c", CLAIM, str(tmp_path)]
+    both = [
+        subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) for _ in "ab"
+    ]
+    try:
+        assert [each.stdout.readline() for each in both] == ["ready\n", "ready\n"]
+        for each in both:
+            each.stdin.write("go\n")
+        said = sorted(each.stdout.readline() for each in both)
+    finally:
+        for each in both:
+            each.kill()
+            each.communicate()
+    (refused,) = [line for line in said if line != "mine\n"]
+    assert "student is being made by process" in refused

@@ -160,7 +160,7 @@ def title(pid: int) -> str:
 
 
 def figures(undisturbed: Measured, killed: Measured) -> dict[str, float]:
-    """Seconds are medians over the kills; `time_share` is that without recoveries, whatever else the machine did."""
+    """Seconds are medians over the kills; `time_share` is that in which workers were not recovering."""
     found = {f"{part}_s": median(getattr(each, part) for each in killed.recoveries) for part in PARTS}
     rates = [each.frames / each.seconds for each in (killed, undisturbed)]
     return {

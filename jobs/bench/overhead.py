@@ -18,7 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
@@ -76,8 +76,8 @@ def main() -> None:
         except ValueError as error:
             sys.exit(f"overhead: {error}")
         mp.spawn(worker, (job, asked.steps, asked.rounds, folder), WORKERS)
-        kept = torch.load(f"{folder}/timed.pt", weights_only=False)
-    timed: dict[str, Timed] = kept["timed"]
+        kept = json.loads(Path(folder, "timed.json").read_text())
+    timed = {name: Timed(**each) for name, each in kept["timed"].items()}
     show(timed)
     measured = measured_of(timed, kept["add_words"], build_model(job))
     show_model(measured)
@@ -105,8 +105,9 @@ def worker(rank: int, job: TrainingJob, steps: int, rounds: int, folder: str) ->
     if rank == 0:
         gtc = clocks["gtc"].way
         assert isinstance(gtc, Product)
-        kept = {"timed": {name: clock.timed() for name, clock in clocks.items()}, "add_words": adding_seconds(gtc)}
-        torch.save(kept, Path(folder, "timed.pt"))
+        timed = {name: asdict(clock.timed()) for name, clock in clocks.items()}
+        kept = {"timed": timed, "add_words": adding_seconds(gtc)}
+        Path(folder, "timed.json").write_text(json.dumps(kept))
     dist.barrier()
     dist.destroy_process_group()
 

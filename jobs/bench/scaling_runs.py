@@ -28,8 +28,11 @@ SETTINGS = Settings()
 
 @dataclass(frozen=True)
 class Method:
+    """A way to agree, and the numbers of workers that it is tried with."""
+
     name: str
     sync: Sync
+    workers: tuple[int, ...] = WORKERS
 
 
 def _methods() -> tuple[Method, ...]:
@@ -41,6 +44,10 @@ def _methods() -> tuple[Method, ...]:
         Method("plain averaging", Sync(block_slabs=block, eta=0.0, zeta=1.0)),
         Method("GTC", Sync(strategy="gtc", gtc_share=share, gtc_dense_steps=0, **summed)),
         Method("dense", Sync(strategy="dense", **summed)),
+        # Longer blocks, as many of them as 64 workers have blocks of one step; and what is sent in fewer bits.
+        *(Method(f"BMUF, {64 // n} steps", Sync(block_slabs=64 // n), (n,)) for n in (16, 8, 4)),
+        Method("BMUF, bfloat16", Sync(block_slabs=block, wire="bfloat16"), (64,)),
+        Method("GTC, 0.2 %", Sync(strategy="gtc", gtc_share=0.002, gtc_dense_steps=0, **summed), (32,)),
     )
 
 
@@ -67,7 +74,9 @@ class Result:
 def all_runs() -> list[Run]:
     """Every training, those that a bar is on first, then from many workers to few."""
     first = [(ONE, 1), ("BMUF, Nesterov", 64), ("GTC", 32), ("plain averaging", 64)]
-    rest = [(method.name, workers) for workers in reversed(WORKERS) for method in METHODS]
+    rest = [
+        (method.name, workers) for workers in reversed(WORKERS) for method in METHODS if workers in method.workers
+    ]
     runs = [Run(name, workers, seed) for seed in SEEDS for name, workers in first]
     return runs + [Run(*cell, seed) for cell in rest if cell not in first for seed in SEEDS]
 

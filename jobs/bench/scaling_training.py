@@ -66,7 +66,7 @@ def _train(
     seed: int,
     start: torch.Tensor | None,
 ) -> torch.Tensor:
-    job = _job(speech, settings, schedule, sync, workers, seed)
+    job = _job(speech, settings, schedule, sync, seed)
     return simulate(workers, partial(_work, job, start))[0]
 
 
@@ -86,14 +86,12 @@ def _begin_from(loop: Loop, model: torch.Tensor) -> None:
 
 def frame_accuracy(speech: Speech, settings: Settings, model: torch.Tensor) -> float:
     """Share of the held-out frames whose best senone is the aligned one."""
-    loop = build_loop(_job(speech, settings, (), Sync(strategy="dense"), 1, 0), Worker())
+    loop = build_loop(_job(speech, settings, (), Sync(strategy="dense"), 0), Worker())
     _begin_from(loop, model)
     return loop.evaluate(speech.source("labeled", 0))[1]
 
 
-def _job(
-    speech: Speech, settings: Settings, schedule: tuple[Phase, ...], sync: Sync, workers: int, seed: int
-) -> TrainingJob:
+def _job(speech: Speech, settings: Settings, schedule: tuple[Phase, ...], sync: Sync, seed: int) -> TrainingJob:
     mean, deviation = global_statistics(speech.run)
     spec = ModelSpec(
         inputs=speech.train[0][0].frames.shape[1],
@@ -103,7 +101,6 @@ def _job(
         bidirectional=False,
         look_ahead=LOOK_AHEAD,
     )
-    clip = Optimiser().clip_norm
     optimiser = Optimiser(
         name="sgd",
         momentum=0.0,
@@ -112,8 +109,6 @@ def _job(
         chunk_frames=CHUNK_FRAMES,
         batch_frames=6000,
         dropout=0.0,
-        # A sum of N gradients is clipped where their mean would be.
-        clip_norm=clip * workers if sync.gradients == "sum" else clip,
     )
     return TrainingJob(
         run=speech.run,

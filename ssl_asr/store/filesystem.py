@@ -14,12 +14,16 @@ from __future__ import annotations
 import errno
 import os
 import re
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
 
 import pyarrow.fs as pafs
+
+Result = TypeVar("Result")
 
 # In the name of a file that is being written; only a writer that was killed leaves one behind.
 TEMPORARY = ".tmp-"
@@ -36,6 +40,8 @@ _TROUBLE = {
     errno.ENOSPC,
     errno.ENOMEM,
 }
+# An object store that does not answer is asked again after so many seconds, and then given up.
+_PAUSES = (1.0, 4.0, 16.0)
 # What S3 answers however often it is asked, and what to do about it. Other errors pass with time.
 _KEYS = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, on all machines, to keys that may read and write there"
 _MENDS = {
@@ -71,7 +77,24 @@ def reaching(uri: str) -> Iterator[None]:
 
 def out_of_reach(error: Exception) -> bool:
     """Whether it is the object store's or the disk's trouble, not that of a file's content."""
-    return "AWS Error" in str(error) or "google::cloud" in str(error) or getattr(error, "errno", None) in _TROUBLE
+    return is_outage(error) or getattr(error, "errno", None) in _TROUBLE
+
+
+def is_outage(error: Exception) -> bool:
+    """Whether an object store did not do what was asked, for a reason that passes with time."""
+    return isinstance(error, OSError) and any(store in str(error) for store in ("AWS Error", "google::cloud"))
+
+
+def patiently(work: Callable[[], Result]) -> Result:
+    """`work`, which may be done twice, begun again after some pauses where an object store does not answer."""
+    for pause in _PAUSES:
+        try:
+            return work()
+        except OSError as error:
+            if not is_outage(error):
+                raise
+            time.sleep(pause)
+    return work()
 
 
 def absolute(uri: str) -> str:

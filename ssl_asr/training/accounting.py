@@ -43,7 +43,8 @@ class Hand:
 class BlockAccount:
     """One block, from 1 on: positions `first` to `first + count` of the source's stream, dealt to all workers.
 
-    `dropped` are contributions that were not finite, so that what they were trained on has not reached the model.
+    `dropped` counts contributions that were not finite and have not reached the model: a worker's block where models
+    are averaged, a worker's step where gradients are.
     """
 
     block: Count

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -79,7 +80,7 @@ def write_snapshot(folder: str, taken: Snapshot) -> None:
 
 def restore(folder: str, loop: Loop) -> list[Record]:
     """Put the loop where the checkpoint was taken, see that all workers stand there, and return the curve so far."""
-    tensors, about = read_weights(filesystem.join(folder, SHARED))
+    tensors, about = filesystem.patiently(lambda: read_weights(filesystem.join(folder, SHARED)))
     device = loop.worker.device
     prefix = "strategy."
     loop.strategy.load_state_dict(
@@ -103,7 +104,8 @@ def _restore_own(folder: str, loop: Loop, workers: int) -> None:
     worker = loop.worker
     dealt = workers != worker.size
     ranks = range(worker.rank, workers, worker.size) if dealt else [worker.rank]
-    parts = (read_weights(_own_uri(folder, rank, workers))[0] for rank in ranks)
+    uris = (_own_uri(folder, rank, workers) for rank in ranks)
+    parts = (filesystem.patiently(partial(read_weights, uri))[0] for uri in uris)
     loop.strategy.load_own_state_dicts(parts, dealt=dealt)
 
 

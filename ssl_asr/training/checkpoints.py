@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import errno
 import re
-import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -20,8 +19,6 @@ from ssl_asr.training.checkpoint import SHARED, Snapshot, write_snapshot
 KEPT = 2
 # What only the owner of the disk can mend: it is full, or may not be written to.
 _FOR_THE_OWNER = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EEXIST}
-# An object store that does not answer is asked again after so many seconds, and then given up.
-_PAUSES = (1.0, 4.0, 16.0)
 _OWN = re.compile(r"worker-\d{4}-of-(\d{4})\.safetensors$")
 
 
@@ -59,7 +56,7 @@ class Checkpoints:
         """At a start from `folder`, or from nothing: delete later ones, which another attempt left."""
         for other in self._folders():
             if other != folder and (folder is None or _block(other) >= _block(folder)):
-                filesystem.delete(other)
+                _delete(other)
 
     def tidy(self) -> None:
         """Delete all that is older than the newest whole ones."""
@@ -67,7 +64,7 @@ class Checkpoints:
         if kept:
             for folder in self._folders():
                 if folder < kept[0]:
-                    filesystem.delete(folder)
+                    _delete(folder)
 
     def _folders(self) -> list[str]:
         return [filesystem.join(self.root, name) for name in filesystem.list_folders(self.root)]
@@ -82,21 +79,14 @@ def _is_whole(files: list[str]) -> bool:
     return any(uri.endswith(f"/{SHARED}") for uri in files) and len(counts) == (counts[0] if counts else 0)
 
 
+def _delete(folder: str) -> None:
+    # What makes it whole goes first: who is killed midway leaves nothing that looks like a checkpoint.
+    filesystem.delete(filesystem.join(folder, SHARED))
+    filesystem.delete(folder)
+
+
 def _block(folder: str) -> int:
     return int(folder.rpartition("/")[2].partition("-")[0])
-
-
-def _patiently(write: Callable[[], object]) -> None:
-    """OSError where it still fails after some pauses, at once where the disk is full."""
-    for pause in _PAUSES:
-        try:
-            write()
-            return
-        except OSError as error:
-            if "AWS Error" not in str(error) and "google::cloud" not in str(error):
-                raise
-            time.sleep(pause)
-    write()
 
 
 class Saver:
@@ -130,7 +120,7 @@ class Saver:
     def _do(self, work: Callable[[], object]) -> None:
         if self._error is None:
             try:
-                _patiently(work)
+                filesystem.patiently(work)
             except Exception as error:
                 self._error = error
 

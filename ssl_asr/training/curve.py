@@ -41,41 +41,52 @@ class Curve:
         self.run, self.name = run, name
         self.records: list[Record] = []
         self._events: SummaryWriter | None = None
+        self._unsaved = False
 
     def restart(self, records: list[Record]) -> None:
         """Begin again from the curve that a checkpoint held."""
         self.records = []
-        self._stop_events()
-        filesystem.delete(self._folder)
-        self._events = SummaryWriter(
-            mkdtemp(prefix="ssl_asr-events-") if self._is_remote else self._folder, flush_secs=FLUSH_SECONDS
-        )
+        self._drop_events()
+        folder = mkdtemp(prefix="ssl_asr-events-") if self._is_remote else self._folder
+        self._events = SummaryWriter(folder, flush_secs=FLUSH_SECONDS)
         self.add(records)
+        self._unsaved = True
 
     def add(self, records: list[Record]) -> None:
-        if not records:
-            return
         self.records += records
-        lines = "".join(json.dumps(record) + "\n" for record in self.records)
-        filesystem.write_bytes(curve_uri(self.run, self.name), lines.encode())
+        self._unsaved = self._unsaved or bool(records)
         if self._events is not None:
             for record in records:
                 _write_scalars(self._events, record)
 
-    def close(self) -> None:
-        """No more records come; the events are whole."""
-        written = self._stop_events()
-        if written is not None and self._is_remote:
-            for file in written.iterdir():
-                filesystem.write_bytes(filesystem.join(self._folder, file.name), file.read_bytes())
-            shutil.rmtree(written)
+    def save(self) -> None:
+        """Write the lines, if there are new ones; may be done again where it fails."""
+        if not self._unsaved:
+            return
+        lines = "".join(json.dumps(record) + "\n" for record in self.records)
+        filesystem.write_bytes(curve_uri(self.run, self.name), lines.encode())
+        self._unsaved = False
 
-    def _stop_events(self) -> Path | None:
-        events, self._events = self._events, None
-        if events is None:
-            return None
-        events.close()
-        return Path(events.logdir)
+    def close(self) -> None:
+        """No more records come: keep all of them and whole events; may be done again where it fails."""
+        self.save()
+        if self._events is None:
+            return
+        self._events.close()
+        if self._is_remote:
+            filesystem.delete(self._folder)
+            for file in Path(self._events.logdir).iterdir():
+                filesystem.write_bytes(filesystem.join(self._folder, file.name), file.read_bytes())
+            shutil.rmtree(self._events.logdir)
+        self._events = None
+
+    def _drop_events(self) -> None:
+        """Those that show blocks which are trained anew."""
+        if self._events is not None:
+            self._events.close()
+            shutil.rmtree(self._events.logdir)
+        if not self._is_remote:
+            filesystem.delete(self._folder)
 
     @property
     def _folder(self) -> str:

@@ -77,12 +77,17 @@ class EventLog:
         kept = read_events(run, name)
         mine = [event.detail for event in kept if event.kind == "begun"][-1:] == [key]
         self.events = kept if mine else []
+        self._unsaved = False
 
     def add(self, event: Event) -> None:
         self.events.append(event)
+        self._unsaved = True
 
     def save(self) -> None:
-        filesystem.write_bytes(self._uri, b"".join(_EVENT.dump_json(event) + b"\n" for event in self.events))
+        """Write them, if there are new ones; may be done again where it fails."""
+        if self._unsaved:
+            filesystem.write_bytes(self._uri, b"".join(_EVENT.dump_json(event) + b"\n" for event in self.events))
+            self._unsaved = False
 
 
 def restarts(events: Sequence[Event]) -> int:
@@ -117,8 +122,11 @@ def _reason(since: Sequence[Event]) -> str:
     if not failed:
         return ""
     lost = failed[-1].workers
-    told = f"{_workers(lost)} {'was' if lost == 1 else 'were'} lost ({failed[-1].detail})"
-    return told if len(failed) == 1 else f"{told}, after {len(failed) - 1} failures before"
+    told = (
+        f"{_workers(lost)} {'was' if lost == 1 else 'were'} lost ({failed[-1].detail})" if lost else failed[-1].detail
+    )
+    before = len(failed) - 1
+    return f"{told}, after {before} failure{'' if before == 1 else 's'} before" if before else told
 
 
 def _workers(count: int) -> str:

@@ -50,7 +50,7 @@ def refusal_of(errors: Mapping[int, Exception]) -> str | None:
 
 @dataclass(frozen=True)
 class Failure:
-    """`workers` are those that died, or raised the error that `sentence` tells."""
+    """`workers` are those that died, or raised the error that `sentence` tells; 0 where only connections broke."""
 
     workers: int
     sentence: str
@@ -62,7 +62,7 @@ def failure_of(errors: Mapping[int, Exception]) -> Failure:
     kinds = {rank: _blame(error) for rank, error in errors.items()}
     worst = max(kinds.values())
     guilty = [rank for rank in sorted(errors) if kinds[rank] == worst]
-    return Failure(len(guilty), _sentence(errors[guilty[0]]))
+    return Failure(len(guilty) if worst else 0, _sentence(errors[guilty[0]]))
 
 
 def _blame(error: Exception) -> int:
@@ -81,7 +81,7 @@ def _inner(error: Exception) -> Exception:
 def _sentence(error: Exception) -> str:
     error = _inner(error)
     if _blame(error) == 0:
-        return "connections to it broke"
+        return "connections between workers broke"
     if isinstance(error, RayActorError):
         return _why_dead(str(error))
     text = " ".join(str(error).split())

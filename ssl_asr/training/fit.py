@@ -51,9 +51,10 @@ def fit(job: TrainingJob, cluster: Cluster, patience: Patience | None = None) ->
         follower.follow(ray.get(board.take.remote()))
     _note_end(board, running)
     follower.follow(ray.get(board.take.remote()))
+    filesystem.patiently(follower.save)
+    filesystem.patiently(curve.close)
+    filesystem.patiently(lambda: filesystem.delete(_ray_storage(job)))
     _raise_sentence(running)
-    filesystem.delete(_ray_storage(job))
-    curve.close()
     return curve
 
 

@@ -6,6 +6,7 @@ import sys
 from itertools import accumulate
 
 from ssl_asr.progress import Progress
+from ssl_asr.store import filesystem
 from ssl_asr.store.targets import FRAME_SECONDS
 from ssl_asr.training.board import News
 from ssl_asr.training.curve import Curve, Record
@@ -19,14 +20,31 @@ class Follower:
         self.log = EventLog(job.run, job.name, job.key)
         self._before = list(accumulate((phase.count for phase in job.schedule), initial=0))
         self._progress: Progress | None = None
+        self._out_of_reach = False
 
     def follow(self, news: News) -> None:
+        """Take in the news and keep them; while an object store does not answer, they wait for the next call."""
+        self._take_in(news)
+        try:
+            self.save()
+        except OSError as error:
+            if not filesystem.is_outage(error):
+                raise
+            if not self._out_of_reach:
+                _say(f"  {self.job.name}: {self.job.run} cannot be written to now; training goes on ({error})")
+            self._out_of_reach = True
+
+    def save(self) -> None:
+        """OSError where that is not possible now."""
+        self.log.save()
+        self.curve.save()
+        self._out_of_reach = False
+
+    def _take_in(self, news: News) -> None:
         for event in news.events:
             self.log.add(event)
             if event.kind == "restored" and (event.block > 0 or self._progress is not None):
                 _say(f"  {self.job.name}: {going_on(self.log.events)}")
-        if news.events:
-            self.log.save()
         if news.restarted is not None:
             self.curve.restart(news.restarted)
             # The clock starts with the workers: the time they take to come up says nothing about what is left.

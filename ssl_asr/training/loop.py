@@ -151,8 +151,9 @@ class Loop:
             loss, hits = self._loss(batch)
             loss.backward()
             meter.add(loss, hits, frames)
-        self.strategy.on_after_backward()
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip_norm)
+        summed = self.strategy.on_after_backward()
+        # A sum is clipped where the mean would be.
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), summed * self.settings.clip_norm)
         self.optimiser.step()
 
     def _meter(self) -> Meter:
@@ -175,8 +176,8 @@ class Loop:
         self._bad_blocks = self._bad_blocks + 1 if synced.dropped else 0
         if self._bad_blocks >= self.sync.max_bad_blocks:
             raise ValueError(
-                f"{self._bad_blocks} blocks in a row ended with a model that is not finite "
-                f"(block {self.block + 1}); lower optimiser.learning_rate or optimiser.clip_norm"
+                f"in {self._bad_blocks} blocks in a row, the last of them block {self.block + 1}, what workers "
+                "contributed was not finite (NaN or Inf); lower optimiser.learning_rate or optimiser.clip_norm"
             )
 
     @torch.no_grad()

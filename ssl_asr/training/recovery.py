@@ -140,6 +140,7 @@ def release(requests: Iterable[str]) -> None:
         ray.get(get_or_create_autoscaling_coordinator().cancel_request.remote(request), timeout=REFRESH_SECONDS)
 
 
+@harmless
 def remove_orphans() -> None:
     """Remove placement groups of drivers that were killed as they made them: Ray 2.60 would keep their machines.
 

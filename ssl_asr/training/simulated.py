@@ -14,6 +14,7 @@ def train_simulated(job: TrainingJob, workers: int) -> Loop:
     """Train to the end with so many workers; curve, accounts, checkpoints and model go where a cluster's would."""
     listener = _Keeper(job)
     loops = simulate(workers, lambda group: train(job, Worker(group), listener, lambda: False))
+    listener.curve.close()
     return loops[0]
 
 
@@ -25,6 +26,8 @@ class _Keeper:
 
     def restart(self, curve: list[Record]) -> None:
         self.curve.restart(list(curve))
+        self.curve.save()
 
     def post(self, record: Record) -> None:
         self.curve.add([record])
+        self.curve.save()

@@ -84,6 +84,7 @@ def _train(recipe: Recipe, plan: Plan) -> StageReport:
     slabs = sum(phase.count for phase in plan.schedule)
     if _is_trained(recipe, plan):
         return clock.finish(slabs, slabs, figures=_figures(plan, read_curve(recipe.run, plan.name)))
+    clock.claim()
     job = _job(recipe, plan)
     write_schedule(job.run, job.name, job.key, job.schedule, {source.name: len(source) for source in job.sources})
     with cluster.joined():

@@ -44,17 +44,18 @@ def train(job: TrainingJob, worker: Worker, listener: Listener, leaves_soon: Cal
     """
     loop = build_loop(job, worker)
     checkpoints = checkpoints_of(job)
-    newest = worker.group.gather_objects(checkpoints.newest() if worker.rank == 0 else None)[0]
+    mine = filesystem.patiently(checkpoints.newest) if worker.rank == 0 else None
+    newest = worker.group.gather_objects(mine)[0]
     curve = restore(newest, loop) if newest is not None else []
     if worker.rank == 0:
-        checkpoints.forget_after(newest)
-        accounting.drop_after(job.run, job.name, job.key, loop.block)
+        filesystem.patiently(lambda: checkpoints.forget_after(newest))
+        filesystem.patiently(lambda: accounting.drop_after(job.run, job.name, job.key, loop.block))
         listener.restart(curve)
     with Saver(checkpoints) as saver:
         diary = _Diary(job, loop, listener, curve, saver, leaves_soon)
         loop.run(diary.on_block)
     if worker.rank == 0:
-        _export(job, loop)
+        filesystem.patiently(lambda: _export(job, loop))
     return loop
 
 

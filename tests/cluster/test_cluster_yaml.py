@@ -38,6 +38,8 @@ def prepared(config: dict[str, Any]) -> dict[str, Any]:
 def test_passes_both_checks(config):
     jsonschema.validate(config, SCHEMA)
     nodes = prepared(config)["available_node_types"]
+    # The default is an Ubuntu 18.04, whose C library no current wheel runs on.
+    assert all("ubuntu-22.04" in node["node_config"]["ImageId"] for node in nodes.values())
     assert nodes["head"]["resources"] == {"CPU": 0}
     assert nodes["train"]["resources"]["GPU"] == 1
     for name in ("data", "train"):

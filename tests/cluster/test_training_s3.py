@@ -1,4 +1,5 @@
-"""A student trained on a run in S3: its driver killed, the same command goes on from the checkpoint there."""
+"""A student trained on a run in S3: an outage of it is waited for, and after its driver is killed the same command
+goes on from the checkpoint there."""
 
 from __future__ import annotations
 
@@ -15,10 +16,15 @@ import pytest
 
 from ssl_asr.recipe import Recipe
 from ssl_asr.store import filesystem
+from ssl_asr.training.checkpoint import SHARED
+from ssl_asr.training.events import read_events
 from ssl_asr.training.model_files import model_uri
 from tests.cluster.training_helpers import every_slab_was_trained_on_once, own_ray, own_run
 from tests.cluster.training_run import STUDENT
 from tests.s3_server import S3Server, s3_server
+
+# Longer than pyarrow itself tries again.
+OUTAGE_SECONDS = 12.0
 
 
 @pytest.fixture
@@ -36,20 +42,35 @@ def uploaded(local: Recipe, run: str) -> Recipe:
     return local.model_copy(update={"run": run})
 
 
+def wait_for_checkpoints(driver: subprocess.Popen[bytes], checkpoints: str, newer_than: str = "") -> str:
+    """Name of the newest, once there are two; every block makes one."""
+    deadline = time.monotonic() + 100
+    while True:
+        made = filesystem.list_files(checkpoints, SHARED)
+        if len(made) >= 2 and made[-1] > newer_than:
+            return made[-1]
+        assert driver.poll() is None, "ended before another checkpoint"
+        assert time.monotonic() < deadline, "no checkpoint appeared"
+        time.sleep(0.1)
+
+
 def test_driver_killed_on_s3_goes_on_from_the_newest_checkpoint(
     labelled_run: Recipe, tmp_path: Path, server: S3Server
 ) -> None:
-    local = own_run(labelled_run, tmp_path / "run", (2, 2), unlabeled_passes=1.0)
+    local = own_run(labelled_run, tmp_path / "run", (2, 2), unlabeled_passes=15.0)
     recipe = uploaded(local, f"{server.create_bucket('speech')}/run")
     command = [sys.executable, "-c", STUDENT, recipe.model_dump_json()]
     checkpoints = filesystem.join(recipe.run, "training", "student", "checkpoints")
 
-    driver = subprocess.Popen(command, env=own_ray(), start_new_session=True)
-    deadline = time.monotonic() + 200
-    while len(filesystem.list_files(checkpoints, "shared.safetensors")) < 2:
-        assert driver.poll() is None, "ended before a second checkpoint"
-        assert time.monotonic() < deadline, "no checkpoint appeared"
-        time.sleep(0.1)
+    log = tmp_path / "driver.log"
+    with log.open("w") as lines:
+        driver = subprocess.Popen(command, env=own_ray(), start_new_session=True, stderr=lines)
+    newest = wait_for_checkpoints(driver, checkpoints)
+    server.go_out(OUTAGE_SECONDS)
+    time.sleep(OUTAGE_SECONDS)
+    wait_for_checkpoints(driver, checkpoints, newest)
+    assert "cannot be written to now; training goes on" in log.read_text()
+    assert "failed" not in [event.kind for event in read_events(recipe.run, "student")]
     os.killpg(driver.pid, signal.SIGKILL)
     driver.wait()
     assert not filesystem.exists(model_uri(recipe.run, "student")), "killed too late to show anything"

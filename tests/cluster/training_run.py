@@ -22,13 +22,11 @@ from pathlib import Path
 from ssl_asr.recipe import Recipe
 from tests.cluster.ray_nodes import Nodes, nodes
 
-# A driver as a user's; the cluster is looked at more often, so that tests are short.
+# A driver as a user's.
 STUDENT = """
 import sys
 from ssl_asr.recipe import Recipe
-from ssl_asr.training import fit, recovery
 from ssl_asr.training.stage import run_student
-fit.RESIZE_SECONDS, recovery.REFRESH_SECONDS = 8.0, 1.0
 run_student(Recipe.model_validate_json(sys.argv[1]))
 """
 PATIENCE_SECONDS = 90.0

@@ -35,12 +35,15 @@ def test_events_are_there_while_training_goes_on_and_a_restart_leaves_each_block
     curve.restart([])
     curve.add([block(1)])
     curve.add([block(2), block(3)])
+    curve.save()
+    assert [record["block"] for record in read_curve(str(tmp_path), "student")] == [1, 2, 3]
     folder = tmp_path / "tensorboard" / "student"
     until = time.monotonic() + 20
     while len(points(folder)) < 6 and time.monotonic() < until:
         time.sleep(0.1)
     assert sorted(points(folder)) == [(step, f"train/{name}") for step in (1, 2, 3) for name in ("gtc_tau", "loss")]
     curve.restart([block(1), block(2)])
+    curve.save()
     assert [record["block"] for record in read_curve(str(tmp_path), "student")] == [1, 2]
     curve.add([block(3)])
     curve.close()

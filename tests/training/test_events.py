@@ -54,8 +54,9 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
         (
             [Event(7.0, "failed", 2, detail="x"), Event(8.0, "failed", 1, detail="y")],
             2,
-            "1 worker was lost (y), after 1 failures before; 2 workers go on from block 17",
+            "1 worker was lost (y), after 1 failure before; 2 workers go on from block 17",
         ),
+        ([Event(7.0, "failed", 0, detail="links broke")], 2, "links broke; 2 workers go on from block 17"),
         ([Event(7.0, "noticed", 1)], 2, "a machine was taken away after notice; 2 workers go on from block 17"),
     ],
 )

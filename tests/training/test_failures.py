@@ -51,7 +51,7 @@ def test_a_bug_is_to_blame_before_a_death_and_a_death_before_broken_connections(
     )
     assert dead.workers == 2
     assert dead.sentence.startswith("The actor is dead because its worker process has died")
-    assert failure_of({0: BROKEN, 2: BROKEN}) == Failure(2, "connections to it broke")
+    assert failure_of({0: BROKEN, 2: BROKEN}) == Failure(0, "connections between workers broke")
     away = OSError("When writing to bucket: AWS Error NETWORK_CONNECTION: curlCode: 28, Connection timed out")
     assert failure_of({0: away, 1: BROKEN}).sentence.startswith("OSError: When writing to bucket")
     assert refusal_of({0: away, 1: UnicodeDecodeError("utf-8", b"x", 0, 1, "bad")}) is None

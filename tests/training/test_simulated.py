@@ -96,6 +96,31 @@ def test_residuals_that_wait_are_dealt_to_another_number_of_workers(job: Trainin
     train_simulated(job, 2)
 
 
+def test_going_on_late_asks_the_store_as_often_as_going_on_early(
+    job: TrainingJob, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = replace(job, key="long", schedule=(replace(job.schedule[0], count=60),))
+    write_schedule(job.run, job.name, job.key, job.schedule, {"labeled": len(job.sources[0])})
+    asked: list[str] = []
+    resolve = filesystem.resolve
+    monkeypatch.setattr(filesystem, "resolve", lambda uri: asked.append(uri) or resolve(uri))
+
+    class Counts(Ends):
+        def restart(self, curve: list[Record]) -> None:
+            super().restart(curve)
+            self.asked = len(asked)
+
+    counts = []
+    for after in (2, 50):
+        for listener in (Ends(after), Counts(after)):
+            asked.clear()
+            with pytest.raises(CutOff):
+                train(job, Worker(), listener, lambda: False)
+        assert listener.begun_after == after
+        counts.append(listener.asked)
+    assert counts[0] == counts[1] > 0
+
+
 def test_a_notice_is_a_checkpoint_at_the_next_blocks_end(job: TrainingJob) -> None:
     job = replace(job, sync=Sync(block_slabs=1, checkpoint_blocks=100))
     for noticed in (False, True):

@@ -21,7 +21,7 @@ from torch import nn
 
 from ssl_asr.recipe import Sync
 from ssl_asr.training.sync import flat
-from ssl_asr.training.sync.group import CHUNK, Group, sum_numbers
+from ssl_asr.training.sync.group import Group, sum_numbers
 from ssl_asr.training.sync.moments import Moments
 from ssl_asr.training.sync.strategy import Alike, State, Synced
 
@@ -65,10 +65,10 @@ def mean_update(group: Group, update: torch.Tensor, weight: float, wire: torch.d
 
     `update` is used up: a block's end is mostly the price of memory that is new.
     """
+    update.mul_(weight)
     if wire == update.dtype:
-        return group.sum_(update.mul_(weight))
-    pieces = [(piece * weight).to(wire) for piece in update.split(CHUNK)]
-    return torch.cat([group.sum_(piece).to(update.dtype) for piece in pieces])
+        return group.sum_(update)
+    return update.copy_(group.sum_(update.to(wire)))
 
 
 class Bmuf(Alike):
@@ -96,9 +96,10 @@ class Bmuf(Alike):
         self._steps = 0
         return len(batch_frames)
 
-    def on_after_backward(self) -> None:
+    def on_after_backward(self) -> int:
         """Within a block workers don't speak."""
         self._steps += 1
+        return 1
 
     def on_block_end(self, frames: int) -> Synced:
         """Average over frames, leaving out models that are not finite; then one filtered step."""
@@ -113,8 +114,8 @@ class Bmuf(Alike):
             zeta = self._zeta(contributors(used, squares))
             self.theta, self.delta = bmuf_update(self.theta, self.delta, update, self.eta, zeta, self.sync.variant)
             self.moments.on_block_end(share, steps / used, self.eta, zeta, self.sync.variant)
-        else:
-            self.moments.forget()
+        elif dropped:
+            self.moments.forget()  # of models that are gone; where nobody had a frame, nothing has happened
         return Synced(int(all_frames), int(dropped), {"bmuf_delta_norm": float(self.delta.norm())})
 
     def _zeta(self, contributing: float) -> float:

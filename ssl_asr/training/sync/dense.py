@@ -32,10 +32,11 @@ class Dense(Alike):
         self._weights = iter(weights)
         return len(weights)
 
-    def on_after_backward(self) -> None:
+    def on_after_backward(self) -> int:
         """Replace my gradient by that of the mean loss over all workers' frames."""
         self._dropped += not weighted(self.model, next(self._weights), self._gradient)
         replace_gradients(self.model, self.group.sum_(self._gradient))
+        return self.group.size if self.summed else 1
 
     def on_block_end(self, frames: int) -> Synced:
         all_frames, dropped = sum_numbers(self.group, [float(frames), float(self._dropped)], self._device())

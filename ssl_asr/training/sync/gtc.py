@@ -81,6 +81,7 @@ class Gtc:
 
     def __init__(self, model: nn.Module, sync: Sync, group: Group) -> None:
         self.model, self.sync, self.group = model, sync, group
+        self.summed = sync.gradients == "sum"
         self.residual = torch.zeros_like(flat.parameters(model))
         # A step's gradient, then its update; kept from step to step, as memory that is new costs more than either.
         self._buffer = torch.zeros_like(self.residual)
@@ -92,12 +93,11 @@ class Gtc:
     def on_block_start(self, batch_frames: Sequence[int]) -> int:
         """Steps of this block: as many as the worker with most batches; the others join with what they have left."""
         self._dropped = self._words = self._compressed_steps = self._dense_steps = 0
-        summed = self.sync.gradients == "sum"
-        weights = step_weights(self.group, batch_frames, summed=summed, device=self.residual.device)
+        weights = step_weights(self.group, batch_frames, summed=self.summed, device=self.residual.device)
         self._weights = iter(weights)
         return len(weights)
 
-    def on_after_backward(self) -> None:
+    def on_after_backward(self) -> int:
         """Replace my gradient by what all workers send."""
         self._dropped += not weighted(self.model, next(self._weights), self._buffer)
         self.step += 1
@@ -108,6 +108,7 @@ class Gtc:
             self.residual += self._buffer
             self._exchange(self._buffer.zero_())
         replace_gradients(self.model, self._buffer)
+        return self.group.size if self.summed else 1
 
     def _exchange(self, update: torch.Tensor) -> None:
         """Send what has grown past the threshold and add up in `update`, all zeros, what all have sent."""

@@ -21,7 +21,7 @@ class Synced:
 
 
 class Alike:
-    """Of strategies whose workers differ in nothing at a block's end."""
+    """For a strategy that leaves all workers in the same state at a block's end: none has a state of its own."""
 
     def own_state_dict(self) -> State:
         return {}
@@ -35,8 +35,11 @@ class Strategy(Protocol):
         """Told the frames of this worker's batches; answers how many steps the block has."""
         ...
 
-    def on_after_backward(self) -> None:
-        """Between gradient and step; a worker that has run out of batches joins without a gradient."""
+    def on_after_backward(self) -> int:
+        """Between gradient and step; a worker that has run out of batches joins without a gradient.
+
+        Answers how many gradients the model's now is the sum of: 1 for the worker's own, or a mean.
+        """
         ...
 
     def on_block_end(self, frames: int) -> Synced: ...

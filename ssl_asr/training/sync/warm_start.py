@@ -25,8 +25,8 @@ class WarmStart(Alike):
     def on_block_start(self, batch_frames: Sequence[int]) -> int:
         return self._now.on_block_start(batch_frames)
 
-    def on_after_backward(self) -> None:
-        self._now.on_after_backward()
+    def on_after_backward(self) -> int:
+        return self._now.on_after_backward()
 
     def on_block_end(self, frames: int) -> Synced:
         now = self._now
