@@ -31,7 +31,8 @@ def test_student_is_trained_by_one_three_and_two_workers(labelled_run: Recipe, t
     assert [step["workers"] for step in told] == WORKERS[strategy]
     assert told[1]["seconds"] < 60, "new nodes are used within a minute"
     blocks = every_slab_was_trained_on_once(recipe)
-    assert {block["workers"] for block in blocks} >= set(WORKERS[strategy])
+    if CHECKPOINT_BLOCKS[strategy] == 1:  # else what three workers did is lost with one of them
+        assert {block["workers"] for block in blocks} >= set(WORKERS[strategy])
 
     kinds = [event.kind for event in read_events(recipe.run, "student")]
     assert kinds[0] == "begun"
@@ -39,7 +40,7 @@ def test_student_is_trained_by_one_three_and_two_workers(labelled_run: Recipe, t
     assert restarts(read_events(recipe.run, "student")) >= len(STEPS[strategy])
     said = log.read_text()
     assert "the cluster has changed; 3 workers go on from block" in said
-    assert "lost (" in said
+    assert "lost (" in said or "connections between workers broke" in said
     if strategy == "bmuf":
         noticed = re.search("a machine was taken away after notice; 1 worker goes on from block (\\d+)", said)
         assert noticed is not None
