@@ -8,7 +8,7 @@ trained model does (BMUF with two workers is not BMUF with four), as it must on 
 
 from ssl_asr.recipe.data import Cluster, Corpus, Evaluate, Frontend, Hmm, Labelling
 from ssl_asr.recipe.loading import load_recipe, parse_recipe, presets, recipe_text
-from ssl_asr.recipe.training import Optimiser, Student, Sync, Teacher
+from ssl_asr.recipe.training import MomentPolicy, Optimiser, Student, Sync, Teacher, Variant
 from ssl_asr.recipe.whole import Recipe
 
 __all__ = [
@@ -18,11 +18,13 @@ __all__ = [
     "Frontend",
     "Hmm",
     "Labelling",
+    "MomentPolicy",
     "Optimiser",
     "Recipe",
     "Student",
     "Sync",
     "Teacher",
+    "Variant",
     "load_recipe",
     "parse_recipe",
     "presets",

@@ -8,6 +8,9 @@ from pydantic import Field, model_validator
 
 from ssl_asr.recipe.section import Positive, PositiveFloat, Section
 
+Variant = Literal["nesterov", "classical", "literal"]  # of block momentum
+MomentPolicy = Literal["reset", "average", "correct"]  # what a block's end makes of the optimiser's moments
+
 
 class Optimiser(Section):
     name: Literal["adam", "sgd"] = "adam"
@@ -34,11 +37,11 @@ class Sync(Section):
     checkpoint_blocks: Positive = 1  # blocks between checkpoints; each is written during the block that follows
     max_bad_blocks: Positive = 3  # in a row with a NaN or Inf, before the run stops
     # BMUF (Chen & Huo 2016): eta = 1 - 1/N and zeta = C N (1 - eta) unless given.
-    variant: Literal["nesterov", "classical", "literal"] = "nesterov"
+    variant: Variant = "nesterov"
     c: PositiveFloat = 1.0
     eta: Annotated[float, Field(ge=0, lt=1)] | None = None
     zeta: PositiveFloat | None = None
-    optimiser_state: Literal["reset", "average", "correct"] = "average"  # correct: BMUF-Adam's moments
+    optimiser_state: MomentPolicy = "average"  # correct: BMUF-Adam's moments
     wire: Literal["float32", "bfloat16"] = "float32"  # of averaged models; sums of bfloat16 are less exact
     warm_start_hours: Annotated[float, Field(ge=0)] = 0.0  # of audio with dense gradients before BMUF begins
     # GTC (Strom 2015) and dense: the mean of the workers' gradients, or their sum at one worker's learning rate.

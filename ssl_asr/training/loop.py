@@ -29,7 +29,7 @@ from ssl_asr.training.sync.strategy import Strategy, Synced
 
 
 @dataclass(frozen=True)
-class Hand:
+class Dealt:
     """What one worker trains on in one block: positions in the stream of the phase's source, and what lies there.
 
     The block as a whole is `block`, a range of positions; the cursor behind it is `behind`.
@@ -84,38 +84,38 @@ class Loop:
         self.block = 0
         self._bad_blocks = 0
 
-    def run(self, on_block: Callable[[BlockRecord, Hand], None]) -> None:
+    def run(self, on_block: Callable[[BlockRecord, Dealt], None]) -> None:
         """Train to the end of the schedule; `on_block` is told of every block and this worker's part in it."""
-        for hand in read_ahead(self._hands()):
-            record = self._train_block(hand)
-            self.cursor = hand.behind
-            on_block(record, hand)
+        for dealt in read_ahead(self._deals()):
+            record = self._train_block(dealt)
+            self.cursor = dealt.behind
+            on_block(record, dealt)
 
-    def _hands(self) -> Iterator[Callable[[], Hand]]:
+    def _deals(self) -> Iterator[Callable[[], Dealt]]:
         """This worker's share of every block from the cursor on, to be read when it is called."""
         cursor = self.cursor
         while cursor.phase < len(self.schedule):
             positions, behind = next_block(self.schedule, cursor, self.worker.size * self.sync.block_slabs)
-            yield partial(self._read_hand, cursor.phase, positions, behind)
+            yield partial(self._read, cursor.phase, positions, behind)
             cursor = behind
 
-    def _read_hand(self, phase_index: int, positions: range, behind: Cursor) -> Hand:
+    def _read(self, phase_index: int, positions: range, behind: Cursor) -> Dealt:
         phase = self.schedule[phase_index]
         mine = deal(positions, self.worker.size)[self.worker.rank]
         refs = [self.sources[phase.source].at(place) for place in mine]
         examples = [example for ref in refs for example in self.reader.read(phase.source, ref, phase.offset)]
-        return Hand(phase_index, positions, mine, refs, examples, behind)
+        return Dealt(phase_index, positions, mine, refs, examples, behind)
 
-    def _train_block(self, hand: Hand) -> BlockRecord:
+    def _train_block(self, dealt: Dealt) -> BlockRecord:
         began = time.monotonic()
-        phase = self.schedule[hand.phase]
+        phase = self.schedule[dealt.phase]
         for group in self.optimiser.param_groups:
             group["lr"] = phase.learning_rate
         # Seeds come from the place in the schedule, so a resumed block shuffles and drops out as the lost one did.
-        seed = seed_of(self.seed, hand.phase, hand.block.start, self.worker.rank)
+        seed = seed_of(self.seed, dealt.phase, dealt.block.start, self.worker.rank)
         torch.manual_seed(seed)
         look_ahead = self.model.spec.look_ahead
-        pieces = batches_of(hand.examples, phase.whole, self.settings, look_ahead, np.random.default_rng(seed))
+        pieces = batches_of(dealt.examples, phase.whole, self.settings, look_ahead, np.random.default_rng(seed))
         steps = self.strategy.on_block_start([sum(piece.targets for piece in batch) for batch in pieces])
         batches = collated(pieces, look_ahead)
         meter = self._meter()
@@ -128,7 +128,7 @@ class Loop:
         self.block += 1
         return BlockRecord(
             block=self.block,
-            phase=hand.phase,
+            phase=dealt.phase,
             source=phase.source,
             loss=loss,
             frame_accuracy=accuracy,

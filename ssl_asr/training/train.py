@@ -17,7 +17,7 @@ from ssl_asr.training.checkpoint import restore, snapshot
 from ssl_asr.training.checkpoints import Checkpoints, Saver
 from ssl_asr.training.curve import Record
 from ssl_asr.training.job import TrainingJob, build_loop
-from ssl_asr.training.loop import BlockRecord, Hand, Loop
+from ssl_asr.training.loop import BlockRecord, Dealt, Loop
 from ssl_asr.training.model_files import model_uri, save_model
 from ssl_asr.training.sync import flat
 from ssl_asr.training.sync.group import Worker
@@ -74,11 +74,11 @@ class _Diary:
         self.job, self.loop, self.listener, self.curve = job, loop, listener, curve
         self.saver, self.leaves_soon = saver, leaves_soon
 
-    def on_block(self, record: BlockRecord, hand: Hand) -> None:
+    def on_block(self, record: BlockRecord, dealt: Dealt) -> None:
         fingerprint = flat.fingerprint(self.loop.strategy.global_model())
-        self._account(record, hand, fingerprint)
+        self._account(record, dealt, fingerprint)
         self._post({**asdict(record), **record.meters})
-        sub_epoch_ended = self.job.schedule[hand.phase].ends_sub_epoch and hand.behind.slabs == 0
+        sub_epoch_ended = self.job.schedule[dealt.phase].ends_sub_epoch and dealt.behind.slabs == 0
         if self.job.dev is not None and sub_epoch_ended:
             loss, accuracy = self.loop.evaluate(self.job.dev)
             self._post({"block": record.block, "dev_loss": loss, "dev_frame_accuracy": accuracy})
@@ -88,13 +88,13 @@ class _Diary:
         if leaves_soon:
             self.saver.wait()
 
-    def _account(self, record: BlockRecord, hand: Hand, fingerprint: str) -> None:
+    def _account(self, record: BlockRecord, dealt: Dealt, fingerprint: str) -> None:
         """Written ahead of the checkpoint that contains the block; all workers must agree on where they stand."""
         mine = accounting.Hand(
             self.loop.worker.rank,
-            tuple(hand.positions),
-            tuple(ref.name for ref in hand.slabs),
-            sum(len(example.senones) for example in hand.examples),
+            tuple(dealt.positions),
+            tuple(ref.name for ref in dealt.slabs),
+            sum(len(example.senones) for example in dealt.examples),
         )
         place = (record.block, record.learning_rate, fingerprint)
         told = self.loop.worker.group.gather_objects((place, mine))
@@ -105,8 +105,8 @@ class _Diary:
                 record.block,
                 record.phase,
                 record.source,
-                hand.block.start,
-                len(hand.block),
+                dealt.block.start,
+                len(dealt.block),
                 hands,
                 record.dropped,
             )

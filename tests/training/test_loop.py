@@ -10,7 +10,7 @@ import torch
 from ssl_asr.recipe import Optimiser, Recipe, Sync
 from ssl_asr.training.checkpoint import restore, snapshot, write_snapshot
 from ssl_asr.training.job import TrainingJob, build_loop
-from ssl_asr.training.loop import BlockRecord, Hand, Loop
+from ssl_asr.training.loop import BlockRecord, Dealt, Loop
 from ssl_asr.training.sync.group import Worker
 from ssl_asr.training.sync.simulation import Simulated, simulate
 from tests.training.jobs import labeled_job
@@ -24,7 +24,7 @@ def job(aligned_run: Recipe) -> TrainingJob:
 def train(loop: Loop, save_at: int = 0, folder: str = "") -> list[BlockRecord]:
     records: list[BlockRecord] = []
 
-    def on_block(record: BlockRecord, hand: Hand) -> None:
+    def on_block(record: BlockRecord, dealt: Dealt) -> None:
         records.append(replace(record, seconds=0.0))
         if record.block == save_at:
             write_snapshot(folder, snapshot(loop, "", [asdict(kept) for kept in records]))
@@ -98,3 +98,25 @@ def test_model_that_never_is_finite_stops_the_run_with_a_sentence(job: TrainingJ
     job = replace(job, mean=np.full_like(job.mean, np.nan))
     with pytest.raises(ValueError, match=r"not finite .* lower optimiser.learning_rate"):
         train(build_loop(job, Worker()))
+
+
+@pytest.mark.parametrize(("gradients", "norm"), [("mean", 0.01), ("sum", 0.02)])
+def test_a_sum_of_two_gradients_is_clipped_where_their_mean_would_be(
+    job: TrainingJob, gradients: str, norm: float
+) -> None:
+    sync = Sync(block_slabs=1, strategy="dense", gradients=gradients)
+    job = replace(job, sync=sync, optimiser=SGD.model_copy(update={"clip_norm": 0.01}))
+
+    def work(group: Simulated) -> list[float]:
+        loop = build_loop(job, Worker(group))
+        norms: list[float] = []
+
+        def note(*_: object) -> None:
+            gradients = [each.grad.norm() for each in loop.model.parameters()]
+            norms.append(float(torch.stack(gradients).norm()))
+
+        loop.optimiser.register_step_pre_hook(note)
+        train(loop)
+        return norms
+
+    assert max(simulate(2, work)[0]) == pytest.approx(norm, rel=1e-3)

@@ -62,6 +62,11 @@ def test_an_error_in_a_hook_is_harmless(board: Any) -> None:
     assert ray.get(board.take.remote()).events == []
 
 
+def test_orphans_that_cannot_be_looked_for_are_left(ray_local: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(recovery.state, "jobs")
+    recovery.remove_orphans()
+
+
 def test_this_machine_answers_and_a_closed_port_does_not(ray_local: None, monkeypatch: pytest.MonkeyPatch) -> None:
     (node,) = [each for each in ray.nodes() if each["Alive"]]
     assert unreachable([node["NodeID"]]) == set()

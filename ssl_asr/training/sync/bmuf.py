@@ -14,18 +14,15 @@ public codes does, is `literal`: classical block momentum with a block rate (1 +
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 import torch
 from torch import nn
 
-from ssl_asr.recipe import Sync
+from ssl_asr.recipe import Sync, Variant
 from ssl_asr.training.sync import flat
 from ssl_asr.training.sync.group import Group, sum_numbers
 from ssl_asr.training.sync.moments import Moments
 from ssl_asr.training.sync.strategy import Alike, State, Synced
-
-Variant = Literal["nesterov", "classical", "literal"]
 
 
 def block_momentum(workers: int) -> float:

@@ -9,14 +9,13 @@ correct    BMUF-Adam (Chen, Ding & Huo, ICASSP 2020): the mean, carried on by as
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Literal
 
 import torch
 
+from ssl_asr.recipe import MomentPolicy, Variant
 from ssl_asr.training.sync import flat
 from ssl_asr.training.sync.group import Group
 
-Policy = Literal["reset", "average", "correct"]
 _NAMES = ("momentum_buffer", "exp_avg", "exp_avg_sq")
 
 
@@ -37,7 +36,7 @@ class Moments:
     `filtered_steps` is rho of BMUF-Adam: local steps that the filtered update delta stands for.
     """
 
-    def __init__(self, optimiser: torch.optim.Optimizer, policy: Policy, group: Group) -> None:
+    def __init__(self, optimiser: torch.optim.Optimizer, policy: MomentPolicy, group: Group) -> None:
         self.optimiser, self.policy, self.group = optimiser, policy, group
         self.filtered_steps = 0.0
         self._before: torch.Tensor | None = None
@@ -49,7 +48,7 @@ class Moments:
             self._before = flat.flatten(moments_of(self.optimiser))
             self._steps_before = steps_of(self.optimiser)
 
-    def on_block_end(self, share: float, steps: float, eta: float, zeta: float, variant: str) -> None:
+    def on_block_end(self, share: float, steps: float, eta: float, zeta: float, variant: Variant) -> None:
         """`share` is this worker's weight in the mean, `steps` the mean number of the workers' steps."""
         if self.policy == "reset":
             self.forget()
@@ -68,7 +67,7 @@ class Moments:
         flat.unflatten_into(average, moments)
         set_steps(self.optimiser, max(self.group.gather_objects(steps_of(self.optimiser))))
 
-    def _filter_steps(self, steps: float, eta: float, zeta: float, variant: str) -> float:
+    def _filter_steps(self, steps: float, eta: float, zeta: float, variant: Variant) -> float:
         """Steps by which the next block starts further on than the workers' mean; never back."""
         before = self.filtered_steps
         self.filtered_steps = eta * before + zeta * steps

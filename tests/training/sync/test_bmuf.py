@@ -15,6 +15,7 @@ from ssl_asr.training.sync.bmuf import (
     contributors,
 )
 from ssl_asr.training.sync.group import Alone
+from ssl_asr.training.sync.moments import moments_of
 from ssl_asr.training.sync.simulation import Simulated, simulate
 
 DIMENSION = 7
@@ -226,3 +227,15 @@ def test_flat_copy_leaves_no_view_behind() -> None:
     flat.unflatten_into(buffer, model.parameters())
     buffer.fill_(7)
     assert flat.parameters(model).abs().sum() == 0
+
+
+def test_a_block_without_frames_changes_nothing() -> None:
+    """As where none of its utterances is selected: neither the model nor the moments."""
+    model, optimiser, bmuf = make_bmuf(eta=0.5)
+    train_block(model, optimiser, bmuf, 1)
+    before = [bmuf.theta.clone(), bmuf.delta.clone(), *(each.clone() for each in moments_of(optimiser))]
+    assert bmuf.on_block_start([]) == 0
+    assert bmuf.on_block_end(0).dropped == 0
+    after = [bmuf.theta, bmuf.delta, *moments_of(optimiser)]
+    assert len(after) > 2
+    assert all(torch.equal(*each) for each in zip(before, after, strict=True))
