@@ -7,13 +7,15 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import ray
 from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
-from ssl_asr.training.curve import Record
 from ssl_asr.training.events import Event, Kind
+
+if TYPE_CHECKING:  # the board's process starts sooner without what writes curves
+    from ssl_asr.training.curve import Record
 
 
 @dataclass

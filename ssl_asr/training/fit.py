@@ -21,7 +21,7 @@ from ssl_asr.recipe import Cluster
 from ssl_asr.store import filesystem
 from ssl_asr.training.board import start_board
 from ssl_asr.training.curve import Curve
-from ssl_asr.training.events import read_events, unreleased
+from ssl_asr.training.events import Kind, read_events, unreleased
 from ssl_asr.training.failures import Patience
 from ssl_asr.training.follower import Follower
 from ssl_asr.training.job import TrainingJob
@@ -45,12 +45,12 @@ def fit(job: TrainingJob, cluster: Cluster, patience: Patience | None = None) ->
     remove_orphans()
     curve = Curve(job.run, job.name)
     follower = Follower(job, curve)
-    ray.get(board.note.remote("begun", detail=job.key))
+    follower.note("begun", job.key)
     running = _in_background(_trainer(job, cluster, board, patience or Patience()).fit)
     while wait_for([running], timeout=0.5).not_done:
         follower.follow(ray.get(board.take.remote()))
-    _note_end(board, running)
     follower.follow(ray.get(board.take.remote()))
+    follower.note(*_end_of(running))
     filesystem.patiently(follower.save)
     filesystem.patiently(curve.close)
     filesystem.patiently(lambda: filesystem.delete(_ray_storage(job)))
@@ -72,12 +72,10 @@ def _in_background(work: Callable[[], object]) -> Future[object]:
     return done
 
 
-def _note_end(board: Any, ended: Future[object]) -> None:
+def _end_of(ended: Future[object]) -> tuple[Kind, str]:
+    """The event that it is, and its detail."""
     error = ended.exception()
-    if error is None:
-        ray.get(board.note.remote("finished"))
-    else:
-        ray.get(board.note.remote("stopped", detail=sentence_of(error) or type(error).__name__))
+    return ("finished", "") if error is None else ("stopped", sentence_of(error) or type(error).__name__)
 
 
 def _raise_sentence(ended: Future[object]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import time
 from itertools import accumulate
 
 from ssl_asr.progress import Progress
@@ -10,7 +11,7 @@ from ssl_asr.store import filesystem
 from ssl_asr.store.targets import FRAME_SECONDS
 from ssl_asr.training.board import News
 from ssl_asr.training.curve import Curve, Record
-from ssl_asr.training.events import EventLog, going_on
+from ssl_asr.training.events import Event, EventLog, Kind, going_on
 from ssl_asr.training.job import TrainingJob
 
 
@@ -21,6 +22,10 @@ class Follower:
         self._before = list(accumulate((phase.count for phase in job.schedule), initial=0))
         self._progress: Progress | None = None
         self._out_of_reach = False
+
+    def note(self, kind: Kind, detail: str) -> None:
+        """An event of the driver's own, now; the next `save` keeps it."""
+        self.log.add(Event(round(time.time(), 3), kind, detail=detail))
 
     def follow(self, news: News) -> None:
         """Take in the news and keep them; while an object store does not answer, they wait for the next call."""
