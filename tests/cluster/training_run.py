@@ -41,6 +41,10 @@ class TrainingRun:
     environment: dict[str, str]
     log: Path
 
+    def __post_init__(self) -> None:
+        self.accounts = Path(self.recipe.run) / "training" / "student" / "slabs"
+        self.before = set(self.accounts.glob("*"))  # of other students, trained in this run before
+
     def start(self) -> None:
         with open(self.log, "a") as log:
             command = [sys.executable, "-c", STUDENT, self.recipe.model_dump_json()]
@@ -66,10 +70,10 @@ class TrainingRun:
         return 0
 
     def _newest(self) -> Path | None:
-        """By time: those of the students before have other keys."""
-        accounts = Path(self.recipe.run) / "training" / "student" / "slabs"
         written = []
-        for path in accounts.glob("*/*.json"):
+        for path in self.accounts.glob("*/*.json"):
+            if path.parent in self.before:
+                continue
             with contextlib.suppress(FileNotFoundError):  # what follows a checkpoint is deleted at a restart
                 written.append((path.stat().st_mtime_ns, path))
         return max(written)[1] if written else None
