@@ -9,11 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import Future
 from concurrent.futures import wait as wait_for
+from functools import partial
 from threading import Thread
 from typing import Any
 
 import ray
-from ray.train import FailureConfig, RunConfig, ScalingConfig
+from ray.exceptions import RayActorError
+from ray.train import ControllerError, FailureConfig, RunConfig, ScalingConfig
 from ray.train.torch import TorchConfig, TorchTrainer
 
 from ssl_asr.failure import sentence_of
@@ -22,7 +24,7 @@ from ssl_asr.store import filesystem
 from ssl_asr.training.board import start_board
 from ssl_asr.training.curve import Curve
 from ssl_asr.training.events import Kind, read_events, unreleased
-from ssl_asr.training.failures import Patience
+from ssl_asr.training.failures import Patience, failure_of
 from ssl_asr.training.follower import Follower
 from ssl_asr.training.job import TrainingJob
 from ssl_asr.training.recovery import callbacks, release, remove_orphans
@@ -46,7 +48,7 @@ def fit(job: TrainingJob, cluster: Cluster, patience: Patience | None = None) ->
     curve = Curve(job.run, job.name)
     follower = Follower(job, curve)
     follower.note("begun", job.key)
-    running = _in_background(_trainer(job, cluster, board, patience or Patience()).fit)
+    running = _in_background(partial(_train, job, cluster, board, patience or Patience()))
     while wait_for([running], timeout=0.5).not_done:
         follower.follow(ray.get(board.take.remote()))
     follower.follow(ray.get(board.take.remote()))
@@ -70,6 +72,25 @@ def _in_background(work: Callable[[], object]) -> Future[object]:
 
     Thread(target=run, name="fit", daemon=True).start()
     return done
+
+
+def _train(job: TrainingJob, cluster: Cluster, board: Any, patience: Patience) -> None:
+    """Ray Train to the end, begun again where a worker that died brought its controller down with it.
+
+    Ray 2.60 survives that while workers train and while they start, but not in the moments between.
+    """
+    while True:
+        try:
+            _trainer(job, cluster, board, patience).fit()
+            return
+        except ControllerError as error:
+            if not isinstance(error.controller_failure, RayActorError):
+                raise
+            failure = failure_of({0: error.controller_failure})
+            board.note.remote("failed", failure.workers, detail=failure.sentence)
+            if patience.is_over(ray.get(board.furthest.remote())):
+                raise ValueError(patience.sentence(failure.sentence)) from error
+        release(unreleased(read_events(job.run, job.name)))
 
 
 def _end_of(ended: Future[object]) -> tuple[Kind, str]:

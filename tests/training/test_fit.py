@@ -29,6 +29,25 @@ class DeadlyReader(SlabReader):
         return super().read(source, ref, offset)
 
 
+class DeadlyArrival(SlabReader):
+    """A worker's process that receives it for the second time dies of it: it has started, and does not train yet."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _arrive, (self.run, {name: getattr(self, name) for name in self.__dataclass_fields__})
+
+
+_arrivals: list[str] = []  # in this process
+
+
+def _arrive(run: str, fields: dict[str, Any]) -> DeadlyArrival:
+    deadly = Path(run) / "deadly"
+    _arrivals.append(run)
+    if len(_arrivals) == 2 and deadly.exists() and "RayTrainWorker" in Path("/proc/self/cmdline").read_text():
+        deadly.unlink()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return DeadlyArrival(**fields)
+
+
 @pytest.fixture
 def job(aligned_run: Recipe, tmp_path: Path) -> TrainingJob:
     return labeled_job(own_run(aligned_run, tmp_path / "run", (1, 1)))
@@ -48,6 +67,17 @@ def test_bad_input_is_one_sentence_and_no_restart(aligned_run: Recipe, job: Trai
     events = read_events(job.run, job.name)
     assert [event.kind for event in events][-2:] == ["failed", "stopped"]
     assert restarts(events) == 0
+
+
+def test_a_worker_that_dies_before_it_trains_does_not_end_the_run(aligned_run: Recipe, job: TrainingJob) -> None:
+    (Path(job.run) / "deadly").touch()
+    reader = DeadlyArrival(**{name: getattr(job.reader, name) for name in job.reader.__dataclass_fields__})
+    fit(begun(replace(job, reader=reader)), aligned_run.cluster)
+    assert not (Path(job.run) / "deadly").exists()
+    events = [event.kind for event in read_events(job.run, job.name)]
+    assert events[0] == "begun"
+    assert events[-1] == "finished"
+    assert events.count("failed") == 1
 
 
 def test_workers_that_keep_dying_at_the_same_block_are_given_up_and_the_same_job_goes_on(
