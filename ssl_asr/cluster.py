@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -29,6 +31,22 @@ def joined() -> Iterator[None]:
         return
     # Whoever starts a cluster on one machine need not be told how it authenticates.
     logging.getLogger("ray._private.authentication").setLevel(logging.ERROR)
+    try:
+        _join()
+    except ValueError:
+        raise
+    except Exception as error:  # Ray raises all kinds, often a bare Exception
+        said = " ".join(str(error).split())
+        raise ValueError(f"Ray cannot be started or joined ({said}); the same command tries it again") from error
+    _hush()
+    _end_by_sigterm_as_by_ctrl_c()
+    try:
+        yield
+    finally:
+        ray.shutdown()
+
+
+def _join() -> None:
     if os.environ.get("RAY_ADDRESS"):
         ray.init(logging_level="WARNING", log_to_driver=False)
     else:
@@ -41,11 +59,12 @@ def joined() -> Iterator[None]:
             log_to_driver=False,
             object_store_memory=512 * 2**20,
         )
-    _hush()
-    try:
-        yield
-    finally:
-        ray.shutdown()
+
+
+def _end_by_sigterm_as_by_ctrl_c() -> None:
+    """Ray's own handler would end the process with a dump of its stack."""
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def _hush() -> None:

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ssl_asr.pipeline import STAGES, run_stage
+from ssl_asr.pipeline import NAMES, STAGES, run_stage
+from ssl_asr.pipeline import stage as stage_of
 from ssl_asr.progress import clock
 from ssl_asr.recipe import Recipe
 from ssl_asr.run_directory import save_recipe
-from ssl_asr.stage import StageReport, read_report
+from ssl_asr.stage import StageReport, read_report, refuse_second
 from ssl_asr.store import filesystem
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 def run_all(recipe: Recipe) -> None:
     """All stages in order on one Ray, then the table of word error rates and the path of the page."""
+    _refuse_second(NAMES, recipe)
     print(_opening(recipe), flush=True)
     save_recipe(recipe)
     from ssl_asr.cluster import joined  # imports Ray, which takes seconds: the opening comes before
@@ -37,10 +39,18 @@ def run_all(recipe: Recipe) -> None:
 
 def run_one(stage: str, recipe: Recipe) -> None:
     """One stage, whose inputs must be there."""
+    _refuse_second([stage], recipe)
     save_recipe(recipe)
     _run(stage, recipe)
     if stage == "report":
         print(filesystem.join(recipe.run, "report", "index.html"))
+
+
+def _refuse_second(names: Iterable[str], recipe: Recipe) -> None:
+    """Where another process is at work: before its recipe is overwritten, and before a Ray is started beside it."""
+    for name in names:
+        if stage_of(name).alone:
+            refuse_second(recipe, name)
 
 
 def plan(recipe: Recipe, question: Question) -> None:

@@ -17,12 +17,16 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Stage:
-    """One step: `does` is what a person reads of it, `needs` the stages whose outputs it reads."""
+    """One step: `does` is what a person reads of it, `needs` the stages whose outputs it reads.
+
+    `alone` says that two processes must not do it at once.
+    """
 
     name: str
     module: str
     does: str
     needs: tuple[str, ...] = ()
+    alone: bool = False
 
     def function(self) -> Callable[[Recipe], StageReport]:
         run: Callable[[Recipe], StageReport] = getattr(importlib.import_module(self.module), f"run_{self.name}")
@@ -38,19 +42,28 @@ STAGES = (
         "aligns the labeled speech and ties its triphones into senones",
         ("corpus", "frontend"),
     ),
-    Stage("teacher", "ssl_asr.training.stage", "trains a bidirectional LSTM on the labeled speech", ("hmm",)),
+    Stage(
+        "teacher", "ssl_asr.training.stage", "trains a bidirectional LSTM on the labeled speech", ("hmm",), alone=True
+    ),
     Stage(
         "labelling",
         "ssl_asr.labelling.stage",
         "keeps the teacher's largest logits of every unlabeled frame",
         ("teacher",),
     ),
-    Stage("baseline", "ssl_asr.training.stage", "trains the student's network on the labeled speech alone", ("hmm",)),
+    Stage(
+        "baseline",
+        "ssl_asr.training.stage",
+        "trains the student's network on the labeled speech alone",
+        ("hmm",),
+        alone=True,
+    ),
     Stage(
         "student",
         "ssl_asr.training.stage",
         "trains a causal LSTM on the teacher's targets and the labels",
         ("labelling",),
+        alone=True,
     ),
     Stage(
         "evaluate",

@@ -103,10 +103,8 @@ def refuse_second(recipe: Recipe, stage: str) -> None:
 
 
 def _taken(recipe: Recipe, stage: str, owner: str) -> str:
-    return (
-        f"{recipe.run}: {stage} is being made by {owner or 'another process'}; wait for it or stop it, then give the "
-        "same command again"
-    )
+    who = owner.partition(", begun")[0] or "another process"
+    return f"{recipe.run}: {stage} is being made by {who}; wait for it or stop it, then give the same command again"
 
 
 class StageClock:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -14,9 +15,11 @@ from ssl_asr.cli import FAILED, INTERRUPTED, OK, REFUSED, main
 from ssl_asr.corpus.packages import FetchError
 from ssl_asr.pipeline import NAMES, STAGES, ancestors
 from ssl_asr.recipe import Recipe
-from ssl_asr.run_directory import open_recipe
+from ssl_asr.run_directory import open_recipe, save_recipe
 from ssl_asr.stage import StageClock, StageReport
 from ssl_asr.store.ledger import Reject
+from tests.at_work import at_work
+from tests.cluster.training_helpers import own_ray
 
 
 def finish(recipe: Recipe, stage: str, rejects: list[Reject] | None = None) -> StageReport:
@@ -29,6 +32,7 @@ def finish(recipe: Recipe, stage: str, rejects: list[Reject] | None = None) -> S
         (["techer", "demo"], "unknown command 'techer'; did you mean 'teacher'?"),
         (["xyzzy", "demo"], "unknown command 'xyzzy'; known are corpus, frontend"),
         (["run", "dmeo"], "no recipe 'dmeo': neither a file nor a preset; try demo"),
+        (["verify", "runs/nosuch"], "there is neither a run nor a recipe at runs/nosuch"),
         (["run", "demo", "student.layrs=3"], "unknown recipe key 'student.layrs'; did you mean 'layers'?"),
         (["run", "demo", "studnet.layers=3"], "unknown recipe key 'studnet'; did you mean 'student'?"),
         (["run", "demo", "student.layers=many"], "recipe value student.layers='many': "),
@@ -221,3 +225,42 @@ def test_entry_point_exits_with_the_code(tmp_path):
     done = subprocess.run([command, "techer"], capture_output=True, text=True, check=False, cwd=tmp_path)
     assert done.returncode == REFUSED
     assert "Traceback" not in done.stderr
+
+
+def test_a_command_that_is_refused_leaves_the_recipe_as_it_was(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    run = str(tmp_path / "run")
+    save_recipe(open_recipe("demo", [f"run={run}"]))
+    kept = open_recipe(run)
+    with at_work(run, "student") as other:
+        for command in ("student", "run"):
+            assert main([command, run, "student.layers=7"]) == FAILED
+            said = capsys.readouterr().err
+            assert f"student is being made by process {other.pid} of " in said
+            assert "begun" not in said
+            assert open_recipe(run) == kept
+
+
+TERMINATED = """
+import sys, time
+from ssl_asr import cli, commands
+from ssl_asr.cluster import joined
+def wait(*_):
+    with joined():
+        print("up", flush=True)
+        time.sleep(100)
+commands.run_one = wait
+sys.exit(cli.main(["corpus", "demo"]))
+"""
+
+
+def test_sigterm_ends_as_ctrl_c_does() -> None:
+    process = subprocess.Popen([sys.executable, "-c", TERMINATED], env=own_ray(), stdout=-1, stderr=-1, text=True)
+    try:
+        assert process.stdout.readline() == "up\n"
+        process.send_signal(signal.SIGTERM)
+        _, said = process.communicate(timeout=60)
+    finally:
+        process.kill()
+    assert process.returncode == INTERRUPTED
+    assert said.splitlines()[-1] == "ssl-asr: interrupted; the same command goes on where it was"
+    assert "SIGTERM" not in said

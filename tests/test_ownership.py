@@ -9,16 +9,7 @@ import pytest
 from ssl_asr import ownership
 from ssl_asr.recipe import Recipe
 from ssl_asr.stage import StageClock, refuse_second
-
-OTHER = """
-import sys, time
-from ssl_asr.recipe import Recipe
-from ssl_asr.stage import StageClock
-clock = StageClock(Recipe(run=sys.argv[1]), "student", "key")
-clock.beat()
-print("begun", flush=True)
-time.sleep(100)
-"""
+from tests.at_work import at_work
 
 
 def test_of_this_machine_the_living_are_known_from_the_dead() -> None:
@@ -33,17 +24,11 @@ def test_of_this_machine_the_living_are_known_from_the_dead() -> None:
 def test_second_process_is_refused_while_the_first_lives_and_not_once_it_is_killed(tmp_path: Path) -> None:
     recipe = Recipe(run=str(tmp_path))
     refuse_second(recipe, "student")
-    first = subprocess.Popen([sys.executable, "-c", OTHER, recipe.run], stdout=subprocess.PIPE)
-    try:
-        assert first.stdout is not None
-        first.stdout.readline()
-        with pytest.raises(
-            ValueError, match=rf"student is being made by process {first.pid} of .*same command again"
-        ):
-            refuse_second(recipe, "student")
-    finally:
-        first.kill()
-        first.wait()
+    with (
+        at_work(recipe.run, "student") as first,
+        pytest.raises(ValueError, match=rf"student is being made by process {first.pid} of .*same command again"),
+    ):
+        refuse_second(recipe, "student")
     refuse_second(recipe, "student")
     StageClock(recipe, "student", "key").finish(1, 0)
 

@@ -26,6 +26,8 @@ def recipe_text(name_or_path: str) -> str:
         return (resources.files("ssl_asr") / "presets" / f"{name_or_path}.yaml").read_text()
     if Path(name_or_path).is_file() or ("://" in name_or_path and filesystem.exists(name_or_path)):
         return filesystem.read_bytes(name_or_path).decode()
+    if "/" in name_or_path:
+        raise ValueError(f"there is neither a run nor a recipe at {name_or_path}")
     hint = difflib.get_close_matches(name_or_path, presets(), 1) or presets()
     raise ValueError(f"no recipe '{name_or_path}': neither a file nor a preset; try {', '.join(hint)}")
 
