@@ -46,7 +46,7 @@ class Sync(Section):
     warm_start_hours: Annotated[float, Field(ge=0)] = 0.0  # of audio with dense gradients before BMUF begins
     # GTC (Strom 2015) and dense: the mean of the workers' gradients, or their sum at one worker's learning rate.
     gradients: Literal["mean", "sum"] = "mean"
-    gtc_share: Annotated[float, Field(gt=0, le=1)] | None = 0.002  # of gradients sent; the threshold adapts to it
+    gtc_share: Annotated[float, Field(gt=0, le=1)] | None = 0.002  # of gradients sent; small networks need more
     gtc_tau: PositiveFloat | None = None  # first threshold, or the only one where gtc_share is null
     gtc_dense_steps: Annotated[int, Field(ge=0)] = 100  # of dense gradients before
 
