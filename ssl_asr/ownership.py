@@ -21,6 +21,11 @@ HOST = socket.gethostname()
 ME = f"process {os.getpid()} of {HOST}, begun {_began(os.getpid())}"
 
 
+def name_of(owner: str) -> str:
+    """`owner`, the ME of some process, as a person calls it."""
+    return owner.partition(", begun")[0]
+
+
 def may_live(owner: str) -> bool:
     """Whether `owner`, the ME of some process, may be at work: neither this one nor a dead one of this machine."""
     if owner == ME:

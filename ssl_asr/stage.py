@@ -103,7 +103,7 @@ def refuse_second(recipe: Recipe, stage: str) -> None:
 
 
 def _taken(recipe: Recipe, stage: str, owner: str) -> str:
-    who = owner.partition(", begun")[0] or "another process"
+    who = ownership.name_of(owner) or "another process"
     return f"{recipe.run}: {stage} is being made by {who}; wait for it or stop it, then give the same command again"
 
 

@@ -85,7 +85,7 @@ class Curve:
         if self._events is not None:
             self._events.close()
             shutil.rmtree(self._events.logdir)
-        if not self._is_remote:
+        elif not self._is_remote:
             filesystem.delete(self._folder)
 
     @property

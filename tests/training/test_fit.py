@@ -20,6 +20,11 @@ from tests.cluster.training_helpers import own_run
 from tests.training.jobs import labeled_job
 
 
+def values_of(reader: SlabReader) -> dict[str, Any]:
+    """What another reader is made from."""
+    return {name: getattr(reader, name) for name in reader.__dataclass_fields__}
+
+
 class DeadlyReader(SlabReader):
     """Its process dies at one slab, as one whose memory runs out does."""
 
@@ -33,7 +38,7 @@ class DeadlyArrival(SlabReader):
     """A worker's process that receives it for the second time dies of it: it has started, and does not train yet."""
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _arrive, (self.run, {name: getattr(self, name) for name in self.__dataclass_fields__})
+        return _arrive, (self.run, values_of(self))
 
 
 _arrivals: list[str] = []  # in this process
@@ -71,7 +76,7 @@ def test_bad_input_is_one_sentence_and_no_restart(aligned_run: Recipe, job: Trai
 
 def test_a_worker_that_dies_before_it_trains_does_not_end_the_run(aligned_run: Recipe, job: TrainingJob) -> None:
     (Path(job.run) / "deadly").touch()
-    reader = DeadlyArrival(**{name: getattr(job.reader, name) for name in job.reader.__dataclass_fields__})
+    reader = DeadlyArrival(**values_of(job.reader))
     fit(begun(replace(job, reader=reader)), aligned_run.cluster)
     assert not (Path(job.run) / "deadly").exists()
     events = [event.kind for event in read_events(job.run, job.name)]
@@ -85,7 +90,7 @@ def test_workers_that_keep_dying_at_the_same_block_are_given_up_and_the_same_job
 ) -> None:
     deadly = Path(job.run) / "deadly"
     deadly.write_text(job.sources[0].at(4).name)
-    reader = DeadlyReader(**{name: getattr(job.reader, name) for name in job.reader.__dataclass_fields__})
+    reader = DeadlyReader(**values_of(job.reader))
     job = begun(replace(job, reader=reader))
     with pytest.raises(ValueError, match=r"workers failed 2 times in a row .* its worker process has died"):
         fit(job, aligned_run.cluster, Patience(limit=2))
