@@ -10,6 +10,8 @@ import pytest
 
 from ssl_asr.recipe import Recipe, load_recipe
 
+pytest_plugins = ["tests.toy_run"]
+
 # Tests share the downloads of `make demo`.
 CACHE = os.environ.get("SSL_ASR_CACHE", str(Path(__file__).parents[1] / ".cache"))
 
@@ -50,7 +52,7 @@ def tiny_recipe(run: Path, *overrides: str) -> Recipe:
 @pytest.fixture(scope="session")
 def ray_local() -> Iterator[None]:
     """One local Ray for all tests that only need some Ray."""
-    from ssl_asr.cluster import joined
+    from ssl_asr.runtime.cluster import joined
 
     with joined():
         yield

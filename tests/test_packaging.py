@@ -13,9 +13,9 @@ from pathlib import Path
 import pytest
 from packaging.requirements import Requirement
 
-from ssl_asr.cli import main
-from ssl_asr.pipeline import NAMES
+from ssl_asr.cli.main import main
 from ssl_asr.recipe import parse_recipe, presets
+from ssl_asr.runtime.pipeline import NAMES
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()

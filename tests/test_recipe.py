@@ -10,7 +10,7 @@ import yaml
 
 from ssl_asr.frontend.stacking import STACK
 from ssl_asr.recipe import load_recipe, parse_recipe, presets
-from ssl_asr.run_directory import open_recipe, save_recipe
+from ssl_asr.runtime.run_directory import open_recipe, save_recipe
 
 
 def test_paper_preset_holds_the_published_sizes():

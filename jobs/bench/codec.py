@@ -26,7 +26,7 @@ import pyarrow.parquet as pq
 from ssl_asr.labelling.shard_job import LabelJob
 from ssl_asr.progress import Progress
 from ssl_asr.recipe import Labelling
-from ssl_asr.run_directory import open_recipe
+from ssl_asr.runtime.run_directory import open_recipe
 from ssl_asr.store import features, targets, top_k_codec
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.targets import FRAME_SECONDS

@@ -12,10 +12,10 @@ import os
 import sys
 import tempfile
 
-from ssl_asr.pipeline import NAMES
 from ssl_asr.progress import clock
-from ssl_asr.run_directory import open_recipe
-from ssl_asr.stage import read_report
+from ssl_asr.runtime.pipeline import NAMES
+from ssl_asr.runtime.run_directory import open_recipe
+from ssl_asr.runtime.stage import read_report
 
 
 def main() -> None:
@@ -38,7 +38,7 @@ def main() -> None:
 
 def fresh(recipe: str, overrides: list[str]) -> dict[str, float]:
     """Run everything where nothing was run before; the recordings in the cache are not fetched again."""
-    from ssl_asr import commands
+    from ssl_asr.cli import commands
 
     with tempfile.TemporaryDirectory(prefix="ssl-asr-endtoend-") as folder:
         commands.run_all(open_recipe(recipe, [*overrides, f"run={folder}"]))

@@ -21,15 +21,15 @@ import torch
 
 from ssl_asr.frontend.stacking import stack, stack_labels
 from ssl_asr.hmm.senones import load_senones
-from ssl_asr.labelling.teachers import NetworkTeacher
+from ssl_asr.labelling.teachers import NetworkLabeller
 from ssl_asr.models.length_batches import batches_of_like_length
+from ssl_asr.models.model_files import load_model, model_uri
 from ssl_asr.progress import Progress
 from ssl_asr.recipe import Recipe
-from ssl_asr.run_directory import open_recipe
+from ssl_asr.runtime.run_directory import open_recipe
 from ssl_asr.store import alignments, features
 from ssl_asr.store.features import FeatureRow
 from ssl_asr.store.shards import ShardStore
-from ssl_asr.training.model_files import load_model, model_uri
 
 MODELS = ("teacher", "student")
 Labels = dict[str, npt.NDArray[np.uint16]]
@@ -55,7 +55,7 @@ def main() -> None:
 
 def measure(recipe: Recipe, split: str) -> dict[str, float]:
     """Accuracies in %; ValueError where the run lacks the split or a model."""
-    models = {name: NetworkTeacher(load_model(model_uri(recipe.run, name))[0]) for name in MODELS}
+    models = {name: NetworkLabeller(load_model(model_uri(recipe.run, name))[0]) for name in MODELS}
     sums = dict.fromkeys([f"{name}_accuracy_{bits}" for name in MODELS for bits in (16, 8)], 0.0)
     sizes, frames, labelled, worst = {16: 0, 8: 0}, 0, 0, 0.0
     for rows, labels in _slabs(recipe, split):
@@ -98,7 +98,7 @@ def _size(table: pa.Table) -> int:
     return buffer.tell()
 
 
-def _hits(model: NetworkTeacher, rows: list[FeatureRow], labels: Labels, batch_frames: int) -> int:
+def _hits(model: NetworkLabeller, rows: list[FeatureRow], labels: Labels, batch_frames: int) -> int:
     lengths = [len(labels[row.id]) for row in rows]
     hits = 0
     for batch in batches_of_like_length(lengths, batch_frames):

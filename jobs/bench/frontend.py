@@ -27,18 +27,18 @@ import numpy.typing as npt
 import scipy.fft
 from threadpoolctl import threadpool_limits
 
-from ssl_asr.corpus import utterance
 from ssl_asr.corpus.audio import read_audio
-from ssl_asr.corpus.noise import Bank, bank_use, degrade, load_bank
+from ssl_asr.corpus.augment.noise import Bank, bank_use, degrade, load_bank
 from ssl_asr.corpus.stage import run_corpus
-from ssl_asr.corpus.utterance import Utterance
-from ssl_asr.frontend.extract import Extractor, Heard, subtract_means
+from ssl_asr.frontend.extract import ExtractedUtterance, Extractor, subtract_means
 from ssl_asr.frontend.lfbe import lfbe
 from ssl_asr.frontend.prior import Prior, measure_prior
 from ssl_asr.frontend.shard_job import FeatureJob
 from ssl_asr.recipe import Frontend, Recipe, load_recipe
+from ssl_asr.store import utterance
 from ssl_asr.store.ledger import Shard
 from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.utterance import Utterance
 
 SPLIT = "unlabeled"
 ROUNDS = 3
@@ -94,7 +94,10 @@ def measure(speech: Speech, folder: Path) -> dict[str, float]:
     rate, frontend = speech.recipe.frontend.sample_rate, speech.recipe.frontend
     clean = [read(row, rate) for row in speech.utterances]
     heard = [degraded(row, samples, speech) for row, samples in zip(speech.utterances, clean, strict=True)]
-    frames = [Heard(row, lfbe(samples, frontend)) for row, samples in zip(speech.utterances, heard, strict=True)]
+    frames = [
+        ExtractedUtterance(row, lfbe(samples, frontend))
+        for row, samples in zip(speech.utterances, heard, strict=True)
+    ]
     job, extractor = FeatureJob(speech.recipe, speech.prior), Extractor(speech.recipe, SPLIT)
     work: dict[str, Callable[[], object]] = {
         "x real time": lambda: list(map(job, speech.shards)),

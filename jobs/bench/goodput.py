@@ -29,10 +29,10 @@ from pathlib import Path
 
 from ssl_asr.progress import Progress
 from ssl_asr.recipe import Recipe
-from ssl_asr.run_directory import open_recipe
+from ssl_asr.runtime.run_directory import open_recipe
 from ssl_asr.store.targets import FRAME_SECONDS
 from ssl_asr.training.curve import read_curve
-from ssl_asr.training.events import Recovery, read_events, recovery_after, restarts
+from ssl_asr.training.elastic.events import Recovery, read_events, recovery_after, restarts
 
 STUDENT = """
 import sys
@@ -92,8 +92,8 @@ def measure(what: str, recipe: Recipe, seconds: float, every: float | None, seed
         frames, spent = frames_of(folder) - first, time.time() - began
         events = read_events(folder, "student")
     recoveries = [recovery_after(events, at) for at in kills]
-    mended = [each for each in recoveries if each is not None]
-    return Measured(frames, spent, restarts(events), mended, len(kills) - len(mended))
+    fixed = [each for each in recoveries if each is not None]
+    return Measured(frames, spent, restarts(events), fixed, len(kills) - len(fixed))
 
 
 @contextmanager

@@ -25,16 +25,16 @@ from typing import Any
 
 import torch
 
-from ssl_asr.cluster import joined
 from ssl_asr.frontend.stacking import stacked_length
 from ssl_asr.labelling.shard_job import LabelJob
-from ssl_asr.labelling.teachers import NetworkTeacher, target_set_id
+from ssl_asr.labelling.teachers import NetworkLabeller, target_set_id
 from ssl_asr.models.acoustic import AcousticModel
 from ssl_asr.models.length_batches import batches_of_like_length, padding_waste
 from ssl_asr.progress import Progress
 from ssl_asr.recipe import Recipe
-from ssl_asr.run_directory import open_recipe
-from ssl_asr.shard_jobs import Pool, run_shard_jobs
+from ssl_asr.runtime.cluster import joined
+from ssl_asr.runtime.run_directory import open_recipe
+from ssl_asr.runtime.shard_jobs import Pool, run_shard_jobs
 from ssl_asr.store import features, filesystem, targets
 from ssl_asr.store.ledger import Shard
 from ssl_asr.store.shards import ShardStore
@@ -96,7 +96,7 @@ def prepare(recipe: Recipe, count: int, folder: Path) -> Work:
 
 def measure(work: Work) -> dict[str, float]:
     job = LabelJob(work.recipe)
-    assert isinstance(job.teacher, NetworkTeacher), "an ensemble has no one LSTM to compare with"
+    assert isinstance(job.teacher, NetworkLabeller), "an ensemble has no one LSTM to compare with"
     batches = [batches_of_like_length(lengths, work.recipe.labelling.batch_frames) for lengths in work.lengths]
     computed = sum(
         sum(lengths) / (1 - padding_waste(lengths, each)) for lengths, each in zip(work.lengths, batches, strict=True)

@@ -25,19 +25,19 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
-from ssl_asr.cluster import joined
 from ssl_asr.labelling.shard_job import target_parents
 from ssl_asr.labelling.stage import SPLIT, find_work
 from ssl_asr.labelling.teachers import target_set_id, teacher_id
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec
+from ssl_asr.models.model_files import model_uri, save_model
 from ssl_asr.progress import Progress
 from ssl_asr.recipe import Recipe, load_recipe
-from ssl_asr.shard_jobs import run_shard_jobs
+from ssl_asr.runtime.cluster import joined
+from ssl_asr.runtime.shard_jobs import run_shard_jobs
 from ssl_asr.store import features, filesystem, targets
 from ssl_asr.store.ledger import LedgerEntry, Shard, checksum
 from ssl_asr.store.ledger_index import PARALLEL_READS, SETTLED_NS
 from ssl_asr.store.shards import INDEX, ShardStore
-from ssl_asr.training.model_files import model_uri, save_model
 
 ROUNDS, ROWS_BACK = 5, 1000
 SHARES = {"1pct": 0.01, "99pct": 0.99}

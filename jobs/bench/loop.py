@@ -27,9 +27,9 @@ from ssl_asr.models.acoustic import count_parameters
 from ssl_asr.progress import Progress
 from ssl_asr.recipe import Recipe
 from ssl_asr.store.targets import FRAME_SECONDS
-from ssl_asr.training.batches import Batch
+from ssl_asr.training.data.batches import Batch
 from ssl_asr.training.job import TrainingJob, build_loop, build_model, build_optimiser
-from ssl_asr.training.losses import soft_cross_entropy
+from ssl_asr.training.objectives.cross_entropy import soft_cross_entropy
 from ssl_asr.training.sync.group import Worker
 
 # For a script, `jobs` is not on the path; the processes that it starts inherit this.

@@ -28,7 +28,7 @@ import torch.multiprocessing as mp
 
 from ssl_asr.models.acoustic import count_parameters
 from ssl_asr.planning.blocks import MINIBATCHES
-from ssl_asr.training.batches import Batch
+from ssl_asr.training.data.batches import Batch
 from ssl_asr.training.job import TrainingJob, build_model
 from ssl_asr.training.sync.gtc import gtc_add
 

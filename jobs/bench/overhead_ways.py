@@ -17,11 +17,11 @@ from torch.distributed.algorithms.model_averaging.utils import average_parameter
 from torch.nn.parallel import DistributedDataParallel
 
 from ssl_asr.recipe import Sync
-from ssl_asr.training.batches import Batch
+from ssl_asr.training.data.batches import Batch
 from ssl_asr.training.job import TrainingJob, build_model, build_optimiser
-from ssl_asr.training.losses import soft_cross_entropy
+from ssl_asr.training.objectives.cross_entropy import soft_cross_entropy
 from ssl_asr.training.sync.build import build_strategy
-from ssl_asr.training.sync.group import Processes
+from ssl_asr.training.sync.group import DistributedGroup
 
 
 class Way(Protocol):
@@ -37,7 +37,7 @@ class Way(Protocol):
         ...
 
 
-class Counting(Processes):
+class Counting(DistributedGroup):
     """The product's own group, with bytes counted and collectives timed."""
 
     def __init__(self) -> None:

@@ -28,15 +28,15 @@ from ssl_asr.labelling.teachers import target_set_id
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec, count_parameters
 from ssl_asr.progress import Progress
 from ssl_asr.recipe import Optimiser, Recipe
-from ssl_asr.run_directory import open_recipe
+from ssl_asr.runtime.run_directory import open_recipe
 from ssl_asr.store import targets
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.targets import FRAME_SECONDS
-from ssl_asr.training.batches import Batch, batches_of, collated
-from ssl_asr.training.examples import Example, SlabReader
-from ssl_asr.training.losses import soft_cross_entropy
-from ssl_asr.training.prefetch import read_ahead
-from ssl_asr.training.sources import SlabRef
+from ssl_asr.training.data.batches import Batch, batches_of, collated
+from ssl_asr.training.data.examples import Example, SlabReader
+from ssl_asr.training.data.prefetch import read_ahead
+from ssl_asr.training.data.sources import SlabRef
+from ssl_asr.training.objectives.cross_entropy import soft_cross_entropy
 
 ROUNDS = 3
 LOOK_AHEAD = 3

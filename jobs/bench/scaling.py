@@ -20,7 +20,7 @@ from pathlib import Path
 
 import numpy as np
 
-from ssl_asr.run_directory import open_recipe
+from ssl_asr.runtime.run_directory import open_recipe
 
 # For a script, `jobs` is not on the path; the processes that it starts inherit this.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
@@ -57,7 +57,7 @@ def main() -> None:
 
 def demo() -> str:
     """The demo preset's run, with all stages that are not done yet."""
-    from ssl_asr import commands
+    from ssl_asr.cli import commands
 
     recipe = open_recipe("demo")
     commands.run_all(recipe)

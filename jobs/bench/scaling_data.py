@@ -10,12 +10,12 @@ import numpy as np
 from ssl_asr.hmm.senones import load_senones
 from ssl_asr.labelling.teachers import target_set_id
 from ssl_asr.recipe import Recipe
-from ssl_asr.run_directory import open_recipe
+from ssl_asr.runtime.run_directory import open_recipe
 from ssl_asr.store import alignments, features, targets
 from ssl_asr.store.shards import ShardStore
-from ssl_asr.training.batches import cut
-from ssl_asr.training.examples import Example, SlabReader
-from ssl_asr.training.sources import SlabRef, Source, SourceName, source_of
+from ssl_asr.training.data.batches import cut
+from ssl_asr.training.data.examples import Example, SlabReader
+from ssl_asr.training.data.sources import SlabRef, Source, SourceName, source_of
 
 LOOK_AHEAD, CHUNK_FRAMES = 3, 32
 HELD_OUT = 2 * 60 * 100 * 60  # 10 ms frames of test speech that models are judged on, besides dev: two hours

@@ -17,7 +17,7 @@ from jobs.bench.scaling_training import Settings, frame_accuracy, train, warm_st
 from ssl_asr.labelling.teachers import target_set_id
 from ssl_asr.progress import Progress
 from ssl_asr.recipe import Sync
-from ssl_asr.run_directory import open_recipe
+from ssl_asr.runtime.run_directory import open_recipe
 from ssl_asr.store.ledger import checksum
 
 SEEDS = (1, 2, 3)

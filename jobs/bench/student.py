@@ -6,21 +6,21 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ssl_asr.cluster import joined
 from ssl_asr.frontend.stacking import STACK
 from ssl_asr.frontend.statistics import global_statistics
 from ssl_asr.labelling.teachers import target_set_id
 from ssl_asr.models.acoustic import ModelSpec
-from ssl_asr.pipeline import NAMES, run_stage
 from ssl_asr.recipe import Optimiser, Recipe, Sync, load_recipe
-from ssl_asr.run_directory import open_recipe, save_recipe
+from ssl_asr.runtime.cluster import joined
+from ssl_asr.runtime.pipeline import NAMES, run_stage
+from ssl_asr.runtime.run_directory import open_recipe, save_recipe
 from ssl_asr.store import features, targets
 from ssl_asr.store.shards import ShardStore
-from ssl_asr.training.batches import Batch, batches_of, collated
-from ssl_asr.training.examples import SlabReader
+from ssl_asr.training.data.batches import Batch, batches_of, collated
+from ssl_asr.training.data.examples import SlabReader
+from ssl_asr.training.data.sources import Source, source_of
 from ssl_asr.training.job import TrainingJob
 from ssl_asr.training.schedule import Phase
-from ssl_asr.training.sources import Source, source_of
 
 SENONES = 3183  # a smaller run's targets are numbers among them all the same
 # Enough speech for some shards, and a teacher that hardly learns: what it thinks changes no speed.

@@ -47,7 +47,7 @@ def _opened(uri: str) -> Iterator[soundfile.SoundFile]:
                 if not MIN_RATE <= file.samplerate <= MAX_RATE:
                     raise ValueError(
                         f"{uri}: the sample rate {file.samplerate} Hz is outside {MIN_RATE}-{MAX_RATE} Hz; "
-                        "convert the file or mend its header"
+                        "convert the file or fix its header"
                     )
                 yield file
         except soundfile.LibsndfileError as error:
@@ -92,7 +92,7 @@ def read_audio(uri: str, offset: float, duration: float, channel: int, sample_ra
         if channel >= file.channels:
             raise ValueError(
                 f"{uri}: channel {channel} was asked for, but the file has {file.channels}; "
-                "mend corpus.channel or the source"
+                "fix corpus.channel or the source"
             )
         native, start = file.samplerate, round(offset * file.samplerate)
         wanted = round(duration * native)

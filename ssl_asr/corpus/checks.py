@@ -10,11 +10,11 @@ from dataclasses import replace
 
 from ssl_asr.corpus.audio import TOLERANCE_SECONDS, AudioInfo, audio_info
 from ssl_asr.corpus.readers.reading import Reading
-from ssl_asr.corpus.text import normalise, unknown_characters
-from ssl_asr.corpus.utterance import Utterance
+from ssl_asr.lang.text import normalise, unknown_characters
 from ssl_asr.progress import Progress
 from ssl_asr.recipe import Corpus
 from ssl_asr.store.ledger import Reject
+from ssl_asr.store.utterance import Utterance
 
 _TEXT_NEEDED = ("labeled", "dev", "test")
 _LENGTH_LIMITED = ("labeled", "unlabeled")  # tests stay whole, or they'd be other tests
@@ -82,7 +82,7 @@ def _checked_times(utterance: Utterance, info: AudioInfo) -> Utterance:
     if utterance.channel >= info.channels:
         raise ValueError(
             f"{utterance.audio}: channel {utterance.channel} was asked for, but the file has {info.channels}; "
-            "mend corpus.channel or the source"
+            "fix corpus.channel or the source"
         )
     if info.seconds <= 0:
         raise ValueError(f"{utterance.audio}: the file holds no audio; fetch or record it again")
@@ -90,11 +90,11 @@ def _checked_times(utterance: Utterance, info: AudioInfo) -> Utterance:
     if utterance.offset < 0 or end > info.seconds + TOLERANCE_SECONDS:
         raise ValueError(
             f"{utterance.audio}: {utterance.offset:.2f}-{end:.2f} s was asked for, but the file lasts "
-            f"{info.seconds:.2f} s; mend the times"
+            f"{info.seconds:.2f} s; fix the times"
         )
     duration = min(end, info.seconds) - utterance.offset
     if duration <= 0:
-        raise ValueError(f"{utterance.audio}: the utterance lasts {duration:.2f} s; mend its times")
+        raise ValueError(f"{utterance.audio}: the utterance lasts {duration:.2f} s; fix its times")
     return replace(utterance, duration=duration)
 
 

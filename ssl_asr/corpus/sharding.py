@@ -6,13 +6,13 @@ import itertools
 import math
 from collections.abc import Mapping, Sequence
 
-from ssl_asr.corpus.utterance import Utterance
+from ssl_asr.store.utterance import Utterance
 
 Group = list[Utterance]  # a recording in its conditions: never parted, for labels are copied within it
 Slabs = list[list[Utterance]]  # of one shard
 
 
-def deal(
+def plan_shards(
     groups: Sequence[Group], before: Mapping[int, Slabs], shard_minutes: float, slab_minutes: float
 ) -> tuple[list[int], dict[int, Slabs]]:
     """Numbers of the shards of `before` that stay as they are, and new shards by number of all other groups.

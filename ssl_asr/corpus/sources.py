@@ -8,17 +8,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from ssl_asr.corpus.checks import checked
-from ssl_asr.corpus.open_speech import OpenSpeech, open_speech
+from ssl_asr.corpus.open_speech.speech import OpenSpeech, open_speech
+from ssl_asr.corpus.open_speech.splits import Splits, cut_open_speech
 from ssl_asr.corpus.readers.kaldi import read_kaldi
 from ssl_asr.corpus.readers.lhotse import read_lhotse
 from ssl_asr.corpus.readers.librispeech import read_librispeech
 from ssl_asr.corpus.readers.nemo import read_nemo
 from ssl_asr.corpus.readers.reading import Reading
-from ssl_asr.corpus.splits import Splits, cut_open_speech
-from ssl_asr.corpus.text import normalise, unknown_characters
-from ssl_asr.corpus.utterance import SPLITS
+from ssl_asr.lang.text import normalise, unknown_characters
 from ssl_asr.recipe import Corpus, Recipe
 from ssl_asr.store import filesystem
+from ssl_asr.store.utterance import SPLITS
 
 OPEN_SPEECH = "open-speech"
 READERS: dict[str, Callable[[str, int], Reading]] = {
@@ -30,7 +30,7 @@ READERS: dict[str, Callable[[str, int], Reading]] = {
 
 
 @dataclass(frozen=True)
-class Sources:
+class CorpusReading:
     """Clean utterances and rejects by split, sentences for the language model, and what was used, in one line."""
 
     splits: dict[str, Reading]
@@ -48,16 +48,16 @@ def check_sources(corpus: Corpus) -> None:
             continue
         if not colon or reader not in READERS:
             near = difflib.get_close_matches(reader, [OPEN_SPEECH, *READERS], 1, cutoff=0.4)
-            mend = f"did you mean '{near[0]}{'' if near[0] == OPEN_SPEECH else ':PATH'}'?" if near else ""
+            fix = f"did you mean '{near[0]}{'' if near[0] == OPEN_SPEECH else ':PATH'}'?" if near else ""
             raise ValueError(
                 f"corpus.{split}={source} is no source; "
-                + (mend or f"use {OPEN_SPEECH} or one of {', '.join(READERS)}, a colon and a path")
+                + (fix or f"use {OPEN_SPEECH} or one of {', '.join(READERS)}, a colon and a path")
             )
         if not os.path.exists(os.path.expanduser(path)):
-            raise ValueError(f"corpus.{split}={source}: there is no {path}; mend the path")
+            raise ValueError(f"corpus.{split}={source}: there is no {path}; fix the path")
 
 
-def read_sources(recipe: Recipe, banks: bool) -> Sources:
+def read_sources(recipe: Recipe, banks: bool) -> CorpusReading:
     """Read every split from its source; open speech is fetched if a split or the noise banks need it."""
     named = {split: getattr(recipe.corpus, split) for split in SPLITS}
     uses_speech = OPEN_SPEECH in named.values()
@@ -69,7 +69,7 @@ def read_sources(recipe: Recipe, banks: bool) -> Sources:
     }
     lines = [speech.source] if speech and uses_speech else []
     lines += [f"{split} from {source}" for split, source in named.items() if source != OPEN_SPEECH]
-    return Sources(splits, _written(recipe.corpus, splits, cut), speech, "; ".join(lines))
+    return CorpusReading(splits, _written(recipe.corpus, splits, cut), speech, "; ".join(lines))
 
 
 def _read(source: str, split: str, corpus: Corpus) -> Reading:

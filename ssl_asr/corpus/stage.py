@@ -11,18 +11,18 @@ from dataclasses import replace
 import pyarrow.parquet as pq
 
 from ssl_asr.corpus import sharding
-from ssl_asr.corpus.banks import write_banks
-from ssl_asr.corpus.conditions import check_conditions, in_conditions, needs_banks
-from ssl_asr.corpus.noise import KINDS, USES, bank_uri
+from ssl_asr.corpus.augment.banks import write_banks
+from ssl_asr.corpus.augment.conditions import check_conditions, in_conditions, needs_banks
+from ssl_asr.corpus.augment.noise import KINDS, USES, bank_uri
 from ssl_asr.corpus.readers.reading import Reading
-from ssl_asr.corpus.sources import Sources, check_sources, read_sources
-from ssl_asr.corpus.utterance import SCHEMA, SPLITS, STORE, Utterance, decode, encode
+from ssl_asr.corpus.sources import CorpusReading, check_sources, read_sources
 from ssl_asr.recipe import Recipe
-from ssl_asr.stage import StageClock, StageReport, check_reject_share, read_report, rejects_uri, report_uri
+from ssl_asr.runtime.stage import StageClock, StageReport, check_reject_share, read_report, rejects_uri, report_uri
 from ssl_asr.store import filesystem
 from ssl_asr.store.ledger import LedgerEntry, Reject, Shard, checksum
 from ssl_asr.store.ledger_index import PARALLEL_READS
 from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.utterance import SCHEMA, SPLITS, STORE, Utterance, decode, encode
 
 FRAMES_A_SECOND = 100
 
@@ -40,7 +40,7 @@ def run_corpus(recipe: Recipe) -> StageReport:
 
     Sources are read once: delete `stages/corpus.json` of the run to have a changed source read again. Shards whose
     speech is still the same are then left as they are, and so is all that was made from them; added speech comes in
-    new shards. Such a run is cut differently from a fresh one on the same data: see `sharding.deal`.
+    new shards. Such a run is cut differently from a fresh one on the same data: see `sharding.plan_shards`.
     ValueError, before any work, where the recipe names an unknown condition or source, and at the end where more
     utterances were rejected than it allows.
     """
@@ -82,7 +82,7 @@ def _found_done(recipe: Recipe, key: str) -> StageReport | None:
     return report if whole and all(map(filesystem.exists, files)) else None
 
 
-def _write_corpus_files(recipe: Recipe, sources: Sources) -> None:
+def _write_corpus_files(recipe: Recipe, sources: CorpusReading) -> None:
     filesystem.write_bytes(lm_text_uri(recipe.run), ("\n".join(sources.written) + "\n").encode())
     filesystem.write_bytes(source_uri(recipe.run), (sources.line + "\n").encode())
     if needs_banks(recipe.corpus):
@@ -103,7 +103,7 @@ def _publish(recipe: Recipe, split: str, reading: Reading, key: str) -> int:
     if split == "unlabeled":
         groups = [[replace(utterance, text=None) for utterance in group] for group in groups]
     before = _former_shards(store, split, parents)
-    kept, new = sharding.deal(groups, before, corpus.shard_minutes, corpus.slab_minutes)
+    kept, new = sharding.plan_shards(groups, before, corpus.shard_minutes, corpus.slab_minutes)
     for number, slabs in new.items():
         _write_shard(store, Shard(split, number), slabs, parents)
     store.keep_only(split, [Shard(split, number) for number in (*kept, *new)])
@@ -152,7 +152,7 @@ def _first(rejects: tuple[Reject, ...]) -> str:
     return f"the first: {rejects[0].id}: {rejects[0].reason}" if rejects else "there are none"
 
 
-def _all_rejects(sources: Sources) -> list[Reject]:
+def _all_rejects(sources: CorpusReading) -> list[Reject]:
     return [
         Reject(f"{split}/{reject.id}", reject.reason)
         for split, reading in sources.splits.items()
@@ -165,7 +165,7 @@ def _old_rejects(recipe: Recipe) -> list[Reject]:
     return [Reject(**json.loads(line)) for line in lines]
 
 
-def _figures(sources: Sources) -> Mapping[str, float | str]:
+def _figures(sources: CorpusReading) -> Mapping[str, float | str]:
     """Clean recordings, not their degraded copies."""
     recordings = {split: reading.utterances for split, reading in sources.splits.items()}
     minutes = {

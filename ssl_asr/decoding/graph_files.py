@@ -15,10 +15,10 @@ import kaldifst
 
 from ssl_asr.decoding.decoder import DecodingGraph
 from ssl_asr.decoding.graph import build_graph
-from ssl_asr.decoding.language_model import Vocabulary, estimate_arpa, vocabulary_of
-from ssl_asr.hmm.fst_arrays import serialise
-from ssl_asr.hmm.lexicon import read_lexicon
 from ssl_asr.hmm.senones import load_senones
+from ssl_asr.lang.fst_arrays import serialise
+from ssl_asr.lang.lexicon import read_lexicon
+from ssl_asr.lang.ngram import Vocabulary, estimate_arpa, vocabulary_of
 from ssl_asr.store import filesystem
 from ssl_asr.store.ledger import checksum
 

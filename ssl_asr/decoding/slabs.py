@@ -22,10 +22,10 @@ from ssl_asr.decoding.scores import acoustic_scores, log_posteriors
 from ssl_asr.frontend.stacking import stack, stack_labels
 from ssl_asr.hmm.senones import load_senones
 from ssl_asr.models.acoustic import AcousticModel
+from ssl_asr.models.model_files import load_model, model_uri
 from ssl_asr.store import alignments, features, filesystem
 from ssl_asr.store.ledger import Shard
 from ssl_asr.store.shards import ShardStore
-from ssl_asr.training.model_files import load_model, model_uri
 
 FRAME_SECONDS = 0.03
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ssl_asr.hmm.fst_arrays import ARC, to_numpy
+from ssl_asr.lang.fst_arrays import ARC, to_numpy
 
 # Cost of staying a frame longer. Small against acoustic scores of several nats a frame, as with Kaldi's
 # self-loop scale of 0.1: senone posteriors already know how long a phone lasts.

@@ -10,18 +10,18 @@ import numpy as np
 import numpy.typing as npt
 
 from ssl_asr.corpus.audio import read_audio
-from ssl_asr.corpus.noise import Bank, bank_use, degrade, load_bank
-from ssl_asr.corpus.utterance import CLEAN, Utterance
+from ssl_asr.corpus.augment.noise import Bank, bank_use, degrade, load_bank
 from ssl_asr.frontend.lfbe import FRAME_SECONDS, lfbe
 from ssl_asr.frontend.running_mean import RunningMean
 from ssl_asr.recipe import Frontend, Recipe
 from ssl_asr.store.ledger import Reject
+from ssl_asr.store.utterance import CLEAN, Utterance
 
 Frames = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Heard:
+class ExtractedUtterance:
     """One utterance with its frames, float32 [10 ms frames, mel bins]."""
 
     utterance: Utterance
@@ -53,21 +53,23 @@ class Extractor:
         except ValueError as error:
             raise ValueError(f"{utterance.audio}: {error}") from error
         if not np.isfinite(frames).all():
-            raise ValueError(f"{utterance.audio} gives NaN or infinite features; mend the audio or drop it")
+            raise ValueError(f"{utterance.audio} gives NaN or infinite features; fix the audio or drop it")
         return frames
 
-    def all_frames(self, utterances: Iterable[Utterance]) -> tuple[list[Heard], list[Reject]]:
+    def all_frames(self, utterances: Iterable[Utterance]) -> tuple[list[ExtractedUtterance], list[Reject]]:
         """LFBE of every usable utterance, in the order given, and the rejects with their reasons."""
         heard, rejects = [], []
         for utterance in utterances:
             try:
-                heard.append(Heard(utterance, self.frames(utterance)))
+                heard.append(ExtractedUtterance(utterance, self.frames(utterance)))
             except ValueError as error:
                 rejects.append(Reject(utterance.id, str(error)))
         return heard, rejects
 
 
-def subtract_means(heard: Sequence[Heard], prior: npt.NDArray[np.floating], frontend: Frontend) -> list[Heard]:
+def subtract_means(
+    heard: Sequence[ExtractedUtterance], prior: npt.NDArray[np.floating], frontend: Frontend
+) -> list[ExtractedUtterance]:
     """The same utterances, in the order given, less the running mean of their speaker in their condition.
 
     A stream runs through its speaker's utterances by `Utterance.order`, and `prior` [mel bins] begins each.
@@ -81,5 +83,5 @@ def subtract_means(heard: Sequence[Heard], prior: npt.NDArray[np.floating], fron
             streams[stream] = RunningMean(
                 prior, frontend.mean_prior_seconds / FRAME_SECONDS, frontend.mean_memory_seconds / FRAME_SECONDS
             )
-        result[index] = Heard(item.utterance, streams[stream].subtract(item.frames))
+        result[index] = ExtractedUtterance(item.utterance, streams[stream].subtract(item.frames))
     return result

@@ -13,11 +13,10 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ssl_asr.corpus import utterance
 from ssl_asr.frontend.extract import Extractor
 from ssl_asr.frontend.statistics import sums_of
 from ssl_asr.recipe import Recipe
-from ssl_asr.store import features, filesystem
+from ssl_asr.store import features, filesystem, utterance
 from ssl_asr.store.ledger import LedgerEntry, Shard, checksum
 from ssl_asr.store.shards import ShardStore
 

@@ -6,16 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from ssl_asr.corpus import utterance
-from ssl_asr.corpus.utterance import Utterance
-from ssl_asr.frontend.extract import Extractor, Heard, subtract_means
+from ssl_asr.frontend.extract import ExtractedUtterance, Extractor, subtract_means
 from ssl_asr.frontend.prior import Prior
 from ssl_asr.frontend.statistics import TRAIN_SPLITS, sums_of
 from ssl_asr.recipe import Recipe
-from ssl_asr.store import features
+from ssl_asr.store import features, utterance
 from ssl_asr.store.features import FeatureRow
 from ssl_asr.store.ledger import LedgerEntry, Reject, Shard
 from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.utterance import Utterance
 
 
 def feature_parents(recipe: Recipe, source: LedgerEntry, prior: Prior) -> dict[str, str]:
@@ -64,7 +63,7 @@ class FeatureJob:
         )
 
 
-def _rows(slabs: Sequence[Sequence[Utterance]], heard: Sequence[Heard]) -> list[list[FeatureRow]]:
+def _rows(slabs: Sequence[Sequence[Utterance]], heard: Sequence[ExtractedUtterance]) -> list[list[FeatureRow]]:
     """The usable utterances, in half precision, in the slabs of the manifest; a slab without any is left out."""
     frames = {item.utterance.id: item.frames.astype("<f2") for item in heard}
     kept = [[item for item in slab if item.id in frames] for slab in slabs]

@@ -8,14 +8,13 @@ from functools import partial
 import ray
 from ray.exceptions import RayTaskError
 
-from ssl_asr.cluster import joined
-from ssl_asr.corpus import utterance
 from ssl_asr.frontend.prior import Prior, measure_prior, prior_parents, prior_uri, read_prior
 from ssl_asr.frontend.shard_job import FeatureJob, feature_parents
 from ssl_asr.recipe import Recipe
-from ssl_asr.shard_jobs import run_shard_jobs
-from ssl_asr.stage import StageClock, StageReport, check_reject_share
-from ssl_asr.store import features, filesystem
+from ssl_asr.runtime.cluster import joined
+from ssl_asr.runtime.shard_jobs import run_shard_jobs
+from ssl_asr.runtime.stage import StageClock, StageReport, check_reject_share
+from ssl_asr.store import features, filesystem, utterance
 from ssl_asr.store.ledger import LedgerEntry, Reject, Shard
 from ssl_asr.store.shards import ShardStore
 

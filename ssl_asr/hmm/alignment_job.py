@@ -11,19 +11,18 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
-from ssl_asr.corpus import utterance
-from ssl_asr.corpus.utterance import Utterance
 from ssl_asr.frontend.stacking import stack_labels
 from ssl_asr.hmm.chunks import manifest, transcribe
 from ssl_asr.hmm.flat_model import Fit, FlatModel
-from ssl_asr.hmm.lexicon import ALIGNMENT_LEXICON, Lexicon, read_lexicon
 from ssl_asr.hmm.senones import SILENCE_SENONE
 from ssl_asr.hmm.training import read_trained
 from ssl_asr.hmm.triphones import triphone_codes
-from ssl_asr.store import alignments, features
+from ssl_asr.lang.lexicon import ALIGNMENT_LEXICON, Lexicon, read_lexicon
+from ssl_asr.store import alignments, features, utterance
 from ssl_asr.store.features import FeatureRow
 from ssl_asr.store.ledger import LedgerEntry, Reject, Shard
 from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.utterance import Utterance
 
 Senones = npt.NDArray[np.uint16]
 NOTHING = np.zeros(0, np.uint16)

@@ -10,16 +10,15 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ssl_asr.corpus import utterance
-from ssl_asr.corpus.text import normalise, unknown_characters
-from ssl_asr.corpus.utterance import Utterance
 from ssl_asr.hmm.cepstra import cepstra
-from ssl_asr.hmm.lexicon import Lexicon, read_lexicon
 from ssl_asr.hmm.transcripts import least_frames, transcript_graph, usual_path
 from ssl_asr.hmm.viterbi import graph_states
-from ssl_asr.store import features
+from ssl_asr.lang.lexicon import Lexicon, read_lexicon
+from ssl_asr.lang.text import normalise, unknown_characters
+from ssl_asr.store import features, utterance
 from ssl_asr.store.ledger import Shard
 from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.utterance import Utterance
 
 _KEPT = 256  # chunks that a worker process keeps between iterations
 

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ssl_asr.hmm.cepstra import CEPSTRA, SPLICED, spliced, with_deltas
 from ssl_asr.hmm.chunks import Transcribed
 from ssl_asr.hmm.lda import Scatter, class_scatter, no_scatter
-from ssl_asr.hmm.mixtures import Mixtures, Moments, no_moments, single_moments
+from ssl_asr.hmm.mixtures import Mixtures, SufficientStatistics, no_moments, single_moments
 from ssl_asr.hmm.transcripts import NUM_STATES
 from ssl_asr.hmm.viterbi import align, align_equally
 from ssl_asr.store import filesystem
@@ -69,8 +69,8 @@ class Fit:
         return self.log_likelihood / max(self.frames, 1)
 
 
-def equal_moments(chunk: Sequence[Transcribed]) -> Moments:
-    """Moments [NUM_STATES, 1, 39] of a chunk in which all states of an utterance's usual path last equally long."""
+def equal_moments(chunk: Sequence[Transcribed]) -> SufficientStatistics:
+    """Statistics [NUM_STATES, 1, 39] of a chunk in which all states of an utterance's usual path are equally long."""
     pairs = [(one, align_equally(one.path, len(one.cepstra))) for one in chunk]
     found = [(with_deltas(one.cepstra), labels) for one, labels in pairs if labels is not None]
     if not found:
@@ -79,7 +79,7 @@ def equal_moments(chunk: Sequence[Transcribed]) -> Moments:
     return single_moments(frames, labels, NUM_STATES)
 
 
-def moments(chunk: Sequence[Transcribed], model: FlatModel) -> tuple[Fit, Moments]:
+def moments(chunk: Sequence[Transcribed], model: FlatModel) -> tuple[Fit, SufficientStatistics]:
     """Fit of `model` to a chunk, and the moments of its components there."""
     fit, aligned = align_chunk(chunk, model)
     if not aligned:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ssl_asr.corpus import utterance
-from ssl_asr.corpus.text import normalise
-from ssl_asr.hmm.g2p import pronounce
-from ssl_asr.hmm.lexicon import ALIGNMENT_LEXICON, LEXICON, Lexicon, cmudict, write_lexicon
+from ssl_asr.lang.g2p import pronounce
+from ssl_asr.lang.lexicon import ALIGNMENT_LEXICON, LEXICON, Lexicon, cmudict, write_lexicon
+from ssl_asr.lang.text import normalise
 from ssl_asr.recipe import Recipe
-from ssl_asr.store import filesystem
+from ssl_asr.store import filesystem, utterance
 from ssl_asr.store.ledger import checksum
 from ssl_asr.store.shards import ShardStore
 

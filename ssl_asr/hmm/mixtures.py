@@ -17,15 +17,15 @@ COMPONENT_FRAMES = 5.0  # frames of its state's distribution added to each compo
 
 
 @dataclass(frozen=True)
-class Moments:
+class SufficientStatistics:
     """Sums over the frames of each component: `count` [S, M], `total` and `square` [S, M, D], float64."""
 
     count: Floats
     total: Floats
     square: Floats
 
-    def __add__(self, other: Moments) -> Moments:
-        return Moments(self.count + other.count, self.total + other.total, self.square + other.square)
+    def __add__(self, other: SufficientStatistics) -> SufficientStatistics:
+        return SufficientStatistics(self.count + other.count, self.total + other.total, self.square + other.square)
 
 
 @dataclass(frozen=True)
@@ -61,8 +61,8 @@ class Mixtures:
         scores -= best[:, None]
         return best + np.log(np.exp(scores, out=scores).sum(axis=1))
 
-    def moments(self, frames: Floats, labels: npt.NDArray[np.integer]) -> Moments:
-        """Moments of `frames` [T, D] of states `labels` [T], shared among components by their posteriors."""
+    def moments(self, frames: Floats, labels: npt.NDArray[np.integer]) -> SufficientStatistics:
+        """Statistics of `frames` [T, D] of states `labels` [T], shared among components by their posteriors."""
         sums = no_moments(*self.means.shape)
         order = np.argsort(labels, kind="stable")
         seen, first = np.unique(labels[order], return_index=True)
@@ -77,19 +77,19 @@ class Mixtures:
         return sums
 
 
-def single_moments(frames: Floats, labels: npt.NDArray[np.integer], states: int) -> Moments:
-    """Moments of one component a state of `frames` [T, D] of states `labels` [T]."""
+def single_moments(frames: Floats, labels: npt.NDArray[np.integer], states: int) -> SufficientStatistics:
+    """Statistics of one component a state of `frames` [T, D] of states `labels` [T]."""
     count, total = class_totals(frames, labels, states)
     _, square = class_totals(frames.astype(np.float64) ** 2, labels, states)
-    return Moments(count[:, None], total[:, None], square[:, None])
+    return SufficientStatistics(count[:, None], total[:, None], square[:, None])
 
 
-def no_moments(states: int, components: int, width: int) -> Moments:
+def no_moments(states: int, components: int, width: int) -> SufficientStatistics:
     shape = (states, components, width)
-    return Moments(np.zeros(shape[:2]), np.zeros(shape), np.zeros(shape))
+    return SufficientStatistics(np.zeros(shape[:2]), np.zeros(shape), np.zeros(shape))
 
 
-def estimate(sums: Moments) -> Mixtures:
+def estimate(sums: SufficientStatistics) -> Mixtures:
     """Maximum likelihood mixtures, smoothed: a component towards its state, a state towards all frames."""
     overall = _mean_and_square(sums.count.sum(), sums.total.sum((0, 1)), sums.square.sum((0, 1)))
     state = _smooth(sums.count.sum(1), sums.total.sum(1), sums.square.sum(1), STATE_FRAMES, overall)

@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from ssl_asr.hmm.phones import SILENCE
+from ssl_asr.lang.phones import SILENCE
 from ssl_asr.store import filesystem
 
 SILENCE_SENONE = 0

@@ -8,17 +8,17 @@ from functools import partial
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from ssl_asr.cluster import joined
 from ssl_asr.hmm.alignment_job import alignment_parents, load_job
-from ssl_asr.hmm.lexicon import read_lexicon
 from ssl_asr.hmm.lexicon_stage import ensure_lexicons
-from ssl_asr.hmm.phones import PHONES
 from ssl_asr.hmm.placement import on_ray
 from ssl_asr.hmm.senones import SenoneSet, save_senones
 from ssl_asr.hmm.training import Trained, chunk_sources, early_sources, read_trained, train
+from ssl_asr.lang.lexicon import read_lexicon
+from ssl_asr.lang.phones import PHONES
 from ssl_asr.recipe import Recipe
-from ssl_asr.shard_jobs import run_shard_jobs
-from ssl_asr.stage import StageClock, StageReport, check_reject_share
+from ssl_asr.runtime.cluster import joined
+from ssl_asr.runtime.shard_jobs import run_shard_jobs
+from ssl_asr.runtime.stage import StageClock, StageReport, check_reject_share
 from ssl_asr.store import alignments, features
 from ssl_asr.store.ledger import LedgerEntry, Reject, Shard, checksum
 from ssl_asr.store.shards import ShardStore

@@ -11,9 +11,9 @@ import numpy.typing as npt
 from ssl_asr.hmm.chunks import ChunkSource
 from ssl_asr.hmm.flat_model import FlatModel, read_model, write_model
 from ssl_asr.hmm.flat_start import MapChunks, flat_start
-from ssl_asr.hmm.phones import PHONES
 from ssl_asr.hmm.senones import table_id
 from ssl_asr.hmm.tree import grow_table, merge, read_table, triphone_totals, write_table
+from ssl_asr.lang.phones import PHONES
 from ssl_asr.recipe import Hmm, Recipe
 from ssl_asr.store import filesystem
 from ssl_asr.store.ledger import LedgerEntry

@@ -11,9 +11,9 @@ import kaldifst
 import numpy as np
 import numpy.typing as npt
 
-from ssl_asr.hmm.lexicon import Lexicon
-from ssl_asr.hmm.lexicon_fst import lexicon_fst
-from ssl_asr.hmm.phones import PHONE_IDS, PHONES, SILENCE
+from ssl_asr.lang.lexicon import Lexicon
+from ssl_asr.lang.lexicon_fst import lexicon_fst
+from ssl_asr.lang.phones import PHONE_IDS, PHONES, SILENCE
 
 # Three states a phone without skips: at 10 ms no phone is shorter than 30 ms, the frame of the networks.
 STATES_PER_PHONE = 3

@@ -20,9 +20,9 @@ from ssl_asr.frontend.stacking import stack_labels
 from ssl_asr.hmm.chunks import Transcribed
 from ssl_asr.hmm.flat_model import FlatModel, align_chunk
 from ssl_asr.hmm.lda import class_totals
-from ssl_asr.hmm.phones import PHONE_IDS, PHONES, QUESTIONS
 from ssl_asr.hmm.senones import SILENCE_SENONE
 from ssl_asr.hmm.triphones import all_triphones, triphone_codes
+from ssl_asr.lang.phones import PHONE_IDS, PHONES, QUESTIONS
 from ssl_asr.store import filesystem
 
 

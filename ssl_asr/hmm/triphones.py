@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from ssl_asr.hmm.phones import PHONES
 from ssl_asr.hmm.transcripts import STATES_PER_PHONE
+from ssl_asr.lang.phones import PHONES
 
 _P = len(PHONES)
 

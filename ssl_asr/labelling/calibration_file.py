@@ -12,13 +12,13 @@ import ray
 import torch
 from ray.exceptions import RayTaskError
 
-from ssl_asr.cluster import joined
 from ssl_asr.frontend.stacking import stack, stack_labels
 from ssl_asr.hmm.senones import load_senones
 from ssl_asr.labelling.calibration import Bin, Table, calibrate, empty_table
 from ssl_asr.labelling.teachers import load_teacher, target_set_id
 from ssl_asr.models.length_batches import batches_of_like_length
 from ssl_asr.recipe import Recipe
+from ssl_asr.runtime.cluster import joined
 from ssl_asr.store import alignments, features, filesystem, targets
 from ssl_asr.store.ledger import LedgerEntry
 from ssl_asr.store.shards import ShardStore

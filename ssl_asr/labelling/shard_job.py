@@ -12,7 +12,7 @@ import torch
 
 from ssl_asr.frontend.stacking import stack, stacked_length
 from ssl_asr.labelling.teachers import load_teacher, target_set_id, teacher_id
-from ssl_asr.labelling.top_k import Kept, Labels, Meters, no_frames, top_k
+from ssl_asr.labelling.top_k import KeptMass, Labels, Meters, no_frames, top_k
 from ssl_asr.models.length_batches import batches_of_like_length
 from ssl_asr.recipe import Recipe
 from ssl_asr.store import features, targets, top_k_codec
@@ -61,10 +61,10 @@ class LabelJob:
             labelled = self.label([row.frames for slab in slabs for row in slab])
         self._publish(source, parents, slabs, labelled)
 
-    def label(self, utterances: Sequence[npt.NDArray[np.float16]]) -> list[tuple[Labels, Kept]]:
+    def label(self, utterances: Sequence[npt.NDArray[np.float16]]) -> list[tuple[Labels, KeptMass]]:
         """Labels of each of `utterances`, [10 ms frames, mel bins], in the order given."""
         k = self.codec.k
-        labels = [(no_frames(k), Kept())] * len(utterances)
+        labels = [(no_frames(k), KeptMass())] * len(utterances)
         lengths = [stacked_length(len(frames)) for frames in utterances]
         for batch in batches_of_like_length(lengths, self.recipe.labelling.batch_frames):
             stacked = [torch.from_numpy(stack(utterances[index]).astype(np.float32)) for index in batch]
@@ -80,7 +80,7 @@ class LabelJob:
         source: LedgerEntry,
         parents: Mapping[str, str],
         slabs: Sequence[Sequence[FeatureRow]],
-        labelled: Sequence[tuple[Labels, Kept]],
+        labelled: Sequence[tuple[Labels, KeptMass]],
     ) -> None:
         meters, tables = Meters(), []
         results = iter(labelled)

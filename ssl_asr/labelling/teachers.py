@@ -10,12 +10,12 @@ import numpy as np
 import torch
 
 from ssl_asr.models.acoustic import AcousticModel
+from ssl_asr.models.model_files import load_model, model_id, model_uri
 from ssl_asr.recipe import Recipe
 from ssl_asr.store.ledger import checksum
-from ssl_asr.training.model_files import load_model, model_id, model_uri
 
 
-class Teacher(Protocol):
+class Labeller(Protocol):
     def num_outputs(self) -> int:
         """Senones in every row of its log-probabilities."""
         ...
@@ -25,7 +25,7 @@ class Teacher(Protocol):
         ...
 
 
-class NetworkTeacher:
+class NetworkLabeller:
     """One acoustic model; `bfloat16` runs it under autocast."""
 
     def __init__(self, model: AcousticModel, *, bfloat16: bool = False) -> None:
@@ -45,7 +45,7 @@ class NetworkTeacher:
 class Ensemble:
     """The mean of its members' posteriors."""
 
-    def __init__(self, members: Sequence[Teacher]) -> None:
+    def __init__(self, members: Sequence[Labeller]) -> None:
         sizes = {member.num_outputs() for member in members}
         if len(sizes) != 1:
             raise ValueError(f"teachers of one ensemble have {sorted(sizes)} senones; train them for one senone set")
@@ -60,7 +60,7 @@ class Ensemble:
         return [torch.logsumexp(torch.stack(each), dim=0) - share for each in zip(*by_member, strict=True)]
 
 
-def load_teacher(recipe: Recipe) -> Teacher:
+def load_teacher(recipe: Recipe) -> Labeller:
     """The recipe's teacher, on its device; ValueError where a file is damaged or does not fit the recipe."""
     models = [_load(recipe, name) for name in recipe.labelling.teachers]
     for model in models:
@@ -68,15 +68,15 @@ def load_teacher(recipe: Recipe) -> Teacher:
             model.cuda()
         if recipe.labelling.compile:
             model.compile()
-    return _as_one([NetworkTeacher(model, bfloat16=recipe.labelling.precision == "bfloat16") for model in models])
+    return _as_one([NetworkLabeller(model, bfloat16=recipe.labelling.precision == "bfloat16") for model in models])
 
 
 def check_teacher(recipe: Recipe) -> None:
     """ValueError as `load_teacher`, on a machine that may have no GPU."""
-    _as_one([NetworkTeacher(_load(recipe, name)) for name in recipe.labelling.teachers])
+    _as_one([NetworkLabeller(_load(recipe, name)) for name in recipe.labelling.teachers])
 
 
-def _as_one(members: Sequence[Teacher]) -> Teacher:
+def _as_one(members: Sequence[Labeller]) -> Labeller:
     return members[0] if len(members) == 1 else Ensemble(members)
 
 

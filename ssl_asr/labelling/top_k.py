@@ -25,15 +25,15 @@ class Labels:
 
 
 @dataclass(frozen=True)
-class Kept:
+class KeptMass:
     """Of `frames` frames: summed probability of the kept senones, summed entropy (nats) of whole posteriors."""
 
     frames: int = 0
     mass: float = 0.0
     entropy_nats: float = 0.0
 
-    def __add__(self, other: Kept) -> Kept:
-        return Kept(self.frames + other.frames, self.mass + other.mass, self.entropy_nats + other.entropy_nats)
+    def __add__(self, other: KeptMass) -> KeptMass:
+        return KeptMass(self.frames + other.frames, self.mass + other.mass, self.entropy_nats + other.entropy_nats)
 
     def means(self) -> dict[str, float]:
         """For a ledger entry: `kept_mass` and `entropy_nats`, means over the frames."""
@@ -45,15 +45,15 @@ class Kept:
 class Meters:
     """What the ledger tells of a shard's targets: what was kept, whole and by condition, and how sure it was."""
 
-    conditions: dict[str, Kept] = field(default_factory=dict)
+    conditions: dict[str, KeptMass] = field(default_factory=dict)
     confidence_frames: list[int] = field(default_factory=lambda: [0] * CONFIDENCE_BINS)
 
-    def add(self, condition: str, labels: Labels, kept: Kept) -> None:
-        self.conditions[condition] = self.conditions.get(condition, Kept()) + kept
+    def add(self, condition: str, labels: Labels, kept: KeptMass) -> None:
+        self.conditions[condition] = self.conditions.get(condition, KeptMass()) + kept
         self.confidence_frames[confidence_bin(labels.confidence)] += kept.frames
 
     def statistics(self) -> dict[str, object]:
-        whole = sum(self.conditions.values(), Kept())
+        whole = sum(self.conditions.values(), KeptMass())
         by_condition = {
             name: {"frames": kept.frames, **kept.means()} for name, kept in sorted(self.conditions.items())
         }
@@ -64,13 +64,13 @@ def confidence_bin(confidence: float) -> int:
     return min(int(confidence * CONFIDENCE_BINS), CONFIDENCE_BINS - 1)
 
 
-def top_k(log_probs_ts: torch.Tensor, k: int) -> tuple[Labels, Kept]:
+def top_k(log_probs_ts: torch.Tensor, k: int) -> tuple[Labels, KeptMass]:
     """The k largest of normalised `log_probs_ts` [frames, senones], largest first."""
     largest_tk, senones_tk = log_probs_ts.topk(k, dim=1)
     # Row by row, then in double precision: a sum over an hour of frames would lose digits.
     entropy_t = -(log_probs_ts.exp() * log_probs_ts).sum(dim=1)
     mass = largest_tk.exp().sum(dtype=torch.float64).item()
-    kept = Kept(len(log_probs_ts), mass, entropy_t.sum(dtype=torch.float64).item())
+    kept = KeptMass(len(log_probs_ts), mass, entropy_t.sum(dtype=torch.float64).item())
     return Labels(senones_tk.cpu().numpy().astype(np.uint16), largest_tk.cpu().numpy()), kept
 
 

@@ -9,7 +9,7 @@ from ssl_asr.planning.facts import NOTICE_SECONDS
 from ssl_asr.planning.network import block_steps
 from ssl_asr.planning.numbers import number
 from ssl_asr.planning.preemption import loss_share
-from ssl_asr.planning.stages import Cluster, Training, block_seconds, group_kills, traffic_of
+from ssl_asr.planning.stage_times import Hardware, Training, block_seconds, group_kills, traffic_of
 from ssl_asr.recipe import Recipe
 
 # Parthasarathi et al. 2019 train 64 workers with blocks of 100; Ericson et al. see no difference from 5 to 80.
@@ -17,7 +17,7 @@ MINIBATCHES = 100
 
 
 @dataclass(frozen=True)
-class Block:
+class BlockEstimate:
     """A block of `slabs` a worker, and `wants_hours`, the different speech that BMUF needs for it.
 
     `efficiency` is the share of the time that workers train, `lost` the share that preemption costs.
@@ -36,17 +36,17 @@ class BlockAdvice:
     """The `best` block because of `why`; `rows` around it for comparison, the recipe's own among them."""
 
     training: Training
-    rows: list[Block]
-    best: Block
+    rows: list[BlockEstimate]
+    best: BlockEstimate
     why: str
     unique_hours: float
 
 
-def block(recipe: Recipe, training: Training, cluster: Cluster, slabs: int) -> Block:
+def block(recipe: Recipe, training: Training, cluster: Hardware, slabs: int) -> BlockEstimate:
     workers, sync = cluster.devices.trainers, training.sync
     efficiency = traffic_of(recipe, training, sync.strategy, workers, cluster.gbit.value, slabs).efficiency
     seconds = block_seconds(recipe, training, slabs, efficiency)
-    return Block(
+    return BlockEstimate(
         slabs,
         block_steps(training.optimiser, recipe.corpus.slab_minutes, slabs).minibatches,
         seconds,
@@ -61,7 +61,7 @@ def wanted_hours(recipe: Recipe, slabs: int, workers: int) -> float:
     return slabs * recipe.corpus.slab_minutes / 60 * workers**2
 
 
-def advise(recipe: Recipe, training: Training, cluster: Cluster, unique_hours: float) -> BlockAdvice:
+def advise(recipe: Recipe, training: Training, cluster: Hardware, unique_hours: float) -> BlockAdvice:
     """About 100 minibatches a block, unless the notice or the data ask for a shorter one.
 
     The recipe's own is kept where it is within a tenth of that.

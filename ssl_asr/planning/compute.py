@@ -26,7 +26,7 @@ TRAIN_FLOPS, INFER_FLOPS = 6, 2  # a weight and frame: forwards 2; backwards 4, 
 
 
 @dataclass(frozen=True)
-class Network:
+class NetworkSize:
     """`weights` are those of matrix products; `parameters` all; `cells` LSTM cells of all layers and directions."""
 
     weights: int
@@ -45,22 +45,22 @@ class Devices:
     gflops: Fact
 
 
-def teacher_network(recipe: Recipe) -> Network:
+def teacher_network(recipe: Recipe) -> NetworkSize:
     return _network(recipe, recipe.teacher, bidirectional=True)
 
 
-def student_network(recipe: Recipe) -> Network:
+def student_network(recipe: Recipe) -> NetworkSize:
     return _network(recipe, recipe.student, bidirectional=False)
 
 
-def _network(recipe: Recipe, wanted: Teacher | Student, *, bidirectional: bool) -> Network:
+def _network(recipe: Recipe, wanted: Teacher | Student, *, bidirectional: bool) -> NetworkSize:
     inputs = recipe.frontend.mel_bins * STACK
     spec = ModelSpec(inputs, recipe.hmm.senones, wanted.layers, wanted.units, bidirectional)
     with torch.device("meta"):  # shapes without memory
         parameters = list(AcousticModel(spec).parameters())
     weights = sum(each.numel() for each in parameters if each.dim() > 1)
     cells = wanted.layers * wanted.units * (2 if bidirectional else 1)
-    return Network(weights, sum(each.numel() for each in parameters), cells, inputs)
+    return NetworkSize(weights, sum(each.numel() for each in parameters), cells, inputs)
 
 
 def devices_of(recipe: Recipe, question: Question) -> Devices:
@@ -71,7 +71,7 @@ def devices_of(recipe: Recipe, question: Question) -> Devices:
     return Devices("core", recipe.cluster.train_workers[1], recipe.cluster.label_actors[1], CORE_GFLOPS)
 
 
-def training_seconds(network: Network, devices: Devices) -> Fact:
+def training_seconds(network: NetworkSize, devices: Devices) -> Fact:
     """Seconds of one device for one 30 ms frame, forwards and backwards."""
     flops = TRAIN_FLOPS * network.weights
     if devices.kind == "GPU":
@@ -83,7 +83,7 @@ def training_seconds(network: Network, devices: Devices) -> Fact:
     return Fact(seconds, f"{how} + {cells}, {CORE_GFLOPS.source}; {CORE_CELL_SECONDS.source}")
 
 
-def labelling_seconds(network: Network, devices: Devices, precision: str) -> Fact:
+def labelling_seconds(network: NetworkSize, devices: Devices, precision: str) -> Fact:
     """Seconds of one device for the teacher's opinion on one 30 ms frame."""
     flops, weights = INFER_FLOPS * network.weights, f"2 x {network.weights / 1e6:.2f} M weights"
     if devices.kind == "GPU":

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from ssl_asr.planning.compute import (
     FRAMES_AN_HOUR,
     Devices,
-    Network,
+    NetworkSize,
     labelling_seconds,
     student_network,
     teacher_network,
@@ -16,10 +16,10 @@ from ssl_asr.planning.compute import (
 from ssl_asr.planning.facts import Fact, Facts, stated_facts
 from ssl_asr.planning.question import Question
 from ssl_asr.planning.speech import Speech, speech_of
-from ssl_asr.planning.stages import Rates
+from ssl_asr.planning.stage_times import Rates
 from ssl_asr.recipe import Recipe
-from ssl_asr.run_directory import RECIPE, open_recipe
-from ssl_asr.stage import ACTOR_HOURS, read_report
+from ssl_asr.runtime.run_directory import RECIPE, open_recipe
+from ssl_asr.runtime.stage import ACTOR_HOURS, read_report
 from ssl_asr.store import features, filesystem, listing
 from ssl_asr.store.ledger import LedgerEntry
 from ssl_asr.store.shards import ShardStore
@@ -87,7 +87,7 @@ def _rates(recipe: Recipe, run: Recipe, rates: Rates, devices: Devices) -> Rates
     return replace(rates, **{name: rate for name, rate in found.items() if rate is not None})
 
 
-def _training(run: Recipe, name: str, old: Network, new: Network, devices: Devices) -> Fact | None:
+def _training(run: Recipe, name: str, old: NetworkSize, new: NetworkSize, devices: Devices) -> Fact | None:
     blocks = [record for record in read_curve(run.run, name) if "loss" in record]
     if not blocks:
         return None
@@ -97,7 +97,7 @@ def _training(run: Recipe, name: str, old: Network, new: Network, devices: Devic
     return _scaled(seconds / frames, how, old, new)
 
 
-def _labelling(run: Recipe, old: Network, new: Network) -> Fact | None:
+def _labelling(run: Recipe, old: NetworkSize, new: NetworkSize) -> Fact | None:
     report = read_report(run, "labelling")
     worked = 0.0 if report is None else float(report.figures.get(ACTOR_HOURS, 0))
     if report is None or not worked:
@@ -106,7 +106,7 @@ def _labelling(run: Recipe, old: Network, new: Network) -> Fact | None:
     return _scaled(seconds, f"measured in {run.run}: {1 / seconds:,.0f} frames/s of an actor in labelling", old, new)
 
 
-def _scaled(seconds: float, how: str, old: Network, new: Network) -> Fact:
+def _scaled(seconds: float, how: str, old: NetworkSize, new: NetworkSize) -> Fact:
     if old == new:
         return Fact(seconds, how)
     return Fact(seconds * new.weights / old.weights, f"{how}, x {new.weights / old.weights:.3g} weights")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ssl_asr.planning.compute import FRAMES_AN_HOUR
-from ssl_asr.planning.speech import Heard
+from ssl_asr.planning.speech import TrainingSpeech
 from ssl_asr.recipe import Optimiser, Sync
 
 STRATEGIES = ("bmuf", "gtc", "dense")
@@ -85,7 +85,7 @@ def traffic(
     return Traffic(strategy, workers, sent, trained / (trained + sending))
 
 
-def minibatches_of(heard: Heard, optimiser: Optimiser, workers: int) -> float:
+def minibatches_of(heard: TrainingSpeech, optimiser: Optimiser, workers: int) -> float:
     """Minibatches of one worker in a whole training."""
     chunked = heard.chunked / (optimiser.batch_chunks * optimiser.chunk_frames)
     return (chunked + heard.whole / optimiser.batch_frames) * FRAMES_AN_HOUR / workers

@@ -6,25 +6,18 @@ from dataclasses import dataclass
 
 from ssl_asr.planning.blocks import BlockAdvice, advise
 from ssl_asr.planning.compute import Devices
-from ssl_asr.planning.facts import (
-    GPU_GBIT,
-    LOOPBACK_GBIT,
-    NO_KILLS,
-    RECOVERY_SECONDS,
-    SPOT_KILLS,
-    Fact,
-)
+from ssl_asr.planning.facts import GPU_GBIT, LOOPBACK_GBIT, NO_KILLS, RECOVERY_SECONDS, SPOT_KILLS, Fact
 from ssl_asr.planning.measured import Knowledge
 from ssl_asr.planning.network import STRATEGIES, Traffic, minibatches_of, worker_counts
 from ssl_asr.planning.question import Question
 from ssl_asr.planning.sizes import Store, stores
 from ssl_asr.planning.speech import Speech
-from ssl_asr.planning.stages import Cluster, StageTime, Training, stage_times, traffic_of, trainings
+from ssl_asr.planning.stage_times import Hardware, StageTime, Training, stage_times, traffic_of, trainings
 from ssl_asr.recipe import Recipe
 
 
 @dataclass(frozen=True)
-class Network:
+class TrainingTraffic:
     """Of one training: traffic of each strategy for 2, 4, ... workers; `bytes` that all workers send in all."""
 
     training: Training
@@ -49,10 +42,10 @@ class Cost:
 class Plan:
     recipe: Recipe
     speech: Speech
-    cluster: Cluster
+    cluster: Hardware
     stores: list[Store]
     stages: list[StageTime]
-    networks: list[Network]
+    networks: list[TrainingTraffic]
     blocks: list[BlockAdvice]
     cost: Cost | None  # None where no price was given
 
@@ -63,10 +56,10 @@ class Plan:
         return next(store for store in self.stores if store.name == name)
 
 
-def cluster_of(recipe: Recipe, question: Question, devices: Devices) -> Cluster:
+def cluster_of(recipe: Recipe, question: Question, devices: Devices) -> Hardware:
     gpu = devices.kind == "GPU"
     cpus = question.cpus or (max(1, int(devices.trainers * recipe.cluster.cpus_per_worker)) if gpu else None)
-    return Cluster(
+    return Hardware(
         devices,
         cpus or devices.labellers,
         _asked(question.gbit, GPU_GBIT if gpu else LOOPBACK_GBIT),
@@ -102,7 +95,7 @@ def _asked(value: float | None, otherwise: Fact) -> Fact:
     return otherwise if value is None else Fact(value, "asked for")
 
 
-def _network(recipe: Recipe, training: Training, cluster: Cluster) -> Network:
+def _network(recipe: Recipe, training: Training, cluster: Hardware) -> TrainingTraffic:
     slabs, gbit = training.sync.block_slabs, cluster.gbit.value
     workers = cluster.devices.trainers
     rows = [
@@ -111,7 +104,7 @@ def _network(recipe: Recipe, training: Training, cluster: Cluster) -> Network:
     ]
     minibatches = minibatches_of(training.heard, training.optimiser, workers)
     sent = traffic_of(recipe, training, training.sync.strategy, workers, gbit, slabs).bytes_a_minibatch
-    return Network(training, rows, minibatches, sent * minibatches * workers)
+    return TrainingTraffic(training, rows, minibatches, sent * minibatches * workers)
 
 
 def _cost(stages: list[StageTime], question: Question) -> Cost | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ssl_asr.planning.compute import FRAMES_AN_HOUR, Network, student_network, teacher_network
+from ssl_asr.planning.compute import FRAMES_AN_HOUR, NetworkSize, student_network, teacher_network
 from ssl_asr.planning.facts import Facts
 from ssl_asr.planning.network import moments
 from ssl_asr.planning.numbers import number
@@ -98,12 +98,12 @@ def _weights(recipe: Recipe, workers: int) -> list[Store]:
     ]
 
 
-def checkpoint_numbers(network: Network, optimiser: Optimiser, sync: Sync, workers: int) -> int:
+def checkpoint_numbers(network: NetworkSize, optimiser: Optimiser, sync: Sync, workers: int) -> int:
     """Float32 numbers of one checkpoint."""
     forgotten = sync.strategy == "bmuf" and sync.optimiser_state == "reset"
     copies = {"bmuf": 2, "gtc": 1 + workers, "dense": 1}[sync.strategy]
     return network.parameters * (copies + (0 if forgotten else moments(optimiser)))
 
 
-def model_bytes(network: Network) -> int:
+def model_bytes(network: NetworkSize) -> int:
     return 4 * (network.parameters + 2 * network.inputs)

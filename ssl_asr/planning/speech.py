@@ -56,7 +56,7 @@ def _times(hours: Fact, times: int, of_what: str) -> Fact:
 
 
 @dataclass(frozen=True)
-class Heard:
+class TrainingSpeech:
     """Hours that a network is trained on, all passes together: on chunks, then on whole utterances."""
 
     chunked: float
@@ -67,15 +67,15 @@ class Heard:
         return self.chunked + self.whole
 
 
-def teacher_hears(recipe: Recipe, speech: Speech) -> Heard:
+def teacher_hears(recipe: Recipe, speech: Speech) -> TrainingSpeech:
     teacher = recipe.teacher
-    return Heard(speech.labeled.value * teacher.labeled_passes, speech.labeled.value * teacher.whole_passes)
+    return TrainingSpeech(speech.labeled.value * teacher.labeled_passes, speech.labeled.value * teacher.whole_passes)
 
 
-def student_hears(recipe: Recipe, speech: Speech) -> Heard:
+def student_hears(recipe: Recipe, speech: Speech) -> TrainingSpeech:
     """The baseline hears as many hours, all of them labeled."""
     student = recipe.student
     unlabeled = speech.unlabeled.value * student.unlabeled_passes * student.selected_share
     hours = unlabeled + speech.labeled.value * student.sub_epochs
     whole = hours * student.whole_sub_epochs / student.sub_epochs
-    return Heard(hours - whole, whole)
+    return TrainingSpeech(hours - whole, whole)

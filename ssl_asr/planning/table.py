@@ -6,12 +6,12 @@ from ssl_asr.planning.blocks import BlockAdvice
 from ssl_asr.planning.facts import PUBLISHED_GFLOPS
 from ssl_asr.planning.network import STRATEGIES
 from ssl_asr.planning.numbers import number, size_text, time_text
-from ssl_asr.planning.plan import Network, Plan
+from ssl_asr.planning.plan import Plan, TrainingTraffic
 from ssl_asr.planning.preemption import recovery_share
-from ssl_asr.planning.stages import StageTime, block_seconds, group_kills
+from ssl_asr.planning.stage_times import StageTime, block_seconds, group_kills
 
 
-class Sources:
+class Footnotes:
     """Numbers sources in the order in which they are cited."""
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class Sources:
 
 
 def plan_text(plan: Plan) -> str:
-    sources = Sources()
+    sources = Footnotes()
     parts = [
         _opening(plan, sources),
         _stores(plan, sources),
@@ -39,7 +39,7 @@ def plan_text(plan: Plan) -> str:
     return "\n\n".join("\n".join(part) for part in [*parts, ["where the figures come from", *sources.lines()]])
 
 
-def _opening(plan: Plan, sources: Sources) -> list[str]:
+def _opening(plan: Plan, sources: Footnotes) -> list[str]:
     speech, cluster, devices = plan.speech, plan.cluster, plan.cluster.devices
     hours = [
         f"{number(fact.value)} h {name} {sources.cite(fact.source)}"
@@ -59,14 +59,14 @@ def _opening(plan: Plan, sources: Sources) -> list[str]:
     ]
 
 
-def _stores(plan: Plan, sources: Sources) -> list[str]:
+def _stores(plan: Plan, sources: Footnotes) -> list[str]:
     lines = [f"{'store':<12}{'size':>10}  how"]
     for store in plan.stores:
         lines.append(f"{store.name:<12}{size_text(store.bytes):>10}  {store.formula} {sources.cite(store.source)}")
     return [*lines, f"{'all':<12}{size_text(sum(store.bytes for store in plan.stores)):>10}"]
 
 
-def _stages(plan: Plan, sources: Sources) -> list[str]:
+def _stages(plan: Plan, sources: Footnotes) -> list[str]:
     start = sources.cite("a stage's wall time: its start, and work / (devices x efficiency x (1 - lost))")
     lines = [f"{'stage':<11}{'on':>11}{'work':>11}{'wall':>15}{'effic.':>8}{'lost':>7}  how {start}"]
     lines += [_stage(stage, sources) for stage in plan.stages]
@@ -75,7 +75,7 @@ def _stages(plan: Plan, sources: Sources) -> list[str]:
     return lines + _cost(plan)
 
 
-def _stage(stage: StageTime, sources: Sources) -> str:
+def _stage(stage: StageTime, sources: Footnotes) -> str:
     work = f"{stage.work_hours:,.0f} h" if stage.work_hours >= 100 else f"{stage.work_hours:.3g} h"
     devices = f"{stage.devices} {stage.kind}s"
     shares = f"{stage.efficiency:>8.1%}{stage.lost:>7.1%}"
@@ -98,7 +98,7 @@ def _cost(plan: Plan) -> list[str]:
     return [f"held        {hours}", f"cost        {cost.total:,.2f} = {reckoned}"]
 
 
-def _losses(plan: Plan, sources: Sources) -> list[str]:
+def _losses(plan: Plan, sources: Footnotes) -> list[str]:
     cluster = plan.cluster
     kills, recovery = cluster.kills, cluster.recovery
     together = kills.value * cluster.devices.trainers
@@ -127,7 +127,7 @@ def _losses(plan: Plan, sources: Sources) -> list[str]:
     return lines
 
 
-def _network(network: Network, plan: Plan, sources: Sources) -> list[str]:
+def _network(network: TrainingTraffic, plan: Plan, sources: Footnotes) -> list[str]:
     training, most = network.training, plan.cluster.devices.trainers
     ring = sources.cite(
         "formula: dense 2 (N - 1) / N x 4 bytes a parameter; BMUF as much once a block (2 bytes with "

@@ -1,4 +1,4 @@
-"""From a preset's name or a YAML file, with overrides, to a recipe; every refusal is one sentence with its mend."""
+"""From a preset's name or a YAML file, with overrides, to a recipe; every refusal is one sentence with its fix."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
 
 
 def parse_recipe(values: dict[str, Any]) -> Recipe:
-    """Validate plain values; the first problem becomes one sentence with its mend."""
+    """Validate plain values; the first problem becomes one sentence with its fix."""
     try:
         recipe = Recipe(**values)
     except ValidationError as error:
@@ -78,13 +78,13 @@ def _sentence(error: ValidationError) -> str:
     if problem["type"] == "extra_forbidden":
         known = _keys_of(where[:-1])
         near = difflib.get_close_matches(where[-1], known, 1, cutoff=0.5)
-        mend = f"did you mean '{near[0]}'?" if near else f"known here: {', '.join(known)}"
-        return f"unknown recipe key '{path}'; {mend}"
+        fix = f"did you mean '{near[0]}'?" if near else f"known here: {', '.join(known)}"
+        return f"unknown recipe key '{path}'; {fix}"
     if problem["type"] == "literal_error":
         choices = [choice.strip("' ") for choice in problem["ctx"]["expected"].replace(" or ", ",").split(",")]
         near = difflib.get_close_matches(str(problem["input"]), choices, 1, cutoff=0.4)
-        mend = f"did you mean '{near[0]}'?" if near else f"use one of {', '.join(choices)}"
-        return f"recipe value {path}={problem['input']} is not known; {mend}"
+        fix = f"did you mean '{near[0]}'?" if near else f"use one of {', '.join(choices)}"
+        return f"recipe value {path}={problem['input']} is not known; {fix}"
     message = problem["msg"].removeprefix("Value error, ")
     return f"recipe value {path}={problem['input']!r}: {message}" if path else message
 

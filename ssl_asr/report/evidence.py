@@ -13,20 +13,19 @@ from importlib import metadata
 import pyarrow as pa
 import yaml
 
-from ssl_asr.corpus import utterance
-from ssl_asr.decoding.results import Results, read_results, results_uri
+from ssl_asr.evaluation.results import Results, read_results, results_uri
 from ssl_asr.labelling.calibration_file import Calibration, read_calibration
 from ssl_asr.labelling.teachers import target_set_id
-from ssl_asr.labelling.top_k import Kept
-from ssl_asr.pipeline import NAMES
+from ssl_asr.labelling.top_k import KeptMass
+from ssl_asr.models.model_files import model_uri
 from ssl_asr.recipe import Recipe
-from ssl_asr.report.curves import MODELS, Curve, curve_of
+from ssl_asr.report.learning_curves import MODELS, LearningCurve, curve_of
 from ssl_asr.report.status import ledger_entries, rejects
-from ssl_asr.stage import StageReport, read_report
-from ssl_asr.store import features, filesystem, targets
+from ssl_asr.runtime.pipeline import NAMES
+from ssl_asr.runtime.stage import StageReport, read_report
+from ssl_asr.store import features, filesystem, targets, utterance
 from ssl_asr.store.ledger import LedgerEntry, Reject
 from ssl_asr.store.shards import ShardStore
-from ssl_asr.training.model_files import model_uri
 
 
 @dataclass(frozen=True)
@@ -54,9 +53,9 @@ class TargetShard:
 class Evidence:
     recipe: Recipe
     results: Results | None
-    curves: Mapping[str, Curve]
+    curves: Mapping[str, LearningCurve]
     targets: tuple[TargetShard, ...]
-    target_conditions: Mapping[str, Kept]  # what was kept of the speech in each condition
+    target_conditions: Mapping[str, KeptMass]  # what was kept of the speech in each condition
     calibration: Calibration | None
     corpus: tuple[CorpusRow, ...]
     corpus_source: str
@@ -104,14 +103,14 @@ def _target_shard(entry: LedgerEntry) -> TargetShard:
     )
 
 
-def _by_condition(labelled: list[LedgerEntry]) -> dict[str, Kept]:
+def _by_condition(labelled: list[LedgerEntry]) -> dict[str, KeptMass]:
     """Sums over shards, whose ledgers hold means; clean speech first."""
-    sums: dict[str, Kept] = {}
+    sums: dict[str, KeptMass] = {}
     for entry in labelled:
         for condition, said in entry.statistics["conditions"].items():
             frames = said["frames"]
-            kept = Kept(frames, said["kept_mass"] * frames, said["entropy_nats"] * frames)
-            sums[condition] = sums.get(condition, Kept()) + kept
+            kept = KeptMass(frames, said["kept_mass"] * frames, said["entropy_nats"] * frames)
+            sums[condition] = sums.get(condition, KeptMass()) + kept
     return {name: sums[name] for name in sorted(sums, key=lambda name: (name != utterance.CLEAN, name))}
 
 
@@ -135,7 +134,7 @@ def _corpus(recipe: Recipe, ledger: list[LedgerEntry]) -> tuple[CorpusRow, ...]:
 
 
 def _audio_seconds(
-    ledger: list[LedgerEntry], labelled: list[LedgerEntry], curves: Mapping[str, Curve]
+    ledger: list[LedgerEntry], labelled: list[LedgerEntry], curves: Mapping[str, LearningCurve]
 ) -> dict[str, float]:
     """By stage; of targets only those `labelled` for the recipe's own set."""
 

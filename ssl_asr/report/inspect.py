@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ssl_asr.report.senone_names import SenoneNames, names_for
-from ssl_asr.run_directory import RECIPE, open_recipe
+from ssl_asr.runtime.run_directory import RECIPE, open_recipe
 from ssl_asr.store import features, filesystem, targets
 from ssl_asr.store.features import FeatureRow
 from ssl_asr.store.ledger import Shard
@@ -106,8 +106,8 @@ def _unknown(uri: str, ids: list[str], utterance: str | None) -> str:
     if utterance is None or not ids:
         return f"{uri} holds no utterance of a frame or more; name another shard"
     near = difflib.get_close_matches(utterance, ids, 1)
-    mend = f"did you mean '{near[0]}'?" if near else f"it holds {len(ids)}, the first of them '{ids[0]}'"
-    return f"{uri} holds no utterance '{utterance}'; {mend}"
+    fix = f"did you mean '{near[0]}'?" if near else f"it holds {len(ids)}, the first of them '{ids[0]}'"
+    return f"{uri} holds no utterance '{utterance}'; {fix}"
 
 
 def _heard(run: str, shard: Shard, slab: int, utterance: str) -> FeatureRow:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ssl_asr.decoding.results import ALL, BASELINE, STUDENT, TEACHER, Results
+from ssl_asr.evaluation.results import ALL, BASELINE, STUDENT, TEACHER, Results
 
 
 def wer_markdown(results: Results) -> str:

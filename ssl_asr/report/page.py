@@ -9,13 +9,13 @@ import numpy as np
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from ssl_asr.decoding.results import ALL, BASELINE, STUDENT, TEACHER, Results
-from ssl_asr.pipeline import STAGES
+from ssl_asr.evaluation.results import ALL, BASELINE, STUDENT, TEACHER, Results
 from ssl_asr.progress import clock
 from ssl_asr.report import plots
 from ssl_asr.report.evidence import CorpusRow, Evidence
 from ssl_asr.report.reliability import reliability
 from ssl_asr.report.svg import TITLE
+from ssl_asr.runtime.pipeline import STAGES
 from ssl_asr.store.targets import FRAME_SECONDS
 
 # A page with more rejects than this lists the first; `ssl-asr failed` lists all.

@@ -8,9 +8,9 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from ssl_asr.decoding.results import ALL, BASELINE, STUDENT, TEACHER, Results
-from ssl_asr.report.curves import Block, Curve
+from ssl_asr.evaluation.results import ALL, BASELINE, STUDENT, TEACHER, Results
 from ssl_asr.report.evidence import TargetShard
+from ssl_asr.report.learning_curves import CurvePoint, LearningCurve
 from ssl_asr.report.svg import COLOUR, FAINT, INK, SHADE, TITLE, drawn
 
 
@@ -63,7 +63,7 @@ def _crowded(names: Sequence[str]) -> dict[str, Any]:
     return {"rotation": 35, "ha": "right"} if len(names) > 6 else {}
 
 
-def learning_curve(curve: Curve) -> str:
+def learning_curve(curve: LearningCurve) -> str:
     """Loss, frame accuracy and learning rate by block; shaded where the data is unlabeled."""
     colour = COLOUR[curve.model]
     with drawn(f"curve-{curve.model}", 4.6, 6.0, rows=3) as (_, axes, out):
@@ -95,7 +95,7 @@ def learning_curve(curve: Curve) -> str:
     return out[0]
 
 
-def _draw_dev(curve: Curve, loss: Axes, accuracy: Axes) -> None:
+def _draw_dev(curve: LearningCurve, loss: Axes, accuracy: Axes) -> None:
     for axis, points in (
         (loss, [(each.block, each.loss) for each in curve.dev]),
         (
@@ -108,16 +108,16 @@ def _draw_dev(curve: Curve, loss: Axes, accuracy: Axes) -> None:
             axis.legend(loc="best", handlelength=1.5)
 
 
-def _mark_whole(curve: Curve, axes: Sequence[Axes]) -> None:
+def _mark_whole(curve: LearningCurve, axes: Sequence[Axes]) -> None:
     first = next((block.block for block in curve.blocks if block.whole), None)
     if first is not None:
         for axis in axes:
             axis.axvline(first - 0.5, color=FAINT, linewidth=1, linestyle=":")
 
 
-def _stretches(blocks: Sequence[Block]) -> list[list[Block]]:
+def _stretches(blocks: Sequence[CurvePoint]) -> list[list[CurvePoint]]:
     """Blocks cut where the source or the phase changes."""
-    stretches: list[list[Block]] = []
+    stretches: list[list[CurvePoint]] = []
     for block in blocks:
         if stretches and (stretches[-1][-1].phase, stretches[-1][-1].source) == (block.phase, block.source):
             stretches[-1].append(block)

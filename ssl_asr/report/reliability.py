@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ssl_asr.decoding.results import TEACHER
+from ssl_asr.evaluation.results import TEACHER
 from ssl_asr.labelling.calibration_file import Summary
 from ssl_asr.report.svg import COLOUR, FAINT, INK, SHADE, drawn
 

@@ -8,9 +8,9 @@ import numpy as np
 
 from ssl_asr.hmm.senones import SenoneSet, load_senones
 from ssl_asr.labelling.teachers import teacher_id
+from ssl_asr.models.model_files import model_uri
 from ssl_asr.recipe import Recipe
 from ssl_asr.store import filesystem
-from ssl_asr.training.model_files import model_uri
 
 
 @dataclass(frozen=True)

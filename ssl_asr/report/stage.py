@@ -6,7 +6,7 @@ from ssl_asr.recipe import Recipe
 from ssl_asr.report.evidence import gather
 from ssl_asr.report.markdown import wer_markdown
 from ssl_asr.report.page import render
-from ssl_asr.stage import StageClock, StageReport, report_uri
+from ssl_asr.runtime.stage import StageClock, StageReport, report_uri
 from ssl_asr.store import filesystem
 
 

@@ -6,17 +6,17 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ssl_asr.pipeline import NAMES
 from ssl_asr.progress import clock
 from ssl_asr.recipe import Recipe
-from ssl_asr.report.curves import MODELS, curve_of
+from ssl_asr.report.learning_curves import MODELS, curve_of
 from ssl_asr.report.throughput import Throughput
-from ssl_asr.stage import ACTOR_HOURS, Beat, StageReport, read_beat, read_rejects, read_report
+from ssl_asr.runtime.pipeline import NAMES
+from ssl_asr.runtime.stage import ACTOR_HOURS, Heartbeat, StageReport, read_heartbeat, read_rejects, read_report
 from ssl_asr.store import filesystem, targets
 from ssl_asr.store.ledger import LedgerEntry, Reject, Shard, read_entry
 from ssl_asr.store.shards import ShardStore
+from ssl_asr.training.data.sources import source_of
 from ssl_asr.training.schedule import baseline_schedule, student_schedule, teacher_schedule
-from ssl_asr.training.sources import source_of
 
 # First part of a store's name, and the stage that writes it.
 STAGE_OF_STORE = {"manifest": "corpus", "features": "frontend", "alignments": "hmm", "targets": "labelling"}
@@ -77,18 +77,18 @@ def rejects(recipe: Recipe) -> list[tuple[str, Reject]]:
 
 
 def _status(recipe: Recipe, stage: str, ledger: list[LedgerEntry]) -> StageStatus:
-    report, beat = read_report(recipe, stage), read_beat(recipe, stage)
-    made = _made(stage, ledger, beat or report)
-    if report is not None and beat is None:
+    report, heartbeat = read_report(recipe, stage), read_heartbeat(recipe, stage)
+    made = _made(stage, ledger, heartbeat or report)
+    if report is not None and heartbeat is None:
         unit = _unit(stage) if stage not in MODELS else "slabs"  # what a finished training stage counts
         speed = _throughput(recipe, stage, made, [], report)
         return StageStatus(stage, "done", report.pieces, report.pieces, unit, report.rejected, report.seconds, speed)
     asked = _asked(stage, ledger)
     done, total = _blocks(recipe, stage) if stage in MODELS else (len({entry.shard for entry in made}), len(asked))
     rejected = sum(len(entry.rejects) for entry in made)
-    state = "begun" if beat or done else "waiting"
-    seconds = None if beat is None else beat.seconds
-    speed = _throughput(recipe, stage, made, asked, beat)
+    state = "begun" if heartbeat or done else "waiting"
+    seconds = None if heartbeat is None else heartbeat.seconds
+    speed = _throughput(recipe, stage, made, asked, heartbeat)
     return StageStatus(stage, state, done, total or None, _unit(stage), rejected, seconds, speed)
 
 
@@ -96,7 +96,7 @@ def _unit(stage: str) -> str:
     return "blocks" if stage in MODELS else "shards" if stage in STAGE_OF_STORE.values() else "pieces"
 
 
-def _made(stage: str, ledger: list[LedgerEntry], attempt: Beat | StageReport | None) -> list[LedgerEntry]:
+def _made(stage: str, ledger: list[LedgerEntry], attempt: Heartbeat | StageReport | None) -> list[LedgerEntry]:
     """What the stage has written; of targets the set of its last attempt, as there may be sets of other teachers."""
     mine = [entry for entry in ledger if STAGE_OF_STORE[entry.store.split("/")[0]] == stage]
     if stage == "labelling" and attempt is not None:
@@ -117,7 +117,7 @@ def _throughput(
     stage: str,
     made: Sequence[LedgerEntry],
     asked: Sequence[LedgerEntry],
-    attempt: Beat | StageReport | None,
+    attempt: Heartbeat | StageReport | None,
 ) -> Throughput | None:
     """`asked` is empty for a stage that has finished, whatever it left out."""
     if stage not in STREAMING or attempt is None:
@@ -125,8 +125,10 @@ def _throughput(
     done: dict[Shard, float] = {entry.shard: entry.seconds for entry in made}
     left = sum(entry.seconds for entry in asked if entry.shard not in done)
     audio = sum(done.values())
-    under_way = isinstance(attempt, Beat)
-    worked = attempt.work_seconds / 3600 if isinstance(attempt, Beat) else float(attempt.figures.get(ACTOR_HOURS, 0))
+    under_way = isinstance(attempt, Heartbeat)
+    worked = (
+        attempt.work_seconds / 3600 if isinstance(attempt, Heartbeat) else float(attempt.figures.get(ACTOR_HOURS, 0))
+    )
     price = recipe.cluster.price_per_actor_hour
     return Throughput(audio, audio + left, attempt.seconds, worked, price, under_way)
 

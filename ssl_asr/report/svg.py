@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ssl_asr.decoding.results import BASELINE, STUDENT, TEACHER
+from ssl_asr.evaluation.results import BASELINE, STUDENT, TEACHER
 
 # Stand-ins that the SVG's colours are replaced by; the page defines them for light and dark.
 _CSS = {

@@ -29,7 +29,7 @@ Result = TypeVar("Result")
 TEMPORARY = ".tmp-"
 _TEMPORARY_NAME = re.compile(re.escape(TEMPORARY) + "[0-9a-f]{8}$")
 
-# Of this machine or its disk: they pass, or are for its owner to mend.
+# Of this machine or its disk: they pass, or are for its owner to fix.
 _TROUBLE = {
     errno.EMFILE,
     errno.ENFILE,
@@ -44,7 +44,7 @@ _TROUBLE = {
 _PAUSES = (1.0, 4.0, 16.0)
 # What S3 answers however often it is asked, and what to do about it. Other errors pass with time.
 _KEYS = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, on all machines, to keys that may read and write there"
-_MENDS = {
+_FIXES = {
     "NO_SUCH_BUCKET": "create the bucket or name another one",
     "ACCESS_DENIED": _KEYS,
     "INVALID_ACCESS_KEY_ID": _KEYS,
@@ -65,14 +65,14 @@ def resolve(uri: str) -> tuple[pafs.FileSystem, str]:
 
 @contextmanager
 def reaching(uri: str) -> Iterator[None]:
-    """Inside, a refusal by the object store that will not pass is a ValueError with its mend; others are OSError."""
+    """Inside, a refusal by the object store that will not pass is a ValueError with its fix; others are OSError."""
     try:
         yield
     except OSError as error:
-        mend = next((mend for code, mend in _MENDS.items() if f"AWS Error {code} " in str(error)), None)
-        if mend is None:
+        fix = next((fix for code, fix in _FIXES.items() if f"AWS Error {code} " in str(error)), None)
+        if fix is None:
             raise
-        raise ValueError(f"{uri} cannot be reached ({_reason(error)}); {mend}") from error
+        raise ValueError(f"{uri} cannot be reached ({_reason(error)}); {fix}") from error
 
 
 def out_of_reach(error: Exception) -> bool:

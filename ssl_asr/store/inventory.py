@@ -43,7 +43,7 @@ class Held:
     store: ShardStore
     files: Shards
     entries: Shards
-    strange: tuple[str, ...]
+    unexpected: tuple[str, ...]
 
     @property
     def kind(self) -> str:
@@ -65,9 +65,9 @@ def _store_names(run: str) -> Iterator[str]:
 
 
 def _held(store: ShardStore) -> Held:
-    files, strange_files = _shards(filesystem.join(store.root, store.name), ".parquet")
-    entries, strange_entries = _shards(filesystem.join(store.root, "ledger", store.name), ".json")
-    return Held(store, files, entries, (*strange_files, *strange_entries))
+    files, unexpected_files = _shards(filesystem.join(store.root, store.name), ".parquet")
+    entries, unexpected_entries = _shards(filesystem.join(store.root, "ledger", store.name), ".json")
+    return Held(store, files, entries, (*unexpected_files, *unexpected_entries))
 
 
 def all_shards(stores: Sequence[Held]) -> Shards:
@@ -79,12 +79,12 @@ def all_shards(stores: Sequence[Held]) -> Shards:
 
 def _shards(folder: str, suffix: str) -> tuple[Shards, list[str]]:
     numbers: dict[str, list[int]] = {}
-    strange = []
+    unexpected = []
     for uri in filesystem.list_files(folder, suffix):
         match = _NAME.fullmatch(uri[len(folder) + 1 : -len(suffix)])
         shard = Shard(match[1], int(match[2])) if match else None
         if shard is not None and uri.endswith(f"/{shard.name}{suffix}"):
             numbers.setdefault(shard.split, []).append(shard.number)
         else:
-            strange.append(uri)
-    return Shards({split: np.sort(np.array(each, np.int64)) for split, each in numbers.items()}), strange
+            unexpected.append(uri)
+    return Shards({split: np.sort(np.array(each, np.int64)) for split, each in numbers.items()}), unexpected

@@ -86,10 +86,10 @@ def list_remote(fs: pafs.FileSystem, path: str, suffix: str) -> Listing:
 
 def delete_temporary(uri: str) -> int:
     """Remove the unfinished files of killed writers below `uri`; returns how many there were."""
-    stray = filesystem.list_temporary(uri)
-    for each in stray:
+    leftover = filesystem.list_temporary(uri)
+    for each in leftover:
         filesystem.delete(each)
-    return len(stray)
+    return len(leftover)
 
 
 def _by_number(found: Numbers) -> Listing:

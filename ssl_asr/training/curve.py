@@ -31,7 +31,7 @@ def read_curve(run: str, name: str) -> list[Record]:
     return [json.loads(line) for line in filesystem.read_bytes(uri).decode().splitlines()]
 
 
-class Curve:
+class CurveWriter:
     """Collects a model's records and keeps them in the run, as lines and as events, while it is trained.
 
     TensorBoard's writer needs a disk: the events of a run in a bucket are copied there at the end.

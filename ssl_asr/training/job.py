@@ -10,10 +10,10 @@ import torch
 from ssl_asr.frontend.stacking import STACK
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec
 from ssl_asr.recipe import Optimiser, Sync
-from ssl_asr.training.examples import SlabReader
+from ssl_asr.training.data.examples import SlabReader
+from ssl_asr.training.data.sources import Source, seed_of
 from ssl_asr.training.loop import Loop
 from ssl_asr.training.schedule import Phase
-from ssl_asr.training.sources import Source, seed_of
 from ssl_asr.training.sync.build import build_strategy
 from ssl_asr.training.sync.group import Worker
 

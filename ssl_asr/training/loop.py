@@ -15,21 +15,21 @@ import torch
 
 from ssl_asr.models.acoustic import AcousticModel
 from ssl_asr.recipe import Optimiser, Sync
-from ssl_asr.training.batches import Batch, batches_of, collated
-from ssl_asr.training.examples import Example, SlabReader
-from ssl_asr.training.losses import hard_cross_entropy, soft_cross_entropy
-from ssl_asr.training.masking import mask
+from ssl_asr.training.data.batches import Batch, batches_of, collated
+from ssl_asr.training.data.examples import Example, SlabReader
+from ssl_asr.training.data.masking import mask
+from ssl_asr.training.data.prefetch import read_ahead
+from ssl_asr.training.data.sources import SlabRef, Source, SourceName, seed_of
 from ssl_asr.training.meter import Meter
-from ssl_asr.training.prefetch import read_ahead
-from ssl_asr.training.schedule import Cursor, Phase, deal, next_block
-from ssl_asr.training.sources import SlabRef, Source, SourceName, seed_of
+from ssl_asr.training.objectives.cross_entropy import hard_cross_entropy, soft_cross_entropy
+from ssl_asr.training.schedule import Cursor, Phase, assign, next_block
 from ssl_asr.training.sync import flat
 from ssl_asr.training.sync.group import Worker
 from ssl_asr.training.sync.strategy import Strategy, Synced
 
 
 @dataclass(frozen=True)
-class Dealt:
+class BlockWork:
     """What one worker trains on in one block: positions in the stream of the phase's source, and what lies there.
 
     The block as a whole is `block`, a range of positions; the cursor behind it is `behind`.
@@ -84,14 +84,14 @@ class Loop:
         self.block = 0
         self._bad_blocks = 0
 
-    def run(self, on_block: Callable[[BlockRecord, Dealt], None]) -> None:
+    def run(self, on_block: Callable[[BlockRecord, BlockWork], None]) -> None:
         """Train to the end of the schedule; `on_block` is told of every block and this worker's part in it."""
         for dealt in read_ahead(self._deals()):
             record = self._train_block(dealt)
             self.cursor = dealt.behind
             on_block(record, dealt)
 
-    def _deals(self) -> Iterator[Callable[[], Dealt]]:
+    def _deals(self) -> Iterator[Callable[[], BlockWork]]:
         """This worker's share of every block from the cursor on, to be read when it is called."""
         cursor = self.cursor
         while cursor.phase < len(self.schedule):
@@ -99,14 +99,14 @@ class Loop:
             yield partial(self._read, cursor.phase, positions, behind)
             cursor = behind
 
-    def _read(self, phase_index: int, positions: range, behind: Cursor) -> Dealt:
+    def _read(self, phase_index: int, positions: range, behind: Cursor) -> BlockWork:
         phase = self.schedule[phase_index]
-        mine = deal(positions, self.worker.size)[self.worker.rank]
+        mine = assign(positions, self.worker.size)[self.worker.rank]
         refs = [self.sources[phase.source].at(place) for place in mine]
         examples = [example for ref in refs for example in self.reader.read(phase.source, ref, phase.offset)]
-        return Dealt(phase_index, positions, mine, refs, examples, behind)
+        return BlockWork(phase_index, positions, mine, refs, examples, behind)
 
-    def _train_block(self, dealt: Dealt) -> BlockRecord:
+    def _train_block(self, dealt: BlockWork) -> BlockRecord:
         began = time.monotonic()
         phase = self.schedule[dealt.phase]
         for group in self.optimiser.param_groups:

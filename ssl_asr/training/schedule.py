@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ssl_asr.recipe import Student, Teacher
-from ssl_asr.training.sources import Source, SourceName
+from ssl_asr.training.data.sources import Source, SourceName
 
 OFFSETS = 3
 
@@ -55,8 +55,8 @@ def next_block(schedule: Sequence[Phase], cursor: Cursor, slabs: int) -> tuple[r
     return range(begin, begin + taken), behind
 
 
-def deal(positions: range, workers: int) -> list[range]:
-    """A block's positions dealt round; with fewer slabs than workers, some hands are empty."""
+def assign(positions: range, workers: int) -> list[range]:
+    """A block's positions dealt round; with fewer slabs than workers, some assignments are empty."""
     return [positions[worker::workers] for worker in range(workers)]
 
 
@@ -91,7 +91,7 @@ def student_schedule(student: Student, labeled: Source, unlabeled: Source) -> li
     if student.order == "segregated":
         sub_epochs = list(zip(*sub_epochs, strict=True))
     if student.order == "blocks":
-        sub_epochs = [_interleaved(soft, hard, student.stretch_slabs) for soft, hard in sub_epochs]
+        sub_epochs = [_interleaved(soft, hard, student.segment_slabs) for soft, hard in sub_epochs]
     return [phase for phases in sub_epochs for phase in phases if phase.count]
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ssl_asr.training.curve import Curve, Record
+from ssl_asr.training.curve import CurveWriter, Record
 from ssl_asr.training.job import TrainingJob
 from ssl_asr.training.loop import Loop
 from ssl_asr.training.sync.group import Worker
@@ -22,7 +22,7 @@ class _Keeper:
     """Keeps the curve, as the driver of a cluster does."""
 
     def __init__(self, job: TrainingJob) -> None:
-        self.curve = Curve(job.run, job.name)
+        self.curve = CurveWriter(job.run, job.name)
 
     def restart(self, curve: list[Record]) -> None:
         self.curve.restart(list(curve))

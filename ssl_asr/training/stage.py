@@ -5,34 +5,34 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from ssl_asr import cluster
 from ssl_asr.frontend.stacking import STACK
 from ssl_asr.frontend.statistics import global_statistics
 from ssl_asr.hmm.senones import load_senones
-from ssl_asr.labelling.selection import selection_of
 from ssl_asr.labelling.teachers import target_set_id
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec, count_parameters
+from ssl_asr.models.model_files import model_uri
 from ssl_asr.recipe import Optimiser, Recipe, Student, Sync, Teacher
-from ssl_asr.stage import StageClock, StageReport, read_rejects, read_report, refuse_second
+from ssl_asr.runtime import cluster
+from ssl_asr.runtime.stage import StageClock, StageReport, read_rejects, read_report, refuse_second
 from ssl_asr.store import alignments, features, filesystem, targets
 from ssl_asr.store.ledger import Shard, checksum
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.targets import FRAME_SECONDS
 from ssl_asr.store.weights import read_weights
-from ssl_asr.training.accounting import write_schedule
+from ssl_asr.training.checkpoints.accounting import write_schedule
 from ssl_asr.training.curve import Record, read_curve
-from ssl_asr.training.examples import SlabReader
-from ssl_asr.training.fit import fit
+from ssl_asr.training.data.examples import SlabReader
+from ssl_asr.training.data.selection import selection_of
+from ssl_asr.training.data.sources import Source, SourceName, source_of
+from ssl_asr.training.elastic.fit import fit
 from ssl_asr.training.job import TrainingJob
-from ssl_asr.training.model_files import model_uri
 from ssl_asr.training.schedule import Phase, baseline_schedule, student_schedule, teacher_schedule
-from ssl_asr.training.sources import Source, SourceName, source_of
 
 UPSTREAM = ("corpus", "frontend", "hmm")
 
 
 @dataclass(frozen=True)
-class Plan:
+class TrainingPlan:
     """What a stage trains: on which sources, by which schedule; `target_set` names the soft targets, if any."""
 
     name: str
@@ -52,7 +52,7 @@ def run_teacher(recipe: Recipe) -> StageReport:
     spec = _spec(recipe, wanted, bidirectional=True, look_ahead=0)
     schedule = teacher_schedule(wanted, labeled)
     key = _key(recipe, [*UPSTREAM, "teacher"], schedule)
-    return _train(recipe, Plan("teacher", key, spec, wanted.optimiser, wanted.sync, schedule, [labeled]))
+    return _train(recipe, TrainingPlan("teacher", key, spec, wanted.optimiser, wanted.sync, schedule, [labeled]))
 
 
 def run_student(recipe: Recipe) -> StageReport:
@@ -64,7 +64,9 @@ def run_student(recipe: Recipe) -> StageReport:
     schedule = student_schedule(wanted, labeled, unlabeled)
     key = _key(recipe, [*UPSTREAM, "teacher", "labelling", "student"], schedule, target_set)
     sources = [labeled, unlabeled]
-    return _train(recipe, Plan("student", key, spec, wanted.optimiser, wanted.sync, schedule, sources, target_set))
+    return _train(
+        recipe, TrainingPlan("student", key, spec, wanted.optimiser, wanted.sync, schedule, sources, target_set)
+    )
 
 
 def run_baseline(recipe: Recipe) -> StageReport:
@@ -75,10 +77,10 @@ def run_baseline(recipe: Recipe) -> StageReport:
     schedule = student_schedule(wanted, labeled, unlabeled)
     schedule = baseline_schedule(schedule, labeled, unlabeled, wanted.selected_share)
     key = _key(recipe, [*UPSTREAM, "student"], schedule)
-    return _train(recipe, Plan("baseline", key, spec, wanted.optimiser, wanted.sync, schedule, [labeled]))
+    return _train(recipe, TrainingPlan("baseline", key, spec, wanted.optimiser, wanted.sync, schedule, [labeled]))
 
 
-def _train(recipe: Recipe, plan: Plan) -> StageReport:
+def _train(recipe: Recipe, plan: TrainingPlan) -> StageReport:
     refuse_second(recipe, plan.name)
     clock = StageClock(recipe, plan.name, plan.key)
     slabs = sum(phase.count for phase in plan.schedule)
@@ -92,7 +94,7 @@ def _train(recipe: Recipe, plan: Plan) -> StageReport:
     return clock.finish(slabs, 0, figures=_figures(plan, curve.records))
 
 
-def _job(recipe: Recipe, plan: Plan) -> TrainingJob:
+def _job(recipe: Recipe, plan: TrainingPlan) -> TrainingJob:
     mean, deviation = global_statistics(recipe.run)
     dev = _source(recipe, "dev", required=False)
     return TrainingJob(
@@ -112,7 +114,7 @@ def _job(recipe: Recipe, plan: Plan) -> TrainingJob:
     )
 
 
-def _figures(plan: Plan, curve: Sequence[Record]) -> dict[str, float | str]:
+def _figures(plan: TrainingPlan, curve: Sequence[Record]) -> dict[str, float | str]:
     blocks = [record for record in curve if "loss" in record]
     on_dev = [record for record in curve if "dev_loss" in record]
     hours = sum(record["frames"] for record in blocks) * FRAME_SECONDS / 3600
@@ -142,7 +144,7 @@ def _key(recipe: Recipe, sections: Sequence[str], schedule: Sequence[Phase], tar
     return checksum(" ".join([recipe.key(*sections), *map(repr, schedule), *shards]).encode())
 
 
-def _is_trained(recipe: Recipe, plan: Plan) -> bool:
+def _is_trained(recipe: Recipe, plan: TrainingPlan) -> bool:
     uri = model_uri(recipe.run, plan.name)
     return filesystem.exists(uri) and read_weights(uri)[1].get("key") == plan.key
 

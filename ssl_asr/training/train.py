@@ -10,15 +10,15 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Protocol
 
+from ssl_asr.models.model_files import model_uri, save_model
 from ssl_asr.store import filesystem
-from ssl_asr.training import accounting
-from ssl_asr.training.accounting import BlockAccount
-from ssl_asr.training.checkpoint import restore, snapshot
-from ssl_asr.training.checkpoints import Checkpoints, Saver
+from ssl_asr.training.checkpoints import accounting
+from ssl_asr.training.checkpoints.accounting import BlockAccount
+from ssl_asr.training.checkpoints.folder import Checkpoints, Saver
+from ssl_asr.training.checkpoints.snapshot import restore, snapshot
 from ssl_asr.training.curve import Record
 from ssl_asr.training.job import TrainingJob, build_loop
-from ssl_asr.training.loop import BlockRecord, Dealt, Loop
-from ssl_asr.training.model_files import model_uri, save_model
+from ssl_asr.training.loop import BlockRecord, BlockWork, Loop
 from ssl_asr.training.sync import flat
 from ssl_asr.training.sync.group import Worker
 
@@ -37,8 +37,8 @@ def checkpoints_of(job: TrainingJob) -> Checkpoints:
     return Checkpoints(filesystem.join(job.run, "training", job.name, "checkpoints", job.key))
 
 
-def train(job: TrainingJob, worker: Worker, listener: Listener, leaves_soon: Callable[[], bool]) -> Loop:
-    """Train to the end and export the model; all workers ask `leaves_soon` together, at every block's end.
+def train(job: TrainingJob, worker: Worker, listener: Listener, preemption_noticed: Callable[[], bool]) -> Loop:
+    """Train to the end and export the model; all workers ask `preemption_noticed` together, at every block's end.
 
     It says whether a worker is about to be taken away, and so the block is worth a checkpoint of its own.
     """
@@ -52,14 +52,14 @@ def train(job: TrainingJob, worker: Worker, listener: Listener, leaves_soon: Cal
         filesystem.patiently(lambda: accounting.drop_after(job.run, job.name, job.key, loop.block))
         listener.restart(curve)
     with Saver(checkpoints) as saver:
-        diary = _Diary(job, loop, listener, curve, saver, leaves_soon)
-        loop.run(diary.on_block)
+        recorder = _BlockRecorder(job, loop, listener, curve, saver, preemption_noticed)
+        loop.run(recorder.on_block)
     if worker.rank == 0:
         filesystem.patiently(lambda: _export(job, loop))
     return loop
 
 
-class _Diary:
+class _BlockRecorder:
     """What is kept of every block: its account, its record, the accuracy on dev, and a checkpoint."""
 
     def __init__(
@@ -69,12 +69,12 @@ class _Diary:
         listener: Listener,
         curve: list[Record],
         saver: Saver,
-        leaves_soon: Callable[[], bool],
+        preemption_noticed: Callable[[], bool],
     ) -> None:
         self.job, self.loop, self.listener, self.curve = job, loop, listener, curve
-        self.saver, self.leaves_soon = saver, leaves_soon
+        self.saver, self.preemption_noticed = saver, preemption_noticed
 
-    def on_block(self, record: BlockRecord, dealt: Dealt) -> None:
+    def on_block(self, record: BlockRecord, dealt: BlockWork) -> None:
         fingerprint = flat.fingerprint(self.loop.strategy.global_model())
         self._account(record, dealt, fingerprint)
         self._post({**asdict(record), **record.meters})
@@ -82,15 +82,15 @@ class _Diary:
         if self.job.dev is not None and sub_epoch_ended:
             loss, accuracy = self.loop.evaluate(self.job.dev)
             self._post({"block": record.block, "dev_loss": loss, "dev_frame_accuracy": accuracy})
-        leaves_soon = self.leaves_soon()
-        if leaves_soon or sub_epoch_ended or record.block % self.job.sync.checkpoint_blocks == 0:
+        preemption_noticed = self.preemption_noticed()
+        if preemption_noticed or sub_epoch_ended or record.block % self.job.sync.checkpoint_blocks == 0:
             self.saver.save(snapshot(self.loop, fingerprint, self.curve))
-        if leaves_soon:
+        if preemption_noticed:
             self.saver.wait()
 
-    def _account(self, record: BlockRecord, dealt: Dealt, fingerprint: str) -> None:
+    def _account(self, record: BlockRecord, dealt: BlockWork, fingerprint: str) -> None:
         """Written ahead of the checkpoint that contains the block; all workers must agree on where they stand."""
-        mine = accounting.Hand(
+        mine = accounting.Assignment(
             self.loop.worker.rank,
             tuple(dealt.positions),
             tuple(ref.name for ref in dealt.slabs),
@@ -100,14 +100,14 @@ class _Diary:
         told = self.loop.worker.group.gather_objects((place, mine))
         assert all(other == place for other, _ in told), f"workers disagree on block, rate and model: {told}"
         if self.loop.worker.rank == 0:
-            hands = tuple(hand for _, hand in told)
+            assignments = tuple(hand for _, hand in told)
             account = BlockAccount(
                 record.block,
                 record.phase,
                 record.source,
                 dealt.block.start,
                 len(dealt.block),
-                hands,
+                assignments,
                 record.dropped,
             )
             job = self.job

@@ -1,4 +1,4 @@
-"""What verifying a run can find, each in one line: the file, what is wrong with it, and the mend."""
+"""What verifying a run can find, each in one line: the file, what is wrong with it, and the fix."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from ssl_asr.store.shards import ShardStore
 
 @dataclass(frozen=True)
 class Finding:
-    """`sentence` names the file at fault and the mend.
+    """`sentence` names the file at fault and the fix.
 
-    `delete` is what a repair removes, in this order; `relabel` says that the labelling stage mends the rest.
+    `delete` is what a repair removes, in this order; `relabel` says that the labelling stage fixes the rest.
     `shard` and the kind of `store` ("features") are where it was found, None and "" for a file that is no shard.
     """
 
@@ -63,10 +63,10 @@ class Findings:
         sentence = f"{store.uri(shard)} has no features beside it; run `ssl-asr frontend {self.run}` again"
         return Finding(sentence, shard, features.STORE)
 
-    def strange(self, uri: str) -> Finding:
+    def unexpected(self, uri: str) -> Finding:
         return Finding(f"{uri} is no shard of its store; delete it or move it elsewhere")
 
-    def stray(self, uri: str) -> Finding:
+    def leftover(self, uri: str) -> Finding:
         return Finding(f"{uri} is what a killed writer left; `{self._repair()}` deletes it", delete=(uri,))
 
     def _shard(self, store: ShardStore, shard: Shard, problem: str, *delete: str) -> Finding:

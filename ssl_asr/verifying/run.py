@@ -12,17 +12,17 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
+from ssl_asr.labelling.integrity import senones_by_teacher
 from ssl_asr.labelling.stage import SPLIT, STAGE
 from ssl_asr.labelling.teachers import target_set_id
-from ssl_asr.labelling.verify import senones_by_teacher
-from ssl_asr.pipeline import NAMES
+from ssl_asr.models.model_files import load_model
 from ssl_asr.progress import Progress, clock
 from ssl_asr.recipe import Recipe
-from ssl_asr.stage import BEAT_SECONDS, beat_uri, read_beat, read_rejects, read_report
+from ssl_asr.runtime.pipeline import NAMES
+from ssl_asr.runtime.stage import HEARTBEAT_SECONDS, heartbeat_uri, read_heartbeat, read_rejects, read_report
 from ssl_asr.store import features, filesystem, targets
 from ssl_asr.store.inventory import Held, all_shards, inventory
 from ssl_asr.store.ledger import Shard
-from ssl_asr.training.model_files import load_model
 from ssl_asr.verifying.findings import Finding, Findings
 from ssl_asr.verifying.shard_check import ShardCheck, Verdict
 from ssl_asr.verifying.training_check import check_training
@@ -45,8 +45,8 @@ def verify(recipe: Recipe, only: Collection[Shard] | None = None) -> Verdict:
         raise ValueError(f"{recipe.run} holds no shard of any store; name a run that has begun")
     verdict = Verdict(damaged)
     verdict.add(check_training(recipe.run))
-    verdict.findings += [words.stray(uri) for uri in filesystem.list_temporary(recipe.run)]
-    verdict.findings += [words.strange(uri) for held in stores for uri in held.strange]
+    verdict.findings += [words.leftover(uri) for uri in filesystem.list_temporary(recipe.run)]
+    verdict.findings += [words.unexpected(uri) for held in stores for uri in held.unexpected]
     wanted = shards if only is None else [shard for shard in only if shard in shards]
     progress = Progress("verify", len(wanted), "shards")
     for one in _map(ShardCheck(stores, senones_by_teacher(recipe, outputs), words), wanted):
@@ -67,8 +67,8 @@ def summary(verdict: Verdict, seconds: float) -> str:
 def under_way(recipe: Recipe) -> str | None:
     """A stage that is writing to the run at this moment, as far as its notes tell."""
     for stage in NAMES:
-        noted = filesystem.modified(beat_uri(recipe, stage))
-        if noted is not None and time.time() - noted < 3 * BEAT_SECONDS:
+        noted = filesystem.modified(heartbeat_uri(recipe, stage))
+        if noted is not None and time.time() - noted < 3 * HEARTBEAT_SECONDS:
             return stage
     return None
 
@@ -78,7 +78,8 @@ def refuse_under_way(recipe: Recipe) -> None:
     stage = under_way(recipe)
     if stage is not None:
         raise ValueError(
-            f"{stage} is at work in {recipe.run} or was until {3 * BEAT_SECONDS:.0f} s ago; stop it and wait first"
+            f"{stage} is at work in {recipe.run} or was until {3 * HEARTBEAT_SECONDS:.0f} s ago; "
+            "stop it and wait first"
         )
 
 
@@ -88,7 +89,7 @@ def shards_of(found: Verdict) -> list[Shard]:
 
 
 def repair(recipe: Recipe, suspects: Collection[Shard]) -> bool:
-    """Delete what is bad among today's targets of `suspects`, and strays; True where labelling then has work to do.
+    """Delete what is bad among today's targets of `suspects`, and leftovers; True where labelling has work to do.
 
     They are looked at once more: reading a whole run takes hours, in which a stage may have been at work. ValueError,
     before anything is deleted, where one is or the features themselves are at fault: labelling drops targets whose
@@ -98,7 +99,7 @@ def repair(recipe: Recipe, suspects: Collection[Shard]) -> bool:
     found = verify(recipe, suspects)
     heard = [each for each in found.findings if each.store == features.STORE]
     if any(each.shard is not None and each.shard.split == SPLIT for each in heard):
-        raise ValueError("nothing was deleted, as targets can't be made anew from these features; mend them first")
+        raise ValueError("nothing was deleted, as targets can't be made anew from these features; fix them first")
     for finding in found.findings:
         for uri in finding.delete:
             filesystem.delete(uri)
@@ -130,7 +131,7 @@ def _unlabelled(recipe: Recipe, stores: Iterable[Held], words: Findings) -> list
     mine, report = by_name.get(words.target_store or ""), read_report(recipe, STAGE)
     if mine is None or report is None or report.key != mine.store.name.removeprefix("targets/"):
         return []
-    if read_beat(recipe, STAGE) is not None:
+    if read_heartbeat(recipe, STAGE) is not None:
         return []
     rejected = {reject.id for reject in read_rejects(recipe, STAGE)}
     heard = (shard for shard in by_name[features.STORE].entries if shard.split == SPLIT)

@@ -8,13 +8,12 @@ from functools import partial
 
 import pyarrow as pa
 
-from ssl_asr.corpus import utterance
-from ssl_asr.labelling.verify import check_beside, check_slab
-from ssl_asr.store import alignments, features, targets
+from ssl_asr.labelling.integrity import check_beside, check_slab
+from ssl_asr.store import alignments, features, targets, utterance
+from ssl_asr.store.integrity import Checked, Damage, LookAtSlab, SlabRows, check_parents, check_same_rows, check_shard
 from ssl_asr.store.inventory import Held
 from ssl_asr.store.ledger import Shard
 from ssl_asr.store.shards import ShardStore
-from ssl_asr.store.verify import Checked, Damage, LookAtSlab, SlabRows, check_parents, check_same_rows, check_shard
 from ssl_asr.verifying.findings import Finding, Findings
 
 SCHEMAS: Mapping[str, Sequence[pa.Schema]] = {

@@ -10,9 +10,9 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 
-from ssl_asr.training.accounting import BlockAccount
+from ssl_asr.training.checkpoints.accounting import BlockAccount
+from ssl_asr.training.data.sources import SourceName
 from ssl_asr.training.schedule import Phase
-from ssl_asr.training.sources import SourceName
 
 Positions = npt.NDArray[np.int64]
 # Stretches of positions that one sentence names, and sentences said of one model.
@@ -77,9 +77,9 @@ class _Trained:
         self._behind = max(self._behind, (account.phase, account.first + account.count))
         self._forget_passes_before(account.source, account.first // self.sizes[account.source])
         seen = self.seen.setdefault(account.phase, array("q"))
-        for hand in account.hands:
-            seen.extend(hand.positions)
-            for position, slab in zip(hand.positions, hand.slabs, strict=True):
+        for assignment in account.assignments:
+            seen.extend(assignment.positions)
+            for position, slab in zip(assignment.positions, assignment.slabs, strict=True):
                 self._place(account, position, slab)
 
     def _forget_passes_before(self, source: SourceName, sweep: int) -> None:
@@ -111,8 +111,8 @@ class _Trained:
                 yield f"{where}: {_positions(missing)} never trained on"
             if len(twice := _runs(seen[times > 1])):
                 yield f"{where}: {_positions(twice)} trained on more than once"
-            if len(strange := _runs(seen[(seen < each.first) | (seen >= until)])):
-                yield f"{where}: {_positions(strange)} trained on, though no part of it"
+            if len(unexpected := _runs(seen[(seen < each.first) | (seen >= until)])):
+                yield f"{where}: {_positions(unexpected)} trained on, though no part of it"
 
 
 def _gaps(seen: Positions, first: int, end: int) -> list[range]:

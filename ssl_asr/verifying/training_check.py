@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
-from ssl_asr.report.curves import MODELS
+from ssl_asr.models.model_files import model_uri
+from ssl_asr.report.learning_curves import MODELS
 from ssl_asr.store import filesystem
 from ssl_asr.store.weights import read_weights
-from ssl_asr.training.accounting import accounted_keys, accounts_uri, mend, read_accounts, read_schedule
-from ssl_asr.training.model_files import model_uri
+from ssl_asr.training.checkpoints.accounting import (
+    accounted_keys,
+    accounts_uri,
+    fix_hint,
+    read_accounts,
+    read_schedule,
+)
 from ssl_asr.verifying.findings import Finding
 from ssl_asr.verifying.shard_check import Verdict
 from ssl_asr.verifying.slab_audit import audit
@@ -38,7 +44,7 @@ def _check(run: str, name: str, key: str, *, finished: bool) -> Verdict:
         said = f"{accounts_uri(run, name, key)} could not be read ({' '.join(str(error).split())})"
         return Verdict([Finding(f"{said}; check disk, rights and network")])
     if found.problems:
-        where, cure = accounts_uri(run, name, key), mend(run, name)
+        where, cure = accounts_uri(run, name, key), fix_hint(run, name)
         return Verdict([Finding(f"{where}: {problem}; {cure}") for problem in found.problems])
     dropped = f"; {found.dropped:,} contributions were not finite and left out" if found.dropped else ""
     if finished:

@@ -17,7 +17,7 @@ import ray
 import yaml
 from ray.autoscaler._private.util import prepare_config, validate_config
 
-from ssl_asr.spot import ENDPOINT_VARIABLE
+from ssl_asr.runtime.spot import ENDPOINT_VARIABLE
 from tests.cluster.processes import descendants, end_all, process, title
 
 ROOT = Path(__file__).parents[2]
@@ -50,7 +50,7 @@ def test_passes_both_checks(config):
 
 def test_worker_nodes_watch_for_the_spot_notice(config, tmp_path):
     """The line that Ray gives to a node's shell goes on in the background, and once only."""
-    (line,) = [each for each in config["worker_start_ray_commands"] if "ssl_asr.spot" in each]
+    (line,) = [each for each in config["worker_start_ray_commands"] if "ssl_asr.runtime.spot" in each]
     log, lock = tmp_path / "spot.log", tmp_path / "spot.lock"
     line = line.replace("/tmp/ssl_asr_spot.log", str(log)).replace("/tmp/ssl_asr_spot.lock", str(lock))
     path = f"{Path(sys.executable).parent}:{os.environ['PATH']}"

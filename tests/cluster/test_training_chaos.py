@@ -13,12 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from ssl_asr.models.model_files import model_uri
 from ssl_asr.recipe import Recipe
-from ssl_asr.run_directory import open_recipe
+from ssl_asr.runtime.run_directory import open_recipe
 from ssl_asr.store import filesystem
-from ssl_asr.training.accounting import accounted_keys
-from ssl_asr.training.events import read_events, restarts
-from ssl_asr.training.model_files import model_uri
+from ssl_asr.training.checkpoints.accounting import accounted_keys
+from ssl_asr.training.elastic.events import read_events, restarts
 from ssl_asr.training.stage import run_student
 from tests.cluster.processes import descendants, kill, module_of_tests, title
 from tests.cluster.training_chaos import with_rate

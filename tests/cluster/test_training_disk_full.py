@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from ssl_asr.recipe import Recipe
-from ssl_asr.run_directory import save_recipe
+from ssl_asr.runtime.run_directory import save_recipe
 from tests.cluster.training_helpers import every_slab_was_trained_on_once, own_ray, own_run
 
 NAME_SPACE = ["unshare", "--user", "--map-root-user", "--mount"]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ssl_asr.recipe import Recipe
-from ssl_asr.training.events import read_events, restarts
+from ssl_asr.training.elastic.events import read_events, restarts
 from tests.cluster.processes import module_of_tests
 from tests.cluster.training_helpers import every_slab_was_trained_on_once, own_ray, own_run
 

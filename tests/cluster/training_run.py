@@ -66,7 +66,7 @@ class TrainingRun:
         """That trained the newest block."""
         newest = self._newest()
         with contextlib.suppress(FileNotFoundError):
-            return 0 if newest is None else len(json.loads(newest.read_bytes())["hands"])
+            return 0 if newest is None else len(json.loads(newest.read_bytes())["assignments"])
         return 0
 
     def _newest(self) -> Path | None:

@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from ssl_asr.corpus.audio import read_audio
-from ssl_asr.corpus.open_speech import OpenSpeech, open_speech
+from ssl_asr.corpus.open_speech.speech import OpenSpeech, open_speech
 from tests.conftest import CACHE
 
 

@@ -7,8 +7,8 @@ import soundfile
 
 from ssl_asr.corpus.checks import checked
 from ssl_asr.corpus.readers.reading import Reading
-from ssl_asr.corpus.utterance import Utterance
 from ssl_asr.recipe import Corpus
+from ssl_asr.store.utterance import Utterance
 from tests.corpus.conftest import Clip
 
 
@@ -40,8 +40,8 @@ def test_bad_entries_are_rejected_one_by_one(good: Utterance, tmp_path: Path, cl
         "missing": (replace(good, id="missing", audio=str(tmp_path / "absent.wav")), "absent.wav"),
         "zero": (replace(good, id="zero", audio=str(tmp_path / "zero.wav")), "zero.wav"),
         "header": (replace(good, id="header", audio=str(tmp_path / "header.wav")), "header.wav"),
-        "beyond": (replace(good, id="beyond", offset=1.0, duration=60.0), "mend the times"),
-        "negative": (replace(good, id="negative", offset=-1.0, duration=2.0), "mend the times"),
+        "beyond": (replace(good, id="beyond", offset=1.0, duration=60.0), "fix the times"),
+        "negative": (replace(good, id="negative", offset=-1.0, duration=2.0), "fix the times"),
         "backwards": (replace(good, id="backwards", offset=1.0, duration=-0.5), "lasts -0.50 s"),
         "channel": (replace(good, id="channel", channel=3), "channel 3"),
         "blip": (replace(good, id="blip", duration=0.2), "corpus.min_seconds"),

@@ -5,13 +5,13 @@ import numpy as np
 import pytest
 import soundfile
 
-from ssl_asr.corpus import packages, synthesis
+from ssl_asr.corpus.open_speech import packages, synthesis
 from ssl_asr.corpus.stage import lm_text_uri, run_corpus, source_uri
-from ssl_asr.corpus.utterance import SPLITS, STORE, Utterance, decode
 from ssl_asr.recipe import Recipe
-from ssl_asr.stage import rejects_uri
+from ssl_asr.runtime.stage import rejects_uri
 from ssl_asr.store.ledger import checksum
 from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.utterance import SPLITS, STORE, Utterance, decode
 from tests.conftest import tiny_recipe
 from tests.corpus.conftest import Clip, write_kaldi
 

@@ -14,7 +14,7 @@ from ssl_asr.corpus.readers.lhotse import read_lhotse
 from ssl_asr.corpus.readers.librispeech import read_librispeech
 from ssl_asr.corpus.readers.nemo import read_nemo
 from ssl_asr.corpus.readers.reading import Reading
-from ssl_asr.corpus.text import normalise
+from ssl_asr.lang.text import normalise
 from ssl_asr.recipe import Corpus
 from tests.corpus.conftest import Clip
 

@@ -3,8 +3,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from ssl_asr.corpus.sharding import Group, Slabs, cut_shards, deal, unchanged
-from ssl_asr.corpus.utterance import Utterance
+from ssl_asr.corpus.sharding import Group, Slabs, cut_shards, plan_shards, unchanged
+from ssl_asr.store.utterance import Utterance
 
 
 def _groups(speakers: dict[str, int], copies: int = 1) -> list[list[Utterance]]:
@@ -80,29 +80,32 @@ def before(groups: list[Group]) -> dict[int, Slabs]:
 
 def test_first_and_killed_runs_are_cut_alike(groups: list[Group], before: dict[int, Slabs]) -> None:
     assert len(before) > 3
-    assert deal(groups, {}, 4, 1) == ([], before)
-    assert deal(groups, before, 4, 1) == (sorted(before), {})
-    assert deal(groups, {2: before[2]}, 4, 1) == ([2], {number: before[number] for number in before if number != 2})
+    assert plan_shards(groups, {}, 4, 1) == ([], before)
+    assert plan_shards(groups, before, 4, 1) == (sorted(before), {})
+    assert plan_shards(groups, {2: before[2]}, 4, 1) == (
+        [2],
+        {number: before[number] for number in before if number != 2},
+    )
 
 
 def test_added_speech_gets_new_numbers(groups: list[Group], before: dict[int, Slabs]) -> None:
     added = _groups({"a": 60, "z": 60})
-    kept, new = deal([*added, *groups], before, 4, 1)
+    kept, new = plan_shards([*added, *groups], before, 4, 1)
     assert kept == sorted(before)
     assert sorted(new) == [len(before), len(before) + 1]
     assert _ids([*new.values()]) == _group_ids(added)
-    assert deal([*added, *groups], before | new, 4, 1) == (sorted(before | new), {})
+    assert plan_shards([*added, *groups], before | new, 4, 1) == (sorted(before | new), {})
 
 
 def test_lost_speech_frees_the_numbers_of_its_shards(groups: list[Group], before: dict[int, Slabs]) -> None:
     lost = before[1][0][0].speaker
     left = [group for group in groups if group[0].speaker != lost]
     held = {number for number, shard in before.items() if any(row.speaker == lost for slab in shard for row in slab)}
-    kept, new = deal(left, before, 4, 1)
+    kept, new = plan_shards(left, before, 4, 1)
     assert kept == sorted(before.keys() - held)
     assert set(new) <= held
     assert _ids([*(before[number] for number in kept), *new.values()]) == _group_ids(left)
-    assert deal([], before, 4, 1) == ([], {})
+    assert plan_shards([], before, 4, 1) == ([], {})
 
 
 @pytest.mark.parametrize("field", [{"duration": 1.5}, {"text": "said"}, {"tags": {"set": "x"}}, {"order": 77}])

@@ -5,8 +5,8 @@ import pytest
 
 from ssl_asr.decoding.decoder import Decoder, DecodingGraph
 from ssl_asr.decoding.graph import build_graph
-from ssl_asr.decoding.language_model import estimate_arpa
-from ssl_asr.hmm.fst_arrays import from_numpy
+from ssl_asr.lang.fst_arrays import from_numpy
+from ssl_asr.lang.ngram import estimate_arpa
 
 HEARD = "SIL EY K AE T S AE T SIL"
 

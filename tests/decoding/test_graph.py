@@ -7,9 +7,9 @@ import pytest
 
 from ssl_asr.decoding.decoder import Decoder
 from ssl_asr.decoding.graph import build_graph
-from ssl_asr.decoding.language_model import estimate_arpa, vocabulary_of
 from ssl_asr.decoding.transitions import STAY_COST
-from ssl_asr.hmm.fst_arrays import from_numpy, serialise
+from ssl_asr.lang.fst_arrays import from_numpy, serialise
+from ssl_asr.lang.ngram import estimate_arpa, vocabulary_of
 
 
 def _decoder(toy):

@@ -10,12 +10,11 @@ import numpy as np
 import pytest
 import soundfile
 
-from ssl_asr.corpus import utterance
-from ssl_asr.corpus.utterance import Utterance
 from ssl_asr.recipe import Recipe
-from ssl_asr.store import features
+from ssl_asr.store import features, utterance
 from ssl_asr.store.ledger import Shard
 from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.utterance import Utterance
 
 BAD = ("truncated", "missing", "nan", "empty", "no-audio", "blink")
 

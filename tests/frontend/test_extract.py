@@ -5,29 +5,28 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ssl_asr.corpus import utterance
 from ssl_asr.corpus.audio import read_audio
-from ssl_asr.corpus.utterance import Utterance
-from ssl_asr.frontend.extract import Extractor, Heard, subtract_means
+from ssl_asr.frontend.extract import ExtractedUtterance, Extractor, subtract_means
 from ssl_asr.frontend.lfbe import lfbe
 from ssl_asr.frontend.prior import read_prior
 from ssl_asr.frontend.running_mean import RunningMean
 from ssl_asr.recipe import Frontend, Recipe
-from ssl_asr.store import features
+from ssl_asr.store import features, utterance
 from ssl_asr.store.ledger import Shard
 from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.utterance import Utterance
 from tests.frontend.conftest import some_utterances
 
 FRONTEND = Frontend(sample_rate=8000, high_hz=3900, mel_bins=3)
 PRIOR = np.array([1.0, 2.0, 3.0])
 
 
-def heard(name: str, speaker: str, order: int, condition: str = "clean") -> Heard:
+def heard(name: str, speaker: str, order: int, condition: str = "clean") -> ExtractedUtterance:
     frames = np.random.default_rng(order).standard_normal((20 + order, 3)).astype(np.float32)
-    return Heard(Utterance(name, "none.wav", speaker, order, 1.0, condition=condition), frames)
+    return ExtractedUtterance(Utterance(name, "none.wav", speaker, order, 1.0, condition=condition), frames)
 
 
-def one_stream(*items: Heard) -> list[np.ndarray]:
+def one_stream(*items: ExtractedUtterance) -> list[np.ndarray]:
     stream = RunningMean(PRIOR, 100, 12000)
     return [stream.subtract(item.frames) for item in items]
 
@@ -52,7 +51,7 @@ def test_speakers_and_conditions_do_not_mix() -> None:
 
 def test_a_later_utterance_changes_no_earlier_one() -> None:
     rows = [heard("a", "ada", 1), heard("b", "ada", 2)]
-    louder = [rows[0], Heard(rows[1].utterance, rows[1].frames + 50)]
+    louder = [rows[0], ExtractedUtterance(rows[1].utterance, rows[1].frames + 50)]
     before, after = subtract_means(rows, PRIOR, FRONTEND), subtract_means(louder, PRIOR, FRONTEND)
     np.testing.assert_array_equal(before[0].frames, after[0].frames)
 

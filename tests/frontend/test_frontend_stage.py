@@ -11,13 +11,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ssl_asr.corpus import utterance
 from ssl_asr.frontend.prior import prior_uri
 from ssl_asr.frontend.stage import run_frontend
 from ssl_asr.frontend.statistics import TRAIN_SPLITS, global_statistics
 from ssl_asr.recipe import Recipe
-from ssl_asr.stage import rejects_uri
-from ssl_asr.store import features, filesystem
+from ssl_asr.runtime.stage import rejects_uri
+from ssl_asr.store import features, filesystem, utterance
 from ssl_asr.store.ledger import Shard
 from ssl_asr.store.shards import ShardStore
 from tests.frontend.conftest import BAD, some_utterances, with_reject_share
@@ -91,8 +90,8 @@ def test_what_is_done_is_skipped_and_what_is_lost_is_made_again_to_the_byte(
     filesystem.delete(store.ledger_uri(lost))
     changed = dataclasses.replace(before[stale][0], parents={"manifest": "an older one"})
     filesystem.write_bytes(store.ledger_uri(stale), changed.to_json())
-    stray = Path(f"{store.uri(lost)}.tmp-00000000")
-    stray.write_bytes(b"half")
+    leftover = Path(f"{store.uri(lost)}.tmp-00000000")
+    leftover.write_bytes(b"half")
     gone = dataclasses.replace(before[lost][0], shard=Shard("labeled", 99))
     filesystem.write_bytes(store.ledger_uri(gone.shard), gone.to_json())
     report = run_frontend(recipe)
@@ -100,7 +99,7 @@ def test_what_is_done_is_skipped_and_what_is_lost_is_made_again_to_the_byte(
     for shard, (entry, data) in before.items():
         assert store.entry(shard) == entry
         assert Path(store.uri(shard)).read_bytes() == data
-    assert not stray.exists()
+    assert not leftover.exists()
     assert store.entry(gone.shard) is None, "a shard that left the manifest still has features"
 
 

@@ -9,9 +9,9 @@ import pytest
 
 from ssl_asr.hmm.chunks import ChunkSource, load_chunk
 from ssl_asr.hmm.flat_start import MapChunks
-from ssl_asr.hmm.lexicon import LEXICON
 from ssl_asr.hmm.senones import load_senones
 from ssl_asr.hmm.training import Trained, chunk_sources, read_trained
+from ssl_asr.lang.lexicon import LEXICON
 from ssl_asr.recipe import Recipe
 from ssl_asr.store import alignments, features, filesystem
 from ssl_asr.store.ledger import checksum

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ssl_asr.hmm.lexicon import Lexicon
-from ssl_asr.hmm.phones import PHONE_IDS, PHONES
 from ssl_asr.hmm.transcripts import NUM_STATES, least_frames, transcript_graph, usual_path
 from ssl_asr.hmm.triphones import all_triphones, triphone_codes
 from ssl_asr.hmm.viterbi import align, align_equally, graph_states
+from ssl_asr.lang.lexicon import Lexicon
+from ssl_asr.lang.phones import PHONE_IDS, PHONES
 
 LEXICON = Lexicon.from_pairs([("see", ("S", "IY")), ("the", ("DH", "AH")), ("the", ("DH", "IY"))])
 

@@ -9,17 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ssl_asr.corpus import utterance
-from ssl_asr.corpus.utterance import Utterance
 from ssl_asr.hmm.alignment_job import AlignmentJob
 from ssl_asr.hmm.chunks import ChunkSource, manifest, readable_chunk
-from ssl_asr.hmm.lexicon import ALIGNMENT_LEXICON, LEXICON, read_lexicon, write_lexicon
 from ssl_asr.hmm.training import Trained
+from ssl_asr.lang.lexicon import ALIGNMENT_LEXICON, LEXICON, read_lexicon, write_lexicon
 from ssl_asr.recipe import Recipe
-from ssl_asr.store import alignments, features
+from ssl_asr.store import alignments, features, utterance
 from ssl_asr.store.features import FeatureRow
 from ssl_asr.store.ledger import Shard
 from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.utterance import Utterance
 
 SHARD = Shard("labeled", 0)
 

@@ -9,21 +9,20 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_limits
 
-from ssl_asr.corpus import utterance
-from ssl_asr.corpus.utterance import Utterance
 from ssl_asr.frontend.stacking import stack_labels
 from ssl_asr.hmm.chunks import Transcribed, load_chunk, manifest, transcribe
 from ssl_asr.hmm.flat_start import flat_start
-from ssl_asr.hmm.lexicon import ALIGNMENT_LEXICON, Lexicon, read_lexicon
 from ssl_asr.hmm.lexicon_stage import ensure_lexicons
 from ssl_asr.hmm.senones import SenoneSet, load_senones
 from ssl_asr.hmm.stage import run_hmm
 from ssl_asr.hmm.training import Trained
+from ssl_asr.lang.lexicon import ALIGNMENT_LEXICON, Lexicon, read_lexicon
 from ssl_asr.recipe import Recipe
-from ssl_asr.stage import read_report
-from ssl_asr.store import alignments, features
+from ssl_asr.runtime.stage import read_report
+from ssl_asr.store import alignments, features, utterance
 from ssl_asr.store.features import FeatureRow
 from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.utterance import Utterance
 from tests.hmm.conftest import in_series, sources_of
 
 SPLITS = ("labeled", "dev", "test")

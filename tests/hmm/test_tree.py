@@ -3,10 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ssl_asr.hmm.phones import PHONE_IDS, PHONES, QUESTIONS
 from ssl_asr.hmm.senones import SenoneSet, load_senones, save_senones
 from ssl_asr.hmm.tree import TriphoneTotals, grow_table, merge, read_table, write_table
 from ssl_asr.hmm.triphones import all_triphones
+from ssl_asr.lang.phones import PHONE_IDS, PHONES, QUESTIONS
 
 P = len(PHONES)
 

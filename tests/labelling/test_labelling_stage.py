@@ -13,14 +13,14 @@ from ssl_asr.frontend.stacking import stack
 from ssl_asr.labelling.shard_job import LabelJob
 from ssl_asr.labelling.stage import run_labelling
 from ssl_asr.labelling.teachers import load_teacher
-from ssl_asr.labelling.top_k import Kept
+from ssl_asr.labelling.top_k import KeptMass
+from ssl_asr.models.model_files import model_id, model_uri
 from ssl_asr.recipe import Recipe
-from ssl_asr.stage import read_report, rejects_uri
+from ssl_asr.runtime.stage import read_report, rejects_uri
 from ssl_asr.store import features, filesystem, targets
 from ssl_asr.store.ledger import LedgerEntry, Shard
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.top_k_codec import TopKCodec
-from ssl_asr.training.model_files import model_id, model_uri
 from tests.labelling.conftest import SENONES, copy_run, save_teacher, target_store
 
 
@@ -108,11 +108,11 @@ def test_only_shards_with_new_features_are_labelled_anew(labelled_run: Recipe, t
     store, stale = target_store(recipe), sources(recipe)[1]
     of_old = dataclasses.replace(store.entry(stale.shard), parents={"features": "old"})
     filesystem.write_bytes(store.ledger_uri(stale.shard), of_old.to_json())
-    stray = Path(store.uri(Shard("unlabeled", 0)) + ".tmp-0123abcd")
-    stray.write_bytes(b"half a shard of a dead writer")
+    leftover = Path(store.uri(Shard("unlabeled", 0)) + ".tmp-0123abcd")
+    leftover.write_bytes(b"half a shard of a dead writer")
     report = run_labelling(recipe)
     assert report.pieces - report.skipped == 1
-    assert not stray.exists()
+    assert not leftover.exists()
     assert store.entries("unlabeled") == target_store(labelled_run).entries("unlabeled")
 
 
@@ -147,7 +147,7 @@ def test_an_utterance_too_short_for_a_frame_keeps_its_row(teacher_run: Recipe) -
     finally:
         torch.set_num_threads(threads)
     assert [len(label.senones) for label, _ in labels] == [10, 0, 0, 2]
-    assert sum((kept for _, kept in labels), Kept()).frames == 12
+    assert sum((kept for _, kept in labels), KeptMass()).frames == 12
 
 
 def test_a_teacher_of_nan_labels_nothing(teacher_run: Recipe) -> None:

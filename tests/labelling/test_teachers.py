@@ -8,11 +8,11 @@ import torch
 
 from ssl_asr.labelling.shard_job import LabelJob
 from ssl_asr.labelling.stage import run_labelling
-from ssl_asr.labelling.teachers import Ensemble, NetworkTeacher, load_teacher, target_set_id, teacher_id
+from ssl_asr.labelling.teachers import Ensemble, NetworkLabeller, load_teacher, target_set_id, teacher_id
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec
+from ssl_asr.models.model_files import model_id, model_uri, save_model
 from ssl_asr.recipe import Recipe
 from ssl_asr.store import targets
-from ssl_asr.training.model_files import model_id, model_uri, save_model
 from tests.labelling.conftest import target_store
 
 
@@ -22,7 +22,7 @@ def network(seed: int, outputs: int = 9, inputs: int = 6) -> AcousticModel:
 
 
 def test_an_ensemble_gives_the_mean_posterior() -> None:
-    members = [NetworkTeacher(network(seed)) for seed in (1, 2)]
+    members = [NetworkLabeller(network(seed)) for seed in (1, 2)]
     utterances = [torch.randn(length, 6) for length in (5, 9)]
     mean = Ensemble(members).log_probabilities(utterances)
     one, other = (member.log_probabilities(utterances) for member in members)
@@ -33,12 +33,12 @@ def test_an_ensemble_gives_the_mean_posterior() -> None:
 
 def test_members_of_different_senone_sets_are_refused() -> None:
     with pytest.raises(ValueError, match=r"\[7, 9\] senones; train them for one senone set"):
-        Ensemble([NetworkTeacher(network(1, 7)), NetworkTeacher(network(2, 9))])
+        Ensemble([NetworkLabeller(network(1, 7)), NetworkLabeller(network(2, 9))])
 
 
 def test_bfloat16_is_near_and_comes_back_as_float32() -> None:
     utterances = [torch.randn(length, 6) for length in (12, 7)]
-    exact, near = (NetworkTeacher(network(1), bfloat16=low).log_probabilities(utterances) for low in (False, True))
+    exact, near = (NetworkLabeller(network(1), bfloat16=low).log_probabilities(utterances) for low in (False, True))
     for one, other in zip(exact, near, strict=True):
         assert other.dtype == torch.float32
         torch.testing.assert_close(other.exp().sum(dim=1), torch.ones(len(other)))

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from ssl_asr.labelling.top_k import Kept, Meters, no_frames, top_k
+from ssl_asr.labelling.top_k import KeptMass, Meters, no_frames, top_k
 
 LOGITS = torch.from_numpy((np.random.default_rng(0).standard_normal((17, 50)) * 4).astype(np.float32))
 LOG_PROBS = LOGITS.log_softmax(dim=1)
@@ -53,7 +53,7 @@ def test_a_certain_teacher_has_no_entropy_and_no_nan() -> None:
 def test_no_frames_have_a_shape_and_no_figures() -> None:
     assert no_frames(20).log_probs.shape == no_frames(20).senones.shape == (0, 20)
     assert no_frames(20).confidence == 0.0
-    assert Kept().means() == {"kept_mass": 0.0, "entropy_nats": 0.0}
+    assert KeptMass().means() == {"kept_mass": 0.0, "entropy_nats": 0.0}
 
 
 def test_meters_are_kept_whole_by_condition_and_by_confidence() -> None:

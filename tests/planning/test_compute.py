@@ -4,13 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ssl_asr.planning.compute import (
-    devices_of,
-    labelling_seconds,
-    student_network,
-    teacher_network,
-    training_seconds,
-)
+from ssl_asr.planning.compute import devices_of, labelling_seconds, student_network, teacher_network, training_seconds
 from ssl_asr.planning.question import Question
 from ssl_asr.recipe import load_recipe
 

@@ -14,7 +14,7 @@ from ssl_asr.planning.network import (
     traffic,
     worker_counts,
 )
-from ssl_asr.planning.speech import Heard
+from ssl_asr.planning.speech import TrainingSpeech
 from ssl_asr.recipe import Optimiser, Sync
 
 SGD = Optimiser(name="sgd", momentum=0.0)
@@ -79,7 +79,7 @@ def test_efficiency_is_training_over_training_and_sending():
 
 def test_minibatches_of_a_training():
     optimiser = Optimiser(batch_chunks=10, chunk_frames=120, batch_frames=600)
-    assert minibatches_of(Heard(chunked=2.0, whole=1.0), optimiser, workers=4) == (2 * 100 + 200) / 4
+    assert minibatches_of(TrainingSpeech(chunked=2.0, whole=1.0), optimiser, workers=4) == (2 * 100 + 200) / 4
 
 
 def test_workers_of_the_table():

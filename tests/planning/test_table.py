@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from ssl_asr.cli import OK, main
-from ssl_asr.pipeline import NAMES
+from ssl_asr.cli.main import OK, main
+from ssl_asr.runtime.pipeline import NAMES
 
 
 @pytest.fixture

@@ -8,19 +8,18 @@ from pathlib import Path
 
 import numpy as np
 
-from ssl_asr.corpus import utterance
-from ssl_asr.corpus.utterance import Utterance
-from ssl_asr.decoding.results import FrameAccuracy, Reduction, Results, WordErrors, write_results
+from ssl_asr.evaluation.results import FrameAccuracy, Reduction, Results, WordErrors, write_results
 from ssl_asr.labelling.calibration import table_of
 from ssl_asr.labelling.calibration_file import Calibration, Summary, calibration_uri
 from ssl_asr.labelling.teachers import target_set_id
-from ssl_asr.pipeline import NAMES
+from ssl_asr.models.model_files import model_uri
 from ssl_asr.recipe import Recipe, load_recipe
-from ssl_asr.stage import StageClock
-from ssl_asr.store import features, filesystem, targets
+from ssl_asr.runtime.pipeline import NAMES
+from ssl_asr.runtime.stage import StageClock
+from ssl_asr.store import features, filesystem, targets, utterance
 from ssl_asr.store.ledger import Reject, Shard
 from ssl_asr.store.shards import ShardStore
-from ssl_asr.training.model_files import model_uri
+from ssl_asr.store.utterance import Utterance
 
 SETS = {"asterisk": 0.80, "bob": 0.77, "drascula": 0.86, "joe": 0.61}
 CONDITIONS = {"clean": 0.0, "babble-10": 0.10, "effects-10": 0.06, "room": 0.13}

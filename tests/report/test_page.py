@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ssl_asr.decoding.results import read_results, write_results
+from ssl_asr.evaluation.results import read_results, write_results
 from ssl_asr.labelling.calibration_file import calibration_uri
 from ssl_asr.recipe import Recipe
 from ssl_asr.report.evidence import Evidence, gather

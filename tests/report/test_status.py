@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ssl_asr.labelling.teachers import target_set_id
 from ssl_asr.report.status import rejects, status_table, statuses
-from ssl_asr.stage import StageClock, beat_uri, report_uri
+from ssl_asr.runtime.stage import StageClock, heartbeat_uri, report_uri
 from ssl_asr.store import filesystem
 from ssl_asr.store.ledger import Reject, Shard
 from ssl_asr.store.shards import ShardStore
@@ -45,7 +45,7 @@ def test_stages_under_way_count_shards_and_blocks(tmp_path):
         filesystem.delete(f"{recipe.run}/stages/{stage}.json")
     for number in (8, 9):
         filesystem.delete(target_store(recipe).ledger_uri(Shard("unlabeled", number)))
-    StageClock(recipe, "labelling", target_set_id(recipe)).beat()
+    StageClock(recipe, "labelling", target_set_id(recipe)).heartbeat()
     rows = by_stage(recipe)
     labelling, student, hmm = rows["labelling"], rows["student"], rows["hmm"]
     assert (labelling.state, labelling.done, labelling.total, labelling.unit) == ("begun", 8, 10, "shards")
@@ -66,7 +66,7 @@ def labelling_under_way(recipe, done: int, seconds: float, work_seconds: float) 
     for number in range(done, 10):
         filesystem.delete(target_store(recipe).ledger_uri(Shard("unlabeled", number)))
     note = {"key": target_set_id(recipe), "seconds": seconds, "work_seconds": work_seconds}
-    filesystem.write_bytes(beat_uri(recipe, "labelling"), json.dumps(note).encode())
+    filesystem.write_bytes(heartbeat_uri(recipe, "labelling"), json.dumps(note).encode())
 
 
 def test_labelling_under_way_tells_speed_time_left_and_cost(tmp_path):
@@ -95,7 +95,7 @@ def test_before_its_first_shard_a_stage_knows_no_speed(tmp_path):
 def test_targets_of_another_teacher_are_not_progress(tmp_path):
     recipe = example_recipe(tmp_path)
     fill(recipe)
-    StageClock(recipe, "labelling", "ffffffffffff-000000").beat()
+    StageClock(recipe, "labelling", "ffffffffffff-000000").heartbeat()
     assert by_stage(recipe)["labelling"].done == 0
 
 

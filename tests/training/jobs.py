@@ -11,10 +11,10 @@ from ssl_asr.models.acoustic import ModelSpec
 from ssl_asr.recipe import Optimiser, Recipe, Sync
 from ssl_asr.store import features
 from ssl_asr.store.shards import ShardStore
-from ssl_asr.training.examples import SlabReader
+from ssl_asr.training.data.examples import SlabReader
+from ssl_asr.training.data.sources import source_of
 from ssl_asr.training.job import TrainingJob
 from ssl_asr.training.schedule import Phase
-from ssl_asr.training.sources import source_of
 
 
 def labeled_job(run: Recipe) -> TrainingJob:

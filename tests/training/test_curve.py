@@ -8,7 +8,7 @@ from tensorboardX.proto.event_pb2 import Event
 from tensorboardX.record_writer import masked_crc32c
 
 from ssl_asr.store import filesystem
-from ssl_asr.training.curve import Curve, Record, read_curve
+from ssl_asr.training.curve import CurveWriter, Record, read_curve
 from tests.s3_server import s3_server
 
 
@@ -31,7 +31,7 @@ def points(folder: Path) -> list[tuple[int, str]]:
 
 
 def test_events_are_there_while_training_goes_on_and_a_restart_leaves_each_block_once(tmp_path: Path) -> None:
-    curve = Curve(str(tmp_path), "student")
+    curve = CurveWriter(str(tmp_path), "student")
     curve.restart([])
     curve.add([block(1)])
     curve.add([block(2), block(3)])
@@ -59,7 +59,7 @@ def test_events_of_a_run_in_a_bucket_are_there_at_the_end(monkeypatch: pytest.Mo
 
 
 def check_bucket(bucket: str) -> None:
-    curve = Curve(f"{bucket}/run", "student")
+    curve = CurveWriter(f"{bucket}/run", "student")
     curve.restart([])
     curve.add([block(1)])
     curve.close()

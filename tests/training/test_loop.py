@@ -8,11 +8,11 @@ import pytest
 import torch
 
 from ssl_asr.recipe import Optimiser, Recipe, Sync
-from ssl_asr.training.checkpoint import restore, snapshot, write_snapshot
+from ssl_asr.training.checkpoints.snapshot import restore, snapshot, write_snapshot
 from ssl_asr.training.job import TrainingJob, build_loop
-from ssl_asr.training.loop import BlockRecord, Dealt, Loop
+from ssl_asr.training.loop import BlockRecord, BlockWork, Loop
 from ssl_asr.training.sync.group import Worker
-from ssl_asr.training.sync.simulation import Simulated, simulate
+from ssl_asr.training.sync.simulation import SimulatedGroup, simulate
 from tests.training.jobs import labeled_job
 
 
@@ -24,7 +24,7 @@ def job(aligned_run: Recipe) -> TrainingJob:
 def train(loop: Loop, save_at: int = 0, folder: str = "") -> list[BlockRecord]:
     records: list[BlockRecord] = []
 
-    def on_block(record: BlockRecord, dealt: Dealt) -> None:
+    def on_block(record: BlockRecord, dealt: BlockWork) -> None:
         records.append(replace(record, seconds=0.0))
         if record.block == save_at:
             write_snapshot(folder, snapshot(loop, "", [asdict(kept) for kept in records]))
@@ -56,11 +56,11 @@ def test_resumed_equals_unbroken_bit_for_bit(
     sync, optimiser = SETTINGS[setting]
     job = replace(job, sync=sync, optimiser=optimiser)
 
-    def unbroken(group: Simulated) -> tuple[list[BlockRecord], torch.Tensor]:
+    def unbroken(group: SimulatedGroup) -> tuple[list[BlockRecord], torch.Tensor]:
         loop = build_loop(job, Worker(group))
         return train(loop, save_at, str(tmp_path))[save_at:], loop.strategy.global_model()
 
-    def resumed(group: Simulated) -> tuple[list[BlockRecord], torch.Tensor]:
+    def resumed(group: SimulatedGroup) -> tuple[list[BlockRecord], torch.Tensor]:
         loop = build_loop(job, Worker(group))
         curve = restore(str(tmp_path), loop)
         assert [kept["block"] for kept in curve] == list(range(1, save_at + 1))
@@ -107,7 +107,7 @@ def test_a_sum_of_two_gradients_is_clipped_where_their_mean_would_be(
     sync = Sync(block_slabs=1, strategy="dense", gradients=gradients)
     job = replace(job, sync=sync, optimiser=SGD.model_copy(update={"clip_norm": 0.01}))
 
-    def work(group: Simulated) -> list[float]:
+    def work(group: SimulatedGroup) -> list[float]:
         loop = build_loop(job, Worker(group))
         norms: list[float] = []
 

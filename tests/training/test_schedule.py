@@ -74,7 +74,7 @@ def test_segregated_is_all_unlabeled_then_all_labeled_each_at_the_rate_of_its_su
 
 
 def test_blocks_lay_a_proportional_share_of_the_labeled_pass_behind_every_stretch() -> None:
-    student = student_of("blocks", sub_epochs=2, whole_sub_epochs=1, unlabeled_passes=2, stretch_slabs=4)
+    student = student_of("blocks", sub_epochs=2, whole_sub_epochs=1, unlabeled_passes=2, segment_slabs=4)
     phases = student_schedule(student, LABELED, UNLABELED)
     assert [phase.source for phase in phases] == ["unlabeled", "labeled"] * 16
     assert [phase.count for phase in phases[:16:2]] == [4] * 7 + [1]  # 29 slabs a sub-epoch

@@ -6,17 +6,17 @@ from pathlib import Path
 import pytest
 import torch
 
+from ssl_asr.models.model_files import load_model, model_uri
 from ssl_asr.recipe import Optimiser, Recipe, Sync
 from ssl_asr.store import filesystem
-from ssl_asr.training.accounting import read_accounts, write_schedule
-from ssl_asr.training.checkpoint import SHARED
+from ssl_asr.training.checkpoints.accounting import read_accounts, write_schedule
+from ssl_asr.training.checkpoints.snapshot import SHARED
 from ssl_asr.training.curve import Record, read_curve
 from ssl_asr.training.job import TrainingJob
-from ssl_asr.training.model_files import load_model, model_uri
 from ssl_asr.training.simulated import train_simulated
 from ssl_asr.training.sync import flat
 from ssl_asr.training.sync.group import Worker
-from ssl_asr.training.sync.simulation import Simulated, simulate
+from ssl_asr.training.sync.simulation import SimulatedGroup, simulate
 from ssl_asr.training.train import checkpoints_of, train
 from ssl_asr.verifying.slab_audit import audit
 from tests.training.jobs import labeled_job
@@ -61,14 +61,14 @@ def test_one_then_three_then_two_workers_train_on_every_slab_once(job: TrainingJ
     job = replace(job, sync=STRATEGIES[strategy])
     for workers, after in ((1, 2), (3, 3)):
 
-        def work(group: Simulated, after: int = after) -> None:
+        def work(group: SimulatedGroup, after: int = after) -> None:
             train(job, Worker(group), Ends(after), lambda: False)
 
         with pytest.raises(CutOff):
             simulate(workers, work)
     loop = train_simulated(job, 2)
     accounts = list(read_accounts(job.run, job.name, job.key))
-    assert [len(account.hands) for account in accounts[:4]] == [1, 1, 3, 2]
+    assert [len(account.assignments) for account in accounts[:4]] == [1, 1, 3, 2]
     audited = audit(job.schedule, {"labeled": len(job.sources[0])}, accounts, finished=True)
     assert (audited.slabs, audited.phases, audited.problems) == (11, 3, ())
     assert [record["block"] for record in read_curve(job.run, job.name)] == list(range(1, len(accounts) + 1))
@@ -82,7 +82,7 @@ def test_one_then_three_then_two_workers_train_on_every_slab_once(job: TrainingJ
 def test_residuals_that_wait_are_dealt_to_another_number_of_workers(job: TrainingJob) -> None:
     job = replace(job, sync=STRATEGIES["gtc"])
 
-    def cut_off(group: Simulated) -> None:
+    def cut_off(group: SimulatedGroup) -> None:
         train(job, Worker(group), Ends(2), lambda: False)
 
     with pytest.raises(CutOff):
@@ -125,7 +125,7 @@ def test_a_notice_is_a_checkpoint_at_the_next_blocks_end(job: TrainingJob) -> No
     job = replace(job, sync=Sync(block_slabs=1, checkpoint_blocks=100))
     for noticed in (False, True):
 
-        def work(group: Simulated, noticed: bool = noticed) -> None:
+        def work(group: SimulatedGroup, noticed: bool = noticed) -> None:
             train(job, Worker(group), Ends(2), lambda: noticed)
 
         with pytest.raises(CutOff):

@@ -1,6 +1,6 @@
 """Sources and students of any proportions, and a training run without the training.
 
-Blocks are dealt as workers deal them, accounts written as they write them.
+Blocks are dealt as workers assign them, accounts written as they write them.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from ssl_asr.recipe import Student, load_recipe
-from ssl_asr.training.accounting import BlockAccount, Hand, drop_after, write_account
-from ssl_asr.training.schedule import Cursor, Phase, deal, next_block
-from ssl_asr.training.sources import Source, SourceName
+from ssl_asr.training.checkpoints.accounting import Assignment, BlockAccount, drop_after, write_account
+from ssl_asr.training.data.sources import Source, SourceName
+from ssl_asr.training.schedule import Cursor, Phase, assign, next_block
 
 ORDERS = ("sub-epochs", "blocks", "segregated")
 
@@ -40,7 +40,7 @@ def random_student(chance: random.Random, order: str) -> tuple[Student, Source, 
         sub_epochs=sub_epochs,
         whole_sub_epochs=chance.randint(0, sub_epochs),
         unlabeled_passes=chance.uniform(0.2, 3),
-        stretch_slabs=chance.choice([1, 2, 3, 7, 16, 1000]),
+        segment_slabs=chance.choice([1, 2, 3, 7, 16, 1000]),
     )
     return student, source("labeled", chance.randint(1, 60)), source("unlabeled", chance.randint(1, 300), 900)
 
@@ -48,12 +48,12 @@ def random_student(chance: random.Random, order: str) -> tuple[Student, Source, 
 def account_of(phases: Sequence[Phase], source: Source, cursor: Cursor, block: int, workers: int) -> BlockAccount:
     """Of the block that begins at `cursor`, two slabs a worker."""
     positions, _ = next_block(phases, cursor, 2 * workers)
-    hands = []
-    for rank, mine in enumerate(deal(positions, workers)):
+    assignments = []
+    for rank, mine in enumerate(assign(positions, workers)):
         refs = [source.at(position) for position in mine]
         names = tuple(ref.name for ref in refs)
-        hands.append(Hand(rank, tuple(mine), names, sum(ref.frames for ref in refs) // 3))
-    return BlockAccount(block, cursor.phase, source.name, positions.start, len(positions), tuple(hands))
+        assignments.append(Assignment(rank, tuple(mine), names, sum(ref.frames for ref in refs) // 3))
+    return BlockAccount(block, cursor.phase, source.name, positions.start, len(positions), tuple(assignments))
 
 
 def walk(

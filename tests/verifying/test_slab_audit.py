@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from ssl_asr.training.accounting import BlockAccount, read_accounts
+from ssl_asr.training.checkpoints.accounting import BlockAccount, read_accounts
 from ssl_asr.training.schedule import Phase, baseline_schedule, student_schedule
 from ssl_asr.verifying.slab_audit import MOST_SAID, Audit, audit
 from tests.training.walked import LABELED, ORDERS, UNLABELED, random_student, student_of, walk
 
 SIZES = {"labeled": len(LABELED), "unlabeled": len(UNLABELED)}
-SCHEDULE = student_schedule(student_of("blocks", sub_epochs=3, stretch_slabs=5), LABELED, UNLABELED)
+SCHEDULE = student_schedule(student_of("blocks", sub_epochs=3, segment_slabs=5), LABELED, UNLABELED)
 SLABS = sum(phase.count for phase in SCHEDULE)
 
 
@@ -54,22 +54,32 @@ def test_a_finished_model_without_accounts_is_found(accounts: list[BlockAccount]
 
 
 def without_a_slab(account: BlockAccount) -> BlockAccount:
-    hand = account.hands[0]
+    assignment = account.assignments[0]
     return replace(
-        account, hands=(replace(hand, positions=hand.positions[1:], slabs=hand.slabs[1:]), *account.hands[1:])
+        account,
+        assignments=(
+            replace(assignment, positions=assignment.positions[1:], slabs=assignment.slabs[1:]),
+            *account.assignments[1:],
+        ),
     )
 
 
 def with_a_slab_twice(account: BlockAccount) -> BlockAccount:
-    hand = account.hands[0]
-    again = replace(hand, positions=(*hand.positions, hand.positions[0]), slabs=(*hand.slabs, hand.slabs[0]))
-    return replace(account, hands=(again, *account.hands[1:]))
+    assignment = account.assignments[0]
+    again = replace(
+        assignment,
+        positions=(*assignment.positions, assignment.positions[0]),
+        slabs=(*assignment.slabs, assignment.slabs[0]),
+    )
+    return replace(account, assignments=(again, *account.assignments[1:]))
 
 
 def beyond_its_phase(account: BlockAccount) -> BlockAccount:
-    hand = account.hands[0]
-    more = replace(hand, positions=(*hand.positions, 400), slabs=(*hand.slabs, "unlabeled/000099:0"))
-    return replace(account, hands=(more, *account.hands[1:]))
+    assignment = account.assignments[0]
+    more = replace(
+        assignment, positions=(*assignment.positions, 400), slabs=(*assignment.slabs, "unlabeled/000099:0")
+    )
+    return replace(account, assignments=(more, *account.assignments[1:]))
 
 
 TAMPERED: dict[Callable[[BlockAccount], BlockAccount], str] = {
@@ -87,20 +97,22 @@ def test_one_tampered_hand_anywhere_is_one_problem(
     for index, account in enumerate(accounts):
         changed = [*accounts[:index], tamper(account), *accounts[index + 1 :]]
         (problem,) = told(changed, finished=finished).problems
-        phase, position = f"phase {account.phase} ({account.source})", account.hands[0].positions[0]
+        phase, position = f"phase {account.phase} ({account.source})", account.assignments[0].positions[0]
         assert problem == TAMPERED[tamper].format(phase=phase, position=position)
 
 
 def test_a_slab_read_in_anothers_place_is_found_within_the_pass(accounts: list[BlockAccount]) -> None:
     """Every position was trained on once, and yet a slab was heard twice and another one never."""
     first, second, *_ = (account for account in accounts if account.source == "unlabeled")
-    impostor = first.hands[0].slabs[0]
-    hand = second.hands[0]
-    changed = replace(second, hands=(replace(hand, slabs=(impostor, *hand.slabs[1:])), *second.hands[1:]))
+    impostor = first.assignments[0].slabs[0]
+    assignment = second.assignments[0]
+    changed = replace(
+        second, assignments=(replace(assignment, slabs=(impostor, *assignment.slabs[1:])), *second.assignments[1:])
+    )
     (problem,) = told([changed if account == second else account for account in accounts]).problems
     assert problem == (
         f"{impostor} was trained on twice in pass 0 over the unlabeled slabs, at positions "
-        f"{first.hands[0].positions[0]} and {hand.positions[0]} (block {second.block})"
+        f"{first.assignments[0].positions[0]} and {assignment.positions[0]} (block {second.block})"
     )
 
 
@@ -110,8 +122,8 @@ def test_a_lost_account_and_a_block_of_another_schedule_are_found(accounts: list
     assert missing
     assert all(problem.endswith("never trained on") for problem in missing)
     assert told(accounts[:-1], finished=False).problems == ()
-    (strange,) = told([*accounts, replace(accounts[0], block=len(accounts) + 1, phase=400)]).problems
-    assert strange.endswith("is of a phase 400 that is not in the schedule")
+    (unexpected,) = told([*accounts, replace(accounts[0], block=len(accounts) + 1, phase=400)]).problems
+    assert unexpected.endswith("is of a phase 400 that is not in the schedule")
     assert "not in the schedule" in told([replace(accounts[0], source="labeled"), *accounts[1:]]).problems[0]
 
 

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from ssl_asr.cli import FAILED, OK, main
+from ssl_asr.cli.main import FAILED, OK, main
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec
+from ssl_asr.models.model_files import model_uri, save_model
 from ssl_asr.recipe import Recipe
-from ssl_asr.run_directory import save_recipe
+from ssl_asr.runtime.run_directory import save_recipe
 from ssl_asr.store import features
 from ssl_asr.store.shards import ShardStore
-from ssl_asr.training.accounting import account_uri, schedule_uri, write_schedule
-from ssl_asr.training.model_files import model_uri, save_model
+from ssl_asr.training.checkpoints.accounting import account_uri, schedule_uri, write_schedule
+from ssl_asr.training.data.sources import source_of
 from ssl_asr.training.schedule import baseline_schedule, student_schedule, teacher_schedule
-from ssl_asr.training.sources import source_of
 from tests.training.walked import walk
 
 KEY = "0a1b2c3d4e5f6a7b"
@@ -89,9 +89,9 @@ def test_a_slab_twice_and_a_slab_missing_are_found_and_no_repair_mends_them(
 ) -> None:
     file = Path(account_uri(own.run, "student", KEY, 2))
     account = json.loads(file.read_bytes())
-    hands = [hand for hand in account["hands"] if hand["positions"]]
-    position, lost = hands[-1]["positions"][-1], account["first"] + account["count"]
-    hands[-1]["positions"][-1] += 1
+    assignments = [hand for hand in account["assignments"] if hand["positions"]]
+    position, lost = assignments[-1]["positions"][-1], account["first"] + account["count"]
+    assignments[-1]["positions"][-1] += 1
     file.write_text(json.dumps(account))
     for words in ((), ("--repair",)):
         code, lines = verified(own, capsys, *words)

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ssl_asr.corpus.readers.reading import Reading, in_speaker_order
-from ssl_asr.corpus.utterance import Utterance
 from ssl_asr.store.ledger import Reject
+from ssl_asr.store.utterance import Utterance
 
 
 def read_kaldi(path: str, channel: int = 0) -> Reading:
@@ -66,7 +66,7 @@ def _segments(folder: Path, files: dict[str, str]) -> Iterator[tuple[str, str, f
             recording, start, end = fields[0], float(fields[1]), float(fields[2])
         except (IndexError, ValueError):
             raise ValueError(
-                f"{folder / 'segments'}: the line of {name} is not `utterance recording start end`; mend it"
+                f"{folder / 'segments'}: the line of {name} is not `utterance recording start end`; fix it"
             ) from None
         # An end of -1 is Kaldi's for the end of the recording.
         yield name, recording, start, math.inf if end < 0 else end - start, fields[3] if len(fields) > 3 else ""

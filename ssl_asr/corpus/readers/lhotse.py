@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from ssl_asr.corpus.readers.reading import Reading, in_speaker_order
-from ssl_asr.corpus.utterance import Utterance
 from ssl_asr.store.ledger import Reject
+from ssl_asr.store.utterance import Utterance
 
 
 def read_lhotse(path: str, channel: int = 0) -> Reading:

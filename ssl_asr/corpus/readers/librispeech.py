@@ -6,8 +6,8 @@ import math
 from pathlib import Path
 
 from ssl_asr.corpus.readers.reading import Reading, in_speaker_order
-from ssl_asr.corpus.utterance import Utterance
 from ssl_asr.store.ledger import Reject
+from ssl_asr.store.utterance import Utterance
 
 _SUFFIXES = (".flac", ".wav", ".ogg", ".mp3")
 

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from ssl_asr.corpus.readers.reading import Reading, in_speaker_order
-from ssl_asr.corpus.utterance import Utterance
 from ssl_asr.store.ledger import Reject
+from ssl_asr.store.utterance import Utterance
 
 
 def read_nemo(path: str, channel: int = 0) -> Reading:
@@ -30,7 +30,7 @@ def read_nemo(path: str, channel: int = 0) -> Reading:
             utterances.append(_utterance(json.loads(line), file.parent, channel))
         except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
             why = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
-            rejects.append(Reject(f"line {number}", f"{file} line {number} is no NeMo entry ({why}); mend it"))
+            rejects.append(Reject(f"line {number}", f"{file} line {number} is no NeMo entry ({why}); fix it"))
     utterances.sort(key=lambda utterance: (utterance.audio, utterance.offset))
     return Reading(in_speaker_order(utterances), tuple(rejects))
 

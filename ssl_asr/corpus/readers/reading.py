@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from ssl_asr.corpus.utterance import Utterance
 from ssl_asr.store.ledger import Reject
+from ssl_asr.store.utterance import Utterance
 
 
 @dataclass(frozen=True)

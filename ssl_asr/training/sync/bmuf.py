@@ -21,8 +21,8 @@ from torch import nn
 from ssl_asr.recipe import Sync, Variant
 from ssl_asr.training.sync import flat
 from ssl_asr.training.sync.group import Group, sum_numbers
-from ssl_asr.training.sync.moments import Moments
-from ssl_asr.training.sync.strategy import Alike, State, Synced
+from ssl_asr.training.sync.moments import OptimiserMoments
+from ssl_asr.training.sync.strategy import Replicated, State, Synced
 
 
 def block_momentum(workers: int) -> float:
@@ -68,7 +68,7 @@ def mean_update(group: Group, update: torch.Tensor, weight: float, wire: torch.d
     return update.copy_(group.sum_(update.to(wire)))
 
 
-class Bmuf(Alike):
+class Bmuf(Replicated):
     """BMUF as callbacks of the training loop; theta, delta and the moments' block count are its state."""
 
     def __init__(self, model: nn.Module, optimiser: torch.optim.Optimizer, sync: Sync, group: Group) -> None:
@@ -78,7 +78,7 @@ class Bmuf(Alike):
         self.delta = torch.zeros_like(self.theta)
         self.start = self.theta.clone()
         self.wire = getattr(torch, sync.wire)
-        self.moments = Moments(optimiser, sync.optimiser_state, group)
+        self.moments = OptimiserMoments(optimiser, sync.optimiser_state, group)
         self._steps = 0
 
     def begin_from(self, model: torch.Tensor) -> None:

@@ -11,10 +11,10 @@ from ssl_asr.recipe import Sync
 from ssl_asr.training.sync import flat
 from ssl_asr.training.sync.gradients import replace_gradients, step_weights, weighted
 from ssl_asr.training.sync.group import Group, sum_numbers
-from ssl_asr.training.sync.strategy import Alike, State, Synced
+from ssl_asr.training.sync.strategy import Replicated, State, Synced
 
 
-class Dense(Alike):
+class Dense(Replicated):
     """Dense all-reduce as callbacks of the training loop; the model itself is its state."""
 
     def __init__(self, model: nn.Module, sync: Sync, group: Group) -> None:

@@ -34,7 +34,7 @@ class Group(Protocol):
         ...
 
 
-class Alone:
+class SingleWorker:
     """The group of a single worker."""
 
     rank, size = 0, 1
@@ -49,7 +49,7 @@ class Alone:
         return [value]
 
 
-class Processes:
+class DistributedGroup:
     """The processes of torch.distributed's default group, over gloo or NCCL."""
 
     def __init__(self) -> None:
@@ -85,7 +85,7 @@ class Processes:
 class Worker:
     """One of the workers that train a model, and where it computes."""
 
-    group: Group = field(default_factory=Alone)
+    group: Group = field(default_factory=SingleWorker)
     device: torch.device = CPU
 
     @property

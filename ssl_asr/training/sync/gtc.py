@@ -151,10 +151,10 @@ class Gtc:
         self.tau, step = state["tau_and_step"].tolist()
         self.step = int(step)
 
-    def own_state_dict(self) -> State:
+    def local_state_dict(self) -> State:
         return {"residual": self.residual}
 
-    def load_own_state_dicts(self, states: Iterable[State], *, dealt: bool) -> None:
+    def load_local_state_dicts(self, states: Iterable[State], *, dealt: bool) -> None:
         """Its own residual; or an equal part of the sum over all workers, so that nothing that waits is lost."""
         self.residual.zero_()
         for state in states:

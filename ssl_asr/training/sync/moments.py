@@ -30,7 +30,7 @@ def corrected_moment(
     return (kept * (further - 1) * before + (1 - kept * further) * average) / (1 - kept)
 
 
-class Moments:
+class OptimiserMoments:
     """The moments of one worker's optimiser, brought together at block ends by `policy`.
 
     `filtered_steps` is rho of BMUF-Adam: local steps that the filtered update delta stands for.

@@ -46,7 +46,7 @@ class _Table:
             turn.release()
 
 
-class Simulated:
+class SimulatedGroup:
     """One simulated worker's view of its group."""
 
     def __init__(self, table: _Table, rank: int) -> None:
@@ -76,14 +76,14 @@ class Simulated:
         return self._exchange(value)
 
 
-def simulate(workers: int, work: Callable[[Simulated], Result]) -> list[Result]:
+def simulate(workers: int, work: Callable[[SimulatedGroup], Result]) -> list[Result]:
     """What `work` returns for each of so many workers, by rank; the first error of any of them is raised."""
     table = _Table(workers)
 
     def run(rank: int) -> Result:
         table.wait_for_turn(rank)
         try:
-            result = work(Simulated(table, rank))
+            result = work(SimulatedGroup(table, rank))
         except BaseException:
             table.fail()
             raise

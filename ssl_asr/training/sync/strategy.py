@@ -20,13 +20,13 @@ class Synced:
     meters: Mapping[str, float] = field(default_factory=dict)
 
 
-class Alike:
+class Replicated:
     """For a strategy that leaves all workers in the same state at a block's end: none has a state of its own."""
 
-    def own_state_dict(self) -> State:
+    def local_state_dict(self) -> State:
         return {}
 
-    def load_own_state_dicts(self, states: Iterable[State], *, dealt: bool) -> None:
+    def load_local_state_dicts(self, states: Iterable[State], *, dealt: bool) -> None:
         """There is nothing in them."""
 
 
@@ -54,10 +54,10 @@ class Strategy(Protocol):
 
     def load_state_dict(self, state: State) -> None: ...
 
-    def own_state_dict(self) -> State:
+    def local_state_dict(self) -> State:
         """What this worker alone holds; empty where workers differ in nothing."""
         ...
 
-    def load_own_state_dicts(self, states: Iterable[State], *, dealt: bool) -> None:
+    def load_local_state_dicts(self, states: Iterable[State], *, dealt: bool) -> None:
         """This worker's own state, or, `dealt`, those that fall to it of another number of workers, maybe none."""
         ...

@@ -8,10 +8,10 @@ import torch
 
 from ssl_asr.training.sync.bmuf import Bmuf
 from ssl_asr.training.sync.dense import Dense
-from ssl_asr.training.sync.strategy import Alike, State, Synced
+from ssl_asr.training.sync.strategy import Replicated, State, Synced
 
 
-class WarmStart(Alike):
+class WarmStart(Replicated):
     """`dense` for blocks that begin before `frames` (of 30 ms, of all workers) are heard, then `bmuf`."""
 
     def __init__(self, dense: Dense, bmuf: Bmuf, frames: int) -> None:

@@ -7,16 +7,10 @@ from torch import nn
 
 from ssl_asr.recipe import Sync
 from ssl_asr.training.sync import flat
-from ssl_asr.training.sync.bmuf import (
-    Bmuf,
-    block_momentum,
-    block_rate,
-    bmuf_update,
-    contributors,
-)
-from ssl_asr.training.sync.group import Alone
+from ssl_asr.training.sync.bmuf import Bmuf, block_momentum, block_rate, bmuf_update, contributors
+from ssl_asr.training.sync.group import SingleWorker
 from ssl_asr.training.sync.moments import moments_of
-from ssl_asr.training.sync.simulation import Simulated, simulate
+from ssl_asr.training.sync.simulation import SimulatedGroup, simulate
 
 DIMENSION = 7
 VARIANTS = ["nesterov", "classical", "literal"]
@@ -55,7 +49,7 @@ def test_four_workers_match_the_numpy_reference(variant: str, eta: float | None)
     draw = np.random.default_rng(3)
     targets, frames = draw.standard_normal((12, 4, DIMENSION)), draw.integers(1, 50, (12, 4)).astype(float)
 
-    def work(group: Simulated) -> torch.Tensor:
+    def work(group: SimulatedGroup) -> torch.Tensor:
         model = nn.Linear(DIMENSION, 1, bias=False, dtype=torch.float64)
         nn.init.zeros_(model.weight)
         optimiser = torch.optim.SGD(model.parameters(), lr=0.1)
@@ -125,7 +119,7 @@ def test_contributors_of_equal_and_of_lone_workers() -> None:
 def test_identical_workers_without_momentum_are_one_worker() -> None:
     """With eta = 0 and C = 1/N the rate is 1: the mean of equal models is the model."""
 
-    def work(group: Simulated) -> torch.Tensor:
+    def work(group: SimulatedGroup) -> torch.Tensor:
         model, optimiser, bmuf = make_bmuf(group, eta=0.0, c=1 / group.size)
         for seed in range(3):
             train_block(model, optimiser, bmuf, seed)
@@ -138,7 +132,7 @@ def test_identical_workers_without_momentum_are_one_worker() -> None:
 def test_short_last_block_moves_the_model_by_its_own_worth() -> None:
     """One slab for two workers: the one that trains counts as one worker, not as two."""
 
-    def work(group: Simulated) -> torch.Tensor:
+    def work(group: SimulatedGroup) -> torch.Tensor:
         model = nn.Linear(1, 1, bias=False)
         nn.init.zeros_(model.weight)
         bmuf = Bmuf(model, torch.optim.SGD(model.parameters(), lr=1.0), Sync(eta=0.0, c=1.0), group)
@@ -153,7 +147,7 @@ def test_short_last_block_moves_the_model_by_its_own_worth() -> None:
 
 def test_wire_of_bfloat16_is_near_and_alike_on_all() -> None:
     def trained(wire: str) -> list[torch.Tensor]:
-        def work(group: Simulated) -> torch.Tensor:
+        def work(group: SimulatedGroup) -> torch.Tensor:
             model, optimiser, bmuf = make_bmuf(group, wire=wire)
             for seed in range(3):
                 train_block(model, optimiser, bmuf, seed + 10 * group.rank)
@@ -170,7 +164,7 @@ def make_bmuf(group: object = None, **settings: object) -> tuple[nn.Module, torc
     torch.manual_seed(3)
     model = nn.Linear(4, 3)
     optimiser = torch.optim.Adam(model.parameters(), lr=0.05)
-    return model, optimiser, Bmuf(model, optimiser, Sync(**settings), group or Alone())
+    return model, optimiser, Bmuf(model, optimiser, Sync(**settings), group or SingleWorker())
 
 
 def train_block(model: nn.Module, optimiser: torch.optim.Optimizer, bmuf: Bmuf, seed: int) -> None:

@@ -7,9 +7,9 @@ from torch import nn
 
 from ssl_asr.recipe import Sync
 from ssl_asr.training.sync import flat
-from ssl_asr.training.sync.group import Alone, Group
+from ssl_asr.training.sync.group import Group, SingleWorker
 from ssl_asr.training.sync.gtc import Gtc, adapted_tau, first_tau, gtc_add, gtc_compress
-from ssl_asr.training.sync.simulation import Simulated, simulate
+from ssl_asr.training.sync.simulation import SimulatedGroup, simulate
 
 SIZE = 400
 
@@ -85,13 +85,13 @@ def test_mass_is_conserved_over_resizes(settings: dict[str, object]) -> None:
     for workers, steps in ((4, range(0, 10)), (3, range(10, 25)), (5, range(25, 40))):
 
         def work(
-            group: Simulated, steps: range = steps, shared: dict = shared, own: list = own
+            group: SimulatedGroup, steps: range = steps, shared: dict = shared, own: list = own
         ) -> tuple[torch.Tensor, dict, dict]:
             model, gtc = make_gtc(group, **settings)
             if own:
                 gtc.load_state_dict(shared)
-                gtc.load_own_state_dicts(own[group.rank :: group.size], dealt=True)
-            return updates(group, model, gtc, steps), gtc.state_dict(), gtc.own_state_dict()
+                gtc.load_local_state_dicts(own[group.rank :: group.size], dealt=True)
+            return updates(group, model, gtc, steps), gtc.state_dict(), gtc.local_state_dict()
 
         results = simulate(workers, work)
         assert all(torch.equal(update, results[0][0]) for update, _, _ in results)
@@ -104,10 +104,10 @@ def test_mass_is_conserved_over_resizes(settings: dict[str, object]) -> None:
 
 
 def test_as_many_workers_as_before_get_their_own_residuals_back() -> None:
-    def work(group: Simulated) -> None:
+    def work(group: SimulatedGroup) -> None:
         _, gtc = make_gtc(group)
         state = {"residual": torch.full((SIZE,), float(group.rank), dtype=torch.float64)}
-        gtc.load_own_state_dicts([state], dealt=False)
+        gtc.load_local_state_dicts([state], dealt=False)
         assert gtc.residual.eq(group.rank).all()
 
     simulate(3, work)
@@ -115,7 +115,7 @@ def test_as_many_workers_as_before_get_their_own_residuals_back() -> None:
 
 def test_small_threshold_follows_dense_gradients() -> None:
     """Summed over a while, what is sent differs from the gradients by less than what can wait."""
-    model, gtc = make_gtc(Alone(), gtc_tau=0.01, gtc_share=None)
+    model, gtc = make_gtc(SingleWorker(), gtc_tau=0.01, gtc_share=None)
     total = torch.zeros(SIZE, dtype=torch.float64)
     gtc.on_block_start([1] * 2000)
     for _ in range(2000):
@@ -126,8 +126,8 @@ def test_small_threshold_follows_dense_gradients() -> None:
 
 
 def test_threshold_adapts_to_the_share_asked_for() -> None:
-    model, gtc = make_gtc(Alone(), gtc_share=0.02, gtc_tau=1e-4)
-    updates(Alone(), model, gtc, range(200))
+    model, gtc = make_gtc(SingleWorker(), gtc_share=0.02, gtc_tau=1e-4)
+    updates(SingleWorker(), model, gtc, range(200))
     gtc.on_block_start([5] * 100)
     for step in range(200, 300):
         model.weight.grad = gradient_of(step, 0)[None]
@@ -144,7 +144,7 @@ def test_threshold_moves_with_the_share_and_not_too_fast() -> None:
 
 
 def test_gradient_that_is_not_finite_never_reaches_the_residual() -> None:
-    model, gtc = make_gtc(Alone(), gtc_tau=0.5, gtc_share=None)
+    model, gtc = make_gtc(SingleWorker(), gtc_tau=0.5, gtc_share=None)
     gtc.on_block_start([5, 5])
     model.weight.grad = torch.full((1, SIZE), float("nan"), dtype=torch.float64)
     gtc.on_after_backward()
@@ -156,7 +156,7 @@ def test_gradient_that_is_not_finite_never_reaches_the_residual() -> None:
 
 
 def test_without_any_gradient_nothing_is_sent() -> None:
-    model, gtc = make_gtc(Alone())
+    model, gtc = make_gtc(SingleWorker())
     gtc.on_block_start([5])
     model.weight.grad = torch.zeros(1, SIZE, dtype=torch.float64)
     gtc.on_after_backward()
@@ -167,7 +167,7 @@ def test_without_any_gradient_nothing_is_sent() -> None:
 @pytest.mark.parametrize("share", [0.5, 1.0])
 def test_more_asked_for_than_there_is_sends_what_there_is(share: float) -> None:
     """A quarter of the elements has a gradient, as with inputs that are always 0."""
-    model, gtc = make_gtc(Alone(), gtc_share=share)
+    model, gtc = make_gtc(SingleWorker(), gtc_share=share)
     gtc.on_block_start([5] * 3)
     for step in range(3):
         model.weight.grad = gradient_of(step, 0)[None] * (torch.arange(SIZE) % 4 == 0)
@@ -179,7 +179,7 @@ def test_mass_is_conserved_with_uneven_frames_and_a_dropped_gradient() -> None:
     """What is lost is the one gradient that was not finite, and no more."""
     frames = ([30, 10, 20], [5, 5], [])
 
-    def work(group: Simulated) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def work(group: SimulatedGroup) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         model, gtc = make_gtc(group, gtc_tau=0.3, gtc_share=None, gradients="mean")
         mine, sent, given = frames[group.rank], torch.zeros(SIZE).double(), torch.zeros(SIZE).double()
         for step in range(gtc.on_block_start(mine)):

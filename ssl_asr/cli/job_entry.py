@@ -1,0 +1,39 @@
+"""The command line as a Ray job: the same, but for where a relative `run` lies."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, Sequence
+
+# Set by Ray for the entry point of a submitted job (ray.dashboard.modules.job.job_supervisor).
+JOB_MARK = "RAY_JOB_CONFIG_JSON_ENV_VAR"
+HOME = "~/ssl_asr"
+
+
+def main(command: str) -> None:
+    """`ssl-asr COMMAND` with this process's arguments; exits as it would, and any code but 0 fails the job."""
+    from ssl_asr.cli import main as cli
+
+    sys.exit(cli.main([command, *sys.argv[1:], *kept_run(sys.argv[1:], os.environ)]))
+
+
+def kept_run(arguments: Sequence[str], environment: Mapping[str, str]) -> list[str]:
+    """The override that takes a relative `run` out of the job's folder, which Ray deletes; [] where none is due.
+
+    It goes below $SSL_ASR_HOME (default ~/ssl_asr) of the head node. On a cluster of several machines give a
+    `run` that all of them see: `run=s3://...` or a shared folder.
+    """
+    from ssl_asr.recipe import load_recipe
+
+    if JOB_MARK not in environment:
+        return []
+    overrides = [word for word in arguments[1:] if not word.startswith("-")]
+    try:
+        run = load_recipe(arguments[0], overrides).run
+    except (IndexError, ValueError):
+        return []  # the command line itself will say what is wrong
+    inside = os.path.relpath(run, os.getcwd())
+    if "://" in run or inside.startswith(".."):
+        return []
+    return [f"run={os.path.join(os.path.expanduser(environment.get('SSL_ASR_HOME', HOME)), inside)}"]

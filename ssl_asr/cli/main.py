@@ -1,0 +1,196 @@
+"""The command line: `ssl-asr run RECIPE`, `ssl-asr STAGE RECIPE`, `ssl-asr status RUN`.
+
+Nothing heavy is imported before the arguments are understood, so that help and refusals are instant.
+"""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NoReturn
+
+from ssl_asr.planning import question
+from ssl_asr.runtime.failure import sentence_of
+from ssl_asr.runtime.pipeline import NAMES, STAGES
+
+if TYPE_CHECKING:
+    from ssl_asr.recipe import Recipe
+
+OK, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
+
+HELP = """\
+Acoustic models from a few hours of transcribed speech and far more that nobody will transcribe.
+A teacher learns from the labeled speech, writes its opinion on every unlabeled frame, and a small
+causal student learns from both. Every stage runs on Ray, on this machine or on a cluster.
+"""
+
+EPILOG = f"""\
+stages, in the order of `run`:
+{chr(10).join(f"  {stage.name:<10} {stage.does}" for stage in STAGES)}
+
+RECIPE is a preset (demo, laptop, paper), a YAML file, or the directory of a run that has begun.
+key=value overrides one value of it: student.layers=3, run=/data/first,
+corpus.test_conditions=[clean,babble-10]. An unknown key is refused before any work. A run keeps the
+recipe that it was last given.
+
+Every stage skips what is done: after an interruption the same command goes on where it was.
+
+examples:
+  ssl-asr run demo                          all stages, then a table of word error rates and a page
+  ssl-asr student demo student.layers=3     one stage, with another value
+  ssl-asr status runs/demo                  how far each stage is
+  ssl-asr failed runs/demo                  which utterances were rejected, and why
+  ssl-asr plan paper --hours 1e6 --gpus 64  bytes, hours and cost, before anything is run
+  ssl-asr verify runs/demo --repair         whether every shard is whole; bad targets are labelled anew
+  ssl-asr inspect targets SHARD UTTERANCE   a picture of the teacher's opinion on one utterance
+  ssl-asr corpus --licences                 under which licences the demo's recordings come
+"""
+
+
+class Refusal(Exception):
+    """The command line makes no sense; its text says in one sentence what would."""
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> NoReturn:
+        raise Refusal(f"{message}; see {self.prog} --help")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Entry point; the exit code is 0, 1 for a failure, 2 for a refused command line, 130 for Ctrl-C."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    shows_traceback = "--traceback" in words
+    try:
+        return _run([word for word in words if word != "--traceback"])
+    except Refusal as refusal:
+        return _say(str(refusal), REFUSED)
+    except KeyboardInterrupt:
+        return _say("interrupted; the same command goes on where it was", INTERRUPTED)
+    except BrokenPipeError:
+        return FAILED  # the reader of our output, such as `head`, has gone
+    except Exception as error:
+        sentence = sentence_of(error)
+        if sentence is None and isinstance(error, OSError):
+            sentence = f"{' '.join(str(error).split())}; once that has passed, the same command goes on where it was"
+        if sentence is None or shows_traceback:
+            raise
+        return _say(sentence, FAILED)
+
+
+def _say(sentence: str, code: int) -> int:
+    print(f"ssl-asr: {sentence}", file=sys.stderr)
+    return code
+
+
+def _run(words: list[str]) -> int:
+    parser = _parser()
+    if not words:
+        parser.print_help()
+        return REFUSED
+    known = [*NAMES, "run", "plan", "status", "failed", "verify", "inspect"]
+    if not words[0].startswith("-") and words[0] not in known:
+        near = difflib.get_close_matches(words[0], known, 1, cutoff=0.5)
+        fix = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known)}"
+        raise Refusal(f"unknown command '{words[0]}'; {fix}")
+    # Options may stand anywhere; argparse wants positional words together.
+    words = _with_values(words)
+    asked = parser.parse_args(sorted(words, key=lambda word: word.startswith("-"), reverse=words[0].startswith("-")))
+    from ssl_asr.cli import commands
+
+    if asked.command == "inspect":
+        commands.inspect_targets(asked.shard, asked.utterance, asked.out)
+        return OK
+    if asked.command == "corpus" and asked.licences:
+        commands.licences(_recipe(asked.recipe or "demo", asked.overrides))
+        return OK
+    if asked.recipe is None:
+        raise Refusal(f"which recipe? for example: ssl-asr {asked.command} demo")
+    recipe = _recipe(asked.recipe, asked.overrides)
+    if asked.command == "plan":
+        commands.plan(recipe, question.question_of(asked))
+        return OK
+    if asked.command == "verify":
+        return OK if commands.verify(recipe, fixes=asked.repair) else FAILED
+    actions = {"run": commands.run_all, "status": commands.status, "failed": commands.failed}
+    if asked.command in actions:
+        actions[asked.command](recipe)
+    else:
+        commands.run_one(asked.command, recipe)
+    return OK
+
+
+def _with_values(words: list[str]) -> list[str]:
+    """`--out FILE` as the one word `--out=FILE`, and so all options that take a value."""
+    joined: list[str] = []
+    rest = iter(words)
+    for word in rest:
+        value = next(rest, None) if word in ("--out", *question.FLAGS) else None
+        joined.append(word if value is None else f"{word}={value}")
+    return joined
+
+
+def _parser() -> argparse.ArgumentParser:
+    raw = argparse.RawDescriptionHelpFormatter
+    parser = _Parser(
+        prog="ssl-asr",
+        description=HELP,
+        epilog=EPILOG,
+        formatter_class=raw,
+        usage="ssl-asr COMMAND RECIPE [key=value ...]",
+    )
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands", prog="ssl-asr")
+    verbs = {
+        "run": "all stages in order, then the table of word error rates",
+        "plan": "bytes, hours, network and cost of a run, each figure with its formula and source; runs nothing",
+        "status": "how far each stage of a run is",
+        "failed": "the utterances that were rejected, with the reasons",
+        "verify": "reads every shard again and says what is damaged, missing or left over",
+    }
+    _add(commands, "run", verbs["run"])
+    _add(commands, "plan", verbs["plan"])
+    for stage in STAGES:
+        # Listed under "stages" below the commands, with more room.
+        _add(commands, stage.name, stage.does, listed=False)
+    _add(commands, "status", verbs["status"])
+    _add(commands, "failed", verbs["failed"])
+    _add(commands, "verify", verbs["verify"])
+    _add_inspect(commands)
+    parser.add_argument("--traceback", action="store_true", help="show where in the code an error arose")
+    return parser
+
+
+def _add(commands: argparse._SubParsersAction[_Parser], name: str, does: str, listed: bool = True) -> None:
+    text = f"{name}: {does}."
+    command = (
+        commands.add_parser(name, description=text, help=does)
+        if listed
+        else commands.add_parser(name, description=text)
+    )
+    command.add_argument("recipe", nargs="?", metavar="RECIPE", help="a preset, a YAML file or a run's directory")
+    command.add_argument("overrides", nargs="*", metavar="key=value", help="override a value of the recipe")
+    if name == "corpus":
+        command.add_argument("--licences", action="store_true", help="show the licences of the demo's recordings")
+    if name == "plan":
+        question.add_options(command)
+    if name == "verify":
+        command.add_argument("--repair", action="store_true", help="label bad targets anew, delete what is left over")
+
+
+def _add_inspect(commands: argparse._SubParsersAction[_Parser]) -> None:
+    does = "draws what the teacher says of one utterance"
+    command = commands.add_parser("inspect", description=f"inspect: {does}, as a PNG.", help=does)
+    command.add_argument("what", choices=["targets"], help="the kind of shard")
+    command.add_argument("shard", metavar="SHARD", help="RUN/targets/SET/unlabeled/NUMBER.parquet")
+    command.add_argument("utterance", nargs="?", metavar="UTTERANCE", help="its id; default: the shard's first")
+    command.add_argument("--out", metavar="FILE", help="where to write; default: targets-UTTERANCE.png here")
+
+
+def _recipe(target: str, overrides: Sequence[str]) -> Recipe:
+    from ssl_asr.runtime.run_directory import open_recipe
+
+    try:
+        return open_recipe(target, overrides)
+    except ValueError as error:
+        raise Refusal(str(error)) from error

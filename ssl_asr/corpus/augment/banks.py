@@ -1,0 +1,86 @@
+"""Noise banks of a run: one long babble and one row of sound effects, for training and for tests."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+
+from ssl_asr.corpus.audio import audio_info, read_audio
+from ssl_asr.corpus.augment.noise import bank_uri
+from ssl_asr.corpus.open_speech.speech import NoiseClips
+from ssl_asr.corpus.seeding import generator
+from ssl_asr.progress import Progress
+from ssl_asr.store import filesystem
+
+Waveform = npt.NDArray[np.float32]
+RATE = 11025  # above what any of the recordings holds
+_VOICES = 6  # heard at once in babble
+_BABBLE_SECONDS = 120
+_EDGE = 0.02  # of a clip's peak: quieter starts and ends are cut off
+_PEAK = 0.9
+
+
+def write_banks(run: str, use: str, clips: NoiseClips, seed: int) -> None:
+    """Write the babble and effects banks of `use`, "train" or "test", deterministically."""
+    _write(bank_uri(run, use, "babble"), babble(clips.babble, seed))
+    made = effects(clips.effects, seed) if clips.effects else made_up_effects(seed, use)
+    _write(bank_uri(run, use, "effects"), made)
+
+
+def babble(talkers: Sequence[Sequence[str]], seed: int) -> Waveform:
+    """Six voices at once: every talker's clips end to end, several times at once where talkers are few."""
+    total = np.zeros(_BABBLE_SECONDS * RATE, np.float32)
+    progress = Progress("mixing babble", _VOICES, "voices")
+    for voice in range(_VOICES):
+        files = list(talkers[voice % len(talkers)])
+        draw = generator(seed, "babble", str(voice))
+        draw.shuffle(files)
+        at, tried = 0, 0
+        while at < len(total):
+            clip = _levelled(files[tried % len(files)])
+            tried += 1
+            part = clip[: len(total) - at]
+            total[at : at + len(part)] += part
+            at += len(part)
+        progress.advance()
+    return total
+
+
+def effects(files: Sequence[str], seed: int) -> Waveform:
+    """All effects end to end, equally loud, in an order drawn by chance."""
+    order = list(files)
+    generator(seed, "effects").shuffle(order)
+    return np.concatenate([_levelled(file) for file in order])
+
+
+def made_up_effects(seed: int, use: str) -> Waveform:
+    """A minute of bursts of filtered noise and hum, where no recorded effects are at hand."""
+    draw = generator(seed, "made-up effects", use)
+    bursts = []
+    for _ in range(60):
+        length = int(draw.uniform(0.4, 1.6) * RATE)
+        spectrum = np.fft.rfft(draw.standard_normal(length))
+        hertz = np.fft.rfftfreq(length, 1 / RATE)
+        spectrum *= np.exp(-np.square(np.log2((hertz + 1) / draw.uniform(150, 3000)) / draw.uniform(0.3, 2.0)))
+        burst = np.fft.irfft(spectrum, length)
+        bursts.append(burst / np.sqrt(np.mean(burst**2)))
+    return np.concatenate(bursts).astype(np.float32)
+
+
+def _levelled(file: str) -> Waveform:
+    """The clip without silent ends, of power one."""
+    samples = read_audio(file, 0.0, audio_info(file).seconds, 0, RATE)
+    loud = np.flatnonzero(np.abs(samples) > _EDGE * np.abs(samples).max())
+    samples = samples[loud[0] : loud[-1] + 1] if len(loud) else samples[:0]
+    power = np.mean(samples**2) if len(samples) else 0.0
+    return samples / np.sqrt(power) if power > 0 else samples[:0]
+
+
+def _write(uri: str, samples: Waveform) -> None:
+    buffer = io.BytesIO()
+    soundfile.write(buffer, samples * (_PEAK / np.abs(samples).max()), RATE, subtype="PCM_16", format="WAV")
+    filesystem.write_bytes(uri, buffer.getvalue())

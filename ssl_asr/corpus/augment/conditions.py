@@ -1,0 +1,71 @@
+"""Which simulated conditions the utterances of a split appear in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+from ssl_asr.corpus.augment.noise import check_condition, noise_kind
+from ssl_asr.corpus.seeding import fraction
+from ssl_asr.recipe import Corpus
+from ssl_asr.store.utterance import CLEAN, Utterance
+
+
+def check_conditions(corpus: Corpus) -> None:
+    """ValueError naming the recipe's key where a condition is unknown or tests lack the clean speech."""
+    for key in ("train_conditions", "test_conditions"):
+        for name in getattr(corpus, key):
+            try:
+                check_condition(name)
+            except ValueError as error:
+                raise ValueError(f"corpus.{key}: {error}") from None
+    if CLEAN not in corpus.test_conditions:
+        raise ValueError(
+            "corpus.test_conditions lacks clean, which the labels of degraded copies are taken from; add it"
+        )
+    if not corpus.train_conditions:
+        raise ValueError("corpus.train_conditions is empty; write [clean] for speech as recorded")
+
+
+def needs_banks(corpus: Corpus) -> bool:
+    return any(noise_kind(name) for name in (*corpus.train_conditions, *corpus.test_conditions))
+
+
+def in_conditions(recordings: Sequence[Utterance], split: str, corpus: Corpus, seed: int) -> list[list[Utterance]]:
+    """For each recording the utterances made of it: clean first, then its degraded copies.
+
+    Labeled: clean and `labeled_copies` different degraded ones; unlabeled: one, drawn; dev: clean; test: every
+    test condition. A condition that is listed twice is drawn twice as often.
+    """
+    versions = []
+    for recording in recordings:
+        if split == "labeled":
+            names = [CLEAN, *_drawn(recording.id, corpus, seed)]
+        elif split == "unlabeled":
+            names = [_one(recording.id, corpus.train_conditions, seed)]
+        elif split == "test":
+            names = sorted(dict.fromkeys(corpus.test_conditions), key=lambda name: name != CLEAN)
+        else:
+            names = [CLEAN]
+        versions.append([_version(recording, name) for name in names])
+    return versions
+
+
+def _version(recording: Utterance, condition: str) -> Utterance:
+    if condition == CLEAN:
+        return recording
+    return replace(recording, id=f"{recording.id}@{condition}", condition=condition, recording=recording.id)
+
+
+def _one(recording: str, names: Sequence[str], seed: int, number: int = 0) -> str:
+    return names[int(fraction(seed, "condition", str(number), recording) * len(names))]
+
+
+def _drawn(recording: str, corpus: Corpus, seed: int) -> Iterator[str]:
+    left = [name for name in corpus.train_conditions if name != CLEAN]
+    for number in range(corpus.labeled_copies):
+        if not left:
+            return
+        name = _one(recording, left, seed, number + 1)
+        yield name
+        left = [other for other in left if other != name]

@@ -1,0 +1,121 @@
+"""Simulated degradation of speech: babble, sound effects and rooms, by the name of a condition.
+
+"clean" is the audio as recorded; "babble-10" and "effects-10" add noise at 10 dB below the speech, both powers taken
+over the whole utterance; "room" is reverberation. What is drawn depends on seed and utterance id alone.
+"""
+
+from __future__ import annotations
+
+import difflib
+import io
+import re
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+import soxr
+from scipy.signal import fftconvolve
+
+from ssl_asr.corpus.augment.rooms import impulse_response
+from ssl_asr.corpus.seeding import generator
+from ssl_asr.store import filesystem
+from ssl_asr.store.utterance import CLEAN
+
+Waveform = npt.NDArray[np.float32]
+KINDS = ("babble", "effects")
+USES = ("train", "test")
+_NOISY = re.compile(r"(babble|effects)-(-?\d+(?:\.\d+)?)")
+_EXAMPLES = (CLEAN, "room", *(f"{kind}-{ratio}" for kind in KINDS for ratio in (20, 10, 5, 0)))
+
+
+@dataclass(frozen=True)
+class Bank:
+    """Recorded noise at the front end's rate, each [samples]; empty where the run has none of a kind."""
+
+    babble: Waveform
+    effects: Waveform
+
+
+def check_condition(name: str) -> None:
+    """ValueError with the nearest valid name where `name` is no condition."""
+    if name in (CLEAN, "room") or _NOISY.fullmatch(name):
+        return
+    near = difflib.get_close_matches(name, _EXAMPLES, 1, cutoff=0.4)
+    fix = f"did you mean '{near[0]}'?" if near else "use clean, room, babble-<dB> or effects-<dB>"
+    raise ValueError(f"'{name}' is no condition; {fix}")
+
+
+def noise_kind(condition: str) -> str | None:
+    """Which kind of recorded noise the condition needs, if any."""
+    match = _NOISY.fullmatch(condition)
+    return match[1] if match else None
+
+
+def bank_use(split: str) -> str:
+    """The bank for a split's audio: test noise is heard in no training."""
+    return "test" if split == "test" else "train"
+
+
+def bank_uri(run: str, use: str, kind: str) -> str:
+    return filesystem.join(run, "corpus", "noise", use, f"{kind}.wav")
+
+
+def load_bank(run: str, use: str, sample_rate: int) -> Bank:
+    """The noise of a run for `use` "train" or "test", resampled."""
+    return Bank(**{kind: _load(bank_uri(run, use, kind), sample_rate) for kind in KINDS})
+
+
+def _load(uri: str, sample_rate: int) -> Waveform:
+    if not filesystem.exists(uri):
+        return np.zeros(0, np.float32)
+    try:
+        samples, rate = soundfile.read(io.BytesIO(filesystem.read_bytes(uri)), dtype="float32")
+    except soundfile.LibsndfileError as error:
+        raise ValueError(f"{uri} is no whole WAV file; delete it and run the corpus stage again") from error
+    if rate != sample_rate:
+        samples = soxr.resample(samples, rate, sample_rate, quality="HQ")
+    return np.ascontiguousarray(samples, dtype=np.float32)
+
+
+def degrade(
+    waveform: Waveform, sample_rate: int, condition: str, utterance_id: str, seed: int, bank: Bank
+) -> Waveform:
+    """`waveform` [samples] under `condition`: same length, speech at the same place.
+
+    ValueError where the condition is unknown or the bank lacks its noise.
+    """
+    check_condition(condition)
+    if condition == CLEAN:
+        return waveform
+    draw = generator(seed, "degrade", utterance_id)
+    match = _NOISY.fullmatch(condition)
+    if match is None:
+        return _reverberate(waveform, impulse_response(draw, sample_rate))
+    noise = bank.babble if match[1] == "babble" else bank.effects
+    if len(noise) == 0:
+        raise ValueError(f"condition {condition} needs a noise bank that this run lacks; run the corpus stage again")
+    return _add(waveform, _stretch(noise, len(waveform), draw), float(match[2]))
+
+
+def _stretch(noise: Waveform, length: int, draw: np.random.Generator) -> Waveform:
+    """A stretch of `noise` from a place drawn by chance; past its end it goes on at its start."""
+    start = int(draw.integers(len(noise)))
+    return np.take(noise, np.arange(start, start + length), mode="wrap")
+
+
+def _add(waveform: Waveform, noise: Waveform, decibels: float) -> Waveform:
+    speech_power = float(np.mean(np.square(waveform, dtype=np.float64)))
+    noise_power = float(np.mean(np.square(noise, dtype=np.float64)))
+    if noise_power == 0.0:
+        return waveform
+    gain = np.sqrt(speech_power / noise_power / 10 ** (decibels / 10))
+    return (waveform + gain * noise).astype(np.float32)
+
+
+def _reverberate(waveform: Waveform, response: Waveform) -> Waveform:
+    """The room's sound at the loudness of the original, cut to its length."""
+    wet = fftconvolve(waveform, response)[: len(waveform)]
+    power = float(np.mean(np.square(wet)))
+    loudness = np.sqrt(float(np.mean(np.square(waveform, dtype=np.float64))) / power) if power else 1.0
+    return (wet * loudness).astype(np.float32)

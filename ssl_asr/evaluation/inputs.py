@@ -1,0 +1,80 @@
+"""What an evaluation needs of the run: its models, the slabs of a split and what was said in them."""
+
+from __future__ import annotations
+
+import hashlib
+
+from ssl_asr.decoding.graph_files import GraphInfo
+from ssl_asr.decoding.slabs import Slab, System
+from ssl_asr.evaluation.results import SYSTEMS
+from ssl_asr.hmm.senones import SenoneSet
+from ssl_asr.models.model_files import model_id, model_uri
+from ssl_asr.recipe import Recipe
+from ssl_asr.store import alignments, features, filesystem, utterance
+from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.utterance import Utterance
+from ssl_asr.store.weights import read_weights
+
+
+def check_models(recipe: Recipe, senones: SenoneSet) -> None:
+    """ValueError naming the first model that is missing or was trained for other senones."""
+    for name in SYSTEMS:
+        uri = model_uri(recipe.run, name)
+        if not filesystem.exists(uri):
+            raise ValueError(f"{uri} is missing; run the {name} stage first")
+        _, about = read_weights(uri)
+        if about.get("senone_set") != senones.id:
+            raise ValueError(
+                f"{uri} was trained for senone set {about.get('senone_set')}, the run's is {senones.id}; "
+                f"run the {name} stage again"
+            )
+
+
+def describe_system(recipe: Recipe, name: str, graph: GraphInfo, senones: SenoneSet) -> System:
+    """The model with the search's settings, under one key for all that its hypotheses depend on."""
+    settings = recipe.evaluate
+    parts = [
+        model_id(model_uri(recipe.run, name)).encode(),
+        graph.checksum.encode(),
+        senones.log_priors().tobytes(),
+        f"{settings.beam:g} {settings.max_active}".encode(),
+    ]
+    return System(
+        run=recipe.run,
+        name=name,
+        key=hashlib.sha256(b"\0".join(parts)).hexdigest()[:12],
+        graph=graph.key,
+        senone_set=senones.id,
+        mel_bins=recipe.frontend.mel_bins,
+        beam=settings.beam,
+        max_active=settings.max_active,
+        batch_frames=recipe.labelling.batch_frames,
+    )
+
+
+def split_slabs(recipe: Recipe, split: str, senones: SenoneSet) -> list[Slab]:
+    """All slabs of the split's features, in order; ValueError where there is none."""
+    slabs = []
+    aligned = ShardStore(recipe.run, alignments.store_name(senones.id))
+    for entry in ShardStore(recipe.run, features.STORE).entries(split):
+        parents = {"features": entry.checksum}
+        if (alignment := aligned.entry(entry.shard)) is not None:
+            parents["alignments"] = alignment.checksum
+        slabs += [Slab(entry.shard, number, parents) for number in range(len(entry.slabs))]
+    if not slabs:
+        raise ValueError(f"{recipe.run} has no features of the {split} split; run the frontend stage first")
+    return slabs
+
+
+def references(recipe: Recipe, split: str) -> dict[str, Utterance]:
+    """The split's utterances by id; ValueError where none has a text."""
+    store = ShardStore(recipe.run, utterance.STORE)
+    found = [
+        each
+        for entry in store.entries(split)
+        for slab in range(len(entry.slabs))
+        for each in utterance.decode(store.read_slab(entry.shard, slab))
+    ]
+    if all(each.text is None for each in found):
+        raise ValueError(f"no utterance of the {split} split has a text to score against; check corpus.{split}")
+    return {each.id: each for each in found}

@@ -1,0 +1,163 @@
+"""The evaluate stage: kappa of every system on dev, then words of the test split, errors and their intervals.
+
+Ray tasks decode slab by slab, all systems side by side; what is decoded is kept as it comes, so an interrupted
+evaluation goes on where it was.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+
+import ray
+from ray.exceptions import RayTaskError
+
+from ssl_asr.decoding.graph_files import GraphInfo, make_graph, read_vocabulary
+from ssl_asr.decoding.slabs import DecodedSlab, Slab, System, decode_slab, read_result
+from ssl_asr.evaluation.inputs import check_models, describe_system, references, split_slabs
+from ssl_asr.evaluation.results import SYSTEMS, Results, write_results
+from ssl_asr.evaluation.summary import frame_accuracies, hypothesis_lines, out_of_vocabulary, score, word_errors
+from ssl_asr.evaluation.tuning import best_kappa, describe_kappa
+from ssl_asr.hmm.senones import load_senones
+from ssl_asr.models.model_files import model_id, model_uri
+from ssl_asr.progress import Progress
+from ssl_asr.recipe import Recipe
+from ssl_asr.runtime import cluster
+from ssl_asr.runtime.stage import StageClock, StageReport, check_reject_share
+from ssl_asr.store import filesystem
+from ssl_asr.store.ledger import Reject
+from ssl_asr.store.utterance import Utterance
+
+Kappas = Mapping[str, Sequence[float]]  # of each system
+
+
+def run_evaluate(recipe: Recipe) -> StageReport:
+    """Write `decoding/results.json` and the hypotheses; ValueError where a model or a split is missing."""
+    senones = load_senones(recipe.run)
+    check_models(recipe, senones)
+    dev, test = (split_slabs(recipe, split, senones) for split in ("dev", "test"))
+    dev_said, test_said = (references(recipe, split) for split in ("dev", "test"))
+    clock = StageClock(recipe, "evaluate", _key(recipe, [*dev, *test]))
+    with cluster.joined():
+        graph = _made_graph(recipe)
+        systems = [describe_system(recipe, name, graph, senones) for name in SYSTEMS]
+        tried = {system.name: recipe.evaluate.kappas for system in systems}
+        tuned_on, done = _decode("tuning on dev", systems, dev, tried)
+        kappa = {
+            name: best_kappa({each: score(dev_said, decoded) for each, decoded in by_kappa.items()})
+            for name, by_kappa in tuned_on.items()
+        }
+        decoded, also_done = _decode("decoding test", systems, test, {name: [kappa[name]] for name in SYSTEMS})
+    found = {name: decoded[name][kappa[name]] for name in SYSTEMS}
+    results = _results(recipe, graph, kappa, found, test_said)
+    for name in SYSTEMS:
+        lines = hypothesis_lines(found[name], test_said)
+        filesystem.write_bytes(_hypotheses_uri(recipe, name), lines.encode())
+    write_results(recipe.run, results)
+    rejects = _rejects(found)
+    report = clock.finish(len(SYSTEMS) * (len(dev) + len(test)), done + also_done, rejects, _figures(results, recipe))
+    check_reject_share(recipe, "evaluate", len({reject.id for reject in rejects}), len(test_said))
+    return report
+
+
+def _made_graph(recipe: Recipe) -> GraphInfo:
+    progress = Progress("decoding graph", 1, "graph")
+    graph = _get(ray.remote(num_cpus=1)(make_graph).remote(recipe.run, recipe.evaluate.lm_order))
+    progress.advance(note=f"{graph.words} words, {graph.states} states")
+    return graph
+
+
+def _decode(
+    what: str, systems: Sequence[System], slabs: Sequence[Slab], kappas: Kappas
+) -> tuple[dict[str, dict[float, list[DecodedSlab]]], int]:
+    """(results by system and kappa in the order of the slabs, pieces found done)."""
+    work = {
+        (system, number): _missing(system, slabs[number], kappas)
+        for system in systems
+        for number in range(len(slabs))
+    }
+    todo = {piece: missing for piece, missing in work.items() if missing}
+    progress = Progress(what, len(work), "slabs")
+    progress.skip(len(work) - len(todo))
+    remote = ray.remote(num_cpus=1)(decode_slab)
+    pending = [remote.remote(system, slabs[number], missing) for (system, number), missing in todo.items()]
+    while pending:
+        finished, pending = ray.wait(pending)
+        _get(finished[0])
+        progress.advance()
+    return {
+        system.name: {kappa: [_result(system, slab, kappa) for slab in slabs] for kappa in kappas[system.name]}
+        for system in systems
+    }, len(work) - len(todo)
+
+
+def _missing(system: System, slab: Slab, kappas: Kappas) -> tuple[float, ...]:
+    return tuple(kappa for kappa in kappas[system.name] if read_result(system, slab, kappa) is None)
+
+
+def _result(system: System, slab: Slab, kappa: float) -> DecodedSlab:
+    result = read_result(system, slab, kappa)
+    assert result is not None, "every slab was decoded"
+    return result
+
+
+def _get(reference: ray.ObjectRef) -> GraphInfo:
+    """The task's value; what it refused is told in its own sentence, without Ray's trace."""
+    try:
+        return ray.get(reference)
+    except RayTaskError as error:
+        if isinstance(error.cause, ValueError):
+            raise ValueError(str(error.cause)) from None
+        raise
+
+
+def _results(
+    recipe: Recipe,
+    graph: GraphInfo,
+    kappa: Mapping[str, float],
+    found: Mapping[str, Sequence[DecodedSlab]],
+    said: Mapping[str, Utterance],
+) -> Results:
+    scored = {name: score(said, decoded) for name, decoded in found.items()}
+    rows, reductions = word_errors(scored, recipe.evaluate.bootstrap, recipe.seed)
+    slabs = [slab for decoded in found.values() for slab in decoded]
+    return Results(
+        kappa=kappa,
+        rows=rows,
+        werr=reductions,
+        frame_accuracy=frame_accuracies(found, said),
+        decode_x_real_time=round(
+            sum(slab.seconds for slab in slabs) / max(sum(slab.spent for slab in slabs), 1e-9), 1
+        ),
+        oov_rate=out_of_vocabulary(said.values(), read_vocabulary(recipe.run, graph.key).words),
+    )
+
+
+def _figures(results: Results, recipe: Recipe) -> dict[str, float | str]:
+    figures: dict[str, float | str] = {f"WER {name}": f"{results.row(name).wer:.1%}" for name in SYSTEMS}
+    gain = results.reduction()
+    figures["WERR"] = f"{gain.werr:.1%} [{gain.low:.1%}, {gain.high:.1%}]"
+    figures["kappa"] = "/".join(describe_kappa(results.kappa[name], recipe.evaluate.kappas) for name in SYSTEMS)
+    figures["decoding x real time"] = results.decode_x_real_time
+    return figures
+
+
+def _rejects(found: Mapping[str, Sequence[DecodedSlab]]) -> list[Reject]:
+    return [
+        Reject(hypothesis.id, f"{name}: {hypothesis.error}")
+        for name, decoded in found.items()
+        for slab in decoded
+        for hypothesis in slab.hypotheses
+        if hypothesis.error
+    ]
+
+
+def _key(recipe: Recipe, slabs: Sequence[Slab]) -> str:
+    parts = [model_id(model_uri(recipe.run, name)) for name in SYSTEMS] + [
+        sum_ for slab in slabs for sum_ in slab.parents.values()
+    ]
+    return hashlib.sha256(" ".join([*parts, recipe.key("evaluate")]).encode()).hexdigest()[:12]
+
+
+def _hypotheses_uri(recipe: Recipe, system: str) -> str:
+    return filesystem.join(recipe.run, "decoding", "hypotheses", f"{system}.jsonl")

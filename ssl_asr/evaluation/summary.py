@@ -1,0 +1,118 @@
+"""From hypotheses to results: every set and condition counted, aggregated and compared."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from functools import reduce
+
+from ssl_asr.decoding.slabs import DecodedSlab, Hypothesis
+from ssl_asr.evaluation.bootstrap import compare, word_error_interval
+from ssl_asr.evaluation.results import ALL, BASELINE, STUDENT, FrameAccuracy, Reduction, WordErrors
+from ssl_asr.evaluation.scoring import Edits, ScoredUtterance, count_edits
+from ssl_asr.store.utterance import Utterance
+
+Cell = tuple[str, str]  # test set and condition, either may be ALL
+
+
+def score(references: Mapping[str, Utterance], decoded: Iterable[DecodedSlab]) -> list[ScoredUtterance]:
+    """Every decoded utterance that has a reference text, which may be empty; ValueError where none has."""
+    scored = []
+    for hypothesis in _hypotheses(decoded):
+        said = references[hypothesis.id]
+        if said.text is not None:
+            edits = count_edits(said.text.split(), hypothesis.words)
+            scored.append(ScoredUtterance(said.id, said.recording, test_set(said), said.condition, edits))
+    if not scored:
+        raise ValueError("no decoded utterance has a text to score against; give the dev and test splits their texts")
+    return scored
+
+
+def test_set(utterance: Utterance) -> str:
+    """The talker or channel that the utterance's result is reported under."""
+    return utterance.tags.get("set", "test")
+
+
+def cells(found: Iterable[Cell]) -> list[Cell]:
+    """Sets by name, conditions in the order of the data; each set's aggregate after it, those of all sets last."""
+    known = dict.fromkeys(found)
+    sets = sorted({set_ for set_, _ in known})
+    conditions = list(dict.fromkeys(condition for _, condition in known))
+    wanted = [(set_, condition) for set_ in [*sets, ALL] for condition in [*conditions, ALL]]
+    return [cell for cell in wanted if ALL in cell or cell in known]
+
+
+def _in_cell(utterance_set: str, condition: str, cell: Cell) -> bool:
+    return cell[0] in (utterance_set, ALL) and cell[1] in (condition, ALL)
+
+
+def word_errors(
+    systems: Mapping[str, Sequence[ScoredUtterance]], replicates: int, seed: int
+) -> tuple[list[WordErrors], list[Reduction]]:
+    """Rows of every system and the student's reductions, cell by cell; all systems scored the same utterances."""
+    rows, reductions = [], []
+    for cell in cells((each.set, each.condition) for each in systems[STUDENT]):
+        part = {
+            name: [each for each in utterances if _in_cell(each.set, each.condition, cell)]
+            for name, utterances in systems.items()
+        }
+        rows += [_row(name, cell, utterances, replicates, seed) for name, utterances in part.items()]
+        compared = compare(part[BASELINE], part[STUDENT], replicates, seed)
+        gain = compared.reduction
+        reductions.append(Reduction(*cell, gain.value, gain.low, gain.high, compared.p_better))
+    return rows, reductions
+
+
+def _row(system: str, cell: Cell, utterances: Sequence[ScoredUtterance], replicates: int, seed: int) -> WordErrors:
+    edits = reduce(Edits.__add__, (each.edits for each in utterances), Edits())
+    rate = word_error_interval(utterances, replicates, seed)
+    counts = (edits.words, edits.insertions, edits.deletions, edits.substitutions, len(utterances))
+    return WordErrors(system, *cell, rate.value, rate.low, rate.high, *counts)
+
+
+def frame_accuracies(
+    systems: Mapping[str, Sequence[DecodedSlab]], references: Mapping[str, Utterance]
+) -> list[FrameAccuracy]:
+    """Of every system and cell that has aligned frames; empty where the test split is not aligned."""
+    accuracies = []
+    for system, decoded in systems.items():
+        labelled: Counter[Cell] = Counter()
+        correct: Counter[Cell] = Counter()
+        for hypothesis in _hypotheses(decoded):
+            said = references[hypothesis.id]
+            labelled[test_set(said), said.condition] += hypothesis.labelled
+            correct[test_set(said), said.condition] += hypothesis.correct
+        for cell in cells(labelled):
+            inside = [each for each in labelled if _in_cell(*each, cell)]
+            if frames := sum(labelled[each] for each in inside):
+                share = sum(correct[each] for each in inside) / frames
+                accuracies.append(FrameAccuracy(system, *cell, share))
+    return accuracies
+
+
+def out_of_vocabulary(references: Iterable[Utterance], words: Iterable[str]) -> float:
+    """Share of reference words that the graph has no path for; each of them costs at least one error."""
+    known = set(words)
+    said = [word for each in references for word in (each.text or "").split()]
+    return sum(word not in known for word in said) / max(len(said), 1)
+
+
+def hypothesis_lines(decoded: Iterable[DecodedSlab], references: Mapping[str, Utterance]) -> str:
+    """One JSON object an utterance: what was said, what was recognised."""
+    lines = []
+    for hypothesis in _hypotheses(decoded):
+        said = references[hypothesis.id]
+        line = {
+            "id": said.id,
+            "set": test_set(said),
+            "condition": said.condition,
+            "reference": said.text,
+            "hypothesis": " ".join(hypothesis.words),
+        }
+        lines.append(json.dumps(line | ({"error": hypothesis.error} if hypothesis.error else {})) + "\n")
+    return "".join(lines)
+
+
+def _hypotheses(decoded: Iterable[DecodedSlab]) -> Iterable[Hypothesis]:
+    return (hypothesis for slab in decoded for hypothesis in slab.hypotheses)

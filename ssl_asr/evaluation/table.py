@@ -1,0 +1,39 @@
+"""The table of word error rates as a person reads it in a terminal."""
+
+from __future__ import annotations
+
+from ssl_asr.evaluation.results import BASELINE, STUDENT, TEACHER, Results, WordErrors
+
+_TITLES = {BASELINE: "baseline", TEACHER: "teacher", STUDENT: "SSL student"}
+
+
+def format_table(results: Results) -> str:
+    """Sets and conditions down, systems across, each with its 95 % interval; ends in a note on how to read it."""
+    header = ["set", "condition", "words", *(f"{title} WER %" for title in _TITLES.values()), "WERR %", "P(better)"]
+    lines = [header]
+    for reduction in results.werr:
+        cell = (reduction.set, reduction.condition)
+        rows = [results.row(system, *cell) for system in _TITLES]
+        gain = f"{100 * reduction.werr:+.1f} [{100 * reduction.low:+.1f}, {100 * reduction.high:+.1f}]"
+        lines.append([*cell, str(rows[0].words), *map(_rate, rows), gain, f"{reduction.p_better:.3f}"])
+    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
+    table = ["  ".join(_padded(line, widths)).rstrip() for line in lines]
+    table.insert(1, "-" * len(table[0]))
+    scales = ", ".join(f"{_TITLES[system]} {kappa:g}" for system, kappa in results.kappa.items())
+    notes = [
+        "WERR: how many errors fewer than the baseline the SSL student makes. In brackets: 95 % bootstrap intervals.",
+        f"Test words outside the vocabulary: {results.oov_rate:.1%}. Acoustic scale tuned on dev: {scales}.",
+    ]
+    return "\n".join([*table, *notes])
+
+
+def _rate(row: WordErrors) -> str:
+    return f"{100 * row.wer:.1f} [{100 * row.low:.1f}, {100 * row.high:.1f}]"
+
+
+def _padded(line: list[str], widths: list[int]) -> list[str]:
+    """Names to the left, figures to the right."""
+    return [
+        text.ljust(width) if column < 2 else text.rjust(width)
+        for column, (text, width) in enumerate(zip(line, widths, strict=True))
+    ]

@@ -1,0 +1,60 @@
+"""What must hold of targets besides: their own columns agree, and row for row they belong to the features beside."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ssl_asr.frontend.stacking import stacked_length
+from ssl_asr.labelling.teachers import teacher_id
+from ssl_asr.models.model_files import model_id, model_uri
+from ssl_asr.recipe import Recipe
+from ssl_asr.store import targets
+from ssl_asr.store.integrity import Damage, SlabRows, check_same_rows
+
+
+def senones_by_teacher(recipe: Recipe, outputs: Mapping[str, int]) -> dict[str, int]:
+    """Senones of each teacher by its id: models, and the recipe's ensemble; `outputs` are those of model files."""
+    members = [model_uri(recipe.run, name) for name in recipe.labelling.teachers]
+    found = {model_id(uri): count for uri, count in outputs.items()}
+    return found | ({teacher_id(recipe): outputs[members[0]]} if set(members) <= outputs.keys() else {})
+
+
+def check_slab(table: pa.Table, senones: int | None) -> None:
+    """Damage where columns of a slab of targets contradict each other, or speak of a senone above `senones`."""
+    k, _ = targets.codec_of(table.schema.metadata)
+    frames = table["num_frames"].to_numpy()
+    kept, entries = _flat(table["kept"]), _flat(table["senones"])
+    if not np.array_equal(_lengths(table["kept"]), frames):
+        raise Damage("has rows whose num_frames is not the length of kept")
+    if len(kept) and not (kept.min() >= 1 and kept.max() <= k):
+        raise Damage(f"has frames that keep {kept.min()} to {kept.max()} senones instead of 1 to {k}")
+    ends = np.cumsum(frames, dtype=np.int64)
+    before = np.concatenate([[0], np.cumsum(kept, dtype=np.int64)])
+    of_row = before[ends] - before[ends - frames]
+    for name in ("senones", "rises"):
+        if not np.array_equal(_lengths(table[name]), of_row):
+            raise Damage(f"has rows whose {name} are not as many as the sum of kept")
+    if senones is not None and len(entries) and entries.max() >= senones:
+        raise Damage(f"speaks of senone {entries.max()}, but its teacher has {senones}")
+
+
+def check_beside(mine: Sequence[SlabRows], heard: Sequence[SlabRows]) -> None:
+    """Damage where the slabs `mine` of targets are not, row for row, those of the features `heard`."""
+    check_same_rows(mine, heard)
+    for index, (slab, spoken) in enumerate(zip(mine, heard, strict=True)):
+        wanted = [stacked_length(count) for count in spoken.frames.tolist()]
+        if slab.frames.tolist() != wanted:
+            raise Damage(f"has other 30 ms frames in slab {index} than its features make")
+
+
+def _flat(column: pa.ChunkedArray) -> npt.NDArray:
+    return column.combine_chunks().flatten().to_numpy(zero_copy_only=False)
+
+
+def _lengths(column: pa.ChunkedArray) -> npt.NDArray[np.int64]:
+    return pc.list_value_length(column).to_numpy().astype(np.int64)

@@ -1,0 +1,86 @@
+"""The pronouncing lexicon of a run: cmudict, and G2P for the words that it lacks.
+
+`hmm/lexicon.txt` holds the words of labeled, dev and language model texts; `hmm/alignment_lexicon.txt` also holds
+those of the test texts, which serve to align the test split and nothing else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+
+import pocketsphinx
+
+from ssl_asr.lang.phones import PHONE_IDS, SILENCE
+from ssl_asr.store import filesystem
+
+Phones = tuple[str, ...]
+WORD = re.compile(r"[a-z']*[a-z][a-z']*")  # the alphabet of normalised texts
+LEXICON, ALIGNMENT_LEXICON = "lexicon.txt", "alignment_lexicon.txt"
+
+
+@dataclass(frozen=True)
+class Lexicon:
+    """Words in alphabetical order, each with its pronunciations, the most usual first."""
+
+    pronunciations: Mapping[str, tuple[Phones, ...]]
+
+    @property
+    def words(self) -> tuple[str, ...]:
+        return tuple(self.pronunciations)
+
+    def entries(self, words: Iterable[str]) -> list[tuple[str, Phones]]:
+        """(word, phones) of every pronunciation of `words`; KeyError for one that is not here."""
+        return [(word, phones) for word in words for phones in self.pronunciations[word]]
+
+    def unknown(self, words: Iterable[str]) -> list[str]:
+        """Those of `words` without a pronunciation, each once, in their order."""
+        return [word for word in dict.fromkeys(words) if word not in self.pronunciations]
+
+    def to_text(self) -> str:
+        return "".join(f"{word} {' '.join(phones)}\n" for word, phones in self.entries(self.words))
+
+    @classmethod
+    def from_pairs(cls, pairs: Iterable[tuple[str, Phones]]) -> Lexicon:
+        found: dict[str, dict[Phones, None]] = {}
+        for word, phones in pairs:
+            found.setdefault(word, {})[phones] = None
+        return cls({word: tuple(found[word]) for word in sorted(found)})
+
+    @classmethod
+    def from_text(cls, text: str, name: str = "lexicon") -> Lexicon:
+        """Lines `word PH PH PH`; ValueError naming the line that is none."""
+        pairs = []
+        for number, line in enumerate(text.splitlines(), 1):
+            word, *phones = line.split()
+            wrong = [phone for phone in phones if phone not in PHONE_IDS or phone == SILENCE]
+            if wrong or not phones:
+                raise ValueError(f"{name}, line {number}: '{line}' is no word followed by phones of cmudict")
+            pairs.append((word, tuple(phones)))
+        return cls.from_pairs(pairs)
+
+
+@cache
+def cmudict() -> Lexicon:
+    """126,052 American English words with pronunciations, without stress, as pocketsphinx carries them."""
+    path = Path(pocketsphinx.get_model_path()) / "en-us" / "cmudict-en-us.dict"
+    pairs = []
+    for line in path.read_text().splitlines():
+        word, *phones = line.split()
+        word = re.sub(r"\(\d+\)$", "", word)
+        if WORD.fullmatch(word):
+            pairs.append((word, tuple(phones)))
+    return Lexicon.from_pairs(pairs)
+
+
+def write_lexicon(run: str, lexicon: Lexicon, name: str = LEXICON) -> None:
+    filesystem.write_bytes(filesystem.join(run, "hmm", name), lexicon.to_text().encode())
+
+
+def read_lexicon(run: str, name: str = LEXICON) -> Lexicon:
+    """The run's lexicon; ValueError where the hmm stage has not written it."""
+    uri = filesystem.join(run, "hmm", name)
+    return Lexicon.from_text(filesystem.read_bytes(uri).decode(), uri)

@@ -1,0 +1,196 @@
+"""How long every stage takes, on how many devices, losses to preemption included."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ssl_asr.planning.compute import FRAMES_AN_HOUR, Devices, NetworkSize, student_network, teacher_network
+from ssl_asr.planning.facts import Fact, Facts
+from ssl_asr.planning.network import STRATEGIES, Traffic, block_steps, traffic
+from ssl_asr.planning.numbers import number
+from ssl_asr.planning.preemption import loss_share
+from ssl_asr.planning.speech import Speech, TrainingSpeech, student_hears, teacher_hears
+from ssl_asr.recipe import Optimiser, Recipe, Sync
+
+SYSTEMS = 3  # teacher, baseline and student are decoded
+
+
+@dataclass(frozen=True)
+class Rates:
+    """Seconds of one device for one 30 ms frame."""
+
+    teacher: Fact
+    baseline: Fact
+    student: Fact
+    labelling: Fact
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """`cpus` cores beside the devices that train; `gbit` of each machine; `kills` of one machine an hour."""
+
+    devices: Devices
+    cpus: int
+    gbit: Fact
+    kills: Fact
+    recovery: Fact
+
+
+@dataclass(frozen=True)
+class Training:
+    """One network's training: what it hears, how its workers agree and what that leaves of their time."""
+
+    name: str
+    network: NetworkSize
+    heard: TrainingSpeech
+    optimiser: Optimiser
+    sync: Sync
+    rate: Fact
+
+
+@dataclass(frozen=True)
+class StageTime:
+    """`work_hours` of `kind` if nothing were lost; `wall_seconds` from start to end; `lost` share to preemption."""
+
+    stage: str
+    kind: str
+    devices: int
+    work_hours: float
+    wall_seconds: float
+    efficiency: float
+    lost: float
+    formula: str
+    source: str
+
+    @property
+    def held_hours(self) -> float:
+        """Hours of all its devices, which wait and start anew on its account: what is paid."""
+        return self.devices * self.wall_seconds / 3600
+
+
+def trainings(recipe: Recipe, speech: Speech, rates: Rates) -> list[Training]:
+    teacher, student = recipe.teacher, recipe.student
+    network, heard = student_network(recipe), student_hears(recipe, speech)
+    taught = Training(
+        "teacher",
+        teacher_network(recipe),
+        teacher_hears(recipe, speech),
+        teacher.optimiser,
+        teacher.sync,
+        rates.teacher,
+    )
+    return [
+        taught,
+        Training("baseline", network, heard, student.optimiser, student.sync, rates.baseline),
+        Training("student", network, heard, student.optimiser, student.sync, rates.student),
+    ]
+
+
+def stage_times(recipe: Recipe, speech: Speech, facts: Facts, rates: Rates, cluster: Hardware) -> list[StageTime]:
+    """In the order of the pipeline; the stages that only list and draw are not planned."""
+    teacher, baseline, student = (
+        training_time(recipe, training, facts.start_seconds, cluster) for training in trainings(recipe, speech, rates)
+    )
+    labelling = _labelling(recipe, speech, facts, rates, cluster)
+    return [
+        _frontend(speech, facts, cluster),
+        _hmm(recipe, speech, facts, cluster),
+        teacher,
+        labelling,
+        baseline,
+        student,
+        _evaluate(recipe, speech, facts, cluster),
+    ]
+
+
+def traffic_of(recipe: Recipe, training: Training, strategy: str, workers: int, gbit: float, slabs: int) -> Traffic:
+    steps = block_steps(training.optimiser, recipe.corpus.slab_minutes, slabs)
+    network, rate = training.network, training.rate.value
+    return traffic(strategy, network.parameters, training.optimiser, training.sync, workers, steps, rate, gbit)
+
+
+def block_seconds(recipe: Recipe, training: Training, slabs: int, efficiency: float) -> float:
+    return slabs * recipe.corpus.slab_minutes / 60 * FRAMES_AN_HOUR * training.rate.value / efficiency
+
+
+def group_kills(cluster: Hardware) -> float:
+    """Kills a second of any of the machines whose loss stops all workers."""
+    return cluster.kills.value * cluster.devices.trainers / 3600
+
+
+def training_time(recipe: Recipe, training: Training, start: Fact, cluster: Hardware) -> StageTime:
+    devices, sync, slabs = cluster.devices, training.sync, training.sync.block_slabs
+    by = {
+        strategy: traffic_of(recipe, training, strategy, devices.trainers, cluster.gbit.value, slabs).efficiency
+        for strategy in STRATEGIES
+    }
+    hours = training.heard.hours
+    warm = min(sync.warm_start_hours, hours) if sync.strategy == "bmuf" else 0.0
+    efficiency = hours / (warm / by["dense"] + (hours - warm) / by[sync.strategy])
+    period = sync.checkpoint_blocks * block_seconds(recipe, training, slabs, efficiency)
+    lost = loss_share(period, group_kills(cluster), cluster.recovery.value)
+    formula = f"{number(hours)} h x 120,000 frames x {_microseconds(training.rate)}, by {sync.strategy}"
+    return _stage(
+        training.name, devices.kind, devices.trainers, hours, training.rate, start, efficiency, lost, formula
+    )
+
+
+def _labelling(recipe: Recipe, speech: Speech, facts: Facts, rates: Rates, cluster: Hardware) -> StageTime:
+    hours, devices = speech.unlabeled.value, cluster.devices
+    shard = recipe.corpus.shard_minutes / 60 * FRAMES_AN_HOUR * rates.labelling.value
+    lost = loss_share(shard, cluster.kills.value / 3600, cluster.recovery.value)
+    formula = f"{number(hours)} h x 120,000 frames x {_microseconds(rates.labelling)}"
+    return _stage(
+        "labelling", devices.kind, devices.labellers, hours, rates.labelling, facts.start_seconds, 1.0, lost, formula
+    )
+
+
+def _stage(
+    name: str,
+    kind: str,
+    devices: int,
+    hours: float,
+    rate: Fact,
+    start: Fact,
+    efficiency: float,
+    lost: float,
+    formula: str,
+) -> StageTime:
+    work = hours * FRAMES_AN_HOUR * rate.value
+    wall = start.value + work / (devices * efficiency * (1 - lost))
+    return StageTime(name, kind, devices, work / 3600, wall, efficiency, lost, formula, rate.source)
+
+
+def _frontend(speech: Speech, facts: Facts, cluster: Hardware) -> StageTime:
+    speed = facts.frontend_speed
+    formula = f"{number(speech.stored)} h / {speed.value:,.0f} x real time"
+    return _on_cores("frontend", speech.stored / speed.value, facts, cluster, formula, speed.source)
+
+
+def _hmm(recipe: Recipe, speech: Speech, facts: Facts, cluster: Hardware) -> StageTime:
+    aligned = speech.labeled.value + speech.dev.value + speech.test.value
+    passes = recipe.hmm.flat_start_iterations
+    clean, flat, align = speech.clean_labeled.value, facts.flat_start_speed, facts.alignment_speed
+    hours = clean * passes / flat.value + aligned / align.value
+    formula = (
+        f"{number(clean)} h x {passes} / {flat.value:,.0f} + {number(aligned)} h / {align.value:,.0f} x real time"
+    )
+    return _on_cores("hmm", hours, facts, cluster, formula, f"{flat.source}; aligning, {align.source}")
+
+
+def _evaluate(recipe: Recipe, speech: Speech, facts: Facts, cluster: Hardware) -> StageTime:
+    kappas, speed = len(recipe.evaluate.kappas), facts.decoding_speed
+    hours = SYSTEMS * (speech.test.value + kappas * speech.dev.value)
+    formula = (
+        f"{SYSTEMS} x ({speech.test.value:.3g} + {kappas} x {speech.dev.value:.3g}) h / {speed.value:.3g} x real"
+    )
+    return _on_cores("evaluate", hours / speed.value, facts, cluster, f"{formula} time", speed.source)
+
+
+def _on_cores(stage: str, hours: float, facts: Facts, cluster: Hardware, formula: str, source: str) -> StageTime:
+    wall = facts.start_seconds.value + hours * 3600 / cluster.cpus
+    return StageTime(stage, "core", cluster.cpus, hours, wall, 1.0, 0.0, formula, source)
+
+
+def _microseconds(rate: Fact) -> str:
+    return f"{number(rate.value * 1e6)} us"

@@ -1,0 +1,105 @@
+"""The stages in the order in which `ssl-asr run` takes them, and what each needs done before it.
+
+This table imports nothing, so that `ssl-asr --help` is instant; a stage's module is imported when it runs.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ssl_asr.recipe import Recipe
+    from ssl_asr.runtime.stage import StageReport
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One step: `does` is what a person reads of it, `needs` the stages whose outputs it reads.
+
+    `alone` says that two processes must not do it at once.
+    """
+
+    name: str
+    module: str
+    does: str
+    needs: tuple[str, ...] = ()
+    alone: bool = False
+
+    def function(self) -> Callable[[Recipe], StageReport]:
+        run: Callable[[Recipe], StageReport] = getattr(importlib.import_module(self.module), f"run_{self.name}")
+        return run
+
+
+STAGES = (
+    Stage("corpus", "ssl_asr.corpus.stage", "lists the speech and cuts it into disjoint splits and shards"),
+    Stage("frontend", "ssl_asr.frontend.stage", "turns audio into log mel filter-bank features", ("corpus",)),
+    Stage(
+        "hmm",
+        "ssl_asr.hmm.stage",
+        "aligns the labeled speech and ties its triphones into senones",
+        ("corpus", "frontend"),
+    ),
+    Stage(
+        "teacher", "ssl_asr.training.stage", "trains a bidirectional LSTM on the labeled speech", ("hmm",), alone=True
+    ),
+    Stage(
+        "labelling",
+        "ssl_asr.labelling.stage",
+        "keeps the teacher's largest logits of every unlabeled frame",
+        ("teacher",),
+    ),
+    Stage(
+        "baseline",
+        "ssl_asr.training.stage",
+        "trains the student's network on the labeled speech alone",
+        ("hmm",),
+        alone=True,
+    ),
+    Stage(
+        "student",
+        "ssl_asr.training.stage",
+        "trains a causal LSTM on the teacher's targets and the labels",
+        ("labelling",),
+        alone=True,
+    ),
+    Stage(
+        "evaluate",
+        "ssl_asr.evaluation.stage",
+        "decodes the test speech with all three and counts word errors",
+        ("teacher", "baseline", "student"),
+    ),
+    Stage("report", "ssl_asr.report.stage", "draws everything on one page"),
+)
+NAMES = tuple(stage.name for stage in STAGES)
+
+
+def stage(name: str) -> Stage:
+    return STAGES[NAMES.index(name)]
+
+
+def run_stage(name: str, recipe: Recipe) -> StageReport:
+    """Run one stage; ValueError naming the stage to run first where its inputs are not there."""
+    missing = first_missing(name, recipe)
+    if missing is not None:
+        raise ValueError(
+            f"{name} reads what {missing} writes, and {missing} is not done in {recipe.run}; "
+            f"run `ssl-asr {missing}` with the same recipe first, or `ssl-asr run` for all stages"
+        )
+    return stage(name).function()(recipe)
+
+
+def first_missing(name: str, recipe: Recipe) -> str | None:
+    """The earliest stage that `name` depends on, directly or not, and that has not finished in this run."""
+    from ssl_asr.runtime.stage import read_report
+
+    needed = ancestors(name)
+    return next((each for each in NAMES if each in needed and read_report(recipe, each) is None), None)
+
+
+def ancestors(name: str) -> set[str]:
+    """All stages that `name` builds on."""
+    direct = set(stage(name).needs)
+    return direct.union(*(ancestors(each) for each in direct))

@@ -1,0 +1,169 @@
+"""Slab accounting: which slabs every worker trained on, block by block, for an audit by `ssl-asr verify`.
+
+The schedule of a training run lies in `training/<name>/schedule-<key>.json`, one small file for every block in
+`training/<name>/slabs/<key>/`. A restart deletes the accounts of blocks that its checkpoint does not know, as these
+blocks are trained anew.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated, TypeVar
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from ssl_asr.store import filesystem
+from ssl_asr.store.ledger_index import PARALLEL_READS
+from ssl_asr.training.data.sources import SourceName
+from ssl_asr.training.schedule import Phase
+
+Count = Annotated[int, Field(ge=0, lt=2**48)]
+# Accounts in memory at a time.
+BATCH = 1024
+Kept = TypeVar("Kept")
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """What one worker trained on in one block: `slabs` (as `SlabRef.name`) are those at `positions` of the stream.
+
+    `frames` are the 30 ms frames that it trained on; a worker may have had nothing.
+    """
+
+    rank: Count
+    positions: tuple[Count, ...]
+    slabs: tuple[str, ...]
+    frames: Count
+
+
+@dataclass(frozen=True)
+class BlockAccount:
+    """One block, from 1 on: positions `first` to `first + count` of the source's stream, dealt to all workers.
+
+    `dropped` counts contributions that were not finite and have not reached the model: a worker's block where models
+    are averaged, a worker's step where gradients are.
+    """
+
+    block: Count
+    phase: Count
+    source: SourceName
+    first: Count
+    count: Count
+    assignments: tuple[Assignment, ...]
+    dropped: Count = 0
+
+
+@dataclass(frozen=True)
+class KeptSchedule:
+    """What a training run with this `key` is to train on; `sizes` are the slabs of each source."""
+
+    name: str
+    key: str
+    sizes: Mapping[SourceName, Count]
+    phases: tuple[Phase, ...]
+
+    @property
+    def slabs(self) -> int:
+        return sum(phase.count for phase in self.phases)
+
+
+_ACCOUNT, _SCHEDULE = TypeAdapter(BlockAccount), TypeAdapter(KeptSchedule)
+
+
+def schedule_uri(run: str, name: str, key: str) -> str:
+    return filesystem.join(run, "training", name, f"schedule-{key}.json")
+
+
+def accounts_uri(run: str, name: str, key: str) -> str:
+    return filesystem.join(run, "training", name, "slabs", key)
+
+
+def account_uri(run: str, name: str, key: str, block: int) -> str:
+    return filesystem.join(accounts_uri(run, name, key), f"{block:07d}.json")
+
+
+def write_schedule(
+    run: str, name: str, key: str, schedule: Sequence[Phase], source_sizes: Mapping[SourceName, int]
+) -> None:
+    """Keep the schedule before its first block; ValueError where blocks were trained by another one with this key."""
+    uri, wanted = schedule_uri(run, name, key), KeptSchedule(name, key, dict(source_sizes), tuple(schedule))
+    if filesystem.exists(uri) and filesystem.list_files(accounts_uri(run, name, key), ".json"):
+        if read_schedule(run, name, key) == wanted:
+            return
+        below = filesystem.join(run, "training", name)
+        raise ValueError(f"{uri} is not the schedule of today, so its blocks are none of this one's; delete {below}")
+    filesystem.write_bytes(uri, _SCHEDULE.dump_json(wanted, indent=1))
+
+
+def read_schedule(run: str, name: str, key: str) -> KeptSchedule:
+    """ValueError naming the file where there is none or it is damaged."""
+    uri = schedule_uri(run, name, key)
+    kept = _read(_SCHEDULE, "schedule", run, name, uri)
+    if (kept.name, kept.key) != (name, key) or not all(_is_sound(phase, kept.sizes) for phase in kept.phases):
+        raise ValueError(f"{uri} is not a whole schedule (it contradicts itself or its name); {fix_hint(run, name)}")
+    return kept
+
+
+def _is_sound(phase: Phase, sizes: Mapping[SourceName, int]) -> bool:
+    return (
+        phase.first >= 0 and phase.count > 0 and phase.first + phase.count < 2**48 and sizes.get(phase.source, 0) > 0
+    )
+
+
+def write_account(run: str, name: str, key: str, account: BlockAccount) -> None:
+    """Keep the account of a block, by one worker for all, before the block's checkpoint."""
+    filesystem.write_bytes(account_uri(run, name, key, account.block), _ACCOUNT.dump_json(account))
+
+
+def read_accounts(run: str, name: str, key: str) -> Iterator[BlockAccount]:
+    """Accounts of all blocks that there are, by number, read in parallel; ValueError naming a damaged one."""
+    uris = filesystem.list_files(accounts_uri(run, name, key), ".json")
+    with ThreadPoolExecutor(PARALLEL_READS) as pool:
+        for begin in range(0, len(uris), BATCH):
+            yield from pool.map(partial(_read_account, run, name), uris[begin : begin + BATCH])
+
+
+def drop_after(run: str, name: str, key: str, block: int) -> None:
+    """At a start from the checkpoint of `block` (0: from none): delete the accounts of later blocks."""
+    for uri in filesystem.list_files(accounts_uri(run, name, key), ".json"):
+        if uri > account_uri(run, name, key, block):
+            filesystem.delete(uri)
+
+
+def accounted_keys(run: str, name: str) -> list[str]:
+    """Sorted keys of the training runs of this model that kept a schedule or accounts."""
+    folder = filesystem.join(run, "training", name)
+    prefix = filesystem.join(folder, "schedule-")
+    uris: Iterable[str] = filesystem.list_files(folder, ".json")
+    kept = {uri[len(prefix) : -len(".json")] for uri in uris if uri.startswith(prefix)}
+    return sorted(kept | set(filesystem.list_folders(filesystem.join(folder, "slabs"))))
+
+
+def fix_hint(run: str, name: str) -> str:
+    """What to do about accounts that are wrong: only training anew tells what a model has heard."""
+    model, training = (
+        filesystem.join(run, *parts) for parts in (("models", f"{name}.safetensors"), ("training", name))
+    )
+    return f"delete {model} and {training}, then run `ssl-asr {name} {run}` again"
+
+
+def _read_account(run: str, name: str, uri: str) -> BlockAccount:
+    account = _read(_ACCOUNT, "account of a block", run, name, uri)
+    named = uri.endswith(f"/{account.block:07d}.json")
+    if not named or any(len(assignment.positions) != len(assignment.slabs) for assignment in account.assignments):
+        what = "a position without a slab" if named else f"that of block {account.block}"
+        raise ValueError(f"{uri} is not a whole account of a block ({what}); {fix_hint(run, name)}")
+    return account
+
+
+def _read(kind: TypeAdapter[Kept], what: str, run: str, name: str, uri: str) -> Kept:
+    try:
+        return kind.validate_json(filesystem.read_bytes(uri))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        place = ".".join(map(str, first["loc"]))
+        said = f"{place}: {first['msg']}" if place else first["msg"]
+        raise ValueError(f"{uri} is not a whole {what} ({said}); {fix_hint(run, name)}") from error

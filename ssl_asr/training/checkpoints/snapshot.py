@@ -1,0 +1,113 @@
+"""A checkpoint: everything that workers need to go on as if they had never stopped.
+
+`shared.safetensors` holds what all workers share: the strategy's state (theta, delta, ...), the optimiser's, the
+cursor, the block number and the learning curve. Where workers hold something of their own, such as the residuals of
+gradient compression, each writes it beside it: `worker-0002-of-0004.safetensors`. Any number of workers can go on.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from functools import partial
+from typing import Any
+
+import torch
+
+from ssl_asr.store import filesystem
+from ssl_asr.store.weights import read_weights, write_weights
+from ssl_asr.training.curve import Record
+from ssl_asr.training.loop import Loop
+from ssl_asr.training.schedule import Cursor
+from ssl_asr.training.sync import flat
+from ssl_asr.training.sync.group import assert_agreed
+from ssl_asr.training.sync.moments import make_state, moments_of, set_steps, steps_of
+from ssl_asr.training.sync.strategy import State
+
+SHARED = "shared.safetensors"
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """One worker's part of a checkpoint, in memory and on the CPU: training goes on while it is written."""
+
+    block: int
+    fingerprint: str
+    shared: State
+    about: dict[str, Any]
+    own: State
+    rank: int
+    workers: int
+
+
+def snapshot(loop: Loop, fingerprint: str, curve: Sequence[Record]) -> Snapshot:
+    """The state after the loop's last block, whose global model has this fingerprint.
+
+    Only the first worker keeps what all share.
+    """
+    own = _on_cpu(loop.strategy.local_state_dict())
+    worker = loop.worker
+    if worker.rank != 0:
+        return Snapshot(loop.block, fingerprint, {}, {}, own, worker.rank, worker.size)
+    shared = {f"strategy.{name}": tensor for name, tensor in loop.strategy.state_dict().items()}
+    moments = moments_of(loop.optimiser)
+    if moments:
+        shared["optimiser.moments"] = flat.flatten(moments)
+    # Among the tensors: a header of JSON may have at most 100 MB.
+    shared["curve"] = torch.frombuffer(bytearray(json.dumps(list(curve)).encode()), dtype=torch.uint8)
+    about = {
+        "cursor": asdict(loop.cursor),
+        "block": loop.block,
+        "optimiser_steps": steps_of(loop.optimiser),
+        "workers": worker.size,
+        "has_local": bool(own),
+    }
+    return Snapshot(loop.block, fingerprint, _on_cpu(shared), about, own, 0, worker.size)
+
+
+def _on_cpu(state: State) -> State:
+    return {name: tensor.detach().to("cpu", copy=True) for name, tensor in state.items()}
+
+
+def write_snapshot(folder: str, taken: Snapshot) -> None:
+    """Publish one worker's part; the checkpoint is whole once all have."""
+    if taken.own:
+        write_weights(_local_uri(folder, taken.rank, taken.workers), taken.own, {})
+    if taken.shared:
+        write_weights(filesystem.join(folder, SHARED), taken.shared, taken.about)
+
+
+def restore(folder: str, loop: Loop) -> list[Record]:
+    """Put the loop where the checkpoint was taken, see that all workers stand there, and return the curve so far."""
+    tensors, about = filesystem.patiently(lambda: read_weights(filesystem.join(folder, SHARED)))
+    device = loop.worker.device
+    prefix = "strategy."
+    loop.strategy.load_state_dict(
+        {name.removeprefix(prefix): kept.to(device) for name, kept in tensors.items() if name.startswith(prefix)}
+    )
+    if about["has_local"]:
+        _restore_local(folder, loop, about["workers"])
+    loop.cursor = Cursor(**about["cursor"])
+    loop.block = about["block"]
+    if "optimiser.moments" in tensors:
+        make_state(loop.optimiser)
+        set_steps(loop.optimiser, about["optimiser_steps"])
+        flat.unflatten_into(tensors["optimiser.moments"].to(device), moments_of(loop.optimiser))
+    place = (asdict(loop.cursor), loop.block, flat.fingerprint(loop.strategy.global_model()))
+    assert_agreed(loop.worker.group, "cursor, block and model after a restart", place)
+    return list(json.loads(tensors["curve"].numpy().tobytes()))
+
+
+def _restore_local(folder: str, loop: Loop, workers: int) -> None:
+    """Each worker reads its own part, or its share of the parts, one after the other: they are large and many."""
+    worker = loop.worker
+    dealt = workers != worker.size
+    ranks = range(worker.rank, workers, worker.size) if dealt else [worker.rank]
+    uris = (_local_uri(folder, rank, workers) for rank in ranks)
+    parts = (filesystem.patiently(partial(read_weights, uri))[0] for uri in uris)
+    loop.strategy.load_local_state_dicts(parts, dealt=dealt)
+
+
+def _local_uri(folder: str, rank: int, workers: int) -> str:
+    return filesystem.join(folder, f"worker-{rank:04d}-of-{workers:04d}.safetensors")

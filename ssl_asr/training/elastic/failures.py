@@ -1,0 +1,95 @@
+"""When workers fail: which error is to blame, and when to give up. Nothing here acts."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ray.exceptions import RayActorError
+
+# Failures in a row without one new block: a job on spot machines has hundreds in all and must go on, while a bug
+# or a block longer than the machines last ends every attempt at the same place.
+FAILURES_IN_A_ROW = 8
+# Of a disk: no restart makes room.
+_FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
+
+
+@dataclass
+class Patience:
+    """Counts failures since the last new block; a block trained again after a restart is no progress."""
+
+    limit: int = FAILURES_IN_A_ROW
+    furthest: int = 0
+    failures: int = 0
+
+    def is_over(self, block: int) -> bool:
+        """Told of one more failure; `block` is the furthest that was ever reached."""
+        if block > self.furthest:
+            self.furthest, self.failures = block, 0
+        self.failures += 1
+        return self.failures >= self.limit
+
+    def sentence(self, error: str) -> str:
+        return (
+            f"workers failed {self.failures} times in a row before they had trained one block after block "
+            f"{self.furthest}; the last error: {error}; fix that, and the same command goes on from there (where "
+            "machines do not last as long as a block, lower sync.block_slabs: that begins anew)"
+        )
+
+
+def refusal_of(errors: Mapping[int, Exception]) -> str | None:
+    """A sentence where no restart fixes what went wrong: bad input, or a full disk."""
+    for error in errors.values():
+        if type(error) is ValueError:  # ours; libraries raise kinds of their own, which may pass
+            return " ".join(str(error).split())
+        if isinstance(error, OSError) and error.errno in _FULL:
+            return f"{' '.join(str(error).split())}; once there is room, the same command goes on where it was"
+    return None
+
+
+@dataclass(frozen=True)
+class Failure:
+    """`workers` are those that died, or raised the error that `sentence` tells; 0 where only connections broke."""
+
+    workers: int
+    sentence: str
+
+
+def failure_of(errors: Mapping[int, Exception]) -> Failure:
+    """What went wrong, from the errors by rank: when one worker fails, the others lose their connections to it."""
+    assert errors
+    kinds = {rank: _blame(error) for rank, error in errors.items()}
+    worst = max(kinds.values())
+    guilty = [rank for rank in sorted(errors) if kinds[rank] == worst]
+    return Failure(len(guilty) if worst else 0, _sentence(errors[guilty[0]]))
+
+
+def _blame(error: Exception) -> int:
+    if isinstance(_inner(error), RayActorError):
+        return 1
+    text = f"{type(error).__name__} {error}"
+    return 0 if any(word in text for word in ("gloo", "NCCL", "DistBackend", "DistNetwork")) else 2
+
+
+def _inner(error: Exception) -> Exception:
+    """Ray Train wraps the death of a worker's process."""
+    inner = getattr(error, "health_check_failure", error)
+    return inner if isinstance(inner, Exception) else error
+
+
+def _sentence(error: Exception) -> str:
+    error = _inner(error)
+    if _blame(error) == 0:
+        return "connections between workers broke"
+    if isinstance(error, RayActorError):
+        return _why_dead(str(error))
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__
+
+
+def _why_dead(text: str) -> str:
+    """Ray's reason without the actor's ids: from "The actor" on, its first two statements."""
+    flat = " ".join(text.split())
+    told = flat[flat.rfind("The actor ") :] if "The actor " in flat else flat
+    return ". ".join(told.split(". ")[:2])[:300].rstrip(".")

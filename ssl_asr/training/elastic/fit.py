@@ -1,0 +1,138 @@
+"""Runs a training job on Ray Train and follows it from the driver.
+
+Ray Train places the workers, notices when one dies or the cluster changes, and starts them again, as many as there
+is room for; they go on from their own newest checkpoint. A job started again goes on where it was.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Future
+from concurrent.futures import wait as wait_for
+from functools import partial
+from threading import Thread
+from typing import Any
+
+import ray
+from ray.exceptions import RayActorError
+from ray.train import ControllerError, FailureConfig, RunConfig, ScalingConfig
+from ray.train.torch import TorchConfig, TorchTrainer
+
+from ssl_asr.recipe import Cluster
+from ssl_asr.runtime.failure import sentence_of
+from ssl_asr.store import filesystem
+from ssl_asr.training.curve import CurveWriter
+from ssl_asr.training.elastic.events import Kind, read_events, unreleased
+from ssl_asr.training.elastic.failures import Patience, failure_of
+from ssl_asr.training.elastic.follower import Follower
+from ssl_asr.training.elastic.monitor import start_monitor
+from ssl_asr.training.elastic.recovery import callbacks, release, remove_orphans
+from ssl_asr.training.elastic.worker import train_worker
+from ssl_asr.training.job import TrainingJob
+
+# Seconds between looks whether there is room for more workers, and the least time that workers are left in peace.
+RESIZE_SECONDS = 10.0
+# A worker that is alive and silent for so long is taken for lost; others wait for it at the end of a block, which may
+# be long, and while it writes its checkpoint. Workers that died are noticed at once.
+SILENCE_SECONDS = 1800
+
+
+def fit(job: TrainingJob, cluster: Cluster, patience: Patience | None = None) -> CurveWriter:
+    """Train to the end and return the learning curve; the model is then in the run's `models/`.
+
+    ValueError where a worker refused its input, or workers failed again and again at the same place.
+    """
+    monitor = start_monitor()
+    release(unreleased(read_events(job.run, job.name)))
+    remove_orphans()
+    curve = CurveWriter(job.run, job.name)
+    follower = Follower(job, curve)
+    follower.note("begun", job.key)
+    running = _in_background(partial(_train, job, cluster, monitor, patience or Patience()))
+    while wait_for([running], timeout=0.5).not_done:
+        follower.follow(ray.get(monitor.take.remote()))
+    follower.follow(ray.get(monitor.take.remote()))
+    follower.note(*_end_of(running))
+    filesystem.patiently(follower.save)
+    filesystem.patiently(curve.close)
+    filesystem.patiently(lambda: filesystem.delete(_ray_storage(job)))
+    _raise_sentence(running)
+    return curve
+
+
+def _in_background(work: Callable[[], object]) -> Future[object]:
+    """Runs `work` in a daemon thread: a pool's thread would keep a process that is interrupted until it is done."""
+    done: Future[object] = Future()
+
+    def run() -> None:
+        try:
+            done.set_result(work())
+        except BaseException as error:
+            done.set_exception(error)
+
+    Thread(target=run, name="fit", daemon=True).start()
+    return done
+
+
+def _train(job: TrainingJob, cluster: Cluster, monitor: Any, patience: Patience) -> None:
+    """Ray Train to the end, begun again where a worker that died brought its controller down with it.
+
+    Ray 2.60 survives that while workers train and while they start, but not in the moments between.
+    """
+    while True:
+        try:
+            _trainer(job, cluster, monitor, patience).fit()
+            return
+        except ControllerError as error:
+            if not isinstance(error.controller_failure, RayActorError):
+                raise
+            failure = failure_of({0: error.controller_failure})
+            monitor.note.remote("failed", failure.workers, detail=failure.sentence)
+            if patience.is_over(ray.get(monitor.furthest.remote())):
+                raise ValueError(patience.sentence(failure.sentence)) from error
+        release(unreleased(read_events(job.run, job.name)))
+
+
+def _end_of(ended: Future[object]) -> tuple[Kind, str]:
+    """The event that it is, and its detail."""
+    error = ended.exception()
+    return ("finished", "") if error is None else ("stopped", sentence_of(error) or type(error).__name__)
+
+
+def _raise_sentence(ended: Future[object]) -> None:
+    """ValueError with the sentence that Ray Train ended with; a bug's error as it is."""
+    try:
+        ended.result()
+    except Exception as error:
+        sentence = sentence_of(error)
+        if sentence is None:
+            raise
+        raise ValueError(sentence) from error
+
+
+def _trainer(job: TrainingJob, cluster: Cluster, monitor: Any, patience: Patience) -> TorchTrainer:
+    least, most = cluster.train_workers
+    resources = {"CPU": cluster.cpus_per_worker} | ({"GPU": 1.0} if cluster.use_gpu else {})
+    return TorchTrainer(
+        train_worker,
+        train_loop_config={"job": job, "monitor": monitor},
+        torch_config=TorchConfig(backend="nccl" if cluster.use_gpu else "gloo", timeout_s=SILENCE_SECONDS),
+        scaling_config=ScalingConfig(
+            num_workers=least if least == most else (least, most),
+            use_gpu=cluster.use_gpu,
+            resources_per_worker=resources,
+            elastic_resize_monitor_interval_s=RESIZE_SECONDS,
+        ),
+        run_config=RunConfig(
+            name=job.key,
+            storage_path=_ray_storage(job),
+            # When to give up is for `recovery.Guard` to say.
+            failure_config=FailureConfig(max_failures=-1, max_preemption_failures=-1),
+            callbacks=callbacks(monitor, patience),
+        ),
+    )
+
+
+def _ray_storage(job: TrainingJob) -> str:
+    """Where Ray Train keeps notes of its own while it runs."""
+    return filesystem.join(job.run, "training", job.name, "ray")

@@ -1,0 +1,83 @@
+"""What the driver makes of the monitor's news: curve, events, progress, and a line at every restart."""
+
+from __future__ import annotations
+
+import sys
+import time
+from itertools import accumulate
+
+from ssl_asr.progress import Progress
+from ssl_asr.store import filesystem
+from ssl_asr.store.targets import FRAME_SECONDS
+from ssl_asr.training.curve import CurveWriter, Record
+from ssl_asr.training.elastic.events import Event, EventLog, Kind, going_on
+from ssl_asr.training.elastic.monitor import Updates
+from ssl_asr.training.job import TrainingJob
+
+
+class Follower:
+    def __init__(self, job: TrainingJob, curve: CurveWriter) -> None:
+        self.job, self.curve = job, curve
+        self.log = EventLog(job.run, job.name, job.key)
+        self._before = list(accumulate((phase.count for phase in job.schedule), initial=0))
+        self._progress: Progress | None = None
+        self._out_of_reach = False
+
+    def note(self, kind: Kind, detail: str) -> None:
+        """An event of the driver's own, now; the next `save` keeps it."""
+        self.log.add(Event(round(time.time(), 3), kind, detail=detail))
+
+    def follow(self, news: Updates) -> None:
+        """Take in the news and keep them; while an object store does not answer, they wait for the next call."""
+        self._take_in(news)
+        try:
+            self.save()
+        except OSError as error:
+            if not filesystem.is_outage(error):
+                raise
+            if not self._out_of_reach:
+                _say(f"  {self.job.name}: {self.job.run} cannot be written to now; training goes on ({error})")
+            self._out_of_reach = True
+
+    def save(self) -> None:
+        """OSError where that is not possible now."""
+        self.log.save()
+        self.curve.save()
+        self._out_of_reach = False
+
+    def _take_in(self, news: Updates) -> None:
+        for event in news.events:
+            self.log.add(event)
+            if event.kind == "restored" and (event.block > 0 or self._progress is not None):
+                _say(f"  {self.job.name}: {going_on(self.log.events)}")
+        if news.restarted is not None:
+            self.curve.restart(news.restarted)
+            # The clock starts with the workers: the time they take to come up says nothing about what is left.
+            self._progress = Progress(self.job.name, self._before[-1], "slabs")
+            self._progress.skip(self._slabs_done())
+        self.curve.add(news.records)
+        blocks = [record for record in news.records if "loss" in record]
+        if blocks and self._progress is not None:
+            self._progress.advance(self._slabs_done() - self._progress.done, _note(blocks[-1]))
+
+    def _slabs_done(self) -> int:
+        blocks = [record for record in self.curve.records if "loss" in record]
+        if not blocks:
+            return 0
+        phase = blocks[-1]["phase"]
+        in_phase = sum(self.job.sync.block_slabs * block["workers"] for block in blocks if block["phase"] == phase)
+        # The last block of a phase may be short.
+        return min(self._before[phase] + in_phase, self._before[phase + 1])
+
+
+def _say(line: str) -> None:
+    """On a line of its own, over the progress line of a terminal."""
+    print(("\r\033[K" if sys.stderr.isatty() else "") + line, file=sys.stderr, flush=True)
+
+
+def _note(record: Record) -> str:
+    speed = record["frames"] * FRAME_SECONDS / max(record["seconds"], 1e-3)
+    return (
+        f"block {record['block']}, {record['source']} loss {record['loss']:.3f}, "
+        f"accuracy {record['frame_accuracy']:.1%}, lr {record['learning_rate']:.2g}, {speed:.0f} x real time"
+    )

@@ -1,0 +1,45 @@
+"""What runs in every Ray Train worker: the worker's way through the job, with its news sent to the driver."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import ray.train
+import torch
+from ray.train.torch import get_device
+
+from ssl_asr.training.curve import Record
+from ssl_asr.training.sync.group import DistributedGroup, Worker
+from ssl_asr.training.train import train
+
+
+def train_worker(config: dict[str, Any]) -> None:
+    """`config` holds the `job` and the `monitor`; the first worker exports the finished model."""
+    train(config["job"], Worker(DistributedGroup(), _device()), _Poster(config["monitor"]), _preemption_noticed)
+
+
+def _device() -> torch.device:
+    device: torch.device = get_device()  # the CPU where no GPU was asked for, though there may be one
+    if device.type != "cpu":
+        return device
+    # One thread a worker: several would fight over the same cores, and sums would depend on how many there are.
+    torch.set_num_threads(1)
+    return device
+
+
+def _preemption_noticed() -> bool:
+    """Whether a machine that one of the workers is on has been given notice, as spot machines are."""
+    return ray.train.get_preemption_info() is not None
+
+
+class _Poster:
+    """Listens for the driver."""
+
+    def __init__(self, monitor: Any) -> None:
+        self.monitor = monitor
+
+    def restart(self, curve: list[Record]) -> None:
+        self.monitor.restart.remote(curve)
+
+    def post(self, record: Record) -> None:
+        self.monitor.post.remote(record)

@@ -1,0 +1,92 @@
+import kaldialign
+import numpy as np
+import pytest
+
+from ssl_asr.evaluation.bootstrap import compare, word_error_interval
+from ssl_asr.evaluation.scoring import Edits, ScoredUtterance, count_edits
+
+
+def _system(error_rate: float, seed: int, utterances: int = 300, words: int = 10) -> list[ScoredUtterance]:
+    errors = np.random.default_rng(seed).binomial(words, error_rate, utterances)
+    return [
+        ScoredUtterance(str(n), str(n), "test", "clean", Edits(words, substitutions=int(e)))
+        for n, e in enumerate(errors)
+    ]
+
+
+def test_the_interval_agrees_with_kaldialigns_bootstrap():
+    generator = np.random.default_rng(3)
+    references = [list(generator.choice(list("abcdef"), size=generator.integers(1, 12))) for _ in range(250)]
+    hypotheses = [
+        [generator.choice(list("abcxyz")) if generator.random() < 0.3 else w for w in r] for r in references
+    ]
+    scored = [
+        ScoredUtterance(str(n), str(n), "test", "clean", count_edits(r, h))
+        for n, (r, h) in enumerate(zip(references, hypotheses, strict=True))
+    ]
+    ours = word_error_interval(scored, 4000, seed=1)
+    theirs = kaldialign.bootstrap_wer_ci(references, hypotheses, replications=4000)
+    assert ours.value == pytest.approx(theirs["wer"], abs=2e-3)
+    assert ours.low == pytest.approx(theirs["ci95min"], abs=5e-3)
+    assert ours.high == pytest.approx(theirs["ci95max"], abs=5e-3)
+
+
+def test_equal_seeds_give_equal_intervals_and_other_seeds_others():
+    system = _system(0.3, 0)
+    assert word_error_interval(system, 300, 1) == word_error_interval(system, 300, 1)
+    assert word_error_interval(system, 300, 1) != word_error_interval(system, 300, 2)
+
+
+def test_the_interval_covers_the_truth_about_as_often_as_it_says():
+    covered = sum(
+        (interval := word_error_interval(_system(0.3, seed, 200), 400, seed)).low <= 0.3 <= interval.high
+        for seed in range(200)
+    )
+    assert 180 <= covered <= 199
+
+
+def test_pairing_sees_a_small_gain_that_two_single_intervals_would_hide():
+    hard = np.random.default_rng(0).integers(0, 10, 200)
+    baseline = [ScoredUtterance(str(n), str(n), "t", "c", Edits(10, deletions=int(e))) for n, e in enumerate(hard)]
+    better = [
+        ScoredUtterance(str(n), str(n), "t", "c", Edits(10, deletions=max(int(e) - (n % 4 == 0), 0)))
+        for n, e in enumerate(hard)
+    ]
+    found = compare(baseline, better, 1000, 1)
+    assert 0 < found.reduction.low < found.reduction.value < found.reduction.high
+    assert found.p_better == 1
+    alone = [word_error_interval(system, 1000, 1) for system in (baseline, better)]
+    assert alone[1].high > alone[0].low
+
+
+def test_copies_of_a_recording_are_drawn_together():
+    """Ten copies of each recording hold no more evidence than one, so the interval must not shrink."""
+    once = _system(0.3, 0, utterances=50)
+    copies = [
+        ScoredUtterance(f"{each.id}@{n}", each.recording, each.set, f"noise-{n}", each.edits)
+        for n in range(10)
+        for each in once
+    ]
+    assert word_error_interval(copies, 500, 1) == word_error_interval(once, 500, 1)
+
+
+def test_a_system_compared_with_itself_gains_nothing():
+    system = _system(0.2, 5)
+    found = compare(system, system, 200, 1)
+    assert (found.reduction.value, found.reduction.low, found.reduction.high, found.p_better) == (0, 0, 0, 0)
+
+
+@pytest.mark.parametrize("baseline_errors", [0, 1])
+def test_a_baseline_almost_without_error_gives_finite_figures(baseline_errors):
+    baseline = [ScoredUtterance(str(n), str(n), "t", "c", Edits(5)) for n in range(9)]
+    baseline[0] = ScoredUtterance("0", "0", "t", "c", Edits(5, insertions=baseline_errors))
+    worse = [ScoredUtterance(str(n), str(n), "t", "c", Edits(5, substitutions=2)) for n in range(9)]
+    found = compare(baseline, worse, 200, 1)
+    assert np.isfinite([found.reduction.value, found.reduction.low, found.reduction.high]).all()
+    assert found.reduction.value < 0
+    assert found.p_better == 0
+
+
+def test_only_empty_references_give_finite_figures():
+    silence = [ScoredUtterance("a", "a", "t", "c", Edits(0, insertions=1))]
+    assert word_error_interval(silence, 50, 1).value == 1

@@ -1,0 +1,171 @@
+import json
+import shutil
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ssl_asr.decoding.graph_files import graph_key, load_graph, make_graph, read_info
+from ssl_asr.decoding.slabs import read_result
+from ssl_asr.evaluation.inputs import describe_system, split_slabs
+from ssl_asr.evaluation.results import ALL, SYSTEMS, read_results
+from ssl_asr.evaluation.stage import run_evaluate
+from ssl_asr.evaluation.table import format_table
+from ssl_asr.hmm.senones import load_senones
+from ssl_asr.models.model_files import load_model, model_uri, save_model
+from ssl_asr.runtime.stage import rejects_uri
+from ssl_asr.store import utterance
+from ssl_asr.store.shards import ShardStore
+
+
+def _kept(run: str) -> dict[Path, int]:
+    """Results of slabs by path, with the time they were written at."""
+    return {path: path.stat().st_mtime_ns for path in Path(run, "decoding").glob("*/*/kappa-*/**/*.json")}
+
+
+def test_from_models_to_a_table(evaluated):
+    recipe, report = evaluated
+    results = read_results(recipe.run)
+
+    assert (report.pieces, report.skipped) == (3 * (2 + 4), 0)
+    assert set(results.kappa) == set(SYSTEMS)
+    student, baseline = results.row("student", ALL, "clean"), results.row("baseline", ALL, "clean")
+    assert results.row("student", "bob", "clean").wer == 0
+    assert baseline.wer > student.wer
+    assert student.low <= student.wer <= student.high
+    assert results.reduction("bob", "clean").werr == 1
+    accuracy = {(each.system, each.set, each.condition): each.accuracy for each in results.frame_accuracy}
+    assert accuracy["student", "bob", "clean"] > 0.8 > accuracy["baseline", "bob", "clean"]
+    assert accuracy["student", "bob", "clean"] > accuracy["student", "bob", "room"]
+    assert results.decode_x_real_time > 1
+    assert results.oov_rate == pytest.approx(1 / results.row("student").words)
+    assert "bob  clean" in format_table(results)
+
+
+def test_odd_utterances_are_scored_as_what_they_are(evaluated):
+    recipe, report = evaluated
+    lines = Path(recipe.run, "decoding", "hypotheses", "student.jsonl").read_text().splitlines()
+    said = {line["id"]: line for line in map(json.loads, lines)}
+    assert said["odd-unknown-word"]["hypothesis"] == "a cat sat"
+    assert said["odd-no-frame"]["hypothesis"] == said["odd-nan"]["hypothesis"] == ""
+    assert "not finite" in said["odd-nan"]["error"]
+    odd = read_results(recipe.run).row("student", "odd", "clean")
+    assert (odd.utterances, odd.words) == (4, 8)  # without the one that has no text
+    assert odd.deletions >= 5
+    assert odd.substitutions >= 1
+    rejected = [json.loads(line) for line in Path(rejects_uri(recipe, "evaluate")).read_text().splitlines()]
+    assert {each["id"] for each in rejected} == {"odd-nan"}
+    assert report.rejected == len(SYSTEMS)
+
+
+def test_kappa_is_the_best_on_dev_and_test_is_decoded_with_no_other(evaluated):
+    recipe, _ = evaluated
+    assert read_results(recipe.run).kappa["student"] == 0.5  # at 0.0001 the network is not listened to
+    tried = {(path.parts[-3], path.parts[-2]) for path in _kept(recipe.run) if path.parts[-4] == "student"}
+    assert tried == {("kappa-0.0001", "dev"), ("kappa-0.5", "dev"), ("kappa-0.5", "test")}
+
+
+def test_kappa_does_not_depend_on_what_was_said_in_the_test(evaluated_run):
+    """Texts of dev that fit silence better than speech move kappa; the same done to test moves nothing."""
+    before = read_results(evaluated_run.run).kappa
+    _forget_texts(evaluated_run.run, "test")
+    run_evaluate(evaluated_run)
+    assert read_results(evaluated_run.run).kappa == before
+    _forget_texts(evaluated_run.run, "dev")
+    run_evaluate(evaluated_run)
+    assert read_results(evaluated_run.run).kappa != before
+
+
+def _forget_texts(run: str, split: str) -> None:
+    store = ShardStore(run, utterance.STORE)
+    for entry in store.entries(split):
+        silent = [
+            utterance.encode(
+                [replace(each, text="") for each in utterance.decode(store.read_slab(entry.shard, slab))]
+            )
+            for slab in range(len(entry.slabs))
+        ]
+        store.publish(
+            entry.shard, utterance.SCHEMA, silent, entry.slabs, seconds=0, parents=entry.parents, metadata={}
+        )
+
+
+def test_what_was_decoded_is_kept_and_only_the_rest_is_done_again(evaluated_run):
+    results = Path(evaluated_run.run, "decoding", "results.json")
+    first, kept = results.read_bytes(), _kept(evaluated_run.run)
+    lost = sorted(path for path in kept if path.parent.name == "test" and path.parts[-4] == "teacher")[:2]
+    for path in [*lost, results]:
+        path.unlink()
+
+    report = run_evaluate(evaluated_run)
+
+    assert report.skipped == report.pieces - len(lost)
+    now = _kept(evaluated_run.run)
+    assert {path for path in now if now[path] != kept[path]} == set(lost)
+    without_time = [{**json.loads(data), "decode_x_real_time": 0} for data in (first, results.read_bytes())]
+    assert without_time[0] == without_time[1]
+    again = run_evaluate(evaluated_run)
+    assert again.skipped == again.pieces
+    assert again.figures["WER student"] == report.figures["WER student"]
+
+
+def test_a_result_of_other_features_does_not_count(evaluated):
+    recipe, _ = evaluated
+    slab = split_slabs(recipe, "dev", load_senones(recipe.run))[0]
+    info = read_info(recipe.run, graph_key(recipe.run, recipe.evaluate.lm_order))
+    assert info is not None
+    system = describe_system(recipe, "student", info, load_senones(recipe.run))
+    assert read_result(system, slab, 0.5) is not None
+    assert read_result(system, replace(slab, parents={**slab.parents, "features": "0"}), 0.5) is None
+    assert read_result(replace(system, key="0"), slab, 0.5) is None
+
+
+def test_another_model_is_another_system(evaluated_run):
+    model, about = load_model(model_uri(evaluated_run.run, "teacher"))
+    save_model(model_uri(evaluated_run.run, "baseline"), model, about)
+    report = run_evaluate(evaluated_run)
+    assert report.skipped == 2 * (2 + 4)
+    assert read_results(evaluated_run.run).reduction().werr == 0
+
+
+@pytest.mark.parametrize("name", SYSTEMS)
+def test_a_missing_model_is_asked_for_before_any_work(toy_run, name):
+    Path(model_uri(toy_run.run, name)).unlink()
+    with pytest.raises(ValueError, match=rf"{name}\.safetensors is missing; run the {name} stage"):
+        run_evaluate(toy_run)
+    assert not Path(toy_run.run, "decoding").exists()
+
+
+def test_a_model_of_other_senones_is_refused(toy_run):
+    model, _ = load_model(model_uri(toy_run.run, "student"))
+    save_model(model_uri(toy_run.run, "student"), model, {"senone_set": "elsewhere"})
+    with pytest.raises(ValueError, match="elsewhere"):
+        run_evaluate(toy_run)
+
+
+def test_a_missing_split_is_asked_for(toy_run):
+    shutil.rmtree(Path(toy_run.run, "ledger", "features", "dev"))
+    with pytest.raises(ValueError, match="features of the dev split"):
+        run_evaluate(toy_run)
+
+
+def test_a_shard_cut_in_half_is_named_in_one_sentence(toy_run):
+    shard = Path(toy_run.run, "features", "test", "000001.parquet")
+    shard.write_bytes(shard.read_bytes()[:-2000])
+    with pytest.raises(ValueError, match=r"features/test/000001\.parquet is not a whole Parquet file") as refused:
+        run_evaluate(toy_run)
+    assert "\n" not in str(refused.value)
+
+
+def test_the_graph_is_built_once_and_checked_when_loaded(toy_run):
+    made = make_graph(toy_run.run, 3)
+    file = Path(toy_run.run, "decoding", "graphs", made.key, "HCLG.fst")
+    written = file.stat().st_mtime_ns
+    assert make_graph(toy_run.run, 3) == made
+    assert file.stat().st_mtime_ns == written
+    assert make_graph(toy_run.run, 2).key != made.key
+    graph = load_graph(toy_run.run, made.key)
+    assert (len(graph.words), graph.fst.num_states) == (made.words, made.states)
+    file.write_bytes(file.read_bytes()[:-10])
+    with pytest.raises(ValueError, match=r"HCLG\.fst is damaged"):
+        load_graph(toy_run.run, made.key)

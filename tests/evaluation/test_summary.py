@@ -1,0 +1,125 @@
+import json
+from dataclasses import asdict
+
+import pytest
+
+from ssl_asr.decoding.slabs import DecodedSlab, Hypothesis
+from ssl_asr.evaluation.results import ALL, SYSTEMS, FrameAccuracy, Results, read_results, write_results
+from ssl_asr.evaluation.summary import frame_accuracies, hypothesis_lines, out_of_vocabulary, score, word_errors
+from ssl_asr.evaluation.table import format_table
+from ssl_asr.store.utterance import Utterance
+
+
+def _said(name: str, text: str | None, set_: str, condition: str = "clean") -> Utterance:
+    recording = name.partition("@")[0]
+    return Utterance(
+        name, "a.wav", "s", 0, 1.0, text=text, recording=recording, condition=condition, tags={"set": set_}
+    )
+
+
+SAID = {
+    each.id: each
+    for each in [
+        _said("b1", "oh dear me", "bob"),
+        _said("b1@room", "oh dear me", "bob", "room"),
+        _said("j1", "who said zyzzyva", "joe"),
+        _said("j2", "", "joe"),
+        _said("j3", None, "joe"),
+    ]
+}
+
+
+def _decoded(**words: str) -> list[DecodedSlab]:
+    """One hypothesis of ten labelled frames an utterance, `right` of them correct."""
+    names = {"b1": "b1", "room": "b1@room", "j1": "j1", "j2": "j2", "j3": "j3"}
+    found = [Hypothesis(names[name], tuple(said.split()), 10, 10, len(said.split())) for name, said in words.items()]
+    return [DecodedSlab({}, 1.0, tuple(found[:2])), DecodedSlab({}, 1.0, tuple(found[2:]))]
+
+
+PERFECT = _decoded(b1="oh dear me", room="oh dear me", j1="who said zyzzyva", j2="", j3="whatever")
+WORSE = _decoded(b1="oh dear", room="oh", j1="who said what", j2="hm", j3="")
+
+
+def test_utterances_without_text_are_not_scored_those_with_empty_text_are():
+    scored = {each.id: each.edits for each in score(SAID, WORSE)}
+    assert set(scored) == {"b1", "b1@room", "j1", "j2"}
+    assert (scored["j2"].words, scored["j2"].insertions) == (0, 1)
+    with pytest.raises(ValueError, match="text"):
+        score(SAID, [DecodedSlab({}, 1.0, (Hypothesis("j3", (), 1, 0, 0),))])
+
+
+def test_every_cell_and_aggregate_counts_its_utterances():
+    systems = {"baseline": score(SAID, WORSE), "teacher": score(SAID, WORSE), "student": score(SAID, PERFECT)}
+    rows, reductions = word_errors(systems, 100, 1)
+    baseline = {(row.set, row.condition): row for row in rows if row.system == "baseline"}
+    assert set(baseline) == {
+        ("bob", "clean"),
+        ("bob", "room"),
+        ("bob", ALL),
+        ("joe", "clean"),
+        ("joe", ALL),
+        (ALL, "clean"),
+        (ALL, "room"),
+        (ALL, ALL),
+    }
+    whole = baseline[ALL, ALL]
+    assert (whole.words, whole.insertions, whole.deletions, whole.substitutions, whole.utterances) == (9, 1, 3, 1, 4)
+    assert whole.wer == pytest.approx(5 / 9)
+    assert baseline["bob", "room"].deletions == 2
+    assert baseline[ALL, "clean"].words == 6
+    assert [(each.set, each.condition) for each in reductions] == list(baseline)
+    assert {each.werr for each in reductions} == {1.0}
+
+
+def test_frame_accuracy_by_cell_and_none_without_alignments():
+    found = {(each.set, each.condition): each.accuracy for each in frame_accuracies({"student": PERFECT}, SAID)}
+    assert found["bob", "room"] == 0.3
+    assert found["joe", "clean"] == pytest.approx((3 + 0 + 1) / 30)
+    assert found[ALL, ALL] == pytest.approx(10 / 50)
+    blind = [DecodedSlab({}, 1.0, (Hypothesis("b1", (), 10, 0, 0),))]
+    assert frame_accuracies({"student": blind}, SAID) == []
+
+
+def test_out_of_vocabulary_words_are_counted_among_those_said():
+    assert out_of_vocabulary(SAID.values(), ["oh", "dear", "me", "who", "said"]) == pytest.approx(1 / 9)
+    assert out_of_vocabulary([], []) == 0
+
+
+def test_hypotheses_are_one_json_object_a_line():
+    lines = [json.loads(line) for line in hypothesis_lines(WORSE, SAID).splitlines()]
+    assert lines[1] == {
+        "id": "b1@room",
+        "set": "bob",
+        "condition": "room",
+        "reference": "oh dear me",
+        "hypothesis": "oh",
+    }
+    assert len(lines) == 5
+
+
+def _results() -> Results:
+    systems = {"baseline": score(SAID, WORSE), "teacher": score(SAID, WORSE), "student": score(SAID, PERFECT)}
+    rows, reductions = word_errors(systems, 100, 1)
+    accuracy = [FrameAccuracy("student", ALL, ALL, 0.4)]
+    return Results(dict.fromkeys(SYSTEMS, 0.35), rows, reductions, accuracy, 50.0, 0.11)
+
+
+def test_results_come_back_as_they_were_written(tmp_path):
+    write_results(str(tmp_path), _results())
+    assert asdict(read_results(str(tmp_path))) == asdict(_results())
+    kept = json.loads((tmp_path / "decoding" / "results.json").read_text())
+    assert set(kept) == {"kappa", "rows", "werr", "frame_accuracy", "decode_x_real_time", "oov_rate"}
+
+
+def test_results_that_were_never_written_are_asked_for_by_name(tmp_path):
+    with pytest.raises(ValueError, match=r"results\.json"):
+        read_results(str(tmp_path))
+
+
+def test_the_table_shows_every_cell_with_three_systems_and_the_reduction():
+    lines = format_table(_results()).splitlines()
+    body = [line.split() for line in lines[2:-2]]
+    assert [row[:2] for row in body] == [[each.set, each.condition] for each in _results().werr]
+    assert body[-1][2:4] == ["9", "55.6"]
+    assert "+100.0" in lines[-3]
+    assert max(map(len, lines)) <= 120

@@ -1,0 +1,64 @@
+"""Chunks and whole utterances: every target once, look-ahead delay right, padding never counted."""
+
+import numpy as np
+import pytest
+import torch
+
+from ssl_asr.recipe import Optimiser
+from ssl_asr.training.data.batches import batches_of, collate
+from ssl_asr.training.data.examples import Example
+from ssl_asr.training.data.masking import mask
+
+SETTINGS = Optimiser(batch_chunks=4, chunk_frames=32, batch_frames=300)
+
+
+def example(length: int, mark: int) -> Example:
+    """Frame t holds (mark, t) and its label is t, so that a batch shows which input each target is paired with."""
+    frames = np.zeros((length, 6), np.float16)
+    frames[:, 0], frames[:, 1] = mark, np.arange(length)
+    return Example(frames, np.arange(length, dtype=np.uint16)[:, None], None)
+
+
+EXAMPLES = [example(length, mark) for mark, length in enumerate([5, 32, 61, 200, 29, 1])]
+
+
+@pytest.mark.parametrize("whole", [False, True])
+@pytest.mark.parametrize("look_ahead", [0, 3])
+def test_every_target_once_and_paired_with_its_delayed_frame(whole: bool, look_ahead: int) -> None:
+    seen = []
+    for pieces in batches_of(EXAMPLES, whole, SETTINGS, look_ahead, np.random.default_rng(0)):
+        batch = collate(pieces, look_ahead)
+        rows, times = batch.valid.nonzero(as_tuple=True)
+        own = batch.frames[rows, times - look_ahead]
+        assert torch.equal(own[:, 1].long(), batch.senones[:, 0])
+        seen += [tuple(pair) for pair in own[:, :2].long().tolist()]
+        if not whole:
+            assert batch.frames.shape[1] <= SETTINGS.chunk_frames
+    wanted = [(mark, time) for mark, item in enumerate(EXAMPLES) for time in range(len(item.frames))]
+    assert sorted(seen) == wanted
+
+
+def test_same_seed_same_batches_and_shuffled() -> None:
+    def order(seed: int) -> list[tuple[int, int]]:
+        batches = batches_of(EXAMPLES, False, SETTINGS, 3, np.random.default_rng(seed))
+        return [(id(piece.example), piece.begin) for pieces in batches for piece in pieces]
+
+    assert order(1) == order(1)
+    assert order(1) != order(2)
+
+
+def test_whole_batches_keep_to_their_budget() -> None:
+    for pieces in batches_of(EXAMPLES, True, SETTINGS, 3, np.random.default_rng(0)):
+        assert len(pieces) == 1 or len(pieces) * max(piece.targets + 3 for piece in pieces) <= SETTINGS.batch_frames
+
+
+def test_mask_hides_alike_bands_in_all_three_stacked_frames() -> None:
+    torch.manual_seed(0)
+    settings = Optimiser(frequency_masks=1, frequency_mask_bins=8, time_masks=1, time_mask_frames=4)
+    masked = mask(torch.ones(50, 32, 192), settings)
+    thirds = masked.view(50, 32, 3, 64)
+    assert torch.equal(thirds[:, :, 0], thirds[:, :, 1])
+    assert torch.equal(thirds[:, :, 0], thirds[:, :, 2])
+    hidden = 1 - masked.mean().item()
+    assert 0.05 < hidden < 0.25
+    assert (masked.sum(dim=(1, 2)) > 0).all()

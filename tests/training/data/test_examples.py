@@ -1,0 +1,71 @@
+"""What a student reads of a labelled run: all of it, or a selection by the teacher's confidence."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from ssl_asr.labelling.teachers import target_set_id
+from ssl_asr.labelling.top_k import CONFIDENCE_BINS, confidence_bin
+from ssl_asr.recipe import Recipe
+from ssl_asr.store import features, targets
+from ssl_asr.store.shards import ShardStore
+from ssl_asr.training.data.examples import SlabReader
+from ssl_asr.training.data.selection import Selection, selection_of
+from ssl_asr.training.data.sources import SlabRef, source_of
+
+
+def selecting(recipe: Recipe, share: float) -> Recipe:
+    student = recipe.student.model_copy(update={"selection": "uniform-confidence", "selected_share": share})
+    return recipe.model_copy(update={"student": student})
+
+
+def slabs(recipe: Recipe) -> tuple[SlabRef, ...]:
+    entries = ShardStore(recipe.run, features.STORE).entries("unlabeled")
+    return tuple(source_of("unlabeled", "unlabeled", entries, recipe.seed))
+
+
+def read(recipe: Recipe) -> list[list[int]]:
+    """30 ms frames of every example that the student's reader gives, slab by slab."""
+    target_set = target_set_id(recipe)
+    selection = selection_of(recipe, target_set)
+    reader = SlabReader(recipe.run, recipe.frontend.mel_bins, "none", target_set, selection)
+    return [[len(each.frames) for each in reader.read("unlabeled", ref, 0)] for ref in slabs(recipe)]
+
+
+def rows(recipe: Recipe) -> list[targets.TargetRow]:
+    store = ShardStore(recipe.run, targets.store_name(target_set_id(recipe)))
+    return [row for ref in slabs(recipe) for row in targets.decode(store.read_slab(ref.shard, ref.slab))]
+
+
+def histogram(rows: list[targets.TargetRow]) -> np.ndarray:
+    frames = np.zeros(CONFIDENCE_BINS)
+    for row in rows:
+        frames[confidence_bin(row.confidence)] += len(row.targets.senones)
+    return frames
+
+
+def test_everything_is_read_unless_a_selection_is_asked_for(labelled_run: Recipe) -> None:
+    assert selection_of(labelled_run, target_set_id(labelled_run)) is None
+    whole = read(labelled_run)
+    assert sum(map(sum, whole)) == sum(len(row.targets.senones) for row in rows(labelled_run))
+    assert read(selecting(labelled_run, 1.0)) == whole
+
+
+@pytest.mark.parametrize("share", [0.3, 0.6])
+def test_the_share_and_an_even_spread_are_read(labelled_run: Recipe, share: float) -> None:
+    recipe = selecting(labelled_run, share)
+    every, before = rows(recipe), histogram(rows(recipe))
+    shares = selection_of(recipe, target_set_id(recipe)).shares
+    kept = [[row for row in every if Selection(seed, shares).keeps(row.id, row.confidence)] for seed in range(60)]
+    # One draw of a hundred utterances or so strays; the mean of many draws is what was asked for.
+    mean = np.mean([histogram(each) for each in kept], axis=0)
+    assert mean.sum() / before.sum() == pytest.approx(share, abs=0.04)
+    np.testing.assert_allclose(mean, before * shares, atol=0.03 * before.sum())
+    mine = selection_of(recipe, target_set_id(recipe))
+    wanted = [
+        len(row.targets.senones) for row in every if mine.keeps(row.id, row.confidence) and len(row.targets.senones)
+    ]
+    assert [frames for slab in read(recipe) for frames in slab] == wanted
+    assert len(read(recipe)) == len(slabs(recipe))
+    assert [row.id for row in rows(recipe)] == [row.id for row in every]
