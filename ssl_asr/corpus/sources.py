@@ -4,20 +4,21 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from ssl_asr.corpus.checks import checked
-from ssl_asr.corpus.open_speech.speech import OpenSpeech, open_speech
-from ssl_asr.corpus.open_speech.splits import Splits, cut_open_speech
-from ssl_asr.corpus.readers.kaldi import read_kaldi
+from ssl_asr.corpus.open_speech.speech import open_speech
+from ssl_asr.corpus.open_speech.splits import cut_open_speech
+from ssl_asr.corpus.readers.kaldi import TABLES, read_kaldi
 from ssl_asr.corpus.readers.lhotse import read_lhotse
 from ssl_asr.corpus.readers.librispeech import read_librispeech
 from ssl_asr.corpus.readers.nemo import read_nemo
 from ssl_asr.corpus.readers.reading import Reading
-from ssl_asr.lang.text import normalise, unknown_characters
 from ssl_asr.recipe import Corpus, Recipe
-from ssl_asr.store import filesystem
+from ssl_asr.recipe.identity import digest
+from ssl_asr.store.ledger import checksum
 from ssl_asr.store.utterance import SPLITS
 
 OPEN_SPEECH = "open-speech"
@@ -27,16 +28,26 @@ READERS: dict[str, Callable[[str, int], Reading]] = {
     "nemo": read_nemo,
     "lhotse": read_lhotse,
 }
+# The files that say what a corpus holds.
+LISTINGS: dict[str, Callable[[str], list[Path]]] = {
+    "kaldi": lambda path: [Path(path, name) for name in TABLES if Path(path, name).is_file()],
+    "librispeech": lambda path: sorted(Path(path).rglob("*.trans.txt")),
+    "nemo": lambda path: [Path(path)],
+    "lhotse": lambda path: [Path(path)],
+}
 
 
 @dataclass(frozen=True)
 class CorpusReading:
-    """Clean utterances and rejects by split, sentences for the language model, and what was used, in one line."""
+    """Clean utterances and rejects of the splits that were read.
+
+    `open_text` are the sentences of all open speech that may be trained on, and `open_line` says in one line where
+    it comes from; None where none was read.
+    """
 
     splits: dict[str, Reading]
-    written: tuple[str, ...]
-    speech: OpenSpeech | None
-    line: str
+    open_text: tuple[str, ...] | None
+    open_line: str | None
 
 
 def check_sources(corpus: Corpus) -> None:
@@ -57,19 +68,17 @@ def check_sources(corpus: Corpus) -> None:
             raise ValueError(f"corpus.{split}={source}: there is no {path}; fix the path")
 
 
-def read_sources(recipe: Recipe, banks: bool) -> CorpusReading:
-    """Read every split from its source; open speech is fetched if a split or the noise banks need it."""
+def read_sources(recipe: Recipe, wanted: Sequence[str]) -> CorpusReading:
+    """Read the splits `wanted` from their sources; open speech is fetched where one of them needs it."""
     named = {split: getattr(recipe.corpus, split) for split in SPLITS}
-    uses_speech = OPEN_SPEECH in named.values()
-    speech = open_speech(recipe.corpus.cache) if banks or uses_speech else None
-    cut = cut_open_speech(speech, recipe.corpus, recipe.seed) if speech and uses_speech else None
+    speech = open_speech(recipe.corpus.cache) if any(named[split] == OPEN_SPEECH for split in wanted) else None
+    cut = cut_open_speech(speech, recipe.corpus, recipe.seed) if speech else None
+    own = {split: source for split, source in named.items() if source != OPEN_SPEECH}
     splits = {
-        split: Reading(getattr(cut, split)) if source == OPEN_SPEECH else _read(source, split, recipe.corpus)
-        for split, source in named.items()
+        split: _read(own[split], split, recipe.corpus) if split in own else Reading(getattr(cut, split))
+        for split in wanted
     }
-    lines = [speech.source] if speech and uses_speech else []
-    lines += [f"{split} from {source}" for split, source in named.items() if source != OPEN_SPEECH]
-    return CorpusReading(splits, _written(recipe.corpus, splits, cut), speech, "; ".join(lines))
+    return CorpusReading(splits, cut.written if cut else None, speech.source if speech else None)
 
 
 def _read(source: str, split: str, corpus: Corpus) -> Reading:
@@ -80,19 +89,8 @@ def _read(source: str, split: str, corpus: Corpus) -> Reading:
     return Reading(tuple(named), reading.rejects)
 
 
-def _written(corpus: Corpus, splits: Mapping[str, Reading], cut: Splits | None) -> tuple[str, ...]:
-    """Sentences for the language model, sorted; those of dev and test are left out wherever they come from."""
-    written: list[str] = []
-    if corpus.lm_text is not None:
-        text = filesystem.read_bytes(corpus.lm_text).decode("utf-8")
-        written = [normalise(line) for line in text.splitlines() if not unknown_characters(line)]
-    else:
-        training = [split for split in ("labeled", "unlabeled") if getattr(corpus, split) != OPEN_SPEECH]
-        if cut and len(training) < 2:
-            written += cut.written
-        written += [utterance.text or "" for split in training for utterance in splits[split].utterances]
-    kept_out = {utterance.text for split in ("dev", "test") for utterance in splits[split].utterances}
-    sentences = tuple(sorted(line for line in written if line and line not in kept_out))
-    if not sentences:
-        raise ValueError("there is no text for the language model; give one sentence a line with corpus.lm_text=FILE")
-    return sentences
+def fingerprint(source: str) -> str:
+    """Of the files that list a READER:PATH source; changed audio that is listed alike is not seen."""
+    reader, _, path = source.partition(":")
+    folder = os.path.expanduser(path)
+    return digest([f"{file.relative_to(folder)} {checksum(file.read_bytes())}" for file in LISTINGS[reader](folder)])

@@ -3,32 +3,41 @@
 from __future__ import annotations
 
 import io
-import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pyarrow.parquet as pq
 
 from ssl_asr.corpus import sharding
-from ssl_asr.corpus.augment.banks import write_banks
+from ssl_asr.corpus.augment.banks import ensure_banks
 from ssl_asr.corpus.augment.conditions import check_conditions, in_conditions, needs_banks
-from ssl_asr.corpus.augment.noise import KINDS, USES, bank_uri
-from ssl_asr.corpus.readers.reading import Reading
-from ssl_asr.corpus.sources import CorpusReading, check_sources, read_sources
+from ssl_asr.corpus.augment.noise import noise_kind
+from ssl_asr.corpus.language_text import ensure_text, is_written, language_text, write_sentences
+from ssl_asr.corpus.listing import (
+    SplitRecord,
+    forget_record,
+    is_whole,
+    read_record,
+    split_inputs,
+    write_record,
+)
+from ssl_asr.corpus.sources import OPEN_SPEECH, CorpusReading, check_sources, read_sources
 from ssl_asr.recipe import Recipe
-from ssl_asr.runtime.stage import StageClock, StageReport, check_reject_share, read_report, rejects_uri, report_uri
+from ssl_asr.recipe.identity import Inputs, inputs_key
+from ssl_asr.runtime.stage import StageClock, StageReport, check_reject_share, read_rejects, report_uri
+from ssl_asr.runtime.todo import Todo, reasons, waiting
 from ssl_asr.store import filesystem
 from ssl_asr.store.ledger import LedgerEntry, Reject, Shard, checksum
 from ssl_asr.store.ledger_index import PARALLEL_READS
 from ssl_asr.store.shards import ShardStore
-from ssl_asr.store.utterance import SCHEMA, SPLITS, STORE, Utterance, decode, encode
+from ssl_asr.store.utterance import CLEAN, SCHEMA, SPLITS, STORE, Utterance, decode, encode
 
+STAGE = "corpus"
+LANGUAGE_TEXT = "language text"
 FRAMES_A_SECOND = 100
-
-
-def lm_text_uri(run: str) -> str:
-    return filesystem.join(run, "corpus", "lm_text.txt")
+# A manifest shard is what its rows say: no field of the recipe beside them.
+PARENTS = {"version": "1"}
 
 
 def source_uri(run: str) -> str:
@@ -38,95 +47,119 @@ def source_uri(run: str) -> str:
 def run_corpus(recipe: Recipe) -> StageReport:
     """Write `manifest/` and `corpus/` of the run.
 
-    Sources are read once: delete `stages/corpus.json` of the run to have a changed source read again. Shards whose
-    speech is still the same are then left as they are, and so is all that was made from them; added speech comes in
-    new shards. Such a run is cut differently from a fresh one on the same data: see `sharding.plan_shards`.
+    A split is listed again where the recipe's fields for it or the files that list its source have changed. Shards
+    whose speech is still the same are then left as they are, and so is all that was made from them; added speech
+    comes in new shards. Such a run is cut differently from a fresh one on the same data: see `sharding.plan_shards`.
     ValueError, before any work, where the recipe names an unknown condition or source, and at the end where more
     utterances were rejected than it allows.
     """
     check_conditions(recipe.corpus)
     check_sources(recipe.corpus)
-    key = recipe.key("corpus")
-    clock = StageClock(recipe, "corpus", key)
-    done = _found_done(recipe, key)
-    if done:
-        rejects = _old_rejects(recipe)
-        report = clock.finish(done.pieces, done.pieces, rejects, done.figures)
-    else:
-        # From here to the end nothing may look finished: an older recipe's report would vouch for half-new files.
-        filesystem.delete(report_uri(recipe, "corpus"))
-        sources = read_sources(recipe, needs_banks(recipe.corpus))
-        _write_corpus_files(recipe, sources)
-        pieces = sum(_publish(recipe, split, reading, key) for split, reading in sources.splits.items())
-        rejects = _all_rejects(sources)
-        report = clock.finish(pieces, 0, rejects, _figures(sources))
-    check_reject_share(recipe, "corpus", len(rejects), len(rejects) + int(report.figures["utterances"]))
+    wanted = {split: split_inputs(recipe, split) for split in SPLITS}
+    clock = StageClock(recipe, STAGE, inputs_key({split: inputs_key(inputs) for split, inputs in wanted.items()}))
+    todo = [split for split, inputs in wanted.items() if _why_listed(recipe, split, inputs)]
+    rejects = [each for each in read_rejects(recipe, STAGE) if each.id.partition("/")[0] not in todo]
+    if todo:
+        # From here to the end nothing may look finished: an older report would vouch for half-new files.
+        filesystem.delete(report_uri(recipe, STAGE))
+        sources = read_sources(recipe, todo)
+        write_sentences(recipe.run, sources)
+        for split in todo:
+            _list_split(recipe, split, sources, wanted[split])
+        rejects += _rejects(sources)
+    if needs_banks(recipe.corpus):
+        ensure_banks(recipe)
+    ensure_text(recipe)
+    records = {split: _record(recipe, split) for split in SPLITS}
+    line = "; ".join(dict.fromkeys(record.source for record in records.values()))
+    filesystem.write_bytes(source_uri(recipe.run), f"{line}\n".encode())
+    shards = sum(record.shards for record in records.values())
+    skipped = sum(record.shards for split, record in records.items() if split not in todo)
+    report = clock.finish(shards, skipped, rejects, _figures(records))
+    utterances = sum(record.utterances for record in records.values())
+    check_reject_share(recipe, STAGE, len(rejects), len(rejects) + utterances)
     return report
 
 
-def _found_done(recipe: Recipe, key: str) -> StageReport | None:
-    """The report of this very recipe's corpus, if all that it speaks of is there."""
-    report = read_report(recipe, "corpus")
-    if report is None or report.key != key:
-        return None
-    store = ShardStore(recipe.run, STORE)
-    entries = [entry for split in SPLITS for entry in store.entries(split)]
-    whole = len(entries) == report.pieces and all(store.is_done(entry.shard, {"recipe": key}) for entry in entries)
-    # The cache may have moved: a look at the first audio file of each shard.
-    whole = whole and all(
-        filesystem.exists(store.read_slab(e.shard, 0, ["audio"])["audio"][0].as_py()) for e in entries
-    )
-    files = [lm_text_uri(recipe.run), source_uri(recipe.run)]
-    if needs_banks(recipe.corpus):
-        files += [bank_uri(recipe.run, use, kind) for use in USES for kind in KINDS]
-    return report if whole and all(map(filesystem.exists, files)) else None
+def todo_corpus(recipe: Recipe, before: Sequence[Todo]) -> list[Todo]:
+    """Splits that are to be listed again, with the shards that they have today."""
+    check_conditions(recipe.corpus)
+    check_sources(recipe.corpus)
+    found = []
+    for split in SPLITS:
+        why = _why_listed(recipe, split, split_inputs(recipe, split))
+        if why:
+            record = read_record(recipe.run, split)
+            found.append(Todo(f"manifest/{split}", why, None if record is None else record.shards))
+    if found:
+        return [*found, waiting(LANGUAGE_TEXT, found, STAGE, None)]
+    return [] if is_written(recipe, language_text(recipe)) else [Todo(LANGUAGE_TEXT, ("corpus.lm_text",))]
 
 
-def _write_corpus_files(recipe: Recipe, sources: CorpusReading) -> None:
-    filesystem.write_bytes(lm_text_uri(recipe.run), ("\n".join(sources.written) + "\n").encode())
-    filesystem.write_bytes(source_uri(recipe.run), (sources.line + "\n").encode())
-    if needs_banks(recipe.corpus):
-        assert sources.speech is not None
-        for use in USES:
-            write_banks(recipe.run, use, sources.speech.noise[use], recipe.seed)
+def _why_listed(recipe: Recipe, split: str, inputs: Inputs) -> tuple[str, ...]:
+    """Why the split is to be listed again; empty where it is not."""
+    record = read_record(recipe.run, split)
+    why = reasons(None if record is None else record.inputs, inputs)
+    if why or (record is not None and is_whole(recipe.run, split, record)):
+        return why
+    return ("shards or audio that are missing",)
 
 
-def _publish(recipe: Recipe, split: str, reading: Reading, key: str) -> int:
-    """Write the shards of `split`; how many there are."""
+def _record(recipe: Recipe, split: str) -> SplitRecord:
+    record = read_record(recipe.run, split)
+    assert record is not None, "every split was listed"
+    return record
+
+
+def _list_split(recipe: Recipe, split: str, sources: CorpusReading, inputs: Inputs) -> None:
+    """Write the shards of `split`, then its record."""
+    reading = sources.splits[split]
     if not reading.utterances:
         raise ValueError(
             f"corpus.{split}={getattr(recipe.corpus, split)} leaves no utterance; see corpus.min_seconds, "
             f"corpus.max_seconds and the rejects ({_first(reading.rejects)})"
         )
-    corpus, store, parents = recipe.corpus, ShardStore(recipe.run, STORE), {"recipe": key}
+    corpus, store = recipe.corpus, ShardStore(recipe.run, STORE)
+    forget_record(recipe.run, split)
     groups = in_conditions(reading.utterances, split, corpus, recipe.seed)
     if split == "unlabeled":
         groups = [[replace(utterance, text=None) for utterance in group] for group in groups]
-    before = _former_shards(store, split, parents)
+    before = _former_shards(store, split)
     kept, new = sharding.plan_shards(groups, before, corpus.shard_minutes, corpus.slab_minutes)
     for number, slabs in new.items():
-        _write_shard(store, Shard(split, number), slabs, parents)
+        _write_shard(store, Shard(split, number), slabs)
     store.keep_only(split, [Shard(split, number) for number in (*kept, *new)])
-    return len(kept) + len(new)
+    found = reading.utterances
+    seconds = sum(utterance.duration for utterance in found)
+    speakers = len({utterance.speaker for utterance in found})
+    named = getattr(corpus, split)
+    source = (sources.open_line or "") if named == OPEN_SPEECH else f"{split} from {named}"
+    record = SplitRecord(dict(inputs), source, len(kept) + len(new), len(found), round(seconds, 3), speakers)
+    write_record(recipe.run, split, record)
 
 
-def _write_shard(store: ShardStore, shard: Shard, slabs: sharding.Slabs, parents: Mapping[str, str]) -> None:
-    # The entry of a former shard of this number, even of this recipe, must not vouch for the new file.
+def _write_shard(store: ShardStore, shard: Shard, slabs: sharding.Slabs) -> None:
+    # The entry of a former shard of this number must not vouch for the new file.
     filesystem.delete(store.ledger_uri(shard))
+    rows = [utterance for slab in slabs for utterance in slab]
     store.publish(
         shard,
         SCHEMA,
         [encode(slab) for slab in slabs],
         [sum(map(_frames, slab)) for slab in slabs],
-        seconds=sum(utterance.duration for slab in slabs for utterance in slab),
-        parents=parents,
+        seconds=sum(utterance.duration for utterance in rows),
+        parents=PARENTS,
         metadata={},
+        statistics={
+            "degraded": sum(utterance.condition != CLEAN for utterance in rows),
+            "noisy": sum(noise_kind(utterance.condition) is not None for utterance in rows),
+        },
     )
 
 
-def _former_shards(store: ShardStore, split: str, parents: Mapping[str, str]) -> dict[int, sharding.Slabs]:
-    """What the run holds of `split`, made from `parents`, by number; shards that are not whole are left out."""
-    entries = [entry for entry in store.entries(split) if dict(entry.parents) == dict(parents)]
+def _former_shards(store: ShardStore, split: str) -> dict[int, sharding.Slabs]:
+    """What the run holds of `split`, by number; shards that are not whole are left out."""
+    entries = [entry for entry in store.entries(split) if dict(entry.parents) == PARENTS]
     with ThreadPoolExecutor(PARALLEL_READS) as pool:
         found = list(pool.map(lambda entry: _read_shard(store, entry), entries))
     return {entry.shard.number: slabs for entry, slabs in zip(entries, found, strict=True) if slabs is not None}
@@ -139,8 +172,6 @@ def _read_shard(store: ShardStore, entry: LedgerEntry) -> sharding.Slabs | None:
     if checksum(data) != entry.checksum:
         return None
     file = pq.ParquetFile(io.BytesIO(data))
-    if not file.schema_arrow.equals(SCHEMA):  # of an earlier version of this program
-        return None
     return [decode(file.read_row_group(slab)) for slab in range(file.num_row_groups)]
 
 
@@ -152,7 +183,7 @@ def _first(rejects: tuple[Reject, ...]) -> str:
     return f"the first: {rejects[0].id}: {rejects[0].reason}" if rejects else "there are none"
 
 
-def _all_rejects(sources: CorpusReading) -> list[Reject]:
+def _rejects(sources: CorpusReading) -> list[Reject]:
     return [
         Reject(f"{split}/{reject.id}", reject.reason)
         for split, reading in sources.splits.items()
@@ -160,22 +191,8 @@ def _all_rejects(sources: CorpusReading) -> list[Reject]:
     ]
 
 
-def _old_rejects(recipe: Recipe) -> list[Reject]:
-    lines = filesystem.read_bytes(rejects_uri(recipe, "corpus")).decode().splitlines()
-    return [Reject(**json.loads(line)) for line in lines]
-
-
-def _figures(sources: CorpusReading) -> Mapping[str, float | str]:
-    """Clean recordings, not their degraded copies."""
-    recordings = {split: reading.utterances for split, reading in sources.splits.items()}
-    minutes = {
-        f"{split} minutes": round(sum(utterance.duration for utterance in found) / 60, 1)
-        for split, found in recordings.items()
-    }
-    everything = [utterance for found in recordings.values() for utterance in found]
-    return {
-        **minutes,
-        "utterances": len(everything),
-        "speakers": len({utterance.speaker for utterance in everything}),
-        "source": sources.line.partition(":")[0],
-    }
+def _figures(records: Mapping[str, SplitRecord]) -> Mapping[str, float | str]:
+    minutes = {f"{split}_minutes": round(record.seconds / 60, 1) for split, record in records.items()}
+    utterances = sum(record.utterances for record in records.values())
+    source = next(iter(records.values())).source.partition(":")[0]
+    return {**minutes, "utterances": utterances, "source": source}

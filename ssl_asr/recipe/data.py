@@ -6,34 +6,40 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from ssl_asr.recipe.identity import Affects
 from ssl_asr.recipe.section import Positive, PositiveFloat, Section, Share
+
+ALL_SPLITS = Affects("labeled", "unlabeled", "dev", "test")
 
 
 class Corpus(Section):
     """Which speech. A source is "open-speech" or READER:PATH with READER kaldi, librispeech, nemo or lhotse."""
 
-    labeled: str = "open-speech"
-    unlabeled: str = "open-speech"
-    dev: str = "open-speech"
-    test: str = "open-speech"
-    lm_text: str | None = None  # one sentence a line; default: the texts of all but dev and test
-    cache: str = "~/.cache/ssl_asr"
-    # Open speech is cut into splits of these sizes (None: all that is left); other sources come split.
-    labeled_minutes: PositiveFloat = 60
-    unlabeled_minutes: PositiveFloat | None = 120
-    dev_minutes: PositiveFloat = 8
-    test_minutes: PositiveFloat = 3  # of each test set (talker or channel), each condition
-    min_seconds: PositiveFloat = 0.6
-    max_seconds: PositiveFloat = 15
-    channel: Annotated[int, Field(ge=0)] = 0
-    # Simulated degradation: unlabeled audio draws one condition an utterance; labeled audio keeps its clean
+    labeled: Annotated[str, Affects("labeled")] = "open-speech"
+    unlabeled: Annotated[str, Affects("unlabeled")] = "open-speech"
+    dev: Annotated[str, Affects("dev")] = "open-speech"
+    test: Annotated[str, Affects("test")] = "open-speech"
+    # One sentence a line; default: the texts of all but dev and test. Its content counts, not its name.
+    lm_text: Annotated[str | None, Affects()] = None
+    cache: Annotated[str, Affects()] = "~/.cache/ssl_asr"
+    # Open speech is cut into splits of these sizes (None: all that is left); other sources come split. Test is taken
+    # first, then dev, then the others.
+    labeled_minutes: Annotated[PositiveFloat, Affects("open-labeled", "open-unlabeled")] = 60
+    unlabeled_minutes: Annotated[PositiveFloat | None, Affects("open-labeled", "open-unlabeled")] = 120
+    dev_minutes: Annotated[PositiveFloat, Affects("open-dev", "open-labeled", "open-unlabeled")] = 8
+    # Of each test set (talker or channel), each condition.
+    test_minutes: Annotated[PositiveFloat, Affects("open-test", "open-dev", "open-labeled", "open-unlabeled")] = 3
+    min_seconds: Annotated[PositiveFloat, ALL_SPLITS] = 0.6
+    max_seconds: Annotated[PositiveFloat, ALL_SPLITS] = 15
+    channel: Annotated[int, Field(ge=0), ALL_SPLITS] = 0
+    # Simulated degradation: unlabeled audio gets one condition an utterance, at random; labeled audio keeps its clean
     # version and gets this many degraded copies; every test utterance appears in every test condition.
-    train_conditions: tuple[str, ...] = ("clean",)
-    labeled_copies: Annotated[int, Field(ge=0)] = 0
-    test_conditions: tuple[str, ...] = ("clean",)
-    shard_minutes: PositiveFloat = 90
-    slab_minutes: PositiveFloat = 8
-    max_reject_share: Share = 0.1  # more than this and the stage fails instead of warning
+    train_conditions: Annotated[tuple[str, ...], Affects("labeled", "unlabeled")] = ("clean",)
+    labeled_copies: Annotated[int, Field(ge=0), Affects("labeled")] = 0
+    test_conditions: Annotated[tuple[str, ...], Affects("test")] = ("clean",)
+    shard_minutes: Annotated[PositiveFloat, ALL_SPLITS] = 90
+    slab_minutes: Annotated[PositiveFloat, ALL_SPLITS] = 8
+    max_reject_share: Annotated[Share, Affects()] = 0.1  # more than this and the stage fails instead of warning
 
 
 class Frontend(Section):
@@ -48,16 +54,18 @@ class Frontend(Section):
 
 
 class Hmm(Section):
-    senones: Annotated[int, Field(gt=0, le=65535)] = 3183
-    flat_start_iterations: Positive = 18
-    min_frames_per_senone: Positive = 15
-    g2p_words: Annotated[int, Field(ge=0)] = 126000  # of cmudict to train G2P on; 0: words outside it are rejected
+    senones: Annotated[int, Field(gt=0, le=65535), Affects("senones")] = 3183
+    flat_start_iterations: Annotated[Positive, Affects("flat-start")] = 18
+    min_frames_per_senone: Annotated[Positive, Affects("senones")] = 15
+    # Of cmudict to train G2P on; 0: words outside it are rejected.
+    g2p_words: Annotated[int, Field(ge=0), Affects("lexicon")] = 126000
 
 
 class Labelling(Section):
     """What is kept of the teacher's posteriors: every value here is part of the identity of a set of targets."""
 
-    teachers: Annotated[tuple[str, ...], Field(min_length=1)] = ("teacher",)  # models; of several, the mean posterior
+    # Names of models; of several, the mean posterior. What the models' files hold counts, not their names.
+    teachers: Annotated[tuple[str, ...], Field(min_length=1), Affects()] = ("teacher",)
     k: Annotated[int, Field(gt=0, le=1000)] = 20
     value_bits: Annotated[int, Field(ge=2, le=8)] = 8  # of a log-probability: steps of 16 / (2^bits - 1) nats
     mass_floor: Annotated[float, Field(ge=0, lt=1)] = 0.0  # share of the k largest that a frame may leave out
@@ -67,17 +75,13 @@ class Labelling(Section):
 
 
 class Evaluate(Section):
-    lm_order: Annotated[int, Field(ge=1, le=5)] = 3
-    beam: PositiveFloat = 13
-    max_active: Positive = 5000
-    kappas: Annotated[tuple[PositiveFloat, ...], Field(min_length=1)] = (
-        0.2,
-        0.3,
-        0.45,
-        0.7,
-        1.0,
-    )  # acoustic scales tried on dev
-    bootstrap: Positive = 2000
+    lm_order: Annotated[int, Field(ge=1, le=5), Affects("graph")] = 3
+    beam: Annotated[PositiveFloat, Affects("hypotheses")] = 13
+    max_active: Annotated[Positive, Affects("hypotheses")] = 5000
+    batch_frames: Annotated[Positive, Affects("hypotheses")] = 6000  # as labelling.batch_frames
+    # Acoustic scales tried on dev.
+    kappas: Annotated[tuple[PositiveFloat, ...], Field(min_length=1), Affects("results")] = (0.2, 0.3, 0.45, 0.7, 1.0)
+    bootstrap: Annotated[Positive, Affects("results")] = 2000  # replicates
 
 
 class Cluster(Section):

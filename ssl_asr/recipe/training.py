@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from ssl_asr.recipe.identity import Affects
 from ssl_asr.recipe.section import Positive, PositiveFloat, Section
 
 Variant = Literal["nesterov", "classical", "literal"]  # of block momentum
@@ -34,8 +35,9 @@ class Sync(Section):
 
     strategy: Literal["bmuf", "gtc", "dense"] = "bmuf"
     block_slabs: Positive = 2  # of each worker in a block
-    checkpoint_blocks: Positive = 1  # blocks between checkpoints; each is written during the block that follows
-    max_bad_blocks: Positive = 3  # in a row with a NaN or Inf, before the run stops
+    # Blocks between checkpoints; each is written during the block that follows.
+    checkpoint_blocks: Annotated[Positive, Affects()] = 1
+    max_bad_blocks: Annotated[Positive, Affects()] = 3  # in a row with a NaN or Inf, before the run stops
     # BMUF (Chen & Huo 2016): eta = 1 - 1/N and zeta = C N (1 - eta) unless given.
     variant: Variant = "nesterov"
     c: PositiveFloat = 1.0
@@ -91,7 +93,7 @@ class Student(Section):
     segment_slabs: Positive = 16
     labeled_boost: PositiveFloat = 1.2  # learning rate of the labeled part over that of the unlabeled
     # Unlabeled utterances trained on: all, or so large a share of their frames, spread over the teacher's confidence.
-    selection: Literal["all", "uniform-confidence"] = "all"
+    selection: Annotated[Literal["all", "uniform-confidence"], Affects("student")] = "all"
     selected_share: Annotated[float, Field(gt=0, le=1)] = 1.0
     optimiser: Optimiser = Optimiser()
     sync: Sync = Sync()

@@ -1,37 +1,39 @@
-"""The whole recipe: all sections, what must hold between them, and what identifies a result."""
+"""The whole recipe: all sections, and what must hold between them."""
 
 from __future__ import annotations
 
-import hashlib
-import json
+from typing import Annotated
 
 from pydantic import model_validator
 
 from ssl_asr.recipe.data import Cluster, Corpus, Evaluate, Frontend, Hmm, Labelling
+from ssl_asr.recipe.identity import Affects
 from ssl_asr.recipe.section import Section
 from ssl_asr.recipe.training import Student, Teacher
 
-# Keys outside `cluster` and `run` that change no result either: where downloads lie, what is kept, when to give up.
-_NO_RESULT = {
-    "cache": True,
-    "max_reject_share": True,
-    "sync": {"checkpoint_blocks": True, "max_bad_blocks": True},
-}
+# Of utterances into splits and conditions, of noise, of weights and batches, and of bootstrap samples.
+_RANDOM = Affects(
+    *("open-labeled", "open-unlabeled", "open-dev", "open-test", "labeled", "unlabeled", "noise"),
+    *("teacher", "baseline", "student", "results"),
+)
 
 
 class Recipe(Section):
-    name: str = "custom"
-    about: str = ""  # what the run shows and how long it takes: the first thing `ssl-asr run` says
-    run: str = "runs/custom"  # directory or s3:// or gs:// URI of everything the run writes
-    seed: int = 1
+    name: Annotated[str, Affects()] = "custom"
+    about: Annotated[str, Affects()] = ""  # what the run shows and how long it takes: what `ssl-asr run` says first
+    # Directory or s3:// or gs:// URI of everything that the run writes.
+    run: Annotated[str, Affects()] = "runs/custom"
+    seed: Annotated[int, _RANDOM] = 1
     corpus: Corpus = Corpus()
-    frontend: Frontend = Frontend()
+    frontend: Annotated[Frontend, Affects("features")] = Frontend()
     hmm: Hmm = Hmm()
-    teacher: Teacher = Teacher()
-    labelling: Labelling = Labelling()
-    student: Student = Student()
+    teacher: Annotated[Teacher, Affects("teacher")] = Teacher()
+    labelling: Annotated[Labelling, Affects("targets")] = Labelling()
+    student: Annotated[Student, Affects("baseline", "student")] = Student()
     evaluate: Evaluate = Evaluate()
-    cluster: Cluster = Cluster()
+    # Where and on how many machines work runs. The number of training workers does shape a model, as it must where
+    # machines come and go.
+    cluster: Annotated[Cluster, Affects()] = Cluster()
 
     @model_validator(mode="after")
     def _consistent(self) -> Recipe:
@@ -63,8 +65,3 @@ class Recipe(Section):
         if least > most:
             raise ValueError(f"cluster.train_workers: the least, {least}, is above the most, {most}")
         return self
-
-    def key(self, *sections: str) -> str:
-        """Identity of what these sections and the seed ask for; equal keys ask for equal results."""
-        asked = {name: getattr(self, name).model_dump(exclude=_NO_RESULT) for name in sections} | {"seed": self.seed}
-        return hashlib.sha256(json.dumps(asked, sort_keys=True).encode()).hexdigest()[:12]

@@ -68,6 +68,18 @@ class ShardStore:
         files = list_numbers(filesystem.join(self.root, self.name, split), ".parquet")
         return self.index(split).made_from(numbers, parents) & np.isin(numbers, files)
 
+    def shards(self, split: str) -> list[Shard]:
+        """All finished shards of `split`, by number."""
+        return [Shard(split, number) for number in self.index(split).numbers.tolist()]
+
+    def have_files(self, split: str, numbers: Numbers) -> npt.NDArray[np.bool_]:
+        """[shards]: whether the shard of each number has its Parquet file."""
+        return np.isin(numbers, list_numbers(filesystem.join(self.root, self.name, split), ".parquet"))
+
+    def rejects(self, split: str) -> list[Reject]:
+        """Of all finished shards of `split`."""
+        return [reject for entry in self.entries(split) for reject in entry.rejects]
+
     def unfinished(self, wanted: Mapping[Shard, Mapping[str, str]]) -> list[Shard]:
         """The shards of `wanted`, which maps each to its parents, that are still to be made."""
         left: set[Shard] = set()

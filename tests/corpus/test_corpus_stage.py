@@ -6,7 +6,8 @@ import pytest
 import soundfile
 
 from ssl_asr.corpus.open_speech import packages, synthesis
-from ssl_asr.corpus.stage import lm_text_uri, run_corpus, source_uri
+from ssl_asr.corpus.language_text import lm_text_uri
+from ssl_asr.corpus.stage import run_corpus, source_uri
 from ssl_asr.recipe import Recipe
 from ssl_asr.runtime.stage import rejects_uri
 from ssl_asr.store.ledger import checksum

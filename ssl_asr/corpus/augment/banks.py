@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,18 +11,42 @@ import numpy.typing as npt
 import soundfile
 
 from ssl_asr.corpus.audio import audio_info, read_audio
-from ssl_asr.corpus.augment.noise import bank_uri
-from ssl_asr.corpus.open_speech.speech import NoiseClips
+from ssl_asr.corpus.augment.noise import KINDS, USES, bank_uri, bank_use
+from ssl_asr.corpus.open_speech.speech import NoiseClips, open_speech
 from ssl_asr.corpus.seeding import generator
 from ssl_asr.progress import Progress
+from ssl_asr.recipe import Recipe
+from ssl_asr.recipe.identity import choices
 from ssl_asr.store import filesystem
+from ssl_asr.store.ledger import checksum
 
+VERSION = "1"  # raise where equal recordings and seed give other noise
 Waveform = npt.NDArray[np.float32]
 RATE = 11025  # above what any of the recordings holds
 _VOICES = 6  # heard at once in babble
 _BABBLE_SECONDS = 120
 _EDGE = 0.02  # of a clip's peak: quieter starts and ends are cut off
 _PEAK = 0.9
+
+
+def ensure_banks(recipe: Recipe) -> None:
+    """Write all banks, from recordings of open speech, unless they are there and made from the same."""
+    inputs = {"version": VERSION, **choices(recipe, "noise")}
+    uri = filesystem.join(recipe.run, "corpus", "noise", "inputs.json")
+    data = json.dumps(inputs, sort_keys=True).encode()
+    banks = [bank_uri(recipe.run, use, kind) for use in USES for kind in KINDS]
+    if all(map(filesystem.exists, [uri, *banks])) and filesystem.read_bytes(uri) == data:
+        return
+    noise = open_speech(recipe.corpus.cache).noise
+    for use in USES:
+        write_banks(recipe.run, use, noise[use], recipe.seed)
+    filesystem.write_bytes(uri, data)
+
+
+def banks_checksum(run: str, split: str) -> str:
+    """Of the noise that degrades the audio of `split`; empty where the run has none."""
+    uris = [bank_uri(run, bank_use(split), kind) for kind in KINDS]
+    return checksum(b"".join(filesystem.read_bytes(uri) for uri in uris if filesystem.exists(uri)))
 
 
 def write_banks(run: str, use: str, clips: NoiseClips, seed: int) -> None:

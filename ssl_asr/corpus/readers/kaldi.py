@@ -10,6 +10,8 @@ from ssl_asr.corpus.readers.reading import Reading, in_speaker_order
 from ssl_asr.store.ledger import Reject
 from ssl_asr.store.utterance import Utterance
 
+TABLES = ("wav.scp", "segments", "text", "utt2spk", "reco2file_and_channel")
+
 
 def read_kaldi(path: str, channel: int = 0) -> Reading:
     """Every utterance of the directory; without segments, every recording is one. ValueError without wav.scp.

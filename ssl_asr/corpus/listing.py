@@ -1,0 +1,87 @@
+"""What the corpus stage keeps of each split that it has listed: `corpus/splits/<split>.json`.
+
+The record is written last. It names what the listing was made from. So a split is listed again where that has changed,
+and no other split is. Delete the record to have a split's source read again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from ssl_asr.corpus.sources import OPEN_SPEECH, fingerprint
+from ssl_asr.recipe import Recipe
+from ssl_asr.recipe.identity import Inputs, Product, choices
+from ssl_asr.store import filesystem
+from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.utterance import STORE
+
+VERSION = "1"
+LOOKED_AT = 100  # shards, at most, whose first audio file must exist
+_OPEN: Mapping[str, Product] = {
+    "labeled": "open-labeled",
+    "unlabeled": "open-unlabeled",
+    "dev": "open-dev",
+    "test": "open-test",
+}
+_SPLIT: Mapping[str, Product] = {"labeled": "labeled", "unlabeled": "unlabeled", "dev": "dev", "test": "test"}
+
+
+@dataclass(frozen=True)
+class SplitRecord:
+    """`utterances` and `seconds` count clean recordings, not their degraded copies. `source` is for a person."""
+
+    inputs: Inputs
+    source: str
+    shards: int
+    utterances: int
+    seconds: float
+    speakers: int
+
+
+def split_inputs(recipe: Recipe, split: str) -> dict[str, str]:
+    """What the listing of `split` depends on; of a source of one's own the files that list it, not the audio."""
+    source = getattr(recipe.corpus, split)
+    inputs = {"version": VERSION, **choices(recipe, _SPLIT[split])}
+    if source == OPEN_SPEECH:
+        return inputs | choices(recipe, _OPEN[split])
+    return inputs | {"source": fingerprint(source)}
+
+
+def record_uri(run: str, split: str) -> str:
+    return filesystem.join(run, "corpus", "splits", f"{split}.json")
+
+
+def read_record(run: str, split: str) -> SplitRecord | None:
+    """None where the split has not been listed to the end; ValueError naming a damaged file."""
+    uri = record_uri(run, split)
+    if not filesystem.exists(uri):
+        return None
+    try:
+        return SplitRecord(**json.loads(filesystem.read_bytes(uri)))
+    except (json.JSONDecodeError, TypeError) as error:
+        raise ValueError(f"{uri} is damaged ({error}); delete it and run the corpus stage again") from error
+
+
+def write_record(run: str, split: str, record: SplitRecord) -> None:
+    filesystem.write_bytes(record_uri(run, split), json.dumps(asdict(record), indent=1, sort_keys=True).encode())
+
+
+def forget_record(run: str, split: str) -> None:
+    """Before the split's shards change: until the record is there again, the split does not count as listed."""
+    filesystem.delete(record_uri(run, split))
+
+
+def is_whole(run: str, split: str, record: SplitRecord) -> bool:
+    """Whether all shards are there that the record speaks of, and audio of some of them: a cache may have moved."""
+    store = ShardStore(run, STORE)
+    shards = store.shards(split)
+    numbers = np.array([shard.number for shard in shards], np.int64)
+    if len(shards) != record.shards or not store.have_files(split, numbers).all():
+        return False
+    some = shards[:: -(-len(shards) // LOOKED_AT) or 1]
+    first = (store.read_slab(shard, 0, ["audio"])["audio"][0].as_py() for shard in some)
+    return all(map(filesystem.exists, first))

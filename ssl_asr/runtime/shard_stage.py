@@ -1,0 +1,169 @@
+"""One template for all that makes a shard of one store from the shard of the same number of another.
+
+Features from the manifest, alignments and targets from features: `ShardMaker` is what an actor does with one shard,
+`ShardStage` what the driver knows of all of them. Both derive a shard's parents by the same function, so the driver
+finds done what an actor has published.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from ssl_asr.recipe.identity import Inputs
+from ssl_asr.runtime.todo import Todo, reasons
+from ssl_asr.store.ledger import LedgerEntry, Reject, Shard, parents_digest
+from ssl_asr.store.ledger_index import STATISTIC, LedgerIndex
+from ssl_asr.store.shards import ShardStore
+
+
+@dataclass(frozen=True)
+class SourceShard:
+    """What is known of a source shard without reading it; `statistics` are those that parents depend on."""
+
+    shard: Shard
+    checksum: str
+    statistics: Mapping[str, float] = field(default_factory=dict)
+
+
+Parents = Callable[[SourceShard], Inputs]
+
+
+@dataclass(frozen=True)
+class ShardContent:
+    """What a shard is published with, as `ShardStore.publish` takes it."""
+
+    schema: pa.Schema
+    slabs: Sequence[pa.Table]
+    slab_frames: Sequence[int]
+    seconds: float
+    metadata: Mapping[str, str]
+    statistics: Mapping[str, Any] = field(default_factory=dict)
+    rejects: Sequence[Reject] = ()
+    column_encoding: Mapping[str, str] | None = None
+
+
+class ShardMaker(ABC):
+    """Called with a shard, makes and publishes it, unless it is there, made from the same."""
+
+    source: ShardStore
+    store: ShardStore
+    parents: Parents
+    statistics: tuple[str, ...] = ()  # of the source's entries: those that `parents` looks at
+
+    @abstractmethod
+    def make(self, shard: Shard) -> ShardContent:
+        """ValueError where the source shard cannot be used."""
+
+    def __call__(self, shard: Shard) -> None:
+        entry = self.source.entry(shard)
+        assert entry is not None, "the stage lists finished shards"
+        parents = self.parents(source_of_entry(entry, self.statistics))
+        if self.store.is_done(shard, parents):
+            return  # by an actor that died after it, with other shards of the same task to do
+        made = self.make(shard)
+        self.store.publish(
+            shard,
+            made.schema,
+            made.slabs,
+            made.slab_frames,
+            seconds=made.seconds,
+            parents=parents,
+            metadata=made.metadata,
+            column_encoding=made.column_encoding,
+            statistics=made.statistics,
+            rejects=made.rejects,
+        )
+
+
+def source_of_entry(entry: LedgerEntry, statistics: Sequence[str] = ()) -> SourceShard:
+    return SourceShard(entry.shard, entry.checksum, {name: float(entry.statistics[name]) for name in statistics})
+
+
+@dataclass(frozen=True)
+class ShardStage:
+    """All shards of `store` in `splits`, each of them made from that of `source`."""
+
+    source: ShardStore
+    store: ShardStore
+    splits: tuple[str, ...]
+    parents: Parents
+    statistics: tuple[str, ...] = ()  # of the source's entries: those that `parents` looks at
+
+    @cached_property
+    def sources(self) -> dict[str, LedgerIndex]:
+        """The source's finished shards by split, as they were when first asked for."""
+        return {split: self.source.index(split) for split in self.splits}
+
+    @property
+    def size(self) -> int:
+        return sum(len(index.numbers) for index in self.sources.values())
+
+    @property
+    def rows(self) -> int:
+        return sum(int(index.column("rows").sum()) for index in self.sources.values())
+
+    def unfinished(self) -> list[Shard]:
+        """Shards that are not there, or were made from something else."""
+        left: list[Shard] = []
+        for split, index in self.sources.items():
+            digests = (parents_digest(self.parents(each)) for each in self._rows(split))
+            done = self.store.done(split, index.numbers, np.fromiter(digests, np.uint64, len(index.numbers)))
+            left += [Shard(split, number) for number in index.numbers[~done].tolist()]
+        return left
+
+    def _rows(self, split: str, places: range | None = None) -> Iterator[SourceShard]:
+        index = self.sources[split]
+        columns = {name: index.column(STATISTIC + name) for name in self.statistics}
+        numbers, checksums = index.numbers, index.column("checksum")
+        for place in range(len(numbers)) if places is None else places:
+            said = {name: float(values[place]) for name, values in columns.items()}
+            yield SourceShard(Shard(split, int(numbers[place])), checksums[place], said)
+
+    def reasons(self, shard: Shard) -> tuple[str, ...]:
+        """Why the shard is to be made."""
+        index = self.sources[shard.split]
+        place = int(np.searchsorted(index.numbers, shard.number))
+        wanted = self.parents(next(self._rows(shard.split, range(place, place + 1))))
+        entry = self.store.entry(shard)
+        return reasons(None if entry is None else entry.parents, wanted) or ("its file is missing",)
+
+    def todo(self, folder: str) -> list[Todo]:
+        """By split, with the reasons of its first unfinished shard; `folder` is the product's name."""
+        left = self.unfinished()
+        by_split = {split: [shard for shard in left if shard.split == split] for split in self.splits}
+        return [
+            Todo(f"{folder}/{split}", self.reasons(shards[0]), len(shards))
+            for split, shards in by_split.items()
+            if shards
+        ]
+
+    def tidy(self, failed: Sequence[Reject]) -> Outcome:
+        """After all is made: delete what does not belong to today's sources, and count what was lost."""
+        self.store.delete_temporary()
+        unmade = {reject.id for reject in failed}
+        rejects, lost = list(failed), 0
+        for split, index in self.sources.items():
+            shards = [Shard(split, number) for number in index.numbers.tolist()]
+            made = np.array([shard.name not in unmade for shard in shards], bool)
+            self.store.keep_only(split, [shard for shard, is_made in zip(shards, made, strict=True) if is_made])
+            lost += int(index.column("rows")[~made].sum())
+            found = self.store.rejects(split)
+            rejects += found
+            lost += len(found)
+        return Outcome(rejects, lost, self.rows)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """`lost` of `rows` utterances have no row in the store, or none that is of use."""
+
+    rejects: list[Reject]
+    lost: int
+    rows: int

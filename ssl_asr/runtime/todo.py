@@ -1,0 +1,59 @@
+"""What a stage would make if it ran now, and because of what: the answer to `--dry-run`, and a guard.
+
+Each stage has a function `todo_<stage>(recipe, before) -> list[Todo]` that decides this from the run's files and from
+what the stages before it have still to make. It writes nothing and starts no Ray.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from ssl_asr.recipe.identity import Inputs, differences
+
+NOT_THERE = "not made yet"
+NEW_VERSION = "this version of ssl_asr makes it differently"
+
+
+@dataclass(frozen=True)
+class Todo:
+    """A product that is to be made: `pieces` of `unit` of it, because of fields of the recipe, or of inputs.
+
+    `after` names the stage that has to run first; then `pieces` is what is there today. `pieces` is None where their
+    number is not known.
+    """
+
+    product: str
+    because: tuple[str, ...]
+    pieces: int | None = None
+    unit: str = "shard"
+    after: str = ""
+
+    def line(self) -> str:
+        """For a person: "features/test: 2 shards, because of corpus.test_conditions"."""
+        why = ", ".join(self.because)
+        why = why if why in (NOT_THERE, NEW_VERSION) else f"because of {why}"
+        if self.pieces is None:
+            return f"{self.product}: {why}"
+        about = "about " if self.after else ""
+        return f"{self.product}: {about}{self.pieces:,} {self.unit}{'' if self.pieces == 1 else 's'}, {why}"
+
+
+def reasons(before: Inputs | None, now: Inputs) -> tuple[str, ...]:
+    """Why a product is made again; `before` is what it was made from, None where it is not there."""
+    if before is None:
+        return (NOT_THERE,)
+    names = differences(before, now)
+    return tuple(NEW_VERSION if name == "version" else name for name in names)
+
+
+def upstream(before: Iterable[Todo], *products: str) -> list[Todo]:
+    """Those of `products` that are still to be made by stages before."""
+    return [todo for todo in before if todo.product in products]
+
+
+def waiting(product: str, causes: Sequence[Todo], stage: str, pieces: int | None, unit: str = "shard") -> Todo:
+    """`product` is made again after `causes`, which `stage` makes."""
+    because = tuple(dict.fromkeys(reason for cause in causes for reason in cause.because))
+    first = next((cause.after for cause in causes if cause.after), stage)
+    return Todo(product, because, pieces, unit, after=first)
