@@ -29,15 +29,16 @@ from ssl_asr.labelling.shard_job import target_parents
 from ssl_asr.labelling.stage import SPLIT, find_work
 from ssl_asr.labelling.teachers import target_set_id, teacher_id
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec
-from ssl_asr.models.model_files import model_uri, save_model
+from ssl_asr.models.model_files import save_model
 from ssl_asr.progress import Progress
 from ssl_asr.recipe import Recipe, load_recipe
 from ssl_asr.runtime.cluster import joined
 from ssl_asr.runtime.shard_jobs import run_shard_jobs
 from ssl_asr.store import features, filesystem, targets
+from ssl_asr.store.layout import index_folder, model_uri
 from ssl_asr.store.ledger import LedgerEntry, Shard, checksum
 from ssl_asr.store.ledger_index import PARALLEL_READS, SETTLED_NS
-from ssl_asr.store.shards import INDEX, ShardStore
+from ssl_asr.store.shards import ShardStore
 
 ROUNDS, ROWS_BACK = 5, 1000
 SHARES = {"1pct": 0.01, "99pct": 0.99}
@@ -77,7 +78,7 @@ def measure(run: str, shards: int, many: int) -> dict[str, float]:
         write_targets(recipe_of(run, whose), round(share * shards))
     figures = {f"every_entry_s_{whose}": child("every_entry", whose, run) for whose in SHARES}
     for whose in SHARES:
-        shutil.rmtree(Path(run, INDEX, features.STORE), ignore_errors=True)
+        shutil.rmtree(index_folder(str(run), features.STORE), ignore_errors=True)
         figures[f"no_index_s_{whose}"] = child("find", whose, run)
     rounds = [{whose: child("find", whose, run) for whose in SHARES} for _ in range(ROUNDS)]
     figures |= {f"resume_s_{whose}": statistics.median(each[whose] for each in rounds) for whose in SHARES}

@@ -14,6 +14,7 @@ from ssl_asr.runtime.pipeline import stage as stage_of
 from ssl_asr.runtime.run_directory import save_recipe
 from ssl_asr.runtime.stage import StageReport, read_report, refuse_second
 from ssl_asr.store import filesystem
+from ssl_asr.store.layout import page_uri
 
 if TYPE_CHECKING:
     from ssl_asr.planning.question import Question
@@ -34,7 +35,7 @@ def run_all(recipe: Recipe) -> None:
     rejected = sum(report.rejected for report in reports)
     if rejected:
         print(f"warning: {rejected} rejected on the way; `ssl-asr failed {recipe.run}` lists them with reasons")
-    print(filesystem.join(recipe.run, "report", "index.html"))
+    print(page_uri(recipe.run))
 
 
 def run_one(stage: str, recipe: Recipe) -> None:
@@ -43,7 +44,7 @@ def run_one(stage: str, recipe: Recipe) -> None:
     save_recipe(recipe)
     _run(stage, recipe)
     if stage == "report":
-        print(filesystem.join(recipe.run, "report", "index.html"))
+        print(page_uri(recipe.run))
 
 
 def _refuse_second(names: Iterable[str], recipe: Recipe) -> None:

@@ -13,26 +13,19 @@ import pyarrow.parquet as pq
 from ssl_asr.corpus import sharding
 from ssl_asr.corpus.augment.banks import write_banks
 from ssl_asr.corpus.augment.conditions import check_conditions, in_conditions, needs_banks
-from ssl_asr.corpus.augment.noise import KINDS, USES, bank_uri
+from ssl_asr.corpus.augment.noise import KINDS, USES
 from ssl_asr.corpus.readers.reading import Reading
 from ssl_asr.corpus.sources import CorpusReading, check_sources, read_sources
 from ssl_asr.recipe import Recipe
-from ssl_asr.runtime.stage import StageClock, StageReport, check_reject_share, read_report, rejects_uri, report_uri
+from ssl_asr.runtime.stage import StageClock, StageReport, check_reject_share, read_report
 from ssl_asr.store import filesystem
+from ssl_asr.store.layout import bank_uri, lm_text_uri, rejects_uri, source_uri, stage_report_uri
 from ssl_asr.store.ledger import LedgerEntry, Reject, Shard, checksum
 from ssl_asr.store.ledger_index import PARALLEL_READS
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.utterance import SCHEMA, SPLITS, STORE, Utterance, decode, encode
 
 FRAMES_A_SECOND = 100
-
-
-def lm_text_uri(run: str) -> str:
-    return filesystem.join(run, "corpus", "lm_text.txt")
-
-
-def source_uri(run: str) -> str:
-    return filesystem.join(run, "corpus", "source.txt")
 
 
 def run_corpus(recipe: Recipe) -> StageReport:
@@ -54,7 +47,7 @@ def run_corpus(recipe: Recipe) -> StageReport:
         report = clock.finish(done.pieces, done.pieces, rejects, done.figures)
     else:
         # From here to the end nothing may look finished: an older recipe's report would vouch for half-new files.
-        filesystem.delete(report_uri(recipe, "corpus"))
+        filesystem.delete(stage_report_uri(recipe.run, "corpus"))
         sources = read_sources(recipe, needs_banks(recipe.corpus))
         _write_corpus_files(recipe, sources)
         pieces = sum(_publish(recipe, split, reading, key) for split, reading in sources.splits.items())
@@ -161,7 +154,7 @@ def _all_rejects(sources: CorpusReading) -> list[Reject]:
 
 
 def _old_rejects(recipe: Recipe) -> list[Reject]:
-    lines = filesystem.read_bytes(rejects_uri(recipe, "corpus")).decode().splitlines()
+    lines = filesystem.read_bytes(rejects_uri(recipe.run, "corpus")).decode().splitlines()
     return [Reject(**json.loads(line)) for line in lines]
 
 

@@ -17,9 +17,10 @@ from ssl_asr.decoding.decoder import DecodingGraph
 from ssl_asr.decoding.graph import build_graph
 from ssl_asr.hmm.senones import load_senones
 from ssl_asr.lang.fst_arrays import serialise
-from ssl_asr.lang.lexicon import read_lexicon
+from ssl_asr.lang.lexicon import LEXICON, read_lexicon
 from ssl_asr.lang.ngram import Vocabulary, estimate_arpa, vocabulary_of
 from ssl_asr.store import filesystem
+from ssl_asr.store.layout import graph_uri, hmm_uri, lm_text_uri
 from ssl_asr.store.ledger import checksum
 
 _FORMAT = "1"  # raise when the graph of equal inputs changes
@@ -39,14 +40,14 @@ class GraphInfo:
 
 def graph_key(run: str, order: int) -> str:
     """Content address of what the run's graph is made from: equal keys mean equal graphs."""
-    parts = [filesystem.read_bytes(uri) for uri in (_text_uri(run), filesystem.join(run, "hmm", "lexicon.txt"))]
+    parts = [filesystem.read_bytes(uri) for uri in (lm_text_uri(run), hmm_uri(run, LEXICON))]
     parts += [load_senones(run).id.encode(), f"{order} {_FORMAT}".encode()]
     return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()[:12]
 
 
 def read_info(run: str, key: str) -> GraphInfo | None:
     """What is known of the graph, or None where it is not built."""
-    uri = _uri(run, key, "graph.json")
+    uri = graph_uri(run, key, "graph.json")
     return GraphInfo(**json.loads(filesystem.read_bytes(uri))) if filesystem.exists(uri) else None
 
 
@@ -56,7 +57,7 @@ def make_graph(run: str, order: int) -> GraphInfo:
     if (found := read_info(run, key)) is not None:
         return found
     pronunciations = read_lexicon(run).pronunciations
-    sentences = filesystem.read_bytes(_text_uri(run)).decode().splitlines()
+    sentences = filesystem.read_bytes(lm_text_uri(run)).decode().splitlines()
     vocabulary = vocabulary_of(sentences, pronunciations)
     arpa = estimate_arpa(sentences, order)
     arrays = build_graph(vocabulary, pronunciations, arpa, load_senones(run).table)
@@ -65,9 +66,9 @@ def make_graph(run: str, order: int) -> GraphInfo:
     info = GraphInfo(
         key, checksum(data), len(vocabulary.words), len(final), len(arcs), int(arcs["ilabel"].max(initial=0))
     )
-    filesystem.write_bytes(_uri(run, key, "HCLG.fst"), data)
-    filesystem.write_bytes(_uri(run, key, "words.txt"), "".join(f"{w}\n" for w in vocabulary.words).encode())
-    filesystem.write_bytes(_uri(run, key, "graph.json"), json.dumps(asdict(info), indent=1).encode())
+    filesystem.write_bytes(graph_uri(run, key, "HCLG.fst"), data)
+    filesystem.write_bytes(graph_uri(run, key, "words.txt"), "".join(f"{w}\n" for w in vocabulary.words).encode())
+    filesystem.write_bytes(graph_uri(run, key, "graph.json"), json.dumps(asdict(info), indent=1).encode())
     return info
 
 
@@ -75,11 +76,13 @@ def load_graph(run: str, key: str) -> DecodingGraph:
     """The graph for decoding; ValueError naming the file where it is damaged."""
     info = read_info(run, key)
     if info is None:
-        raise ValueError(f"{_uri(run, key, 'graph.json')} is missing; run the evaluate stage")
-    uri = _uri(run, key, "HCLG.fst")
+        raise ValueError(f"{graph_uri(run, key, 'graph.json')} is missing; run the evaluate stage")
+    uri = graph_uri(run, key, "HCLG.fst")
     data = filesystem.read_bytes(uri)
     if checksum(data) != info.checksum:
-        raise ValueError(f"{uri} is damaged; delete {_uri(run, key, 'graph.json')} and run the evaluate stage again")
+        raise ValueError(
+            f"{uri} is damaged; delete {graph_uri(run, key, 'graph.json')} and run the evaluate stage again"
+        )
     with tempfile.TemporaryDirectory() as folder:  # OpenFst reads from disk alone
         path = Path(folder) / "HCLG.fst"
         path.write_bytes(data)
@@ -89,12 +92,4 @@ def load_graph(run: str, key: str) -> DecodingGraph:
 
 
 def read_vocabulary(run: str, key: str) -> Vocabulary:
-    return Vocabulary(tuple(filesystem.read_bytes(_uri(run, key, "words.txt")).decode().split()))
-
-
-def _text_uri(run: str) -> str:
-    return filesystem.join(run, "corpus", "lm_text.txt")
-
-
-def _uri(run: str, key: str, name: str) -> str:
-    return filesystem.join(run, "decoding", "graphs", key, name)
+    return Vocabulary(tuple(filesystem.read_bytes(graph_uri(run, key, "words.txt")).decode().split()))

@@ -8,9 +8,10 @@ from ssl_asr.decoding.graph_files import GraphInfo
 from ssl_asr.decoding.slabs import Slab, System
 from ssl_asr.evaluation.results import SYSTEMS
 from ssl_asr.hmm.senones import SenoneSet
-from ssl_asr.models.model_files import model_id, model_uri
+from ssl_asr.models.model_files import model_id
 from ssl_asr.recipe import Recipe
 from ssl_asr.store import alignments, features, filesystem, utterance
+from ssl_asr.store.layout import model_uri
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.utterance import Utterance
 from ssl_asr.store.weights import read_weights

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 from ssl_asr.store import filesystem
+from ssl_asr.store.layout import results_uri
 
 BASELINE, TEACHER, STUDENT = "baseline", "teacher", "student"
 SYSTEMS = (BASELINE, TEACHER, STUDENT)
@@ -68,10 +69,6 @@ class Results:
 
     def reduction(self, set_: str = ALL, condition: str = ALL) -> Reduction:
         return next(r for r in self.werr if (r.set, r.condition) == (set_, condition))
-
-
-def results_uri(run: str) -> str:
-    return filesystem.join(run, "decoding", "results.json")
 
 
 def write_results(run: str, results: Results) -> None:

@@ -19,12 +19,13 @@ from ssl_asr.evaluation.results import SYSTEMS, Results, write_results
 from ssl_asr.evaluation.summary import frame_accuracies, hypothesis_lines, out_of_vocabulary, score, word_errors
 from ssl_asr.evaluation.tuning import best_kappa, describe_kappa
 from ssl_asr.hmm.senones import load_senones
-from ssl_asr.models.model_files import model_id, model_uri
+from ssl_asr.models.model_files import model_id
 from ssl_asr.progress import Progress
 from ssl_asr.recipe import Recipe
 from ssl_asr.runtime import cluster
 from ssl_asr.runtime.stage import StageClock, StageReport, check_reject_share
 from ssl_asr.store import filesystem
+from ssl_asr.store.layout import hypotheses_uri, model_uri
 from ssl_asr.store.ledger import Reject
 from ssl_asr.store.utterance import Utterance
 
@@ -52,7 +53,7 @@ def run_evaluate(recipe: Recipe) -> StageReport:
     results = _results(recipe, graph, kappa, found, test_said)
     for name in SYSTEMS:
         lines = hypothesis_lines(found[name], test_said)
-        filesystem.write_bytes(_hypotheses_uri(recipe, name), lines.encode())
+        filesystem.write_bytes(hypotheses_uri(recipe.run, name), lines.encode())
     write_results(recipe.run, results)
     rejects = _rejects(found)
     report = clock.finish(len(SYSTEMS) * (len(dev) + len(test)), done + also_done, rejects, _figures(results, recipe))
@@ -157,7 +158,3 @@ def _key(recipe: Recipe, slabs: Sequence[Slab]) -> str:
         sum_ for slab in slabs for sum_ in slab.parents.values()
     ]
     return hashlib.sha256(" ".join([*parts, recipe.key("evaluate")]).encode()).hexdigest()[:12]
-
-
-def _hypotheses_uri(recipe: Recipe, system: str) -> str:
-    return filesystem.join(recipe.run, "decoding", "hypotheses", f"{system}.jsonl")

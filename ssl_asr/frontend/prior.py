@@ -16,7 +16,8 @@ import numpy.typing as npt
 from ssl_asr.frontend.extract import Extractor
 from ssl_asr.frontend.statistics import sums_of
 from ssl_asr.recipe import Recipe
-from ssl_asr.store import features, filesystem, utterance
+from ssl_asr.store import filesystem, utterance
+from ssl_asr.store.layout import prior_uri
 from ssl_asr.store.ledger import LedgerEntry, Shard, checksum
 from ssl_asr.store.shards import ShardStore
 
@@ -38,10 +39,6 @@ class Prior:
 
     def array(self) -> npt.NDArray[np.float64]:
         return np.asarray(self.mean)
-
-
-def prior_uri(run: str) -> str:
-    return filesystem.join(run, features.STORE, "prior.json")
 
 
 def read_prior(run: str) -> Prior:

@@ -8,13 +8,14 @@ from functools import partial
 import ray
 from ray.exceptions import RayTaskError
 
-from ssl_asr.frontend.prior import Prior, measure_prior, prior_parents, prior_uri, read_prior
+from ssl_asr.frontend.prior import Prior, measure_prior, prior_parents, read_prior
 from ssl_asr.frontend.shard_job import FeatureJob, feature_parents
 from ssl_asr.recipe import Recipe
 from ssl_asr.runtime.cluster import joined
 from ssl_asr.runtime.shard_jobs import run_shard_jobs
 from ssl_asr.runtime.stage import StageClock, StageReport, check_reject_share
 from ssl_asr.store import features, filesystem, utterance
+from ssl_asr.store.layout import prior_uri
 from ssl_asr.store.ledger import LedgerEntry, Reject, Shard
 from ssl_asr.store.shards import ShardStore
 

@@ -9,6 +9,7 @@ from ssl_asr.lang.lexicon import ALIGNMENT_LEXICON, LEXICON, Lexicon, cmudict, w
 from ssl_asr.lang.text import normalise
 from ssl_asr.recipe import Recipe
 from ssl_asr.store import filesystem, utterance
+from ssl_asr.store.layout import hmm_uri, lm_text_uri
 from ssl_asr.store.ledger import checksum
 from ssl_asr.store.shards import ShardStore
 
@@ -19,7 +20,7 @@ def ensure_lexicons(recipe: Recipe) -> str:
     Lexicons of the same texts, already there, are left alone.
     """
     key = _key(recipe)
-    uris = {name: filesystem.join(recipe.run, "hmm", name) for name in (LEXICON, ALIGNMENT_LEXICON, "lexicon.key")}
+    uris = {name: hmm_uri(recipe.run, name) for name in (LEXICON, ALIGNMENT_LEXICON, "lexicon.key")}
     there = all(map(filesystem.exists, uris.values()))
     if not there or filesystem.read_bytes(uris["lexicon.key"]).decode() != key:
         known = _words(_texts(recipe, "labeled")) | _words(_texts(recipe, "dev")) | _words(_lm_text(recipe))
@@ -44,7 +45,7 @@ def build_lexicon(words: Iterable[str], g2p_words: int, cache: str) -> Lexicon:
 def _key(recipe: Recipe) -> str:
     store = ShardStore(recipe.run, utterance.STORE)
     parts = [entry.checksum for split in ("labeled", "dev", "test") for entry in store.entries(split)]
-    parts += [checksum(filesystem.read_bytes(_lm_uri(recipe))), str(recipe.hmm.g2p_words)]
+    parts += [checksum(filesystem.read_bytes(lm_text_uri(recipe.run))), str(recipe.hmm.g2p_words)]
     return checksum(" ".join(parts).encode())
 
 
@@ -55,11 +56,7 @@ def _texts(recipe: Recipe, split: str) -> list[str]:
 
 
 def _lm_text(recipe: Recipe) -> list[str]:
-    return filesystem.read_bytes(_lm_uri(recipe)).decode().splitlines()
-
-
-def _lm_uri(recipe: Recipe) -> str:
-    return filesystem.join(recipe.run, "corpus", "lm_text.txt")
+    return filesystem.read_bytes(lm_text_uri(recipe.run)).decode().splitlines()
 
 
 def _words(texts: Iterable[str]) -> set[str]:

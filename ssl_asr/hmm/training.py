@@ -15,7 +15,7 @@ from ssl_asr.hmm.senones import table_id
 from ssl_asr.hmm.tree import grow_table, merge, read_table, triphone_totals, write_table
 from ssl_asr.lang.phones import PHONES
 from ssl_asr.recipe import Hmm, Recipe
-from ssl_asr.store import filesystem
+from ssl_asr.store.layout import flat_start_uri, tree_uri
 from ssl_asr.store.ledger import LedgerEntry
 
 # 10 ms frames that flat start and tree look at, drawn evenly: 30 h say all that a few hundred Gaussians can learn.
@@ -41,8 +41,8 @@ class Trained:
 
 def read_trained(run: str, key: str) -> Trained | None:
     """What the run holds for `key`, if it is complete."""
-    model = read_model(_model_uri(run), key)
-    table = read_table(_table_uri(run), key)
+    model = read_model(flat_start_uri(run), key)
+    table = read_table(tree_uri(run), key)
     return Trained(*model, table, key) if model is not None and table is not None else None
 
 
@@ -51,15 +51,15 @@ def train(run: str, hmm: Hmm, chunks: MapChunks, some_chunks: MapChunks, key: st
 
     For `some_chunks` see `flat_start`.
     """
-    found = read_model(_model_uri(run), key)
+    found = read_model(flat_start_uri(run), key)
     if found is None:
         found = flat_start(chunks, hmm.flat_start_iterations, some_chunks)
-        write_model(_model_uri(run), *found, key)
-    table = read_table(_table_uri(run), key)
+        write_model(flat_start_uri(run), *found, key)
+    table = read_table(tree_uri(run), key)
     if table is None:
         totals = merge(chunks(triphone_totals, found[0]))
         table = grow_table(totals, hmm.senones, hmm.min_frames_per_senone)
-        write_table(_table_uri(run), table, key)
+        write_table(tree_uri(run), table, key)
     return Trained(*found, table, key)
 
 
@@ -77,11 +77,3 @@ def early_sources(sources: Sequence[ChunkSource], labeled: Sequence[LedgerEntry]
     """Those of `sources` for the first iterations."""
     enough = sum(entry.frames for entry in labeled) >= EARLY_SHARE * LEAST_EARLY_FRAMES
     return list(sources[::EARLY_SHARE] if enough else sources)
-
-
-def _model_uri(run: str) -> str:
-    return filesystem.join(run, "hmm", "flat_start.npz")
-
-
-def _table_uri(run: str) -> str:
-    return filesystem.join(run, "hmm", "tree.npz")

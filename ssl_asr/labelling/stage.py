@@ -11,12 +11,12 @@ import numpy.typing as npt
 from ssl_asr.labelling.calibration_file import calibration_figures
 from ssl_asr.labelling.shard_job import LabelJob, target_parents
 from ssl_asr.labelling.teachers import check_teacher, target_set_id, teacher_id
-from ssl_asr.models.model_files import model_uri
 from ssl_asr.recipe import Recipe
 from ssl_asr.runtime.cluster import joined
 from ssl_asr.runtime.shard_jobs import Pool, run_shard_jobs
 from ssl_asr.runtime.stage import StageClock, StageReport, check_reject_share
 from ssl_asr.store import features, filesystem, targets
+from ssl_asr.store.layout import model_uri
 from ssl_asr.store.ledger import Reject, Shard, parents_digest
 from ssl_asr.store.ledger_index import LedgerIndex, refreshing
 from ssl_asr.store.shards import ShardStore

@@ -10,8 +10,9 @@ import numpy as np
 import torch
 
 from ssl_asr.models.acoustic import AcousticModel
-from ssl_asr.models.model_files import load_model, model_id, model_uri
+from ssl_asr.models.model_files import load_model, model_id
 from ssl_asr.recipe import Recipe
+from ssl_asr.store.layout import model_uri
 from ssl_asr.store.ledger import checksum
 
 

@@ -16,6 +16,7 @@ import pocketsphinx
 
 from ssl_asr.lang.phones import PHONE_IDS, SILENCE
 from ssl_asr.store import filesystem
+from ssl_asr.store.layout import hmm_uri
 
 Phones = tuple[str, ...]
 WORD = re.compile(r"[a-z']*[a-z][a-z']*")  # the alphabet of normalised texts
@@ -77,10 +78,10 @@ def cmudict() -> Lexicon:
 
 
 def write_lexicon(run: str, lexicon: Lexicon, name: str = LEXICON) -> None:
-    filesystem.write_bytes(filesystem.join(run, "hmm", name), lexicon.to_text().encode())
+    filesystem.write_bytes(hmm_uri(run, name), lexicon.to_text().encode())
 
 
 def read_lexicon(run: str, name: str = LEXICON) -> Lexicon:
     """The run's lexicon; ValueError where the hmm stage has not written it."""
-    uri = filesystem.join(run, "hmm", name)
+    uri = hmm_uri(run, name)
     return Lexicon.from_text(filesystem.read_bytes(uri).decode(), uri)

@@ -8,8 +8,7 @@ import yaml
 
 from ssl_asr.recipe import Recipe, load_recipe
 from ssl_asr.store import filesystem
-
-RECIPE = "recipe.yaml"
+from ssl_asr.store.layout import recipe_uri
 
 
 def open_recipe(target: str, overrides: Sequence[str] = ()) -> Recipe:
@@ -23,9 +22,9 @@ def open_recipe(target: str, overrides: Sequence[str] = ()) -> Recipe:
 def save_recipe(recipe: Recipe) -> None:
     """Keep the recipe in its run; the last command's wins."""
     values = yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False)
-    filesystem.write_bytes(filesystem.join(recipe.run, RECIPE), values.encode())
+    filesystem.write_bytes(recipe_uri(recipe.run), values.encode())
 
 
 def _kept(target: str) -> str | None:
-    uri = filesystem.join(filesystem.absolute(target), RECIPE)
+    uri = recipe_uri(filesystem.absolute(target))
     return uri if filesystem.exists(uri) else None

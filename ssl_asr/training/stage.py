@@ -10,11 +10,11 @@ from ssl_asr.frontend.statistics import global_statistics
 from ssl_asr.hmm.senones import load_senones
 from ssl_asr.labelling.teachers import target_set_id
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec, count_parameters
-from ssl_asr.models.model_files import model_uri
 from ssl_asr.recipe import Optimiser, Recipe, Student, Sync, Teacher
 from ssl_asr.runtime import cluster
 from ssl_asr.runtime.stage import StageClock, StageReport, read_rejects, read_report, refuse_second
 from ssl_asr.store import alignments, features, filesystem, targets
+from ssl_asr.store.layout import model_uri
 from ssl_asr.store.ledger import Shard, checksum
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.targets import FRAME_SECONDS

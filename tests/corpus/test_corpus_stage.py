@@ -6,9 +6,9 @@ import pytest
 import soundfile
 
 from ssl_asr.corpus.open_speech import packages, synthesis
-from ssl_asr.corpus.stage import lm_text_uri, run_corpus, source_uri
+from ssl_asr.corpus.stage import run_corpus
 from ssl_asr.recipe import Recipe
-from ssl_asr.runtime.stage import rejects_uri
+from ssl_asr.store.layout import lm_text_uri, rejects_uri, source_uri
 from ssl_asr.store.ledger import checksum
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.utterance import SPLITS, STORE, Utterance, decode
@@ -185,7 +185,7 @@ def test_bad_entries_are_listed_and_too_many_stop_the_stage(own_recipe: Recipe, 
         file.write("call-0 written twice, the last one counts 3\n")
     report = run_corpus(own_recipe)
     assert report.rejected == 1
-    (line,) = Path(rejects_uri(own_recipe, "corpus")).read_text().splitlines()
+    (line,) = Path(rejects_uri(own_recipe.run, "corpus")).read_text().splitlines()
     assert json.loads(line)["id"] == "labeled/call-0"
     assert run_corpus(own_recipe).rejected == 1  # told again by a run that finds all done
     soundfile.write(tmp_path / "kaldi" / "call.wav", np.zeros((100, 2)), 16000)

@@ -10,11 +10,11 @@ import numpy.typing as npt
 import soundfile
 
 from ssl_asr.corpus.audio import audio_info, read_audio
-from ssl_asr.corpus.augment.noise import bank_uri
 from ssl_asr.corpus.open_speech.speech import NoiseClips
 from ssl_asr.corpus.seeding import generator
 from ssl_asr.progress import Progress
 from ssl_asr.store import filesystem
+from ssl_asr.store.layout import bank_uri
 
 Waveform = npt.NDArray[np.float32]
 RATE = 11025  # above what any of the recordings holds
