@@ -20,10 +20,11 @@ from ssl_asr.lang.lexicon import Lexicon, write_lexicon
 from ssl_asr.lang.ngram import Vocabulary, estimate_arpa, vocabulary_of
 from ssl_asr.lang.phones import PHONE_IDS, PHONES
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec
-from ssl_asr.models.model_files import model_uri, save_model
+from ssl_asr.models.model_files import save_model
 from ssl_asr.recipe import Recipe, load_recipe
 from ssl_asr.runtime.stage import StageReport
 from ssl_asr.store import alignments, features, filesystem, utterance
+from ssl_asr.store.layout import model_uri
 from ssl_asr.store.ledger import Shard
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.utterance import Utterance

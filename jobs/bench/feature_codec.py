@@ -23,12 +23,13 @@ from ssl_asr.frontend.stacking import stack, stack_labels
 from ssl_asr.hmm.senones import load_senones
 from ssl_asr.labelling.teachers import NetworkLabeller
 from ssl_asr.models.length_batches import batches_of_like_length
-from ssl_asr.models.model_files import load_model, model_uri
+from ssl_asr.models.model_files import load_model
 from ssl_asr.progress import Progress
 from ssl_asr.recipe import Recipe
 from ssl_asr.runtime.run_directory import open_recipe
 from ssl_asr.store import alignments, features
 from ssl_asr.store.features import FeatureRow
+from ssl_asr.store.layout import model_uri
 from ssl_asr.store.shards import ShardStore
 
 MODELS = ("teacher", "student")

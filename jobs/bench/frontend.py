@@ -85,7 +85,7 @@ def prepare(minutes: float, overrides: list[str]) -> Speech:
     shards = [entry.shard for entry in manifest.entries(SPLIT)]
     rows = [row for shard in shards for slab in manifest.read_slabs(shard) for row in utterance.decode(slab)]
     bank = load_bank(recipe.run, bank_use(SPLIT), recipe.frontend.sample_rate)
-    prior = measure_prior(recipe, [entry.shard for entry in manifest.entries("labeled")], {})
+    prior = measure_prior(recipe, manifest.shards("labeled"))
     return Speech(recipe, shards, rows, sum(row.duration for row in rows), bank, prior)
 
 

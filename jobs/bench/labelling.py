@@ -36,6 +36,7 @@ from ssl_asr.runtime.cluster import joined
 from ssl_asr.runtime.run_directory import open_recipe
 from ssl_asr.runtime.shard_jobs import Pool, run_shard_jobs
 from ssl_asr.store import features, filesystem, targets
+from ssl_asr.store.layout import TARGETS, ledger_folder
 from ssl_asr.store.ledger import Shard
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.targets import FRAME_SECONDS
@@ -200,7 +201,7 @@ def on_ray(work: Work, actors: int) -> float:
 
     By the times of the ledger's files: Ray Data tells the driver of a shard one shard late.
     """
-    filesystem.delete(filesystem.join(work.recipe.run, "ledger", "targets"))
+    filesystem.delete(ledger_folder(work.recipe.run, TARGETS))
     with joined():
         run_shard_jobs(
             f"{actors} actors",

@@ -25,19 +25,21 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
-from ssl_asr.labelling.shard_job import target_parents
+from ssl_asr.labelling.shard_job import TargetParents
 from ssl_asr.labelling.stage import SPLIT, find_work
-from ssl_asr.labelling.teachers import target_set_id, teacher_id
+from ssl_asr.labelling.teachers import target_set_id
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec
-from ssl_asr.models.model_files import model_uri, save_model
+from ssl_asr.models.model_files import save_model
 from ssl_asr.progress import Progress
 from ssl_asr.recipe import Recipe, load_recipe
 from ssl_asr.runtime.cluster import joined
 from ssl_asr.runtime.shard_jobs import run_shard_jobs
+from ssl_asr.runtime.shard_stage import source_of_entry
 from ssl_asr.store import features, filesystem, targets
+from ssl_asr.store.layout import index_folder, model_uri
 from ssl_asr.store.ledger import LedgerEntry, Shard, checksum
 from ssl_asr.store.ledger_index import PARALLEL_READS, SETTLED_NS
-from ssl_asr.store.shards import INDEX, ShardStore
+from ssl_asr.store.shards import ShardStore
 
 ROUNDS, ROWS_BACK = 5, 1000
 SHARES = {"1pct": 0.01, "99pct": 0.99}
@@ -77,7 +79,7 @@ def measure(run: str, shards: int, many: int) -> dict[str, float]:
         write_targets(recipe_of(run, whose), round(share * shards))
     figures = {f"every_entry_s_{whose}": child("every_entry", whose, run) for whose in SHARES}
     for whose in SHARES:
-        shutil.rmtree(Path(run, INDEX, features.STORE), ignore_errors=True)
+        shutil.rmtree(index_folder(str(run), features.STORE), ignore_errors=True)
         figures[f"no_index_s_{whose}"] = child("find", whose, run)
     rounds = [{whose: child("find", whose, run) for whose in SHARES} for _ in range(ROUNDS)]
     figures |= {f"resume_s_{whose}": statistics.median(each[whose] for each in rounds) for whose in SHARES}
@@ -100,7 +102,7 @@ def write_features(run: str, begin: int, end: int, alike: bool = False) -> None:
 
 
 def write_targets(recipe: Recipe, end: int) -> None:
-    parents = target_parents(recipe, "", teacher_id(recipe))
+    parents = TargetParents(recipe).shared
     store = ShardStore(recipe.run, targets.store_name(target_set_id(recipe)))
     means = {"kept_mass": 0.97, "entropy_nats": 1.3, "bytes_per_frame": 38.2}
     write(store, range(end), lambda number: {**parents, "features": checksum(b"%d" % number)}, False, **means)
@@ -152,9 +154,9 @@ def find(recipe: Recipe) -> float:
 
 def every_entry(recipe: Recipe) -> float:
     began = time.perf_counter()
-    sources, teacher = ShardStore(recipe.run, features.STORE).entries(SPLIT), teacher_id(recipe)
+    sources, parents = ShardStore(recipe.run, features.STORE).entries(SPLIT), TargetParents(recipe)
     store = ShardStore(recipe.run, targets.store_name(target_set_id(recipe)))
-    wanted = [target_parents(recipe, entry.checksum, teacher) for entry in sources]
+    wanted = [parents(source_of_entry(entry)) for entry in sources]
     with ThreadPoolExecutor(PARALLEL_READS) as pool:
         list(pool.map(store.is_done, [entry.shard for entry in sources], wanted))
     return time.perf_counter() - began

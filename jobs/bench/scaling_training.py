@@ -113,7 +113,7 @@ def _job(speech: Speech, settings: Settings, schedule: tuple[Phase, ...], sync: 
     return TrainingJob(
         run=speech.run,
         name="scaling",
-        key="",
+        inputs={},
         spec=spec,
         optimiser=optimiser,
         sync=sync,

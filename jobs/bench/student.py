@@ -89,7 +89,7 @@ def job_of(recipe: Recipe, student: Student, slabs: int) -> TrainingJob:
     return TrainingJob(
         run=recipe.run,
         name="bench",
-        key="bench",
+        inputs={"bench": "1"},
         spec=student.spec,
         optimiser=student.optimiser,
         sync=student.sync,

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ssl_asr.progress import clock
 from ssl_asr.recipe import Recipe
-from ssl_asr.runtime.pipeline import NAMES, STAGES, run_stage
+from ssl_asr.runtime.pipeline import NAMES, STAGES, run_stage, todos
 from ssl_asr.runtime.pipeline import stage as stage_of
 from ssl_asr.runtime.run_directory import save_recipe
 from ssl_asr.runtime.stage import StageReport, read_report, refuse_second
 from ssl_asr.store import filesystem
+from ssl_asr.store.layout import page_uri
 
 if TYPE_CHECKING:
     from ssl_asr.planning.question import Question
@@ -29,27 +30,38 @@ def run_all(recipe: Recipe) -> None:
     from ssl_asr.runtime.cluster import joined  # imports Ray, which takes seconds: the opening comes before
 
     with joined():
-        reports = [_run(stage.name, recipe) for stage in STAGES]
+        reports = [_said(stage.function()(recipe)) for stage in STAGES]
     print(f"\n{_wer_table(recipe)}\n")
     rejected = sum(report.rejected for report in reports)
     if rejected:
         print(f"warning: {rejected} rejected on the way; `ssl-asr failed {recipe.run}` lists them with reasons")
-    print(filesystem.join(recipe.run, "report", "index.html"))
+    print(page_uri(recipe.run))
 
 
 def run_one(stage: str, recipe: Recipe) -> None:
     """One stage, whose inputs must be there."""
     _refuse_second([stage], recipe)
     save_recipe(recipe)
-    _run(stage, recipe)
+    _said(run_stage(stage, recipe))
     if stage == "report":
-        print(filesystem.join(recipe.run, "report", "index.html"))
+        print(page_uri(recipe.run))
+
+
+def dry_run(recipe: Recipe, names: Sequence[str]) -> None:
+    """What the stages would make, and because of what; writes nothing but caches, and starts no Ray."""
+    found = todos(recipe)
+    print(f"run {recipe.run}")
+    for name in names:
+        lines = [todo.line() for todo in found if todo.stage == name] or ["up to date"]
+        print("\n".join(f"{name if number == 0 else '':<10} {line}" for number, line in enumerate(lines)))
+    if not any(todo.stage in names for todo in found):
+        print("nothing is to be made")
 
 
 def _refuse_second(names: Iterable[str], recipe: Recipe) -> None:
     """Where another process is at work: before its recipe is overwritten, and before a Ray is started beside it."""
     for name in names:
-        if stage_of(name).alone:
+        if stage_of(name).exclusive:
             refuse_second(recipe, name)
 
 
@@ -136,8 +148,7 @@ def _verified(recipe: Recipe, only: Collection[Shard] | None = None) -> Verdict:
     return found
 
 
-def _run(stage: str, recipe: Recipe) -> StageReport:
-    report = run_stage(stage, recipe)
+def _said(report: StageReport) -> StageReport:
     print(report.line(), flush=True)
     return report
 

@@ -40,6 +40,7 @@ Every stage skips what is done: after an interruption the same command goes on w
 examples:
   ssl-asr run demo                          all stages, then a table of word error rates and a page
   ssl-asr student demo student.layers=3     one stage, with another value
+  ssl-asr run runs/demo --dry-run           what would be made, and because of what
   ssl-asr status runs/demo                  how far each stage is
   ssl-asr failed runs/demo                  which utterances were rejected, and why
   ssl-asr plan paper --hours 1e6 --gpus 64  bytes, hours and cost, before anything is run
@@ -113,6 +114,9 @@ def _run(words: list[str]) -> int:
         return OK
     if asked.command == "verify":
         return OK if commands.verify(recipe, fixes=asked.repair) else FAILED
+    if getattr(asked, "dry_run", False):
+        commands.dry_run(recipe, NAMES if asked.command == "run" else [asked.command])
+        return OK
     actions = {"run": commands.run_all, "status": commands.status, "failed": commands.failed}
     if asked.command in actions:
         actions[asked.command](recipe)
@@ -170,6 +174,8 @@ def _add(commands: argparse._SubParsersAction[_Parser], name: str, does: str, li
     )
     command.add_argument("recipe", nargs="?", metavar="RECIPE", help="a preset, a YAML file or a run's directory")
     command.add_argument("overrides", nargs="*", metavar="key=value", help="override a value of the recipe")
+    if name in (*NAMES, "run"):
+        command.add_argument("--dry-run", action="store_true", help="say what would be made, and because of what")
     if name == "corpus":
         command.add_argument("--licences", action="store_true", help="show the licences of the demo's recordings")
     if name == "plan":

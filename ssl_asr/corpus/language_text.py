@@ -12,32 +12,24 @@ from ssl_asr.corpus.sources import OPEN_SPEECH, CorpusReading
 from ssl_asr.lang.text import normalise, unknown_characters
 from ssl_asr.recipe import Corpus, Recipe
 from ssl_asr.store import filesystem
+from ssl_asr.store.layout import lm_text_uri, sentences_uri
 
 TRAINING, HELD_OUT = ("labeled", "unlabeled"), ("dev", "test")
-
-
-def lm_text_uri(run: str) -> str:
-    return filesystem.join(run, "corpus", "lm_text.txt")
-
-
-def _sentences_uri(run: str, name: str) -> str:
-    """`name` is a split, or open-speech: the sentences of all that may be trained on of it."""
-    return filesystem.join(run, "corpus", "sentences", f"{name}.txt")
 
 
 def write_sentences(run: str, sources: CorpusReading) -> None:
     """Keep the sentences of every split that was read."""
     for split, reading in sources.splits.items():
-        _write(_sentences_uri(run, split), (utterance.text or "" for utterance in reading.utterances))
+        _write(sentences_uri(run, split), (utterance.text or "" for utterance in reading.utterances))
     if sources.open_text is not None:
-        _write(_sentences_uri(run, OPEN_SPEECH), sources.open_text)
+        _write(sentences_uri(run, OPEN_SPEECH), sources.open_text)
 
 
 def language_text(recipe: Recipe) -> bytes:
     """One sentence a line, sorted; ValueError where there is none."""
     corpus, run = recipe.corpus, recipe.run
     written = _given(corpus) if corpus.lm_text is not None else _of_training(corpus, run)
-    held_out = {line for split in HELD_OUT for line in _read(_sentences_uri(run, split))}
+    held_out = {line for split in HELD_OUT for line in _read(sentences_uri(run, split))}
     sentences = sorted(line for line in written if line and line not in held_out)
     if not sentences:
         raise ValueError("there is no text for the language model; give one sentence a line with corpus.lm_text=FILE")
@@ -65,7 +57,7 @@ def _given(corpus: Corpus) -> list[str]:
 def _of_training(corpus: Corpus, run: str) -> list[str]:
     own = [split for split in TRAINING if getattr(corpus, split) != OPEN_SPEECH]
     names = [*own, *([OPEN_SPEECH] if len(own) < len(TRAINING) else [])]
-    return [line for name in names for line in _read(_sentences_uri(run, name))]
+    return [line for name in names for line in _read(sentences_uri(run, name))]
 
 
 def _write(uri: str, lines: Iterable[str]) -> None:

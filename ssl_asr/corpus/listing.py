@@ -1,7 +1,7 @@
 """What the corpus stage keeps of each split that it has listed: `corpus/splits/<split>.json`.
 
-The record is written last. It names what the listing was made from. So a split is listed again where that has changed,
-and no other split is. Delete the record to have a split's source read again.
+The record is written last. It names what the listing was made from. So a split is listed again where that has
+changed, and no other split is. Delete the record to have a split's source read again.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from ssl_asr.corpus.sources import OPEN_SPEECH, fingerprint
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import Inputs, Product, choices
 from ssl_asr.store import filesystem
+from ssl_asr.store.layout import MANIFEST, split_record_uri
 from ssl_asr.store.shards import ShardStore
-from ssl_asr.store.utterance import STORE
 
 VERSION = "1"
 LOOKED_AT = 100  # shards, at most, whose first audio file must exist
@@ -51,13 +51,9 @@ def split_inputs(recipe: Recipe, split: str) -> dict[str, str]:
     return inputs | {"source": fingerprint(source)}
 
 
-def record_uri(run: str, split: str) -> str:
-    return filesystem.join(run, "corpus", "splits", f"{split}.json")
-
-
 def read_record(run: str, split: str) -> SplitRecord | None:
     """None where the split has not been listed to the end; ValueError naming a damaged file."""
-    uri = record_uri(run, split)
+    uri = split_record_uri(run, split)
     if not filesystem.exists(uri):
         return None
     try:
@@ -67,17 +63,19 @@ def read_record(run: str, split: str) -> SplitRecord | None:
 
 
 def write_record(run: str, split: str, record: SplitRecord) -> None:
-    filesystem.write_bytes(record_uri(run, split), json.dumps(asdict(record), indent=1, sort_keys=True).encode())
+    filesystem.write_bytes(
+        split_record_uri(run, split), json.dumps(asdict(record), indent=1, sort_keys=True).encode()
+    )
 
 
 def forget_record(run: str, split: str) -> None:
     """Before the split's shards change: until the record is there again, the split does not count as listed."""
-    filesystem.delete(record_uri(run, split))
+    filesystem.delete(split_record_uri(run, split))
 
 
 def is_whole(run: str, split: str, record: SplitRecord) -> bool:
     """Whether all shards are there that the record speaks of, and audio of some of them: a cache may have moved."""
-    store = ShardStore(run, STORE)
+    store = ShardStore(run, MANIFEST)
     shards = store.shards(split)
     numbers = np.array([shard.number for shard in shards], np.int64)
     if len(shards) != record.shards or not store.have_files(split, numbers).all():

@@ -25,23 +25,20 @@ from ssl_asr.corpus.listing import (
 from ssl_asr.corpus.sources import OPEN_SPEECH, CorpusReading, check_sources, read_sources
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import Inputs, inputs_key
-from ssl_asr.runtime.stage import StageClock, StageReport, check_reject_share, read_rejects, report_uri
+from ssl_asr.runtime.stage import StageClock, StageReport, check_reject_share, read_rejects
 from ssl_asr.runtime.todo import Todo, reasons, waiting
 from ssl_asr.store import filesystem
+from ssl_asr.store.layout import MANIFEST, source_uri, stage_report_uri
 from ssl_asr.store.ledger import LedgerEntry, Reject, Shard, checksum
 from ssl_asr.store.ledger_index import PARALLEL_READS
 from ssl_asr.store.shards import ShardStore
-from ssl_asr.store.utterance import CLEAN, SCHEMA, SPLITS, STORE, Utterance, decode, encode
+from ssl_asr.store.utterance import CLEAN, SCHEMA, SPLITS, Utterance, decode, encode
 
 STAGE = "corpus"
 LANGUAGE_TEXT = "language text"
 FRAMES_A_SECOND = 100
 # A manifest shard is what its rows say: no field of the recipe beside them.
 PARENTS = {"version": "1"}
-
-
-def source_uri(run: str) -> str:
-    return filesystem.join(run, "corpus", "source.txt")
 
 
 def run_corpus(recipe: Recipe) -> StageReport:
@@ -61,7 +58,7 @@ def run_corpus(recipe: Recipe) -> StageReport:
     rejects = [each for each in read_rejects(recipe, STAGE) if each.id.partition("/")[0] not in todo]
     if todo:
         # From here to the end nothing may look finished: an older report would vouch for half-new files.
-        filesystem.delete(report_uri(recipe, STAGE))
+        filesystem.delete(stage_report_uri(recipe.run, STAGE))
         sources = read_sources(recipe, todo)
         write_sentences(recipe.run, sources)
         for split in todo:
@@ -92,7 +89,7 @@ def todo_corpus(recipe: Recipe, before: Sequence[Todo]) -> list[Todo]:
             record = read_record(recipe.run, split)
             found.append(Todo(f"manifest/{split}", why, None if record is None else record.shards))
     if found:
-        return [*found, waiting(LANGUAGE_TEXT, found, STAGE, None)]
+        return [*found, waiting(LANGUAGE_TEXT, found)]
     return [] if is_written(recipe, language_text(recipe)) else [Todo(LANGUAGE_TEXT, ("corpus.lm_text",))]
 
 
@@ -119,7 +116,7 @@ def _list_split(recipe: Recipe, split: str, sources: CorpusReading, inputs: Inpu
             f"corpus.{split}={getattr(recipe.corpus, split)} leaves no utterance; see corpus.min_seconds, "
             f"corpus.max_seconds and the rejects ({_first(reading.rejects)})"
         )
-    corpus, store = recipe.corpus, ShardStore(recipe.run, STORE)
+    corpus, store = recipe.corpus, ShardStore(recipe.run, MANIFEST)
     forget_record(recipe.run, split)
     groups = in_conditions(reading.utterances, split, corpus, recipe.seed)
     if split == "unlabeled":

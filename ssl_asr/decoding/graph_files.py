@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import tempfile
 from dataclasses import asdict, dataclass
@@ -19,10 +18,12 @@ from ssl_asr.hmm.senones import load_senones
 from ssl_asr.lang.fst_arrays import serialise
 from ssl_asr.lang.lexicon import read_lexicon
 from ssl_asr.lang.ngram import Vocabulary, estimate_arpa, vocabulary_of
+from ssl_asr.recipe.identity import Inputs, inputs_key
 from ssl_asr.store import filesystem
+from ssl_asr.store.layout import graph_uri, lm_text_uri
 from ssl_asr.store.ledger import checksum
 
-_FORMAT = "1"  # raise when the graph of equal inputs changes
+VERSION = "1"  # raise where equal inputs give another graph
 
 
 @dataclass(frozen=True)
@@ -37,26 +38,25 @@ class GraphInfo:
     max_label: int
 
 
-def graph_key(run: str, order: int) -> str:
-    """Content address of what the run's graph is made from: equal keys mean equal graphs."""
-    parts = [filesystem.read_bytes(uri) for uri in (_text_uri(run), filesystem.join(run, "hmm", "lexicon.txt"))]
-    parts += [load_senones(run).id.encode(), f"{order} {_FORMAT}".encode()]
-    return hashlib.sha256(b"".join(hashlib.sha256(part).digest() for part in parts)).hexdigest()[:12]
+def graph_inputs(run: str, senone_set: str, language: Inputs) -> dict[str, str]:
+    """What the run's graph is made from; `language` says how words are pronounced and the order of the n-gram."""
+    text = checksum(filesystem.read_bytes(lm_text_uri(run)))
+    return {"version": VERSION, "language text": text, "senones": senone_set, **language}
 
 
 def read_info(run: str, key: str) -> GraphInfo | None:
     """What is known of the graph, or None where it is not built."""
-    uri = _uri(run, key, "graph.json")
+    uri = graph_uri(run, key, "graph.json")
     return GraphInfo(**json.loads(filesystem.read_bytes(uri))) if filesystem.exists(uri) else None
 
 
-def make_graph(run: str, order: int) -> GraphInfo:
+def make_graph(run: str, order: int, inputs: Inputs) -> GraphInfo:
     """Build and publish the graph of the run's lexicon, text and senones, unless it is there."""
-    key = graph_key(run, order)
+    key = inputs_key(inputs)
     if (found := read_info(run, key)) is not None:
         return found
     pronunciations = read_lexicon(run).pronunciations
-    sentences = filesystem.read_bytes(_text_uri(run)).decode().splitlines()
+    sentences = filesystem.read_bytes(lm_text_uri(run)).decode().splitlines()
     vocabulary = vocabulary_of(sentences, pronunciations)
     arpa = estimate_arpa(sentences, order)
     arrays = build_graph(vocabulary, pronunciations, arpa, load_senones(run).table)
@@ -65,9 +65,9 @@ def make_graph(run: str, order: int) -> GraphInfo:
     info = GraphInfo(
         key, checksum(data), len(vocabulary.words), len(final), len(arcs), int(arcs["ilabel"].max(initial=0))
     )
-    filesystem.write_bytes(_uri(run, key, "HCLG.fst"), data)
-    filesystem.write_bytes(_uri(run, key, "words.txt"), "".join(f"{w}\n" for w in vocabulary.words).encode())
-    filesystem.write_bytes(_uri(run, key, "graph.json"), json.dumps(asdict(info), indent=1).encode())
+    filesystem.write_bytes(graph_uri(run, key, "HCLG.fst"), data)
+    filesystem.write_bytes(graph_uri(run, key, "words.txt"), "".join(f"{w}\n" for w in vocabulary.words).encode())
+    filesystem.write_bytes(graph_uri(run, key, "graph.json"), json.dumps(asdict(info), indent=1).encode())
     return info
 
 
@@ -75,11 +75,13 @@ def load_graph(run: str, key: str) -> DecodingGraph:
     """The graph for decoding; ValueError naming the file where it is damaged."""
     info = read_info(run, key)
     if info is None:
-        raise ValueError(f"{_uri(run, key, 'graph.json')} is missing; run the evaluate stage")
-    uri = _uri(run, key, "HCLG.fst")
+        raise ValueError(f"{graph_uri(run, key, 'graph.json')} is missing; run the evaluate stage")
+    uri = graph_uri(run, key, "HCLG.fst")
     data = filesystem.read_bytes(uri)
     if checksum(data) != info.checksum:
-        raise ValueError(f"{uri} is damaged; delete {_uri(run, key, 'graph.json')} and run the evaluate stage again")
+        raise ValueError(
+            f"{uri} is damaged; delete {graph_uri(run, key, 'graph.json')} and run the evaluate stage again"
+        )
     with tempfile.TemporaryDirectory() as folder:  # OpenFst reads from disk alone
         path = Path(folder) / "HCLG.fst"
         path.write_bytes(data)
@@ -89,12 +91,4 @@ def load_graph(run: str, key: str) -> DecodingGraph:
 
 
 def read_vocabulary(run: str, key: str) -> Vocabulary:
-    return Vocabulary(tuple(filesystem.read_bytes(_uri(run, key, "words.txt")).decode().split()))
-
-
-def _text_uri(run: str) -> str:
-    return filesystem.join(run, "corpus", "lm_text.txt")
-
-
-def _uri(run: str, key: str, name: str) -> str:
-    return filesystem.join(run, "decoding", "graphs", key, name)
+    return Vocabulary(tuple(filesystem.read_bytes(graph_uri(run, key, "words.txt")).decode().split()))

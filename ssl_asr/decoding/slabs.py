@@ -22,8 +22,9 @@ from ssl_asr.decoding.scores import acoustic_scores, log_posteriors
 from ssl_asr.frontend.stacking import stack, stack_labels
 from ssl_asr.hmm.senones import load_senones
 from ssl_asr.models.acoustic import AcousticModel
-from ssl_asr.models.model_files import load_model, model_uri
+from ssl_asr.models.model_files import load_model
 from ssl_asr.store import alignments, features, filesystem
+from ssl_asr.store.layout import decoded_uri, model_uri
 from ssl_asr.store.ledger import Shard
 from ssl_asr.store.shards import ShardStore
 
@@ -83,8 +84,7 @@ class DecodedSlab:
 
 
 def result_uri(system: System, slab: Slab, kappa: float) -> str:
-    place = f"{slab.shard.name}-{slab.number:03d}.json"
-    return filesystem.join(system.run, "decoding", system.key, system.name, f"kappa-{kappa:g}", place)
+    return decoded_uri(system.run, system.key, system.name, kappa, slab.shard.name, slab.number)
 
 
 def read_result(system: System, slab: Slab, kappa: float) -> DecodedSlab | None:

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
+from collections.abc import Sequence
 
-from ssl_asr.decoding.graph_files import GraphInfo
+from ssl_asr.decoding.graph_files import GraphInfo, graph_inputs
 from ssl_asr.decoding.slabs import Slab, System
 from ssl_asr.evaluation.results import SYSTEMS
+from ssl_asr.hmm.lexicon_stage import pronunciation_inputs
 from ssl_asr.hmm.senones import SenoneSet
-from ssl_asr.models.model_files import model_id, model_uri
+from ssl_asr.models.model_files import model_id
 from ssl_asr.recipe import Recipe
+from ssl_asr.recipe.identity import choices, digest, inputs_key
 from ssl_asr.store import alignments, features, filesystem, utterance
+from ssl_asr.store.layout import model_uri
+from ssl_asr.store.ledger import checksum
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.utterance import Utterance
 from ssl_asr.store.weights import read_weights
+
+VERSION = "1"  # raise where equal inputs give other hypotheses or results
 
 
 def check_models(recipe: Recipe, senones: SenoneSet) -> None:
@@ -30,25 +36,48 @@ def check_models(recipe: Recipe, senones: SenoneSet) -> None:
             )
 
 
+def language_inputs(recipe: Recipe) -> dict[str, str]:
+    """What the decoding graph of a given text and senone set depends on."""
+    return {**pronunciation_inputs(recipe), **choices(recipe, "graph")}
+
+
+def result_inputs(recipe: Recipe, senones: SenoneSet, dev: Sequence[Slab], test: Sequence[Slab]) -> dict[str, str]:
+    """What the results depend on. What was said is part of the features' own inputs."""
+    content = {
+        split: digest([f"{slab.shard.name}/{slab.number} {slab.parents}" for slab in found])
+        for split, found in (("dev", dev), ("test", test))
+    }
+    return {
+        "version": VERSION,
+        **{name: model_id(model_uri(recipe.run, name)) for name in SYSTEMS},
+        **content,
+        "priors": checksum(senones.log_priors().tobytes()),
+        "graph": inputs_key(graph_inputs(recipe.run, senones.id, language_inputs(recipe))),
+        **choices(recipe, "hypotheses"),
+        **choices(recipe, "results"),
+    }
+
+
 def describe_system(recipe: Recipe, name: str, graph: GraphInfo, senones: SenoneSet) -> System:
     """The model with the search's settings, under one key for all that its hypotheses depend on."""
     settings = recipe.evaluate
-    parts = [
-        model_id(model_uri(recipe.run, name)).encode(),
-        graph.checksum.encode(),
-        senones.log_priors().tobytes(),
-        f"{settings.beam:g} {settings.max_active}".encode(),
-    ]
+    inputs = {
+        "version": VERSION,
+        "model": model_id(model_uri(recipe.run, name)),
+        "graph": graph.checksum,
+        "priors": checksum(senones.log_priors().tobytes()),
+        **choices(recipe, "hypotheses"),
+    }
     return System(
         run=recipe.run,
         name=name,
-        key=hashlib.sha256(b"\0".join(parts)).hexdigest()[:12],
+        key=inputs_key(inputs),
         graph=graph.key,
         senone_set=senones.id,
         mel_bins=recipe.frontend.mel_bins,
         beam=settings.beam,
         max_active=settings.max_active,
-        batch_frames=recipe.labelling.batch_frames,
+        batch_frames=settings.batch_frames,
     )
 
 

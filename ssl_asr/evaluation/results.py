@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
+from ssl_asr.recipe.identity import Inputs
 from ssl_asr.store import filesystem
+from ssl_asr.store.layout import results_uri
 
 BASELINE, TEACHER, STUDENT = "baseline", "teacher", "student"
 SYSTEMS = (BASELINE, TEACHER, STUDENT)
@@ -54,7 +56,10 @@ class FrameAccuracy:
 
 @dataclass(frozen=True)
 class Results:
-    """`decode_x_real_time`: seconds of audio a second of one core; `oov_rate`: of test words outside the graph."""
+    """`decode_x_real_time`: seconds of audio a second of one core; `oov_rate`: of test words outside the graph.
+
+    `inputs` is what the results were made from.
+    """
 
     kappa: Mapping[str, float]
     rows: Sequence[WordErrors]
@@ -62,16 +67,13 @@ class Results:
     frame_accuracy: Sequence[FrameAccuracy]
     decode_x_real_time: float
     oov_rate: float
+    inputs: Inputs = field(default_factory=dict)
 
     def row(self, system: str, set_: str = ALL, condition: str = ALL) -> WordErrors:
         return next(r for r in self.rows if (r.system, r.set, r.condition) == (system, set_, condition))
 
     def reduction(self, set_: str = ALL, condition: str = ALL) -> Reduction:
         return next(r for r in self.werr if (r.set, r.condition) == (set_, condition))
-
-
-def results_uri(run: str) -> str:
-    return filesystem.join(run, "decoding", "results.json")
 
 
 def write_results(run: str, results: Results) -> None:

@@ -6,28 +6,38 @@ evaluation goes on where it was.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import ray
 from ray.exceptions import RayTaskError
 
-from ssl_asr.decoding.graph_files import GraphInfo, make_graph, read_vocabulary
+from ssl_asr.decoding.graph_files import GraphInfo, graph_inputs, make_graph, read_vocabulary
 from ssl_asr.decoding.slabs import DecodedSlab, Slab, System, decode_slab, read_result
-from ssl_asr.evaluation.inputs import check_models, describe_system, references, split_slabs
-from ssl_asr.evaluation.results import SYSTEMS, Results, write_results
+from ssl_asr.evaluation.inputs import (
+    check_models,
+    describe_system,
+    language_inputs,
+    references,
+    result_inputs,
+    split_slabs,
+)
+from ssl_asr.evaluation.results import SYSTEMS, Results, read_results, write_results
 from ssl_asr.evaluation.summary import frame_accuracies, hypothesis_lines, out_of_vocabulary, score, word_errors
 from ssl_asr.evaluation.tuning import best_kappa, describe_kappa
 from ssl_asr.hmm.senones import load_senones
-from ssl_asr.models.model_files import model_id, model_uri
 from ssl_asr.progress import Progress
 from ssl_asr.recipe import Recipe
+from ssl_asr.recipe.identity import Inputs, inputs_key
 from ssl_asr.runtime import cluster
-from ssl_asr.runtime.stage import StageClock, StageReport, check_reject_share
+from ssl_asr.runtime.stage import StageClock, StageReport, check_reject_share, read_rejects, read_report
+from ssl_asr.runtime.todo import Todo, reasons, upstream, waiting
 from ssl_asr.store import filesystem
+from ssl_asr.store.layout import ALIGNMENTS, FEATURES, MANIFEST, hypotheses_uri, results_uri
 from ssl_asr.store.ledger import Reject
 from ssl_asr.store.utterance import Utterance
 
+STAGE = "evaluate"
 Kappas = Mapping[str, Sequence[float]]  # of each system
 
 
@@ -37,7 +47,11 @@ def run_evaluate(recipe: Recipe) -> StageReport:
     check_models(recipe, senones)
     dev, test = (split_slabs(recipe, split, senones) for split in ("dev", "test"))
     dev_said, test_said = (references(recipe, split) for split in ("dev", "test"))
-    clock = StageClock(recipe, "evaluate", _key(recipe, [*dev, *test]))
+    inputs = result_inputs(recipe, senones, dev, test)
+    clock = StageClock(recipe, STAGE, inputs_key(inputs))
+    pieces, before = len(SYSTEMS) * (len(dev) + len(test)), read_report(recipe, STAGE)
+    if before is not None and _kept_inputs(recipe) == inputs:
+        return clock.finish(pieces, pieces, read_rejects(recipe, STAGE), before.figures)
     with cluster.joined():
         graph = _made_graph(recipe)
         systems = [describe_system(recipe, name, graph, senones) for name in SYSTEMS]
@@ -49,20 +63,36 @@ def run_evaluate(recipe: Recipe) -> StageReport:
         }
         decoded, also_done = _decode("decoding test", systems, test, {name: [kappa[name]] for name in SYSTEMS})
     found = {name: decoded[name][kappa[name]] for name in SYSTEMS}
-    results = _results(recipe, graph, kappa, found, test_said)
+    results = replace(_results(recipe, graph, kappa, found, test_said), inputs=inputs)
     for name in SYSTEMS:
         lines = hypothesis_lines(found[name], test_said)
-        filesystem.write_bytes(_hypotheses_uri(recipe, name), lines.encode())
+        filesystem.write_bytes(hypotheses_uri(recipe.run, name), lines.encode())
     write_results(recipe.run, results)
     rejects = _rejects(found)
-    report = clock.finish(len(SYSTEMS) * (len(dev) + len(test)), done + also_done, rejects, _figures(results, recipe))
-    check_reject_share(recipe, "evaluate", len({reject.id for reject in rejects}), len(test_said))
+    report = clock.finish(pieces, done + also_done, rejects, _figures(results, recipe))
+    check_reject_share(recipe, STAGE, len({reject.id for reject in rejects}), len(test_said))
     return report
+
+
+def todo_evaluate(recipe: Recipe, before: Sequence[Todo]) -> list[Todo]:
+    kinds = (MANIFEST, FEATURES, ALIGNMENTS)
+    read = [f"{kind}/{split}" for kind in kinds for split in ("dev", "test")]
+    if causes := upstream(before, *read, *SYSTEMS, "language text", "senones"):
+        return [waiting("results", causes)]
+    senones = load_senones(recipe.run)
+    dev, test = (split_slabs(recipe, split, senones) for split in ("dev", "test"))
+    why = reasons(_kept_inputs(recipe), result_inputs(recipe, senones, dev, test))
+    return [Todo("results", why)] if why else []
+
+
+def _kept_inputs(recipe: Recipe) -> Inputs | None:
+    return read_results(recipe.run).inputs if filesystem.exists(results_uri(recipe.run)) else None
 
 
 def _made_graph(recipe: Recipe) -> GraphInfo:
     progress = Progress("decoding graph", 1, "graph")
-    graph = _get(ray.remote(num_cpus=1)(make_graph).remote(recipe.run, recipe.evaluate.lm_order))
+    inputs = graph_inputs(recipe.run, load_senones(recipe.run).id, language_inputs(recipe))
+    graph = _get(ray.remote(num_cpus=1)(make_graph).remote(recipe.run, recipe.evaluate.lm_order, inputs))
     progress.advance(note=f"{graph.words} words, {graph.states} states")
     return graph
 
@@ -150,14 +180,3 @@ def _rejects(found: Mapping[str, Sequence[DecodedSlab]]) -> list[Reject]:
         for hypothesis in slab.hypotheses
         if hypothesis.error
     ]
-
-
-def _key(recipe: Recipe, slabs: Sequence[Slab]) -> str:
-    parts = [model_id(model_uri(recipe.run, name)) for name in SYSTEMS] + [
-        sum_ for slab in slabs for sum_ in slab.parents.values()
-    ]
-    return hashlib.sha256(" ".join([*parts, recipe.key("evaluate")]).encode()).hexdigest()[:12]
-
-
-def _hypotheses_uri(recipe: Recipe, system: str) -> str:
-    return filesystem.join(recipe.run, "decoding", "hypotheses", f"{system}.jsonl")

@@ -1,7 +1,7 @@
 """The corpus mean that every speaker's running mean begins at: `features/prior.json`.
 
-It is the plain mean of the first labeled shard. Made before any shard of features, and known to the streaming
-recogniser, which begins its speakers alike.
+It is the plain mean of one labeled shard, the first one when it was measured. It is made before any shard of
+features, and the streaming recogniser begins its speakers with it too.
 """
 
 from __future__ import annotations
@@ -14,16 +14,19 @@ import numpy as np
 import numpy.typing as npt
 
 from ssl_asr.frontend.extract import Extractor
+from ssl_asr.frontend.parents import STATISTICS, FeatureParents
 from ssl_asr.frontend.statistics import sums_of
 from ssl_asr.recipe import Recipe
-from ssl_asr.store import features, filesystem, utterance
-from ssl_asr.store.ledger import LedgerEntry, Shard, checksum
+from ssl_asr.runtime.shard_stage import source_of_entry
+from ssl_asr.store import filesystem, utterance
+from ssl_asr.store.layout import prior_uri
+from ssl_asr.store.ledger import Shard, checksum
 from ssl_asr.store.shards import ShardStore
 
 
 @dataclass(frozen=True)
 class Prior:
-    """Mean LFBE [mel bins] over `frames` 10 ms frames; `parents` as in a ledger entry."""
+    """Mean LFBE [mel bins] over `frames` 10 ms frames; `parents` are those of the shard's features."""
 
     mean: tuple[float, ...]
     frames: int
@@ -40,10 +43,6 @@ class Prior:
         return np.asarray(self.mean)
 
 
-def prior_uri(run: str) -> str:
-    return filesystem.join(run, features.STORE, "prior.json")
-
-
 def read_prior(run: str) -> Prior:
     """ValueError naming the file where there is none or it is damaged."""
     uri = prior_uri(run)
@@ -54,23 +53,21 @@ def read_prior(run: str) -> Prior:
         raise ValueError(f"{uri} is damaged ({error}); delete it and run the frontend stage again") from error
 
 
-def prior_parents(recipe: Recipe, first: LedgerEntry) -> dict[str, str]:
-    """What the prior is made from; `first` is the manifest's entry of the first labeled shard."""
-    return {"manifest": first.checksum, "recipe": recipe.key("corpus", "frontend")}
-
-
-def measure_prior(recipe: Recipe, shards: Sequence[Shard], parents: Mapping[str, str]) -> Prior:
-    """Measure and publish the prior on the first of `shards` that can be heard; ValueError where none can."""
+def measure_prior(recipe: Recipe, shards: Sequence[Shard]) -> Prior:
+    """Measure and publish the prior on the first of `shards` that has usable audio; ValueError where none has."""
     manifest = ShardStore(recipe.run, utterance.STORE)
     reason = "there is no labeled shard"
     for shard in shards:
         slabs = manifest.read_slabs(shard)
-        heard, rejects = Extractor(recipe, shard.split).all_frames(
+        extracted, rejects = Extractor(recipe, shard.split).all_frames(
             item for slab in slabs for item in utterance.decode(slab)
         )
-        if heard:
-            sums = sums_of((item.frames for item in heard), recipe.frontend.mel_bins)
-            prior = Prior(tuple((sums.sum / sums.count).tolist()), sums.count, dict(parents))
+        if extracted:
+            sums = sums_of((item.frames for item in extracted), recipe.frontend.mel_bins)
+            entry = manifest.entry(shard)
+            assert entry is not None, "finished shards are asked for"
+            parents = FeatureParents(recipe)(source_of_entry(entry, STATISTICS))
+            prior = Prior(tuple((sums.sum / sums.count).tolist()), sums.count, parents)
             filesystem.write_bytes(prior_uri(recipe.run), prior.to_json())
             return prior
         reason = rejects[0].reason if rejects else f"{manifest.uri(shard)} is empty"

@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from functools import partial
 
 import ray
 from ray.exceptions import RayTaskError
 
-from ssl_asr.frontend.prior import Prior, measure_prior, prior_parents, prior_uri, read_prior
-from ssl_asr.frontend.shard_job import FeatureJob, feature_parents
+from ssl_asr.frontend.parents import STATISTICS, FeatureParents
+from ssl_asr.frontend.prior import Prior, measure_prior, read_prior
+from ssl_asr.frontend.shard_job import FeatureJob
 from ssl_asr.recipe import Recipe
+from ssl_asr.recipe.identity import Inputs, choices, inputs_key
 from ssl_asr.runtime.cluster import joined
 from ssl_asr.runtime.shard_jobs import run_shard_jobs
+from ssl_asr.runtime.shard_stage import ShardStage, SourceShard
 from ssl_asr.runtime.stage import StageClock, StageReport, check_reject_share
+from ssl_asr.runtime.todo import Todo
 from ssl_asr.store import features, filesystem, utterance
-from ssl_asr.store.ledger import LedgerEntry, Reject, Shard
+from ssl_asr.store.layout import FEATURES, MANIFEST, prior_uri
+from ssl_asr.store.ledger import Reject
 from ssl_asr.store.shards import ShardStore
 
 STAGE = "frontend"
@@ -23,75 +28,64 @@ STAGE = "frontend"
 
 def run_frontend(recipe: Recipe) -> StageReport:
     """Features of every manifest shard; those whose manifest, recipe and prior are unchanged are left alone."""
-    clock = StageClock(recipe, STAGE, recipe.key("corpus", "frontend"))
-    sources = _manifest_entries(recipe)
-    store = ShardStore(recipe.run, features.STORE)
-    store.delete_temporary()
-    prior = _prior_of_today(recipe, sources)
-    if prior is not None and not _unfinished(recipe, sources, prior):
-        return _finish(recipe, clock, sources, [], len(sources))
+    clock = StageClock(recipe, STAGE, inputs_key(choices(recipe, "features")))
+    prior = _prior_of_today(recipe)
+    if prior is not None and not (stage := shard_stage(recipe, prior)).unfinished():
+        return _finish(recipe, clock, stage, [], stage.size)
     with joined():
-        prior = prior or _measure_prior(recipe, sources)
-        todo = _unfinished(recipe, sources, prior)
-        skipped = len(sources) - len(todo)
+        prior = prior or _measure_prior(recipe)
+        stage = shard_stage(recipe, prior)
+        todo = stage.unfinished()
+        skipped = stage.size - len(todo)
         job = partial(FeatureJob, recipe, prior)
         failed = run_shard_jobs(STAGE, todo, job, skipped=skipped, on_shard=clock.work)
-    return _finish(recipe, clock, sources, failed, skipped)
+    return _finish(recipe, clock, stage, failed, skipped)
 
 
-def _manifest_entries(recipe: Recipe) -> dict[Shard, LedgerEntry]:
-    manifest = ShardStore(recipe.run, utterance.STORE)
-    entries = [entry for split in utterance.SPLITS for entry in manifest.entries(split)]
-    if not entries:
-        raise ValueError(f"{recipe.run} has no manifest yet; run the corpus stage first")
-    return {entry.shard: entry for entry in entries}
+def todo_frontend(recipe: Recipe, before: Sequence[Todo]) -> list[Todo]:
+    prior = read_prior(recipe.run) if filesystem.exists(prior_uri(recipe.run)) else None
+    return shard_stage(recipe, prior).todo(STAGE, FEATURES, before, MANIFEST)
 
 
-def _labeled(sources: Mapping[Shard, LedgerEntry]) -> list[Shard]:
-    labeled = sorted(shard for shard in sources if shard.split == "labeled")
-    if not labeled:
-        raise ValueError("the manifest has no labeled shard; give the recipe a corpus.labeled with usable speech")
-    return labeled
+def shard_stage(recipe: Recipe, prior: Prior | None) -> ShardStage:
+    of_shard = FeatureParents(recipe)
+
+    def parents(source: SourceShard) -> Inputs:
+        return {**of_shard(source), "prior": "" if prior is None else prior.id}
+
+    source, store = ShardStore(recipe.run, utterance.STORE), ShardStore(recipe.run, features.STORE)
+    return ShardStage(recipe, source, store, utterance.SPLITS, parents, STATISTICS)
 
 
-def _prior_of_today(recipe: Recipe, sources: Mapping[Shard, LedgerEntry]) -> Prior | None:
-    """The prior in the run, if it was made from today's recipe and first labeled shard."""
-    parents = prior_parents(recipe, sources[_labeled(sources)[0]])
+def _prior_of_today(recipe: Recipe) -> Prior | None:
+    """The prior in the run, if one of today's labeled shards would still give it.
+
+    It need not be the first one: labeled speech that is added leaves all features as they are.
+    """
     if not filesystem.exists(prior_uri(recipe.run)):
         return None
-    prior = read_prior(recipe.run)
-    return prior if prior.parents == parents else None
+    prior, of_shard = read_prior(recipe.run), FeatureParents(recipe)
+    labeled = shard_stage(recipe, prior).rows_of("labeled")
+    return prior if any(of_shard(each) == prior.parents for each in labeled) else None
 
 
-def _measure_prior(recipe: Recipe, sources: Mapping[Shard, LedgerEntry]) -> Prior:
+def _measure_prior(recipe: Recipe) -> Prior:
     """Measured on the cluster, where the audio is near; the driver may run on a small head node."""
-    labeled = _labeled(sources)
-    parents = prior_parents(recipe, sources[labeled[0]])
+    labeled = ShardStore(recipe.run, utterance.STORE).shards("labeled")
+    if not labeled:
+        raise ValueError(f"{recipe.run} has no manifest of labeled speech yet; run the corpus stage first")
     try:
-        return ray.get(ray.remote(measure_prior).options(num_cpus=1).remote(recipe, labeled, parents))
+        return ray.get(ray.remote(measure_prior).options(num_cpus=1).remote(recipe, labeled))
     except RayTaskError as error:
         raise error.cause from None
 
 
-def _unfinished(recipe: Recipe, sources: Mapping[Shard, LedgerEntry], prior: Prior) -> list[Shard]:
-    wanted = {shard: feature_parents(recipe, source, prior) for shard, source in sources.items()}
-    return ShardStore(recipe.run, features.STORE).unfinished(wanted)
-
-
-def _finish(
-    recipe: Recipe, clock: StageClock, sources: Mapping[Shard, LedgerEntry], failed: list[Reject], skipped: int
-) -> StageReport:
-    store = ShardStore(recipe.run, features.STORE)
-    unmade = {reject.id for reject in failed}
-    made = {shard for shard in sources if shard.name not in unmade}
-    for split in utterance.SPLITS:
-        store.keep_only(split, made)
-    entries = [entry for split in utterance.SPLITS for entry in store.entries(split)]
-    rejects = failed + [reject for entry in entries for reject in entry.rejects]
-    hours = sum(entry.seconds for entry in entries) / 3600
-    figures = {"hours": round(hours, 3), "utterances": float(sum(entry.rows for entry in entries))}
-    report = clock.finish(len(sources), skipped, rejects, figures)
-    lost = sum(len(entry.rejects) for entry in entries)
-    lost += sum(source.rows for shard, source in sources.items() if shard.name in unmade)
-    check_reject_share(recipe, STAGE, lost, sum(source.rows for source in sources.values()))
+def _finish(recipe: Recipe, clock: StageClock, stage: ShardStage, failed: list[Reject], skipped: int) -> StageReport:
+    outcome = stage.tidy(failed)
+    made = [stage.store.index(split) for split in utterance.SPLITS]
+    hours = sum(float(index.column("seconds").sum()) for index in made) / 3600
+    utterances = sum(int(index.column("rows").sum()) for index in made)
+    figures = {"hours": round(hours, 3), "utterances": float(utterances)}
+    report = clock.finish(stage.size, skipped, outcome.rejects, figures)
+    check_reject_share(recipe, STAGE, outcome.lost, outcome.rows)
     return report

@@ -12,8 +12,8 @@ import numpy.typing as npt
 from ssl_asr.store import features
 from ssl_asr.store.shards import ShardStore
 
-# Splits whose features are trained on; those to be tested on have no say.
-TRAIN_SPLITS = ("labeled", "unlabeled")
+# Networks are normalised by this split alone: so unlabeled speech that is added leaves the teacher as it is.
+NORMALISED_BY = "labeled"
 # A bin that never changes tells nothing; its deviation must not be divided by.
 LEAST_DEVIATION = 1e-3
 
@@ -54,16 +54,12 @@ def sums_of(utterances: Iterable[npt.NDArray[np.floating]], bins: int) -> Sums:
 
 
 def global_statistics(run: str) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    """Mean and deviation [mel_bins] of the 10 ms features of all training audio of `run`."""
+    """Mean and deviation [mel_bins] of the 10 ms features of the labeled audio of `run`."""
     store = ShardStore(run, features.STORE)
-    sums = [
-        Sums.from_statistics(dict(entry.statistics))
-        for split in TRAIN_SPLITS
-        for entry in store.entries(split)
-        if entry.frames
-    ]
+    entries = store.entries(NORMALISED_BY)
+    sums = [Sums.from_statistics(dict(entry.statistics)) for entry in entries if entry.frames]
     if not sums:
-        raise ValueError(f"{run} has no training features yet; run the frontend stage first")
+        raise ValueError(f"{run} has no labeled features yet; run the frontend stage first")
     total = sums[0]
     for part in sums[1:]:
         total += part

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -13,79 +12,74 @@ from threadpoolctl import threadpool_limits
 
 from ssl_asr.frontend.stacking import stack_labels
 from ssl_asr.hmm.chunks import manifest, transcribe
-from ssl_asr.hmm.flat_model import Fit, FlatModel
+from ssl_asr.hmm.flat_model import Fit
 from ssl_asr.hmm.senones import SILENCE_SENONE
-from ssl_asr.hmm.training import read_trained
+from ssl_asr.hmm.training import HmmInputs, Trained, read_trained
 from ssl_asr.hmm.triphones import triphone_codes
-from ssl_asr.lang.lexicon import ALIGNMENT_LEXICON, Lexicon, read_lexicon
+from ssl_asr.lang.lexicon import Lexicon, read_lexicon
+from ssl_asr.recipe.identity import inputs_key
+from ssl_asr.runtime.shard_stage import ShardContent, ShardMaker, SourceShard
 from ssl_asr.store import alignments, features, utterance
 from ssl_asr.store.features import FeatureRow
-from ssl_asr.store.ledger import LedgerEntry, Reject, Shard
+from ssl_asr.store.ledger import Reject, Shard
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.utterance import Utterance
 
 Senones = npt.NDArray[np.uint16]
 NOTHING = np.zeros(0, np.uint16)
+VERSION = "1"  # raise where equal inputs give other alignments
 
 
-def alignment_parents(source: LedgerEntry, senone_set: str, key: str) -> dict[str, str]:
-    """What the alignments of the features shard `source` are made from; `key` tells model and lexicon."""
-    return {"features": source.checksum, "senones": senone_set, "recipe": key}
+def alignment_parents(source: SourceShard, trained: Trained) -> dict[str, str]:
+    """What the alignments of the features shard `source` are made from."""
+    return {
+        "version": VERSION,
+        "features": source.checksum,
+        "flat start": inputs_key(trained.inputs.flat_start),
+        "senones": trained.senone_set,
+    }
 
 
-@dataclass(frozen=True)
-class AlignmentJob:
-    """Aligns a shard: clean recordings by `model`, degraded copies like the recording that they were made from."""
+class AlignmentJob(ShardMaker):
+    """Aligns a shard: clean recordings by the model, degraded copies like the recording that they were made from."""
 
-    run: str
-    mel_bins: int
-    model: FlatModel
-    table: Senones
-    senone_set: str
-    key: str
+    def __init__(self, run: str, mel_bins: int, trained: Trained) -> None:
+        store = ShardStore(run, alignments.store_name(trained.senone_set))
+        super().__init__(ShardStore(run, features.STORE), store)
+        self.run, self.mel_bins, self.trained = run, mel_bins, trained
+        self.model, self.table = trained.model, trained.table
 
-    def __call__(self, shard: Shard) -> None:
+    def parents(self, source: SourceShard) -> dict[str, str]:
+        return alignment_parents(source, self.trained)
+
+    @cached_property
+    def lexicon(self) -> Lexicon:
+        return read_lexicon(self.run)
+
+    def make(self, shard: Shard) -> ShardContent:
         """ValueError where the features shard itself cannot be read."""
-        store = ShardStore(self.run, features.STORE)
-        source = store.entry(shard)
-        assert source is not None, "the stage lists finished shards"
-        slabs = [features.decode(slab, self.mel_bins) for slab in store.read_slabs(shard)]
+        slabs = [features.decode(slab, self.mel_bins) for slab in self.source.read_slabs(shard)]
         with threadpool_limits(1):
             aligned = _Shard(self, manifest(self.run, shard), [row for slab in slabs for row in slab])
             senones = [[aligned.senones(row) for row in slab] for slab in slabs]
-        self._publish(source, slabs, senones, aligned)
-
-    def _publish(
-        self,
-        source: LedgerEntry,
-        slabs: Sequence[Sequence[FeatureRow]],
-        senones: Sequence[Sequence[Senones]],
-        aligned: _Shard,
-    ) -> None:
         frames = [sum(map(len, slab)) for slab in senones]
-        ShardStore(self.run, alignments.store_name(self.senone_set)).publish(
-            source.shard,
+        return ShardContent(
             alignments.SCHEMA,
             [alignments.encode([row.id for row in rows], slab) for rows, slab in zip(slabs, senones, strict=True)],
             frames,
             seconds=sum(frames) * features.FRAME_SECONDS,
-            parents=alignment_parents(source, self.senone_set, self.key),
-            metadata={"senone_set": self.senone_set, "frame_seconds": str(features.FRAME_SECONDS)},
+            metadata={"senone_set": self.trained.senone_set, "frame_seconds": str(features.FRAME_SECONDS)},
             statistics=_statistics([row for slab in senones for row in slab], int(self.table.max()) + 1, aligned.fit),
             rejects=aligned.rejects,
         )
 
-    @cached_property
-    def lexicon(self) -> Lexicon:
-        return read_lexicon(self.run, ALIGNMENT_LEXICON)
 
-
-def load_job(run: str, mel_bins: int, key: str) -> AlignmentJob:
-    """The job with the model and table that the run holds for `key`; ValueError where it holds none."""
-    trained = read_trained(run, key)
+def load_job(run: str, mel_bins: int, inputs: HmmInputs) -> AlignmentJob:
+    """The job with the model and table that the run holds for `inputs`; ValueError where it holds none."""
+    trained = read_trained(run, inputs)
     if trained is None:
         raise ValueError(f"{run} holds no finished flat start of today's features; run the hmm stage again")
-    return AlignmentJob(run, mel_bins, trained.model, trained.table, trained.senone_set, key)
+    return AlignmentJob(run, mel_bins, trained)
 
 
 class _Shard:

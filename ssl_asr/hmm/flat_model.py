@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,6 +16,7 @@ from ssl_asr.hmm.lda import Scatter, class_scatter, no_scatter
 from ssl_asr.hmm.mixtures import Mixtures, SufficientStatistics, no_moments, single_moments
 from ssl_asr.hmm.transcripts import NUM_STATES
 from ssl_asr.hmm.viterbi import align, align_equally
+from ssl_asr.recipe.identity import Inputs
 from ssl_asr.store import filesystem
 
 Labels = npt.NDArray[np.int32]
@@ -110,14 +112,22 @@ def align_chunk(chunk: Sequence[Transcribed], model: FlatModel) -> tuple[Fit, di
     return fit, aligned
 
 
-def write_model(uri: str, model: FlatModel, curve: Sequence[float], key: str) -> None:
-    """Keep a finished model with its log-likelihood a frame by iteration and the key of what it was made from."""
+def kept_inputs(uri: str) -> dict[str, str] | None:
+    """What the arrays at `uri` were made from; None where there are none."""
+    if not filesystem.exists(uri):
+        return None
+    with np.load(io.BytesIO(filesystem.read_bytes(uri)), allow_pickle=False) as arrays:
+        return dict(json.loads(str(arrays["inputs"])))
+
+
+def write_model(uri: str, model: FlatModel, curve: Sequence[float], inputs: Inputs) -> None:
+    """Keep a finished model with its log-likelihood a frame by iteration and what it was made from."""
     assert model.transform is not None, "finished models have LDA"
     buffer = io.BytesIO()
     mixtures = model.mixtures
     np.savez_compressed(
         buffer,
-        key=np.array(key),
+        inputs=np.array(json.dumps(dict(inputs), sort_keys=True)),
         curve=np.array(curve),
         transform=model.transform,
         weights=mixtures.weights,
@@ -127,12 +137,10 @@ def write_model(uri: str, model: FlatModel, curve: Sequence[float], key: str) ->
     filesystem.write_bytes(uri, buffer.getvalue())
 
 
-def read_model(uri: str, key: str) -> tuple[FlatModel, list[float]] | None:
+def read_model(uri: str, inputs: Inputs) -> tuple[FlatModel, list[float]] | None:
     """The model kept at `uri` and its curve; None where there is none, or one made from something else."""
-    if not filesystem.exists(uri):
+    if kept_inputs(uri) != inputs:
         return None
     with np.load(io.BytesIO(filesystem.read_bytes(uri)), allow_pickle=False) as arrays:
-        if str(arrays["key"]) != key:
-            return None
         mixtures = Mixtures(arrays["weights"], arrays["means"], arrays["variances"])
         return FlatModel(mixtures, arrays["transform"]), arrays["curve"].tolist()

@@ -1,34 +1,52 @@
-"""Writing the run's two lexicons from the words of its texts."""
+"""Writing the run's lexicon from the words of its texts."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 
 from ssl_asr.lang.g2p import pronounce
-from ssl_asr.lang.lexicon import ALIGNMENT_LEXICON, LEXICON, Lexicon, cmudict, write_lexicon
+from ssl_asr.lang.lexicon import Lexicon, cmudict, write_lexicon
 from ssl_asr.lang.text import normalise
 from ssl_asr.recipe import Recipe
+from ssl_asr.recipe.identity import choices, digest
 from ssl_asr.store import filesystem, utterance
+from ssl_asr.store.layout import lexicon_inputs_uri, lexicon_uri, lm_text_uri
 from ssl_asr.store.ledger import checksum
 from ssl_asr.store.shards import ShardStore
 
+VERSION = "1"  # raise where a word gets other pronunciations, and with it the versions of flat start and graph
+SPLITS = ("labeled", "dev", "test")
 
-def ensure_lexicons(recipe: Recipe) -> str:
-    """Both lexicons as today's texts and recipe ask for; returns the checksum of the first.
 
-    Lexicons of the same texts, already there, are left alone.
-    """
-    key = _key(recipe)
-    uris = {name: filesystem.join(recipe.run, "hmm", name) for name in (LEXICON, ALIGNMENT_LEXICON, "lexicon.key")}
-    there = all(map(filesystem.exists, uris.values()))
-    if not there or filesystem.read_bytes(uris["lexicon.key"]).decode() != key:
-        known = _words(_texts(recipe, "labeled")) | _words(_texts(recipe, "dev")) | _words(_lm_text(recipe))
-        tested = _words(_texts(recipe, "test"))
-        everything = build_lexicon(sorted(known | tested), recipe.hmm.g2p_words, recipe.corpus.cache)
-        write_lexicon(recipe.run, everything, ALIGNMENT_LEXICON)
-        write_lexicon(recipe.run, Lexicon.from_pairs(everything.entries(known & set(everything.words))))
-        filesystem.write_bytes(uris["lexicon.key"], key.encode())
-    return checksum(filesystem.read_bytes(uris[LEXICON]))
+def pronunciation_inputs(recipe: Recipe) -> dict[str, str]:
+    """What the pronunciations of a given word depend on."""
+    return {"lexicon version": VERSION, **choices(recipe, "lexicon")}
+
+
+def lexicon_inputs(recipe: Recipe) -> dict[str, str]:
+    store = ShardStore(recipe.run, utterance.STORE)
+    texts = {split: digest(store.index(split).column("checksum").tolist()) for split in SPLITS}
+    return {**pronunciation_inputs(recipe), **texts, "language text": _checksum(lm_text_uri(recipe.run))}
+
+
+def kept_inputs(run: str) -> dict[str, str] | None:
+    """What the run's lexicon was made from; None where there is none."""
+    uri = lexicon_inputs_uri(run)
+    if not (filesystem.exists(uri) and filesystem.exists(lexicon_uri(run))):
+        return None
+    return dict(json.loads(filesystem.read_bytes(uri)))
+
+
+def ensure_lexicon(recipe: Recipe) -> str:
+    """The lexicon as today's texts and recipe ask for; returns its checksum. One of the same texts is left alone."""
+    inputs = lexicon_inputs(recipe)
+    if kept_inputs(recipe.run) != inputs:
+        texts = [line for split in SPLITS for line in _texts(recipe, split)] + _lm_text(recipe)
+        words = sorted({word for text in texts for word in text.split()})
+        write_lexicon(recipe.run, build_lexicon(words, recipe.hmm.g2p_words, recipe.corpus.cache))
+        filesystem.write_bytes(lexicon_inputs_uri(recipe.run), json.dumps(inputs, sort_keys=True).encode())
+    return _checksum(lexicon_uri(recipe.run))
 
 
 def build_lexicon(words: Iterable[str], g2p_words: int, cache: str) -> Lexicon:
@@ -41,26 +59,15 @@ def build_lexicon(words: Iterable[str], g2p_words: int, cache: str) -> Lexicon:
     return Lexicon.from_pairs([*dictionary.entries(known), *guessed.items()])
 
 
-def _key(recipe: Recipe) -> str:
-    store = ShardStore(recipe.run, utterance.STORE)
-    parts = [entry.checksum for split in ("labeled", "dev", "test") for entry in store.entries(split)]
-    parts += [checksum(filesystem.read_bytes(_lm_uri(recipe))), str(recipe.hmm.g2p_words)]
-    return checksum(" ".join(parts).encode())
-
-
 def _texts(recipe: Recipe, split: str) -> list[str]:
     store = ShardStore(recipe.run, utterance.STORE)
-    slabs = (slab for entry in store.entries(split) for slab in store.read_slabs(entry.shard, ["text"]))
+    slabs = (slab for shard in store.shards(split) for slab in store.read_slabs(shard, ["text"]))
     return [normalise(text or "") for slab in slabs for text in slab["text"].to_pylist()]
 
 
 def _lm_text(recipe: Recipe) -> list[str]:
-    return filesystem.read_bytes(_lm_uri(recipe)).decode().splitlines()
+    return filesystem.read_bytes(lm_text_uri(recipe.run)).decode().splitlines()
 
 
-def _lm_uri(recipe: Recipe) -> str:
-    return filesystem.join(recipe.run, "corpus", "lm_text.txt")
-
-
-def _words(texts: Iterable[str]) -> set[str]:
-    return {word for text in texts for word in text.split()}
+def _checksum(uri: str) -> str:
+    return checksum(filesystem.read_bytes(uri))

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from ssl_asr.lang.phones import SILENCE
 from ssl_asr.store import filesystem
+from ssl_asr.store.layout import senones_uri
 
 SILENCE_SENONE = 0
 
@@ -65,20 +66,16 @@ def table_id(phones: tuple[str, ...], table: npt.NDArray[np.uint16]) -> str:
 def save_senones(run: str, senones: SenoneSet) -> None:
     buffer = io.BytesIO()
     np.savez_compressed(buffer, phones=np.array(senones.phones), table=senones.table, counts=senones.counts)
-    filesystem.write_bytes(_uri(run), buffer.getvalue())
+    filesystem.write_bytes(senones_uri(run), buffer.getvalue())
 
 
 def load_senones(run: str) -> SenoneSet:
     """The run's senone set; ValueError naming the file where there is none or it is damaged."""
-    data = filesystem.read_bytes(_uri(run))
+    data = filesystem.read_bytes(senones_uri(run))
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             return SenoneSet(tuple(map(str, arrays["phones"])), arrays["table"], arrays["counts"])
     except Exception as error:
         raise ValueError(
-            f"{_uri(run)} is not a whole senone set ({error}); delete it and run the hmm stage"
+            f"{senones_uri(run)} is not a whole senone set ({error}); delete it and run the hmm stage"
         ) from error
-
-
-def _uri(run: str) -> str:
-    return filesystem.join(run, "hmm", "senones.npz")

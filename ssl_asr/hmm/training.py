@@ -11,13 +11,19 @@ import numpy.typing as npt
 from ssl_asr.hmm.chunks import ChunkSource
 from ssl_asr.hmm.flat_model import FlatModel, read_model, write_model
 from ssl_asr.hmm.flat_start import MapChunks, flat_start
+from ssl_asr.hmm.lexicon_stage import pronunciation_inputs
 from ssl_asr.hmm.senones import table_id
 from ssl_asr.hmm.tree import grow_table, merge, read_table, triphone_totals, write_table
 from ssl_asr.lang.phones import PHONES
 from ssl_asr.recipe import Hmm, Recipe
-from ssl_asr.store import filesystem
+from ssl_asr.recipe.identity import choices, digest, inputs_key
+from ssl_asr.store import features
+from ssl_asr.store.layout import flat_start_uri, tree_uri
 from ssl_asr.store.ledger import LedgerEntry
+from ssl_asr.store.shards import ShardStore
 
+# Raise where equal inputs give another model or table.
+FLAT_START_VERSION, SENONES_VERSION = "1", "1"
 # 10 ms frames that flat start and tree look at, drawn evenly: 30 h say all that a few hundred Gaussians can learn.
 MOST_FRAMES = 30 * 3600 * 100
 # The first iterations look at a third of them, if that is a quarter of an hour.
@@ -26,41 +32,62 @@ LEAST_EARLY_FRAMES = 15 * 60 * 100
 
 
 @dataclass(frozen=True)
+class HmmInputs:
+    """What the flat start's model was made from, and what the senone table was."""
+
+    flat_start: dict[str, str]
+    senones: dict[str, str]
+
+
+@dataclass(frozen=True)
 class Trained:
-    """`curve`: log-likelihood a frame by iteration; `table`: senone of (left, centre, right); `key`: identity."""
+    """`curve`: log-likelihood a frame by iteration; `table`: senone of (left, centre, right)."""
 
     model: FlatModel
     curve: Sequence[float]
     table: npt.NDArray[np.uint16]
-    key: str
+    inputs: HmmInputs
 
     @property
     def senone_set(self) -> str:
         return table_id(PHONES, self.table)
 
 
-def read_trained(run: str, key: str) -> Trained | None:
-    """What the run holds for `key`, if it is complete."""
-    model = read_model(_model_uri(run), key)
-    table = read_table(_table_uri(run), key)
-    return Trained(*model, table, key) if model is not None and table is not None else None
+def hmm_inputs(recipe: Recipe) -> HmmInputs:
+    """As the run's labeled features and the recipe ask for today. Texts are part of the features' own inputs."""
+    labeled = ShardStore(recipe.run, features.STORE).index("labeled")
+    flat_start = {
+        "version": FLAT_START_VERSION,
+        "features": digest(labeled.column("checksum").tolist()),
+        **pronunciation_inputs(recipe),
+        **choices(recipe, "flat-start"),
+    }
+    senones = {"version": SENONES_VERSION, "flat start": inputs_key(flat_start), **choices(recipe, "senones")}
+    return HmmInputs(flat_start, senones)
 
 
-def train(run: str, hmm: Hmm, chunks: MapChunks, some_chunks: MapChunks, key: str) -> Trained:
+def read_trained(run: str, inputs: HmmInputs) -> Trained | None:
+    """What the run holds for these inputs, if it is complete."""
+    model = read_model(flat_start_uri(run), inputs.flat_start)
+    table = read_table(tree_uri(run), inputs.senones)
+    return Trained(*model, table, inputs) if model is not None and table is not None else None
+
+
+def train(run: str, hmm: Hmm, chunks: MapChunks, some_chunks: MapChunks, inputs: HmmInputs) -> Trained:
     """Both parts, each kept as soon as it is finished and taken from the run where it is there already.
 
     For `some_chunks` see `flat_start`.
     """
-    found = read_model(_model_uri(run), key)
+    found = read_model(flat_start_uri(run), inputs.flat_start)
     if found is None:
         found = flat_start(chunks, hmm.flat_start_iterations, some_chunks)
-        write_model(_model_uri(run), *found, key)
-    table = read_table(_table_uri(run), key)
+        write_model(flat_start_uri(run), *found, inputs.flat_start)
+    table = read_table(tree_uri(run), inputs.senones)
     if table is None:
         totals = merge(chunks(triphone_totals, found[0]))
         table = grow_table(totals, hmm.senones, hmm.min_frames_per_senone)
-        write_table(_table_uri(run), table, key)
-    return Trained(*found, table, key)
+        write_table(tree_uri(run), table, inputs.senones)
+    return Trained(*found, table, inputs)
 
 
 def chunk_sources(recipe: Recipe, labeled: Sequence[LedgerEntry], lexicon: str) -> list[ChunkSource]:
@@ -77,11 +104,3 @@ def early_sources(sources: Sequence[ChunkSource], labeled: Sequence[LedgerEntry]
     """Those of `sources` for the first iterations."""
     enough = sum(entry.frames for entry in labeled) >= EARLY_SHARE * LEAST_EARLY_FRAMES
     return list(sources[::EARLY_SHARE] if enough else sources)
-
-
-def _model_uri(run: str) -> str:
-    return filesystem.join(run, "hmm", "flat_start.npz")
-
-
-def _table_uri(run: str) -> str:
-    return filesystem.join(run, "hmm", "tree.npz")

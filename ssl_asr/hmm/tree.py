@@ -9,6 +9,7 @@ triphones never seen get a senone too.
 from __future__ import annotations
 
 import io
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,11 +19,12 @@ from sklearn.tree import DecisionTreeRegressor
 
 from ssl_asr.frontend.stacking import stack_labels
 from ssl_asr.hmm.chunks import Transcribed
-from ssl_asr.hmm.flat_model import FlatModel, align_chunk
+from ssl_asr.hmm.flat_model import FlatModel, align_chunk, kept_inputs
 from ssl_asr.hmm.lda import class_totals
 from ssl_asr.hmm.senones import SILENCE_SENONE
 from ssl_asr.hmm.triphones import all_triphones, triphone_codes
 from ssl_asr.lang.phones import PHONE_IDS, PHONES, QUESTIONS
+from ssl_asr.recipe.identity import Inputs
 from ssl_asr.store import filesystem
 
 
@@ -76,19 +78,20 @@ def grow_table(totals: TriphoneTotals, senones: int, least_frames: int) -> npt.N
     return table.reshape((len(PHONES),) * 3)
 
 
-def write_table(uri: str, table: npt.NDArray[np.uint16], key: str) -> None:
-    """Keep a finished table with the key of what it was made from."""
+def write_table(uri: str, table: npt.NDArray[np.uint16], inputs: Inputs) -> None:
+    """Keep a finished table with what it was made from."""
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, key=np.array(key), table=table)
+    np.savez_compressed(buffer, inputs=np.array(json.dumps(dict(inputs), sort_keys=True)), table=table)
     filesystem.write_bytes(uri, buffer.getvalue())
 
 
-def read_table(uri: str, key: str) -> npt.NDArray[np.uint16] | None:
+def read_table(uri: str, inputs: Inputs) -> npt.NDArray[np.uint16] | None:
     """The table kept at `uri`; None where there is none, or one made from something else."""
-    if not filesystem.exists(uri):
+    if kept_inputs(uri) != inputs:
         return None
     with np.load(io.BytesIO(filesystem.read_bytes(uri)), allow_pickle=False) as arrays:
-        return arrays["table"] if str(arrays["key"]) == key else None
+        table: npt.NDArray[np.uint16] = arrays["table"]
+        return table
 
 
 def _totals(codes: npt.NDArray[np.int32], frames: npt.NDArray[np.float32]) -> TriphoneTotals:

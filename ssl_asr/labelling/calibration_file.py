@@ -19,7 +19,7 @@ from ssl_asr.labelling.teachers import load_teacher, target_set_id
 from ssl_asr.models.length_batches import batches_of_like_length
 from ssl_asr.recipe import Recipe
 from ssl_asr.runtime.cluster import joined
-from ssl_asr.store import alignments, features, filesystem, targets
+from ssl_asr.store import alignments, features, filesystem, layout
 from ssl_asr.store.ledger import LedgerEntry
 from ssl_asr.store.shards import ShardStore
 
@@ -47,7 +47,7 @@ class Calibration:
 
 
 def calibration_uri(recipe: Recipe) -> str:
-    return filesystem.join(recipe.run, targets.store_name(target_set_id(recipe)), "calibration.json")
+    return layout.calibration_uri(recipe.run, target_set_id(recipe))
 
 
 def read_calibration(recipe: Recipe) -> Calibration | None:
@@ -107,7 +107,7 @@ def _measured_on_ray(recipe: Recipe, parents: tuple[str, ...]) -> Calibration:
 
 def _dev(recipe: Recipe) -> list[tuple[LedgerEntry, LedgerEntry]]:
     """Features and alignments of each dev shard that has both."""
-    if not filesystem.exists(filesystem.join(recipe.run, "hmm", "senones.npz")):
+    if not filesystem.exists(layout.senones_uri(recipe.run)):
         return []
     store = ShardStore(recipe.run, alignments.store_name(load_senones(recipe.run).id))
     aligned = {entry.shard: entry for entry in store.entries(SPLIT)}

@@ -11,10 +11,11 @@ import pyarrow.compute as pc
 
 from ssl_asr.frontend.stacking import stacked_length
 from ssl_asr.labelling.teachers import teacher_id
-from ssl_asr.models.model_files import model_id, model_uri
+from ssl_asr.models.model_files import model_id
 from ssl_asr.recipe import Recipe
 from ssl_asr.store import targets
 from ssl_asr.store.integrity import Damage, SlabRows, check_same_rows
+from ssl_asr.store.layout import model_uri
 
 
 def senones_by_teacher(recipe: Recipe, outputs: Mapping[str, int]) -> dict[str, int]:

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
-import numpy as np
-import numpy.typing as npt
-
 from ssl_asr.labelling.calibration_file import calibration_figures
-from ssl_asr.labelling.shard_job import LabelJob, target_parents
-from ssl_asr.labelling.teachers import check_teacher, target_set_id, teacher_id
-from ssl_asr.models.model_files import model_uri
+from ssl_asr.labelling.shard_job import LabelJob, TargetParents
+from ssl_asr.labelling.teachers import check_teacher, target_set_id
 from ssl_asr.recipe import Recipe
 from ssl_asr.runtime.cluster import joined
 from ssl_asr.runtime.shard_jobs import Pool, run_shard_jobs
+from ssl_asr.runtime.shard_stage import ShardStage
 from ssl_asr.runtime.stage import StageClock, StageReport, check_reject_share
+from ssl_asr.runtime.todo import Todo, upstream, waiting
 from ssl_asr.store import features, filesystem, targets
-from ssl_asr.store.ledger import Reject, Shard, parents_digest
+from ssl_asr.store.layout import FEATURES, TARGETS, model_uri
+from ssl_asr.store.ledger import Reject, Shard
 from ssl_asr.store.ledger_index import LedgerIndex, refreshing
 from ssl_asr.store.shards import ShardStore
 
@@ -30,13 +30,12 @@ class Work:
     """What the stage found when it began: all unlabeled features, and which of their shards it is to label."""
 
     clock: StageClock
-    store: ShardStore
-    sources: LedgerIndex
+    stage: ShardStage
     todo: list[Shard]
 
     @property
     def skipped(self) -> int:
-        return len(self.sources.numbers) - len(self.todo)
+        return self.stage.size - len(self.todo)
 
 
 def run_labelling(recipe: Recipe) -> StageReport:
@@ -51,31 +50,35 @@ def run_labelling(recipe: Recipe) -> StageReport:
 
 def find_work(recipe: Recipe) -> Work:
     """Starts the stage; ValueError where what it needs is missing or does not fit the recipe."""
-    sources = ShardStore(recipe.run, features.STORE).index(SPLIT)
-    if not len(sources.numbers):
+    if not len(ShardStore(recipe.run, features.STORE).index(SPLIT).numbers):
         raise ValueError(f"{recipe.run} has no unlabeled features yet; run the frontend stage first")
     for name in recipe.labelling.teachers:
         if not filesystem.exists(uri := model_uri(recipe.run, name)):
             raise ValueError(f"{uri} is missing; run the {name} stage first")
     check_teacher(recipe)  # refused here, in one sentence, rather than in every actor
-    set_id = target_set_id(recipe)
-    clock = StageClock(recipe, STAGE, set_id)
-    store = ShardStore(recipe.run, targets.store_name(set_id))
-    done = store.done(SPLIT, sources.numbers, _wanted_parents(recipe, sources))
-    todo = [Shard(SPLIT, number) for number in sources.numbers[~done].tolist()]
-    return Work(clock, store, sources, todo)
+    stage = shard_stage(recipe)
+    return Work(StageClock(recipe, STAGE, target_set_id(recipe)), stage, stage.unfinished())
 
 
-def _wanted_parents(recipe: Recipe, sources: LedgerIndex) -> npt.NDArray[np.uint64]:
-    """[shards]: digests of what the targets of each are made from, which differ in the features alone."""
-    parents = target_parents(recipe, "", teacher_id(recipe))
-    checksums = sources.column("checksum")
-    digests = (parents_digest({**parents, "features": each}) for each in checksums)
-    return np.fromiter(digests, np.uint64, len(checksums))
+def todo_labelling(recipe: Recipe, before: Sequence[Todo]) -> list[Todo]:
+    """All targets wait for a teacher that is to be trained; else those shards whose features have changed."""
+    product = f"{TARGETS}/{SPLIT}"
+    if causes := upstream(before, *recipe.labelling.teachers):
+        count = len(ShardStore(recipe.run, features.STORE).index(SPLIT).numbers)
+        return [waiting(product, causes, count or None)]
+    if missing := [name for name in recipe.labelling.teachers if not filesystem.exists(model_uri(recipe.run, name))]:
+        return [Todo(product, (f"{missing[0]}, which is not trained yet",), after=missing[0])]
+    return shard_stage(recipe).todo(STAGE, TARGETS, before, FEATURES)
+
+
+def shard_stage(recipe: Recipe) -> ShardStage:
+    source = ShardStore(recipe.run, features.STORE)
+    store = ShardStore(recipe.run, targets.store_name(target_set_id(recipe)))
+    return ShardStage(recipe, source, store, (SPLIT,), TargetParents(recipe))
 
 
 def _label(recipe: Recipe, work: Work) -> list[Reject]:
-    with joined(), refreshing(partial(work.store.index, SPLIT)):
+    with joined(), refreshing(partial(work.stage.store.index, SPLIT)):
         return run_shard_jobs(
             STAGE,
             work.todo,
@@ -92,14 +95,10 @@ def _label(recipe: Recipe, work: Work) -> list[Reject]:
 
 
 def _finish(recipe: Recipe, work: Work, failed: list[Reject]) -> StageReport:
-    work.store.delete_temporary()  # of former attempts, and of actors killed while the others went on
-    unmade, rows = {reject.id for reject in failed}, work.sources.column("rows")
-    shards = [Shard(SPLIT, number) for number in work.sources.numbers.tolist()]
-    made = np.array([shard.name not in unmade for shard in shards])
-    work.store.keep_only(SPLIT, [shard for shard, is_made in zip(shards, made, strict=True) if is_made])
-    figures = _figures(work.store.index(SPLIT)) | calibration_figures(recipe)
-    report = work.clock.finish(len(shards), work.skipped, failed, figures)
-    check_reject_share(recipe, STAGE, int(rows[~made].sum()), int(rows.sum()))
+    outcome = work.stage.tidy(failed)  # of former attempts, and of actors killed while the others went on
+    figures = _figures(work.stage.store.index(SPLIT)) | calibration_figures(recipe)
+    report = work.clock.finish(work.stage.size, work.skipped, outcome.rejects, figures)
+    check_reject_share(recipe, STAGE, outcome.lost, outcome.rows)
     return report
 
 

@@ -10,9 +10,13 @@ import numpy as np
 import torch
 
 from ssl_asr.models.acoustic import AcousticModel
-from ssl_asr.models.model_files import load_model, model_id, model_uri
+from ssl_asr.models.model_files import load_model, model_id
 from ssl_asr.recipe import Recipe
+from ssl_asr.recipe.identity import choices, inputs_key
+from ssl_asr.store.layout import model_uri
 from ssl_asr.store.ledger import checksum
+
+VERSION = "1"  # raise where equal inputs give other targets
 
 
 class Labeller(Protocol):
@@ -87,9 +91,14 @@ def teacher_id(recipe: Recipe) -> str:
     return ids[0] if len(ids) == 1 else checksum(" ".join(ids).encode())[:12]
 
 
+def labelling_inputs(recipe: Recipe) -> dict[str, str]:
+    """What targets depend on besides the features and the teacher."""
+    return {"version": VERSION, **choices(recipe, "targets")}
+
+
 def target_set_id(recipe: Recipe) -> str:
     """Identity of a set of targets, and the name of its store: the teacher and all that labelling asks of it."""
-    return f"{teacher_id(recipe)}-{recipe.key('labelling')[:6]}"
+    return f"{teacher_id(recipe)}-{inputs_key(labelling_inputs(recipe))[:6]}"
 
 
 def _load(recipe: Recipe, name: str) -> AcousticModel:

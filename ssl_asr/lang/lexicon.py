@@ -1,7 +1,7 @@
 """The pronouncing lexicon of a run: cmudict, and G2P for the words that it lacks.
 
-`hmm/lexicon.txt` holds the words of labeled, dev and language model texts; `hmm/alignment_lexicon.txt` also holds
-those of the test texts, which serve to align the test split and nothing else.
+`hmm/lexicon.txt` holds the words of all texts. A word's pronunciations depend on the word and on how G2P was trained,
+never on the other words. So no product but this file depends on which other words there are.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ import pocketsphinx
 
 from ssl_asr.lang.phones import PHONE_IDS, SILENCE
 from ssl_asr.store import filesystem
+from ssl_asr.store.layout import lexicon_uri
 
 Phones = tuple[str, ...]
 WORD = re.compile(r"[a-z']*[a-z][a-z']*")  # the alphabet of normalised texts
-LEXICON, ALIGNMENT_LEXICON = "lexicon.txt", "alignment_lexicon.txt"
 
 
 @dataclass(frozen=True)
@@ -76,11 +76,11 @@ def cmudict() -> Lexicon:
     return Lexicon.from_pairs(pairs)
 
 
-def write_lexicon(run: str, lexicon: Lexicon, name: str = LEXICON) -> None:
-    filesystem.write_bytes(filesystem.join(run, "hmm", name), lexicon.to_text().encode())
+def write_lexicon(run: str, lexicon: Lexicon) -> None:
+    filesystem.write_bytes(lexicon_uri(run), lexicon.to_text().encode())
 
 
-def read_lexicon(run: str, name: str = LEXICON) -> Lexicon:
+def read_lexicon(run: str) -> Lexicon:
     """The run's lexicon; ValueError where the hmm stage has not written it."""
-    uri = filesystem.join(run, "hmm", name)
+    uri = lexicon_uri(run)
     return Lexicon.from_text(filesystem.read_bytes(uri).decode(), uri)

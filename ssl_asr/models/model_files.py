@@ -12,11 +12,6 @@ from ssl_asr.store.ledger import checksum
 from ssl_asr.store.weights import read_weights, write_weights
 
 
-def model_uri(run: str, name: str) -> str:
-    """`name` is "teacher", "student" or "baseline"."""
-    return filesystem.join(run, "models", f"{name}.safetensors")
-
-
 def save_model(uri: str, model: AcousticModel, about: Mapping[str, Any]) -> str:
     """Publish the model; `about` holds plain values such as "key" and "senone_set". Returns the checksum."""
     return write_weights(uri, model.state_dict(), {"spec": asdict(model.spec), **about})

@@ -18,9 +18,10 @@ from ssl_asr.planning.question import Question
 from ssl_asr.planning.speech import Speech, speech_of
 from ssl_asr.planning.stage_times import Rates
 from ssl_asr.recipe import Recipe
-from ssl_asr.runtime.run_directory import RECIPE, open_recipe
+from ssl_asr.runtime.run_directory import open_recipe
 from ssl_asr.runtime.stage import ACTOR_HOURS, read_report
 from ssl_asr.store import features, filesystem, listing
+from ssl_asr.store.layout import MANIFEST, SHARD_SUFFIX, alignments_store, recipe_uri, split_folder, targets_store
 from ssl_asr.store.ledger import LedgerEntry
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.training.curve import read_curve
@@ -40,7 +41,7 @@ class Knowledge:
 def known(recipe: Recipe, question: Question, devices: Devices) -> Knowledge:
     """Stated figures, and what the recipe's run, where there is one, has measured itself."""
     facts, rates, speech = stated_facts(recipe), stated_rates(recipe, devices), speech_of(recipe, question)
-    if not filesystem.exists(filesystem.join(recipe.run, RECIPE)):
+    if not filesystem.exists(recipe_uri(recipe.run)):
         return Knowledge(facts, rates, speech)
     run = open_recipe(recipe.run)  # as it was run: overrides and another recipe of the same directory left out
     return Knowledge(
@@ -62,12 +63,12 @@ def _facts(recipe: Recipe, run: Recipe, facts: Facts) -> Facts:
         found["frontend_speed"] = _frontend_speed(run)
     hmm = read_report(run, "hmm")
     if hmm is not None and recipe.hmm.senones == run.hmm.senones:
-        found["alignment_bytes"] = _bytes(run, f"alignments/{hmm.figures['senone_set']}", "frames")
+        found["alignment_bytes"] = _bytes(run, alignments_store(str(hmm.figures["senone_set"])), "frames")
     labelled = read_report(run, "labelling")
     if labelled is not None and (recipe.labelling, recipe.hmm.senones) == (run.labelling, run.hmm.senones):
-        found["target_bytes"] = _bytes(run, f"targets/{labelled.key}", "frames")
+        found["target_bytes"] = _bytes(run, targets_store(labelled.key), "frames")
     if recipe.corpus == run.corpus:
-        found["manifest_bytes"] = _bytes(run, "manifest", "rows")
+        found["manifest_bytes"] = _bytes(run, MANIFEST, "rows")
         found["utterance_seconds"] = _utterance_seconds(run)
     return replace(facts, **{name: fact for name, fact in found.items() if fact is not None})
 
@@ -126,7 +127,7 @@ def _speech(recipe: Recipe, run: Recipe, speech: Speech, question: Question) -> 
 
 
 def _hours(run: Recipe, split: str) -> Fact | None:
-    seconds = sum(entry.seconds for entry in ShardStore(run.run, "manifest").entries(split))
+    seconds = sum(entry.seconds for entry in ShardStore(run.run, MANIFEST).entries(split))
     return Fact(seconds / 3600, f"measured in {run.run}: manifest") if seconds else None
 
 
@@ -137,13 +138,13 @@ def _entries(run: Recipe, store: str) -> list[LedgerEntry]:
 def _bytes(run: Recipe, store: str, unit: str) -> Fact | None:
     """Bytes of a row, or of a frame at the store's own rate."""
     count = sum(getattr(entry, unit) for entry in _entries(run, store))
-    folders = [filesystem.join(run.run, store, split) for split in SPLITS]
-    size = sum(int(listing.list_files(folder, ".parquet").sizes.sum()) for folder in folders)
+    folders = [split_folder(run.run, store, split) for split in SPLITS]
+    size = sum(int(listing.list_files(folder, SHARD_SUFFIX).sizes.sum()) for folder in folders)
     return Fact(size / count, f"measured in {run.run}: {store}") if count and size else None
 
 
 def _utterance_seconds(run: Recipe) -> Fact | None:
-    entries = _entries(run, "manifest")
+    entries = _entries(run, MANIFEST)
     rows = sum(entry.rows for entry in entries)
     return Fact(sum(entry.seconds for entry in entries) / rows, f"measured in {run.run}: manifest") if rows else None
 

@@ -13,17 +13,17 @@ from importlib import metadata
 import pyarrow as pa
 import yaml
 
-from ssl_asr.evaluation.results import Results, read_results, results_uri
+from ssl_asr.evaluation.results import Results, read_results
 from ssl_asr.labelling.calibration_file import Calibration, read_calibration
 from ssl_asr.labelling.teachers import target_set_id
 from ssl_asr.labelling.top_k import KeptMass
-from ssl_asr.models.model_files import model_uri
 from ssl_asr.recipe import Recipe
 from ssl_asr.report.learning_curves import MODELS, LearningCurve, curve_of
 from ssl_asr.report.status import ledger_entries, rejects
 from ssl_asr.runtime.pipeline import NAMES
 from ssl_asr.runtime.stage import StageReport, read_report
 from ssl_asr.store import features, filesystem, targets, utterance
+from ssl_asr.store.layout import ALIGNMENTS, kind_of_store, model_uri, results_uri, source_uri
 from ssl_asr.store.ledger import LedgerEntry, Reject
 from ssl_asr.store.shards import ShardStore
 
@@ -70,7 +70,7 @@ def gather(recipe: Recipe) -> Evidence:
     ledger = ledger_entries(recipe)
     labelled = _labelled(recipe, ledger)
     curves = {name: curve for name in MODELS if (curve := curve_of(recipe.run, name)) is not None}
-    source = filesystem.join(recipe.run, "corpus", "source.txt")
+    source = source_uri(recipe.run)
     return Evidence(
         recipe=recipe,
         results=read_results(recipe.run) if filesystem.exists(results_uri(recipe.run)) else None,
@@ -139,11 +139,11 @@ def _audio_seconds(
     """By stage; of targets only those `labelled` for the recipe's own set."""
 
     def of(store: str, frame: float) -> float:
-        return sum(entry.frames for entry in ledger if entry.store.split("/")[0] == store) * frame
+        return sum(entry.frames for entry in ledger if kind_of_store(entry.store) == store) * frame
 
     audio = {
         "frontend": of(features.STORE, features.FRAME_SECONDS),
-        "hmm": of("alignments", features.FRAME_SECONDS),
+        "hmm": of(ALIGNMENTS, features.FRAME_SECONDS),
         "labelling": sum(entry.frames for entry in labelled) * targets.FRAME_SECONDS,
         **{name: curve.frames * targets.FRAME_SECONDS for name, curve in curves.items()},
     }

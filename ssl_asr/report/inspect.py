@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ssl_asr.report.senone_names import SenoneNames, names_for
-from ssl_asr.runtime.run_directory import RECIPE, open_recipe
+from ssl_asr.runtime.run_directory import open_recipe
 from ssl_asr.store import features, filesystem, targets
 from ssl_asr.store.features import FeatureRow
+from ssl_asr.store.layout import TARGETS, kind_of_store, parse_shard_uri, recipe_uri
 from ssl_asr.store.ledger import Shard
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.targets import TargetRow
@@ -61,7 +62,7 @@ def look(uri: str, utterance: str | None = None) -> Inspected:
     store, shard = target_shard(uri)
     slab, label, teacher = _find(store, shard, utterance)
     heard = _heard(store.root, shard, slab, label.id)
-    recipe_there = filesystem.exists(filesystem.join(store.root, RECIPE))
+    recipe_there = filesystem.exists(recipe_uri(store.root))
     names = names_for(open_recipe(store.root), teacher) if recipe_there else None
     return Inspected(label.id, heard.speaker, heard.condition, label.confidence, heard.frames, label.targets, names)
 
@@ -73,11 +74,11 @@ def picture_name(utterance: str) -> str:
 
 def target_shard(uri: str) -> tuple[ShardStore, Shard]:
     """The store and the shard that a path or URI names: RUN/targets/SET/SPLIT/NUMBER.parquet."""
-    found = re.fullmatch(r"(.+)/(targets/[^/]+)/([^/]+)/(\d+)\.parquet", filesystem.absolute(uri))
-    if found is None:
+    found = parse_shard_uri(filesystem.absolute(uri))
+    if found is None or kind_of_store(found[1]) != TARGETS:
         raise ValueError(f"{uri} is no shard of targets; name one as RUN/targets/SET/unlabeled/000000.parquet")
-    root, name, split, number = found.groups()
-    return ShardStore(root, name), Shard(split, int(number))
+    root, name, split, number = found
+    return ShardStore(root, name), Shard(split, number)
 
 
 def _find(store: ShardStore, shard: Shard, utterance: str | None) -> tuple[int, TargetRow, str]:

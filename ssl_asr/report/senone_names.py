@@ -8,9 +8,9 @@ import numpy as np
 
 from ssl_asr.hmm.senones import SenoneSet, load_senones
 from ssl_asr.labelling.teachers import teacher_id
-from ssl_asr.models.model_files import model_uri
 from ssl_asr.recipe import Recipe
 from ssl_asr.store import filesystem
+from ssl_asr.store.layout import model_uri, senones_uri
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ def names_for(recipe: Recipe, teacher: str) -> SenoneNames | None:
 
     The senones of a run are those of its teacher: another teacher's numbers may stand for other sounds.
     """
-    known = [filesystem.join(recipe.run, "hmm", "senones.npz")]
+    known = [senones_uri(recipe.run)]
     known += [model_uri(recipe.run, name) for name in recipe.labelling.teachers]
     if not all(map(filesystem.exists, known)) or teacher_id(recipe) != teacher:
         return None

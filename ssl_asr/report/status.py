@@ -13,13 +13,12 @@ from ssl_asr.report.throughput import Throughput
 from ssl_asr.runtime.pipeline import NAMES
 from ssl_asr.runtime.stage import ACTOR_HOURS, Heartbeat, StageReport, read_heartbeat, read_rejects, read_report
 from ssl_asr.store import filesystem, targets
+from ssl_asr.store.layout import FEATURES, MANIFEST, STAGE_OF_STORE, kind_of_store, ledger_folder
 from ssl_asr.store.ledger import LedgerEntry, Reject, Shard, read_entry
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.training.data.sources import source_of
 from ssl_asr.training.schedule import baseline_schedule, student_schedule, teacher_schedule
 
-# First part of a store's name, and the stage that writes it.
-STAGE_OF_STORE = {"manifest": "corpus", "features": "frontend", "alignments": "hmm", "targets": "labelling"}
 ALIGNED = ("labeled", "dev", "test")
 # Stages that are audio in, shards out, from first to last; others do much that no shard stands for.
 STREAMING = ("frontend", "labelling")
@@ -61,14 +60,14 @@ def statuses(recipe: Recipe) -> list[StageStatus]:
 
 def ledger_entries(recipe: Recipe) -> list[LedgerEntry]:
     """Every entry of every store of the run, whatever it was made from."""
-    uris = filesystem.list_files(filesystem.join(recipe.run, "ledger"), ".json")
+    uris = filesystem.list_files(ledger_folder(recipe.run), ".json")
     return [read_entry(uri) for uri in uris]
 
 
 def rejects(recipe: Recipe) -> list[tuple[str, Reject]]:
     """(stage, reject) of all stages, finished or under way, in the order of the pipeline."""
     found = {
-        (STAGE_OF_STORE[entry.store.split("/")[0]], each)
+        (STAGE_OF_STORE[kind_of_store(entry.store)], each)
         for entry in ledger_entries(recipe)
         for each in entry.rejects
     }
@@ -98,7 +97,7 @@ def _unit(stage: str) -> str:
 
 def _made(stage: str, ledger: list[LedgerEntry], attempt: Heartbeat | StageReport | None) -> list[LedgerEntry]:
     """What the stage has written; of targets the set of its last attempt, as there may be sets of other teachers."""
-    mine = [entry for entry in ledger if STAGE_OF_STORE[entry.store.split("/")[0]] == stage]
+    mine = [entry for entry in ledger if STAGE_OF_STORE[kind_of_store(entry.store)] == stage]
     if stage == "labelling" and attempt is not None:
         return [entry for entry in mine if entry.store == targets.store_name(attempt.key)]
     return mine
@@ -109,7 +108,7 @@ def _asked(stage: str, ledger: list[LedgerEntry]) -> list[LedgerEntry]:
     if stage not in ("frontend", "hmm", "labelling"):
         return []
     splits = {"hmm": ALIGNED, "labelling": ("unlabeled",)}.get(stage)
-    return [entry for entry in ledger if entry.store == "manifest" and (not splits or entry.shard.split in splits)]
+    return [entry for entry in ledger if entry.store == MANIFEST and (not splits or entry.shard.split in splits)]
 
 
 def _throughput(
@@ -142,7 +141,7 @@ def _blocks(recipe: Recipe, name: str) -> tuple[int, int | None]:
 
 
 def _scheduled_blocks(recipe: Recipe, name: str, workers: int) -> int | None:
-    store = ShardStore(recipe.run, "features")
+    store = ShardStore(recipe.run, FEATURES)
     labeled = source_of("labeled", "labeled", store.entries("labeled"), recipe.seed)
     unlabeled = source_of("unlabeled", "unlabeled", store.entries("unlabeled"), recipe.seed)
     if not len(labeled) or not len(unlabeled):

@@ -6,31 +6,37 @@ This table imports nothing, so that `ssl-asr --help` is instant; a stage's modul
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ssl_asr.recipe import Recipe
     from ssl_asr.runtime.stage import StageReport
+    from ssl_asr.runtime.todo import Todo
 
 
 @dataclass(frozen=True)
 class Stage:
     """One step: `does` is what a person reads of it, `needs` the stages whose outputs it reads.
 
-    `alone` says that two processes must not do it at once.
+    `exclusive` says that two processes must not do it at once.
     """
 
     name: str
     module: str
     does: str
     needs: tuple[str, ...] = ()
-    alone: bool = False
+    exclusive: bool = False
 
     def function(self) -> Callable[[Recipe], StageReport]:
         run: Callable[[Recipe], StageReport] = getattr(importlib.import_module(self.module), f"run_{self.name}")
         return run
+
+    def todo_function(self) -> Callable[[Recipe, Sequence[Todo]], list[Todo]]:
+        found: Callable[[Recipe, Sequence[Todo]], list[Todo]]
+        found = getattr(importlib.import_module(self.module), f"todo_{self.name}")
+        return found
 
 
 STAGES = (
@@ -43,7 +49,11 @@ STAGES = (
         ("corpus", "frontend"),
     ),
     Stage(
-        "teacher", "ssl_asr.training.stage", "trains a bidirectional LSTM on the labeled speech", ("hmm",), alone=True
+        "teacher",
+        "ssl_asr.training.stage",
+        "trains a bidirectional LSTM on the labeled speech",
+        ("hmm",),
+        exclusive=True,
     ),
     Stage(
         "labelling",
@@ -56,14 +66,14 @@ STAGES = (
         "ssl_asr.training.stage",
         "trains the student's network on the labeled speech alone",
         ("hmm",),
-        alone=True,
+        exclusive=True,
     ),
     Stage(
         "student",
         "ssl_asr.training.stage",
         "trains a causal LSTM on the teacher's targets and the labels",
         ("labelling",),
-        alone=True,
+        exclusive=True,
     ),
     Stage(
         "evaluate",
@@ -81,12 +91,19 @@ def stage(name: str) -> Stage:
 
 
 def run_stage(name: str, recipe: Recipe) -> StageReport:
-    """Run one stage; ValueError naming the stage to run first where its inputs are not there."""
+    """Run one stage by itself; ValueError naming the stage to run first where what it reads is not up to date."""
     missing = first_missing(name, recipe)
     if missing is not None:
         raise ValueError(
             f"{name} reads what {missing} writes, and {missing} is not done in {recipe.run}; "
             f"run `ssl-asr {missing}` with the same recipe first, or `ssl-asr run` for all stages"
+        )
+    outdated = next((todo for todo in todo_of(name, recipe) if todo.after not in ("", name)), None)
+    if outdated is not None:
+        raise ValueError(
+            f"{name} reads what {outdated.after} writes, and {outdated.after} is not up to date in {recipe.run} "
+            f"(because of {', '.join(outdated.because)}); run `ssl-asr {outdated.after}` with the same recipe first, "
+            "or `ssl-asr run` for all stages"
         )
     return stage(name).function()(recipe)
 
@@ -97,6 +114,21 @@ def first_missing(name: str, recipe: Recipe) -> str | None:
 
     needed = ancestors(name)
     return next((each for each in NAMES if each in needed and read_report(recipe, each) is None), None)
+
+
+def todo_of(name: str, recipe: Recipe) -> list[Todo]:
+    """What `name` would make now, after what the stages that it builds on would make."""
+    concerned = {name, *ancestors(name)}
+    found = todos(recipe, [each for each in NAMES if each in concerned])
+    return [todo for todo in found if todo.stage == name]
+
+
+def todos(recipe: Recipe, names: Sequence[str] = NAMES) -> list[Todo]:
+    """What the stages would make now, in their order; starts no Ray and writes nothing but caches."""
+    found: list[Todo] = []
+    for name in names:
+        found += [replace(each, stage=name) for each in stage(name).todo_function()(recipe, found)]
+    return found
 
 
 def ancestors(name: str) -> set[str]:

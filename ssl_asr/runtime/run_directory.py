@@ -1,4 +1,7 @@
-"""A run's directory keeps its recipe, so that it can be named instead of the recipe ever after."""
+"""A run's directory keeps its recipe, so that it can be named instead of the recipe ever after.
+
+A run may be moved or copied, to another path or bucket: wherever it lies is its `run`.
+"""
 
 from __future__ import annotations
 
@@ -8,24 +11,48 @@ import yaml
 
 from ssl_asr.recipe import Recipe, load_recipe
 from ssl_asr.store import filesystem
-
-RECIPE = "recipe.yaml"
+from ssl_asr.store.layout import FORMAT, format_uri, recipe_uri
 
 
 def open_recipe(target: str, overrides: Sequence[str] = ()) -> Recipe:
-    """The recipe that `target` names: a preset, a file, or the directory of a run; ValueError if none."""
-    kept = _kept(target)
-    if kept is None:
-        return load_recipe(target, overrides)
-    return load_recipe(kept, [f"run={filesystem.absolute(target)}", *overrides])
+    """The recipe that `target` names: a preset, a file, or a run, by its directory or the recipe in it.
+
+    ValueError where it names none, or where the run was made by a version that this one can't go on from.
+    """
+    run = _run_of(target)
+    if run is not None:
+        check_format(run)
+        return load_recipe(recipe_uri(run), [f"run={run}", *overrides])
+    recipe = load_recipe(target, overrides)
+    check_format(recipe.run)
+    return recipe
 
 
 def save_recipe(recipe: Recipe) -> None:
     """Keep the recipe in its run; the last command's wins."""
     values = yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False)
-    filesystem.write_bytes(filesystem.join(recipe.run, RECIPE), values.encode())
+    filesystem.write_bytes(format_uri(recipe.run), f"{FORMAT}\n".encode())
+    filesystem.write_bytes(recipe_uri(recipe.run), values.encode())
 
 
-def _kept(target: str) -> str | None:
-    uri = filesystem.join(filesystem.absolute(target), RECIPE)
-    return uri if filesystem.exists(uri) else None
+def check_format(run: str) -> None:
+    """ValueError where a run of another version lies at `run`."""
+    if not filesystem.exists(recipe_uri(run)):
+        return
+    uri = format_uri(run)
+    kept = filesystem.read_bytes(uri).decode().strip() if filesystem.exists(uri) else "1"
+    if kept != FORMAT:
+        raise ValueError(
+            f"{run} was made by another version of ssl_asr (format {kept}; this one has format {FORMAT}), and cannot "
+            "be gone on with; give another directory with run=PATH, or delete this one"
+        )
+
+
+def _run_of(target: str) -> str | None:
+    """The run that `target` is, or whose recipe it is."""
+    place = filesystem.absolute(target)
+    if filesystem.exists(recipe_uri(place)):
+        return place
+    folder = place.rpartition("/")[0]
+    is_kept = place == recipe_uri(folder) and filesystem.exists(place) and filesystem.exists(format_uri(folder))
+    return folder if is_kept else None

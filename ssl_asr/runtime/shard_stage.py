@@ -16,8 +16,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import Inputs
-from ssl_asr.runtime.todo import Todo, reasons
+from ssl_asr.runtime.stage import read_rejects
+from ssl_asr.runtime.todo import Todo, reasons, upstream, waiting
 from ssl_asr.store.ledger import LedgerEntry, Reject, Shard, parents_digest
 from ssl_asr.store.ledger_index import STATISTIC, LedgerIndex
 from ssl_asr.store.shards import ShardStore
@@ -52,10 +54,12 @@ class ShardContent:
 class ShardMaker(ABC):
     """Called with a shard, makes and publishes it, unless it is there, made from the same."""
 
-    source: ShardStore
-    store: ShardStore
-    parents: Parents
-    statistics: tuple[str, ...] = ()  # of the source's entries: those that `parents` looks at
+    def __init__(self, source: ShardStore, store: ShardStore, statistics: Sequence[str] = ()) -> None:
+        """`statistics` of the source's entries are those that `parents` looks at."""
+        self.source, self.store, self.statistics = source, store, statistics
+
+    @abstractmethod
+    def parents(self, source: SourceShard) -> Inputs: ...
 
     @abstractmethod
     def make(self, shard: Shard) -> ShardContent:
@@ -90,6 +94,7 @@ def source_of_entry(entry: LedgerEntry, statistics: Sequence[str] = ()) -> Sourc
 class ShardStage:
     """All shards of `store` in `splits`, each of them made from that of `source`."""
 
+    recipe: Recipe
     source: ShardStore
     store: ShardStore
     splits: tuple[str, ...]
@@ -113,12 +118,12 @@ class ShardStage:
         """Shards that are not there, or were made from something else."""
         left: list[Shard] = []
         for split, index in self.sources.items():
-            digests = (parents_digest(self.parents(each)) for each in self._rows(split))
+            digests = (parents_digest(self.parents(each)) for each in self.rows_of(split))
             done = self.store.done(split, index.numbers, np.fromiter(digests, np.uint64, len(index.numbers)))
             left += [Shard(split, number) for number in index.numbers[~done].tolist()]
         return left
 
-    def _rows(self, split: str, places: range | None = None) -> Iterator[SourceShard]:
+    def rows_of(self, split: str, places: range | None = None) -> Iterator[SourceShard]:
         index = self.sources[split]
         columns = {name: index.column(STATISTIC + name) for name in self.statistics}
         numbers, checksums = index.numbers, index.column("checksum")
@@ -130,19 +135,26 @@ class ShardStage:
         """Why the shard is to be made."""
         index = self.sources[shard.split]
         place = int(np.searchsorted(index.numbers, shard.number))
-        wanted = self.parents(next(self._rows(shard.split, range(place, place + 1))))
+        wanted = self.parents(next(self.rows_of(shard.split, range(place, place + 1))))
         entry = self.store.entry(shard)
         return reasons(None if entry is None else entry.parents, wanted) or ("its file is missing",)
 
-    def todo(self, folder: str) -> list[Todo]:
-        """By split, with the reasons of its first unfinished shard; `folder` is the product's name."""
-        left = self.unfinished()
-        by_split = {split: [shard for shard in left if shard.split == split] for split in self.splits}
-        return [
-            Todo(f"{folder}/{split}", self.reasons(shards[0]), len(shards))
-            for split, shards in by_split.items()
-            if shards
-        ]
+    def todo(self, stage: str, product: str, before: Sequence[Todo], source: str) -> list[Todo]:
+        """By split: "features/test" after "manifest/test", or because of what differs for its first shard.
+
+        Shards that the stage has rejected are tried again, but nothing waits for them.
+        """
+        left, rejected = self.unfinished(), {reject.id for reject in read_rejects(self.recipe, stage)}
+        found = []
+        for split, index in self.sources.items():
+            shards = [shard for shard in left if shard.split == split]
+            if causes := upstream(before, f"{source}/{split}"):
+                found.append(waiting(f"{product}/{split}", causes, len(index.numbers) or None))
+            elif shards and all(shard.name in rejected for shard in shards):
+                found.append(Todo(f"rejected {product}/{split}", ("they were rejected",), len(shards)))
+            elif shards:
+                found.append(Todo(f"{product}/{split}", self.reasons(shards[0]), len(shards)))
+        return found
 
     def tidy(self, failed: Sequence[Reject]) -> Outcome:
         """After all is made: delete what does not belong to today's sources, and count what was lost."""

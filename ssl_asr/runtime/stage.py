@@ -18,6 +18,7 @@ from ssl_asr.progress import clock
 from ssl_asr.recipe import Recipe
 from ssl_asr.runtime import ownership
 from ssl_asr.store import filesystem
+from ssl_asr.store.layout import heartbeat_uri, rejects_uri, stage_report_uri, stages_folder
 from ssl_asr.store.ledger import Reject
 
 CLAIM_SECONDS = 1.0  # for another process that begins in the same moment to say so
@@ -56,18 +57,9 @@ def _readable(value: float | str) -> str:
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
-def report_uri(recipe: Recipe, stage: str) -> str:
-    return filesystem.join(recipe.run, "stages", f"{stage}.json")
-
-
 def read_report(recipe: Recipe, stage: str) -> StageReport | None:
-    uri = report_uri(recipe, stage)
+    uri = stage_report_uri(recipe.run, stage)
     return StageReport(**json.loads(filesystem.read_bytes(uri))) if filesystem.exists(uri) else None
-
-
-def heartbeat_uri(recipe: Recipe, stage: str) -> str:
-    """Where a stage under way, or killed, keeps the seconds it has taken so far."""
-    return filesystem.join(recipe.run, "stages", f"{stage}.underway")
 
 
 @dataclass(frozen=True)
@@ -82,7 +74,7 @@ class Heartbeat:
 
 def read_heartbeat(recipe: Recipe, stage: str) -> Heartbeat | None:
     """The last note of an unfinished stage; None where it is not under way."""
-    uri = heartbeat_uri(recipe, stage)
+    uri = heartbeat_uri(recipe.run, stage)
     return Heartbeat(**json.loads(filesystem.read_bytes(uri))) if filesystem.exists(uri) else None
 
 
@@ -91,7 +83,7 @@ def refuse_second(recipe: Recipe, stage: str) -> None:
 
     For a stage whose work two processes must not do at once. Shards they may: these are published whole.
     """
-    uri, heartbeat = heartbeat_uri(recipe, stage), read_heartbeat(recipe, stage)
+    uri, heartbeat = heartbeat_uri(recipe.run, stage), read_heartbeat(recipe, stage)
     if heartbeat is None or not ownership.may_live(heartbeat.owner):
         return
     before, until = filesystem.modified(uri), time.monotonic() + 2 * HEARTBEAT_SECONDS
@@ -123,7 +115,7 @@ class StageClock:
                 max(self._before, heartbeat.seconds),
                 max(self._worked, heartbeat.work_seconds),
             )
-        for left in filesystem.list_temporary(filesystem.join(recipe.run, "stages")):
+        for left in filesystem.list_temporary(stages_folder(recipe.run)):
             if f"/{stage}." in left:  # a note that was being written when an attempt was killed
                 filesystem.delete(left)
         self._stop = threading.Event()
@@ -147,7 +139,7 @@ class StageClock:
         """Note the time spent, for the attempt that follows if this one is killed."""
         spent = self._before + time.monotonic() - self._began
         note = Heartbeat(self.key, round(spent, 2), round(self._worked, 3), ownership.ME)
-        filesystem.write_bytes(heartbeat_uri(self.recipe, self.stage), json.dumps(asdict(note)).encode())
+        filesystem.write_bytes(heartbeat_uri(self.recipe.run, self.stage), json.dumps(asdict(note)).encode())
 
     def finish(
         self,
@@ -167,9 +159,11 @@ class StageClock:
             self.stage, self.key, round(seconds, 2), pieces, skipped, len(rejects), {**(figures or {}), **worked}
         )
         lines = "".join(json.dumps(asdict(reject)) + "\n" for reject in rejects)
-        filesystem.write_bytes(rejects_uri(self.recipe, self.stage), lines.encode())
-        filesystem.write_bytes(report_uri(self.recipe, self.stage), json.dumps(asdict(report), indent=1).encode())
-        filesystem.delete(heartbeat_uri(self.recipe, self.stage))
+        filesystem.write_bytes(rejects_uri(self.recipe.run, self.stage), lines.encode())
+        filesystem.write_bytes(
+            stage_report_uri(self.recipe.run, self.stage), json.dumps(asdict(report), indent=1).encode()
+        )
+        filesystem.delete(heartbeat_uri(self.recipe.run, self.stage))
         return report
 
 
@@ -185,13 +179,9 @@ def _heartbeat(clock_of: weakref.ref[StageClock], stop: threading.Event) -> None
         del stage_clock
 
 
-def rejects_uri(recipe: Recipe, stage: str) -> str:
-    return filesystem.join(recipe.run, "rejects", f"{stage}.jsonl")
-
-
 def read_rejects(recipe: Recipe, stage: str) -> list[Reject]:
     """What the stage left out when it last finished."""
-    uri = rejects_uri(recipe, stage)
+    uri = rejects_uri(recipe.run, stage)
     if not filesystem.exists(uri):
         return []
     return [Reject(**json.loads(line)) for line in filesystem.read_bytes(uri).decode().splitlines()]
@@ -203,5 +193,5 @@ def check_reject_share(recipe: Recipe, stage: str, rejected: int, utterances: in
     if share > recipe.corpus.max_reject_share:
         raise ValueError(
             f"{stage}: {rejected} of {utterances} utterances were rejected ({share:.0%}), above "
-            f"corpus.max_reject_share={recipe.corpus.max_reject_share:g}; see {rejects_uri(recipe, stage)}"
+            f"corpus.max_reject_share={recipe.corpus.max_reject_share:g}; see {rejects_uri(recipe.run, stage)}"
         )

@@ -19,8 +19,8 @@ NEW_VERSION = "this version of ssl_asr makes it differently"
 class Todo:
     """A product that is to be made: `pieces` of `unit` of it, because of fields of the recipe, or of inputs.
 
-    `after` names the stage that has to run first; then `pieces` is what is there today. `pieces` is None where their
-    number is not known.
+    `stage` makes it; the stage table fills that in. `after` names the stage that has to run first, and then `pieces`
+    is what is there today. `pieces` is None where their number is not known.
     """
 
     product: str
@@ -28,6 +28,7 @@ class Todo:
     pieces: int | None = None
     unit: str = "shard"
     after: str = ""
+    stage: str = ""
 
     def line(self) -> str:
         """For a person: "features/test: 2 shards, because of corpus.test_conditions"."""
@@ -52,8 +53,8 @@ def upstream(before: Iterable[Todo], *products: str) -> list[Todo]:
     return [todo for todo in before if todo.product in products]
 
 
-def waiting(product: str, causes: Sequence[Todo], stage: str, pieces: int | None, unit: str = "shard") -> Todo:
-    """`product` is made again after `causes`, which `stage` makes."""
+def waiting(product: str, causes: Sequence[Todo], pieces: int | None = None, unit: str = "shard") -> Todo:
+    """`product` is made again after `causes`, of this stage or of stages before."""
     because = tuple(dict.fromkeys(reason for cause in causes for reason in cause.because))
-    first = next((cause.after for cause in causes if cause.after), stage)
+    first = next((cause.after or cause.stage for cause in causes if cause.after or cause.stage), "")
     return Todo(product, because, pieces, unit, after=first)

@@ -12,12 +12,13 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from ssl_asr.store.arrays import from_column, to_column
+from ssl_asr.store.layout import alignments_store
 
 SCHEMA = pa.schema([("id", pa.string()), ("num_frames", pa.int32()), ("senones", pa.large_binary())])
 
 
 def store_name(senone_set: str) -> str:
-    return f"alignments/{senone_set}"
+    return alignments_store(senone_set)
 
 
 def encode(ids: Sequence[str], senones: Sequence[npt.NDArray[np.integer]]) -> pa.Table:

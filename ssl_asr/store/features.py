@@ -16,8 +16,9 @@ import pyarrow as pa
 
 from ssl_asr.store.arrays import from_column, to_column
 from ssl_asr.store.feature_codec import Quantised, quantise, restore
+from ssl_asr.store.layout import FEATURES
 
-STORE = "features"
+STORE = FEATURES
 FRAME_SECONDS = 0.01
 
 SCHEMA = pa.schema(

@@ -116,12 +116,15 @@ def modified(uri: str) -> float | None:
     return None if nanoseconds is None else nanoseconds / 1e9
 
 
-def read_bytes(uri: str) -> bytes:
-    """The file's bytes; ValueError naming the file where there is none, OSError where the store can't be reached."""
+def read_bytes(uri: str, size: int | None = None) -> bytes:
+    """The file's bytes, or the first `size` of them.
+
+    ValueError naming the file where there is none, OSError where the store can't be reached.
+    """
     filesystem, path = resolve(uri)
     try:
         with reaching(uri), filesystem.open_input_file(path) as stream:
-            return stream.read()
+            return stream.read(size)
     except OSError as error:
         if out_of_reach(error):
             raise

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ssl_asr.store import filesystem
+from ssl_asr.store import filesystem, layout
 from ssl_asr.store.ledger import Shard
 from ssl_asr.store.listing import Numbers
 from ssl_asr.store.shards import ShardStore
 
 # In the order in which they are made from one another; the last two are folders of stores.
-_SINGLE, _FOLDERS = ("manifest", "features"), ("alignments", "targets")
+_SINGLE, _FOLDERS = (layout.MANIFEST, layout.FEATURES), (layout.ALIGNMENTS, layout.TARGETS)
 _NAME = re.compile(r"([^/]+)/([0-9]{6,18})")
 
 
@@ -48,7 +48,7 @@ class Held:
     @property
     def kind(self) -> str:
         """ "manifest", "features", "alignments" or "targets"."""
-        return self.store.name.partition("/")[0]
+        return layout.kind_of_store(self.store.name)
 
 
 def inventory(run: str) -> list[Held]:
@@ -59,14 +59,14 @@ def inventory(run: str) -> list[Held]:
 def _store_names(run: str) -> Iterator[str]:
     yield from _SINGLE
     for folder in _FOLDERS:
-        below = [filesystem.join(run, folder), filesystem.join(run, "ledger", folder)]
+        below = [layout.store_folder(run, folder), layout.ledger_folder(run, folder)]
         names = {name for uri in below for name in filesystem.list_folders(uri)}
         yield from (f"{folder}/{name}" for name in sorted(names))
 
 
 def _held(store: ShardStore) -> Held:
-    files, unexpected_files = _shards(filesystem.join(store.root, store.name), ".parquet")
-    entries, unexpected_entries = _shards(filesystem.join(store.root, "ledger", store.name), ".json")
+    files, unexpected_files = _shards(layout.store_folder(store.root, store.name), layout.SHARD_SUFFIX)
+    entries, unexpected_entries = _shards(layout.ledger_folder(store.root, store.name), layout.ENTRY_SUFFIX)
     return Held(store, files, entries, (*unexpected_files, *unexpected_entries))
 
 

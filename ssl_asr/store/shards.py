@@ -19,14 +19,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ssl_asr.store import filesystem
+from ssl_asr.store import filesystem, layout
 from ssl_asr.store.ledger import LedgerEntry, Reject, Shard, checksum, parents_digest, read_entry
 from ssl_asr.store.ledger_index import PARALLEL_READS, LedgerIndex, refresh_index
 from ssl_asr.store.listing import Numbers, delete_temporary, list_numbers
 
 SCHEMA_VERSION = "1"
-# Below the run: nothing there is ever missed.
-INDEX = "cache/ledger"
 
 
 @dataclass(frozen=True)
@@ -37,10 +35,10 @@ class ShardStore:
     name: str
 
     def uri(self, shard: Shard) -> str:
-        return filesystem.join(self.root, self.name, f"{shard.name}.parquet")
+        return layout.shard_uri(self.root, self.name, shard.name)
 
     def ledger_uri(self, shard: Shard) -> str:
-        return filesystem.join(self.root, "ledger", self.name, f"{shard.name}.json")
+        return layout.entry_uri(self.root, self.name, shard.name)
 
     def entry(self, shard: Shard) -> LedgerEntry | None:
         """The shard's ledger entry, or None where it is not finished."""
@@ -49,8 +47,7 @@ class ShardStore:
 
     def entries(self, split: str) -> list[LedgerEntry]:
         """Entries of all finished shards of `split`, by number."""
-        below = filesystem.join(self.root, "ledger", self.name, split)
-        uris = filesystem.list_files(below, ".json")
+        uris = filesystem.list_files(layout.split_ledger_folder(self.root, self.name, split), layout.ENTRY_SUFFIX)
         with ThreadPoolExecutor(PARALLEL_READS) as pool:
             return list(pool.map(read_entry, uris))
 
@@ -60,12 +57,12 @@ class ShardStore:
 
     def index(self, split: str) -> LedgerIndex:
         """Columns of all finished shards of `split`; reads only entries that no earlier index of them has read."""
-        ledger = filesystem.join(self.root, "ledger", self.name, split)
-        return refresh_index(ledger, filesystem.join(self.root, INDEX, self.name, f"{split}.parquet"))
+        ledger = layout.split_ledger_folder(self.root, self.name, split)
+        return refresh_index(ledger, layout.index_uri(self.root, self.name, split))
 
     def done(self, split: str, numbers: Numbers, parents: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
         """[shards]: whether the shard of each number is there, made from the parents of each digest."""
-        files = list_numbers(filesystem.join(self.root, self.name, split), ".parquet")
+        files = list_numbers(layout.split_folder(self.root, self.name, split), layout.SHARD_SUFFIX)
         return self.index(split).made_from(numbers, parents) & np.isin(numbers, files)
 
     def shards(self, split: str) -> list[Shard]:
@@ -94,14 +91,16 @@ class ShardStore:
 
     def delete_temporary(self) -> int:
         """Remove what writers that were killed left behind, here and in the ledger; returns how many files."""
-        parts = [(self.name,), ("ledger", self.name), (INDEX, self.name)]
-        return sum(delete_temporary(filesystem.join(self.root, *part)) for part in parts)
+        folders = (layout.store_folder, layout.ledger_folder, layout.index_folder)
+        return sum(delete_temporary(folder(self.root, self.name)) for folder in folders)
 
     def keep_only(self, split: str, shards: Collection[Shard]) -> int:
         """Remove what the run held of `split` before it changed: all but `shards`; returns how many shards."""
         kept = {shard.number for shard in shards if shard.split == split}
-        entries = list_numbers(filesystem.join(self.root, "ledger", self.name, split), ".json")
-        files = list_numbers(filesystem.join(self.root, self.name, split), ".parquet")  # some of writers killed since
+        entries = list_numbers(layout.split_ledger_folder(self.root, self.name, split), layout.ENTRY_SUFFIX)
+        files = list_numbers(
+            layout.split_folder(self.root, self.name, split), layout.SHARD_SUFFIX
+        )  # some of writers killed since
         stale = [Shard(split, number) for number in sorted({*entries.tolist(), *files.tolist()} - kept)]
         for shard in stale:
             filesystem.delete(self.ledger_uri(shard))
@@ -133,8 +132,8 @@ class ShardStore:
         footer |= {f"ssl_asr.parent.{key}": value for key, value in parents.items()}
         schema = schema.with_metadata(footer)
         buffer = io.BytesIO()
-        layout = {"compression": "zstd", "use_dictionary": False, "column_encoding": column_encoding}
-        with pq.ParquetWriter(buffer, schema, **layout) as writer:
+        written = {"compression": "zstd", "use_dictionary": False, "column_encoding": column_encoding}
+        with pq.ParquetWriter(buffer, schema, **written) as writer:
             for slab in slabs:
                 writer.write_table(slab.cast(schema), row_group_size=slab.num_rows)
         data = buffer.getvalue()

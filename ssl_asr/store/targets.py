@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from ssl_asr.store import top_k_codec
+from ssl_asr.store.layout import targets_store
 from ssl_asr.store.top_k_codec import Encoded, SparseTargets, TopKCodec
 
 FRAME_SECONDS = 0.03
@@ -47,7 +48,7 @@ class TargetRow:
 
 def store_name(set_id: str) -> str:
     """`set_id` stands for a teacher and all settings of its labelling: another k or codec is another store."""
-    return f"targets/{set_id}"
+    return targets_store(set_id)
 
 
 def codec_metadata(codec: TopKCodec) -> dict[str, str]:

@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 
 import pyarrow as pa
 
-STORE = "manifest"
+from ssl_asr.store.layout import MANIFEST
+
+STORE = MANIFEST
 SPLITS = ("labeled", "unlabeled", "dev", "test")
 CLEAN = "clean"
 

@@ -14,14 +14,11 @@ from typing import Any
 from tensorboardX import SummaryWriter
 
 from ssl_asr.store import filesystem
+from ssl_asr.store.layout import curve_uri, tensorboard_folder
 
 Record = dict[str, Any]
 # Between looks by the thread that writes events; its own flush would not wait for it.
 FLUSH_SECONDS = 1
-
-
-def curve_uri(run: str, name: str) -> str:
-    return filesystem.join(run, "training", name, "curve.jsonl")
 
 
 def read_curve(run: str, name: str) -> list[Record]:
@@ -90,7 +87,7 @@ class CurveWriter:
 
     @property
     def _folder(self) -> str:
-        return filesystem.join(self.run, "tensorboard", self.name)
+        return tensorboard_folder(self.run, self.name)
 
     @property
     def _is_remote(self) -> bool:

@@ -10,6 +10,7 @@ import torch
 from ssl_asr.frontend.stacking import STACK
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec
 from ssl_asr.recipe import Optimiser, Sync
+from ssl_asr.recipe.identity import inputs_key
 from ssl_asr.training.data.examples import SlabReader
 from ssl_asr.training.data.sources import Source, seed_of
 from ssl_asr.training.loop import Loop
@@ -20,14 +21,14 @@ from ssl_asr.training.sync.group import Worker
 
 @dataclass(frozen=True)
 class TrainingJob:
-    """`key` names the run in its storage: a job with the same key goes on from its checkpoint.
+    """`inputs` is what the model is made from. A job with the same inputs goes on from its checkpoint.
 
     `mean` and `deviation` are the global statistics of one 10 ms frame, [mel bins].
     """
 
     run: str
     name: str
-    key: str
+    inputs: dict[str, str]
     spec: ModelSpec
     optimiser: Optimiser
     sync: Sync
@@ -38,6 +39,11 @@ class TrainingJob:
     reader: SlabReader
     mean: np.ndarray
     deviation: np.ndarray
+
+    @property
+    def key(self) -> str:
+        """Names the training in its storage."""
+        return inputs_key(self.inputs)
 
 
 def build_model(job: TrainingJob) -> AcousticModel:

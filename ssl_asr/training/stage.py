@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 from ssl_asr.frontend.stacking import STACK
 from ssl_asr.frontend.statistics import global_statistics
 from ssl_asr.hmm.senones import load_senones
 from ssl_asr.labelling.teachers import target_set_id
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec, count_parameters
-from ssl_asr.models.model_files import model_uri
 from ssl_asr.recipe import Optimiser, Recipe, Student, Sync, Teacher
+from ssl_asr.recipe.identity import Inputs, choices, digest, inputs_key
 from ssl_asr.runtime import cluster
 from ssl_asr.runtime.stage import StageClock, StageReport, read_rejects, read_report, refuse_second
+from ssl_asr.runtime.todo import Todo, reasons, upstream, waiting
 from ssl_asr.store import alignments, features, filesystem, targets
-from ssl_asr.store.ledger import Shard, checksum
+from ssl_asr.store.layout import ALIGNMENTS, FEATURES, TARGETS, model_uri
+from ssl_asr.store.ledger import Shard
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.targets import FRAME_SECONDS
-from ssl_asr.store.weights import read_weights
+from ssl_asr.store.weights import read_description
 from ssl_asr.training.checkpoints.accounting import write_schedule
 from ssl_asr.training.curve import Record, read_curve
 from ssl_asr.training.data.examples import SlabReader
@@ -28,21 +31,29 @@ from ssl_asr.training.elastic.fit import fit
 from ssl_asr.training.job import TrainingJob
 from ssl_asr.training.schedule import Phase, baseline_schedule, student_schedule, teacher_schedule
 
-UPSTREAM = ("corpus", "frontend", "hmm")
+VERSION = "1"  # raise where equal inputs give another model
+LABELED, UNLABELED = (f"{FEATURES}/labeled", f"{ALIGNMENTS}/labeled"), (f"{FEATURES}/unlabeled",)
+
+
+ModelName = Literal["teacher", "baseline", "student"]
 
 
 @dataclass(frozen=True)
 class TrainingPlan:
     """What a stage trains: on which sources, by which schedule; `target_set` names the soft targets, if any."""
 
-    name: str
-    key: str
+    name: ModelName
+    inputs: Inputs
     spec: ModelSpec
     optimiser: Optimiser
     sync: Sync
     schedule: Sequence[Phase]
     sources: Sequence[Source]
     target_set: str | None = None
+
+    @property
+    def key(self) -> str:
+        return inputs_key(self.inputs)
 
 
 def run_teacher(recipe: Recipe) -> StageReport:
@@ -51,8 +62,8 @@ def run_teacher(recipe: Recipe) -> StageReport:
     labeled = _source(recipe, "labeled")
     spec = _spec(recipe, wanted, bidirectional=True, look_ahead=0)
     schedule = teacher_schedule(wanted, labeled)
-    key = _key(recipe, [*UPSTREAM, "teacher"], schedule)
-    return _train(recipe, TrainingPlan("teacher", key, spec, wanted.optimiser, wanted.sync, schedule, [labeled]))
+    inputs = _inputs(recipe, "teacher")
+    return _train(recipe, TrainingPlan("teacher", inputs, spec, wanted.optimiser, wanted.sync, schedule, [labeled]))
 
 
 def run_student(recipe: Recipe) -> StageReport:
@@ -62,10 +73,10 @@ def run_student(recipe: Recipe) -> StageReport:
     target_set, unlabeled = _labelled(recipe, _source(recipe, "unlabeled"))
     spec = _spec(recipe, wanted, bidirectional=False, look_ahead=wanted.look_ahead)
     schedule = student_schedule(wanted, labeled, unlabeled)
-    key = _key(recipe, [*UPSTREAM, "teacher", "labelling", "student"], schedule, target_set)
+    inputs = _inputs(recipe, "student")
     sources = [labeled, unlabeled]
     return _train(
-        recipe, TrainingPlan("student", key, spec, wanted.optimiser, wanted.sync, schedule, sources, target_set)
+        recipe, TrainingPlan("student", inputs, spec, wanted.optimiser, wanted.sync, schedule, sources, target_set)
     )
 
 
@@ -76,8 +87,8 @@ def run_baseline(recipe: Recipe) -> StageReport:
     spec = _spec(recipe, wanted, bidirectional=False, look_ahead=wanted.look_ahead)
     schedule = student_schedule(wanted, labeled, unlabeled)
     schedule = baseline_schedule(schedule, labeled, unlabeled, wanted.selected_share)
-    key = _key(recipe, [*UPSTREAM, "student"], schedule)
-    return _train(recipe, TrainingPlan("baseline", key, spec, wanted.optimiser, wanted.sync, schedule, [labeled]))
+    inputs = _inputs(recipe, "baseline")
+    return _train(recipe, TrainingPlan("baseline", inputs, spec, wanted.optimiser, wanted.sync, schedule, [labeled]))
 
 
 def _train(recipe: Recipe, plan: TrainingPlan) -> StageReport:
@@ -100,7 +111,7 @@ def _job(recipe: Recipe, plan: TrainingPlan) -> TrainingJob:
     return TrainingJob(
         run=recipe.run,
         name=plan.name,
-        key=plan.key,
+        inputs=dict(plan.inputs),
         spec=plan.spec,
         optimiser=plan.optimiser,
         sync=plan.sync,
@@ -130,23 +141,64 @@ def _figures(plan: TrainingPlan, curve: Sequence[Record]) -> dict[str, float | s
     return figures
 
 
-def _key(recipe: Recipe, sections: Sequence[str], schedule: Sequence[Phase], target_set: str | None = None) -> str:
-    """Identity of a model: what the recipe asks for, its schedule and the very shards it is trained on."""
-    stores = {"labeled": [features.STORE, alignments.store_name(load_senones(recipe.run).id)]}
-    if target_set is not None:
-        stores["unlabeled"] = [features.STORE, targets.store_name(target_set)]
-    shards = [
-        entry.checksum
-        for split, names in stores.items()
-        for name in names
-        for entry in ShardStore(recipe.run, name).entries(split)
-    ]
-    return checksum(" ".join([recipe.key(*sections), *map(repr, schedule), *shards]).encode())
+def todo_teacher(recipe: Recipe, before: Sequence[Todo]) -> list[Todo]:
+    return _todo(recipe, "teacher", upstream(before, *LABELED))
+
+
+def todo_baseline(recipe: Recipe, before: Sequence[Todo]) -> list[Todo]:
+    return _todo(recipe, "baseline", upstream(before, *LABELED, *UNLABELED))
+
+
+def todo_student(recipe: Recipe, before: Sequence[Todo]) -> list[Todo]:
+    return _todo(recipe, "student", upstream(before, *LABELED, *UNLABELED, f"{TARGETS}/unlabeled"))
+
+
+def _todo(recipe: Recipe, name: ModelName, causes: Sequence[Todo]) -> list[Todo]:
+    if causes:
+        return [waiting(name, causes)]
+    why = reasons(_trained_from(recipe, name), _inputs(recipe, name))
+    return [Todo(name, why)] if why else []
+
+
+def _inputs(recipe: Recipe, name: ModelName) -> dict[str, str]:
+    """What a model is made from: the recipe's fields for it, and the very shards that it is trained on.
+
+    The schedule follows from these. The baseline depends on how much unlabeled speech there is, not on which.
+    """
+    senone_set, heard = load_senones(recipe.run).id, ShardStore(recipe.run, features.STORE)
+    aligned = ShardStore(recipe.run, alignments.store_name(senone_set))
+    inputs = {
+        "version": VERSION,
+        "senones": senone_set,
+        "features": _digest(heard, "labeled"),
+        "alignments": _digest(aligned, "labeled"),
+        **choices(recipe, name),
+    }
+    if name == "baseline":
+        unlabeled = heard.index("unlabeled")
+        return inputs | {"unlabeled frames": str(unlabeled.column("frames").sum())}
+    if name == "student":
+        store = targets.store_name(target_set_id(recipe))
+        labelled = ShardStore(recipe.run, store)
+        return inputs | {
+            "targets": f"{store} {_digest(labelled, 'unlabeled')}",
+            "unlabeled features": _digest(heard, "unlabeled"),
+        }
+    return inputs
+
+
+def _digest(store: ShardStore, split: str) -> str:
+    return digest(store.index(split).column("checksum").tolist())
+
+
+def _trained_from(recipe: Recipe, name: ModelName) -> Inputs | None:
+    """What the run's model was made from; None where there is none."""
+    uri = model_uri(recipe.run, name)
+    return read_description(uri).get("inputs", {}) if filesystem.exists(uri) else None
 
 
 def _is_trained(recipe: Recipe, plan: TrainingPlan) -> bool:
-    uri = model_uri(recipe.run, plan.name)
-    return filesystem.exists(uri) and read_weights(uri)[1].get("key") == plan.key
+    return _trained_from(recipe, plan.name) == plan.inputs
 
 
 def _source(recipe: Recipe, split: str, required: bool = True) -> Source:

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Protocol
 
-from ssl_asr.models.model_files import model_uri, save_model
+from ssl_asr.models.model_files import save_model
 from ssl_asr.store import filesystem
+from ssl_asr.store.layout import checkpoints_folder, model_uri
 from ssl_asr.training.checkpoints import accounting
 from ssl_asr.training.checkpoints.accounting import BlockAccount
 from ssl_asr.training.checkpoints.folder import Checkpoints, Saver
@@ -34,7 +35,7 @@ class Listener(Protocol):
 
 
 def checkpoints_of(job: TrainingJob) -> Checkpoints:
-    return Checkpoints(filesystem.join(job.run, "training", job.name, "checkpoints", job.key))
+    return Checkpoints(checkpoints_folder(job.run, job.name, job.key))
 
 
 def train(job: TrainingJob, worker: Worker, listener: Listener, preemption_noticed: Callable[[], bool]) -> Loop:
@@ -122,5 +123,5 @@ class _BlockRecorder:
 
 def _export(job: TrainingJob, loop: Loop) -> None:
     flat.unflatten_into(loop.strategy.global_model(), loop.model.parameters())
-    about = {"key": job.key, "senone_set": job.reader.senone_set, "blocks": loop.block}
+    about = {"inputs": job.inputs, "senone_set": job.reader.senone_set, "blocks": loop.block}
     save_model(model_uri(job.run, job.name), loop.model, about)

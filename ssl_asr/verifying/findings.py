@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ssl_asr.report.status import STAGE_OF_STORE
 from ssl_asr.store import features
+from ssl_asr.store.layout import STAGE_OF_STORE, kind_of_store
 from ssl_asr.store.ledger import Shard
 from ssl_asr.store.shards import ShardStore
 
@@ -56,7 +56,7 @@ class Findings:
     def unread(self, store: ShardStore, shard: Shard, error: Exception) -> Finding:
         """It says nothing about what the file holds, so nothing is deleted for it."""
         said = f"{store.uri(shard)} could not be read ({' '.join(str(error).split())})"
-        return Finding(f"{said}; check disk, rights and network", shard, _kind(store))
+        return Finding(f"{said}; check disk, rights and network", shard, kind_of_store(store.name))
 
     def unheard(self, store: ShardStore, shard: Shard) -> Finding:
         """Good again once its features are back, so the fault is theirs."""
@@ -70,7 +70,7 @@ class Findings:
         return Finding(f"{uri} is what a killed writer left; `{self._repair()}` deletes it", delete=(uri,))
 
     def _shard(self, store: ShardStore, shard: Shard, problem: str, *delete: str) -> Finding:
-        uri, kind = store.uri(shard), _kind(store)
+        uri, kind = store.uri(shard), kind_of_store(store.name)
         if store.name == self.target_store:
             sentence = f"{uri} {problem}; `{self._repair()}` labels it anew"
             return Finding(sentence, shard, kind, delete, relabel=True)
@@ -81,7 +81,3 @@ class Findings:
 
     def _repair(self) -> str:
         return f"ssl-asr verify {self.run} --repair"
-
-
-def _kind(store: ShardStore) -> str:
-    return store.name.partition("/")[0]

@@ -19,9 +19,10 @@ from ssl_asr.models.model_files import load_model
 from ssl_asr.progress import Progress, clock
 from ssl_asr.recipe import Recipe
 from ssl_asr.runtime.pipeline import NAMES
-from ssl_asr.runtime.stage import HEARTBEAT_SECONDS, heartbeat_uri, read_heartbeat, read_rejects, read_report
+from ssl_asr.runtime.stage import HEARTBEAT_SECONDS, read_heartbeat, read_rejects, read_report
 from ssl_asr.store import features, filesystem, targets
 from ssl_asr.store.inventory import Held, all_shards, inventory
+from ssl_asr.store.layout import MODEL_SUFFIX, TARGETS, heartbeat_uri, models_folder
 from ssl_asr.store.ledger import Shard
 from ssl_asr.verifying.findings import Finding, Findings
 from ssl_asr.verifying.shard_check import ShardCheck, Verdict
@@ -67,7 +68,7 @@ def summary(verdict: Verdict, seconds: float) -> str:
 def under_way(recipe: Recipe) -> str | None:
     """A stage that is writing to the run at this moment, as far as its notes tell."""
     for stage in NAMES:
-        noted = filesystem.modified(heartbeat_uri(recipe, stage))
+        noted = filesystem.modified(heartbeat_uri(recipe.run, stage))
         if noted is not None and time.time() - noted < 3 * HEARTBEAT_SECONDS:
             return stage
     return None
@@ -109,7 +110,7 @@ def repair(recipe: Recipe, suspects: Collection[Shard]) -> bool:
 def _models(run: str) -> tuple[dict[str, int], list[Finding]]:
     """Outputs of every model of the run by its file, and the files that are damaged."""
     outputs, damaged = {}, []
-    for uri in filesystem.list_files(filesystem.join(run, "models"), ".safetensors"):
+    for uri in filesystem.list_files(models_folder(run), MODEL_SUFFIX):
         try:
             outputs[uri] = load_model(uri)[0].spec.outputs
         except ValueError as error:
@@ -129,7 +130,7 @@ def _unlabelled(recipe: Recipe, stores: Iterable[Held], words: Findings) -> list
     """Feature shards that have no trace of targets although labelling has finished, and not by rejecting them."""
     by_name = {held.store.name: held for held in stores}
     mine, report = by_name.get(words.target_store or ""), read_report(recipe, STAGE)
-    if mine is None or report is None or report.key != mine.store.name.removeprefix("targets/"):
+    if mine is None or report is None or report.key != mine.store.name.removeprefix(f"{TARGETS}/"):
         return []
     if read_heartbeat(recipe, STAGE) is not None:
         return []

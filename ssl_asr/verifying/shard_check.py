@@ -9,7 +9,7 @@ from functools import partial
 import pyarrow as pa
 
 from ssl_asr.labelling.integrity import check_beside, check_slab
-from ssl_asr.store import alignments, features, targets, utterance
+from ssl_asr.store import alignments, features, layout, targets, utterance
 from ssl_asr.store.integrity import Checked, Damage, LookAtSlab, SlabRows, check_parents, check_same_rows, check_shard
 from ssl_asr.store.inventory import Held
 from ssl_asr.store.ledger import Shard
@@ -17,10 +17,10 @@ from ssl_asr.store.shards import ShardStore
 from ssl_asr.verifying.findings import Finding, Findings
 
 SCHEMAS: Mapping[str, Sequence[pa.Schema]] = {
-    "manifest": [utterance.SCHEMA],
-    "features": list(features.SCHEMAS.values()),
-    "alignments": [alignments.SCHEMA],
-    "targets": [targets.SCHEMA],
+    layout.MANIFEST: [utterance.SCHEMA],
+    layout.FEATURES: list(features.SCHEMAS.values()),
+    layout.ALIGNMENTS: [alignments.SCHEMA],
+    layout.TARGETS: [targets.SCHEMA],
 }
 
 
@@ -75,7 +75,7 @@ class ShardCheck:
             return
         verdict.add(Verdict([], 1, checked.size))
         verdict.findings += self._compare(held, shard, checked, beside)
-        if held.kind in ("manifest", "features"):
+        if held.kind in (layout.MANIFEST, layout.FEATURES):
             beside[held.kind] = checked
 
     def _compare(self, held: Held, shard: Shard, checked: Checked, beside: Mapping[str, Checked]) -> list[Finding]:
@@ -87,26 +87,30 @@ class ShardCheck:
             check_parents(checked.entry.parents, now)
         except Damage as damage:
             return [self.words.outdated(held.store, shard, str(damage))]
-        if held.kind in ("alignments", "targets") and not self._heard(shard):
+        if held.kind in (layout.ALIGNMENTS, layout.TARGETS) and not self._heard(shard):
             return [self.words.unheard(held.store, shard)]
-        heard = beside["features"].slabs if "features" in beside else None
+        heard = beside[layout.FEATURES].slabs if layout.FEATURES in beside else None
         try:
-            if held.kind == "targets" and heard is not None:
+            if held.kind == layout.TARGETS and heard is not None:
                 check_beside(checked.slabs, heard)
-            if held.kind == "alignments" and heard is not None:
+            if held.kind == layout.ALIGNMENTS and heard is not None:
                 _check_alignments(checked.slabs, heard)
         except Damage as damage:
             return [self.words.damaged(held.store, shard, str(damage))]
         return []
 
     def _heard(self, shard: Shard) -> bool:
-        return any(shard in held.files or shard in held.entries for held in self.stores if held.kind == "features")
+        return any(
+            shard in held.files or shard in held.entries for held in self.stores if held.kind == layout.FEATURES
+        )
 
     def _look(self, store: ShardStore, shard: Shard) -> LookAtSlab:
-        if not store.name.startswith("targets/"):
+        if layout.kind_of_store(store.name) != layout.TARGETS:
             return lambda slab: None
         # The store's name begins with the teacher's id.
-        return partial(check_slab, senones=self.senones.get(store.name.removeprefix("targets/").partition("-")[0]))
+        return partial(
+            check_slab, senones=self.senones.get(store.name.removeprefix(f"{layout.TARGETS}/").partition("-")[0])
+        )
 
 
 def _check_alignments(mine: Sequence[SlabRows], heard: Sequence[SlabRows]) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from ssl_asr.models.model_files import model_uri
 from ssl_asr.report.learning_curves import MODELS
 from ssl_asr.store import filesystem
+from ssl_asr.store.layout import accounts_uri, model_uri, trainings_folder
 from ssl_asr.store.weights import read_weights
 from ssl_asr.training.checkpoints.accounting import (
     accounted_keys,
-    accounts_uri,
     fix_hint,
     read_accounts,
     read_schedule,
@@ -23,7 +22,7 @@ _ONCE = "each trained on exactly once"
 def check_training(run: str) -> Verdict:
     """Every training run that kept its schedule: the one of the finished model, and those broken off or replaced."""
     verdict = Verdict()
-    known = filesystem.list_folders(filesystem.join(run, "training"))
+    known = filesystem.list_folders(trainings_folder(run))
     for name in [*MODELS, *(other for other in known if other not in MODELS)]:
         finished = _key_of(run, name)
         keys = accounted_keys(run, name)

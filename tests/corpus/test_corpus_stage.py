@@ -6,19 +6,18 @@ import pytest
 import soundfile
 
 from ssl_asr.corpus.open_speech import packages, synthesis
-from ssl_asr.corpus.language_text import lm_text_uri
-from ssl_asr.corpus.stage import run_corpus, source_uri
+from ssl_asr.corpus.stage import run_corpus
 from ssl_asr.recipe import Recipe
-from ssl_asr.runtime.stage import rejects_uri
+from ssl_asr.store.layout import MANIFEST, lm_text_uri, rejects_uri, source_uri
 from ssl_asr.store.ledger import checksum
 from ssl_asr.store.shards import ShardStore
-from ssl_asr.store.utterance import SPLITS, STORE, Utterance, decode
+from ssl_asr.store.utterance import SPLITS, Utterance, decode
 from tests.conftest import tiny_recipe
 from tests.corpus.conftest import Clip, write_kaldi
 
 
 def _rows(recipe: Recipe, split: str) -> list[Utterance]:
-    store = ShardStore(recipe.run, STORE)
+    store = ShardStore(recipe.run, MANIFEST)
     return [
         row
         for entry in store.entries(split)
@@ -38,7 +37,7 @@ def test_manifests(corpus_run: Recipe) -> None:
     rows = {split: _rows(corpus_run, split) for split in SPLITS}
     for split, found in rows.items():
         assert len({row.id for row in found}) == len(found) > 0
-        store = ShardStore(corpus_run.run, STORE)
+        store = ShardStore(corpus_run.run, MANIFEST)
         frames = sum(entry.frames for entry in store.entries(split))
         assert frames == pytest.approx(100 * sum(row.duration for row in found), rel=1e-3)
     clean = {row.recording: row for row in rows["labeled"] if row.condition == "clean"}
@@ -62,7 +61,7 @@ def test_done_work_is_skipped_and_a_lost_shard_made_again(corpus_run: Recipe) ->
     before = _contents(corpus_run.run)
     report = run_corpus(corpus_run)
     assert report.skipped == report.pieces > 0
-    store = ShardStore(corpus_run.run, STORE)
+    store = ShardStore(corpus_run.run, MANIFEST)
     lost = store.entries("labeled")[0].shard
     Path(store.uri(lost)).unlink()
     assert run_corpus(corpus_run).skipped == 0
@@ -156,7 +155,7 @@ def test_added_and_removed_speakers_leave_other_shards_alone(
     grown = _run_anew(small_shards, source, added + rows)
     assert first.items() <= grown.items()
     assert sorted({int(file.stem) for file in grown}) == list(range(len(grown) // 2))
-    store = ShardStore(small_shards.run, STORE)
+    store = ShardStore(small_shards.run, MANIFEST)
     speakers = {
         entry.shard.number: {row.speaker for slab in store.read_slabs(entry.shard) for row in decode(slab)}
         for entry in store.entries("unlabeled")
@@ -186,7 +185,7 @@ def test_bad_entries_are_listed_and_too_many_stop_the_stage(own_recipe: Recipe, 
         file.write("call-0 written twice, the last one counts 3\n")
     report = run_corpus(own_recipe)
     assert report.rejected == 1
-    (line,) = Path(rejects_uri(own_recipe, "corpus")).read_text().splitlines()
+    (line,) = Path(rejects_uri(own_recipe.run, "corpus")).read_text().splitlines()
     assert json.loads(line)["id"] == "labeled/call-0"
     assert run_corpus(own_recipe).rejected == 1  # told again by a run that finds all done
     soundfile.write(tmp_path / "kaldi" / "call.wav", np.zeros((100, 2)), 16000)

@@ -15,8 +15,9 @@ from ssl_asr.evaluation.stage import run_evaluate
 from ssl_asr.frontend.stacking import stack_labels
 from ssl_asr.hmm.senones import load_senones
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec
-from ssl_asr.models.model_files import model_uri, save_model
+from ssl_asr.models.model_files import save_model
 from ssl_asr.store import alignments, utterance
+from ssl_asr.store.layout import model_uri
 from ssl_asr.store.shards import ShardStore
 
 

@@ -12,9 +12,9 @@ from ssl_asr.evaluation.results import ALL, SYSTEMS, read_results
 from ssl_asr.evaluation.stage import run_evaluate
 from ssl_asr.evaluation.table import format_table
 from ssl_asr.hmm.senones import load_senones
-from ssl_asr.models.model_files import load_model, model_uri, save_model
-from ssl_asr.runtime.stage import rejects_uri
+from ssl_asr.models.model_files import load_model, save_model
 from ssl_asr.store import utterance
+from ssl_asr.store.layout import model_uri, rejects_uri
 from ssl_asr.store.shards import ShardStore
 
 
@@ -53,7 +53,7 @@ def test_odd_utterances_are_scored_as_what_they_are(evaluated):
     assert (odd.utterances, odd.words) == (4, 8)  # without the one that has no text
     assert odd.deletions >= 5
     assert odd.substitutions >= 1
-    rejected = [json.loads(line) for line in Path(rejects_uri(recipe, "evaluate")).read_text().splitlines()]
+    rejected = [json.loads(line) for line in Path(rejects_uri(recipe.run, "evaluate")).read_text().splitlines()]
     assert {each["id"] for each in rejected} == {"odd-nan"}
     assert report.rejected == len(SYSTEMS)
 

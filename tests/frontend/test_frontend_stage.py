@@ -11,12 +11,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ssl_asr.frontend.prior import prior_uri
 from ssl_asr.frontend.stage import run_frontend
 from ssl_asr.frontend.statistics import TRAIN_SPLITS, global_statistics
 from ssl_asr.recipe import Recipe
-from ssl_asr.runtime.stage import rejects_uri
 from ssl_asr.store import features, filesystem, utterance
+from ssl_asr.store.layout import prior_uri, rejects_uri
 from ssl_asr.store.ledger import Shard
 from ssl_asr.store.shards import ShardStore
 from tests.frontend.conftest import BAD, some_utterances, with_reject_share
@@ -115,7 +114,7 @@ def test_bad_audio_is_rejected_by_name_and_the_job_goes_on(bad_run: Recipe, corp
     assert (nothing.rows, nothing.slabs, len(nothing.rejects)) == (0, (), len(BAD))
     assert report.rejected == 2 * len(BAD)
     lines = [
-        json.loads(line) for line in filesystem.read_bytes(rejects_uri(bad_run, "frontend")).decode().splitlines()
+        json.loads(line) for line in filesystem.read_bytes(rejects_uri(bad_run.run, "frontend")).decode().splitlines()
     ]
     for line in lines:
         assert "\n" not in line["reason"]
@@ -129,7 +128,7 @@ def test_too_many_rejects_fail_the_stage_and_a_manifest_cut_in_half_is_listed(ba
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     with pytest.raises(ValueError, match=r"12 of 16 utterances were rejected .* above corpus\.max_reject_share=0\.1"):
         run_frontend(with_reject_share(bad_run, 0.1))
-    lines = filesystem.read_bytes(rejects_uri(bad_run, "frontend")).decode()
+    lines = filesystem.read_bytes(rejects_uri(bad_run.run, "frontend")).decode()
     assert "dev/000000.parquet is not a whole Parquet file" in lines
     assert store.entry(Shard("labeled", 0)).rows == 4
 

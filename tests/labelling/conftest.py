@@ -12,9 +12,10 @@ from ssl_asr.frontend.statistics import global_statistics
 from ssl_asr.labelling.stage import run_labelling
 from ssl_asr.labelling.teachers import target_set_id
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec
-from ssl_asr.models.model_files import model_uri, save_model
+from ssl_asr.models.model_files import save_model
 from ssl_asr.recipe import Recipe
 from ssl_asr.store import targets
+from ssl_asr.store.layout import model_uri
 from ssl_asr.store.shards import ShardStore
 
 SENONES = 90

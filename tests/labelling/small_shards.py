@@ -8,11 +8,12 @@ import torch
 
 from ssl_asr.frontend.statistics import global_statistics, sums_of
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec
-from ssl_asr.models.model_files import model_uri, save_model
+from ssl_asr.models.model_files import save_model
 from ssl_asr.recipe import Recipe
 from ssl_asr.runtime.run_directory import save_recipe
 from ssl_asr.store import features
 from ssl_asr.store.features import FeatureRow
+from ssl_asr.store.layout import model_uri
 from ssl_asr.store.ledger import Shard
 from ssl_asr.store.shards import ShardStore
 from tests.labelling.conftest import copy_run

@@ -14,10 +14,11 @@ from ssl_asr.labelling.shard_job import LabelJob
 from ssl_asr.labelling.stage import run_labelling
 from ssl_asr.labelling.teachers import load_teacher
 from ssl_asr.labelling.top_k import KeptMass
-from ssl_asr.models.model_files import model_id, model_uri
+from ssl_asr.models.model_files import model_id
 from ssl_asr.recipe import Recipe
-from ssl_asr.runtime.stage import read_report, rejects_uri
+from ssl_asr.runtime.stage import read_report
 from ssl_asr.store import features, filesystem, targets
+from ssl_asr.store.layout import model_uri, rejects_uri
 from ssl_asr.store.ledger import LedgerEntry, Shard
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.top_k_codec import TopKCodec
@@ -124,7 +125,7 @@ def test_a_shard_cut_in_half_is_listed_and_the_others_are_labelled(own_run: Reci
         run_labelling(own_run)
     labelled = target_store(own_run).entries("unlabeled")
     assert [entry.shard for entry in labelled] == [entry.shard for entry in entries[1:]]
-    (line,) = filesystem.read_bytes(rejects_uri(own_run, "labelling")).decode().splitlines()
+    (line,) = filesystem.read_bytes(rejects_uri(own_run.run, "labelling")).decode().splitlines()
     assert entries[0].shard.name in line
     assert "not a whole Parquet file" in line
 

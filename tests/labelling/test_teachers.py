@@ -10,9 +10,10 @@ from ssl_asr.labelling.shard_job import LabelJob
 from ssl_asr.labelling.stage import run_labelling
 from ssl_asr.labelling.teachers import Ensemble, NetworkLabeller, load_teacher, target_set_id, teacher_id
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec
-from ssl_asr.models.model_files import model_id, model_uri, save_model
+from ssl_asr.models.model_files import model_id, save_model
 from ssl_asr.recipe import Recipe
 from ssl_asr.store import targets
+from ssl_asr.store.layout import model_uri
 from tests.labelling.conftest import target_store
 
 

@@ -12,11 +12,11 @@ from ssl_asr.evaluation.results import FrameAccuracy, Reduction, Results, WordEr
 from ssl_asr.labelling.calibration import table_of
 from ssl_asr.labelling.calibration_file import Calibration, Summary, calibration_uri
 from ssl_asr.labelling.teachers import target_set_id
-from ssl_asr.models.model_files import model_uri
 from ssl_asr.recipe import Recipe, load_recipe
 from ssl_asr.runtime.pipeline import NAMES
 from ssl_asr.runtime.stage import StageClock
 from ssl_asr.store import features, filesystem, targets, utterance
+from ssl_asr.store.layout import model_uri
 from ssl_asr.store.ledger import Reject, Shard
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.utterance import Utterance

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from ssl_asr.labelling.teachers import target_set_id
 from ssl_asr.report.status import rejects, status_table, statuses
-from ssl_asr.runtime.stage import StageClock, heartbeat_uri, report_uri
+from ssl_asr.runtime.stage import StageClock
 from ssl_asr.store import filesystem
+from ssl_asr.store.layout import heartbeat_uri, stage_report_uri
 from ssl_asr.store.ledger import Reject, Shard
 from ssl_asr.store.shards import ShardStore
 from tests.report.example_run import example_recipe, fill, target_store
@@ -62,11 +63,11 @@ def line_of(recipe, stage: str) -> str:
 
 def labelling_under_way(recipe, done: int, seconds: float, work_seconds: float) -> None:
     """As a driver that is labelling, or was killed, leaves the run; a shard of the example is 2.5 s of audio."""
-    filesystem.delete(report_uri(recipe, "labelling"))
+    filesystem.delete(stage_report_uri(recipe.run, "labelling"))
     for number in range(done, 10):
         filesystem.delete(target_store(recipe).ledger_uri(Shard("unlabeled", number)))
     note = {"key": target_set_id(recipe), "seconds": seconds, "work_seconds": work_seconds}
-    filesystem.write_bytes(heartbeat_uri(recipe, "labelling"), json.dumps(note).encode())
+    filesystem.write_bytes(heartbeat_uri(recipe.run, "labelling"), json.dumps(note).encode())
 
 
 def test_labelling_under_way_tells_speed_time_left_and_cost(tmp_path):

@@ -14,16 +14,9 @@ import pytest
 
 from ssl_asr.recipe import Recipe, load_recipe
 from ssl_asr.runtime import stage
-from ssl_asr.runtime.stage import (
-    ACTOR_HOURS,
-    StageClock,
-    check_reject_share,
-    heartbeat_uri,
-    read_heartbeat,
-    read_report,
-    rejects_uri,
-)
+from ssl_asr.runtime.stage import ACTOR_HOURS, StageClock, check_reject_share, read_heartbeat, read_report
 from ssl_asr.store import filesystem
+from ssl_asr.store.layout import heartbeat_uri, rejects_uri
 from ssl_asr.store.ledger import Reject
 
 
@@ -46,7 +39,7 @@ def test_report_is_kept_with_its_rejects(recipe, now):
     report = clock.finish(10, 4, [Reject("x", "empty")], {"x real time": 331.25, "frames_seen": 1143892.0})
     assert report.seconds == 12.5
     assert read_report(recipe, "frontend") == report
-    assert json.loads(filesystem.read_bytes(rejects_uri(recipe, "frontend"))) == {"id": "x", "reason": "empty"}
+    assert json.loads(filesystem.read_bytes(rejects_uri(recipe.run, "frontend"))) == {"id": "x", "reason": "empty"}
     assert report.line() == (
         "frontend: 12 s, 10 pieces, 4 found done, 1 REJECTED (see ssl-asr failed), "
         "x real time 331.2, frames seen 1,143,892"
@@ -111,7 +104,7 @@ def test_work_of_many_threads_is_all_counted(recipe):
 
 
 def test_a_note_of_a_version_without_actors_is_still_read(recipe, now):
-    filesystem.write_bytes(heartbeat_uri(recipe, "labelling"), b'{"key": "a", "seconds": 12.5}')
+    filesystem.write_bytes(heartbeat_uri(recipe.run, "labelling"), b'{"key": "a", "seconds": 12.5}')
     assert StageClock(recipe, "labelling", "a").finish(2, 1).seconds == 12.5
 
 

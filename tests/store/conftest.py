@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from ssl_asr.store import features, filesystem
+from ssl_asr.store.layout import index_uri
 from ssl_asr.store.ledger import Shard
-from ssl_asr.store.shards import INDEX, ShardStore
+from ssl_asr.store.shards import ShardStore
 from tests.store.test_shards import feature_rows, publish
 
 SPLIT = "labeled"
@@ -24,7 +25,7 @@ def settle(store: ShardStore, shard: Shard, seconds: int = 100) -> None:
 
 
 def index_file(store: ShardStore) -> Path:
-    return Path(store.root, INDEX, store.name, f"{SPLIT}.parquet")
+    return Path(index_uri(store.root, store.name, SPLIT))
 
 
 def wanted() -> dict[Shard, dict[str, str]]:

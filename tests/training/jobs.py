@@ -31,7 +31,7 @@ def labeled_job(run: Recipe) -> TrainingJob:
     return TrainingJob(
         run=run.run,
         name="test",
-        key="test",
+        inputs={"test": "1"},
         spec=ModelSpec(run.frontend.mel_bins * STACK, senones.size, 2, 24, False, 3, 0.2),
         optimiser=Optimiser(frequency_masks=1, time_masks=1),
         sync=Sync(block_slabs=1),

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from ssl_asr.models.model_files import load_model, model_uri
+from ssl_asr.models.model_files import load_model
 from ssl_asr.recipe import Optimiser, Recipe, Sync
 from ssl_asr.store import filesystem
+from ssl_asr.store.layout import model_uri
 from ssl_asr.training.checkpoints.accounting import read_accounts, write_schedule
 from ssl_asr.training.checkpoints.snapshot import SHARED
 from ssl_asr.training.curve import Record, read_curve

@@ -11,9 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from ssl_asr.models.model_files import load_model, model_uri
+from ssl_asr.models.model_files import load_model
 from ssl_asr.recipe import Recipe
 from ssl_asr.store import filesystem
+from ssl_asr.store.layout import model_uri
 from ssl_asr.training.curve import read_curve
 from ssl_asr.training.stage import run_baseline, run_student, run_teacher
 

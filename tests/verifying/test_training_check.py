@@ -10,12 +10,13 @@ import pytest
 
 from ssl_asr.cli.main import FAILED, OK, main
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec
-from ssl_asr.models.model_files import model_uri, save_model
+from ssl_asr.models.model_files import save_model
 from ssl_asr.recipe import Recipe
 from ssl_asr.runtime.run_directory import save_recipe
 from ssl_asr.store import features
+from ssl_asr.store.layout import account_uri, model_uri, schedule_uri
 from ssl_asr.store.shards import ShardStore
-from ssl_asr.training.checkpoints.accounting import account_uri, schedule_uri, write_schedule
+from ssl_asr.training.checkpoints.accounting import write_schedule
 from ssl_asr.training.data.sources import source_of
 from ssl_asr.training.schedule import baseline_schedule, student_schedule, teacher_schedule
 from tests.training.walked import walk

@@ -11,13 +11,14 @@ import numpy.typing as npt
 import soundfile
 
 from ssl_asr.corpus.audio import audio_info, read_audio
-from ssl_asr.corpus.augment.noise import KINDS, USES, bank_uri, bank_use
+from ssl_asr.corpus.augment.noise import KINDS, USES, bank_use
 from ssl_asr.corpus.open_speech.speech import NoiseClips, open_speech
 from ssl_asr.corpus.seeding import generator
 from ssl_asr.progress import Progress
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import choices
 from ssl_asr.store import filesystem
+from ssl_asr.store.layout import bank_inputs_uri, bank_uri
 from ssl_asr.store.ledger import checksum
 
 VERSION = "1"  # raise where equal recordings and seed give other noise
@@ -32,7 +33,7 @@ _PEAK = 0.9
 def ensure_banks(recipe: Recipe) -> None:
     """Write all banks, from recordings of open speech, unless they are there and made from the same."""
     inputs = {"version": VERSION, **choices(recipe, "noise")}
-    uri = filesystem.join(recipe.run, "corpus", "noise", "inputs.json")
+    uri = bank_inputs_uri(recipe.run)
     data = json.dumps(inputs, sort_keys=True).encode()
     banks = [bank_uri(recipe.run, use, kind) for use in USES for kind in KINDS]
     if all(map(filesystem.exists, [uri, *banks])) and filesystem.read_bytes(uri) == data:

@@ -20,6 +20,7 @@ from scipy.signal import fftconvolve
 from ssl_asr.corpus.augment.rooms import impulse_response
 from ssl_asr.corpus.seeding import generator
 from ssl_asr.store import filesystem
+from ssl_asr.store.layout import bank_uri
 from ssl_asr.store.utterance import CLEAN
 
 Waveform = npt.NDArray[np.float32]
@@ -55,10 +56,6 @@ def noise_kind(condition: str) -> str | None:
 def bank_use(split: str) -> str:
     """The bank for a split's audio: test noise is heard in no training."""
     return "test" if split == "test" else "train"
-
-
-def bank_uri(run: str, use: str, kind: str) -> str:
-    return filesystem.join(run, "corpus", "noise", use, f"{kind}.wav")
 
 
 def load_bank(run: str, use: str, sample_rate: int) -> Bank:

@@ -7,7 +7,7 @@ blocks are trained anew.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -16,6 +16,15 @@ from typing import Annotated, TypeVar
 from pydantic import Field, TypeAdapter, ValidationError
 
 from ssl_asr.store import filesystem
+from ssl_asr.store.layout import (
+    account_uri,
+    accounts_uri,
+    all_accounts_folder,
+    key_of_schedule,
+    model_uri,
+    schedule_uri,
+    training_folder,
+)
 from ssl_asr.store.ledger_index import PARALLEL_READS
 from ssl_asr.training.data.sources import SourceName
 from ssl_asr.training.schedule import Phase
@@ -73,18 +82,6 @@ class KeptSchedule:
 _ACCOUNT, _SCHEDULE = TypeAdapter(BlockAccount), TypeAdapter(KeptSchedule)
 
 
-def schedule_uri(run: str, name: str, key: str) -> str:
-    return filesystem.join(run, "training", name, f"schedule-{key}.json")
-
-
-def accounts_uri(run: str, name: str, key: str) -> str:
-    return filesystem.join(run, "training", name, "slabs", key)
-
-
-def account_uri(run: str, name: str, key: str, block: int) -> str:
-    return filesystem.join(accounts_uri(run, name, key), f"{block:07d}.json")
-
-
 def write_schedule(
     run: str, name: str, key: str, schedule: Sequence[Phase], source_sizes: Mapping[SourceName, int]
 ) -> None:
@@ -93,8 +90,10 @@ def write_schedule(
     if filesystem.exists(uri) and filesystem.list_files(accounts_uri(run, name, key), ".json"):
         if read_schedule(run, name, key) == wanted:
             return
-        below = filesystem.join(run, "training", name)
-        raise ValueError(f"{uri} is not the schedule of today, so its blocks are none of this one's; delete {below}")
+        raise ValueError(
+            f"{uri} is not the schedule of today, so its blocks are none of this one's; delete "
+            f"{training_folder(run, name)}"
+        )
     filesystem.write_bytes(uri, _SCHEDULE.dump_json(wanted, indent=1))
 
 
@@ -135,24 +134,20 @@ def drop_after(run: str, name: str, key: str, block: int) -> None:
 
 def accounted_keys(run: str, name: str) -> list[str]:
     """Sorted keys of the training runs of this model that kept a schedule or accounts."""
-    folder = filesystem.join(run, "training", name)
-    prefix = filesystem.join(folder, "schedule-")
-    uris: Iterable[str] = filesystem.list_files(folder, ".json")
-    kept = {uri[len(prefix) : -len(".json")] for uri in uris if uri.startswith(prefix)}
-    return sorted(kept | set(filesystem.list_folders(filesystem.join(folder, "slabs"))))
+    uris = filesystem.list_files(training_folder(run, name), ".json")
+    kept = {key for uri in uris if (key := key_of_schedule(run, name, uri)) is not None}
+    return sorted(kept | set(filesystem.list_folders(all_accounts_folder(run, name))))
 
 
 def fix_hint(run: str, name: str) -> str:
     """What to do about accounts that are wrong: only training anew tells what a model has heard."""
-    model, training = (
-        filesystem.join(run, *parts) for parts in (("models", f"{name}.safetensors"), ("training", name))
-    )
+    model, training = model_uri(run, name), training_folder(run, name)
     return f"delete {model} and {training}, then run `ssl-asr {name} {run}` again"
 
 
 def _read_account(run: str, name: str, uri: str) -> BlockAccount:
     account = _read(_ACCOUNT, "account of a block", run, name, uri)
-    named = uri.endswith(f"/{account.block:07d}.json")
+    named = uri.rpartition("/")[2] == account_uri(run, name, "", account.block).rpartition("/")[2]
     if not named or any(len(assignment.positions) != len(assignment.slabs) for assignment in account.assignments):
         what = "a position without a slab" if named else f"that of block {account.block}"
         raise ValueError(f"{uri} is not a whole account of a block ({what}); {fix_hint(run, name)}")

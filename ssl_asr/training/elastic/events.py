@@ -14,6 +14,7 @@ from typing import Literal
 from pydantic import TypeAdapter, ValidationError
 
 from ssl_asr.store import filesystem
+from ssl_asr.store.layout import events_uri
 
 Kind = Literal[
     "begun", "requested", "failed", "noticed", "decided", "started", "restored", "trained", "stopped", "finished"
@@ -52,10 +53,6 @@ class Recovery:
     @property
     def seconds(self) -> float:
         return self.detect + self.decide + self.start + self.load
-
-
-def events_uri(run: str, name: str) -> str:
-    return filesystem.join(run, "training", name, "events.jsonl")
 
 
 def read_events(run: str, name: str) -> list[Event]:

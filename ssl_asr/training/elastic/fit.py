@@ -21,6 +21,7 @@ from ray.train.torch import TorchConfig, TorchTrainer
 from ssl_asr.recipe import Cluster
 from ssl_asr.runtime.failure import sentence_of
 from ssl_asr.store import filesystem
+from ssl_asr.store.layout import ray_folder
 from ssl_asr.training.curve import CurveWriter
 from ssl_asr.training.elastic.events import Kind, read_events, unreleased
 from ssl_asr.training.elastic.failures import Patience, failure_of
@@ -55,7 +56,7 @@ def fit(job: TrainingJob, cluster: Cluster, patience: Patience | None = None) ->
     follower.note(*_end_of(running))
     filesystem.patiently(follower.save)
     filesystem.patiently(curve.close)
-    filesystem.patiently(lambda: filesystem.delete(_ray_storage(job)))
+    filesystem.patiently(lambda: filesystem.delete(ray_folder(job.run, job.name)))
     _raise_sentence(running)
     return curve
 
@@ -125,14 +126,9 @@ def _trainer(job: TrainingJob, cluster: Cluster, monitor: Any, patience: Patienc
         ),
         run_config=RunConfig(
             name=job.key,
-            storage_path=_ray_storage(job),
+            storage_path=ray_folder(job.run, job.name),
             # When to give up is for `recovery.Guard` to say.
             failure_config=FailureConfig(max_failures=-1, max_preemption_failures=-1),
             callbacks=callbacks(monitor, patience),
         ),
     )
-
-
-def _ray_storage(job: TrainingJob) -> str:
-    """Where Ray Train keeps notes of its own while it runs."""
-    return filesystem.join(job.run, "training", job.name, "ray")

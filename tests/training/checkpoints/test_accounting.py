@@ -12,15 +12,14 @@ from pathlib import Path
 
 import pytest
 
+from ssl_asr.store.layout import account_uri, schedule_uri
 from ssl_asr.training.checkpoints.accounting import (
     Assignment,
     BlockAccount,
-    account_uri,
     accounted_keys,
     drop_after,
     read_accounts,
     read_schedule,
-    schedule_uri,
     write_account,
     write_schedule,
 )

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from ssl_asr.store.layout import events_uri
 from ssl_asr.training.elastic.events import (
     Event,
     EventLog,
     Recovery,
-    events_uri,
     going_on,
     read_events,
     recovery_after,

@@ -1,0 +1,263 @@
+"""Where everything of a run lies below its directory. No other module spells a part of such a path.
+
+Functions take `run`, a local path or URI, and return a URI below it. A folder's name ends in `_folder`. Checkpoints
+name the files inside their own folders.
+"""
+
+from __future__ import annotations
+
+import re
+
+from ssl_asr.store import filesystem
+
+# Names of stores; alignments and targets are folders of stores.
+MANIFEST, FEATURES, ALIGNMENTS, TARGETS = "manifest", "features", "alignments", "targets"
+# Which stage writes the stores of each kind.
+STAGE_OF_STORE = {MANIFEST: "corpus", FEATURES: "frontend", ALIGNMENTS: "hmm", TARGETS: "labelling"}
+FORMAT = "2"  # raise where a run of the version before can't be read
+SHARD_SUFFIX, ENTRY_SUFFIX, MODEL_SUFFIX = ".parquet", ".json", ".safetensors"
+_SHARD = re.compile(r"(.+)/(manifest|features|(?:alignments|targets)/[^/]+)/([^/]+)/(\d+)\.parquet")
+
+
+def recipe_uri(run: str) -> str:
+    """The recipe of the last command."""
+    return filesystem.join(run, "recipe.yaml")
+
+
+def format_uri(run: str) -> str:
+    """Which form of this layout the run has."""
+    return filesystem.join(run, "format.txt")
+
+
+# Stages.
+
+
+def stages_folder(run: str) -> str:
+    return filesystem.join(run, "stages")
+
+
+def stage_report_uri(run: str, stage: str) -> str:
+    return filesystem.join(stages_folder(run), f"{stage}.json")
+
+
+def heartbeat_uri(run: str, stage: str) -> str:
+    """What a stage at work, or one that was killed, has taken so far."""
+    return filesystem.join(stages_folder(run), f"{stage}.underway")
+
+
+def rejects_uri(run: str, stage: str) -> str:
+    return filesystem.join(run, "rejects", f"{stage}.jsonl")
+
+
+# Stores of shards. `store` is a store's whole name, such as "targets/3f2a90c1"; `shard` is "labeled/000003".
+
+
+def alignments_store(senone_set: str) -> str:
+    return f"{ALIGNMENTS}/{senone_set}"
+
+
+def targets_store(set_id: str) -> str:
+    return f"{TARGETS}/{set_id}"
+
+
+def kind_of_store(store: str) -> str:
+    """MANIFEST, FEATURES, ALIGNMENTS or TARGETS."""
+    return store.partition("/")[0]
+
+
+def store_folder(run: str, store: str) -> str:
+    return filesystem.join(run, store)
+
+
+def split_folder(run: str, store: str, split: str) -> str:
+    return filesystem.join(store_folder(run, store), split)
+
+
+def shard_uri(run: str, store: str, shard: str) -> str:
+    return filesystem.join(store_folder(run, store), shard + SHARD_SUFFIX)
+
+
+def parse_shard_uri(uri: str) -> tuple[str, str, str, int] | None:
+    """(run, store, split, number) of a shard's file; None where `uri` has not the form of one."""
+    found = _SHARD.fullmatch(uri)
+    return (found[1], found[2], found[3], int(found[4])) if found else None
+
+
+def ledger_folder(run: str, *store: str) -> str:
+    """Of one store, or of all."""
+    return filesystem.join(run, "ledger", *store)
+
+
+def split_ledger_folder(run: str, store: str, split: str) -> str:
+    return filesystem.join(ledger_folder(run, store), split)
+
+
+def entry_uri(run: str, store: str, shard: str) -> str:
+    return filesystem.join(ledger_folder(run, store), shard + ENTRY_SUFFIX)
+
+
+def index_folder(run: str, store: str) -> str:
+    """The cache of the ledger. Nothing is lost with it."""
+    return filesystem.join(run, "cache", "ledger", store)
+
+
+def index_uri(run: str, store: str, split: str) -> str:
+    return filesystem.join(index_folder(run, store), f"{split}.parquet")
+
+
+# Beside the stores.
+
+
+def lm_text_uri(run: str) -> str:
+    """The language model's text."""
+    return filesystem.join(run, "corpus", "lm_text.txt")
+
+
+def source_uri(run: str) -> str:
+    """Where the speech comes from, in one line."""
+    return filesystem.join(run, "corpus", "source.txt")
+
+
+def sentences_uri(run: str, name: str) -> str:
+    """`name` is a split, or "open-speech": the sentences of all open speech that may be trained on."""
+    return filesystem.join(run, "corpus", "sentences", f"{name}.txt")
+
+
+def split_record_uri(run: str, split: str) -> str:
+    """What the corpus stage has listed of a split."""
+    return filesystem.join(run, "corpus", "splits", f"{split}.json")
+
+
+def bank_inputs_uri(run: str) -> str:
+    """What the noise banks were made from."""
+    return filesystem.join(run, "corpus", "noise", "inputs.json")
+
+
+def bank_uri(run: str, use: str, kind: str) -> str:
+    """Recorded noise; `use` is "train" or "test"."""
+    return filesystem.join(run, "corpus", "noise", use, f"{kind}.wav")
+
+
+def prior_uri(run: str) -> str:
+    return filesystem.join(store_folder(run, FEATURES), "prior.json")
+
+
+def calibration_uri(run: str, set_id: str) -> str:
+    return filesystem.join(store_folder(run, targets_store(set_id)), "calibration.json")
+
+
+def hmm_uri(run: str, name: str) -> str:
+    """A file of the hmm stage."""
+    return filesystem.join(run, "hmm", name)
+
+
+def lexicon_uri(run: str) -> str:
+    return hmm_uri(run, "lexicon.txt")
+
+
+def lexicon_inputs_uri(run: str) -> str:
+    """What the lexicon was made from."""
+    return hmm_uri(run, "lexicon.json")
+
+
+def senones_uri(run: str) -> str:
+    return hmm_uri(run, "senones.npz")
+
+
+def flat_start_uri(run: str) -> str:
+    return hmm_uri(run, "flat_start.npz")
+
+
+def tree_uri(run: str) -> str:
+    return hmm_uri(run, "tree.npz")
+
+
+# Models and their training. `name` is "teacher", "baseline" or "student"; `key` is a training run's identity.
+
+
+def models_folder(run: str) -> str:
+    return filesystem.join(run, "models")
+
+
+def model_uri(run: str, name: str) -> str:
+    return filesystem.join(models_folder(run), name + MODEL_SUFFIX)
+
+
+def trainings_folder(run: str) -> str:
+    return filesystem.join(run, "training")
+
+
+def training_folder(run: str, name: str) -> str:
+    return filesystem.join(trainings_folder(run), name)
+
+
+def curve_uri(run: str, name: str) -> str:
+    return filesystem.join(training_folder(run, name), "curve.jsonl")
+
+
+def events_uri(run: str, name: str) -> str:
+    return filesystem.join(training_folder(run, name), "events.jsonl")
+
+
+def schedule_uri(run: str, name: str, key: str) -> str:
+    return filesystem.join(training_folder(run, name), f"schedule-{key}.json")
+
+
+def key_of_schedule(run: str, name: str, uri: str) -> str | None:
+    """The `key` for which `schedule_uri` is `uri`, if there is one."""
+    before, after = schedule_uri(run, name, "\0").split("\0")
+    return uri[len(before) : -len(after)] if uri.startswith(before) and uri.endswith(after) else None
+
+
+def all_accounts_folder(run: str, name: str) -> str:
+    return filesystem.join(training_folder(run, name), "slabs")
+
+
+def accounts_uri(run: str, name: str, key: str) -> str:
+    """The folder of the accounts of one training run."""
+    return filesystem.join(all_accounts_folder(run, name), key)
+
+
+def account_uri(run: str, name: str, key: str, block: int) -> str:
+    return filesystem.join(accounts_uri(run, name, key), f"{block:07d}.json")
+
+
+def checkpoints_folder(run: str, name: str, key: str) -> str:
+    return filesystem.join(training_folder(run, name), "checkpoints", key)
+
+
+def ray_folder(run: str, name: str) -> str:
+    """Ray Train's own notes; it keeps nothing there that is needed later."""
+    return filesystem.join(training_folder(run, name), "ray")
+
+
+def tensorboard_folder(run: str, name: str) -> str:
+    return filesystem.join(run, "tensorboard", name)
+
+
+# Decoding and the report.
+
+
+def graph_uri(run: str, key: str, name: str) -> str:
+    return filesystem.join(run, "decoding", "graphs", key, name)
+
+
+def decoded_uri(run: str, key: str, system: str, kappa: float, shard: str, slab: int) -> str:
+    """Hypotheses of one slab."""
+    return filesystem.join(run, "decoding", key, system, f"kappa-{kappa:g}", f"{shard}-{slab:03d}.json")
+
+
+def hypotheses_uri(run: str, system: str) -> str:
+    return filesystem.join(run, "decoding", "hypotheses", f"{system}.jsonl")
+
+
+def results_uri(run: str) -> str:
+    return filesystem.join(run, "decoding", "results.json")
+
+
+def page_uri(run: str) -> str:
+    return filesystem.join(run, "report", "index.html")
+
+
+def wer_table_uri(run: str) -> str:
+    return filesystem.join(run, "report", "wer.md")

@@ -1,0 +1,37 @@
+"""Paths of a run: one module spells them, and reads them back."""
+
+import re
+from pathlib import Path
+
+import ssl_asr
+from ssl_asr.store import layout
+
+# Names inside a folder that the owner was given: of a checkpoint, of TensorBoard, of the cache of G2P models.
+_INSIDE_FOLDERS = {
+    "checkpoints/folder.py",
+    "checkpoints/snapshot.py",
+    "training/curve.py",
+    "lang/g2p.py",
+    "store/listing.py",
+}
+
+
+def test_no_other_module_joins_a_path_of_a_run() -> None:
+    package = Path(ssl_asr.__file__).parent
+    others = [file for file in package.rglob("*.py") if file.name not in ("layout.py", "filesystem.py")]
+    joining = {"/".join(file.parts[-2:]) for file in others if re.search(r"filesystem\.join\(", file.read_text())}
+    assert joining <= _INSIDE_FOLDERS | {"store/ledger_index.py"}
+
+
+def test_a_shard_is_read_back_from_its_path() -> None:
+    uri = layout.shard_uri("s3://bucket/run", layout.targets_store("3f2a90c1"), "unlabeled/000012")
+    assert uri == "s3://bucket/run/targets/3f2a90c1/unlabeled/000012.parquet"
+    assert layout.parse_shard_uri(uri) == ("s3://bucket/run", "targets/3f2a90c1", "unlabeled", 12)
+    assert layout.parse_shard_uri("/runs/demo/features/dev/000000.parquet") == ("/runs/demo", "features", "dev", 0)
+    assert layout.parse_shard_uri("/runs/demo/features/prior.json") is None
+
+
+def test_the_key_of_a_schedule_is_read_back_from_its_path() -> None:
+    uri = layout.schedule_uri("/runs/demo", "student", "abc")
+    assert layout.key_of_schedule("/runs/demo", "student", uri) == "abc"
+    assert layout.key_of_schedule("/runs/demo", "student", layout.curve_uri("/runs/demo", "student")) is None
