@@ -10,7 +10,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
 
-import pyarrow as pa
 import yaml
 
 from ssl_asr.evaluation.results import Results, read_results
@@ -121,8 +120,7 @@ def _corpus(recipe: Recipe, ledger: list[LedgerEntry]) -> tuple[CorpusRow, ...]:
     for entry in ledger:
         if entry.store != utterance.STORE or not entry.rows:
             continue
-        with store.open(entry.shard) as file:
-            table: pa.Table = file.read(columns=["speaker", "condition", "duration"])
+        table = store.read(entry.shard, ["speaker", "condition", "duration"])
         for speaker, condition, duration in zip(*(column.to_pylist() for column in table.columns), strict=True):
             cell = (entry.shard.split, condition)
             seconds[cell].append(duration)

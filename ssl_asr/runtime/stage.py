@@ -20,6 +20,7 @@ from ssl_asr.runtime import ownership
 from ssl_asr.store import filesystem
 from ssl_asr.store.layout import heartbeat_uri, rejects_uri, stage_report_uri, stages_folder
 from ssl_asr.store.ledger import Reject
+from ssl_asr.store.retry import without_retries
 
 CLAIM_SECONDS = 1.0  # for another process that begins in the same moment to say so
 HEARTBEAT_SECONDS = 5.0  # between notes of the time spent: what a kill can lose of it
@@ -174,7 +175,7 @@ def _heartbeat(clock_of: weakref.ref[StageClock], stop: threading.Event) -> None
         if stage_clock is None:
             return
         # A disk or a store may be out of reach for a moment; where it stays so, the stage itself says it.
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError), without_retries():
             stage_clock.heartbeat()
         del stage_clock
 

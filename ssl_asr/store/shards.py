@@ -8,10 +8,11 @@ training cursor.
 from __future__ import annotations
 
 import io
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from ssl_asr.store import filesystem, layout
 from ssl_asr.store.ledger import LedgerEntry, Reject, Shard, checksum, parents_digest, read_entry
 from ssl_asr.store.ledger_index import PARALLEL_READS, LedgerIndex, refresh_index
 from ssl_asr.store.listing import Numbers, delete_temporary, list_numbers
+from ssl_asr.store.retry import retried
 
 SCHEMA_VERSION = "1"
 
@@ -144,6 +146,7 @@ class ShardStore:
         filesystem.write_bytes(self.ledger_uri(shard), entry.to_json())
         return entry
 
+    @retried
     def open(self, shard: Shard) -> pq.ParquetFile:
         """The shard for reading; ValueError naming the file where it is cut short or corrupt."""
         fs, path = filesystem.resolve(self.uri(shard))
@@ -152,16 +155,24 @@ class ShardStore:
 
     def read_slab(self, shard: Shard, slab: int, columns: Sequence[str] | None = None) -> pa.Table:
         """One row group; ValueError as `open`."""
-        with self.open(shard) as file, self._naming(shard):
-            return file.read_row_group(slab, columns=list(columns) if columns else None)
+        with self.open(shard) as file:
+            return self._read(shard, partial(file.read_row_group, slab, columns=columns))
 
     def read_slabs(self, shard: Shard, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
         """All row groups in order, one in memory at a time; ValueError as `open`."""
         with self.open(shard) as file:
             for slab in range(file.num_row_groups):
-                with self._naming(shard):
-                    table = file.read_row_group(slab, columns=list(columns) if columns else None)
-                yield table
+                yield self._read(shard, partial(file.read_row_group, slab, columns=columns))
+
+    def read(self, shard: Shard, columns: Sequence[str] | None = None) -> pa.Table:
+        """All row groups as one table; ValueError as `open`."""
+        with self.open(shard) as file:
+            return self._read(shard, partial(file.read, columns=columns))
+
+    @retried
+    def _read(self, shard: Shard, read: Callable[[], pa.Table]) -> pa.Table:
+        with self._naming(shard):
+            return read()
 
     @contextmanager
     def _naming(self, shard: Shard) -> Iterator[None]:
