@@ -39,10 +39,6 @@ class Sums:
         """Plain values for a ledger entry."""
         return {"count": self.count, "sum": self.sum.tolist(), "square_sum": self.square_sum.tolist()}
 
-    @classmethod
-    def from_statistics(cls, values: dict[str, Any]) -> Sums:
-        return cls(values["count"], np.asarray(values["sum"]), np.asarray(values["square_sum"]))
-
 
 def sums_of(utterances: Iterable[npt.NDArray[np.floating]], bins: int) -> Sums:
     """Sums over all frames of `utterances`, each [frames, bins], in double precision."""
@@ -56,15 +52,10 @@ def sums_of(utterances: Iterable[npt.NDArray[np.floating]], bins: int) -> Sums:
 def global_statistics(run: str) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Mean and deviation [mel_bins] of the 10 ms features of all training audio of `run`."""
     store = ShardStore(run, features.STORE)
-    sums = [
-        Sums.from_statistics(dict(entry.statistics))
-        for split in TRAIN_SPLITS
-        for entry in store.entries(split)
-        if entry.frames
-    ]
-    if not sums:
+    count = sum(float(np.nansum(store.index(split).statistic("count"))) for split in TRAIN_SPLITS)
+    if not count:
         raise ValueError(f"{run} has no training features yet; run the frontend stage first")
-    total = sums[0]
-    for part in sums[1:]:
-        total += part
-    return total.mean_and_deviation()
+    lists = [store.lists(split) for split in TRAIN_SPLITS]
+    # Shard after shard, in their order, as the last bit depends on it.
+    total, squares = (sum(part for each in lists for part in each.matrix(name)) for name in ("sum", "square_sum"))
+    return Sums(int(count), np.asarray(total), np.asarray(squares)).mean_and_deviation()

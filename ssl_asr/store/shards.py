@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ssl_asr.store import filesystem, layout
+from ssl_asr.store.index_columns import LISTS
 from ssl_asr.store.ledger import LedgerEntry, Reject, Shard, checksum, parents_digest, read_entry
 from ssl_asr.store.ledger_index import PARALLEL_READS, LedgerIndex, refresh_index
 from ssl_asr.store.listing import Numbers, delete_temporary, list_numbers
@@ -61,6 +62,23 @@ class ShardStore:
         """Columns of all finished shards of `split`; reads only entries that no earlier index of them has read."""
         ledger = layout.split_ledger_folder(self.root, self.name, split)
         return refresh_index(ledger, layout.index_uri(self.root, self.name, split))
+
+    def lists(self, split: str) -> LedgerIndex:
+        """The same with the statistics that are lists, for `LedgerIndex.matrix`, and no other column."""
+        ledger = layout.split_ledger_folder(self.root, self.name, split)
+        return refresh_index(ledger, layout.lists_index_uri(self.root, self.name, split), LISTS)
+
+    def splits(self) -> list[str]:
+        """Those that have entries, or had some."""
+        return filesystem.list_folders(layout.ledger_folder(self.root, self.name))
+
+    def rejects(self, split: str) -> list[Reject]:
+        """What finished shards of `split` left out; opens the entries of those alone that left out something."""
+        index = self.index(split)
+        shards = [Shard(split, number) for number in index.numbers[index.column("rejects") > 0].tolist()]
+        with ThreadPoolExecutor(PARALLEL_READS) as pool:
+            entries = list(pool.map(read_entry, map(self.ledger_uri, shards)))
+        return [reject for entry in entries for reject in entry.rejects]
 
     def done(self, split: str, numbers: Numbers, parents: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
         """[shards]: whether the shard of each number is there, made from the parents of each digest."""

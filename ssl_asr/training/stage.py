@@ -152,11 +152,9 @@ def _is_trained(recipe: Recipe, plan: TrainingPlan) -> bool:
 def _source(recipe: Recipe, split: str, required: bool = True) -> Source:
     """The split's slabs; a labeled shard that could not be aligned, and is listed as rejected, is left out."""
     name: SourceName = "unlabeled" if split == "unlabeled" else "labeled"
-    entries = ShardStore(recipe.run, features.STORE).entries(split)
+    source = source_of(name, split, ShardStore(recipe.run, features.STORE).index(split), recipe.seed)
     if name == "labeled":
-        aligned = _finished(recipe, alignments.store_name(load_senones(recipe.run).id), split)
-        entries = [entry for entry in entries if entry.shard in aligned]
-    source = source_of(name, split, entries, recipe.seed)
+        source = source.only(_finished(recipe, alignments.store_name(load_senones(recipe.run).id), split))
     if required and not len(source):
         raise ValueError(
             f"{recipe.run} has no {split} speech to train on; run the stages 'frontend' and 'hmm', and see "
@@ -166,7 +164,7 @@ def _source(recipe: Recipe, split: str, required: bool = True) -> Source:
 
 
 def _finished(recipe: Recipe, store: str, split: str) -> set[Shard]:
-    return {entry.shard for entry in ShardStore(recipe.run, store).entries(split)}
+    return {Shard(split, number) for number in ShardStore(recipe.run, store).index(split).numbers.tolist()}
 
 
 def _spec(recipe: Recipe, wanted: Teacher | Student, *, bidirectional: bool, look_ahead: int) -> ModelSpec:
