@@ -17,7 +17,8 @@ from ssl_asr.corpus.augment.noise import KINDS, USES
 from ssl_asr.corpus.readers.reading import Reading
 from ssl_asr.corpus.sources import CorpusReading, check_sources, read_sources
 from ssl_asr.recipe import Recipe
-from ssl_asr.runtime.stage import StageClock, StageReport, check_reject_share, read_report
+from ssl_asr.runtime.stage_clock import StageClock
+from ssl_asr.runtime.stage_report import StageReport, check_reject_share, read_report
 from ssl_asr.store import filesystem
 from ssl_asr.store.layout import bank_uri, lm_text_uri, rejects_uri, source_uri, stage_report_uri
 from ssl_asr.store.ledger import LedgerEntry, Reject, Shard, checksum
@@ -162,7 +163,7 @@ def _figures(sources: CorpusReading) -> Mapping[str, float | str]:
     """Clean recordings, not their degraded copies."""
     recordings = {split: reading.utterances for split, reading in sources.splits.items()}
     minutes = {
-        f"{split} minutes": round(sum(utterance.duration for utterance in found) / 60, 1)
+        f"{split}_minutes": round(sum(utterance.duration for utterance in found) / 60, 1)
         for split, found in recordings.items()
     }
     everything = [utterance for found in recordings.values() for utterance in found]

@@ -23,7 +23,8 @@ from ssl_asr.models.model_files import model_id
 from ssl_asr.progress import Progress
 from ssl_asr.recipe import Recipe
 from ssl_asr.runtime import cluster
-from ssl_asr.runtime.stage import StageClock, StageReport, check_reject_share
+from ssl_asr.runtime.stage_clock import StageClock
+from ssl_asr.runtime.stage_report import StageReport, check_reject_share
 from ssl_asr.store import filesystem
 from ssl_asr.store.layout import hypotheses_uri, model_uri
 from ssl_asr.store.ledger import Reject
@@ -135,11 +136,11 @@ def _results(
 
 
 def _figures(results: Results, recipe: Recipe) -> dict[str, float | str]:
-    figures: dict[str, float | str] = {f"WER {name}": f"{results.row(name).wer:.1%}" for name in SYSTEMS}
+    figures: dict[str, float | str] = {f"wer_{name}": f"{results.row(name).wer:.1%}" for name in SYSTEMS}
     gain = results.reduction()
-    figures["WERR"] = f"{gain.werr:.1%} [{gain.low:.1%}, {gain.high:.1%}]"
+    figures["werr"] = f"{gain.werr:.1%} [{gain.low:.1%}, {gain.high:.1%}]"
     figures["kappa"] = "/".join(describe_kappa(results.kappa[name], recipe.evaluate.kappas) for name in SYSTEMS)
-    figures["decoding x real time"] = results.decode_x_real_time
+    figures["decoding_x_real_time"] = results.decode_x_real_time
     return figures
 
 

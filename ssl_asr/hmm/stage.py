@@ -18,7 +18,8 @@ from ssl_asr.lang.phones import PHONES
 from ssl_asr.recipe import Recipe
 from ssl_asr.runtime.cluster import joined
 from ssl_asr.runtime.shard_jobs import run_shard_jobs
-from ssl_asr.runtime.stage import StageClock, StageReport, check_reject_share
+from ssl_asr.runtime.stage_clock import StageClock
+from ssl_asr.runtime.stage_report import StageReport, check_reject_share
 from ssl_asr.store import alignments, features
 from ssl_asr.store.ledger import LedgerEntry, Reject, Shard, checksum
 from ssl_asr.store.shards import ShardStore

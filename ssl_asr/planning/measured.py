@@ -19,7 +19,7 @@ from ssl_asr.planning.speech import Speech, speech_of
 from ssl_asr.planning.stage_times import Rates
 from ssl_asr.recipe import Recipe
 from ssl_asr.runtime.run_directory import open_recipe
-from ssl_asr.runtime.stage import ACTOR_HOURS, read_report
+from ssl_asr.runtime.stage_report import ACTOR_HOURS, read_report
 from ssl_asr.store import features, filesystem, listing
 from ssl_asr.store.layout import MANIFEST, SHARD_SUFFIX, alignments_store, recipe_uri, split_folder, targets_store
 from ssl_asr.store.run_index import store_index
@@ -157,4 +157,4 @@ def _decoding_speed(recipe: Recipe, run: Recipe) -> Fact | None:
     report = read_report(run, "evaluate")
     if report is None or recipe.evaluate != run.evaluate:
         return None
-    return Fact(float(report.figures["decoding x real time"]), f"measured in {run.run}: evaluate")
+    return Fact(float(report.figures["decoding_x_real_time"]), f"measured in {run.run}: evaluate")

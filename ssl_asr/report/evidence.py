@@ -25,7 +25,7 @@ from ssl_asr.recipe import Recipe
 from ssl_asr.report.learning_curves import MODELS, LearningCurve, curve_of
 from ssl_asr.report.status import rejects
 from ssl_asr.runtime.pipeline import NAMES
-from ssl_asr.runtime.stage import StageReport, read_report
+from ssl_asr.runtime.stage_report import StageReport, read_report
 from ssl_asr.store import features, filesystem, targets, utterance
 from ssl_asr.store.layout import ALIGNMENTS, MANIFEST, model_uri, results_uri, source_uri
 from ssl_asr.store.ledger import Reject, Shard

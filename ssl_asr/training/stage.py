@@ -12,7 +12,8 @@ from ssl_asr.labelling.teachers import target_set_id
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec, count_parameters
 from ssl_asr.recipe import Optimiser, Recipe, Student, Sync, Teacher
 from ssl_asr.runtime import cluster
-from ssl_asr.runtime.stage import StageClock, StageReport, read_rejects, read_report, refuse_second
+from ssl_asr.runtime.stage_clock import StageClock, refuse_second
+from ssl_asr.runtime.stage_report import StageReport, read_rejects, read_report
 from ssl_asr.store import alignments, features, filesystem, targets
 from ssl_asr.store.layout import model_uri
 from ssl_asr.store.ledger import Shard, checksum
@@ -123,10 +124,10 @@ def _figures(plan: TrainingPlan, curve: Sequence[Record]) -> dict[str, float | s
         "parameters": f"{count_parameters(AcousticModel(plan.spec)) / 1e6:.2f} M",
         "blocks": str(len(blocks)),
         "hours": hours,
-        "x real time": hours * 3600 / max(seconds, 1e-3),
+        "x_real_time": hours * 3600 / max(seconds, 1e-3),
     }
     if on_dev:
-        figures |= {"dev loss": on_dev[-1]["dev_loss"], "dev accuracy": on_dev[-1]["dev_frame_accuracy"]}
+        figures |= {"dev_loss": on_dev[-1]["dev_loss"], "dev_accuracy": on_dev[-1]["dev_frame_accuracy"]}
     return figures
 
 

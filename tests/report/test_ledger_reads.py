@@ -17,7 +17,7 @@ from ssl_asr.recipe import Recipe
 from ssl_asr.report.evidence import gather
 from ssl_asr.report.status import rejects, statuses
 from ssl_asr.runtime.run_directory import save_recipe
-from ssl_asr.runtime.stage import StageClock
+from ssl_asr.runtime.stage_clock import StageClock
 from ssl_asr.store import features, filesystem
 from ssl_asr.store.ledger import Reject, Shard
 from ssl_asr.store.shards import ShardStore
