@@ -22,7 +22,7 @@ from ssl_asr.lang.phones import PHONE_IDS, PHONES
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec
 from ssl_asr.models.model_files import save_model
 from ssl_asr.recipe import Recipe, load_recipe
-from ssl_asr.runtime.stage import StageReport
+from ssl_asr.runtime.stage_report import StageReport
 from ssl_asr.store import alignments, features, filesystem, utterance
 from ssl_asr.store.layout import model_uri
 from ssl_asr.store.ledger import Shard

@@ -15,7 +15,7 @@ import tempfile
 from ssl_asr.progress import clock
 from ssl_asr.runtime.pipeline import NAMES
 from ssl_asr.runtime.run_directory import open_recipe
-from ssl_asr.runtime.stage import read_report
+from ssl_asr.runtime.stage_report import read_report
 
 
 def main() -> None:

@@ -66,8 +66,8 @@ def load_speech(run: str, chunks: int) -> Speech:
 
 def _source(recipe: Recipe, labels: str, split: str) -> Source:
     labelled = {entry.shard for entry in ShardStore(recipe.run, labels).entries(split)}
-    entries = [entry for entry in ShardStore(recipe.run, features.STORE).entries(split) if entry.shard in labelled]
-    return source_of("unlabeled" if split == "unlabeled" else "labeled", split, entries, 0)
+    finished = ShardStore(recipe.run, features.STORE).index(split)
+    return source_of("unlabeled" if split == "unlabeled" else "labeled", split, finished, 0).only(labelled)
 
 
 def _recut(heard: Sequence[Example], chunks: int) -> list[list[Example]]:

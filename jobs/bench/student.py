@@ -82,8 +82,8 @@ def _target_store(recipe: Recipe) -> str:
 def job_of(recipe: Recipe, student: Student, slabs: int) -> TrainingJob:
     """One phase of so many labelled slabs, in chunks."""
     labelled = {entry.shard for entry in ShardStore(recipe.run, _target_store(recipe)).entries("unlabeled")}
-    entries = ShardStore(recipe.run, features.STORE).entries("unlabeled")
-    source = source_of("unlabeled", "unlabeled", [entry for entry in entries if entry.shard in labelled], recipe.seed)
+    finished = ShardStore(recipe.run, features.STORE).index("unlabeled")
+    source = source_of("unlabeled", "unlabeled", finished, recipe.seed).only(labelled)
     mean, deviation = global_statistics(recipe.run)
     rate = student.optimiser.learning_rate
     return TrainingJob(

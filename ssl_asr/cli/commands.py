@@ -12,7 +12,8 @@ from ssl_asr.recipe import Recipe
 from ssl_asr.runtime.pipeline import NAMES, STAGES, run_stage, todos
 from ssl_asr.runtime.pipeline import stage as stage_of
 from ssl_asr.runtime.run_directory import save_recipe
-from ssl_asr.runtime.stage import StageReport, read_report, refuse_second
+from ssl_asr.runtime.stage_clock import refuse_second
+from ssl_asr.runtime.stage_report import StageReport, read_report
 from ssl_asr.store import filesystem
 from ssl_asr.store.layout import page_uri
 

@@ -25,7 +25,8 @@ from ssl_asr.corpus.listing import (
 from ssl_asr.corpus.sources import OPEN_SPEECH, CorpusReading, check_sources, read_sources
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import Inputs, inputs_key
-from ssl_asr.runtime.stage import StageClock, StageReport, check_reject_share, read_rejects
+from ssl_asr.runtime.stage_clock import StageClock
+from ssl_asr.runtime.stage_report import StageReport, check_reject_share, read_rejects
 from ssl_asr.runtime.todo import Todo, reasons, waiting
 from ssl_asr.store import filesystem
 from ssl_asr.store.layout import MANIFEST, source_uri, stage_report_uri

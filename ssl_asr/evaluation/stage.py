@@ -30,7 +30,8 @@ from ssl_asr.progress import Progress
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import Inputs, inputs_key
 from ssl_asr.runtime import cluster
-from ssl_asr.runtime.stage import StageClock, StageReport, check_reject_share, read_rejects, read_report
+from ssl_asr.runtime.stage_clock import StageClock
+from ssl_asr.runtime.stage_report import StageReport, check_reject_share, read_rejects, read_report
 from ssl_asr.runtime.todo import Todo, reasons, upstream, waiting
 from ssl_asr.store import filesystem
 from ssl_asr.store.layout import ALIGNMENTS, FEATURES, MANIFEST, hypotheses_uri, results_uri
@@ -164,11 +165,11 @@ def _results(
 
 
 def _figures(results: Results, recipe: Recipe) -> dict[str, float | str]:
-    figures: dict[str, float | str] = {f"WER {name}": f"{results.row(name).wer:.1%}" for name in SYSTEMS}
+    figures: dict[str, float | str] = {f"wer_{name}": f"{results.row(name).wer:.1%}" for name in SYSTEMS}
     gain = results.reduction()
-    figures["WERR"] = f"{gain.werr:.1%} [{gain.low:.1%}, {gain.high:.1%}]"
+    figures["werr"] = f"{gain.werr:.1%} [{gain.low:.1%}, {gain.high:.1%}]"
     figures["kappa"] = "/".join(describe_kappa(results.kappa[name], recipe.evaluate.kappas) for name in SYSTEMS)
-    figures["decoding x real time"] = results.decode_x_real_time
+    figures["decoding_x_real_time"] = results.decode_x_real_time
     return figures
 
 

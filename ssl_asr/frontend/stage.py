@@ -16,7 +16,8 @@ from ssl_asr.recipe.identity import Inputs, choices, inputs_key
 from ssl_asr.runtime.cluster import joined
 from ssl_asr.runtime.shard_jobs import run_shard_jobs
 from ssl_asr.runtime.shard_stage import ShardStage, SourceShard
-from ssl_asr.runtime.stage import StageClock, StageReport, check_reject_share
+from ssl_asr.runtime.stage_clock import StageClock
+from ssl_asr.runtime.stage_report import StageReport, check_reject_share
 from ssl_asr.runtime.todo import Todo
 from ssl_asr.store import features, filesystem, utterance
 from ssl_asr.store.layout import FEATURES, MANIFEST, prior_uri

@@ -39,10 +39,6 @@ class Sums:
         """Plain values for a ledger entry."""
         return {"count": self.count, "sum": self.sum.tolist(), "square_sum": self.square_sum.tolist()}
 
-    @classmethod
-    def from_statistics(cls, values: dict[str, Any]) -> Sums:
-        return cls(values["count"], np.asarray(values["sum"]), np.asarray(values["square_sum"]))
-
 
 def sums_of(utterances: Iterable[npt.NDArray[np.floating]], bins: int) -> Sums:
     """Sums over all frames of `utterances`, each [frames, bins], in double precision."""
@@ -56,11 +52,10 @@ def sums_of(utterances: Iterable[npt.NDArray[np.floating]], bins: int) -> Sums:
 def global_statistics(run: str) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
     """Mean and deviation [mel_bins] of the 10 ms features of the labeled audio of `run`."""
     store = ShardStore(run, features.STORE)
-    entries = store.entries(NORMALISED_BY)
-    sums = [Sums.from_statistics(dict(entry.statistics)) for entry in entries if entry.frames]
-    if not sums:
+    count = float(np.nansum(store.index(NORMALISED_BY).statistic("count")))
+    if not count:
         raise ValueError(f"{run} has no labeled features yet; run the frontend stage first")
-    total = sums[0]
-    for part in sums[1:]:
-        total += part
-    return total.mean_and_deviation()
+    lists = store.lists(NORMALISED_BY)
+    # Shard after shard, in their order, as the last bit depends on it.
+    total, squares = (sum(lists.matrix(name)) for name in ("sum", "square_sum"))
+    return Sums(int(count), np.asarray(total), np.asarray(squares)).mean_and_deviation()

@@ -65,8 +65,8 @@ def transcribe(frames: npt.NDArray[np.floating], spoken: Utterance, lexicon: Lex
 
 def manifest(run: str, shard: Shard) -> Mapping[str, Utterance]:
     """The utterances of a shard by id."""
-    with ShardStore(run, utterance.STORE).open(shard) as file:
-        return {spoken.id: spoken for spoken in utterance.decode(file.read())}
+    spoken = utterance.decode(ShardStore(run, utterance.STORE).read(shard))
+    return {each.id: each for each in spoken}
 
 
 @lru_cache(maxsize=_KEPT)

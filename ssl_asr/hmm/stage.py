@@ -22,7 +22,8 @@ from ssl_asr.recipe.identity import inputs_key
 from ssl_asr.runtime.cluster import joined
 from ssl_asr.runtime.shard_jobs import run_shard_jobs
 from ssl_asr.runtime.shard_stage import ShardStage
-from ssl_asr.runtime.stage import StageClock, StageReport, check_reject_share
+from ssl_asr.runtime.stage_clock import StageClock
+from ssl_asr.runtime.stage_report import StageReport, check_reject_share
 from ssl_asr.runtime.todo import Todo, reasons, upstream, waiting
 from ssl_asr.store import alignments, features
 from ssl_asr.store.layout import ALIGNMENTS, FEATURES, flat_start_uri, tree_uri

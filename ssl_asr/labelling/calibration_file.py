@@ -77,7 +77,7 @@ def calibration_figures(recipe: Recipe) -> dict[str, float | str]:
     if kept is None or kept.parents != parents:
         kept = _measured_on_ray(recipe, parents)
         filesystem.write_bytes(calibration_uri(recipe), json.dumps(asdict(kept), indent=1).encode())
-    return {"dev confidence": kept.by_frame.confidence, "calibration error": kept.by_frame.expected_error}
+    return {"dev_confidence": kept.by_frame.confidence, "calibration_error": kept.by_frame.expected_error}
 
 
 def measure(recipe: Recipe, parents: tuple[str, ...] = ()) -> Calibration:

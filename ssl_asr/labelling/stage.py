@@ -13,7 +13,8 @@ from ssl_asr.recipe import Recipe
 from ssl_asr.runtime.cluster import joined
 from ssl_asr.runtime.shard_jobs import Pool, run_shard_jobs
 from ssl_asr.runtime.shard_stage import ShardStage
-from ssl_asr.runtime.stage import StageClock, StageReport, check_reject_share
+from ssl_asr.runtime.stage_clock import StageClock
+from ssl_asr.runtime.stage_report import StageReport, check_reject_share
 from ssl_asr.runtime.todo import Todo, upstream, waiting
 from ssl_asr.store import features, filesystem, targets
 from ssl_asr.store.layout import FEATURES, TARGETS, model_uri

@@ -19,10 +19,10 @@ from ssl_asr.planning.speech import Speech, speech_of
 from ssl_asr.planning.stage_times import Rates
 from ssl_asr.recipe import Recipe
 from ssl_asr.runtime.run_directory import open_recipe
-from ssl_asr.runtime.stage import ACTOR_HOURS, read_report
+from ssl_asr.runtime.stage_report import ACTOR_HOURS, read_report
 from ssl_asr.store import features, filesystem, listing
 from ssl_asr.store.layout import MANIFEST, SHARD_SUFFIX, alignments_store, recipe_uri, split_folder, targets_store
-from ssl_asr.store.ledger import LedgerEntry
+from ssl_asr.store.run_index import store_index
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.training.curve import read_curve
 
@@ -127,26 +127,22 @@ def _speech(recipe: Recipe, run: Recipe, speech: Speech, question: Question) -> 
 
 
 def _hours(run: Recipe, split: str) -> Fact | None:
-    seconds = sum(entry.seconds for entry in ShardStore(run.run, MANIFEST).entries(split))
+    seconds = float(ShardStore(run.run, MANIFEST).index(split).column("seconds").sum())
     return Fact(seconds / 3600, f"measured in {run.run}: manifest") if seconds else None
-
-
-def _entries(run: Recipe, store: str) -> list[LedgerEntry]:
-    return [entry for split in SPLITS for entry in ShardStore(run.run, store).entries(split)]
 
 
 def _bytes(run: Recipe, store: str, unit: str) -> Fact | None:
     """Bytes of a row, or of a frame at the store's own rate."""
-    count = sum(getattr(entry, unit) for entry in _entries(run, store))
+    count = store_index(ShardStore(run.run, store)).total(unit)
     folders = [split_folder(run.run, store, split) for split in SPLITS]
     size = sum(int(listing.list_files(folder, SHARD_SUFFIX).sizes.sum()) for folder in folders)
     return Fact(size / count, f"measured in {run.run}: {store}") if count and size else None
 
 
 def _utterance_seconds(run: Recipe) -> Fact | None:
-    entries = _entries(run, MANIFEST)
-    rows = sum(entry.rows for entry in entries)
-    return Fact(sum(entry.seconds for entry in entries) / rows, f"measured in {run.run}: manifest") if rows else None
+    manifest = store_index(ShardStore(run.run, MANIFEST))
+    rows = manifest.total("rows")
+    return Fact(manifest.total("seconds") / rows, f"measured in {run.run}: manifest") if rows else None
 
 
 def _frontend_speed(run: Recipe) -> Fact | None:
@@ -161,4 +157,4 @@ def _decoding_speed(recipe: Recipe, run: Recipe) -> Fact | None:
     report = read_report(run, "evaluate")
     if report is None or recipe.evaluate != run.evaluate:
         return None
-    return Fact(float(report.figures["decoding x real time"]), f"measured in {run.run}: evaluate")
+    return Fact(float(report.figures["decoding_x_real_time"]), f"measured in {run.run}: evaluate")

@@ -6,11 +6,15 @@ import os
 import platform
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from importlib import metadata
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import yaml
 
 from ssl_asr.evaluation.results import Results, read_results
@@ -19,12 +23,14 @@ from ssl_asr.labelling.teachers import target_set_id
 from ssl_asr.labelling.top_k import KeptMass
 from ssl_asr.recipe import Recipe
 from ssl_asr.report.learning_curves import MODELS, LearningCurve, curve_of
-from ssl_asr.report.status import ledger_entries, rejects
+from ssl_asr.report.status import rejects
 from ssl_asr.runtime.pipeline import NAMES
-from ssl_asr.runtime.stage import StageReport, read_report
+from ssl_asr.runtime.stage_report import StageReport, read_report
 from ssl_asr.store import features, filesystem, targets, utterance
-from ssl_asr.store.layout import ALIGNMENTS, kind_of_store, model_uri, results_uri, source_uri
-from ssl_asr.store.ledger import LedgerEntry, Reject
+from ssl_asr.store.layout import ALIGNMENTS, MANIFEST, model_uri, results_uri, source_uri
+from ssl_asr.store.ledger import Reject, Shard
+from ssl_asr.store.ledger_index import PARALLEL_READS, LedgerIndex
+from ssl_asr.store.run_index import StoreIndex, run_index
 from ssl_asr.store.shards import ShardStore
 
 
@@ -67,84 +73,93 @@ class Evidence:
 
 
 def gather(recipe: Recipe) -> Evidence:
-    ledger = ledger_entries(recipe)
-    labelled = _labelled(recipe, ledger)
+    stores = run_index(recipe.run)
+    labelled = _labelled(recipe, stores)
     curves = {name: curve for name in MODELS if (curve := curve_of(recipe.run, name)) is not None}
     source = source_uri(recipe.run)
     return Evidence(
         recipe=recipe,
         results=read_results(recipe.run) if filesystem.exists(results_uri(recipe.run)) else None,
         curves=curves,
-        targets=tuple(map(_target_shard, labelled)),
-        target_conditions=_by_condition(labelled),
-        calibration=read_calibration(recipe) if labelled else None,
-        corpus=_corpus(recipe, ledger),
+        targets=() if labelled is None else _target_shards(labelled),
+        target_conditions={} if labelled is None else _by_condition(labelled),
+        calibration=read_calibration(recipe) if labelled is not None and len(labelled) else None,
+        corpus=_corpus(stores),
         corpus_source=filesystem.read_bytes(source).decode().strip() if filesystem.exists(source) else "",
         stages={name: report for name in NAMES if (report := read_report(recipe, name)) is not None},
-        audio_seconds=_audio_seconds(ledger, labelled, curves),
+        audio_seconds=_audio_seconds(stores, labelled, curves),
         rejects=tuple(rejects(recipe)),
         recipe_yaml=yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False),
         versions=_versions(),
     )
 
 
-def _labelled(recipe: Recipe, ledger: list[LedgerEntry]) -> list[LedgerEntry]:
+def _labelled(recipe: Recipe, stores: Sequence[StoreIndex]) -> LedgerIndex | None:
     """Shards of the run's own set of targets; those of earlier teachers and settings may lie beside them."""
     if not all(filesystem.exists(model_uri(recipe.run, name)) for name in recipe.labelling.teachers):
-        return []
-    store = targets.store_name(target_set_id(recipe))
-    return [entry for entry in ledger if entry.store == store and entry.frames]
+        return None
+    name = targets.store_name(target_set_id(recipe))
+    mine = next((each.splits.get("unlabeled") for each in stores if each.store.name == name), None)
+    return None if mine is None else LedgerIndex(mine.table.filter(pc.field("frames") > 0))
 
 
-def _target_shard(entry: LedgerEntry) -> TargetShard:
-    said = entry.statistics
-    return TargetShard(
-        entry.frames, *(float(said[name]) for name in ("kept_mass", "entropy_nats", "bytes_per_frame"))
-    )
+def _target_shards(labelled: LedgerIndex) -> tuple[TargetShard, ...]:
+    means = (labelled.statistic(name) for name in ("kept_mass", "entropy_nats", "bytes_per_frame"))
+    columns = (column.tolist() for column in (labelled.column("frames"), *means))
+    return tuple(TargetShard(*row) for row in zip(*columns, strict=True))
 
 
-def _by_condition(labelled: list[LedgerEntry]) -> dict[str, KeptMass]:
+def _by_condition(labelled: LedgerIndex) -> dict[str, KeptMass]:
     """Sums over shards, whose ledgers hold means; clean speech first."""
-    sums: dict[str, KeptMass] = {}
-    for entry in labelled:
-        for condition, said in entry.statistics["conditions"].items():
-            frames = said["frames"]
-            kept = KeptMass(frames, said["kept_mass"] * frames, said["entropy_nats"] * frames)
-            sums[condition] = sums.get(condition, KeptMass()) + kept
-    return {name: sums[name] for name in sorted(sums, key=lambda name: (name != utterance.CLEAN, name))}
+    begins, ends = "conditions.", ".frames"
+    known = [name for name in labelled.statistics_below(begins) if name.endswith(ends)]
+    names = [name[len(begins) : -len(ends)] for name in known]
+    return {
+        name: _kept_in(labelled, f"{begins}{name}.")
+        for name in sorted(names, key=lambda name: (name != utterance.CLEAN, name))
+    }
 
 
-def _corpus(recipe: Recipe, ledger: list[LedgerEntry]) -> tuple[CorpusRow, ...]:
-    store = ShardStore(recipe.run, utterance.STORE)
+def _kept_in(labelled: LedgerIndex, condition: str) -> KeptMass:
+    frames = labelled.statistic(f"{condition}frames")
+    mass, entropy = (
+        float(np.nansum(labelled.statistic(condition + name) * frames)) for name in ("kept_mass", "entropy_nats")
+    )
+    return KeptMass(int(np.nansum(frames)), mass, entropy)
+
+
+def _corpus(stores: Sequence[StoreIndex]) -> tuple[CorpusRow, ...]:
     seconds: dict[tuple[str, str], list[float]] = defaultdict(list)
     speakers: dict[tuple[str, str], set[str]] = defaultdict(set)
-    for entry in ledger:
-        if entry.store != utterance.STORE or not entry.rows:
-            continue
-        with store.open(entry.shard) as file:
-            table: pa.Table = file.read(columns=["speaker", "condition", "duration"])
-        for speaker, condition, duration in zip(*(column.to_pylist() for column in table.columns), strict=True):
-            cell = (entry.shard.split, condition)
-            seconds[cell].append(duration)
-            speakers[cell].add(speaker)
+    for manifest in (each for each in stores if each.kind == MANIFEST):
+        with ThreadPoolExecutor(PARALLEL_READS) as pool:
+            listed = pool.map(partial(_listed, manifest.store), manifest.shards)
+            for shard, table in zip(manifest.shards, listed, strict=True):
+                for speaker, condition, duration in zip(*(each.to_pylist() for each in table.columns), strict=True):
+                    seconds[shard.split, condition].append(duration)
+                    speakers[shard.split, condition].add(speaker)
     order = sorted(seconds, key=lambda cell: (utterance.SPLITS.index(cell[0]), cell[1] != utterance.CLEAN, cell[1]))
     return tuple(
         CorpusRow(*cell, len(seconds[cell]), sum(seconds[cell]) / 3600, len(speakers[cell])) for cell in order
     )
 
 
+def _listed(store: ShardStore, shard: Shard) -> pa.Table:
+    return store.read(shard, ["speaker", "condition", "duration"])
+
+
 def _audio_seconds(
-    ledger: list[LedgerEntry], labelled: list[LedgerEntry], curves: Mapping[str, LearningCurve]
+    stores: Sequence[StoreIndex], labelled: LedgerIndex | None, curves: Mapping[str, LearningCurve]
 ) -> dict[str, float]:
     """By stage; of targets only those `labelled` for the recipe's own set."""
 
-    def of(store: str, frame: float) -> float:
-        return sum(entry.frames for entry in ledger if kind_of_store(entry.store) == store) * frame
+    def of(kind: str, frame: float) -> float:
+        return sum(each.total("frames") for each in stores if each.kind == kind) * frame
 
     audio = {
         "frontend": of(features.STORE, features.FRAME_SECONDS),
         "hmm": of(ALIGNMENTS, features.FRAME_SECONDS),
-        "labelling": sum(entry.frames for entry in labelled) * targets.FRAME_SECONDS,
+        "labelling": 0.0 if labelled is None else float(labelled.column("frames").sum()) * targets.FRAME_SECONDS,
         **{name: curve.frames * targets.FRAME_SECONDS for name, curve in curves.items()},
     }
     return {stage: seconds for stage, seconds in audio.items() if seconds}

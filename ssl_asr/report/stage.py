@@ -8,7 +8,8 @@ from ssl_asr.recipe import Recipe
 from ssl_asr.report.evidence import gather
 from ssl_asr.report.markdown import wer_markdown
 from ssl_asr.report.page import render
-from ssl_asr.runtime.stage import StageClock, StageReport
+from ssl_asr.runtime.stage_clock import StageClock
+from ssl_asr.runtime.stage_report import StageReport
 from ssl_asr.runtime.todo import NOT_THERE, Todo, waiting
 from ssl_asr.store import filesystem
 from ssl_asr.store.layout import page_uri, stage_report_uri, wer_table_uri

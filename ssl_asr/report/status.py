@@ -11,10 +11,12 @@ from ssl_asr.recipe import Recipe
 from ssl_asr.report.learning_curves import MODELS, curve_of
 from ssl_asr.report.throughput import Throughput
 from ssl_asr.runtime.pipeline import NAMES
-from ssl_asr.runtime.stage import ACTOR_HOURS, Heartbeat, StageReport, read_heartbeat, read_rejects, read_report
-from ssl_asr.store import filesystem, targets
-from ssl_asr.store.layout import FEATURES, MANIFEST, STAGE_OF_STORE, kind_of_store, ledger_folder
-from ssl_asr.store.ledger import LedgerEntry, Reject, Shard, read_entry
+from ssl_asr.runtime.stage_clock import Heartbeat, read_heartbeat
+from ssl_asr.runtime.stage_report import ACTOR_HOURS, StageReport, read_rejects, read_report
+from ssl_asr.store import targets, utterance
+from ssl_asr.store.layout import FEATURES, MANIFEST, STAGE_OF_STORE
+from ssl_asr.store.ledger import Reject
+from ssl_asr.store.run_index import StoreIndex, run_index, shards_in_any
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.training.data.sources import source_of
 from ssl_asr.training.schedule import baseline_schedule, student_schedule, teacher_schedule
@@ -54,37 +56,33 @@ def status_table(recipe: Recipe) -> str:
 
 
 def statuses(recipe: Recipe) -> list[StageStatus]:
-    ledger = ledger_entries(recipe)
-    return [_status(recipe, stage, ledger) for stage in NAMES]
-
-
-def ledger_entries(recipe: Recipe) -> list[LedgerEntry]:
-    """Every entry of every store of the run, whatever it was made from."""
-    uris = filesystem.list_files(ledger_folder(recipe.run), ".json")
-    return [read_entry(uri) for uri in uris]
+    stores = run_index(recipe.run)
+    return [_status(recipe, stage, stores) for stage in NAMES]
 
 
 def rejects(recipe: Recipe) -> list[tuple[str, Reject]]:
     """(stage, reject) of all stages, finished or under way, in the order of the pipeline."""
     found = {
-        (STAGE_OF_STORE[kind_of_store(entry.store)], each)
-        for entry in ledger_entries(recipe)
-        for each in entry.rejects
+        (STAGE_OF_STORE[each.kind], reject)
+        for each in run_index(recipe.run)
+        for split in each.splits
+        for reject in each.store.rejects(split)
     }
     found |= {(stage, reject) for stage in NAMES for reject in read_rejects(recipe, stage)}
     return sorted(found, key=lambda pair: (NAMES.index(pair[0]), pair[1].id, pair[1].reason))
 
 
-def _status(recipe: Recipe, stage: str, ledger: list[LedgerEntry]) -> StageStatus:
+def _status(recipe: Recipe, stage: str, stores: Sequence[StoreIndex]) -> StageStatus:
     report, heartbeat = read_report(recipe, stage), read_heartbeat(recipe, stage)
-    made = _made(stage, ledger, heartbeat or report)
+    made = _made(stage, stores, heartbeat or report)
     if report is not None and heartbeat is None:
         unit = _unit(stage) if stage not in MODELS else "slabs"  # what a finished training stage counts
-        speed = _throughput(recipe, stage, made, [], report)
+        speed = _throughput(recipe, stage, made, None, report)
         return StageStatus(stage, "done", report.pieces, report.pieces, unit, report.rejected, report.seconds, speed)
-    asked = _asked(stage, ledger)
-    done, total = _blocks(recipe, stage) if stage in MODELS else (len({entry.shard for entry in made}), len(asked))
-    rejected = sum(len(entry.rejects) for entry in made)
+    asked = _asked(stage, stores)
+    total: int | None = 0 if asked is None else len(asked.shards)
+    done, total = _blocks(recipe, stage) if stage in MODELS else (shards_in_any(made), total)
+    rejected = sum(int(each.total("rejects")) for each in made)
     state = "begun" if heartbeat or done else "waiting"
     seconds = None if heartbeat is None else heartbeat.seconds
     speed = _throughput(recipe, stage, made, asked, heartbeat)
@@ -95,35 +93,36 @@ def _unit(stage: str) -> str:
     return "blocks" if stage in MODELS else "shards" if stage in STAGE_OF_STORE.values() else "pieces"
 
 
-def _made(stage: str, ledger: list[LedgerEntry], attempt: Heartbeat | StageReport | None) -> list[LedgerEntry]:
+def _made(stage: str, stores: Sequence[StoreIndex], attempt: Heartbeat | StageReport | None) -> list[StoreIndex]:
     """What the stage has written; of targets the set of its last attempt, as there may be sets of other teachers."""
-    mine = [entry for entry in ledger if STAGE_OF_STORE[kind_of_store(entry.store)] == stage]
+    mine = [each for each in stores if STAGE_OF_STORE[each.kind] == stage]
     if stage == "labelling" and attempt is not None:
-        return [entry for entry in mine if entry.store == targets.store_name(attempt.key)]
+        return [each for each in mine if each.store.name == targets.store_name(attempt.key)]
     return mine
 
 
-def _asked(stage: str, ledger: list[LedgerEntry]) -> list[LedgerEntry]:
-    """The shards of the manifest that the stage is to go through; none where that is not known."""
-    if stage not in ("frontend", "hmm", "labelling"):
-        return []
-    splits = {"hmm": ALIGNED, "labelling": ("unlabeled",)}.get(stage)
-    return [entry for entry in ledger if entry.store == MANIFEST and (not splits or entry.shard.split in splits)]
+def _asked(stage: str, stores: Sequence[StoreIndex]) -> StoreIndex | None:
+    """The shards of the manifest that the stage is to go through; None where that is not known."""
+    manifest = next((each for each in stores if each.kind == MANIFEST), None)
+    if stage not in ("frontend", "hmm", "labelling") or manifest is None:
+        return None
+    return manifest.only({"hmm": ALIGNED, "labelling": ("unlabeled",)}.get(stage, utterance.SPLITS))
 
 
 def _throughput(
     recipe: Recipe,
     stage: str,
-    made: Sequence[LedgerEntry],
-    asked: Sequence[LedgerEntry],
+    made: Sequence[StoreIndex],
+    asked: StoreIndex | None,
     attempt: Heartbeat | StageReport | None,
 ) -> Throughput | None:
-    """`asked` is empty for a stage that has finished, whatever it left out."""
+    """`asked` is None for a stage that has finished, whatever it left out."""
     if stage not in STREAMING or attempt is None:
         return None
-    done: dict[Shard, float] = {entry.shard: entry.seconds for entry in made}
-    left = sum(entry.seconds for entry in asked if entry.shard not in done)
-    audio = sum(done.values())
+    assert len(made) <= 1, "such a stage writes one store"
+    done = next(iter(made), None)
+    audio = 0.0 if done is None else done.total("seconds")
+    left = 0.0 if asked is None else asked.without(done).total("seconds")
     under_way = isinstance(attempt, Heartbeat)
     worked = (
         attempt.work_seconds / 3600 if isinstance(attempt, Heartbeat) else float(attempt.figures.get(ACTOR_HOURS, 0))
@@ -142,8 +141,8 @@ def _blocks(recipe: Recipe, name: str) -> tuple[int, int | None]:
 
 def _scheduled_blocks(recipe: Recipe, name: str, workers: int) -> int | None:
     store = ShardStore(recipe.run, FEATURES)
-    labeled = source_of("labeled", "labeled", store.entries("labeled"), recipe.seed)
-    unlabeled = source_of("unlabeled", "unlabeled", store.entries("unlabeled"), recipe.seed)
+    labeled = source_of("labeled", "labeled", store.index("labeled"), recipe.seed)
+    unlabeled = source_of("unlabeled", "unlabeled", store.index("unlabeled"), recipe.seed)
     if not len(labeled) or not len(unlabeled):
         return None
     if name == "teacher":

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from ssl_asr.recipe import Recipe
-    from ssl_asr.runtime.stage import StageReport
+    from ssl_asr.runtime.stage_report import StageReport
     from ssl_asr.runtime.todo import Todo
 
 
@@ -110,7 +110,7 @@ def run_stage(name: str, recipe: Recipe) -> StageReport:
 
 def first_missing(name: str, recipe: Recipe) -> str | None:
     """The earliest stage that `name` depends on, directly or not, and that has not finished in this run."""
-    from ssl_asr.runtime.stage import read_report
+    from ssl_asr.runtime.stage_report import read_report
 
     needed = ancestors(name)
     return next((each for each in NAMES if each in needed and read_report(recipe, each) is None), None)

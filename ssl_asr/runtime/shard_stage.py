@@ -18,10 +18,10 @@ import pyarrow as pa
 
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import Inputs
-from ssl_asr.runtime.stage import read_rejects
+from ssl_asr.runtime.stage_report import read_rejects
 from ssl_asr.runtime.todo import Todo, reasons, upstream, waiting
 from ssl_asr.store.ledger import LedgerEntry, Reject, Shard, parents_digest
-from ssl_asr.store.ledger_index import STATISTIC, LedgerIndex
+from ssl_asr.store.ledger_index import LedgerIndex
 from ssl_asr.store.shards import ShardStore
 
 
@@ -125,7 +125,7 @@ class ShardStage:
 
     def rows_of(self, split: str, places: range | None = None) -> Iterator[SourceShard]:
         index = self.sources[split]
-        columns = {name: index.column(STATISTIC + name) for name in self.statistics}
+        columns = {name: index.statistic(name) for name in self.statistics}
         numbers, checksums = index.numbers, index.column("checksum")
         for place in range(len(numbers)) if places is None else places:
             said = {name: float(values[place]) for name, values in columns.items()}

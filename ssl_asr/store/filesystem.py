@@ -1,7 +1,8 @@
 """Whole files on any file system that pyarrow knows, named by one URI or local path.
 
 `runs/demo`, `s3://bucket/run` and `gs://bucket/run` are all roots. A write is atomic: a reader sees the old
-file, the new file or none, never a part, whatever is killed.
+file, the new file or none, never a part, whatever is killed. Every function waits and tries again while an object
+store does not answer (`retry.py`), and raises OSError after that.
 
 S3 takes keys, endpoint and region from the environment variables of every AWS tool: AWS_ACCESS_KEY_ID,
 AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_ENDPOINT_URL, AWS_DEFAULT_REGION; Ray's workers need them too. A file
@@ -14,16 +15,14 @@ from __future__ import annotations
 import errno
 import os
 import re
-import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TypeVar
 
 import pyarrow.fs as pafs
 
-Result = TypeVar("Result")
+from ssl_asr.store.retry import is_outage, retried
 
 # In the name of a file that is being written; only a writer that was killed leaves one behind.
 TEMPORARY = ".tmp-"
@@ -40,8 +39,6 @@ _TROUBLE = {
     errno.ENOSPC,
     errno.ENOMEM,
 }
-# An object store that does not answer is asked again after so many seconds, and then given up.
-_PAUSES = (1.0, 4.0, 16.0)
 # What S3 answers however often it is asked, and what to do about it. Other errors pass with time.
 _KEYS = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, on all machines, to keys that may read and write there"
 _FIXES = {
@@ -80,23 +77,6 @@ def out_of_reach(error: Exception) -> bool:
     return is_outage(error) or getattr(error, "errno", None) in _TROUBLE
 
 
-def is_outage(error: Exception) -> bool:
-    """Whether an object store did not do what was asked, for a reason that passes with time."""
-    return isinstance(error, OSError) and any(store in str(error) for store in ("AWS Error", "google::cloud"))
-
-
-def patiently(work: Callable[[], Result]) -> Result:
-    """`work`, which may be done twice, begun again after some pauses where an object store does not answer."""
-    for pause in _PAUSES:
-        try:
-            return work()
-        except OSError as error:
-            if not is_outage(error):
-                raise
-            time.sleep(pause)
-    return work()
-
-
 def absolute(uri: str) -> str:
     """`uri` with a local path made absolute, so that Ray workers, which change directory, agree on it."""
     return uri if "://" in uri else resolve(uri)[1]
@@ -116,6 +96,7 @@ def modified(uri: str) -> float | None:
     return None if nanoseconds is None else nanoseconds / 1e9
 
 
+@retried
 def read_bytes(uri: str, size: int | None = None) -> bytes:
     """The file's bytes, or the first `size` of them.
 
@@ -131,6 +112,7 @@ def read_bytes(uri: str, size: int | None = None) -> bytes:
         raise ValueError(f"{uri} cannot be read ({error}); run the stage that writes it") from error
 
 
+@retried
 def write_bytes(uri: str, data: bytes) -> None:
     """Publish `data` at `uri` atomically: by rename on a disk, by one PUT on an object store."""
     filesystem, path = resolve(uri)
@@ -152,6 +134,7 @@ def is_temporary(name: str) -> bool:
     return _TEMPORARY_NAME.search(name) is not None
 
 
+@retried
 def list_files(uri: str, suffix: str = "") -> list[str]:
     """Sorted URIs of all files below `uri` whose names end in `suffix`; temporary files are left out."""
     filesystem, path = resolve(uri)
@@ -174,6 +157,7 @@ def list_temporary(uri: str) -> list[str]:
     return sorted(uri.rstrip("/") + f"{folder}/{name}"[len(path.rstrip("/")) :] for folder, name in below)
 
 
+@retried
 def list_folders(uri: str) -> list[str]:
     """Sorted names of the folders right below `uri`."""
     filesystem, path = resolve(uri)
@@ -182,6 +166,7 @@ def list_folders(uri: str) -> list[str]:
     return sorted(info.base_name for info in found if info.type == pafs.FileType.Directory)
 
 
+@retried
 def delete(uri: str) -> None:
     """Remove the file or directory tree at `uri`, if there is one."""
     filesystem, path = resolve(uri)
@@ -194,6 +179,7 @@ def delete(uri: str) -> None:
             filesystem.delete_file(path)
 
 
+@retried
 def _info(uri: str) -> pafs.FileInfo:
     filesystem, path = resolve(uri)
     with reaching(uri):

@@ -53,10 +53,11 @@ class Held:
 
 def inventory(run: str) -> list[Held]:
     """All stores of the run, each after those that it is made from."""
-    return [_held(ShardStore(run, name)) for name in _store_names(run)]
+    return [_held(ShardStore(run, name)) for name in store_names(run)]
 
 
-def _store_names(run: str) -> Iterator[str]:
+def store_names(run: str) -> Iterator[str]:
+    """Of all stores of the run, each after those that it is made from."""
     yield from _SINGLE
     for folder in _FOLDERS:
         below = [layout.store_folder(run, folder), layout.ledger_folder(run, folder)]

@@ -105,6 +105,11 @@ def index_uri(run: str, store: str, split: str) -> str:
     return filesystem.join(index_folder(run, store), f"{split}.parquet")
 
 
+def lists_index_uri(run: str, store: str, split: str) -> str:
+    """The same for statistics that are lists."""
+    return filesystem.join(index_folder(run, store), f"{split}.lists.parquet")
+
+
 # Beside the stores.
 
 

@@ -25,24 +25,11 @@ import pyarrow.parquet as pq
 
 from ssl_asr.progress import Progress
 from ssl_asr.store import filesystem
-from ssl_asr.store.ledger import parents_digest, read_entry
+from ssl_asr.store.index_columns import PLAIN, STATISTIC, Columns
+from ssl_asr.store.layout import ENTRY_SUFFIX
+from ssl_asr.store.ledger import read_entry
 from ssl_asr.store.listing import Listing, Numbers, file_name, list_files
 
-# Beside these a float column "statistics.<name>" for every statistic of an entry that is one number.
-SCHEMA = pa.schema(
-    [
-        ("number", pa.int64()),
-        ("mtime_ns", pa.int64()),
-        ("size", pa.int64()),
-        ("parents", pa.uint64()),  # their digest
-        ("checksum", pa.string()),
-        ("rows", pa.int64()),
-        ("frames", pa.int64()),
-        ("seconds", pa.float64()),
-    ],
-    {"ssl_asr.ledger_index": "1"},
-)
-STATISTIC = "statistics."
 # A file may change twice within a tick of its clock (a second, on some object stores) and look the same. What is
 # younger than this is therefore not kept in the cache.
 SETTLED_NS = 2_000_000_000
@@ -58,9 +45,12 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class LedgerIndex:
-    """The finished shards of a split by ascending number, one row each: SCHEMA and their statistics."""
+    """The finished shards of a split by ascending number, one row each: columns of `index_columns.PLAIN` or LISTS."""
 
     table: pa.Table
+
+    def __len__(self) -> int:
+        return int(self.table.num_rows)
 
     @property
     def numbers(self) -> Numbers:
@@ -69,13 +59,38 @@ class LedgerIndex:
     def column(self, name: str) -> npt.NDArray[Any]:
         return self.table[name].to_numpy()
 
+    def statistic(self, name: str) -> npt.NDArray[np.float64]:
+        """[shards], NaN where an entry lacks it; one in a mapping is "conditions.clean.frames"."""
+        if STATISTIC + name not in self.table.column_names:
+            return np.full(len(self), np.nan)
+        return self.column(STATISTIC + name)
+
+    def statistics_below(self, prefix: str) -> list[str]:
+        """Names of the statistics that begin with `prefix`."""
+        names = (name.removeprefix(STATISTIC) for name in self.table.column_names if name.startswith(STATISTIC))
+        return sorted(name for name in names if name.startswith(prefix))
+
     def mean(self, statistic: str) -> float:
         """Over the frames of all shards that have it; 0 where none has."""
-        if STATISTIC + statistic not in self.table.column_names:
-            return 0.0
-        values, frames = self.column(STATISTIC + statistic), self.column("frames")
+        values, frames = self.statistic(statistic), self.column("frames")
         has = ~np.isnan(values)
         return float(values[has] @ frames[has] / max(frames[has].sum(), 1))
+
+    def slabs(self) -> npt.NDArray[np.int32]:
+        """[slabs, 3]: the shard's number, the slab's number in it, and its frames."""
+        column = self.table["slabs"].combine_chunks()
+        counts = pc.list_value_length(column).to_numpy()
+        first = np.repeat(np.cumsum(counts) - counts, counts)
+        frames = column.flatten().to_numpy()
+        return np.stack([np.repeat(self.numbers, counts), np.arange(len(frames)) - first, frames], 1).astype(np.int32)
+
+    def matrix(self, statistic: str) -> npt.NDArray[np.float64]:
+        """A list statistic of all shards that have it, [shards, its length]; [0, 0] where none has."""
+        if STATISTIC + statistic not in self.table.column_names:
+            return np.zeros((0, 0))
+        column = self.table[STATISTIC + statistic].drop_null().combine_chunks()
+        assert len(pc.unique(pc.list_value_length(column))) <= 1, f"{statistic} has one length in a store"
+        return column.flatten().to_numpy().reshape(len(column), -1)
 
     def made_from(self, numbers: Numbers, parents: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
         """[shards]: whether there is an entry of this number whose parents have this digest."""
@@ -84,13 +99,13 @@ class LedgerIndex:
         return there
 
 
-def refresh_index(ledger: str, cache: str) -> LedgerIndex:
+def refresh_index(ledger: str, cache: str, columns: Columns = PLAIN) -> LedgerIndex:
     """The entries in the folder `ledger` as they are now; reads those that the file `cache` does not know.
 
     ValueError naming an entry that is damaged.
     """
     settled = time.time_ns() - SETTLED_NS
-    listing, cached = list_files(ledger, ".json"), _read_cache(cache)
+    listing, cached = list_files(ledger, ENTRY_SUFFIX), _read_cache(cache, columns.schema)
     at, found = _find(cached["number"].to_numpy(), listing.numbers)
     for name, seen in (("mtime_ns", listing.mtimes), ("size", listing.sizes)):
         found[found] = seen[at[found]] == cached[name].to_numpy()[found]
@@ -100,9 +115,9 @@ def refresh_index(ledger: str, cache: str) -> LedgerIndex:
     for begin in range(0, max(len(unread), 1), BATCH):  # once at least: entries may have vanished
         some = listing[unread[begin : begin + BATCH]]
         if len(some):
-            table = pa.concat_tables([table, _read_entries(ledger, some)], promote_options="default")
+            table = pa.concat_tables([table, _read_entries(ledger, some, columns)], promote_options="default")
             table = table.sort_by("number").combine_chunks()
-        cached = _write_cache(cache, cached, table.filter(pc.field("mtime_ns") < settled))
+        cached = _write_cache(cache, cached, table.filter(pc.field("mtime_ns") < settled), columns.schema)
         if len(unread) > BATCH:
             progress.advance(len(some))
     return LedgerIndex(table)
@@ -141,53 +156,39 @@ def _find(wanted: Numbers, numbers: Numbers) -> tuple[Numbers, npt.NDArray[np.bo
     return at, there
 
 
-def _read_entries(ledger: str, listing: Listing) -> pa.Table:
+def _read_entries(ledger: str, listing: Listing, columns: Columns) -> pa.Table:
     """A row for each file listed."""
-    uris = [filesystem.join(ledger, file_name(number, ".json")) for number in listing.numbers.tolist()]
+    uris = [filesystem.join(ledger, file_name(number, ENTRY_SUFFIX)) for number in listing.numbers.tolist()]
     with ThreadPoolExecutor(PARALLEL_READS) as pool:
-        rows = list(pool.map(_row, uris))
-    said = {name: [row[name] for row in rows] for name in SCHEMA.names[3:]}
+        rows = list(pool.map(lambda uri: columns.row(read_entry(uri)), uris))
+    said = {name: [row[name] for row in rows] for name in columns.said}
     seen = {"number": listing.numbers, "mtime_ns": listing.mtimes, "size": listing.sizes}
-    table = pa.table(seen | said, SCHEMA)
-    for name in sorted({name for row in rows for name in row}.difference(SCHEMA.names)):
-        table = table.append_column(name, pa.array([row.get(name) for row in rows], pa.float64()))
+    table = pa.table(seen | said, columns.schema)
+    for name in sorted({name for row in rows for name in row}.difference(columns.schema.names)):
+        table = table.append_column(name, pa.array([row.get(name) for row in rows], columns.more))
     return table
 
 
-def _row(uri: str) -> dict[str, Any]:
-    """What is kept of an entry; its lists, of which a batch would fill memory, are not."""
-    entry = read_entry(uri)
-    plain = {name: value for name, value in entry.statistics.items() if isinstance(value, int | float)}
-    return {
-        "parents": parents_digest(entry.parents),
-        "checksum": entry.checksum,
-        "rows": entry.rows,
-        "frames": entry.frames,
-        "seconds": entry.seconds,
-        **{STATISTIC + name: float(value) for name, value in plain.items()},
-    }
-
-
-def _read_cache(uri: str) -> pa.Table:
+def _read_cache(uri: str, wanted: pa.Schema) -> pa.Table:
     """What the cache knows: nothing where it is missing, damaged or of another version."""
     if not filesystem.exists(uri):
-        return SCHEMA.empty_table()
+        return wanted.empty_table()
     try:
         data = pa.BufferReader(filesystem.read_bytes(uri))
         table = pq.ParquetFile(data, page_checksum_verification=True).read()
     except (pa.ArrowException, OSError, ValueError) as error:
         logger.info("%s is made anew: %s", uri, error)
-        return SCHEMA.empty_table()
-    schema = pa.schema(list(table.schema)[: len(SCHEMA)], table.schema.metadata)
-    return table if schema.equals(SCHEMA, check_metadata=True) else SCHEMA.empty_table()
+        return wanted.empty_table()
+    schema = pa.schema(list(table.schema)[: len(wanted)], table.schema.metadata)
+    return table if schema.equals(wanted, check_metadata=True) else wanted.empty_table()
 
 
-def _write_cache(uri: str, cached: pa.Table, table: pa.Table) -> pa.Table:
+def _write_cache(uri: str, cached: pa.Table, table: pa.Table, schema: pa.Schema) -> pa.Table:
     """Make the file, which holds `cached`, hold `table`; returns that."""
     if table.equals(cached):
         return cached
     buffer = io.BytesIO()
-    table = table.replace_schema_metadata(SCHEMA.metadata)
+    table = table.replace_schema_metadata(schema.metadata)
     pq.write_table(table, buffer, compression="zstd", write_page_checksum=True)
     filesystem.write_bytes(uri, buffer.getvalue())
     return table

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pyarrow.fs as pafs
 
 from ssl_asr.store import filesystem
+from ssl_asr.store.retry import retried
 
 # Of a file's name; the rest of the name is its suffix.
 DIGITS, MOST_DIGITS = 6, 18
@@ -41,6 +42,7 @@ def file_name(number: int, suffix: str) -> str:
     return f"{number:0{DIGITS}d}{suffix}"
 
 
+@retried
 def list_numbers(uri: str, suffix: str) -> Numbers:
     """Ascending numbers of the files "000123<suffix>" in the folder `uri`; none where there is no folder."""
     fs, path = filesystem.resolve(uri)
@@ -51,6 +53,7 @@ def list_numbers(uri: str, suffix: str) -> Numbers:
     return np.sort(np.array([number for number in numbers if number is not None], np.int64))
 
 
+@retried
 def list_files(uri: str, suffix: str) -> Listing:
     """The same with the time and size of each file; one that vanishes meanwhile is left out."""
     fs, path = filesystem.resolve(uri)

@@ -8,10 +8,11 @@ training cursor.
 from __future__ import annotations
 
 import io
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,9 +21,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ssl_asr.store import filesystem, layout
+from ssl_asr.store.index_columns import LISTS
 from ssl_asr.store.ledger import LedgerEntry, Reject, Shard, checksum, parents_digest, read_entry
 from ssl_asr.store.ledger_index import PARALLEL_READS, LedgerIndex, refresh_index
 from ssl_asr.store.listing import Numbers, delete_temporary, list_numbers
+from ssl_asr.store.retry import retried
 
 SCHEMA_VERSION = "1"
 
@@ -60,10 +63,26 @@ class ShardStore:
         ledger = layout.split_ledger_folder(self.root, self.name, split)
         return refresh_index(ledger, layout.index_uri(self.root, self.name, split))
 
+    def lists(self, split: str) -> LedgerIndex:
+        """The same with the statistics that are lists, for `LedgerIndex.matrix`, and no other column."""
+        ledger = layout.split_ledger_folder(self.root, self.name, split)
+        return refresh_index(ledger, layout.lists_index_uri(self.root, self.name, split), LISTS)
+
+    def splits(self) -> list[str]:
+        """Those that have entries, or had some."""
+        return filesystem.list_folders(layout.ledger_folder(self.root, self.name))
+
+    def rejects(self, split: str) -> list[Reject]:
+        """What finished shards of `split` left out; opens the entries of those alone that left out something."""
+        index = self.index(split)
+        shards = [Shard(split, number) for number in index.numbers[index.column("rejects") > 0].tolist()]
+        with ThreadPoolExecutor(PARALLEL_READS) as pool:
+            entries = list(pool.map(read_entry, map(self.ledger_uri, shards)))
+        return [reject for entry in entries for reject in entry.rejects]
+
     def done(self, split: str, numbers: Numbers, parents: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
         """[shards]: whether the shard of each number is there, made from the parents of each digest."""
-        files = list_numbers(layout.split_folder(self.root, self.name, split), layout.SHARD_SUFFIX)
-        return self.index(split).made_from(numbers, parents) & np.isin(numbers, files)
+        return self.index(split).made_from(numbers, parents) & self.have_files(split, numbers)
 
     def shards(self, split: str) -> list[Shard]:
         """All finished shards of `split`, by number."""
@@ -71,11 +90,7 @@ class ShardStore:
 
     def have_files(self, split: str, numbers: Numbers) -> npt.NDArray[np.bool_]:
         """[shards]: whether the shard of each number has its Parquet file."""
-        return np.isin(numbers, list_numbers(filesystem.join(self.root, self.name, split), ".parquet"))
-
-    def rejects(self, split: str) -> list[Reject]:
-        """Of all finished shards of `split`."""
-        return [reject for entry in self.entries(split) for reject in entry.rejects]
+        return np.isin(numbers, list_numbers(layout.split_folder(self.root, self.name, split), layout.SHARD_SUFFIX))
 
     def unfinished(self, wanted: Mapping[Shard, Mapping[str, str]]) -> list[Shard]:
         """The shards of `wanted`, which maps each to its parents, that are still to be made."""
@@ -156,6 +171,7 @@ class ShardStore:
         filesystem.write_bytes(self.ledger_uri(shard), entry.to_json())
         return entry
 
+    @retried
     def open(self, shard: Shard) -> pq.ParquetFile:
         """The shard for reading; ValueError naming the file where it is cut short or corrupt."""
         fs, path = filesystem.resolve(self.uri(shard))
@@ -164,16 +180,24 @@ class ShardStore:
 
     def read_slab(self, shard: Shard, slab: int, columns: Sequence[str] | None = None) -> pa.Table:
         """One row group; ValueError as `open`."""
-        with self.open(shard) as file, self._naming(shard):
-            return file.read_row_group(slab, columns=list(columns) if columns else None)
+        with self.open(shard) as file:
+            return self._read(shard, partial(file.read_row_group, slab, columns=columns))
 
     def read_slabs(self, shard: Shard, columns: Sequence[str] | None = None) -> Iterator[pa.Table]:
         """All row groups in order, one in memory at a time; ValueError as `open`."""
         with self.open(shard) as file:
             for slab in range(file.num_row_groups):
-                with self._naming(shard):
-                    table = file.read_row_group(slab, columns=list(columns) if columns else None)
-                yield table
+                yield self._read(shard, partial(file.read_row_group, slab, columns=columns))
+
+    def read(self, shard: Shard, columns: Sequence[str] | None = None) -> pa.Table:
+        """All row groups as one table; ValueError as `open`."""
+        with self.open(shard) as file:
+            return self._read(shard, partial(file.read, columns=columns))
+
+    @retried
+    def _read(self, shard: Shard, read: Callable[[], pa.Table]) -> pa.Table:
+        with self._naming(shard):
+            return read()
 
     @contextmanager
     def _naming(self, shard: Shard) -> Iterator[None]:

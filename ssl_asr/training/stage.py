@@ -14,7 +14,8 @@ from ssl_asr.models.acoustic import AcousticModel, ModelSpec, count_parameters
 from ssl_asr.recipe import Optimiser, Recipe, Student, Sync, Teacher
 from ssl_asr.recipe.identity import Inputs, choices, digest, inputs_key
 from ssl_asr.runtime import cluster
-from ssl_asr.runtime.stage import StageClock, StageReport, read_rejects, read_report, refuse_second
+from ssl_asr.runtime.stage_clock import StageClock, refuse_second
+from ssl_asr.runtime.stage_report import StageReport, read_rejects, read_report
 from ssl_asr.runtime.todo import Todo, reasons, upstream, waiting
 from ssl_asr.store import alignments, features, filesystem, targets
 from ssl_asr.store.layout import ALIGNMENTS, FEATURES, TARGETS, model_uri
@@ -134,10 +135,10 @@ def _figures(plan: TrainingPlan, curve: Sequence[Record]) -> dict[str, float | s
         "parameters": f"{count_parameters(AcousticModel(plan.spec)) / 1e6:.2f} M",
         "blocks": str(len(blocks)),
         "hours": hours,
-        "x real time": hours * 3600 / max(seconds, 1e-3),
+        "x_real_time": hours * 3600 / max(seconds, 1e-3),
     }
     if on_dev:
-        figures |= {"dev loss": on_dev[-1]["dev_loss"], "dev accuracy": on_dev[-1]["dev_frame_accuracy"]}
+        figures |= {"dev_loss": on_dev[-1]["dev_loss"], "dev_accuracy": on_dev[-1]["dev_frame_accuracy"]}
     return figures
 
 
@@ -176,7 +177,10 @@ def _inputs(recipe: Recipe, name: ModelName) -> dict[str, str]:
     }
     if name == "baseline":
         unlabeled = heard.index("unlabeled")
-        return inputs | {"unlabeled frames": str(unlabeled.column("frames").sum())}
+        return inputs | {
+            "unlabeled frames": str(unlabeled.column("frames").sum()),
+            "unlabeled slabs": str(len(unlabeled.slabs())),
+        }
     if name == "student":
         store = targets.store_name(target_set_id(recipe))
         labelled = ShardStore(recipe.run, store)
@@ -204,11 +208,9 @@ def _is_trained(recipe: Recipe, plan: TrainingPlan) -> bool:
 def _source(recipe: Recipe, split: str, required: bool = True) -> Source:
     """The split's slabs; a labeled shard that could not be aligned, and is listed as rejected, is left out."""
     name: SourceName = "unlabeled" if split == "unlabeled" else "labeled"
-    entries = ShardStore(recipe.run, features.STORE).entries(split)
+    source = source_of(name, split, ShardStore(recipe.run, features.STORE).index(split), recipe.seed)
     if name == "labeled":
-        aligned = _finished(recipe, alignments.store_name(load_senones(recipe.run).id), split)
-        entries = [entry for entry in entries if entry.shard in aligned]
-    source = source_of(name, split, entries, recipe.seed)
+        source = source.only(_finished(recipe, alignments.store_name(load_senones(recipe.run).id), split))
     if required and not len(source):
         raise ValueError(
             f"{recipe.run} has no {split} speech to train on; run the stages 'frontend' and 'hmm', and see "
@@ -218,7 +220,7 @@ def _source(recipe: Recipe, split: str, required: bool = True) -> Source:
 
 
 def _finished(recipe: Recipe, store: str, split: str) -> set[Shard]:
-    return {entry.shard for entry in ShardStore(recipe.run, store).entries(split)}
+    return set(ShardStore(recipe.run, store).shards(split))
 
 
 def _spec(recipe: Recipe, wanted: Teacher | Student, *, bidirectional: bool, look_ahead: int) -> ModelSpec:

@@ -11,7 +11,6 @@ from dataclasses import asdict
 from typing import Protocol
 
 from ssl_asr.models.model_files import save_model
-from ssl_asr.store import filesystem
 from ssl_asr.store.layout import checkpoints_folder, model_uri
 from ssl_asr.training.checkpoints import accounting
 from ssl_asr.training.checkpoints.accounting import BlockAccount
@@ -45,18 +44,18 @@ def train(job: TrainingJob, worker: Worker, listener: Listener, preemption_notic
     """
     loop = build_loop(job, worker)
     checkpoints = checkpoints_of(job)
-    mine = filesystem.patiently(checkpoints.newest) if worker.rank == 0 else None
+    mine = checkpoints.newest() if worker.rank == 0 else None
     newest = worker.group.gather_objects(mine)[0]
     curve = restore(newest, loop) if newest is not None else []
     if worker.rank == 0:
-        filesystem.patiently(lambda: checkpoints.forget_after(newest))
-        filesystem.patiently(lambda: accounting.drop_after(job.run, job.name, job.key, loop.block))
+        checkpoints.forget_after(newest)
+        accounting.drop_after(job.run, job.name, job.key, loop.block)
         listener.restart(curve)
     with Saver(checkpoints) as saver:
         recorder = _BlockRecorder(job, loop, listener, curve, saver, preemption_noticed)
         loop.run(recorder.on_block)
     if worker.rank == 0:
-        filesystem.patiently(lambda: _export(job, loop))
+        _export(job, loop)
     return loop
 
 

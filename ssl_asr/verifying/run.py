@@ -19,7 +19,8 @@ from ssl_asr.models.model_files import load_model
 from ssl_asr.progress import Progress, clock
 from ssl_asr.recipe import Recipe
 from ssl_asr.runtime.pipeline import NAMES
-from ssl_asr.runtime.stage import HEARTBEAT_SECONDS, read_heartbeat, read_rejects, read_report
+from ssl_asr.runtime.stage_clock import HEARTBEAT_SECONDS, read_heartbeat
+from ssl_asr.runtime.stage_report import read_rejects, read_report
 from ssl_asr.store import features, filesystem, targets
 from ssl_asr.store.inventory import Held, all_shards, inventory
 from ssl_asr.store.layout import MODEL_SUFFIX, TARGETS, heartbeat_uri, models_folder

@@ -17,7 +17,8 @@ from ssl_asr.recipe import Recipe
 from ssl_asr.runtime import pipeline
 from ssl_asr.runtime.pipeline import NAMES, STAGES, ancestors
 from ssl_asr.runtime.run_directory import open_recipe, save_recipe
-from ssl_asr.runtime.stage import StageClock, StageReport
+from ssl_asr.runtime.stage_clock import StageClock
+from ssl_asr.runtime.stage_report import StageReport
 from ssl_asr.store.ledger import Reject
 from tests.cluster.training_helpers import own_ray
 from tests.runtime.at_work import at_work

@@ -15,7 +15,7 @@ from ssl_asr.cli.job_entry import JOB_MARK, kept_run
 from ssl_asr.recipe import Recipe
 from ssl_asr.runtime.pipeline import NAMES
 from ssl_asr.runtime.run_directory import save_recipe
-from ssl_asr.runtime.stage import read_report
+from ssl_asr.runtime.stage_report import read_report
 from tests.cluster.head import RAY, Head, started_head
 from tests.conftest import tiny_recipe
 

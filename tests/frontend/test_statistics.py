@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from ssl_asr.frontend.statistics import LEAST_DEVIATION, Sums, global_statistics, sums_of
+from ssl_asr.frontend.statistics import LEAST_DEVIATION, global_statistics, sums_of
+from ssl_asr.store import features
+from ssl_asr.store.ledger import Shard
+from ssl_asr.store.shards import ShardStore
 
 
 def test_sums_of_parts_add_up_to_one_pass() -> None:
@@ -22,12 +24,18 @@ def test_sums_of_parts_add_up_to_one_pass() -> None:
     assert total.count == 116
 
 
-def test_sums_survive_the_ledger_to_the_last_bit() -> None:
+def test_sums_survive_the_ledger_and_its_index_to_the_last_bit(tmp_path: Path) -> None:
     sums = sums_of([np.random.default_rng(1).standard_normal((40, 6))], 6)
-    back = Sums.from_statistics(json.loads(json.dumps(sums.to_statistics())))
-    assert back.count == sums.count
-    np.testing.assert_array_equal(back.sum, sums.sum)
-    np.testing.assert_array_equal(back.square_sum, sums.square_sum)
+    store = ShardStore(str(tmp_path), features.STORE)
+    empty = {"parents": {}, "metadata": {}, "statistics": sums.to_statistics()}
+    store.publish(Shard("labeled", 0), features.SCHEMA, [], [], seconds=0.4, **empty)
+    for _ in range(2):
+        lists = store.lists("labeled")
+        assert store.index("labeled").statistic("count").tolist() == [sums.count]
+        np.testing.assert_array_equal(lists.matrix("sum"), [sums.sum])
+        np.testing.assert_array_equal(lists.matrix("square_sum"), [sums.square_sum])
+    for mine, total in zip(global_statistics(str(tmp_path)), sums.mean_and_deviation(), strict=True):
+        np.testing.assert_array_equal(mine, total)
 
 
 def test_a_bin_that_never_changes_can_be_divided_by() -> None:

@@ -18,7 +18,7 @@ from ssl_asr.hmm.stage import run_hmm
 from ssl_asr.hmm.training import Trained
 from ssl_asr.lang.lexicon import ALIGNMENT_LEXICON, Lexicon, read_lexicon
 from ssl_asr.recipe import Recipe
-from ssl_asr.runtime.stage import read_report
+from ssl_asr.runtime.stage_report import read_report
 from ssl_asr.store import alignments, features, utterance
 from ssl_asr.store.features import FeatureRow
 from ssl_asr.store.shards import ShardStore

@@ -88,7 +88,7 @@ def test_a_run_keeps_its_calibration_and_measures_it_once(own_run: Recipe, ray_l
     figures = calibration_figures(own_run)
     kept = read_calibration(own_run)
     assert kept.frames == frames == sum(each.frames for each in kept.by_frame.bins)
-    assert figures == {"dev confidence": kept.by_frame.confidence, "calibration error": kept.by_frame.expected_error}
+    assert figures == {"dev_confidence": kept.by_frame.confidence, "calibration_error": kept.by_frame.expected_error}
     assert kept.by_frame == measure(own_run).by_frame
     assert kept.by_utterance.accuracy == pytest.approx(kept.by_frame.accuracy)
     # An untrained teacher of 90 senones is sure of nothing.

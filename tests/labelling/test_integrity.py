@@ -14,7 +14,8 @@ import pytest
 from ssl_asr.cli.main import FAILED, OK, main
 from ssl_asr.labelling.stage import run_labelling
 from ssl_asr.recipe import Recipe
-from ssl_asr.runtime.stage import StageClock, read_report
+from ssl_asr.runtime.stage_clock import StageClock
+from ssl_asr.runtime.stage_report import read_report
 from ssl_asr.store import features, filesystem
 from ssl_asr.store.ledger import Shard, checksum
 from ssl_asr.store.shards import ShardStore

@@ -15,7 +15,7 @@ from ssl_asr.cli.main import OK
 from ssl_asr.labelling.stage import run_labelling
 from ssl_asr.recipe import Recipe
 from ssl_asr.runtime.run_directory import save_recipe
-from ssl_asr.runtime.stage import read_report
+from ssl_asr.runtime.stage_report import read_report
 from ssl_asr.store import filesystem
 from ssl_asr.store.ledger import Shard
 from tests.labelling.conftest import target_store, with_actors

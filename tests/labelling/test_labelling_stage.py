@@ -16,7 +16,7 @@ from ssl_asr.labelling.teachers import load_teacher
 from ssl_asr.labelling.top_k import KeptMass
 from ssl_asr.models.model_files import model_id
 from ssl_asr.recipe import Recipe
-from ssl_asr.runtime.stage import read_report
+from ssl_asr.runtime.stage_report import read_report
 from ssl_asr.store import features, filesystem, targets
 from ssl_asr.store.layout import model_uri, rejects_uri
 from ssl_asr.store.ledger import LedgerEntry, Shard

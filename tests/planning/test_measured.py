@@ -15,7 +15,7 @@ from ssl_asr.planning.question import Question
 from ssl_asr.planning.sizes import KEPT_CHECKPOINTS, checkpoint_numbers, model_bytes
 from ssl_asr.recipe import Recipe
 from ssl_asr.runtime.run_directory import open_recipe, save_recipe
-from ssl_asr.runtime.stage import ACTOR_HOURS, read_report
+from ssl_asr.runtime.stage_report import ACTOR_HOURS, read_report
 from ssl_asr.training.curve import read_curve
 
 

@@ -14,7 +14,7 @@ from ssl_asr.labelling.calibration_file import Calibration, Summary, calibration
 from ssl_asr.labelling.teachers import target_set_id
 from ssl_asr.recipe import Recipe, load_recipe
 from ssl_asr.runtime.pipeline import NAMES
-from ssl_asr.runtime.stage import StageClock
+from ssl_asr.runtime.stage_clock import StageClock
 from ssl_asr.store import features, filesystem, targets, utterance
 from ssl_asr.store.layout import model_uri
 from ssl_asr.store.ledger import Reject, Shard
@@ -45,7 +45,7 @@ def fill(recipe: Recipe) -> None:
         rejects = [Reject("joe-0001", "the audio holds no sample")] if stage == "frontend" else []
         # Labelling names its attempts by the set of targets that it makes.
         clock = StageClock(recipe, stage, target_set_id(recipe) if stage == "labelling" else "key")
-        clock.finish(12, 0, rejects, {"x real time": 412.5})
+        clock.finish(12, 0, rejects, {"x_real_time": 412.5})
         _lengthen(recipe, stage, float(random.integers(20, 200)))
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from ssl_asr.labelling.teachers import target_set_id
 from ssl_asr.report.status import rejects, status_table, statuses
-from ssl_asr.runtime.stage import StageClock
+from ssl_asr.runtime.stage_clock import StageClock
 from ssl_asr.store import filesystem
 from ssl_asr.store.layout import heartbeat_uri, stage_report_uri
 from ssl_asr.store.ledger import Reject, Shard

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 OTHER = """
 import sys, time
 from ssl_asr.recipe import Recipe
-from ssl_asr.runtime.stage import StageClock
+from ssl_asr.runtime.stage_clock import StageClock
 clock = StageClock(Recipe(run=sys.argv[1]), sys.argv[2], "key")
 clock.heartbeat()
 print("begun", flush=True)

@@ -8,7 +8,7 @@ import pytest
 
 from ssl_asr.recipe import Recipe
 from ssl_asr.runtime import ownership
-from ssl_asr.runtime.stage import StageClock, refuse_second
+from ssl_asr.runtime.stage_clock import StageClock, refuse_second
 from tests.runtime.at_work import at_work
 
 
@@ -38,7 +38,7 @@ def test_second_process_is_refused_while_the_first_lives_and_not_once_it_is_kill
 CLAIM = """
 import sys
 from ssl_asr.recipe import Recipe
-from ssl_asr.runtime.stage import StageClock
+from ssl_asr.runtime.stage_clock import StageClock
 clock = StageClock(Recipe(run=sys.argv[1]), "student", "key")
 print("ready", flush=True)
 sys.stdin.readline()

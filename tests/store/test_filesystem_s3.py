@@ -7,8 +7,10 @@ from collections.abc import Callable, Iterator
 import pyarrow as pa
 import pytest
 
-from ssl_asr.store import filesystem
+from ssl_asr.store import filesystem, retry
 from ssl_asr.store.ledger import Shard
+from ssl_asr.store.listing import list_numbers
+from ssl_asr.store.retry import without_retries
 from ssl_asr.store.shards import ShardStore
 from tests.s3_server import S3Server, s3_server
 
@@ -92,6 +94,50 @@ OPERATIONS = [
 ]
 
 
+READS = [
+    lambda store: store.read(Shard("dev", 0)),
+    lambda store: store.read_slab(Shard("dev", 0), 0),
+    lambda store: list(store.read_slabs(Shard("dev", 0))),
+    lambda store: store.entries("dev"),
+    lambda store: store.index("dev"),
+    lambda store: list_numbers(f"{store.root}/features/dev", ".parquet"),
+    lambda store: filesystem.read_bytes(store.uri(Shard("dev", 0))),
+    lambda store: filesystem.list_files(store.root),
+    lambda store: filesystem.list_folders(store.root),
+    lambda store: filesystem.exists(store.uri(Shard("dev", 0))),
+    lambda store: filesystem.write_bytes(f"{store.root}/file", b"x"),
+    lambda store: filesystem.delete(f"{store.root}/file"),
+]
+
+
+def test_all_that_is_read_and_written_outlasts_an_outage(
+    server: S3Server, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every one is begun while the server refuses; none of the callers does anything about it."""
+    store = ShardStore(f"{bucket}/run", "features")
+    table = pa.table({"id": ["a", "b"], "num_frames": pa.array([3, 4], pa.int32())})
+    store.publish(Shard("dev", 0), table.schema, [table], [7], seconds=0.07, parents={}, metadata={})
+    monkeypatch.setattr(retry, "PAUSES", (0.05,) * 200)
+    for read in READS:
+        server.go_out(0.5)
+        before = len(server.requests)
+        read(store)
+        assert len(server.requests) > before + 1, "it was refused at least once"
+
+
+def test_a_read_that_a_shard_was_opened_for_before_the_outage(
+    server: S3Server, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store = ShardStore(f"{bucket}/run", "features")
+    slab = pa.table({"id": ["a", "b"], "num_frames": pa.array([3, 4], pa.int32())})
+    store.publish(Shard("dev", 0), slab.schema, [slab, slab], [7, 7], seconds=0.14, parents={}, metadata={})
+    monkeypatch.setattr(retry, "PAUSES", (0.05,) * 200)
+    slabs = store.read_slabs(Shard("dev", 0))
+    next(slabs)
+    server.go_out(0.5)
+    assert next(slabs)["id"].to_pylist() == ["a", "b"]
+
+
 @pytest.mark.parametrize("operation", OPERATIONS)
 def test_wrong_keys_are_one_sentence_with_the_mend(server: S3Server, bucket: str, operation: Callable) -> None:
     filesystem.write_bytes(f"{bucket}/file", b"x")
@@ -113,5 +159,5 @@ def test_a_bucket_that_is_not_there_is_one_sentence_with_the_mend(bucket: str) -
 def test_a_server_that_is_away_is_no_fault_of_the_recipe(bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """A shard would be rejected for a ValueError; for this one it is tried again."""
     monkeypatch.setenv("AWS_ENDPOINT_URL", "http://127.0.0.1:9")
-    with pytest.raises(OSError, match="NETWORK_CONNECTION"):
+    with without_retries(), pytest.raises(OSError, match="NETWORK_CONNECTION"):
         filesystem.read_bytes(f"{bucket}/file")

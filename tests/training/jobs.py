@@ -21,7 +21,7 @@ def labeled_job(run: Recipe) -> TrainingJob:
     """Three phases of 5, 3 and 3 slabs of half a minute, the last on whole utterances."""
     torch.set_num_threads(1)
     senones = load_senones(run.run)
-    labeled = source_of("labeled", "labeled", ShardStore(run.run, features.STORE).entries("labeled"), 1)
+    labeled = source_of("labeled", "labeled", ShardStore(run.run, features.STORE).index("labeled"), 1)
     phases = (
         Phase("labeled", 0, 5, 3e-3, 0, False),
         Phase("labeled", 5, 3, 2e-3, 1, False),

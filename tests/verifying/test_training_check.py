@@ -38,8 +38,8 @@ def own(feature_run: Recipe, tmp_path: Path) -> Recipe:
         shutil.copytree(Path(feature_run.run) / part, run / part)
     recipe = feature_run.model_copy(update={"run": str(run)})
     save_recipe(recipe)
-    entries = ShardStore(recipe.run, features.STORE).entries
-    labeled, unlabeled = (source_of(name, name, entries(name), recipe.seed) for name in ("labeled", "unlabeled"))
+    store = ShardStore(recipe.run, features.STORE)
+    labeled, unlabeled = (source_of(name, name, store.index(name), recipe.seed) for name in ("labeled", "unlabeled"))
     student = student_schedule(recipe.student, labeled, unlabeled)
     schedules = {
         "teacher": teacher_schedule(recipe.teacher, labeled),

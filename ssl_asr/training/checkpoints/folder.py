@@ -120,7 +120,7 @@ class Saver:
     def _do(self, work: Callable[[], object]) -> None:
         if self._error is None:
             try:
-                filesystem.patiently(work)
+                work()
             except Exception as error:
                 self._error = error
 

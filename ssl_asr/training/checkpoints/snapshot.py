@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from functools import partial
 from typing import Any
 
 import torch
@@ -80,7 +79,7 @@ def write_snapshot(folder: str, taken: Snapshot) -> None:
 
 def restore(folder: str, loop: Loop) -> list[Record]:
     """Put the loop where the checkpoint was taken, see that all workers stand there, and return the curve so far."""
-    tensors, about = filesystem.patiently(lambda: read_weights(filesystem.join(folder, SHARED)))
+    tensors, about = read_weights(filesystem.join(folder, SHARED))
     device = loop.worker.device
     prefix = "strategy."
     loop.strategy.load_state_dict(
@@ -105,7 +104,7 @@ def _restore_local(folder: str, loop: Loop, workers: int) -> None:
     dealt = workers != worker.size
     ranks = range(worker.rank, workers, worker.size) if dealt else [worker.rank]
     uris = (_local_uri(folder, rank, workers) for rank in ranks)
-    parts = (filesystem.patiently(partial(read_weights, uri))[0] for uri in uris)
+    parts = (read_weights(uri)[0] for uri in uris)
     loop.strategy.load_local_state_dicts(parts, dealt=dealt)
 
 

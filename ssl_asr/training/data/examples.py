@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ssl_asr.frontend.stacking import stack, stack_labels
-from ssl_asr.store import alignments, features, filesystem, targets
+from ssl_asr.store import alignments, features, targets
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.training.data.selection import Selection
 from ssl_asr.training.data.sources import SlabRef, SourceName
@@ -45,9 +45,6 @@ class SlabReader:
 
         ValueError where stores don't match.
         """
-        return filesystem.patiently(lambda: self._read(source, ref, offset))
-
-    def _read(self, source: SourceName | str, ref: SlabRef, offset: int) -> list[Example]:
         table = ShardStore(self.run, features.STORE).read_slab(ref.shard, ref.slab)
         rows = features.decode(table, self.mel_bins)
         read = self._soft if source == "unlabeled" else self._hard

@@ -9,15 +9,15 @@ it is the same for any order of shards and any number of machines.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from ssl_asr.labelling.top_k import CONFIDENCE_BINS, confidence_bin
 from ssl_asr.recipe import Recipe
 from ssl_asr.store import targets
-from ssl_asr.store.ledger import LedgerEntry
 from ssl_asr.store.shards import ShardStore
 
 
@@ -38,15 +38,13 @@ def selection_of(recipe: Recipe, target_set: str) -> Selection | None:
     wanted = recipe.student
     if wanted.selection == "all":
         return None
-    entries = ShardStore(recipe.run, targets.store_name(target_set)).entries("unlabeled")
-    return uniform_over_confidence(entries, wanted.selected_share, recipe.seed)
+    lists = ShardStore(recipe.run, targets.store_name(target_set)).lists("unlabeled")
+    return uniform_over_confidence(lists.matrix("confidence_frames"), wanted.selected_share, recipe.seed)
 
 
-def uniform_over_confidence(entries: Iterable[LedgerEntry], share: float, seed: int) -> Selection:
-    """`share` of all frames of a set of targets, from the histograms in its ledger `entries`."""
-    frames = np.zeros(CONFIDENCE_BINS, np.int64)
-    for entry in entries:
-        frames += entry.statistics["confidence_frames"]
+def uniform_over_confidence(histograms: npt.NDArray[np.float64], share: float, seed: int) -> Selection:
+    """`share` of all frames of a set of targets; `histograms` [shards, confidence bins] count each shard's frames."""
+    frames = histograms.reshape(-1, CONFIDENCE_BINS).sum(axis=0).astype(np.int64)
     return Selection(seed, even_shares(frames.tolist(), share))
 
 

@@ -6,7 +6,7 @@ It goes on pass after pass, each pass a permutation drawn from (seed, source, pa
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Literal
@@ -14,7 +14,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from ssl_asr.store.ledger import LedgerEntry, Shard
+from ssl_asr.store.ledger import Shard
+from ssl_asr.store.ledger_index import LedgerIndex
 
 SourceName = Literal["labeled", "unlabeled"]
 
@@ -87,7 +88,6 @@ def seed_of(*parts: int | str) -> int:
     return int.from_bytes(digest[:8], "little") >> 1
 
 
-def source_of(name: SourceName, split: str, entries: Iterable[LedgerEntry], seed: int) -> Source:
+def source_of(name: SourceName, split: str, finished: LedgerIndex, seed: int) -> Source:
     """All slabs of a split's finished feature shards."""
-    rows = [(entry.shard.number, slab, frames) for entry in entries for slab, frames in enumerate(entry.slabs)]
-    return Source(name, split, np.array(rows, np.int32).reshape(-1, 3), seed)
+    return Source(name, split, finished.slabs(), seed)

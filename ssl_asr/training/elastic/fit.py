@@ -54,9 +54,9 @@ def fit(job: TrainingJob, cluster: Cluster, patience: Patience | None = None) ->
         follower.follow(ray.get(monitor.take.remote()))
     follower.follow(ray.get(monitor.take.remote()))
     follower.note(*_end_of(running))
-    filesystem.patiently(follower.save)
-    filesystem.patiently(curve.close)
-    filesystem.patiently(lambda: filesystem.delete(ray_folder(job.run, job.name)))
+    follower.save()
+    curve.close()
+    filesystem.delete(ray_folder(job.run, job.name))
     _raise_sentence(running)
     return curve
 

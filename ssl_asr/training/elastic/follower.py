@@ -7,7 +7,7 @@ import time
 from itertools import accumulate
 
 from ssl_asr.progress import Progress
-from ssl_asr.store import filesystem
+from ssl_asr.store.retry import is_outage, without_retries
 from ssl_asr.store.targets import FRAME_SECONDS
 from ssl_asr.training.curve import CurveWriter, Record
 from ssl_asr.training.elastic.events import Event, EventLog, Kind, going_on
@@ -31,9 +31,10 @@ class Follower:
         """Take in the news and keep them; while an object store does not answer, they wait for the next call."""
         self._take_in(news)
         try:
-            self.save()
+            with without_retries():
+                self.save()
         except OSError as error:
-            if not filesystem.is_outage(error):
+            if not is_outage(error):
                 raise
             if not self._out_of_reach:
                 _say(f"  {self.job.name}: {self.job.run} cannot be written to now; training goes on ({error})")

@@ -21,8 +21,8 @@ def selecting(recipe: Recipe, share: float) -> Recipe:
 
 
 def slabs(recipe: Recipe) -> tuple[SlabRef, ...]:
-    entries = ShardStore(recipe.run, features.STORE).entries("unlabeled")
-    return tuple(source_of("unlabeled", "unlabeled", entries, recipe.seed))
+    finished = ShardStore(recipe.run, features.STORE).index("unlabeled")
+    return tuple(source_of("unlabeled", "unlabeled", finished, recipe.seed))
 
 
 def read(recipe: Recipe) -> list[list[int]]:

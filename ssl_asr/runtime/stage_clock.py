@@ -1,7 +1,7 @@
-"""What every stage of the pipeline returns, and how it is kept in the run.
+"""The clock of a stage at work: times add up over interruptions, kill -9 among them, and a second process is refused.
 
-A stage is one function `run_<stage>(recipe) -> StageReport`. It reads and writes the run's directory, skips
-what is done, and ends with one line of figures. Times add up over interruptions, kill -9 among them.
+A heartbeat is a small file that a stage at work rewrites every few seconds. Who finds one knows how long the stage
+took so far, and whether another process is still at it.
 """
 
 from __future__ import annotations
@@ -12,54 +12,18 @@ import threading
 import time
 import weakref
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 
-from ssl_asr.progress import clock
 from ssl_asr.recipe import Recipe
 from ssl_asr.runtime import ownership
+from ssl_asr.runtime.stage_report import ACTOR_HOURS, StageReport, keep_report, read_report
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import heartbeat_uri, rejects_uri, stage_report_uri, stages_folder
+from ssl_asr.store.layout import heartbeat_uri, stages_folder
 from ssl_asr.store.ledger import Reject
+from ssl_asr.store.retry import without_retries
 
 CLAIM_SECONDS = 1.0  # for another process that begins in the same moment to say so
 HEARTBEAT_SECONDS = 5.0  # between notes of the time spent: what a kill can lose of it
-ACTOR_HOURS = "actor hours"  # the figure that tells how long actors worked, all of them together
-
-
-@dataclass(frozen=True)
-class StageReport:
-    """`pieces` is what was asked for (shards, blocks, utterances), `skipped` how many of them were found done."""
-
-    stage: str
-    key: str
-    seconds: float
-    pieces: int
-    skipped: int
-    rejected: int
-    figures: Mapping[str, float | str] = field(default_factory=dict)
-
-    def line(self) -> str:
-        parts = [clock(self.seconds), f"{self.pieces} pieces"]
-        if self.skipped:
-            parts.append(f"{self.skipped} found done")
-        if self.rejected:
-            parts.append(f"{self.rejected} REJECTED (see ssl-asr failed)")
-        return f"{self.stage}: {', '.join([*parts, *self.figure_texts()])}"
-
-    def figure_texts(self) -> list[str]:
-        """The figures as a person reads them: "senone set 5b7f", "frames 1,143,892", "hours 5.178"."""
-        return [f"{name.replace('_', ' ')} {_readable(value)}" for name, value in self.figures.items()]
-
-
-def _readable(value: float | str) -> str:
-    if isinstance(value, str):
-        return value
-    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
-
-
-def read_report(recipe: Recipe, stage: str) -> StageReport | None:
-    uri = stage_report_uri(recipe.run, stage)
-    return StageReport(**json.loads(filesystem.read_bytes(uri))) if filesystem.exists(uri) else None
 
 
 @dataclass(frozen=True)
@@ -158,11 +122,7 @@ class StageClock:
         report = StageReport(
             self.stage, self.key, round(seconds, 2), pieces, skipped, len(rejects), {**(figures or {}), **worked}
         )
-        lines = "".join(json.dumps(asdict(reject)) + "\n" for reject in rejects)
-        filesystem.write_bytes(rejects_uri(self.recipe.run, self.stage), lines.encode())
-        filesystem.write_bytes(
-            stage_report_uri(self.recipe.run, self.stage), json.dumps(asdict(report), indent=1).encode()
-        )
+        keep_report(self.recipe, report, rejects)
         filesystem.delete(heartbeat_uri(self.recipe.run, self.stage))
         return report
 
@@ -174,24 +134,6 @@ def _heartbeat(clock_of: weakref.ref[StageClock], stop: threading.Event) -> None
         if stage_clock is None:
             return
         # A disk or a store may be out of reach for a moment; where it stays so, the stage itself says it.
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError), without_retries():
             stage_clock.heartbeat()
         del stage_clock
-
-
-def read_rejects(recipe: Recipe, stage: str) -> list[Reject]:
-    """What the stage left out when it last finished."""
-    uri = rejects_uri(recipe.run, stage)
-    if not filesystem.exists(uri):
-        return []
-    return [Reject(**json.loads(line)) for line in filesystem.read_bytes(uri).decode().splitlines()]
-
-
-def check_reject_share(recipe: Recipe, stage: str, rejected: int, utterances: int) -> None:
-    """ValueError where more utterances were rejected than the recipe allows."""
-    share = rejected / max(utterances, 1)
-    if share > recipe.corpus.max_reject_share:
-        raise ValueError(
-            f"{stage}: {rejected} of {utterances} utterances were rejected ({share:.0%}), above "
-            f"corpus.max_reject_share={recipe.corpus.max_reject_share:g}; see {rejects_uri(recipe.run, stage)}"
-        )

@@ -1,0 +1,86 @@
+"""What every stage of the pipeline returns, and how it is kept in the run.
+
+A stage is one function `run_<stage>(recipe) -> StageReport`. It reads and writes the run's directory, skips
+what is done, and ends with one line of figures.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+
+from ssl_asr.progress import clock
+from ssl_asr.recipe import Recipe
+from ssl_asr.store import filesystem
+from ssl_asr.store.layout import rejects_uri, stage_report_uri
+from ssl_asr.store.ledger import Reject
+
+ACTOR_HOURS = "actor_hours"  # the figure that tells how long actors worked, all of them together
+# Words of a figure's key that people write in capitals.
+_ABBREVIATIONS = {"wer", "werr"}
+
+
+@dataclass(frozen=True)
+class StageReport:
+    """`pieces` is what was asked for (shards, blocks, utterances), `skipped` how many of them were found done."""
+
+    stage: str
+    key: str
+    seconds: float
+    pieces: int
+    skipped: int
+    rejected: int
+    figures: Mapping[str, float | str] = field(default_factory=dict)
+
+    def line(self) -> str:
+        parts = [clock(self.seconds), f"{self.pieces} pieces"]
+        if self.skipped:
+            parts.append(f"{self.skipped} found done")
+        if self.rejected:
+            parts.append(f"{self.rejected} REJECTED (see ssl-asr failed)")
+        return f"{self.stage}: {', '.join([*parts, *self.figure_texts()])}"
+
+    def figure_texts(self) -> list[str]:
+        """The figures as a person reads them: "senone set 5b7f", "frames 1,143,892", "hours 5.178"."""
+        return [f"{_label(key)} {_readable(value)}" for key, value in self.figures.items()]
+
+
+def _label(key: str) -> str:
+    return " ".join(word.upper() if word in _ABBREVIATIONS else word for word in key.split("_"))
+
+
+def _readable(value: float | str) -> str:
+    if isinstance(value, str):
+        return value
+    return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def read_report(recipe: Recipe, stage: str) -> StageReport | None:
+    uri = stage_report_uri(recipe.run, stage)
+    return StageReport(**json.loads(filesystem.read_bytes(uri))) if filesystem.exists(uri) else None
+
+
+def keep_report(recipe: Recipe, report: StageReport, rejects: Iterable[Reject]) -> None:
+    """The rejects first: a report says that the stage has finished."""
+    lines = "".join(json.dumps(asdict(reject)) + "\n" for reject in rejects)
+    filesystem.write_bytes(rejects_uri(recipe.run, report.stage), lines.encode())
+    filesystem.write_bytes(stage_report_uri(recipe.run, report.stage), json.dumps(asdict(report), indent=1).encode())
+
+
+def read_rejects(recipe: Recipe, stage: str) -> list[Reject]:
+    """What the stage left out when it last finished."""
+    uri = rejects_uri(recipe.run, stage)
+    if not filesystem.exists(uri):
+        return []
+    return [Reject(**json.loads(line)) for line in filesystem.read_bytes(uri).decode().splitlines()]
+
+
+def check_reject_share(recipe: Recipe, stage: str, rejected: int, utterances: int) -> None:
+    """ValueError where more utterances were rejected than the recipe allows."""
+    share = rejected / max(utterances, 1)
+    if share > recipe.corpus.max_reject_share:
+        raise ValueError(
+            f"{stage}: {rejected} of {utterances} utterances were rejected ({share:.0%}), above "
+            f"corpus.max_reject_share={recipe.corpus.max_reject_share:g}; see {rejects_uri(recipe.run, stage)}"
+        )
