@@ -6,9 +6,9 @@ import hashlib
 
 from ssl_asr.decoding.graph_files import GraphInfo
 from ssl_asr.decoding.slabs import Slab, System
-from ssl_asr.evaluation.results import SYSTEMS
 from ssl_asr.hmm.senones import SenoneSet
 from ssl_asr.models.model_files import model_id, model_uri
+from ssl_asr.models.systems import SYSTEMS
 from ssl_asr.recipe import Recipe
 from ssl_asr.store import alignments, features, filesystem, utterance
 from ssl_asr.store.shards import ShardStore

@@ -8,8 +8,6 @@ from dataclasses import asdict, dataclass
 
 from ssl_asr.store import filesystem
 
-BASELINE, TEACHER, STUDENT = "baseline", "teacher", "student"
-SYSTEMS = (BASELINE, TEACHER, STUDENT)
 ALL = "all"  # the set or condition of an aggregate
 
 

@@ -15,11 +15,12 @@ from ray.exceptions import RayTaskError
 from ssl_asr.decoding.graph_files import GraphInfo, make_graph, read_vocabulary
 from ssl_asr.decoding.slabs import DecodedSlab, Slab, System, decode_slab, read_result
 from ssl_asr.evaluation.inputs import check_models, describe_system, references, split_slabs
-from ssl_asr.evaluation.results import SYSTEMS, Results, write_results
+from ssl_asr.evaluation.results import Results, write_results
 from ssl_asr.evaluation.summary import frame_accuracies, hypothesis_lines, out_of_vocabulary, score, word_errors
 from ssl_asr.evaluation.tuning import best_kappa, describe_kappa
 from ssl_asr.hmm.senones import load_senones
 from ssl_asr.models.model_files import model_id, model_uri
+from ssl_asr.models.systems import SYSTEMS
 from ssl_asr.progress import Progress
 from ssl_asr.recipe import Recipe
 from ssl_asr.runtime import cluster

@@ -18,8 +18,9 @@ from ssl_asr.labelling.calibration_file import Calibration, read_calibration
 from ssl_asr.labelling.teachers import target_set_id
 from ssl_asr.labelling.top_k import KeptMass
 from ssl_asr.models.model_files import model_uri
+from ssl_asr.models.systems import MODELS
 from ssl_asr.recipe import Recipe
-from ssl_asr.report.learning_curves import MODELS, LearningCurve, curve_of
+from ssl_asr.report.learning_curves import LearningCurve, curve_of
 from ssl_asr.report.status import ledger_entries, rejects
 from ssl_asr.runtime.pipeline import NAMES
 from ssl_asr.runtime.stage import StageReport, read_report

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+
+import torch
 
 from ssl_asr.frontend.stacking import STACK
 from ssl_asr.frontend.statistics import global_statistics
@@ -11,7 +13,8 @@ from ssl_asr.hmm.senones import load_senones
 from ssl_asr.labelling.teachers import target_set_id
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec, count_parameters
 from ssl_asr.models.model_files import model_uri
-from ssl_asr.recipe import Optimiser, Recipe, Student, Sync, Teacher
+from ssl_asr.models.systems import BASELINE, STUDENT, TEACHER
+from ssl_asr.recipe import ObjectiveSection, Recipe, Student, Teacher
 from ssl_asr.runtime import cluster
 from ssl_asr.runtime.stage import StageClock, StageReport, read_rejects, read_report, refuse_second
 from ssl_asr.store import alignments, features, filesystem, targets
@@ -26,7 +29,15 @@ from ssl_asr.training.data.selection import selection_of
 from ssl_asr.training.data.sources import Source, SourceName, source_of
 from ssl_asr.training.elastic.fit import fit
 from ssl_asr.training.job import TrainingJob
-from ssl_asr.training.schedule import Phase, baseline_schedule, student_schedule, teacher_schedule
+from ssl_asr.training.objectives.objective import build_objective
+from ssl_asr.training.schedule import (
+    LABELED,
+    UNLABELED,
+    Phase,
+    baseline_schedule,
+    student_schedule,
+    teacher_schedule,
+)
 
 UPSTREAM = ("corpus", "frontend", "hmm")
 
@@ -37,11 +48,10 @@ class TrainingPlan:
 
     name: str
     key: str
-    spec: ModelSpec
-    optimiser: Optimiser
-    sync: Sync
+    wanted: Teacher | Student
     schedule: Sequence[Phase]
     sources: Sequence[Source]
+    objectives: Mapping[str, ObjectiveSection]
     target_set: str | None = None
 
 
@@ -49,10 +59,9 @@ def run_teacher(recipe: Recipe) -> StageReport:
     """Train the bidirectional teacher on the labeled data."""
     wanted = recipe.teacher
     labeled = _source(recipe, "labeled")
-    spec = _spec(recipe, wanted, bidirectional=True, look_ahead=0)
     schedule = teacher_schedule(wanted, labeled)
     key = _key(recipe, [*UPSTREAM, "teacher"], schedule)
-    return _train(recipe, TrainingPlan("teacher", key, spec, wanted.optimiser, wanted.sync, schedule, [labeled]))
+    return _train(recipe, TrainingPlan(TEACHER, key, wanted, schedule, [labeled], {LABELED: wanted.objective}))
 
 
 def run_student(recipe: Recipe) -> StageReport:
@@ -60,24 +69,22 @@ def run_student(recipe: Recipe) -> StageReport:
     wanted = recipe.student
     labeled = _source(recipe, "labeled")
     target_set, unlabeled = _labelled(recipe, _source(recipe, "unlabeled"))
-    spec = _spec(recipe, wanted, bidirectional=False, look_ahead=wanted.look_ahead)
     schedule = student_schedule(wanted, labeled, unlabeled)
     key = _key(recipe, [*UPSTREAM, "teacher", "labelling", "student"], schedule, target_set)
+    objectives = {LABELED: wanted.labeled_objective, UNLABELED: wanted.unlabeled_objective}
     sources = [labeled, unlabeled]
-    return _train(
-        recipe, TrainingPlan("student", key, spec, wanted.optimiser, wanted.sync, schedule, sources, target_set)
-    )
+    return _train(recipe, TrainingPlan(STUDENT, key, wanted, schedule, sources, objectives, target_set))
 
 
 def run_baseline(recipe: Recipe) -> StageReport:
     """Train the student's network with its schedule, rates and frames on the labeled data alone."""
     wanted = recipe.student
     labeled, unlabeled = _source(recipe, "labeled"), _source(recipe, "unlabeled")
-    spec = _spec(recipe, wanted, bidirectional=False, look_ahead=wanted.look_ahead)
     schedule = student_schedule(wanted, labeled, unlabeled)
     schedule = baseline_schedule(schedule, labeled, unlabeled, wanted.selected_share)
     key = _key(recipe, [*UPSTREAM, "student"], schedule)
-    return _train(recipe, TrainingPlan("baseline", key, spec, wanted.optimiser, wanted.sync, schedule, [labeled]))
+    objectives = {LABELED: wanted.labeled_objective}
+    return _train(recipe, TrainingPlan(BASELINE, key, wanted, schedule, [labeled], objectives))
 
 
 def _train(recipe: Recipe, plan: TrainingPlan) -> StageReport:
@@ -85,13 +92,13 @@ def _train(recipe: Recipe, plan: TrainingPlan) -> StageReport:
     clock = StageClock(recipe, plan.name, plan.key)
     slabs = sum(phase.count for phase in plan.schedule)
     if _is_trained(recipe, plan):
-        return clock.finish(slabs, slabs, figures=_figures(plan, read_curve(recipe.run, plan.name)))
+        return clock.finish(slabs, slabs, figures=_figures(recipe, plan, read_curve(recipe.run, plan.name)))
     clock.claim()
     job = _job(recipe, plan)
     write_schedule(job.run, job.name, job.key, job.schedule, {source.name: len(source) for source in job.sources})
     with cluster.joined():
         curve = fit(job, recipe.cluster)
-    return clock.finish(slabs, 0, figures=_figures(plan, curve.records))
+    return clock.finish(slabs, 0, figures=_figures(recipe, plan, curve.records))
 
 
 def _job(recipe: Recipe, plan: TrainingPlan) -> TrainingJob:
@@ -101,33 +108,45 @@ def _job(recipe: Recipe, plan: TrainingPlan) -> TrainingJob:
         run=recipe.run,
         name=plan.name,
         key=plan.key,
-        spec=plan.spec,
-        optimiser=plan.optimiser,
-        sync=plan.sync,
+        spec=_spec(recipe, plan.wanted),
+        optimiser=plan.wanted.optimiser,
+        batching=plan.wanted.batching,
+        augmentation=plan.wanted.augmentation,
+        sync=plan.wanted.sync,
         seed=recipe.seed,
         schedule=tuple(plan.schedule),
         sources=tuple(plan.sources),
+        objectives=plan.objectives,
         dev=dev if len(dev) else None,
-        reader=_reader(recipe, plan.target_set),
+        dev_objective=LABELED,
+        reader=_reader(recipe, plan),
         mean=mean,
         deviation=deviation,
+        about={"senone_set": load_senones(recipe.run).id},
     )
 
 
-def _figures(plan: TrainingPlan, curve: Sequence[Record]) -> dict[str, float | str]:
+def _figures(recipe: Recipe, plan: TrainingPlan, curve: Sequence[Record]) -> dict[str, float | str]:
     blocks = [record for record in curve if "loss" in record]
     on_dev = [record for record in curve if "dev_loss" in record]
     hours = sum(record["frames"] for record in blocks) * FRAME_SECONDS / 3600
     seconds = sum(record["seconds"] for record in blocks)
     figures: dict[str, float | str] = {
-        "parameters": f"{count_parameters(AcousticModel(plan.spec)) / 1e6:.2f} M",
+        "parameters": f"{_parameters(recipe, plan.wanted) / 1e6:.2f} M",
         "blocks": str(len(blocks)),
         "hours": hours,
         "x real time": hours * 3600 / max(seconds, 1e-3),
     }
     if on_dev:
-        figures |= {"dev loss": on_dev[-1]["dev_loss"], "dev accuracy": on_dev[-1]["dev_frame_accuracy"]}
+        figures["dev loss"] = on_dev[-1]["dev_loss"]
+        if "dev_frame_accuracy" in on_dev[-1]:
+            figures["dev accuracy"] = on_dev[-1]["dev_frame_accuracy"]
     return figures
+
+
+def _parameters(recipe: Recipe, wanted: Teacher | Student) -> int:
+    with torch.device("meta"):  # shapes without memory
+        return count_parameters(AcousticModel(_spec(recipe, wanted)))
 
 
 def _key(recipe: Recipe, sections: Sequence[str], schedule: Sequence[Phase], target_set: str | None = None) -> str:
@@ -169,15 +188,15 @@ def _finished(recipe: Recipe, store: str, split: str) -> set[Shard]:
     return {entry.shard for entry in ShardStore(recipe.run, store).entries(split)}
 
 
-def _spec(recipe: Recipe, wanted: Teacher | Student, *, bidirectional: bool, look_ahead: int) -> ModelSpec:
-    inputs, outputs = recipe.frontend.mel_bins * STACK, load_senones(recipe.run).size
-    dropout = wanted.optimiser.dropout
-    return ModelSpec(inputs, outputs, wanted.layers, wanted.units, bidirectional, look_ahead, dropout)
+def _spec(recipe: Recipe, wanted: Teacher | Student) -> ModelSpec:
+    return ModelSpec(wanted.network, recipe.frontend.mel_bins * STACK, load_senones(recipe.run).size)
 
 
-def _reader(recipe: Recipe, target_set: str | None) -> SlabReader:
-    selection = None if target_set is None else selection_of(recipe, target_set)
-    return SlabReader(recipe.run, recipe.frontend.mel_bins, load_senones(recipe.run).id, target_set, selection)
+def _reader(recipe: Recipe, plan: TrainingPlan) -> SlabReader:
+    selection = None if plan.target_set is None else selection_of(recipe, plan.target_set)
+    with_text = any(build_objective(section).needs_text for section in plan.objectives.values())
+    senone_set = load_senones(recipe.run).id
+    return SlabReader(recipe.run, recipe.frontend.mel_bins, senone_set, plan.target_set, selection, with_text)
 
 
 def _labelled(recipe: Recipe, unlabeled: Source) -> tuple[str, Source]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ssl_asr.models.model_files import model_uri
-from ssl_asr.report.learning_curves import MODELS
+from ssl_asr.models.systems import MODELS
 from ssl_asr.store import filesystem
 from ssl_asr.store.weights import read_weights
 from ssl_asr.training.checkpoints.accounting import (

@@ -9,13 +9,14 @@ import torch
 from ssl_asr.decoding.decoder import Decoder
 from ssl_asr.decoding.graph_files import load_graph, make_graph
 from ssl_asr.decoding.scores import acoustic_scores
-from ssl_asr.evaluation.results import ALL, SYSTEMS, read_results
+from ssl_asr.evaluation.results import ALL, read_results
 from ssl_asr.evaluation.scoring import Edits, count_edits
 from ssl_asr.evaluation.stage import run_evaluate
 from ssl_asr.frontend.stacking import stack_labels
 from ssl_asr.hmm.senones import load_senones
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec
 from ssl_asr.models.model_files import model_uri, save_model
+from ssl_asr.models.systems import SYSTEMS
 from ssl_asr.store import alignments, utterance
 from ssl_asr.store.shards import ShardStore
 
