@@ -16,13 +16,13 @@ from ssl_asr.runtime.run_directory import open_recipe, save_recipe
 def test_paper_preset_holds_the_published_sizes():
     paper = load_recipe("paper")
     assert paper.frontend.mel_bins * STACK == 192
-    assert (paper.teacher.layers, paper.teacher.units) == (5, 768)
-    assert (paper.student.layers, paper.student.units) == (5, 768)
+    assert (paper.teacher.network.layers, paper.teacher.network.units) == (5, 768)
+    assert (paper.student.network.layers, paper.student.network.units) == (5, 768)
     assert paper.hmm.senones == 3183
     assert paper.labelling.k == 20
-    assert paper.student.look_ahead == 3
-    assert paper.student.optimiser.chunk_frames == 32
-    assert paper.teacher.optimiser.chunk_frames == 32
+    assert paper.student.network.look_ahead == 3
+    assert paper.student.batching.chunk_frames == 32
+    assert paper.teacher.batching.chunk_frames == 32
     assert paper.student.sub_epochs == 18
     assert paper.student.whole_sub_epochs == 3
     assert (paper.teacher.labeled_passes, paper.teacher.whole_passes) == (10, 2)
@@ -33,8 +33,8 @@ def test_paper_preset_holds_the_published_sizes():
 def test_paper_block_is_about_100_minibatches():
     paper = load_recipe("paper")
     slab_frames = paper.corpus.slab_minutes * 60 / 0.03
-    optimiser = paper.student.optimiser
-    minibatches = paper.student.sync.block_slabs * slab_frames / (optimiser.chunk_frames * optimiser.batch_chunks)
+    batching = paper.student.batching
+    minibatches = paper.student.sync.block_slabs * slab_frames / (batching.chunk_frames * batching.batch_chunks)
     assert 90 <= minibatches <= 110
 
 
@@ -48,8 +48,10 @@ def test_all_presets_load_and_say_what_they_are():
 
 
 def test_overrides_reach_their_key_and_no_other():
-    recipe = load_recipe("demo", ["student.layers=4", "corpus.test_conditions=[clean, room]", "student.sync.eta=0.5"])
-    assert recipe.student.layers == 4
+    recipe = load_recipe(
+        "demo", ["student.network.layers=4", "corpus.test_conditions=[clean, room]", "student.sync.eta=0.5"]
+    )
+    assert recipe.student.network.layers == 4
     assert recipe.corpus.test_conditions == ("clean", "room")
     assert recipe.student.sync.eta == 0.5
     assert recipe.teacher == load_recipe("demo").teacher
@@ -62,10 +64,10 @@ def test_overrides_reach_their_key_and_no_other():
         ("frontend.high_hz=4100", "use at most 4000"),
         ("student.whole_sub_epochs=99", "above student.sub_epochs"),
         ("cluster.train_workers=[3, 2]", "the least, 3, is above the most, 2"),
-        ("student.units=0", "student.units=0: Input should be greater than 0"),
+        ("student.network.units=0", "student.network.units=0: Input should be greater than 0"),
         ("seed.x=1", "'seed' is a value, not a section"),
         ("frontend.mel=40", "unknown recipe key 'frontend.mel'; did you mean 'mel_bins'?"),
-        ("teacher.zzz=1", "known here: layers, units"),
+        ("teacher.zzz=1", "known here: network, labeled_passes"),
     ],
 )
 def test_refusals_name_the_mend(override, said):
@@ -86,8 +88,8 @@ def test_file_that_is_no_mapping_or_no_yaml(tmp_path):
 
 def test_identity_of_a_result():
     demo = load_recipe("demo")
-    assert demo.key("teacher") == load_recipe("demo", ["student.layers=9"]).key("teacher")
-    assert demo.key("teacher") != load_recipe("demo", ["teacher.layers=9"]).key("teacher")
+    assert demo.key("teacher") == load_recipe("demo", ["student.network.layers=9"]).key("teacher")
+    assert demo.key("teacher") != load_recipe("demo", ["teacher.network.layers=9"]).key("teacher")
     assert demo.key("teacher") != load_recipe("demo", ["seed=9"]).key("teacher")
     elsewhere = load_recipe("demo", ["run=/tmp/x", "corpus.cache=/tmp/y", "corpus.max_reject_share=0.5"])
     assert demo.key("corpus") == elsewhere.key("corpus")
@@ -97,14 +99,14 @@ def test_identity_of_a_result():
 
 
 def test_a_run_keeps_its_recipe(tmp_path):
-    recipe = load_recipe("demo", [f"run={tmp_path}/first", "student.layers=4", "student.sync.eta=0.25"])
+    recipe = load_recipe("demo", [f"run={tmp_path}/first", "student.network.layers=4", "student.sync.eta=0.25"])
     save_recipe(recipe)
     assert open_recipe(f"{tmp_path}/first") == recipe
     Path(f"{tmp_path}/first").rename(tmp_path / "second")
     moved = open_recipe(f"{tmp_path}/second")
     assert moved.run == f"{tmp_path}/second"
     assert moved.student == recipe.student
-    assert open_recipe(f"{tmp_path}/second", ["student.layers=2"]).student.layers == 2
+    assert open_recipe(f"{tmp_path}/second", ["student.network.layers=2"]).student.network.layers == 2
 
 
 def test_recipe_is_frozen():

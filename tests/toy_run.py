@@ -21,7 +21,7 @@ from ssl_asr.lang.ngram import Vocabulary, estimate_arpa, vocabulary_of
 from ssl_asr.lang.phones import PHONE_IDS, PHONES
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec
 from ssl_asr.models.model_files import save_model
-from ssl_asr.recipe import Recipe, load_recipe
+from ssl_asr.recipe import LstmNetwork, Recipe, load_recipe
 from ssl_asr.runtime.stage_report import StageReport
 from ssl_asr.store import alignments, features, filesystem, utterance
 from ssl_asr.store.layout import model_uri
@@ -146,13 +146,15 @@ def trained(steps: int, look_ahead: int) -> AcousticModel:
     torch.set_num_threads(1)
     torch.manual_seed(1)
     generator = np.random.default_rng(1)
-    model = AcousticModel(ModelSpec(192, len(PHONES), 1, 24, bidirectional=False, look_ahead=look_ahead))
+    model = AcousticModel(
+        ModelSpec(LstmNetwork(layers=1, units=24, look_ahead=look_ahead, dropout=0.0), 192, len(PHONES))
+    )
     optimiser = torch.optim.Adam(model.parameters(), 2e-2)
     for _ in range(steps):
         labels = np.repeat(generator.integers(0, len(PHONES), (8, 10)), 3, axis=1)
         frames = CODES[np.repeat(labels, 3, axis=1)] + 0.3 * generator.normal(size=(8, 90, 64))
         inputs = torch.from_numpy(frames.astype(np.float32).reshape(8, 30, 192))
-        logits = model(model.normalise(inputs))[:, look_ahead:]
+        logits = model(inputs, torch.full((8,), 30))[:, look_ahead:]
         targets = torch.from_numpy(labels[:, : 30 - look_ahead])
         loss = torch.nn.functional.cross_entropy(logits.reshape(-1, len(PHONES)), targets.reshape(-1))
         optimiser.zero_grad()

@@ -31,7 +31,7 @@ from ssl_asr.labelling.teachers import target_set_id
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec
 from ssl_asr.models.model_files import save_model
 from ssl_asr.progress import Progress
-from ssl_asr.recipe import Recipe, load_recipe
+from ssl_asr.recipe import BlstmNetwork, Recipe, load_recipe
 from ssl_asr.runtime.cluster import joined
 from ssl_asr.runtime.shard_jobs import run_shard_jobs
 from ssl_asr.runtime.shard_stage import source_of_entry
@@ -90,7 +90,7 @@ def measure(run: str, shards: int, many: int) -> dict[str, float]:
 def save_teacher(recipe: Recipe) -> None:
     """Small and untrained: resuming loads it, to see that it fits."""
     inputs = recipe.frontend.stack * recipe.frontend.mel_bins
-    teacher = AcousticModel(ModelSpec(inputs, 90, layers=2, units=64, bidirectional=True))
+    teacher = AcousticModel(ModelSpec(BlstmNetwork(layers=2, units=64), inputs, 90))
     save_model(model_uri(recipe.run, "teacher"), teacher, {"key": "none", "senone_set": "none"})
 
 

@@ -24,17 +24,18 @@ from pathlib import Path
 import torch
 
 from ssl_asr.models.acoustic import count_parameters
+from ssl_asr.models.lstm import Lstm
 from ssl_asr.progress import Progress
 from ssl_asr.recipe import Recipe
 from ssl_asr.store.targets import FRAME_SECONDS
 from ssl_asr.training.data.batches import Batch
 from ssl_asr.training.job import TrainingJob, build_loop, build_model, build_optimiser
-from ssl_asr.training.objectives.cross_entropy import soft_cross_entropy
+from ssl_asr.training.objectives.soft_cross_entropy import soft_cross_entropy
 from ssl_asr.training.sync.group import Worker
 
 # For a script, `jobs` is not on the path; the processes that it starts inherit this.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
-from jobs.bench.student import Student, batches_in_memory, job_of, labelled_run, published, small
+from jobs.bench.student import TrainedStudent, batches_in_memory, job_of, labelled_run, published, small
 
 LOOP, BARE, FULL = "the loop", "bare torch loop", "same, no padding"
 
@@ -83,7 +84,7 @@ def over_bare(speeds: Speeds) -> Speed:
     return Speed(loop.clock / bare.clock, loop.processor / bare.processor)
 
 
-def measure(recipe: Recipe, student: Student, slabs: int, rounds: int) -> Speeds:
+def measure(recipe: Recipe, student: TrainedStudent, slabs: int, rounds: int) -> Speeds:
     """Median frames a second; the loops take turns so that a busy moment hits all alike."""
     job = job_of(recipe, student, slabs)
     batches = batches_in_memory(job, 0, slabs)
@@ -131,12 +132,14 @@ def the_loop(job: TrainingJob) -> Callable[[], int]:
 def bare_loop(job: TrainingJob, batches: Sequence[Batch]) -> Callable[[], int]:
     """What one writes without a product: each call goes over all batches once."""
     model = build_model(job).train()
+    encoder = model.encoder
+    assert isinstance(encoder, Lstm), "the bare loop calls its layers"
     optimiser = build_optimiser(model, job.optimiser)
 
     def run() -> int:
         for batch in batches:
             assert batch.posteriors is not None, "soft targets"
-            hidden, _ = model.lstm(model.normalise(batch.frames))
+            hidden, _ = encoder.lstm(model.normalise(batch.frames))
             logits = model.senones(model.dropout(hidden[batch.valid]))
             loss = soft_cross_entropy(logits, batch.senones, batch.posteriors)
             optimiser.zero_grad()
@@ -163,7 +166,8 @@ def _rows(rows: Sequence[tuple[Batch, int]]) -> Batch:
     senones = torch.cat([batch.senones[own] for (batch, _), own in zip(rows, owners, strict=True)])
     kept = [(batch.posteriors, own) for (batch, _), own in zip(rows, owners, strict=True)]
     posteriors = torch.cat([values[own] for values, own in kept if values is not None])
-    return Batch(frames, torch.full((len(rows),), frames.shape[1]), valid, senones, posteriors)
+    lengths, pieces = torch.full((len(rows),), frames.shape[1]), [batch.pieces[row] for batch, row in rows]
+    return Batch(frames, lengths, valid, senones, posteriors, None, float(len(senones)), pieces)
 
 
 def show(both: dict[str, Speeds]) -> None:

@@ -93,7 +93,7 @@ def main() -> None:
 def worker(rank: int, job: TrainingJob, steps: int, rounds: int, folder: str) -> None:
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=WORKERS)
-    batches = [batch for batch in batches_in_memory(job, rank, 1) if len(batch.lengths) == job.optimiser.batch_chunks]
+    batches = [batch for batch in batches_in_memory(job, rank, 1) if len(batch.lengths) == job.batching.batch_chunks]
     clocks = {name: Clock(make()) for name, make in ways(job, steps).items()}
     for name, clock in clocks.items():
         clock.go(batches[:steps], keep=False)  # memory, buckets, PowerSGD's dense steps

@@ -48,8 +48,8 @@ class Measured:
 
 def step_seconds(measured: Measured, gpu: Fact) -> float:
     """T: one minibatch of the `paper` preset."""
-    optimiser = load_recipe("paper").student.optimiser
-    frames = optimiser.batch_chunks * optimiser.chunk_frames
+    batching = load_recipe("paper").student.batching
+    frames = batching.batch_chunks * batching.chunk_frames
     return TRAIN_FLOPS * measured.weights * frames / (gpu.value * 1e9)
 
 

@@ -19,7 +19,7 @@ from torch.nn.parallel import DistributedDataParallel
 from ssl_asr.recipe import Sync
 from ssl_asr.training.data.batches import Batch
 from ssl_asr.training.job import TrainingJob, build_model, build_optimiser
-from ssl_asr.training.objectives.cross_entropy import soft_cross_entropy
+from ssl_asr.training.objectives.soft_cross_entropy import soft_cross_entropy
 from ssl_asr.training.sync.build import build_strategy
 from ssl_asr.training.sync.group import DistributedGroup
 
@@ -58,9 +58,10 @@ class Counting(DistributedGroup):
         return result
 
 
-def loss_of(network: nn.Module, job: TrainingJob, inputs: torch.Tensor, batch: Batch) -> torch.Tensor:
+def loss_of(network: nn.Module, batch: Batch) -> torch.Tensor:
+    """By the network's `forward`, as DDP wants."""
     assert batch.posteriors is not None, "soft targets"
-    return soft_cross_entropy(network(inputs)[batch.valid], batch.senones, batch.posteriors)
+    return soft_cross_entropy(network(batch.frames, batch.lengths)[batch.valid], batch.senones, batch.posteriors)
 
 
 class Product:
@@ -82,7 +83,7 @@ class Product:
 
     def step(self, batch: Batch) -> None:
         self.optimiser.zero_grad()
-        loss_of(self.model, self.job, self.model.normalise(batch.frames), batch).backward()
+        loss_of(self.model, batch).backward()
         if self.strategy is not None:
             began, spoken = time.perf_counter(), self.group.seconds
             self.strategy.on_after_backward()
@@ -92,7 +93,7 @@ class Product:
 
     def end_block(self) -> None:
         if self.strategy is not None:
-            self.strategy.on_block_end(self.steps)
+            self.strategy.on_block_end(self.steps, self.steps)
             self.strategy.on_block_start([1] * self.steps)
 
 
@@ -102,7 +103,7 @@ class Ddp:
     def __init__(self, job: TrainingJob, bucket_mb: float | None = None) -> None:
         self.job = job
         model = build_model(job).train()
-        self.normalise, self.elements = model.normalise, sum(each.numel() for each in model.parameters())
+        self.elements = sum(each.numel() for each in model.parameters())
         self.network = DistributedDataParallel(model, bucket_cap_mb=bucket_mb)
         self.optimiser = build_optimiser(model, job.optimiser)
         self.stepped = 0
@@ -113,7 +114,7 @@ class Ddp:
 
     def step(self, batch: Batch) -> None:
         self.optimiser.zero_grad()
-        loss_of(self.network, self.job, self.normalise(batch.frames), batch).backward()
+        loss_of(self.network, batch).backward()
         nn.utils.clip_grad_norm_(self.network.parameters(), self.job.optimiser.clip_norm)
         self.optimiser.step()
         self.stepped += 1

@@ -27,21 +27,21 @@ from lhotse.shar import SharWriter
 from ssl_asr.labelling.teachers import target_set_id
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec, count_parameters
 from ssl_asr.progress import Progress
-from ssl_asr.recipe import Optimiser, Recipe
+from ssl_asr.recipe import Batching, LstmNetwork, Recipe
 from ssl_asr.runtime.run_directory import open_recipe
 from ssl_asr.store import targets
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.targets import FRAME_SECONDS
 from ssl_asr.training.data.batches import Batch, batches_of, collated
-from ssl_asr.training.data.examples import Example, SlabReader
+from ssl_asr.training.data.examples import Example, FrameTargets, SlabReader
 from ssl_asr.training.data.prefetch import read_ahead
 from ssl_asr.training.data.sources import SlabRef
-from ssl_asr.training.objectives.cross_entropy import soft_cross_entropy
+from ssl_asr.training.objectives.soft_cross_entropy import soft_cross_entropy
 
 ROUNDS = 3
 LOOK_AHEAD = 3
-STUDENT = ModelSpec(inputs=192, outputs=3183, layers=5, units=768, bidirectional=False, look_ahead=LOOK_AHEAD)
-OPTIMISER = Optimiser()
+STUDENT = ModelSpec(LstmNetwork(look_ahead=LOOK_AHEAD, dropout=0.0), inputs=192, outputs=3183)
+BATCHING = Batching()
 # Utterances that meet in a shuffle, for the stores that know no slab: about eight minutes of speech.
 POOL = 190
 
@@ -74,7 +74,7 @@ def measure(recipe: Recipe, minutes: float, folder: Path) -> dict[str, float]:
     """Frames a second of every reader and of the student; the best of some rounds, in turns."""
     reader, refs = slabs_of(recipe, minutes)
     examples = [example for ref in refs for example in reader.read("unlabeled", ref, 0)]
-    frames = sum(len(example.senones) for example in examples)
+    frames = sum(len(example.targets.senones) for example in examples)
     write_webdataset(examples, folder / "set.tar")
     write_shar(examples, folder / "shar")
 
@@ -136,15 +136,16 @@ def consume(examples: Iterable[Example]) -> int:
 
 
 def batches(pool: list[Example]) -> Iterator[Batch]:
-    pieces = batches_of(pool, False, OPTIMISER, LOOK_AHEAD, np.random.default_rng(0))
+    pieces = batches_of(pool, False, BATCHING, LOOK_AHEAD, np.random.default_rng(0))
     return collated(pieces, LOOK_AHEAD)
 
 
 def arrays_of(example: Example) -> dict[str, np.ndarray]:
     """The content of the other stores: plain arrays of an utterance, log-probabilities in half precision."""
-    assert example.posteriors is not None, "soft targets"
-    log_probs = np.log(np.maximum(example.posteriors, 1e-7)).astype(np.float16)
-    return {"frames": example.frames, "senones": example.senones, "log_probs": log_probs}
+    posteriors = example.targets.posteriors
+    assert posteriors is not None, "soft targets"
+    log_probs = np.log(np.maximum(posteriors, 1e-7)).astype(np.float16)
+    return {"frames": example.frames, "senones": example.targets.senones, "log_probs": log_probs}
 
 
 def write_webdataset(examples: list[Example], path: Path) -> None:
@@ -157,7 +158,7 @@ def write_webdataset(examples: list[Example], path: Path) -> None:
 def read_webdataset(path: Path) -> Iterator[Example]:
     for sample in webdataset.WebDataset(str(path), shardshuffle=False).decode():
         posteriors = np.exp(sample["log_probs.npy"].astype(np.float32))
-        yield Example(sample["frames.npy"], sample["senones.npy"], posteriors)
+        yield Example(sample["frames.npy"], FrameTargets(sample["senones.npy"], posteriors))
 
 
 def write_shar(examples: list[Example], folder: Path) -> None:
@@ -180,7 +181,7 @@ def write_shar(examples: list[Example], folder: Path) -> None:
 def read_shar(folder: Path) -> Iterator[Example]:
     for cut in lhotse.CutSet.from_shar(in_dir=str(folder)):
         posteriors = np.exp(cut.load_log_probs().astype(np.float32))
-        yield Example(cut.load_frames(), cut.load_senones(), posteriors)
+        yield Example(cut.load_frames(), FrameTargets(cut.load_senones(), posteriors))
 
 
 def train(examples: list[Example]) -> int:
@@ -194,7 +195,7 @@ def train(examples: list[Example]) -> int:
         if step == 3:
             break
         assert batch.posteriors is not None, "soft targets"
-        loss = soft_cross_entropy(model(batch.frames)[batch.valid], batch.senones, batch.posteriors)
+        loss = soft_cross_entropy(model(batch.frames, batch.lengths)[batch.valid], batch.senones, batch.posteriors)
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -14,7 +14,7 @@ from ssl_asr.runtime.run_directory import open_recipe
 from ssl_asr.store import alignments, features, targets
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.training.data.batches import cut
-from ssl_asr.training.data.examples import Example, SlabReader
+from ssl_asr.training.data.examples import Example, FrameTargets, SlabReader
 from ssl_asr.training.data.sources import SlabRef, Source, SourceName, source_of
 
 LOOK_AHEAD, CHUNK_FRAMES = 3, 32
@@ -73,13 +73,13 @@ def _source(recipe: Recipe, labels: str, split: str) -> Source:
 def _recut(heard: Sequence[Example], chunks: int) -> list[list[Example]]:
     """Slabs of so many chunks from all over; the rest of an utterance goes, so that all steps are of like size."""
     length = CHUNK_FRAMES - LOOK_AHEAD
-    pieces = [piece for piece in cut(heard, length) if piece.targets == length]
+    pieces = [piece for piece in cut(heard, length) if piece.count == length]
     examples = []
     for piece in pieces:
-        whole, end = piece.example, piece.begin + length
-        posteriors = None if whole.posteriors is None else whole.posteriors[piece.begin : end]
-        frames = whole.frames[piece.begin : end + LOOK_AHEAD]
-        examples.append(Example(frames, whole.senones[piece.begin : end], posteriors))
+        whole, posteriors = piece.example, piece.example.targets.posteriors
+        kept = FrameTargets(whole.targets.senones[piece.span], None if posteriors is None else posteriors[piece.span])
+        frames = whole.frames[piece.begin : piece.begin + length + LOOK_AHEAD]
+        examples.append(replace(whole, frames=frames, targets=kept))
     order = np.random.default_rng(0).permutation(len(examples))
     return [
         [examples[place] for place in order[begin : begin + chunks]]

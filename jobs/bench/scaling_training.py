@@ -12,10 +12,19 @@ from jobs.bench.scaling_data import CHUNK_FRAMES, LOOK_AHEAD, Speech
 from ssl_asr.frontend.statistics import global_statistics
 from ssl_asr.hmm.senones import load_senones
 from ssl_asr.models.acoustic import ModelSpec
-from ssl_asr.recipe import Optimiser, Sync
+from ssl_asr.recipe import (
+    Augmentation,
+    Batching,
+    CrossEntropySection,
+    LstmNetwork,
+    Optimiser,
+    SoftCrossEntropySection,
+    Sync,
+)
 from ssl_asr.training.job import TrainingJob, build_loop
 from ssl_asr.training.loop import Loop
-from ssl_asr.training.schedule import Phase
+from ssl_asr.training.objectives.frames import FRAME_ACCURACY
+from ssl_asr.training.schedule import LABELED, UNLABELED, Phase
 from ssl_asr.training.sync import flat
 from ssl_asr.training.sync.bmuf import Bmuf
 from ssl_asr.training.sync.group import Group, Worker
@@ -40,7 +49,9 @@ class Settings:
 
 def warm_start(speech: Speech, settings: Settings, seed: int) -> torch.Tensor:
     """The flat model that every training of this seed begins from: one worker, at the full learning rate."""
-    schedule = (Phase("unlabeled", 0, settings.warm_steps, settings.learning_rate, 0, whole=False),)
+    schedule = (
+        Phase("unlabeled", 0, settings.warm_steps, settings.learning_rate, 0, whole=False, objective=UNLABELED),
+    )
     return _train(speech, settings, schedule, Sync(strategy="dense", block_slabs=256), 1, seed, None)
 
 
@@ -51,7 +62,9 @@ def train(
     count = settings.steps // PHASES
     rates = settings.learning_rate * settings.final_share ** (np.arange(PHASES) / (PHASES - 1))
     schedule = tuple(
-        Phase("unlabeled", settings.warm_steps + index * count, count, float(rate), 0, whole=False)
+        Phase(
+            "unlabeled", settings.warm_steps + index * count, count, float(rate), 0, whole=False, objective=UNLABELED
+        )
         for index, rate in enumerate(rates)
     )
     return _train(speech, settings, schedule, sync, workers, seed, start)
@@ -88,39 +101,27 @@ def frame_accuracy(speech: Speech, settings: Settings, model: torch.Tensor) -> f
     """Share of the held-out frames whose best senone is the aligned one."""
     loop = build_loop(_job(speech, settings, (), Sync(strategy="dense"), 0), Worker())
     _begin_from(loop, model)
-    return loop.evaluate(speech.source("labeled", 0))[1]
+    return loop.evaluate(speech.source("labeled", 0), loop.course.objectives[LABELED]).figures[FRAME_ACCURACY]
 
 
 def _job(speech: Speech, settings: Settings, schedule: tuple[Phase, ...], sync: Sync, seed: int) -> TrainingJob:
     mean, deviation = global_statistics(speech.run)
-    spec = ModelSpec(
-        inputs=speech.train[0][0].frames.shape[1],
-        outputs=load_senones(speech.run).size,
-        layers=1,
-        units=settings.units,
-        bidirectional=False,
-        look_ahead=LOOK_AHEAD,
-    )
-    optimiser = Optimiser(
-        name="sgd",
-        momentum=0.0,
-        learning_rate=settings.learning_rate,
-        batch_chunks=settings.chunks,
-        chunk_frames=CHUNK_FRAMES,
-        batch_frames=6000,
-        dropout=0.0,
-    )
+    network = LstmNetwork(layers=1, units=settings.units, look_ahead=LOOK_AHEAD, dropout=0.0)
     return TrainingJob(
         run=speech.run,
         name="scaling",
         inputs={},
-        spec=spec,
-        optimiser=optimiser,
+        spec=ModelSpec(network, speech.train[0][0].frames.shape[1], load_senones(speech.run).size),
+        optimiser=Optimiser(name="sgd", momentum=0.0, learning_rate=settings.learning_rate),
+        batching=Batching(batch_chunks=settings.chunks, chunk_frames=CHUNK_FRAMES, batch_frames=6000),
+        augmentation=Augmentation(),
         sync=sync,
         seed=seed,
         schedule=schedule,
         sources=(speech.source("unlabeled", seed),),
+        objectives={LABELED: CrossEntropySection(), UNLABELED: SoftCrossEntropySection()},
         dev=None,
+        dev_objective=LABELED,
         reader=speech,
         mean=mean,
         deviation=deviation,

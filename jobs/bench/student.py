@@ -10,7 +10,7 @@ from ssl_asr.frontend.stacking import STACK
 from ssl_asr.frontend.statistics import global_statistics
 from ssl_asr.labelling.teachers import target_set_id
 from ssl_asr.models.acoustic import ModelSpec
-from ssl_asr.recipe import Optimiser, Recipe, Sync, load_recipe
+from ssl_asr.recipe import Recipe, Student, load_recipe
 from ssl_asr.runtime.cluster import joined
 from ssl_asr.runtime.pipeline import NAMES, run_stage
 from ssl_asr.runtime.run_directory import open_recipe, save_recipe
@@ -20,7 +20,7 @@ from ssl_asr.training.data.batches import Batch, batches_of, collated
 from ssl_asr.training.data.examples import SlabReader
 from ssl_asr.training.data.sources import Source, source_of
 from ssl_asr.training.job import TrainingJob
-from ssl_asr.training.schedule import Phase
+from ssl_asr.training.schedule import UNLABELED, Phase
 
 SENONES = 3183  # a smaller run's targets are numbers among them all the same
 # Enough speech for some shards, and a teacher that hardly learns: what it thinks changes no speed.
@@ -28,36 +28,25 @@ SMALL = ["corpus.labeled_minutes=10", "corpus.unlabeled_minutes=36", "teacher.la
 
 
 @dataclass(frozen=True)
-class Student:
-    """A network and how it is trained; `sync` is for one worker's blocks."""
+class TrainedStudent:
+    """A student of a recipe, for one worker's blocks, and its number of senones."""
 
-    spec: ModelSpec
-    optimiser: Optimiser
-    sync: Sync
+    wanted: Student
+    senones: int
 
 
-def published(block_slabs: int) -> Student:
+def published(block_slabs: int) -> TrainedStudent:
     """5 x 768 units, 24 M parameters, with the optimiser of `paper` on chunks of 32 frames, 32 to a batch."""
-    wanted = load_recipe("paper").student
-    spec = ModelSpec(64 * STACK, SENONES, 5, 768, False, wanted.look_ahead, wanted.optimiser.dropout)
-    optimiser = wanted.optimiser.model_copy(update={"batch_chunks": 32})
-    return Student(spec, optimiser, wanted.sync.model_copy(update={"block_slabs": block_slabs}))
+    return TrainedStudent(_student("paper", block_slabs, "student.batching.batch_chunks=32"), SENONES)
 
 
-def small(block_slabs: int, senones: int) -> Student:
+def small(block_slabs: int, senones: int) -> TrainedStudent:
     """The student of `demo`: 2 x 192 units, and senones enough for the run's targets."""
-    recipe = load_recipe("demo")
-    wanted = recipe.student
-    spec = ModelSpec(
-        64 * STACK,
-        max(recipe.hmm.senones, senones),
-        wanted.layers,
-        wanted.units,
-        False,
-        wanted.look_ahead,
-        wanted.optimiser.dropout,
-    )
-    return Student(spec, wanted.optimiser, wanted.sync.model_copy(update={"block_slabs": block_slabs}))
+    return TrainedStudent(_student("demo", block_slabs), max(load_recipe("demo").hmm.senones, senones))
+
+
+def _student(preset: str, block_slabs: int, *overrides: str) -> Student:
+    return load_recipe(preset, [f"student.sync.block_slabs={block_slabs}", *overrides]).student
 
 
 def labelled_run(run: str | None, folder: str) -> Recipe:
@@ -79,24 +68,28 @@ def _target_store(recipe: Recipe) -> str:
     return targets.store_name(target_set_id(recipe))
 
 
-def job_of(recipe: Recipe, student: Student, slabs: int) -> TrainingJob:
+def job_of(recipe: Recipe, student: TrainedStudent, slabs: int) -> TrainingJob:
     """One phase of so many labelled slabs, in chunks."""
     labelled = {entry.shard for entry in ShardStore(recipe.run, _target_store(recipe)).entries("unlabeled")}
     finished = ShardStore(recipe.run, features.STORE).index("unlabeled")
     source = source_of("unlabeled", "unlabeled", finished, recipe.seed).only(labelled)
     mean, deviation = global_statistics(recipe.run)
-    rate = student.optimiser.learning_rate
+    wanted = student.wanted
     return TrainingJob(
         run=recipe.run,
         name="bench",
         inputs={"bench": "1"},
-        spec=student.spec,
-        optimiser=student.optimiser,
-        sync=student.sync,
+        spec=ModelSpec(wanted.network, 64 * STACK, student.senones),
+        optimiser=wanted.optimiser,
+        batching=wanted.batching,
+        augmentation=wanted.augmentation,
+        sync=wanted.sync,
         seed=recipe.seed,
-        schedule=(Phase("unlabeled", 0, slabs, rate, 0, False),),
+        schedule=(Phase("unlabeled", 0, slabs, wanted.optimiser.learning_rate, 0, False, objective=UNLABELED),),
         sources=(source,),
+        objectives={UNLABELED: wanted.unlabeled_objective},
         dev=None,
+        dev_objective=UNLABELED,
         reader=SlabReader(recipe.run, recipe.frontend.mel_bins, "", target_set_id(recipe)),
         mean=mean,
         deviation=deviation,
@@ -108,5 +101,6 @@ def batches_in_memory(job: TrainingJob, first: int, count: int) -> list[Batch]:
     source: Source = job.sources[0]
     refs = [source.at(place) for place in range(first, first + count)]
     examples = [example for ref in refs for example in job.reader.read(source.name, ref, 0)]
-    pieces = batches_of(examples, False, job.optimiser, job.spec.look_ahead, np.random.default_rng(first))
-    return list(collated(pieces, job.spec.look_ahead))
+    look_ahead = job.spec.network.look_ahead
+    pieces = batches_of(examples, False, job.batching, look_ahead, np.random.default_rng(first))
+    return list(collated(pieces, look_ahead))

@@ -31,7 +31,7 @@ stages, in the order of `run`:
 {chr(10).join(f"  {stage.name:<10} {stage.does}" for stage in STAGES)}
 
 RECIPE is a preset (demo, laptop, paper), a YAML file, or the directory of a run that has begun.
-key=value overrides one value of it: student.layers=3, run=/data/first,
+key=value overrides one value of it: student.network.layers=3, run=/data/first,
 corpus.test_conditions=[clean,babble-10]. An unknown key is refused before any work. A run keeps the
 recipe that it was last given.
 
@@ -39,8 +39,8 @@ Every stage skips what is done: after an interruption the same command goes on w
 
 examples:
   ssl-asr run demo                          all stages, then a table of word error rates and a page
-  ssl-asr student demo student.layers=3     one stage, with another value
-  ssl-asr run runs/demo --dry-run           what would be made, and because of what
+  ssl-asr student demo student.network.layers=3   one stage, with another value
+  ssl-asr run runs/demo --dry-run                 what would be made, and because of what
   ssl-asr status runs/demo                  how far each stage is
   ssl-asr failed runs/demo                  which utterances were rejected, and why
   ssl-asr plan paper --hours 1e6 --gpus 64  bytes, hours and cost, before anything is run

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from ssl_asr.decoding.graph_files import GraphInfo, graph_inputs
 from ssl_asr.decoding.slabs import Slab, System
-from ssl_asr.evaluation.results import SYSTEMS
 from ssl_asr.hmm.lexicon_stage import pronunciation_inputs
 from ssl_asr.hmm.senones import SenoneSet
 from ssl_asr.models.model_files import model_id
+from ssl_asr.models.systems import SYSTEMS
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import choices, digest, inputs_key
 from ssl_asr.store import alignments, features, filesystem, utterance

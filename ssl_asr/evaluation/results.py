@@ -10,8 +10,6 @@ from ssl_asr.recipe.identity import Inputs
 from ssl_asr.store import filesystem
 from ssl_asr.store.layout import results_uri
 
-BASELINE, TEACHER, STUDENT = "baseline", "teacher", "student"
-SYSTEMS = (BASELINE, TEACHER, STUDENT)
 ALL = "all"  # the set or condition of an aggregate
 
 

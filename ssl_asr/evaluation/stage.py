@@ -22,10 +22,11 @@ from ssl_asr.evaluation.inputs import (
     result_inputs,
     split_slabs,
 )
-from ssl_asr.evaluation.results import SYSTEMS, Results, read_results, write_results
+from ssl_asr.evaluation.results import Results, read_results, write_results
 from ssl_asr.evaluation.summary import frame_accuracies, hypothesis_lines, out_of_vocabulary, score, word_errors
 from ssl_asr.evaluation.tuning import best_kappa, describe_kappa
 from ssl_asr.hmm.senones import load_senones
+from ssl_asr.models.systems import SYSTEMS
 from ssl_asr.progress import Progress
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import Inputs, inputs_key

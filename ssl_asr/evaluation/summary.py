@@ -9,8 +9,9 @@ from functools import reduce
 
 from ssl_asr.decoding.slabs import DecodedSlab, Hypothesis
 from ssl_asr.evaluation.bootstrap import compare, word_error_interval
-from ssl_asr.evaluation.results import ALL, BASELINE, STUDENT, FrameAccuracy, Reduction, WordErrors
+from ssl_asr.evaluation.results import ALL, FrameAccuracy, Reduction, WordErrors
 from ssl_asr.evaluation.scoring import Edits, ScoredUtterance, count_edits
+from ssl_asr.models.systems import BASELINE, STUDENT
 from ssl_asr.store.utterance import Utterance
 
 Cell = tuple[str, str]  # test set and condition, either may be ALL

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-from ssl_asr.evaluation.results import BASELINE, STUDENT, TEACHER, Results, WordErrors
-
-_TITLES = {BASELINE: "baseline", TEACHER: "teacher", STUDENT: "SSL student"}
+from ssl_asr.evaluation.results import Results, WordErrors
+from ssl_asr.models.systems import SYSTEMS, TITLES
 
 
 def format_table(results: Results) -> str:
     """Sets and conditions down, systems across, each with its 95 % interval; ends in a note on how to read it."""
-    header = ["set", "condition", "words", *(f"{title} WER %" for title in _TITLES.values()), "WERR %", "P(better)"]
+    header = ["set", "condition", "words", *(f"{TITLES[system]} WER %" for system in SYSTEMS), "WERR %", "P(better)"]
     lines = [header]
     for reduction in results.werr:
         cell = (reduction.set, reduction.condition)
-        rows = [results.row(system, *cell) for system in _TITLES]
+        rows = [results.row(system, *cell) for system in SYSTEMS]
         gain = f"{100 * reduction.werr:+.1f} [{100 * reduction.low:+.1f}, {100 * reduction.high:+.1f}]"
         lines.append([*cell, str(rows[0].words), *map(_rate, rows), gain, f"{reduction.p_better:.3f}"])
     widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
     table = ["  ".join(_padded(line, widths)).rstrip() for line in lines]
     table.insert(1, "-" * len(table[0]))
-    scales = ", ".join(f"{_TITLES[system]} {kappa:g}" for system, kappa in results.kappa.items())
+    scales = ", ".join(f"{TITLES[system]} {kappa:g}" for system, kappa in results.kappa.items())
     notes = [
         "WERR: how many errors fewer than the baseline the SSL student makes. In brackets: 95 % bootstrap intervals.",
         f"Test words outside the vocabulary: {results.oov_rate:.1%}. Acoustic scale tuned on dev: {scales}.",

@@ -1,33 +1,65 @@
-"""A finished acoustic model as one weights file in the run: `models/teacher.safetensors`."""
+"""A finished model as one weights file in the run: `models/teacher.safetensors`.
+
+The file says what it holds: the kind of model, the network's section of the recipe, and the widths at both ends.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict
 from typing import Any
 
+from pydantic import ValidationError
+
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec
+from ssl_asr.recipe import NETWORKS, NetworkSection
 from ssl_asr.store import filesystem
 from ssl_asr.store.ledger import checksum
 from ssl_asr.store.weights import read_weights, write_weights
 
+ACOUSTIC = "acoustic"
+
 
 def save_model(uri: str, model: AcousticModel, about: Mapping[str, Any]) -> str:
     """Publish the model; `about` holds plain values such as "key" and "senone_set". Returns the checksum."""
-    return write_weights(uri, model.state_dict(), {"spec": asdict(model.spec), **about})
+    spec = model.spec
+    network = spec.network.model_dump(mode="json")
+    described = {"kind": ACOUSTIC, "network": network, "inputs": spec.inputs, "outputs": spec.outputs}
+    return write_weights(uri, model.state_dict(), {**about, **described})
 
 
 def load_model(uri: str) -> tuple[AcousticModel, dict[str, Any]]:
-    """The model in evaluation mode and what was said about it; ValueError naming a damaged file."""
+    """The model in evaluation mode and what was said about it; ValueError naming a damaged or unknown file."""
     tensors, about = read_weights(uri)
     try:
-        model = AcousticModel(ModelSpec(**about.pop("spec")))
+        model = AcousticModel(_spec_of(about))
         model.load_state_dict(tensors)
-    except (KeyError, TypeError, RuntimeError) as error:
+    except (KeyError, TypeError, RuntimeError, ValueError) as error:
+        said = " ".join(str(_first(error)).split())
         raise ValueError(
-            f"{uri} holds no acoustic model of this version ({error}); delete it and train anew"
+            f"{uri} holds no model that this version knows ({said}); delete it and train anew"
         ) from error
     return model.eval(), about
+
+
+def _spec_of(about: dict[str, Any]) -> ModelSpec:
+    """Takes what describes the model out of `about`."""
+    kind, network = about.pop("kind", None), about.pop("network", None)
+    if kind != ACOUSTIC:
+        raise ValueError(f"its kind of model is {kind}")
+    listed = NETWORKS.get(network["kind"])
+    if listed is None:
+        raise ValueError(f"its network is of the unknown kind '{network['kind']}'")
+    section = listed.section.model_validate(network)
+    assert isinstance(section, NetworkSection), "the table of networks lists networks"
+    return ModelSpec(section, int(about.pop("inputs")), int(about.pop("outputs")))
+
+
+def _first(error: Exception) -> object:
+    """Of a refused section, the first key and its problem."""
+    if not isinstance(error, ValidationError):
+        return error
+    problem = error.errors()[0]
+    return f"network.{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
 
 
 def model_id(uri: str) -> str:

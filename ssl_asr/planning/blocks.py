@@ -48,7 +48,7 @@ def block(recipe: Recipe, training: Training, cluster: Hardware, slabs: int) -> 
     seconds = block_seconds(recipe, training, slabs, efficiency)
     return BlockEstimate(
         slabs,
-        block_steps(training.optimiser, recipe.corpus.slab_minutes, slabs).minibatches,
+        block_steps(training.batching, recipe.corpus.slab_minutes, slabs).minibatches,
         seconds,
         efficiency,
         loss_share(seconds * sync.checkpoint_blocks, group_kills(cluster), cluster.recovery.value),

@@ -8,7 +8,7 @@ from typing import Literal
 import torch
 
 from ssl_asr.frontend.stacking import STACK
-from ssl_asr.models.acoustic import AcousticModel, ModelSpec
+from ssl_asr.models.acoustic import AcousticModel, ModelSpec, count_cells
 from ssl_asr.planning.facts import (
     BFLOAT16_GAIN,
     CORE_CELL_SECONDS,
@@ -18,7 +18,7 @@ from ssl_asr.planning.facts import (
     Fact,
 )
 from ssl_asr.planning.question import Question
-from ssl_asr.recipe import Recipe, Student, Teacher
+from ssl_asr.recipe import NetworkSection, Recipe
 from ssl_asr.store.targets import FRAME_SECONDS
 
 FRAMES_AN_HOUR = 3600 / FRAME_SECONDS  # of 30 ms
@@ -46,21 +46,20 @@ class Devices:
 
 
 def teacher_network(recipe: Recipe) -> NetworkSize:
-    return _network(recipe, recipe.teacher, bidirectional=True)
+    return _network_size(recipe, recipe.teacher.network)
 
 
 def student_network(recipe: Recipe) -> NetworkSize:
-    return _network(recipe, recipe.student, bidirectional=False)
+    return _network_size(recipe, recipe.student.network)
 
 
-def _network(recipe: Recipe, wanted: Teacher | Student, *, bidirectional: bool) -> NetworkSize:
+def _network_size(recipe: Recipe, network: NetworkSection) -> NetworkSize:
     inputs = recipe.frontend.mel_bins * STACK
-    spec = ModelSpec(inputs, recipe.hmm.senones, wanted.layers, wanted.units, bidirectional)
     with torch.device("meta"):  # shapes without memory
-        parameters = list(AcousticModel(spec).parameters())
-    weights = sum(each.numel() for each in parameters if each.dim() > 1)
-    cells = wanted.layers * wanted.units * (2 if bidirectional else 1)
-    return NetworkSize(weights, sum(each.numel() for each in parameters), cells, inputs)
+        model = AcousticModel(ModelSpec(network, inputs, recipe.hmm.senones))
+    sizes = [each.numel() for each in model.parameters()]
+    weights = sum(each.numel() for each in model.parameters() if each.dim() > 1)
+    return NetworkSize(weights, sum(sizes), count_cells(model), inputs)
 
 
 def devices_of(recipe: Recipe, question: Question) -> Devices:

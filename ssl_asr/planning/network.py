@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ssl_asr.planning.compute import FRAMES_AN_HOUR
 from ssl_asr.planning.speech import TrainingSpeech
-from ssl_asr.recipe import Optimiser, Sync
+from ssl_asr.recipe import Batching, Optimiser, Sync
 
 STRATEGIES = ("bmuf", "gtc", "dense")
 WORD_BYTES = 4
@@ -30,9 +30,9 @@ class Traffic:
     efficiency: float
 
 
-def block_steps(optimiser: Optimiser, slab_minutes: float, slabs: int) -> Steps:
+def block_steps(batching: Batching, slab_minutes: float, slabs: int) -> Steps:
     """A block of so many slabs, cut into chunks."""
-    minibatch = optimiser.batch_chunks * optimiser.chunk_frames
+    minibatch = batching.batch_chunks * batching.chunk_frames
     return Steps(slabs * slab_minutes / 60 * FRAMES_AN_HOUR / minibatch, minibatch)
 
 
@@ -85,10 +85,10 @@ def traffic(
     return Traffic(strategy, workers, sent, trained / (trained + sending))
 
 
-def minibatches_of(heard: TrainingSpeech, optimiser: Optimiser, workers: int) -> float:
+def minibatches_of(heard: TrainingSpeech, batching: Batching, workers: int) -> float:
     """Minibatches of one worker in a whole training."""
-    chunked = heard.chunked / (optimiser.batch_chunks * optimiser.chunk_frames)
-    return (chunked + heard.whole / optimiser.batch_frames) * FRAMES_AN_HOUR / workers
+    chunked = heard.chunked / (batching.batch_chunks * batching.chunk_frames)
+    return (chunked + heard.whole / batching.batch_frames) * FRAMES_AN_HOUR / workers
 
 
 def worker_counts(most: int) -> list[int]:

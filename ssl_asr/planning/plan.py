@@ -102,7 +102,7 @@ def _network(recipe: Recipe, training: Training, cluster: Hardware) -> TrainingT
         [traffic_of(recipe, training, strategy, count, gbit, slabs) for strategy in STRATEGIES]
         for count in worker_counts(workers)
     ]
-    minibatches = minibatches_of(training.heard, training.optimiser, workers)
+    minibatches = minibatches_of(training.heard, training.batching, workers)
     sent = traffic_of(recipe, training, training.sync.strategy, workers, gbit, slabs).bytes_a_minibatch
     return TrainingTraffic(training, rows, minibatches, sent * minibatches * workers)
 

@@ -10,7 +10,7 @@ from ssl_asr.planning.network import STRATEGIES, Traffic, block_steps, traffic
 from ssl_asr.planning.numbers import number
 from ssl_asr.planning.preemption import loss_share
 from ssl_asr.planning.speech import Speech, TrainingSpeech, student_hears, teacher_hears
-from ssl_asr.recipe import Optimiser, Recipe, Sync
+from ssl_asr.recipe import Batching, Optimiser, Recipe, Sync
 
 SYSTEMS = 3  # teacher, baseline and student are decoded
 
@@ -44,6 +44,7 @@ class Training:
     network: NetworkSize
     heard: TrainingSpeech
     optimiser: Optimiser
+    batching: Batching
     sync: Sync
     rate: Fact
 
@@ -76,13 +77,14 @@ def trainings(recipe: Recipe, speech: Speech, rates: Rates) -> list[Training]:
         teacher_network(recipe),
         teacher_hears(recipe, speech),
         teacher.optimiser,
+        teacher.batching,
         teacher.sync,
         rates.teacher,
     )
     return [
         taught,
-        Training("baseline", network, heard, student.optimiser, student.sync, rates.baseline),
-        Training("student", network, heard, student.optimiser, student.sync, rates.student),
+        Training("baseline", network, heard, student.optimiser, student.batching, student.sync, rates.baseline),
+        Training("student", network, heard, student.optimiser, student.batching, student.sync, rates.student),
     ]
 
 
@@ -104,7 +106,7 @@ def stage_times(recipe: Recipe, speech: Speech, facts: Facts, rates: Rates, clus
 
 
 def traffic_of(recipe: Recipe, training: Training, strategy: str, workers: int, gbit: float, slabs: int) -> Traffic:
-    steps = block_steps(training.optimiser, recipe.corpus.slab_minutes, slabs)
+    steps = block_steps(training.batching, recipe.corpus.slab_minutes, slabs)
     network, rate = training.network, training.rate.value
     return traffic(strategy, network.parameters, training.optimiser, training.sync, workers, steps, rate, gbit)
 

@@ -1,26 +1,45 @@
 """The recipe: one typed, validated, frozen description of a run, read from YAML.
 
-`load_recipe("demo", ["student.layers=3"])` takes a preset's name or a file and overrides. An unknown key or
+`load_recipe("demo", ["student.network.layers=3"])` takes a preset's name or a file and overrides. An unknown key or
 value is refused with the nearest valid one before any work. What says where and on how many machines work runs
 lives in `cluster` and `run` and never makes a stage start anew: features, targets and words do not depend on it, a
 trained model does (BMUF with two workers is not BMUF with four), as it must on an elastic cluster.
 """
 
+from ssl_asr.recipe.augmentation import Augmentation
+from ssl_asr.recipe.batching import Batching
+from ssl_asr.recipe.choice import Choice, Listed
 from ssl_asr.recipe.data import Cluster, Corpus, Evaluate, Frontend, Hmm, Labelling
 from ssl_asr.recipe.loading import load_recipe, parse_recipe, presets, recipe_text
-from ssl_asr.recipe.training import MomentPolicy, Optimiser, Student, Sync, Teacher, Variant
+from ssl_asr.recipe.network import NETWORKS, BlstmNetwork, LstmNetwork, NetworkSection
+from ssl_asr.recipe.objective import OBJECTIVES, CrossEntropySection, ObjectiveSection, SoftCrossEntropySection
+from ssl_asr.recipe.optimiser import Optimiser
+from ssl_asr.recipe.sync import MomentPolicy, Sync, Variant
+from ssl_asr.recipe.training import Student, Teacher
 from ssl_asr.recipe.whole import Recipe
 
 __all__ = [
+    "NETWORKS",
+    "OBJECTIVES",
+    "Augmentation",
+    "Batching",
+    "BlstmNetwork",
+    "Choice",
     "Cluster",
     "Corpus",
+    "CrossEntropySection",
     "Evaluate",
     "Frontend",
     "Hmm",
     "Labelling",
+    "Listed",
+    "LstmNetwork",
     "MomentPolicy",
+    "NetworkSection",
+    "ObjectiveSection",
     "Optimiser",
     "Recipe",
+    "SoftCrossEntropySection",
     "Student",
     "Sync",
     "Teacher",

@@ -11,6 +11,8 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
+from ssl_asr.recipe.choice import Choice, choice_of
+from ssl_asr.recipe.section import Section
 from ssl_asr.recipe.whole import Recipe
 from ssl_asr.store import filesystem
 
@@ -41,7 +43,8 @@ def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
         raise ValueError(f"{name_or_path} is not valid YAML: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):
         raise ValueError(f"{name_or_path} holds no mapping of recipe keys")
-    for override in overrides:
+    # A kind first: it says which keys there are, in whatever order they were given.
+    for override in sorted(overrides, key=lambda text: not text.partition("=")[0].endswith(".kind")):
         _apply(values, override)
     return parse_recipe(values)
 
@@ -51,14 +54,16 @@ def parse_recipe(values: dict[str, Any]) -> Recipe:
     try:
         recipe = Recipe(**values)
     except ValidationError as error:
-        raise ValueError(_sentence(error)) from None
+        raise ValueError(_sentence(error, values)) from None
     return recipe.model_copy(update={"run": filesystem.absolute(recipe.run)})
 
 
 def _apply(values: dict[str, Any], override: str) -> None:
     path, equals, value = override.partition("=")
     if not equals:
-        raise ValueError(f"'{override}' is no override; write section.key=value, for example student.layers=3")
+        raise ValueError(
+            f"'{override}' is no override; write section.key=value, for example student.network.layers=3"
+        )
     *sections, key = path.split(".")
     for section in sections:
         below = values.setdefault(section, {})
@@ -69,14 +74,23 @@ def _apply(values: dict[str, Any], override: str) -> None:
         values[key] = yaml.safe_load(value)
     except yaml.YAMLError as error:
         raise ValueError(f"'{override}': the value is not valid YAML; write a list as [a, b]") from error
+    choice = _choice_at(sections) if key == "kind" else None
+    if choice is not None and values[key] in choice.table:
+        _keep_known(values, choice.table[values[key]].section)
 
 
-def _sentence(error: ValidationError) -> str:
+def _keep_known(values: dict[str, Any], section: type[Section]) -> None:
+    """Drop the keys that were given to another kind and that this one does not have."""
+    for key in values.keys() - section.model_fields.keys():
+        del values[key]
+
+
+def _sentence(error: ValidationError, values: dict[str, Any]) -> str:
     problem = error.errors()[0]
     where = [str(part) for part in problem["loc"]]
     path = ".".join(where)
     if problem["type"] == "extra_forbidden":
-        known = _keys_of(where[:-1])
+        known = _keys_of(where[:-1], values)
         near = difflib.get_close_matches(where[-1], known, 1, cutoff=0.5)
         fix = f"did you mean '{near[0]}'?" if near else f"known here: {', '.join(known)}"
         return f"unknown recipe key '{path}'; {fix}"
@@ -86,11 +100,36 @@ def _sentence(error: ValidationError) -> str:
         fix = f"did you mean '{near[0]}'?" if near else f"use one of {', '.join(choices)}"
         return f"recipe value {path}={problem['input']} is not known; {fix}"
     message = problem["msg"].removeprefix("Value error, ")
+    if isinstance(problem["input"], dict) and path:
+        return f"recipe section {path}: {message}"
     return f"recipe value {path}={problem['input']!r}: {message}" if path else message
 
 
-def _keys_of(sections: Sequence[str]) -> list[str]:
-    model: Any = Recipe
-    for section in sections:
-        model = model.model_fields[section].annotation
+def _keys_of(sections: Sequence[str], values: object) -> list[str]:
+    """Known keys of the section at this path; `values`, the whole recipe's, say of which kind a section is."""
+    model: type[Section] = Recipe
+    for key in sections:
+        values = values.get(key) if isinstance(values, dict) else None
+        choice = choice_of(model, key)
+        if choice is None:
+            model = _section_at(model, key)
+        else:
+            model = choice.section_of(
+                values.get("kind", choice.default) if isinstance(values, dict) else choice.default
+            )
     return list(model.model_fields)
+
+
+def _section_at(model: type[Section], key: str) -> type[Section]:
+    found: Any = model.model_fields[key].annotation
+    return found if isinstance(found, type) and issubclass(found, Section) else Section
+
+
+def _choice_at(sections: Sequence[str]) -> Choice | None:
+    """The choice that stands at this path of the recipe; None where there is none, or no such path."""
+    model: type[Section] = Recipe
+    for key in sections[:-1]:
+        if key not in model.model_fields:
+            return None
+        model = _section_at(model, key)
+    return choice_of(model, sections[-1]) if sections else None

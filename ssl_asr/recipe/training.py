@@ -4,86 +4,44 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, SerializeAsAny, model_validator
 
+from ssl_asr.recipe.augmentation import Augmentation
+from ssl_asr.recipe.batching import Batching
+from ssl_asr.recipe.choice import Choice
 from ssl_asr.recipe.identity import Affects
+from ssl_asr.recipe.network import NETWORKS, BlstmNetwork, LstmNetwork, NetworkSection
+from ssl_asr.recipe.objective import OBJECTIVES, CrossEntropySection, ObjectiveSection, SoftCrossEntropySection
+from ssl_asr.recipe.optimiser import Optimiser
 from ssl_asr.recipe.section import Positive, PositiveFloat, Section
+from ssl_asr.recipe.sync import Sync
 
-Variant = Literal["nesterov", "classical", "literal"]  # of block momentum
-MomentPolicy = Literal["reset", "average", "correct"]  # what a block's end makes of the optimiser's moments
-
-
-class Optimiser(Section):
-    name: Literal["adam", "sgd"] = "adam"
-    learning_rate: PositiveFloat = 1e-3
-    final_learning_rate: PositiveFloat = 1e-4  # reached exponentially at the last phase
-    momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
-    clip_norm: PositiveFloat = 5.0
-    batch_chunks: Positive = 32
-    chunk_frames: Positive = 32
-    batch_frames: Positive = 1500  # of a batch of whole utterances, padding included
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
-    # SpecAugment on training batches: this many masks an utterance or chunk, each at most this wide.
-    frequency_masks: Annotated[int, Field(ge=0)] = 0
-    frequency_mask_bins: Positive = 8
-    time_masks: Annotated[int, Field(ge=0)] = 0
-    time_mask_frames: Positive = 4
-
-
-class Sync(Section):
-    """How workers agree: BMUF once a block, or GTC or dense all-reduce at every step."""
-
-    strategy: Literal["bmuf", "gtc", "dense"] = "bmuf"
-    block_slabs: Positive = 2  # of each worker in a block
-    # Blocks between checkpoints; each is written during the block that follows.
-    checkpoint_blocks: Annotated[Positive, Affects()] = 1
-    max_bad_blocks: Annotated[Positive, Affects()] = 3  # in a row with a NaN or Inf, before the run stops
-    # BMUF (Chen & Huo 2016): eta = 1 - 1/N and zeta = C N (1 - eta) unless given.
-    variant: Variant = "nesterov"
-    c: PositiveFloat = 1.0
-    eta: Annotated[float, Field(ge=0, lt=1)] | None = None
-    zeta: PositiveFloat | None = None
-    optimiser_state: MomentPolicy = "average"  # correct: BMUF-Adam's moments
-    wire: Literal["float32", "bfloat16"] = "float32"  # of averaged models; sums of bfloat16 are less exact
-    warm_start_hours: Annotated[float, Field(ge=0)] = 0.0  # of audio with dense gradients before BMUF begins
-    # GTC (Strom 2015) and dense: the mean of the workers' gradients, or their sum at one worker's learning rate.
-    gradients: Literal["mean", "sum"] = "mean"
-    gtc_share: Annotated[float, Field(gt=0, le=1)] | None = 0.002  # of gradients sent; small networks need more
-    gtc_tau: PositiveFloat | None = None  # first threshold, or the only one where gtc_share is null
-    gtc_dense_steps: Annotated[int, Field(ge=0)] = 100  # of dense gradients before
-
-    @model_validator(mode="after")
-    def _consistent(self) -> Sync:
-        if self.gtc_share is None and self.gtc_tau is None:
-            raise ValueError("gtc_share is null and no gtc_tau is given; give one of them")
-        return self
-
-
-def _needs_adam(optimiser: Optimiser, sync: Sync) -> None:
-    if sync.optimiser_state == "correct" and optimiser.name != "adam":
-        raise ValueError("sync.optimiser_state=correct is BMUF-Adam's; use average or reset, or optimiser.name=adam")
+TeacherNetwork = Annotated[SerializeAsAny[NetworkSection], Choice(NETWORKS, "blstm")]
+StudentNetwork = Annotated[SerializeAsAny[NetworkSection], Choice(NETWORKS, "lstm")]
+HardObjective = Annotated[SerializeAsAny[ObjectiveSection], Choice(OBJECTIVES, "cross-entropy")]
+SoftObjective = Annotated[SerializeAsAny[ObjectiveSection], Choice(OBJECTIVES, "soft-cross-entropy")]
 
 
 class Teacher(Section):
-    layers: Positive = 5
-    units: Positive = 768  # of each direction
+    network: TeacherNetwork = BlstmNetwork()
     labeled_passes: Positive = 10  # on chunks
     whole_passes: Annotated[int, Field(ge=0)] = 2  # then on whole utterances
+    objective: HardObjective = CrossEntropySection()
     optimiser: Optimiser = Optimiser()
+    batching: Batching = Batching()
+    augmentation: Augmentation = Augmentation()
     sync: Sync = Sync()
 
     @model_validator(mode="after")
     def _consistent(self) -> Teacher:
-        _needs_adam(self.optimiser, self.sync)
+        _must_fit(self)
         return self
 
 
 class Student(Section):
     """The student and its baseline: the same network, schedule and updates, without the unlabeled audio."""
 
-    layers: Positive = 5
-    units: Positive = 768
-    look_ahead: Annotated[int, Field(ge=0)] = 3  # 30 ms frames by which targets are delayed
+    network: StudentNetwork = LstmNetwork()
     sub_epochs: Positive = 18
     unlabeled_passes: PositiveFloat = 1.0  # over all unlabeled audio, all sub-epochs together
     whole_sub_epochs: Annotated[int, Field(ge=0)] = 3  # the last ones, on whole utterances
@@ -95,10 +53,25 @@ class Student(Section):
     # Unlabeled utterances trained on: all, or so large a share of their frames, spread over the teacher's confidence.
     selection: Annotated[Literal["all", "uniform-confidence"], Affects("student")] = "all"
     selected_share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    labeled_objective: HardObjective = CrossEntropySection()
+    unlabeled_objective: Annotated[SoftObjective, Affects("student")] = SoftCrossEntropySection()
     optimiser: Optimiser = Optimiser()
+    batching: Batching = Batching()
+    augmentation: Augmentation = Augmentation()
     sync: Sync = Sync()
 
     @model_validator(mode="after")
     def _consistent(self) -> Student:
-        _needs_adam(self.optimiser, self.sync)
+        _must_fit(self)
         return self
+
+
+def _must_fit(trained: Teacher | Student) -> None:
+    """What must hold between the sections of one training."""
+    if trained.sync.optimiser_state == "correct" and trained.optimiser.name != "adam":
+        raise ValueError("sync.optimiser_state=correct is BMUF-Adam's; use average or reset, or optimiser.name=adam")
+    look_ahead, chunk = trained.network.look_ahead, trained.batching.chunk_frames
+    if look_ahead >= chunk:
+        raise ValueError(
+            f"network.look_ahead={look_ahead} leaves no target in a chunk of batching.chunk_frames={chunk}"
+        )

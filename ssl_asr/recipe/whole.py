@@ -51,11 +51,6 @@ class Recipe(Section):
                 f"student.selected_share={self.student.selected_share:g} selects nothing while student.selection is "
                 "all; add student.selection=uniform-confidence"
             )
-        if self.student.look_ahead >= self.student.optimiser.chunk_frames:
-            raise ValueError(
-                f"student.look_ahead={self.student.look_ahead} leaves no target in a chunk of "
-                f"student.optimiser.chunk_frames={self.student.optimiser.chunk_frames}"
-            )
         if self.frontend.low_hz >= self.frontend.high_hz:
             raise ValueError("frontend.low_hz is not below frontend.high_hz")
         least, most = self.cluster.label_actors

@@ -21,8 +21,9 @@ from ssl_asr.evaluation.results import Results, read_results
 from ssl_asr.labelling.calibration_file import Calibration, read_calibration
 from ssl_asr.labelling.teachers import target_set_id
 from ssl_asr.labelling.top_k import KeptMass
+from ssl_asr.models.systems import MODELS
 from ssl_asr.recipe import Recipe
-from ssl_asr.report.learning_curves import MODELS, LearningCurve, curve_of
+from ssl_asr.report.learning_curves import LearningCurve, curve_of
 from ssl_asr.report.status import rejects
 from ssl_asr.runtime.pipeline import NAMES
 from ssl_asr.runtime.stage_report import StageReport, read_report

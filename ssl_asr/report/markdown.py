@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ssl_asr.evaluation.results import ALL, BASELINE, STUDENT, TEACHER, Results
+from ssl_asr.evaluation.results import ALL, Results
+from ssl_asr.models.systems import BASELINE, STUDENT, TEACHER
 
 
 def wer_markdown(results: Results) -> str:

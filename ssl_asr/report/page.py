@@ -9,12 +9,12 @@ import numpy as np
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from ssl_asr.evaluation.results import ALL, BASELINE, STUDENT, TEACHER, Results
+from ssl_asr.evaluation.results import ALL, Results
+from ssl_asr.models.systems import BASELINE, STUDENT, SYSTEMS, TITLES
 from ssl_asr.progress import clock
 from ssl_asr.report import plots
 from ssl_asr.report.evidence import CorpusRow, Evidence
 from ssl_asr.report.reliability import reliability
-from ssl_asr.report.svg import TITLE
 from ssl_asr.runtime.pipeline import STAGES
 from ssl_asr.store.targets import FRAME_SECONDS
 
@@ -48,7 +48,7 @@ def render(evidence: Evidence) -> str:
         results=results,
         summary=summary(evidence),
         sets=_sets(results) if results else [],
-        systems=[(name, TITLE[name]) for name in (BASELINE, TEACHER, STUDENT)],
+        systems=[(name, TITLES[name]) for name in SYSTEMS],
         all=ALL,
         bars={name: Markup(plots.wer_bars(results, name)) for name in _sets(results)} if results else {},
         forest=Markup(plots.werr_forest(results)) if results else "",

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from ssl_asr.evaluation.results import ALL, BASELINE, STUDENT, TEACHER, Results
+from ssl_asr.evaluation.results import ALL, Results
+from ssl_asr.models.systems import BASELINE, STUDENT, TEACHER, TITLES
 from ssl_asr.report.evidence import TargetShard
 from ssl_asr.report.learning_curves import CurvePoint, LearningCurve
-from ssl_asr.report.svg import COLOUR, FAINT, INK, SHADE, TITLE, drawn
+from ssl_asr.report.svg import COLOUR, FAINT, INK, SHADE, drawn
 
 
 def wer_bars(results: Results, set_: str) -> str:
@@ -24,7 +25,7 @@ def wer_bars(results: Results, set_: str) -> str:
             rates = 100 * np.array([row.wer for row in rows])
             spread = 100 * np.array([[row.wer - row.low for row in rows], [row.high - row.wer for row in rows]])
             where = np.arange(len(rows)) + (place - 1) * 0.27
-            axis.bar(where, rates, 0.25, color=COLOUR[system], label=TITLE[system])
+            axis.bar(where, rates, 0.25, color=COLOUR[system], label=TITLES[system])
             axis.errorbar(where, rates, np.maximum(spread, 0), fmt="none", ecolor=INK, elinewidth=1, capsize=2)
         axis.set_xticks(range(len(conditions)), conditions, **_crowded(conditions))
         axis.grid(axis="x", visible=False)

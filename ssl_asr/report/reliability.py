@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from ssl_asr.evaluation.results import TEACHER
 from ssl_asr.labelling.calibration_file import Summary
+from ssl_asr.models.systems import TEACHER
 from ssl_asr.report.svg import COLOUR, FAINT, INK, SHADE, drawn
 
 

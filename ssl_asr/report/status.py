@@ -6,9 +6,10 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ssl_asr.models.systems import MODELS
 from ssl_asr.progress import clock
 from ssl_asr.recipe import Recipe
-from ssl_asr.report.learning_curves import MODELS, curve_of
+from ssl_asr.report.learning_curves import curve_of
 from ssl_asr.report.throughput import Throughput
 from ssl_asr.runtime.pipeline import NAMES
 from ssl_asr.runtime.stage_clock import Heartbeat, read_heartbeat

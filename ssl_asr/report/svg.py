@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ssl_asr.evaluation.results import BASELINE, STUDENT, TEACHER
+from ssl_asr.models.systems import BASELINE, STUDENT, TEACHER
 
 # Stand-ins that the SVG's colours are replaced by; the page defines them for light and dark.
 _CSS = {
@@ -26,7 +26,6 @@ _CSS = {
 }
 INK, FAINT, GRID, SHADE = "#100001", "#100002", "#100003", "#100007"
 COLOUR = {BASELINE: "#100004", TEACHER: "#100005", STUDENT: "#100006"}
-TITLE = {BASELINE: "baseline", TEACHER: "teacher", STUDENT: "SSL student"}
 
 _STYLE = {
     "svg.fonttype": "none",

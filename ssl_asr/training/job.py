@@ -2,28 +2,33 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import torch
 
 from ssl_asr.frontend.stacking import STACK
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec
-from ssl_asr.recipe import Optimiser, Sync
+from ssl_asr.recipe import Augmentation, Batching, ObjectiveSection, Optimiser, Sync
 from ssl_asr.recipe.identity import inputs_key
-from ssl_asr.training.data.examples import SlabReader
+from ssl_asr.training.data.examples import Reader
+from ssl_asr.training.data.masking import mask
 from ssl_asr.training.data.sources import Source, seed_of
-from ssl_asr.training.loop import Loop
+from ssl_asr.training.loop import Course, Loop
+from ssl_asr.training.objectives.objective import build_objective
 from ssl_asr.training.schedule import Phase
 from ssl_asr.training.sync.build import build_strategy
 from ssl_asr.training.sync.group import Worker
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class TrainingJob:
     """`inputs` is what the model is made from. A job with the same inputs goes on from its checkpoint.
 
-    `mean` and `deviation` are the global statistics of one 10 ms frame, [mel bins].
+    `objectives` are by the names that phases call them by; `dev` is judged by `dev_objective`. `mean` and `deviation`
+    are the global statistics of one 10 ms frame, [mel bins]. `about` is kept with the finished model.
     """
 
     run: str
@@ -31,14 +36,19 @@ class TrainingJob:
     inputs: dict[str, str]
     spec: ModelSpec
     optimiser: Optimiser
+    batching: Batching
+    augmentation: Augmentation
     sync: Sync
     seed: int
     schedule: tuple[Phase, ...]
     sources: tuple[Source, ...]
+    objectives: Mapping[str, ObjectiveSection]
     dev: Source | None
-    reader: SlabReader
+    dev_objective: str
+    reader: Reader
     mean: np.ndarray
     deviation: np.ndarray
+    about: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
@@ -52,6 +62,7 @@ def build_model(job: TrainingJob) -> AcousticModel:
     model = AcousticModel(job.spec)
     mean, deviation = (torch.from_numpy(np.tile(values, STACK)) for values in (job.mean, job.deviation))
     model.set_statistics(mean, deviation)
+    model.augment = partial(mask, settings=job.augmentation)
     return model
 
 
@@ -59,10 +70,15 @@ def build_loop(job: TrainingJob, worker: Worker) -> Loop:
     model = build_model(job).to(worker.device)
     optimiser = build_optimiser(model, job.optimiser)
     strategy = build_strategy(model, optimiser, job.sync, worker.group)
-    sources: dict[str, Source] = {source.name: source for source in job.sources}
-    return Loop(
-        model, optimiser, strategy, job.schedule, sources, job.reader, job.optimiser, job.sync, job.seed, worker
+    course = Course(
+        schedule=job.schedule,
+        sources={source.name: source for source in job.sources},
+        objectives={name: build_objective(section) for name, section in job.objectives.items()},
+        reader=job.reader,
+        batching=job.batching,
+        seed=job.seed,
     )
+    return Loop(model, optimiser, strategy, course, worker, sync=job.sync, clip_norm=job.optimiser.clip_norm)
 
 
 def build_optimiser(model: torch.nn.Module, settings: Optimiser) -> torch.optim.Optimizer:

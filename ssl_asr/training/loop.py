@@ -14,14 +14,13 @@ import numpy as np
 import torch
 
 from ssl_asr.models.acoustic import AcousticModel
-from ssl_asr.recipe import Optimiser, Sync
+from ssl_asr.recipe import Batching, Sync
 from ssl_asr.training.data.batches import Batch, batches_of, collated
-from ssl_asr.training.data.examples import Example, SlabReader
-from ssl_asr.training.data.masking import mask
+from ssl_asr.training.data.examples import Example, Reader
 from ssl_asr.training.data.prefetch import read_ahead
 from ssl_asr.training.data.sources import SlabRef, Source, SourceName, seed_of
-from ssl_asr.training.meter import Meter
-from ssl_asr.training.objectives.cross_entropy import hard_cross_entropy, soft_cross_entropy
+from ssl_asr.training.meter import Means, Meter
+from ssl_asr.training.objectives.objective import Objective
 from ssl_asr.training.schedule import Cursor, Phase, assign, next_block
 from ssl_asr.training.sync import flat
 from ssl_asr.training.sync.group import Worker
@@ -45,13 +44,16 @@ class BlockWork:
 
 @dataclass(frozen=True)
 class BlockRecord:
-    """One block as the learning curve keeps it; loss in nats a frame, accuracy a share, over all workers."""
+    """One block as the learning curve keeps it, over all workers.
+
+    `loss` and `figures` are means per unit of the objective's weight, such as nats a frame and shares.
+    """
 
     block: int
     phase: int
     source: SourceName
     loss: float
-    frame_accuracy: float
+    figures: Mapping[str, float]
     learning_rate: float
     frames: int
     seconds: float
@@ -61,25 +63,34 @@ class BlockRecord:
     meters: Mapping[str, float]
 
 
+@dataclass(frozen=True)
+class Course:
+    """What a loop goes through: phases, the sources and objectives that they name, and how batches are made."""
+
+    schedule: Sequence[Phase]
+    sources: Mapping[str, Source]
+    objectives: Mapping[str, Objective]
+    reader: Reader
+    batching: Batching
+    seed: int
+
+
 class Loop:
-    """Walks `schedule` from `cursor`; every attribute but the strategy's state is made anew at a restart."""
+    """Walks the course from `cursor`; every attribute but the strategy's state is made anew at a restart."""
 
     def __init__(
         self,
         model: AcousticModel,
         optimiser: torch.optim.Optimizer,
         strategy: Strategy,
-        schedule: Sequence[Phase],
-        sources: dict[str, Source],
-        reader: SlabReader,
-        settings: Optimiser,
-        sync: Sync,
-        seed: int,
+        course: Course,
         worker: Worker,
+        *,
+        sync: Sync,
+        clip_norm: float,
     ) -> None:
         self.model, self.optimiser, self.strategy = model, optimiser, strategy
-        self.schedule, self.sources, self.reader = schedule, sources, reader
-        self.settings, self.sync, self.seed, self.worker = settings, sync, seed, worker
+        self.course, self.worker, self.sync, self.clip_norm = course, worker, sync, clip_norm
         self.cursor = Cursor()
         self.block = 0
         self._bad_blocks = 0
@@ -93,45 +104,36 @@ class Loop:
 
     def _deals(self) -> Iterator[Callable[[], BlockWork]]:
         """This worker's share of every block from the cursor on, to be read when it is called."""
-        cursor = self.cursor
-        while cursor.phase < len(self.schedule):
-            positions, behind = next_block(self.schedule, cursor, self.worker.size * self.sync.block_slabs)
+        cursor, schedule = self.cursor, self.course.schedule
+        while cursor.phase < len(schedule):
+            positions, behind = next_block(schedule, cursor, self.worker.size * self.sync.block_slabs)
             yield partial(self._read, cursor.phase, positions, behind)
             cursor = behind
 
     def _read(self, phase_index: int, positions: range, behind: Cursor) -> BlockWork:
-        phase = self.schedule[phase_index]
+        phase = self.course.schedule[phase_index]
         mine = assign(positions, self.worker.size)[self.worker.rank]
-        refs = [self.sources[phase.source].at(place) for place in mine]
-        examples = [example for ref in refs for example in self.reader.read(phase.source, ref, phase.offset)]
+        refs = [self.course.sources[phase.source].at(place) for place in mine]
+        examples = [example for ref in refs for example in self.course.reader.read(phase.source, ref, phase.offset)]
         return BlockWork(phase_index, positions, mine, refs, examples, behind)
 
     def _train_block(self, dealt: BlockWork) -> BlockRecord:
         began = time.monotonic()
-        phase = self.schedule[dealt.phase]
+        phase = self.course.schedule[dealt.phase]
         for group in self.optimiser.param_groups:
             group["lr"] = phase.learning_rate
         # Seeds come from the place in the schedule, so a resumed block shuffles and drops out as the lost one did.
-        seed = seed_of(self.seed, dealt.phase, dealt.block.start, self.worker.rank)
+        seed = seed_of(self.course.seed, dealt.phase, dealt.block.start, self.worker.rank)
         torch.manual_seed(seed)
-        look_ahead = self.model.spec.look_ahead
-        pieces = batches_of(dealt.examples, phase.whole, self.settings, look_ahead, np.random.default_rng(seed))
-        steps = self.strategy.on_block_start([sum(piece.targets for piece in batch) for batch in pieces])
-        batches = collated(pieces, look_ahead)
-        meter = self._meter()
-        self.model.train()
-        for _ in range(steps):
-            self._step(next(batches, None), meter)
-        synced = self.strategy.on_block_end(meter.frames)
+        means, synced = self._steps(dealt.examples, phase, seed)
         self._check_finite(synced)
-        loss, accuracy = meter.over_all(self.worker)
         self.block += 1
         return BlockRecord(
             block=self.block,
             phase=dealt.phase,
             source=phase.source,
-            loss=loss,
-            frame_accuracy=accuracy,
+            loss=means.loss,
+            figures=means.figures,
             learning_rate=phase.learning_rate,
             frames=synced.frames,
             seconds=round(time.monotonic() - began, 3),
@@ -141,36 +143,31 @@ class Loop:
             meters=synced.meters,
         )
 
-    def _step(self, batch: Batch | None, meter: Meter) -> None:
+    def _steps(self, examples: Sequence[Example], phase: Phase, seed: int) -> tuple[Means, Synced]:
+        """All updates of a block, and what its end tells."""
+        objective, look_ahead = self.course.objectives[phase.objective], self.model.encoder.look_ahead
+        rng = np.random.default_rng(seed)
+        pieces = batches_of(examples, phase.whole, self.course.batching, look_ahead, rng)
+        steps = self.strategy.on_block_start([objective.weight(batch) for batch in pieces])
+        batches = collated(pieces, look_ahead)
+        meter = Meter(objective.figures, self.worker.device)
+        self.model.train()
+        for _ in range(steps):
+            self._step(next(batches, None), objective, meter)
+        synced = self.strategy.on_block_end(meter.weight, sum(piece.count for batch in pieces for piece in batch))
+        return meter.over_all(self.worker), synced
+
+    def _step(self, batch: Batch | None, objective: Objective, meter: Meter) -> None:
         """One update; without a batch this worker only joins the others'."""
         self.optimiser.zero_grad()
-        frames = 0
         if batch is not None:
-            batch = batch.to(self.worker.device)
-            frames = len(batch.senones)
-            loss, hits = self._loss(batch)
-            loss.backward()
-            meter.add(loss, hits, frames)
+            scored = objective.loss(self.model, batch.to(self.worker.device))
+            scored.loss.backward()
+            meter.add(scored)
         summed = self.strategy.on_after_backward()
         # A sum is clipped where the mean would be.
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), summed * self.settings.clip_norm)
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), summed * self.clip_norm)
         self.optimiser.step()
-
-    def _meter(self) -> Meter:
-        return Meter(torch.zeros(2, dtype=torch.float64, device=self.worker.device))
-
-    def _loss(self, batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
-        """Mean loss of the batch's frames, and at how many the likeliest senone is the label or the first target."""
-        inputs = self.model.normalise(batch.frames)
-        if self.model.training:
-            inputs = mask(inputs, self.settings)
-        # Padding is set to the mean, not packed away: batches are of like length, and packing halves the speed.
-        inside_bt = torch.arange(inputs.shape[1])[None, :] < batch.lengths[:, None]
-        logits = _logits(self.model, inputs * inside_bt[:, :, None].to(inputs.device), batch.valid)
-        hits = (logits.detach().argmax(1) == batch.senones[:, 0]).sum()
-        if batch.posteriors is None:
-            return hard_cross_entropy(logits, batch.senones[:, 0]), hits
-        return soft_cross_entropy(logits, batch.senones, batch.posteriors), hits
 
     def _check_finite(self, synced: Synced) -> None:
         self._bad_blocks = self._bad_blocks + 1 if synced.dropped else 0
@@ -181,26 +178,17 @@ class Loop:
             )
 
     @torch.no_grad()
-    def evaluate(self, source: Source) -> tuple[float, float]:
-        """Loss and frame accuracy of the global model on all of a labeled source, dealt over the workers."""
+    def evaluate(self, source: Source, objective: Objective) -> Means:
+        """Loss and figures of the global model on all of a source, dealt over the workers."""
         mine = flat.parameters(self.model)
         flat.unflatten_into(self.strategy.global_model(), self.model.parameters())
         self.model.eval()
-        meter = self._meter()
-        look_ahead = self.model.spec.look_ahead
+        meter = Meter(objective.figures, self.worker.device)
+        look_ahead = self.model.encoder.look_ahead
         for place in range(self.worker.rank, len(source), self.worker.size):
-            examples = self.reader.read("labeled", source.slab(place), 0)
-            pieces = batches_of(examples, True, self.settings, look_ahead, np.random.default_rng(0))
+            examples = self.course.reader.read(source.name, source.slab(place), 0)
+            pieces = batches_of(examples, True, self.course.batching, look_ahead, np.random.default_rng(0))
             for batch in collated(pieces, look_ahead):
-                batch = batch.to(self.worker.device)
-                loss, hits = self._loss(batch)
-                meter.add(loss, hits, len(batch.senones))
+                meter.add(objective.loss(self.model, batch.to(self.worker.device)))
         flat.unflatten_into(mine, self.model.parameters())
         return meter.over_all(self.worker)
-
-
-def _logits(model: AcousticModel, inputs_btd: torch.Tensor, valid_bt: torch.Tensor) -> torch.Tensor:
-    """The network's logits [n, senones] at valid outputs: others never reach the last layer, which is the widest."""
-    hidden_btd, _ = model.lstm(inputs_btd)
-    logits: torch.Tensor = model.senones(model.dropout(hidden_btd[valid_bt]))
-    return logits

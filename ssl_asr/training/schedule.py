@@ -14,6 +14,7 @@ from ssl_asr.recipe import Student, Teacher
 from ssl_asr.training.data.sources import Source, SourceName
 
 OFFSETS = 3
+LABELED, UNLABELED = "labeled", "unlabeled"  # objectives
 
 
 @dataclass(frozen=True)
@@ -21,7 +22,7 @@ class Phase:
     """Slabs `first` to `first + count` of the source's stream.
 
     `offset` is the 30 ms feature offset (0, 1, 2); `whole` trains on whole utterances instead of chunks. Where a
-    phase `ends_sub_epoch`, the model behind it is looked at on dev data.
+    phase `ends_sub_epoch`, the model behind it is looked at on dev data. `objective` names one of the job's.
     """
 
     source: SourceName
@@ -31,6 +32,7 @@ class Phase:
     offset: int
     whole: bool
     ends_sub_epoch: bool = True
+    objective: str = LABELED
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,7 @@ def student_schedule(student: Student, labeled: Source, unlabeled: Source) -> li
     for index, rate in enumerate(rates):
         first, last = (total * step // student.sub_epochs for step in (index, index + 1))
         whole = index >= student.sub_epochs - student.whole_sub_epochs
-        soft = Phase("unlabeled", first, last - first, rate, 0, whole, student.order == "segregated")
+        soft = Phase("unlabeled", first, last - first, rate, 0, whole, student.order == "segregated", UNLABELED)
         hard = Phase("labeled", index * size, size, rate * student.labeled_boost, index % OFFSETS, whole)
         sub_epochs.append((soft, hard))
     if student.order == "segregated":
@@ -132,7 +134,9 @@ def baseline_schedule(
             owed += phase.count * per_slab
             count = round(owed)
             owed -= count
-        phases.append(replace(phase, source="labeled", first=consumed, count=count, offset=index % OFFSETS))
+        phases.append(
+            replace(phase, source="labeled", objective=LABELED, first=consumed, count=count, offset=index % OFFSETS)
+        )
         consumed += count
     return [phase for phase in phases if phase.count]
 

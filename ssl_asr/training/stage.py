@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal
+
+import torch
 
 from ssl_asr.frontend.stacking import STACK
 from ssl_asr.frontend.statistics import global_statistics
 from ssl_asr.hmm.senones import load_senones
 from ssl_asr.labelling.teachers import target_set_id
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec, count_parameters
-from ssl_asr.recipe import Optimiser, Recipe, Student, Sync, Teacher
+from ssl_asr.models.systems import BASELINE, STUDENT, TEACHER, ModelName
+from ssl_asr.recipe import ObjectiveSection, Recipe, Student, Teacher
 from ssl_asr.recipe.identity import Inputs, choices, digest, inputs_key
 from ssl_asr.runtime import cluster
 from ssl_asr.runtime.stage_clock import StageClock, refuse_second
@@ -30,13 +32,19 @@ from ssl_asr.training.data.selection import selection_of
 from ssl_asr.training.data.sources import Source, SourceName, source_of
 from ssl_asr.training.elastic.fit import fit
 from ssl_asr.training.job import TrainingJob
-from ssl_asr.training.schedule import Phase, baseline_schedule, student_schedule, teacher_schedule
+from ssl_asr.training.objectives.objective import build_objective
+from ssl_asr.training.schedule import (
+    LABELED,
+    UNLABELED,
+    Phase,
+    baseline_schedule,
+    student_schedule,
+    teacher_schedule,
+)
 
 VERSION = "1"  # raise where equal inputs give another model
-LABELED, UNLABELED = (f"{FEATURES}/labeled", f"{ALIGNMENTS}/labeled"), (f"{FEATURES}/unlabeled",)
-
-
-ModelName = Literal["teacher", "baseline", "student"]
+# Products of the stages before that a model is trained on.
+LABELED_STORES, UNLABELED_STORES = (f"{FEATURES}/labeled", f"{ALIGNMENTS}/labeled"), (f"{FEATURES}/unlabeled",)
 
 
 @dataclass(frozen=True)
@@ -45,11 +53,10 @@ class TrainingPlan:
 
     name: ModelName
     inputs: Inputs
-    spec: ModelSpec
-    optimiser: Optimiser
-    sync: Sync
+    wanted: Teacher | Student
     schedule: Sequence[Phase]
     sources: Sequence[Source]
+    objectives: Mapping[str, ObjectiveSection]
     target_set: str | None = None
 
     @property
@@ -61,10 +68,9 @@ def run_teacher(recipe: Recipe) -> StageReport:
     """Train the bidirectional teacher on the labeled data."""
     wanted = recipe.teacher
     labeled = _source(recipe, "labeled")
-    spec = _spec(recipe, wanted, bidirectional=True, look_ahead=0)
     schedule = teacher_schedule(wanted, labeled)
-    inputs = _inputs(recipe, "teacher")
-    return _train(recipe, TrainingPlan("teacher", inputs, spec, wanted.optimiser, wanted.sync, schedule, [labeled]))
+    inputs = _inputs(recipe, TEACHER)
+    return _train(recipe, TrainingPlan(TEACHER, inputs, wanted, schedule, [labeled], {LABELED: wanted.objective}))
 
 
 def run_student(recipe: Recipe) -> StageReport:
@@ -72,24 +78,22 @@ def run_student(recipe: Recipe) -> StageReport:
     wanted = recipe.student
     labeled = _source(recipe, "labeled")
     target_set, unlabeled = _labelled(recipe, _source(recipe, "unlabeled"))
-    spec = _spec(recipe, wanted, bidirectional=False, look_ahead=wanted.look_ahead)
     schedule = student_schedule(wanted, labeled, unlabeled)
-    inputs = _inputs(recipe, "student")
+    inputs = _inputs(recipe, STUDENT)
+    objectives = {LABELED: wanted.labeled_objective, UNLABELED: wanted.unlabeled_objective}
     sources = [labeled, unlabeled]
-    return _train(
-        recipe, TrainingPlan("student", inputs, spec, wanted.optimiser, wanted.sync, schedule, sources, target_set)
-    )
+    return _train(recipe, TrainingPlan(STUDENT, inputs, wanted, schedule, sources, objectives, target_set))
 
 
 def run_baseline(recipe: Recipe) -> StageReport:
     """Train the student's network with its schedule, rates and frames on the labeled data alone."""
     wanted = recipe.student
     labeled, unlabeled = _source(recipe, "labeled"), _source(recipe, "unlabeled")
-    spec = _spec(recipe, wanted, bidirectional=False, look_ahead=wanted.look_ahead)
     schedule = student_schedule(wanted, labeled, unlabeled)
     schedule = baseline_schedule(schedule, labeled, unlabeled, wanted.selected_share)
-    inputs = _inputs(recipe, "baseline")
-    return _train(recipe, TrainingPlan("baseline", inputs, spec, wanted.optimiser, wanted.sync, schedule, [labeled]))
+    inputs = _inputs(recipe, BASELINE)
+    objectives = {LABELED: wanted.labeled_objective}
+    return _train(recipe, TrainingPlan(BASELINE, inputs, wanted, schedule, [labeled], objectives))
 
 
 def _train(recipe: Recipe, plan: TrainingPlan) -> StageReport:
@@ -97,13 +101,13 @@ def _train(recipe: Recipe, plan: TrainingPlan) -> StageReport:
     clock = StageClock(recipe, plan.name, plan.key)
     slabs = sum(phase.count for phase in plan.schedule)
     if _is_trained(recipe, plan):
-        return clock.finish(slabs, slabs, figures=_figures(plan, read_curve(recipe.run, plan.name)))
+        return clock.finish(slabs, slabs, figures=_figures(recipe, plan, read_curve(recipe.run, plan.name)))
     clock.claim()
     job = _job(recipe, plan)
     write_schedule(job.run, job.name, job.key, job.schedule, {source.name: len(source) for source in job.sources})
     with cluster.joined():
         curve = fit(job, recipe.cluster)
-    return clock.finish(slabs, 0, figures=_figures(plan, curve.records))
+    return clock.finish(slabs, 0, figures=_figures(recipe, plan, curve.records))
 
 
 def _job(recipe: Recipe, plan: TrainingPlan) -> TrainingJob:
@@ -113,45 +117,57 @@ def _job(recipe: Recipe, plan: TrainingPlan) -> TrainingJob:
         run=recipe.run,
         name=plan.name,
         inputs=dict(plan.inputs),
-        spec=plan.spec,
-        optimiser=plan.optimiser,
-        sync=plan.sync,
+        spec=_spec(recipe, plan.wanted),
+        optimiser=plan.wanted.optimiser,
+        batching=plan.wanted.batching,
+        augmentation=plan.wanted.augmentation,
+        sync=plan.wanted.sync,
         seed=recipe.seed,
         schedule=tuple(plan.schedule),
         sources=tuple(plan.sources),
+        objectives=plan.objectives,
         dev=dev if len(dev) else None,
-        reader=_reader(recipe, plan.target_set),
+        dev_objective=LABELED,
+        reader=_reader(recipe, plan),
         mean=mean,
         deviation=deviation,
+        about={"senone_set": load_senones(recipe.run).id},
     )
 
 
-def _figures(plan: TrainingPlan, curve: Sequence[Record]) -> dict[str, float | str]:
+def _figures(recipe: Recipe, plan: TrainingPlan, curve: Sequence[Record]) -> dict[str, float | str]:
     blocks = [record for record in curve if "loss" in record]
     on_dev = [record for record in curve if "dev_loss" in record]
     hours = sum(record["frames"] for record in blocks) * FRAME_SECONDS / 3600
     seconds = sum(record["seconds"] for record in blocks)
     figures: dict[str, float | str] = {
-        "parameters": f"{count_parameters(AcousticModel(plan.spec)) / 1e6:.2f} M",
+        "parameters": f"{_parameters(recipe, plan.wanted) / 1e6:.2f} M",
         "blocks": str(len(blocks)),
         "hours": hours,
         "x_real_time": hours * 3600 / max(seconds, 1e-3),
     }
     if on_dev:
-        figures |= {"dev_loss": on_dev[-1]["dev_loss"], "dev_accuracy": on_dev[-1]["dev_frame_accuracy"]}
+        figures["dev_loss"] = on_dev[-1]["dev_loss"]
+        if "dev_frame_accuracy" in on_dev[-1]:
+            figures["dev_accuracy"] = on_dev[-1]["dev_frame_accuracy"]
     return figures
 
 
+def _parameters(recipe: Recipe, wanted: Teacher | Student) -> int:
+    with torch.device("meta"):  # shapes without memory
+        return count_parameters(AcousticModel(_spec(recipe, wanted)))
+
+
 def todo_teacher(recipe: Recipe, before: Sequence[Todo]) -> list[Todo]:
-    return _todo(recipe, "teacher", upstream(before, *LABELED))
+    return _todo(recipe, "teacher", upstream(before, *LABELED_STORES))
 
 
 def todo_baseline(recipe: Recipe, before: Sequence[Todo]) -> list[Todo]:
-    return _todo(recipe, "baseline", upstream(before, *LABELED, *UNLABELED))
+    return _todo(recipe, "baseline", upstream(before, *LABELED_STORES, *UNLABELED_STORES))
 
 
 def todo_student(recipe: Recipe, before: Sequence[Todo]) -> list[Todo]:
-    return _todo(recipe, "student", upstream(before, *LABELED, *UNLABELED, f"{TARGETS}/unlabeled"))
+    return _todo(recipe, "student", upstream(before, *LABELED_STORES, *UNLABELED_STORES, f"{TARGETS}/unlabeled"))
 
 
 def _todo(recipe: Recipe, name: ModelName, causes: Sequence[Todo]) -> list[Todo]:
@@ -223,15 +239,15 @@ def _finished(recipe: Recipe, store: str, split: str) -> set[Shard]:
     return set(ShardStore(recipe.run, store).shards(split))
 
 
-def _spec(recipe: Recipe, wanted: Teacher | Student, *, bidirectional: bool, look_ahead: int) -> ModelSpec:
-    inputs, outputs = recipe.frontend.mel_bins * STACK, load_senones(recipe.run).size
-    dropout = wanted.optimiser.dropout
-    return ModelSpec(inputs, outputs, wanted.layers, wanted.units, bidirectional, look_ahead, dropout)
+def _spec(recipe: Recipe, wanted: Teacher | Student) -> ModelSpec:
+    return ModelSpec(wanted.network, recipe.frontend.mel_bins * STACK, load_senones(recipe.run).size)
 
 
-def _reader(recipe: Recipe, target_set: str | None) -> SlabReader:
-    selection = None if target_set is None else selection_of(recipe, target_set)
-    return SlabReader(recipe.run, recipe.frontend.mel_bins, load_senones(recipe.run).id, target_set, selection)
+def _reader(recipe: Recipe, plan: TrainingPlan) -> SlabReader:
+    selection = None if plan.target_set is None else selection_of(recipe, plan.target_set)
+    with_text = any(build_objective(section).needs_text for section in plan.objectives.values())
+    senone_set = load_senones(recipe.run).id
+    return SlabReader(recipe.run, recipe.frontend.mel_bins, senone_set, plan.target_set, selection, with_text)
 
 
 def _labelled(recipe: Recipe, unlabeled: Source) -> tuple[str, Source]:

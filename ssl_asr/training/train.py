@@ -24,7 +24,7 @@ from ssl_asr.training.sync.group import Worker
 
 
 class Listener(Protocol):
-    """Told by the first worker."""
+    """Receives the news of rank 0."""
 
     def restart(self, curve: list[Record]) -> None:
         """Training begins, or begins again, after the blocks of `curve`."""
@@ -77,11 +77,12 @@ class _BlockRecorder:
     def on_block(self, record: BlockRecord, dealt: BlockWork) -> None:
         fingerprint = flat.fingerprint(self.loop.strategy.global_model())
         self._account(record, dealt, fingerprint)
-        self._post({**asdict(record), **record.meters})
+        self._post(curve_record(record))
         sub_epoch_ended = self.job.schedule[dealt.phase].ends_sub_epoch and dealt.behind.slabs == 0
         if self.job.dev is not None and sub_epoch_ended:
-            loss, accuracy = self.loop.evaluate(self.job.dev)
-            self._post({"block": record.block, "dev_loss": loss, "dev_frame_accuracy": accuracy})
+            means = self.loop.evaluate(self.job.dev, self.loop.course.objectives[self.job.dev_objective])
+            figures = {f"dev_{name}": value for name, value in means.figures.items()}
+            self._post({"block": record.block, "dev_loss": means.loss, **figures})
         preemption_noticed = self.preemption_noticed()
         if preemption_noticed or sub_epoch_ended or record.block % self.job.sync.checkpoint_blocks == 0:
             self.saver.save(snapshot(self.loop, fingerprint, self.curve))
@@ -94,7 +95,7 @@ class _BlockRecorder:
             self.loop.worker.rank,
             tuple(dealt.positions),
             tuple(ref.name for ref in dealt.slabs),
-            sum(len(example.senones) for example in dealt.examples),
+            sum(len(example.targets.senones) for example in dealt.examples),
         )
         place = (record.block, record.learning_rate, fingerprint)
         told = self.loop.worker.group.gather_objects((place, mine))
@@ -115,12 +116,17 @@ class _BlockRecorder:
 
     def _post(self, record: Record) -> None:
         if self.loop.worker.rank == 0:
-            record.pop("meters", None)
             self.curve.append(record)
             self.listener.post(record)
 
 
+def curve_record(record: BlockRecord) -> Record:
+    """As plain values, figures and meters by their names among them."""
+    values = asdict(record)
+    return {**values, **values.pop("figures"), **values.pop("meters")}
+
+
 def _export(job: TrainingJob, loop: Loop) -> None:
     flat.unflatten_into(loop.strategy.global_model(), loop.model.parameters())
-    about = {"inputs": job.inputs, "senone_set": job.reader.senone_set, "blocks": loop.block}
+    about = {**job.about, "inputs": job.inputs, "blocks": loop.block}
     save_model(model_uri(job.run, job.name), loop.model, about)

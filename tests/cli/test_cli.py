@@ -35,9 +35,12 @@ def finish(recipe: Recipe, stage: str, rejects: list[Reject] | None = None) -> S
         (["xyzzy", "demo"], "unknown command 'xyzzy'; known are corpus, frontend"),
         (["run", "dmeo"], "no recipe 'dmeo': neither a file nor a preset; try demo"),
         (["verify", "runs/nosuch"], "there is neither a run nor a recipe at runs/nosuch"),
-        (["run", "demo", "student.layrs=3"], "unknown recipe key 'student.layrs'; did you mean 'layers'?"),
+        (
+            ["run", "demo", "student.network.layrs=3"],
+            "unknown recipe key 'student.network.layrs'; did you mean 'layers'?",
+        ),
         (["run", "demo", "studnet.layers=3"], "unknown recipe key 'studnet'; did you mean 'student'?"),
-        (["run", "demo", "student.layers=many"], "recipe value student.layers='many': "),
+        (["run", "demo", "student.network.layers=many"], "recipe value student.network.layers='many': "),
         (["run", "demo", "student.sync.strategy=bmfu"], "did you mean 'bmuf'?"),
         (["run", "demo", "layers"], "'layers' is no override; write section.key=value"),
         (["run", "demo", "corpus.test_conditions=[clean"], "not valid YAML"),
@@ -134,9 +137,9 @@ def test_interruption_says_how_to_go_on(capsys, tmp_path, monkeypatch):
 
 def test_stage_ends_with_its_line_and_keeps_the_recipe(capsys, tmp_path, monkeypatch):
     monkeypatch.setattr("ssl_asr.cli.commands.run_stage", lambda stage, recipe: finish(recipe, stage))
-    assert main(["corpus", "demo", f"run={tmp_path}", "student.layers=4"]) == OK
+    assert main(["corpus", "demo", f"run={tmp_path}", "student.network.layers=4"]) == OK
     assert capsys.readouterr().out == "corpus: 0 s, 3 pieces, 1 found done, hours 1.25\n"
-    assert open_recipe(str(tmp_path)).student.layers == 4
+    assert open_recipe(str(tmp_path)).student.network.layers == 4
 
 
 def test_run_opens_with_its_plan_and_ends_with_table_and_page(capsys, tmp_path, monkeypatch, ray_local):
@@ -213,7 +216,7 @@ def test_licences_without_network_are_one_sentence(capsys, monkeypatch):
 
 
 def test_plan_takes_options_and_overrides_in_any_order(capsys, tmp_path):
-    words = ["plan", "--hours", "2e5", "paper", "student.units=428", "--gpus", "8", f"run={tmp_path}/run"]
+    words = ["plan", "--hours", "2e5", "paper", "student.network.units=428", "--gpus", "8", f"run={tmp_path}/run"]
     assert main(words) == OK
     out = capsys.readouterr().out
     assert "200,000 h unlabeled" in out
@@ -235,7 +238,7 @@ def test_a_command_that_is_refused_leaves_the_recipe_as_it_was(tmp_path: Path, c
     kept = open_recipe(run)
     with at_work(run, "student") as other:
         for command in ("student", "run"):
-            assert main([command, run, "student.layers=7"]) == FAILED
+            assert main([command, run, "student.network.layers=7"]) == FAILED
             said = capsys.readouterr().err
             assert f"student is being made by process {other.pid} of " in said
             assert "begun" not in said

@@ -105,16 +105,16 @@ def succeeded(done: subprocess.CompletedProcess[str]) -> str:
 
 @pytest.mark.timeout(400)
 def test_a_job_with_a_wrong_recipe_fails_with_the_sentence(head):
-    done = submit(head, "jobs/run.py", "demo", "student.layrs=3")
+    done = submit(head, "jobs/run.py", "demo", "student.network.layrs=3")
     assert done.returncode != 0
-    assert "unknown recipe key 'student.layrs'; did you mean 'layers'?" in done.stdout + done.stderr
+    assert "unknown recipe key 'student.network.layrs'; did you mean 'layers'?" in done.stdout + done.stderr
 
 
 def test_results_leave_the_jobs_own_folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     job = {JOB_MARK: "{}", "SSL_ASR_HOME": "/data"}
     assert kept_run(["demo"], job) == ["run=/data/runs/demo"]
-    assert kept_run(["demo", "student.layers=3", "--traceback"], job) == ["run=/data/runs/demo"]
+    assert kept_run(["demo", "student.network.layers=3", "--traceback"], job) == ["run=/data/runs/demo"]
     assert kept_run(["demo", "run=/elsewhere/x"], job) == []
     assert kept_run(["demo", "run=s3://bucket/x"], job) == []
     assert kept_run(["demo"], {}) == []

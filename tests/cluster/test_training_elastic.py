@@ -23,7 +23,7 @@ CHECKPOINT_BLOCKS = {"bmuf": 1000, "gtc": 1}
 def test_student_is_trained_by_one_three_and_two_workers(labelled_run: Recipe, tmp_path: Path, strategy: str) -> None:
     sync = {"strategy": strategy, "gtc_dense_steps": 20, "checkpoint_blocks": CHECKPOINT_BLOCKS[strategy]}
     # Long enough that a fast machine is not through before the last step is taken.
-    recipe = own_run(labelled_run, tmp_path / "run", (1, 3), unlabeled_passes=45.0, units=128, sync=sync)
+    recipe = own_run(labelled_run, tmp_path / "run", (1, 3), unlabeled_passes=45.0, network={"units": 128}, sync=sync)
     log = tmp_path / "driver.log"
     arguments = (recipe.model_dump_json(), str(log), "0", *STEPS[strategy])
     with module_of_tests("tests.cluster.training_run", *arguments, environment=own_ray()) as lines:

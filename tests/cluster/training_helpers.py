@@ -22,7 +22,8 @@ def own_run(recipe: Recipe, folder: Path, workers: tuple[int, int], **student: A
     shutil.copytree(recipe.run, folder, ignore=shutil.ignore_patterns("student*"))
     sync = recipe.student.sync.model_copy(update={"block_slabs": 1, **student.pop("sync", {})})
     cluster = recipe.cluster.model_copy(update={"train_workers": workers, "cpus_per_worker": 1.0})
-    changed = recipe.student.model_copy(update={"sync": sync, **student})
+    network = recipe.student.network.model_copy(update=student.pop("network", {}))
+    changed = recipe.student.model_copy(update={"sync": sync, "network": network, **student})
     return recipe.model_copy(update={"run": str(folder), "student": changed, "cluster": cluster})
 
 

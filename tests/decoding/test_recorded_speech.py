@@ -9,13 +9,15 @@ import torch
 from ssl_asr.decoding.decoder import Decoder
 from ssl_asr.decoding.graph_files import load_graph, make_graph
 from ssl_asr.decoding.scores import acoustic_scores
-from ssl_asr.evaluation.results import ALL, SYSTEMS, read_results
+from ssl_asr.evaluation.results import ALL, read_results
 from ssl_asr.evaluation.scoring import Edits, count_edits
 from ssl_asr.evaluation.stage import run_evaluate
 from ssl_asr.frontend.stacking import stack_labels
 from ssl_asr.hmm.senones import load_senones
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec
 from ssl_asr.models.model_files import save_model
+from ssl_asr.models.systems import SYSTEMS
+from ssl_asr.recipe import BlstmNetwork, LstmNetwork
 from ssl_asr.store import alignments, utterance
 from ssl_asr.store.layout import model_uri
 from ssl_asr.store.shards import ShardStore
@@ -62,7 +64,9 @@ def test_untrained_models_are_evaluated_in_every_set_and_condition(aligned_run, 
     senones = load_senones(recipe.run)
     for seed, name in enumerate(SYSTEMS):
         torch.manual_seed(seed)
-        model = AcousticModel(ModelSpec(192, senones.size, 1, 16, bidirectional=name == "teacher", look_ahead=0))
+        sizes = {"layers": 1, "units": 16, "look_ahead": 0}
+        network = BlstmNetwork(**sizes) if name == "teacher" else LstmNetwork(**sizes)
+        model = AcousticModel(ModelSpec(network, 192, senones.size))
         save_model(model_uri(recipe.run, name), model, {"senone_set": senones.id})
     report = run_evaluate(recipe)
     results = read_results(recipe.run)

@@ -3,6 +3,7 @@ import torch
 
 from ssl_asr.decoding.scores import acoustic_scores, log_posteriors
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec
+from ssl_asr.recipe import LstmNetwork
 
 
 def test_scores_are_scaled_log_likelihood_ratios():
@@ -15,7 +16,7 @@ def test_scores_are_scaled_log_likelihood_ratios():
 
 def test_every_utterance_gets_its_own_posteriors_whatever_batch_it_is_in():
     torch.manual_seed(0)
-    model = AcousticModel(ModelSpec(6, 9, 2, 8, bidirectional=False, look_ahead=3)).eval()
+    model = AcousticModel(ModelSpec(LstmNetwork(layers=2, units=8, look_ahead=3), 6, 9)).eval()
     generator = np.random.default_rng(0)
     utterances = [generator.normal(size=(length, 6)).astype(np.float16) for length in (7, 0, 30, 12, 8)]
     alone = dict(log_posteriors(model, utterances, 1))

@@ -8,11 +8,12 @@ import pytest
 from ssl_asr.decoding.graph_files import graph_key, load_graph, make_graph, read_info
 from ssl_asr.decoding.slabs import read_result
 from ssl_asr.evaluation.inputs import describe_system, split_slabs
-from ssl_asr.evaluation.results import ALL, SYSTEMS, read_results
+from ssl_asr.evaluation.results import ALL, read_results
 from ssl_asr.evaluation.stage import run_evaluate
 from ssl_asr.evaluation.table import format_table
 from ssl_asr.hmm.senones import load_senones
 from ssl_asr.models.model_files import load_model, save_model
+from ssl_asr.models.systems import SYSTEMS
 from ssl_asr.store import utterance
 from ssl_asr.store.layout import model_uri, rejects_uri
 from ssl_asr.store.shards import ShardStore

@@ -4,9 +4,10 @@ from dataclasses import asdict
 import pytest
 
 from ssl_asr.decoding.slabs import DecodedSlab, Hypothesis
-from ssl_asr.evaluation.results import ALL, SYSTEMS, FrameAccuracy, Results, read_results, write_results
+from ssl_asr.evaluation.results import ALL, FrameAccuracy, Results, read_results, write_results
 from ssl_asr.evaluation.summary import frame_accuracies, hypothesis_lines, out_of_vocabulary, score, word_errors
 from ssl_asr.evaluation.table import format_table
+from ssl_asr.models.systems import SYSTEMS
 from ssl_asr.store.utterance import Utterance
 
 

@@ -13,7 +13,7 @@ from ssl_asr.labelling.stage import run_labelling
 from ssl_asr.labelling.teachers import target_set_id
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec
 from ssl_asr.models.model_files import save_model
-from ssl_asr.recipe import Recipe
+from ssl_asr.recipe import BlstmNetwork, Recipe
 from ssl_asr.store import targets
 from ssl_asr.store.layout import model_uri
 from ssl_asr.store.shards import ShardStore
@@ -23,7 +23,7 @@ SENONES = 90
 
 def save_teacher(recipe: Recipe, seed: int = 0, outputs: int = SENONES) -> None:
     torch.manual_seed(seed)
-    teacher = AcousticModel(ModelSpec(192, outputs, layers=2, units=64, bidirectional=True))
+    teacher = AcousticModel(ModelSpec(BlstmNetwork(layers=2, units=64), 192, outputs))
     mean, deviation = (torch.from_numpy(values).repeat(3) for values in global_statistics(recipe.run))
     teacher.set_statistics(mean, deviation)
     save_model(model_uri(recipe.run, "teacher"), teacher, {"key": "none", "senone_set": "none"})

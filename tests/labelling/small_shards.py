@@ -9,7 +9,7 @@ import torch
 from ssl_asr.frontend.statistics import global_statistics, sums_of
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec
 from ssl_asr.models.model_files import save_model
-from ssl_asr.recipe import Recipe
+from ssl_asr.recipe import BlstmNetwork, Recipe
 from ssl_asr.runtime.run_directory import save_recipe
 from ssl_asr.store import features
 from ssl_asr.store.features import FeatureRow
@@ -38,7 +38,7 @@ def run_with_slow_teacher(feature_run: Recipe, folder: Path) -> Recipe:
     """Its features and an untrained teacher that takes some tenths of a second for a small shard."""
     recipe = copy_run(feature_run, folder, "features", "ledger/features")
     torch.manual_seed(0)
-    teacher = AcousticModel(ModelSpec(192, 90, layers=3, units=256, bidirectional=True))
+    teacher = AcousticModel(ModelSpec(BlstmNetwork(layers=3, units=256), 192, 90))
     mean, deviation = (torch.from_numpy(values).repeat(3) for values in global_statistics(recipe.run))
     teacher.set_statistics(mean, deviation)
     save_model(model_uri(recipe.run, "teacher"), teacher, {"key": "none", "senone_set": "none"})

@@ -11,7 +11,7 @@ from ssl_asr.labelling.stage import run_labelling
 from ssl_asr.labelling.teachers import Ensemble, NetworkLabeller, load_teacher, target_set_id, teacher_id
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec
 from ssl_asr.models.model_files import model_id, save_model
-from ssl_asr.recipe import Recipe
+from ssl_asr.recipe import BlstmNetwork, Recipe
 from ssl_asr.store import targets
 from ssl_asr.store.layout import model_uri
 from tests.labelling.conftest import target_store
@@ -19,7 +19,7 @@ from tests.labelling.conftest import target_store
 
 def network(seed: int, outputs: int = 9, inputs: int = 6) -> AcousticModel:
     torch.manual_seed(seed)
-    return AcousticModel(ModelSpec(inputs, outputs, 1, 8, bidirectional=True)).eval()
+    return AcousticModel(ModelSpec(BlstmNetwork(layers=1, units=8), inputs, outputs)).eval()
 
 
 def test_an_ensemble_gives_the_mean_posterior() -> None:

@@ -88,7 +88,7 @@ def test_hours_are_those_that_were_found_unless_others_are_asked_for(run):
 def test_another_network_is_scaled_and_another_device_is_not_measured(run):
     devices = devices_of(run, Question())
     rate = known(run, Question(), devices).rates.teacher
-    larger = open_recipe(run.run, ["teacher.units=96"])
+    larger = open_recipe(run.run, ["teacher.network.units=96"])
     scaled = known(larger, Question(), devices).rates.teacher
     assert scaled.value > 2 * rate.value
     assert "weights" in scaled.source

@@ -15,7 +15,7 @@ from ssl_asr.planning.network import (
     worker_counts,
 )
 from ssl_asr.planning.speech import TrainingSpeech
-from ssl_asr.recipe import Optimiser, Sync
+from ssl_asr.recipe import Batching, Optimiser, Sync
 
 SGD = Optimiser(name="sgd", momentum=0.0)
 
@@ -69,7 +69,7 @@ def test_gtc_stops_paying_where_it_was_seen_to():
 
 
 def test_efficiency_is_training_over_training_and_sending():
-    steps = block_steps(Optimiser(batch_chunks=128, chunk_frames=32), slab_minutes=8, slabs=25)
+    steps = block_steps(Batching(batch_chunks=128, chunk_frames=32), slab_minutes=8, slabs=25)
     assert steps.frames == 4096
     assert steps.minibatches == pytest.approx(25 * 8 * 2000 / 4096)
     sent = traffic("dense", 1_000_000, SGD, Sync(), 2, steps, frame_seconds=1e-6, gbit=1.0)
@@ -78,8 +78,8 @@ def test_efficiency_is_training_over_training_and_sending():
 
 
 def test_minibatches_of_a_training():
-    optimiser = Optimiser(batch_chunks=10, chunk_frames=120, batch_frames=600)
-    assert minibatches_of(TrainingSpeech(chunked=2.0, whole=1.0), optimiser, workers=4) == (2 * 100 + 200) / 4
+    batching = Batching(batch_chunks=10, chunk_frames=120, batch_frames=600)
+    assert minibatches_of(TrainingSpeech(chunked=2.0, whole=1.0), batching, workers=4) == (2 * 100 + 200) / 4
 
 
 def test_workers_of_the_table():

@@ -8,7 +8,7 @@ from ssl_asr.frontend.stacking import STACK
 from ssl_asr.frontend.statistics import global_statistics
 from ssl_asr.hmm.senones import load_senones
 from ssl_asr.models.acoustic import ModelSpec
-from ssl_asr.recipe import Optimiser, Recipe, Sync
+from ssl_asr.recipe import Augmentation, Batching, CrossEntropySection, LstmNetwork, Optimiser, Recipe, Sync
 from ssl_asr.store import features
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.training.data.examples import SlabReader
@@ -32,14 +32,21 @@ def labeled_job(run: Recipe) -> TrainingJob:
         run=run.run,
         name="test",
         inputs={"test": "1"},
-        spec=ModelSpec(run.frontend.mel_bins * STACK, senones.size, 2, 24, False, 3, 0.2),
-        optimiser=Optimiser(frequency_masks=1, time_masks=1),
+        spec=ModelSpec(
+            LstmNetwork(layers=2, units=24, look_ahead=3, dropout=0.2), run.frontend.mel_bins * STACK, senones.size
+        ),
+        optimiser=Optimiser(),
+        batching=Batching(),
+        augmentation=Augmentation(frequency_masks=1, time_masks=1),
         sync=Sync(block_slabs=1),
         seed=1,
         schedule=phases,
         sources=(labeled,),
+        objectives={"labeled": CrossEntropySection()},
         dev=None,
+        dev_objective="labeled",
         reader=SlabReader(run.run, run.frontend.mel_bins, senones.id),
         mean=mean,
         deviation=deviation,
+        about={"senone_set": senones.id},
     )

@@ -156,5 +156,5 @@ def test_paper_preset_block_is_about_a_hundred_minibatches() -> None:
     recipe = load_recipe("paper")
     student = recipe.student
     slab_frames = recipe.corpus.slab_minutes * 60 / 0.03
-    chunks = student.sync.block_slabs * slab_frames / (student.optimiser.chunk_frames - student.look_ahead)
-    assert chunks / student.optimiser.batch_chunks == pytest.approx(100, rel=0.15)
+    chunks = student.sync.block_slabs * slab_frames / (student.batching.chunk_frames - student.network.look_ahead)
+    assert chunks / student.batching.batch_chunks == pytest.approx(100, rel=0.15)

@@ -70,7 +70,8 @@ def test_driver_killed_and_started_again_gives_the_unbroken_students_weights(
 
 def test_student_is_causal_has_the_wanted_size_and_a_curve(unbroken: Recipe) -> None:
     model, about = load_model(model_uri(unbroken.run, "student"))
-    assert (model.spec.bidirectional, model.spec.look_ahead, model.spec.units) == (False, 3, 48)
+    assert model.encoder.is_causal
+    assert (model.encoder.look_ahead, model.encoder.width) == (3, 48)
     curve = read_curve(unbroken.run, "student")
     assert {record["source"] for record in curve if "loss" in record} == {"labeled", "unlabeled"}
     assert any("dev_frame_accuracy" in record for record in curve)
@@ -92,10 +93,11 @@ def test_baseline_has_the_students_frames_and_hears_no_unlabeled_audio(unbroken:
 def test_changed_recipe_or_changed_data_trains_anew(labelled_run: Recipe, tmp_path: Path) -> None:
     assert run_teacher(labelled_run).skipped > 0
     recipe = copy_of(labelled_run, tmp_path / "changed")
-    one_pass = {"labeled_passes": 1, "whole_passes": 0, "layers": 1}
+    network = recipe.teacher.network.model_copy(update={"layers": 1})
+    one_pass = {"labeled_passes": 1, "whole_passes": 0, "network": network}
     recipe = recipe.model_copy(update={"teacher": recipe.teacher.model_copy(update=one_pass)})
     assert run_teacher(recipe).skipped == 0
-    assert load_model(model_uri(recipe.run, "teacher"))[0].spec.layers == 1
+    assert load_model(model_uri(recipe.run, "teacher"))[0].spec.network == network
     assert run_teacher(recipe).skipped > 0
     ledger = next((tmp_path / "changed" / "ledger" / "alignments").rglob("labeled/*.json"))
     ledger.write_text(re.sub(r'"checksum": "\w+"', '"checksum": "0123456789abcdef"', ledger.read_text()))

@@ -11,7 +11,7 @@ import pytest
 from ssl_asr.cli.main import FAILED, OK, main
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec
 from ssl_asr.models.model_files import save_model
-from ssl_asr.recipe import Recipe
+from ssl_asr.recipe import LstmNetwork, Recipe
 from ssl_asr.runtime.run_directory import save_recipe
 from ssl_asr.store import features
 from ssl_asr.store.layout import account_uri, model_uri, schedule_uri
@@ -25,7 +25,7 @@ KEY = "0a1b2c3d4e5f6a7b"
 
 
 def finish(recipe: Recipe, name: str, key: str = KEY) -> None:
-    model = AcousticModel(ModelSpec(192, 90, layers=1, units=8, bidirectional=False))
+    model = AcousticModel(ModelSpec(LstmNetwork(layers=1, units=8), 192, 90))
     save_model(model_uri(recipe.run, name), model, {"key": key, "senone_set": "none"})
 
 

@@ -2,36 +2,61 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from ssl_asr.frontend.stacking import stack, stack_labels
-from ssl_asr.store import alignments, features, targets
+from ssl_asr.store import alignments, features, targets, utterance
 from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.utterance import CLEAN
 from ssl_asr.training.data.selection import Selection
 from ssl_asr.training.data.sources import SlabRef, SourceName
 
 
 @dataclass(frozen=True)
-class Example:
-    """One utterance at 30 ms: frames float16 [T, 192] and per frame k senones (k = 1: a hard label).
+class FrameTargets:
+    """Per frame k `senones` [T, k] (k = 1: a hard label) and their `posteriors` [T, k], None for hard labels."""
 
-    `posteriors` is [T, k], None for hard labels.
+    senones: npt.NDArray[np.uint16]
+    posteriors: npt.NDArray[np.float32] | None = None
+
+
+@dataclass(frozen=True)
+class Example:
+    """One utterance at 30 ms: frames float16 [T, 192], their targets, and whose they are.
+
+    `weight` is that of each of its frames in the loss. `text` and `tags` stand in the manifest alone and are joined
+    where an objective asks for them.
     """
 
     frames: npt.NDArray[np.float16]
-    senones: npt.NDArray[np.uint16]
-    posteriors: npt.NDArray[np.float32] | None
+    targets: FrameTargets
+    id: str = ""
+    speaker: str = ""
+    condition: str = CLEAN
+    tags: Mapping[str, str] = field(default_factory=dict)
+    text: str | None = None
+    weight: float = 1.0
+
+
+class Reader(Protocol):
+    """Where the training loop's examples come from."""
+
+    def read(self, source: SourceName | str, ref: SlabRef, offset: int) -> list[Example]:
+        """The slab's utterances, at this 30 ms offset (0, 1, 2) of their frames."""
+        ...
 
 
 @dataclass(frozen=True)
 class SlabReader:
     """Joins the stores of a run; `target_set` is None where nothing is trained on unlabeled audio.
 
-    `selection` is the part of the unlabeled utterances that is trained on, None for all of them.
+    `selection` is the part of the unlabeled utterances that is trained on, None for all of them. `with_text` joins
+    the manifest.
     """
 
     run: str
@@ -39,6 +64,7 @@ class SlabReader:
     senone_set: str
     target_set: str | None = None
     selection: Selection | None = None
+    with_text: bool = False
 
     def read(self, source: SourceName | str, ref: SlabRef, offset: int) -> list[Example]:
         """The slab's utterances; those without labels, or not selected, are left out, maybe all of them.
@@ -48,7 +74,8 @@ class SlabReader:
         table = ShardStore(self.run, features.STORE).read_slab(ref.shard, ref.slab)
         rows = features.decode(table, self.mel_bins)
         read = self._soft if source == "unlabeled" else self._hard
-        return list(read(rows, ref, offset))
+        examples = list(read(rows, ref, offset))
+        return self._joined(examples, ref) if self.with_text else examples
 
     def _hard(self, rows: list[features.FeatureRow], ref: SlabRef, offset: int) -> Iterator[Example]:
         store = ShardStore(self.run, alignments.store_name(self.senone_set))
@@ -58,7 +85,7 @@ class SlabReader:
             if len(labels[row.id]):
                 senones = stack_labels(labels[row.id], offset)
                 if len(senones):
-                    yield Example(stack(row.frames, offset), senones[:, None], None)
+                    yield _example(row, stack(row.frames, offset), FrameTargets(senones[:, None]))
 
     def _soft(self, rows: list[features.FeatureRow], ref: SlabRef, offset: int) -> Iterator[Example]:
         assert self.target_set is not None, "soft targets are those of one teacher"
@@ -69,7 +96,24 @@ class SlabReader:
         for row, label in zip(rows, labelled, strict=True):
             selected = self.selection is None or self.selection.keeps(label.id, label.confidence)
             if selected and len(label.targets.senones):
-                yield Example(stack(row.frames), label.targets.senones, np.exp(label.targets.log_probs))
+                soft = FrameTargets(label.targets.senones, np.exp(label.targets.log_probs))
+                yield _example(row, stack(row.frames), soft)
+
+    def _joined(self, examples: list[Example], ref: SlabRef) -> list[Example]:
+        """With text and tags from the slab of the manifest, whose rows may be more: some could not be heard."""
+        store = ShardStore(self.run, utterance.STORE)
+        said = {each.id: each for each in utterance.decode(store.read_slab(ref.shard, ref.slab))}
+        missing = [example.id for example in examples if example.id not in said]
+        if missing:
+            raise ValueError(
+                f"{store.uri(ref.shard)} slab {ref.slab} does not list the utterance {missing[0]}, "
+                "which has features; run the stage 'corpus' again"
+            )
+        return [replace(each, text=said[each.id].text, tags=said[each.id].tags) for each in examples]
+
+
+def _example(row: features.FeatureRow, frames: npt.NDArray[np.float16], frame_targets: FrameTargets) -> Example:
+    return Example(frames, frame_targets, row.id, row.speaker, row.condition)
 
 
 def _decoded(store: ShardStore, ref: SlabRef) -> list[targets.TargetRow]:

@@ -8,21 +8,21 @@ from __future__ import annotations
 import torch
 
 from ssl_asr.frontend.stacking import STACK
-from ssl_asr.recipe import Optimiser
+from ssl_asr.recipe import Augmentation
 
 
-def mask(frames_btd: torch.Tensor, optimiser: Optimiser) -> torch.Tensor:
+def mask(frames_btd: torch.Tensor, settings: Augmentation) -> torch.Tensor:
     """With bands set to 0; draws from torch's global generator."""
-    if optimiser.frequency_masks == optimiser.time_masks == 0:
+    if settings.frequency_masks == settings.time_masks == 0:
         return frames_btd
     batch, time, width = frames_btd.shape
     bins = width // STACK
     kept_bm = torch.ones(batch, bins, dtype=torch.bool)
     kept_bt = torch.ones(batch, time, dtype=torch.bool)
-    for _ in range(optimiser.frequency_masks):
-        kept_bm &= ~_bands(batch, bins, optimiser.frequency_mask_bins)
-    for _ in range(optimiser.time_masks):
-        kept_bt &= ~_bands(batch, time, optimiser.time_mask_frames)
+    for _ in range(settings.frequency_masks):
+        kept_bm &= ~_bands(batch, bins, settings.frequency_mask_bins)
+    for _ in range(settings.time_masks):
+        kept_bt &= ~_bands(batch, time, settings.time_mask_frames)
     kept_btd = kept_bt[:, :, None] & kept_bm.repeat(1, STACK)[:, None, :]
     return frames_btd * kept_btd.to(frames_btd.device)
 

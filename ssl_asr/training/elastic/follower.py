@@ -78,7 +78,8 @@ def _say(line: str) -> None:
 
 def _note(record: Record) -> str:
     speed = record["frames"] * FRAME_SECONDS / max(record["seconds"], 1e-3)
+    accuracy = f"accuracy {record['frame_accuracy']:.1%}, " if "frame_accuracy" in record else ""
     return (
         f"block {record['block']}, {record['source']} loss {record['loss']:.3f}, "
-        f"accuracy {record['frame_accuracy']:.1%}, lr {record['learning_rate']:.2g}, {speed:.0f} x real time"
+        f"{accuracy}lr {record['learning_rate']:.2g}, {speed:.0f} x real time"
     )

@@ -2,7 +2,7 @@
 
 Chen & Huo, ICASSP 2016. theta is the global model, delta the filtered update:
 
-    G = mean(W_i - start)        start: what this block was begun from; the mean is weighted by frames
+    G = mean(W_i - start)        start: what this block was begun from; the mean is over weights
     delta = eta delta + zeta G
     theta = theta + delta                  (Nesterov, classical)    theta = theta + (1 + eta) delta    (literal)
     start = theta + eta delta              (Nesterov)               start = theta                      (others)
@@ -36,10 +36,10 @@ def block_rate(c: float, workers: float, eta: float) -> float:
 
 
 def contributors(total: float, squares: float) -> float:
-    """How many full workers stand behind a frame-weighted mean: (sum f)^2 / sum f^2, from those two sums.
+    """How many full workers stand behind a weighted mean: (sum w)^2 / sum w^2, from those two sums.
 
-    N where all have equal frames, 1 where one has all of them. With it for N in zeta, a short last block or a dropped
-    worker moves the model by what was really trained, not by a full block's worth.
+    N where all have equal weights, 1 where one has all the weight. With it for N in zeta, a short last block or a
+    dropped worker moves the model by what was really trained, not by a full block's worth.
     """
     return total * total / squares
 
@@ -85,24 +85,24 @@ class Bmuf(Replicated):
         """Forget the past; `model` is the first global model."""
         self.theta, self.delta = model.clone(), torch.zeros_like(model)
 
-    def on_block_start(self, batch_frames: Sequence[int]) -> int:
+    def on_block_start(self, batch_weights: Sequence[float]) -> int:
         """Steps of this block: as many as this worker has batches."""
         self.start = block_start(self.theta, self.delta, self.eta, self.sync.variant)
         flat.unflatten_into(self.start, self.model.parameters())
         self.moments.on_block_start()
         self._steps = 0
-        return len(batch_frames)
+        return len(batch_weights)
 
     def on_after_backward(self) -> int:
         """Within a block workers don't speak."""
         self._steps += 1
         return 1
 
-    def on_block_end(self, frames: int) -> Synced:
-        """Average over frames, leaving out models that are not finite; then one filtered step."""
+    def on_block_end(self, weight: float, frames: int) -> Synced:
+        """Average by weight, leaving out models that are not finite; then one filtered step."""
         update = flat.parameters(self.model).sub_(self.start)
         finite = flat.is_finite(update)
-        weight = float(frames) if finite else 0.0
+        weight = weight if finite else 0.0
         numbers = [weight, weight**2, weight * self._steps, float(frames), float(not finite)]
         used, squares, steps, all_frames, dropped = sum_numbers(self.group, numbers, update.device)
         if used:
@@ -112,7 +112,7 @@ class Bmuf(Replicated):
             self.theta, self.delta = bmuf_update(self.theta, self.delta, update, self.eta, zeta, self.sync.variant)
             self.moments.on_block_end(share, steps / used, self.eta, zeta, self.sync.variant)
         elif dropped:
-            self.moments.forget()  # of models that are gone; where nobody had a frame, nothing has happened
+            self.moments.forget()  # of models that are gone; where nobody had a batch, nothing has happened
         return Synced(int(all_frames), int(dropped), {"bmuf_delta_norm": float(self.delta.norm())})
 
     def _zeta(self, contributing: float) -> float:

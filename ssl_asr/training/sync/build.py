@@ -16,6 +16,8 @@ from ssl_asr.training.sync.warm_start import WarmStart
 
 
 def build_strategy(model: nn.Module, optimiser: torch.optim.Optimizer, sync: Sync, group: Group) -> Strategy:
+    """ValueError where training changes more of the network than its parameters, which is all that workers share."""
+    _refuse_buffers(model)
     if sync.strategy == "dense":
         return Dense(model, sync, group)
     if sync.strategy == "gtc":
@@ -24,3 +26,15 @@ def build_strategy(model: nn.Module, optimiser: torch.optim.Optimizer, sync: Syn
     if sync.warm_start_hours == 0:
         return bmuf
     return WarmStart(Dense(model, sync, group), bmuf, round(sync.warm_start_hours * 3600 / FRAME_SECONDS))
+
+
+def _refuse_buffers(model: nn.Module) -> None:
+    """Those that a module does not list in its `constant_buffers`."""
+    for name, module in model.named_modules():
+        for buffer, _ in module.named_buffers(recurse=False):
+            if buffer not in getattr(module, "constant_buffers", ()):
+                raise ValueError(
+                    f"the network's module '{name}', a {type(module).__name__}, keeps '{buffer}' beside its "
+                    "parameters, and workers would not agree on it; use a layer without running "
+                    "statistics, as LayerNorm, or list a buffer that never changes in the module's constant_buffers"
+                )

@@ -1,4 +1,4 @@
-"""Synchronous training: gradients of all workers averaged by frames, every step. Exact, and the baseline."""
+"""Synchronous training: gradients of all workers averaged by weight, every step. Exact, and the baseline."""
 
 from __future__ import annotations
 
@@ -25,20 +25,20 @@ class Dense(Replicated):
         self._weights: Iterator[float] = iter(())
         self._dropped = 0
 
-    def on_block_start(self, batch_frames: Sequence[int]) -> int:
+    def on_block_start(self, batch_weights: Sequence[float]) -> int:
         """Steps of this block: as many as the worker with most batches; the others join with no gradient."""
         self._dropped = 0
-        weights = step_weights(self.group, batch_frames, summed=self.summed, device=self._device())
+        weights = step_weights(self.group, batch_weights, summed=self.summed, device=self._device())
         self._weights = iter(weights)
         return len(weights)
 
     def on_after_backward(self) -> int:
-        """Replace my gradient by that of the mean loss over all workers' frames."""
+        """Replace my gradient by that of the mean loss over all workers' batches."""
         self._dropped += not weighted(self.model, next(self._weights), self._gradient)
         replace_gradients(self.model, self.group.sum_(self._gradient))
         return self.group.size if self.summed else 1
 
-    def on_block_end(self, frames: int) -> Synced:
+    def on_block_end(self, weight: float, frames: int) -> Synced:
         all_frames, dropped = sum_numbers(self.group, [float(frames), float(self._dropped)], self._device())
         return Synced(int(all_frames), int(dropped))
 

@@ -11,18 +11,19 @@ from ssl_asr.training.sync import flat
 from ssl_asr.training.sync.group import Group
 
 
-def step_weights(group: Group, batch_frames: Sequence[int], *, summed: bool, device: torch.device) -> list[float]:
+def step_weights(group: Group, batch_weights: Sequence[float], *, summed: bool, device: torch.device) -> list[float]:
     """Weight of this worker's mean gradient in each step of the block; as many as the longest worker has batches.
 
-    It is the worker's share of the step's frames, so that the weighted sum is the gradient of the mean loss over all
-    workers' frames; `summed` multiplies it by the number of workers that have frames in this step.
+    It is the worker's share of the step's weight, so that the weighted sum is the gradient of the mean loss over all
+    workers' batches; `summed` multiplies it by the number of workers that have a weight in this step.
     """
-    steps = max(group.gather_objects(len(batch_frames)))
-    frames_ws = torch.zeros(group.size, steps, dtype=torch.float64, device=device)
-    frames_ws[group.rank, : len(batch_frames)] = torch.tensor(batch_frames, dtype=torch.float64)
-    group.sum_(frames_ws)
-    weights_s = frames_ws[group.rank] / frames_ws.sum(0).clamp(min=1)
-    return list((weights_s * (frames_ws > 0).sum(0) if summed else weights_s).tolist())
+    steps = max(group.gather_objects(len(batch_weights)))
+    weights_ws = torch.zeros(group.size, steps, dtype=torch.float64, device=device)
+    weights_ws[group.rank, : len(batch_weights)] = torch.tensor(batch_weights, dtype=torch.float64)
+    group.sum_(weights_ws)
+    total_s = weights_ws.sum(0)
+    share_s = weights_ws[group.rank] / torch.where(total_s > 0, total_s, 1)
+    return list((share_s * (weights_ws > 0).sum(0) if summed else share_s).tolist())
 
 
 def weighted(model: nn.Module, weight: float, into: torch.Tensor) -> bool:

@@ -90,10 +90,10 @@ class Gtc:
         self._weights: Iterator[float] = iter(())
         self._dropped = self._words = self._compressed_steps = self._dense_steps = 0
 
-    def on_block_start(self, batch_frames: Sequence[int]) -> int:
+    def on_block_start(self, batch_weights: Sequence[float]) -> int:
         """Steps of this block: as many as the worker with most batches; the others join with what they have left."""
         self._dropped = self._words = self._compressed_steps = self._dense_steps = 0
-        weights = step_weights(self.group, batch_frames, summed=self.summed, device=self.residual.device)
+        weights = step_weights(self.group, batch_weights, summed=self.summed, device=self.residual.device)
         self._weights = iter(weights)
         return len(weights)
 
@@ -126,7 +126,7 @@ class Gtc:
             share = sum(map(len, words)) / (self.group.size * update.numel())
             self.tau = adapted_tau(self.tau, share, self.sync.gtc_share)
 
-    def on_block_end(self, frames: int) -> Synced:
+    def on_block_end(self, weight: float, frames: int) -> Synced:
         mine = [float(frames), float(self._dropped), float(self._words), float(self.residual.norm()) ** 2]
         all_frames, dropped, words, squares = sum_numbers(self.group, mine, self.residual.device)
         elements = self.group.size * self._compressed_steps * self.residual.numel()

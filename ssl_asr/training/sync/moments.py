@@ -1,7 +1,7 @@
 """What becomes of the local optimiser's momentum or Adam moments when workers' models are averaged.
 
 reset      forgotten: they belong to models that no longer exist
-average    every worker goes on with the mean, weighted by frames
+average    every worker goes on with the mean, by the workers' weights
 correct    BMUF-Adam (Chen, Ding & Huo, ICASSP 2020): the mean, carried on by as many steps as block momentum
            moves the model beyond what the workers trained
 """

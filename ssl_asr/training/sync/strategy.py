@@ -31,18 +31,20 @@ class Replicated:
 
 
 class Strategy(Protocol):
-    def on_block_start(self, batch_frames: Sequence[int]) -> int:
-        """Told the frames of this worker's batches; answers how many steps the block has."""
+    def on_block_start(self, batch_weights: Sequence[float]) -> int:
+        """Takes the weight of each of this worker's batches; returns the number of steps in the block."""
         ...
 
     def on_after_backward(self) -> int:
         """Between gradient and step; a worker that has run out of batches joins without a gradient.
 
-        Answers how many gradients the model's now is the sum of: 1 for the worker's own, or a mean.
+        Returns how many gradients the model's now is the sum of: 1 for the worker's own, or a mean.
         """
         ...
 
-    def on_block_end(self, frames: int) -> Synced: ...
+    def on_block_end(self, weight: float, frames: int) -> Synced:
+        """Takes the weight of this worker's batches, by which workers are averaged, and their 30 ms frames."""
+        ...
 
     def global_model(self) -> torch.Tensor:
         """What is evaluated, checkpointed and exported: the same bits on all workers at a block's end."""

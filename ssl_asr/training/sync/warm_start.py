@@ -22,15 +22,15 @@ class WarmStart(Replicated):
     def _now(self) -> Dense | Bmuf:
         return self.dense if self.heard < self.frames else self.bmuf
 
-    def on_block_start(self, batch_frames: Sequence[int]) -> int:
-        return self._now.on_block_start(batch_frames)
+    def on_block_start(self, batch_weights: Sequence[float]) -> int:
+        return self._now.on_block_start(batch_weights)
 
     def on_after_backward(self) -> int:
         return self._now.on_after_backward()
 
-    def on_block_end(self, frames: int) -> Synced:
+    def on_block_end(self, weight: float, frames: int) -> Synced:
         now = self._now
-        synced = now.on_block_end(frames)
+        synced = now.on_block_end(weight, frames)
         self.heard += synced.frames
         if now is self.dense:
             self.bmuf.begin_from(self.dense.global_model())

@@ -4,19 +4,19 @@ import numpy as np
 import pytest
 import torch
 
-from ssl_asr.recipe import Optimiser
+from ssl_asr.recipe import Augmentation, Batching
 from ssl_asr.training.data.batches import batches_of, collate
-from ssl_asr.training.data.examples import Example
+from ssl_asr.training.data.examples import Example, FrameTargets
 from ssl_asr.training.data.masking import mask
 
-SETTINGS = Optimiser(batch_chunks=4, chunk_frames=32, batch_frames=300)
+SETTINGS = Batching(batch_chunks=4, chunk_frames=32, batch_frames=300)
 
 
 def example(length: int, mark: int) -> Example:
     """Frame t holds (mark, t) and its label is t, so that a batch shows which input each target is paired with."""
     frames = np.zeros((length, 6), np.float16)
     frames[:, 0], frames[:, 1] = mark, np.arange(length)
-    return Example(frames, np.arange(length, dtype=np.uint16)[:, None], None)
+    return Example(frames, FrameTargets(np.arange(length, dtype=np.uint16)[:, None]), id=str(mark))
 
 
 EXAMPLES = [example(length, mark) for mark, length in enumerate([5, 32, 61, 200, 29, 1])]
@@ -49,12 +49,12 @@ def test_same_seed_same_batches_and_shuffled() -> None:
 
 def test_whole_batches_keep_to_their_budget() -> None:
     for pieces in batches_of(EXAMPLES, True, SETTINGS, 3, np.random.default_rng(0)):
-        assert len(pieces) == 1 or len(pieces) * max(piece.targets + 3 for piece in pieces) <= SETTINGS.batch_frames
+        assert len(pieces) == 1 or len(pieces) * max(piece.count + 3 for piece in pieces) <= SETTINGS.batch_frames
 
 
 def test_mask_hides_alike_bands_in_all_three_stacked_frames() -> None:
     torch.manual_seed(0)
-    settings = Optimiser(frequency_masks=1, frequency_mask_bins=8, time_masks=1, time_mask_frames=4)
+    settings = Augmentation(frequency_masks=1, frequency_mask_bins=8, time_masks=1, time_mask_frames=4)
     masked = mask(torch.ones(50, 32, 192), settings)
     thirds = masked.view(50, 32, 3, 64)
     assert torch.equal(thirds[:, :, 0], thirds[:, :, 1])

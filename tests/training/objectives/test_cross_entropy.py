@@ -5,7 +5,8 @@ import pytest
 import torch
 from torch.nn import functional
 
-from ssl_asr.training.objectives.cross_entropy import hard_cross_entropy, soft_cross_entropy
+from ssl_asr.training.objectives.cross_entropy import hard_cross_entropy
+from ssl_asr.training.objectives.soft_cross_entropy import soft_cross_entropy
 
 FRAMES, SENONES = 11, 40
 

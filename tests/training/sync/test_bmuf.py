@@ -59,7 +59,7 @@ def test_four_workers_match_the_numpy_reference(variant: str, eta: float | None)
             model.weight.grad = model.weight.detach() - torch.from_numpy(target)
             bmuf.on_after_backward()
             optimiser.step()
-            bmuf.on_block_end(int(count))
+            bmuf.on_block_end(int(count), int(count))
         return bmuf.global_model()
 
     thetas = simulate(4, work)
@@ -139,7 +139,7 @@ def test_short_last_block_moves_the_model_by_its_own_worth() -> None:
         bmuf.on_block_start([10] if group.rank == 0 else [])
         with torch.no_grad():
             model.weight += 1.0 if group.rank == 0 else 0.0
-        bmuf.on_block_end(10 if group.rank == 0 else 0)
+        bmuf.on_block_end(10 if group.rank == 0 else 0, 10 if group.rank == 0 else 0)
         return bmuf.global_model()
 
     assert [float(theta) for theta in simulate(2, work)] == [1.0, 1.0]
@@ -175,7 +175,7 @@ def train_block(model: nn.Module, optimiser: torch.optim.Optimizer, bmuf: Bmuf, 
         model(torch.randn(8, 4)).square().sum().backward()
         bmuf.on_after_backward()
         optimiser.step()
-    bmuf.on_block_end(24)
+    bmuf.on_block_end(24, 24)
 
 
 @pytest.mark.parametrize("policy", ["average", "correct"])
@@ -208,7 +208,7 @@ def test_model_that_is_not_finite_is_dropped_and_counted() -> None:
     bmuf.on_block_start([10])
     with torch.no_grad():
         model.weight[0, 0] = float("nan")
-    synced = bmuf.on_block_end(10)
+    synced = bmuf.on_block_end(10, 10)
     assert (synced.frames, synced.dropped) == (10, 1)
     torch.testing.assert_close(bmuf.theta, before)
     bmuf.on_block_start([10])
@@ -229,7 +229,7 @@ def test_a_block_without_frames_changes_nothing() -> None:
     train_block(model, optimiser, bmuf, 1)
     before = [bmuf.theta.clone(), bmuf.delta.clone(), *(each.clone() for each in moments_of(optimiser))]
     assert bmuf.on_block_start([]) == 0
-    assert bmuf.on_block_end(0).dropped == 0
+    assert bmuf.on_block_end(0, 0).dropped == 0
     after = [bmuf.theta, bmuf.delta, *moments_of(optimiser)]
     assert len(after) > 2
     assert all(torch.equal(*each) for each in zip(before, after, strict=True))

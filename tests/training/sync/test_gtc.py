@@ -72,7 +72,7 @@ def updates(group: Group, model: nn.Linear, gtc: Gtc, steps: range) -> torch.Ten
         gtc.on_after_backward()
         assert model.weight.grad is not None
         total += model.weight.grad[0]
-    gtc.on_block_end(5 * len(steps))
+    gtc.on_block_end(5 * len(steps), 5 * len(steps))
     return total
 
 
@@ -132,7 +132,7 @@ def test_threshold_adapts_to_the_share_asked_for() -> None:
     for step in range(200, 300):
         model.weight.grad = gradient_of(step, 0)[None]
         gtc.on_after_backward()
-    assert gtc.on_block_end(500).meters["gtc_sent_share"] == pytest.approx(0.02, rel=0.2)
+    assert gtc.on_block_end(500, 500).meters["gtc_sent_share"] == pytest.approx(0.02, rel=0.2)
 
 
 def test_threshold_moves_with_the_share_and_not_too_fast() -> None:
@@ -152,7 +152,7 @@ def test_gradient_that_is_not_finite_never_reaches_the_residual() -> None:
     model.weight.grad = torch.ones(1, SIZE, dtype=torch.float64)
     gtc.on_after_backward()
     assert model.weight.grad.eq(0.5).all()
-    assert gtc.on_block_end(10).dropped == 1
+    assert gtc.on_block_end(10, 10).dropped == 1
 
 
 def test_without_any_gradient_nothing_is_sent() -> None:
@@ -160,7 +160,7 @@ def test_without_any_gradient_nothing_is_sent() -> None:
     gtc.on_block_start([5])
     model.weight.grad = torch.zeros(1, SIZE, dtype=torch.float64)
     gtc.on_after_backward()
-    assert gtc.on_block_end(5).meters["megabytes_sent"] == 0
+    assert gtc.on_block_end(5, 5).meters["megabytes_sent"] == 0
     assert flat.parameters(model).eq(0).all()
 
 
@@ -172,7 +172,7 @@ def test_more_asked_for_than_there_is_sends_what_there_is(share: float) -> None:
     for step in range(3):
         model.weight.grad = gradient_of(step, 0)[None] * (torch.arange(SIZE) % 4 == 0)
         gtc.on_after_backward()
-    assert 0.05 < gtc.on_block_end(15).meters["gtc_sent_share"] <= 0.25
+    assert 0.05 < gtc.on_block_end(15, 15).meters["gtc_sent_share"] <= 0.25
 
 
 def test_mass_is_conserved_with_uneven_frames_and_a_dropped_gradient() -> None:
@@ -193,7 +193,7 @@ def test_mass_is_conserved_with_uneven_frames_and_a_dropped_gradient() -> None:
             gtc.on_after_backward()
             assert model.weight.grad is not None
             sent += model.weight.grad[0]
-        assert gtc.on_block_end(sum(mine)).dropped == 1
+        assert gtc.on_block_end(sum(mine), sum(mine)).dropped == 1
         return sent, given, gtc.residual
 
     results = simulate(3, work)

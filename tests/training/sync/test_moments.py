@@ -33,7 +33,7 @@ def trained(group: SimulatedGroup, policy: str, blocks: int, variant: str = "nes
                 parameter.grad = torch.ones_like(parameter)
             bmuf.on_after_backward()
             optimiser.step()
-        bmuf.on_block_end(30)
+        bmuf.on_block_end(30, 30)
     return torch.stack([moment.flatten()[0] for moment in moments_of(optimiser)]), steps_of(optimiser)
 
 
@@ -64,7 +64,7 @@ def test_average_stands_for_the_workers_own_steps_and_reset_for_none() -> None:
         model(torch.ones(1, 2)).sum().backward()
         bmuf.on_after_backward()
         optimiser.step()
-        bmuf.on_block_end(1)
+        bmuf.on_block_end(1, 1)
         return len(optimiser.state)
 
     assert simulate(2, state) == [0, 0]

@@ -46,7 +46,7 @@ def bmuf_blocks(group: Group, broken: int | None) -> tuple[torch.Tensor, int]:
         if rank == broken and block == 1:
             with torch.no_grad():
                 model.bias[0] = float("nan")
-        dropped += strategy.on_block_end(FRAMES[rank]).dropped
+        dropped += strategy.on_block_end(FRAMES[rank], FRAMES[rank]).dropped
     return strategy.theta, dropped
 
 
@@ -78,7 +78,7 @@ def empty_hand(group: Group) -> tuple[torch.Tensor, int]:
             optimiser.zero_grad()
             model(data(rank)).square().mean().backward()
             optimiser.step()
-        strategy.on_block_end(FRAMES[rank] if has_data else 0)
+        strategy.on_block_end(FRAMES[rank] if has_data else 0, FRAMES[rank] if has_data else 0)
     return strategy.theta, int(steps_of(optimiser))
 
 
@@ -95,7 +95,7 @@ def gtc_steps(group: Group) -> tuple[torch.Tensor, int]:
             model(data(rank)).square().mean().backward()
         strategy.on_after_backward()
         optimiser.step()
-    return strategy.global_model(), int(strategy.on_block_end(100).meters["gtc_sent_share"] * 1e6)
+    return strategy.global_model(), int(strategy.on_block_end(100, 100).meters["gtc_sent_share"] * 1e6)
 
 
 JOBS = {

@@ -1,0 +1,52 @@
+"""What an encoder is: the part of a network from frames to hidden outputs, in one piece or chunk by chunk."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from typing import Any, Generic, TypeVar
+
+import torch
+from torch import nn
+
+from ssl_asr.recipe import NETWORKS, NetworkSection
+
+# What an encoder carries from one chunk to the next: tensors of which dimension 1 is the batch.
+State = tuple[torch.Tensor, ...]
+SectionT = TypeVar("SectionT", bound=NetworkSection)
+
+
+class Encoder(nn.Module, ABC, Generic[SectionT]):
+    """Built from its section of the recipe and the width of its inputs.
+
+    `width` is that of its outputs. Outputs lag their inputs by `look_ahead` 30 ms frames. A causal encoder's output
+    depends on no later input, so it can be given an utterance in chunks.
+    """
+
+    is_causal: bool = False
+
+    def __init__(self, section: SectionT, width: int) -> None:
+        super().__init__()
+        self.section, self.width = section, width
+
+    @property
+    def look_ahead(self) -> int:
+        return self.section.look_ahead
+
+    def initial_state(self, n: int) -> State:
+        """The state before the first frame of `n` utterances; ValueError where the encoder needs whole utterances."""
+        raise ValueError(f"a network of kind '{self.section.kind}' hears whole utterances; it can't be run in chunks")
+
+    @abstractmethod
+    def forward(
+        self, frames_btd: torch.Tensor, lengths_b: torch.Tensor, state: State | None = None
+    ) -> tuple[torch.Tensor, State | None]:
+        """Outputs [batch, frames, width], and the state at each sequence's own end where one was given.
+
+        `lengths_b` lies on the CPU. Outputs of padding mean nothing. Without a state, sequences are whole.
+        """
+
+
+def build_encoder(section: NetworkSection, inputs: int) -> Encoder[Any]:
+    """By the table of networks; `inputs` is the width of a 30 ms frame."""
+    encoder: Encoder[Any] = NETWORKS[section.kind].load()(section, inputs)
+    return encoder

@@ -1,0 +1,53 @@
+"""What an objective is: it scores a batch by a model, and says by how much the batch counts."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import torch
+
+from ssl_asr.models.acoustic import AcousticModel
+from ssl_asr.recipe import OBJECTIVES, ObjectiveSection
+from ssl_asr.training.data.batches import Batch, Piece
+
+
+@dataclass(frozen=True)
+class Loss:
+    """`loss` is the mean per unit of `weight`, a scalar to be differentiated.
+
+    `figures` are sums over the batch, scalars on the model's device: divided by the weight they are what is shown.
+    """
+
+    loss: torch.Tensor
+    weight: float
+    figures: Mapping[str, torch.Tensor] = field(default_factory=dict)
+
+
+class Objective(Protocol):
+    """Built from its section of the recipe.
+
+    `figures` names the figures of every `Loss`. `needs_text` asks for the manifest beside the features: examples then
+    have their text and tags.
+    """
+
+    figures: tuple[str, ...]
+    needs_text: bool
+
+    def weight(self, pieces: Sequence[Piece]) -> float:
+        """Weight of the batch that these pieces will be, in frames, tokens or what the loss is a mean of.
+
+        Known before the batch is made: workers are averaged by it.
+        """
+        ...
+
+    def loss(self, model: AcousticModel, batch: Batch) -> Loss:
+        """With the weight that `weight` announced."""
+        ...
+
+
+def build_objective(section: ObjectiveSection) -> Objective:
+    """By the table of objectives."""
+    objective: Objective = OBJECTIVES[section.kind].load()(section)
+    return objective
