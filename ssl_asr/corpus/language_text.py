@@ -43,9 +43,7 @@ def is_written(recipe: Recipe, text: bytes) -> bool:
 
 def ensure_text(recipe: Recipe) -> None:
     """Write the text, unless it is there already."""
-    text = language_text(recipe)
-    if not is_written(recipe, text):
-        filesystem.write_bytes(lm_text_uri(recipe.run), text)
+    filesystem.write_if_changed(lm_text_uri(recipe.run), language_text(recipe))
 
 
 def _given(corpus: Corpus) -> list[str]:
@@ -61,7 +59,7 @@ def _of_training(corpus: Corpus, run: str) -> list[str]:
 
 
 def _write(uri: str, lines: Iterable[str]) -> None:
-    filesystem.write_bytes(uri, "".join(f"{line}\n" for line in lines if line).encode())
+    filesystem.write_if_changed(uri, "".join(f"{line}\n" for line in lines if line).encode())
 
 
 def _read(uri: str) -> list[str]:

@@ -70,7 +70,7 @@ def run_corpus(recipe: Recipe) -> StageReport:
     ensure_text(recipe)
     records = {split: _record(recipe, split) for split in SPLITS}
     line = "; ".join(dict.fromkeys(record.source for record in records.values()))
-    filesystem.write_bytes(source_uri(recipe.run), f"{line}\n".encode())
+    filesystem.write_if_changed(source_uri(recipe.run), f"{line}\n".encode())
     shards = sum(record.shards for record in records.values())
     skipped = sum(record.shards for split, record in records.items() if split not in todo)
     report = clock.finish(shards, skipped, rejects, _figures(records))

@@ -66,7 +66,7 @@ def table_id(phones: tuple[str, ...], table: npt.NDArray[np.uint16]) -> str:
 def save_senones(run: str, senones: SenoneSet) -> None:
     buffer = io.BytesIO()
     np.savez_compressed(buffer, phones=np.array(senones.phones), table=senones.table, counts=senones.counts)
-    filesystem.write_bytes(senones_uri(run), buffer.getvalue())
+    filesystem.write_if_changed(senones_uri(run), buffer.getvalue())
 
 
 def load_senones(run: str) -> SenoneSet:

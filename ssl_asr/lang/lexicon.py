@@ -77,7 +77,7 @@ def cmudict() -> Lexicon:
 
 
 def write_lexicon(run: str, lexicon: Lexicon) -> None:
-    filesystem.write_bytes(lexicon_uri(run), lexicon.to_text().encode())
+    filesystem.write_if_changed(lexicon_uri(run), lexicon.to_text().encode())
 
 
 def read_lexicon(run: str) -> Lexicon:

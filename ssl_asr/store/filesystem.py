@@ -129,6 +129,12 @@ def write_bytes(uri: str, data: bytes) -> None:
     os.replace(temporary, path)
 
 
+def write_if_changed(uri: str, data: bytes) -> None:
+    """Publish `data` unless the file holds just that: its time tells what has changed."""
+    if not exists(uri) or read_bytes(uri) != data:
+        write_bytes(uri, data)
+
+
 def is_temporary(name: str) -> bool:
     """Whether a file of this name is one that a writer has not finished."""
     return _TEMPORARY_NAME.search(name) is not None
