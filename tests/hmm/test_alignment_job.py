@@ -12,7 +12,7 @@ import pytest
 from ssl_asr.hmm.alignment_job import AlignmentJob
 from ssl_asr.hmm.chunks import ChunkSource, manifest, readable_chunk
 from ssl_asr.hmm.training import Trained
-from ssl_asr.lang.lexicon import ALIGNMENT_LEXICON, LEXICON, read_lexicon, write_lexicon
+from ssl_asr.lang.lexicon import read_lexicon, write_lexicon
 from ssl_asr.recipe import Recipe
 from ssl_asr.store import alignments, features, utterance
 from ssl_asr.store.features import FeatureRow
@@ -52,11 +52,10 @@ class Aligner:
     def __init__(self, run: str, like: Recipe, trained: Trained) -> None:
         self.run = run
         self.again = partial(
-            AlignmentJob(run, 64, trained.model, trained.table, trained.senone_set, trained.key), SHARD
+            AlignmentJob(run, 64, trained), SHARD
         )
         self.store = ShardStore(run, alignments.store_name(trained.senone_set))
-        for name in (LEXICON, ALIGNMENT_LEXICON):
-            write_lexicon(run, read_lexicon(like.run, name), name)
+        write_lexicon(run, read_lexicon(like.run))
 
     def __call__(self, *slabs: list[tuple[Utterance, np.ndarray]]) -> tuple[dict[str, np.ndarray], dict[str, str]]:
         """Senones by id, and reasons of rejection by id."""

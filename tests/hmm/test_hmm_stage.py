@@ -12,11 +12,11 @@ from threadpoolctl import threadpool_limits
 from ssl_asr.frontend.stacking import stack_labels
 from ssl_asr.hmm.chunks import Transcribed, load_chunk, manifest, transcribe
 from ssl_asr.hmm.flat_start import flat_start
-from ssl_asr.hmm.lexicon_stage import ensure_lexicons
+from ssl_asr.hmm.lexicon_stage import ensure_lexicon
 from ssl_asr.hmm.senones import SenoneSet, load_senones
 from ssl_asr.hmm.stage import run_hmm
 from ssl_asr.hmm.training import Trained
-from ssl_asr.lang.lexicon import ALIGNMENT_LEXICON, Lexicon, read_lexicon
+from ssl_asr.lang.lexicon import Lexicon, read_lexicon
 from ssl_asr.recipe import Recipe
 from ssl_asr.runtime.stage_report import read_report
 from ssl_asr.store import alignments, features, utterance
@@ -110,7 +110,7 @@ def test_the_likelihood_rises_before_and_after_lda(trained: Trained):
 
 def test_the_true_text_beats_others_of_its_length(aligned_run, trained: Trained):
     """Of held-out speech: chance would find the true one of three texts in a third of the cases."""
-    lexicon = read_lexicon(aligned_run.run, ALIGNMENT_LEXICON)
+    lexicon = read_lexicon(aligned_run.run)
     rows = [(spoken, row.frames) for spoken, row, _ in rows_of(aligned_run, load_senones(aligned_run.run), "test")]
     clean = [(spoken, frames) for spoken, frames in rows if spoken.condition == utterance.CLEAN][:40]
     pool = sorted({spoken.text for spoken, _ in rows})
