@@ -215,7 +215,7 @@ def _digest(store: ShardStore, split: str) -> str:
 def _trained_from(recipe: Recipe, name: ModelName) -> Inputs | None:
     """What the run's model was made from; None where there is none."""
     uri = model_uri(recipe.run, name)
-    return read_description(uri).get("inputs", {}) if filesystem.exists(uri) else None
+    return read_description(uri).get("made_from", {}) if filesystem.exists(uri) else None
 
 
 def _is_trained(recipe: Recipe, plan: TrainingPlan) -> bool:

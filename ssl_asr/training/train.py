@@ -128,5 +128,5 @@ def curve_record(record: BlockRecord) -> Record:
 
 def _export(job: TrainingJob, loop: Loop) -> None:
     flat.unflatten_into(loop.strategy.global_model(), loop.model.parameters())
-    about = {**job.about, "inputs": job.inputs, "blocks": loop.block}
+    about = {**job.about, "made_from": job.inputs, "blocks": loop.block}
     save_model(model_uri(job.run, job.name), loop.model, about)
