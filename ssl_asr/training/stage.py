@@ -13,7 +13,7 @@ from ssl_asr.hmm.senones import load_senones
 from ssl_asr.labelling.teachers import target_set_id
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec, count_parameters
 from ssl_asr.models.systems import BASELINE, STUDENT, TEACHER, ModelName
-from ssl_asr.recipe import ObjectiveSection, Recipe, Student, Teacher
+from ssl_asr.recipe import Cluster, ObjectiveSection, Recipe, Student, Teacher
 from ssl_asr.recipe.identity import Inputs, choices, digest, inputs_key
 from ssl_asr.runtime import cluster
 from ssl_asr.runtime.stage_clock import StageClock, refuse_second
@@ -26,7 +26,7 @@ from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.targets import FRAME_SECONDS
 from ssl_asr.store.weights import read_description
 from ssl_asr.training.checkpoints.accounting import write_schedule
-from ssl_asr.training.curve import Record, read_curve
+from ssl_asr.training.curve import CurveWriter, Record, read_curve
 from ssl_asr.training.data.examples import SlabReader
 from ssl_asr.training.data.selection import selection_of
 from ssl_asr.training.data.sources import Source, SourceName, source_of
@@ -104,11 +104,16 @@ def _train(recipe: Recipe, plan: TrainingPlan) -> StageReport:
     clock.claim()
     job = _job(recipe, plan)
     write_schedule(job.run, job.name, job.key, job.schedule, {source.name: len(source) for source in job.sources})
-    from ssl_asr.training.elastic.fit import fit  # imports Ray, which only training needs
-
     with cluster.joined():
         curve = fit(job, recipe.cluster)
     return clock.finish(slabs, 0, figures=_figures(recipe, plan, curve.records))
+
+
+def fit(job: TrainingJob, workers: Cluster) -> CurveWriter:
+    """Train on Ray Train, which is imported here: a dry run does without."""
+    from ssl_asr.training.elastic.fit import fit as fit_on_ray
+
+    return fit_on_ray(job, workers)
 
 
 def _job(recipe: Recipe, plan: TrainingPlan) -> TrainingJob:

@@ -63,7 +63,9 @@ def test_shards_are_cut_as_the_recipe_asks_and_back_again(own_recipe: Recipe) ->
     def slabs(recipe: Recipe) -> dict[str, tuple[int, str]]:
         run_corpus(recipe)
         store = ShardStore(recipe.run, MANIFEST)
-        return {each.shard.name: (len(each.slabs), each.checksum) for split in SPLITS for each in store.entries(split)}
+        return {
+            each.shard.name: (len(each.slabs), each.checksum) for split in SPLITS for each in store.entries(split)
+        }
 
     whole = slabs(own_recipe)
     cut = slabs(changed(own_recipe, slab_minutes=0.05))

@@ -51,9 +51,7 @@ class Aligner:
 
     def __init__(self, run: str, like: Recipe, trained: Trained) -> None:
         self.run = run
-        self.again = partial(
-            AlignmentJob(run, 64, trained), SHARD
-        )
+        self.again = partial(AlignmentJob(run, 64, trained), SHARD)
         self.store = ShardStore(run, alignments.store_name(trained.senone_set))
         write_lexicon(run, read_lexicon(like.run))
 
