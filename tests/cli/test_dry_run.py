@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from ssl_asr.cli.main import OK, main
-from ssl_asr.frontend.stage import todo_frontend
 from ssl_asr.corpus.stage import run_corpus
+from ssl_asr.frontend.stage import todo_frontend
 from ssl_asr.models.systems import MODELS
 from ssl_asr.recipe import Recipe
 from ssl_asr.runtime.pipeline import NAMES
@@ -59,7 +59,7 @@ def test_another_test_condition_touches_the_test_alone(finished: Recipe, capsys:
     before = contents(finished.run)
     found = told(capsys, "run", finished.run, "corpus.test_conditions=[clean]")
     why = "because of corpus.test_conditions"
-    up_to_date = dict.fromkeys(("teacher", "labelling", "baseline", "student"), ["up to date"])
+    up_to_date = {key: ["up to date"] for key in ("teacher", "labelling", "baseline", "student")}
     assert found == up_to_date | {
         "corpus": [f"manifest/test: 2 shards, {why}", f"language text: {why}"],
         "frontend": [f"features/test: about 2 shards, {why}"],
