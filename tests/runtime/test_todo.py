@@ -38,7 +38,7 @@ def test_reasons_are_what_differs() -> None:
     assert reasons(made_from, {**made_from, "seed": "3", "features": "x"}) == ("features", "seed")
     assert reasons(made_from, {**made_from, "version": "2"}) == (NEW_VERSION,)
     assert reasons(made_from, {"version": "1", "features": "abc"}) == ("seed",)  # a default again
-    assert reasons({}, {"version": "1"}) == (NEW_VERSION,)
+    assert reasons({}, {"version": "1", "lexicon version": "1"}) == (NEW_VERSION,)
 
 
 def test_upstream_is_what_a_stage_reads() -> None:
