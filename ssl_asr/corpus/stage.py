@@ -24,7 +24,7 @@ from ssl_asr.corpus.listing import (
 )
 from ssl_asr.corpus.sources import OPEN_SPEECH, CorpusReading, check_sources, read_sources
 from ssl_asr.recipe import Recipe
-from ssl_asr.recipe.identity import Inputs, inputs_key
+from ssl_asr.recipe.identity import Inputs, choices, inputs_key
 from ssl_asr.runtime.stage_clock import StageClock
 from ssl_asr.runtime.stage_report import StageReport, check_reject_share, read_rejects
 from ssl_asr.runtime.todo import Todo, reasons, waiting
@@ -38,8 +38,7 @@ from ssl_asr.store.utterance import CLEAN, SCHEMA, SPLITS, Utterance, decode, en
 STAGE = "corpus"
 LANGUAGE_TEXT = "language text"
 FRAMES_A_SECOND = 100
-# A manifest shard is what its rows say: no field of the recipe beside them.
-PARENTS = {"version": "1"}
+SHARDS_VERSION = "1"  # raise where equal utterances give other shards
 
 
 def run_corpus(recipe: Recipe) -> StageReport:
@@ -77,6 +76,11 @@ def run_corpus(recipe: Recipe) -> StageReport:
     utterances = sum(record.utterances for record in records.values())
     check_reject_share(recipe, STAGE, len(rejects), len(rejects) + utterances)
     return report
+
+
+def shard_parents(recipe: Recipe) -> dict[str, str]:
+    """A manifest shard is what its rows say, and as long as the recipe asks for."""
+    return {"version": SHARDS_VERSION, **choices(recipe, "shards")}
 
 
 def todo_corpus(recipe: Recipe, before: Sequence[Todo]) -> list[Todo]:
@@ -122,10 +126,10 @@ def _list_split(recipe: Recipe, split: str, sources: CorpusReading, inputs: Inpu
     groups = in_conditions(reading.utterances, split, corpus, recipe.seed)
     if split == "unlabeled":
         groups = [[replace(utterance, text=None) for utterance in group] for group in groups]
-    before = _former_shards(store, split)
+    before = _former_shards(store, split, shard_parents(recipe))
     kept, new = sharding.plan_shards(groups, before, corpus.shard_minutes, corpus.slab_minutes)
     for number, slabs in new.items():
-        _write_shard(store, Shard(split, number), slabs)
+        _write_shard(store, Shard(split, number), slabs, shard_parents(recipe))
     store.keep_only(split, [Shard(split, number) for number in (*kept, *new)])
     found = reading.utterances
     seconds = sum(utterance.duration for utterance in found)
@@ -136,7 +140,7 @@ def _list_split(recipe: Recipe, split: str, sources: CorpusReading, inputs: Inpu
     write_record(recipe.run, split, record)
 
 
-def _write_shard(store: ShardStore, shard: Shard, slabs: sharding.Slabs) -> None:
+def _write_shard(store: ShardStore, shard: Shard, slabs: sharding.Slabs, parents: Inputs) -> None:
     # The entry of a former shard of this number must not vouch for the new file.
     filesystem.delete(store.ledger_uri(shard))
     rows = [utterance for slab in slabs for utterance in slab]
@@ -146,7 +150,7 @@ def _write_shard(store: ShardStore, shard: Shard, slabs: sharding.Slabs) -> None
         [encode(slab) for slab in slabs],
         [sum(map(_frames, slab)) for slab in slabs],
         seconds=sum(utterance.duration for utterance in rows),
-        parents=PARENTS,
+        parents=parents,
         metadata={},
         statistics={
             "degraded": sum(utterance.condition != CLEAN for utterance in rows),
@@ -155,9 +159,9 @@ def _write_shard(store: ShardStore, shard: Shard, slabs: sharding.Slabs) -> None
     )
 
 
-def _former_shards(store: ShardStore, split: str) -> dict[int, sharding.Slabs]:
-    """What the run holds of `split`, by number; shards that are not whole are left out."""
-    entries = [entry for entry in store.entries(split) if dict(entry.parents) == PARENTS]
+def _former_shards(store: ShardStore, split: str, parents: Inputs) -> dict[int, sharding.Slabs]:
+    """What the run holds of `split`, cut as today, by number; shards that are not whole are left out."""
+    entries = [entry for entry in store.entries(split) if dict(entry.parents) == parents]
     with ThreadPoolExecutor(PARALLEL_READS) as pool:
         found = list(pool.map(lambda entry: _read_shard(store, entry), entries))
     return {entry.shard.number: slabs for entry, slabs in zip(entries, found, strict=True) if slabs is not None}

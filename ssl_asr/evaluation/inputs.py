@@ -47,12 +47,13 @@ def result_inputs(recipe: Recipe, senones: SenoneSet, dev: Sequence[Slab], test:
         split: digest([f"{slab.shard.name}/{slab.number} {slab.parents}" for slab in found])
         for split, found in (("dev", dev), ("test", test))
     }
+    graph = graph_inputs(recipe.run, senones.id, language_inputs(recipe))
     return {
-        "version": VERSION,
+        **graph,
+        "version": f"{VERSION}, graph {graph['version']}",
         **{name: model_id(model_uri(recipe.run, name)) for name in SYSTEMS},
         **content,
         "priors": checksum(senones.log_priors().tobytes()),
-        "graph": inputs_key(graph_inputs(recipe.run, senones.id, language_inputs(recipe))),
         **choices(recipe, "hypotheses"),
         **choices(recipe, "results"),
     }

@@ -9,9 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-import ray
-from ray.exceptions import RayTaskError
-
 from ssl_asr.decoding.graph_files import GraphInfo, graph_inputs, make_graph, read_vocabulary
 from ssl_asr.decoding.slabs import DecodedSlab, Slab, System, decode_slab, read_result
 from ssl_asr.evaluation.inputs import (
@@ -94,7 +91,7 @@ def _kept_inputs(recipe: Recipe) -> Inputs | None:
 def _made_graph(recipe: Recipe) -> GraphInfo:
     progress = Progress("decoding graph", 1, "graph")
     inputs = graph_inputs(recipe.run, load_senones(recipe.run).id, language_inputs(recipe))
-    graph = _get(ray.remote(num_cpus=1)(make_graph).remote(recipe.run, recipe.evaluate.lm_order, inputs))
+    graph = cluster.as_task(make_graph)(recipe.run, recipe.evaluate.lm_order, inputs)
     progress.advance(note=f"{graph.words} words, {graph.states} states")
     return graph
 
@@ -103,6 +100,8 @@ def _decode(
     what: str, systems: Sequence[System], slabs: Sequence[Slab], kappas: Kappas
 ) -> tuple[dict[str, dict[float, list[DecodedSlab]]], int]:
     """(results by system and kappa in the order of the slabs, pieces found done)."""
+    import ray  # only decoding needs it
+
     work = {
         (system, number): _missing(system, slabs[number], kappas)
         for system in systems
@@ -115,7 +114,7 @@ def _decode(
     pending = [remote.remote(system, slabs[number], missing) for (system, number), missing in todo.items()]
     while pending:
         finished, pending = ray.wait(pending)
-        _get(finished[0])
+        cluster.result_of(finished[0])
         progress.advance()
     return {
         system.name: {kappa: [_result(system, slab, kappa) for slab in slabs] for kappa in kappas[system.name]}
@@ -131,16 +130,6 @@ def _result(system: System, slab: Slab, kappa: float) -> DecodedSlab:
     result = read_result(system, slab, kappa)
     assert result is not None, "every slab was decoded"
     return result
-
-
-def _get(reference: ray.ObjectRef) -> GraphInfo:
-    """The task's value; what it refused is told in its own sentence, without Ray's trace."""
-    try:
-        return ray.get(reference)
-    except RayTaskError as error:
-        if isinstance(error.cause, ValueError):
-            raise ValueError(str(error.cause)) from None
-        raise
 
 
 def _results(

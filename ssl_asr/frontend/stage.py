@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-import ray
-from ray.exceptions import RayTaskError
-
 from ssl_asr.frontend.parents import STATISTICS, FeatureParents
 from ssl_asr.frontend.prior import Prior, measure_prior, read_prior
 from ssl_asr.frontend.shard_job import FeatureJob
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import Inputs, choices, inputs_key
-from ssl_asr.runtime.cluster import joined
+from ssl_asr.runtime.cluster import as_task, joined
 from ssl_asr.runtime.shard_jobs import run_shard_jobs
 from ssl_asr.runtime.shard_stage import ShardStage, SourceShard
 from ssl_asr.runtime.stage_clock import StageClock
@@ -44,8 +41,8 @@ def run_frontend(recipe: Recipe) -> StageReport:
 
 
 def todo_frontend(recipe: Recipe, before: Sequence[Todo]) -> list[Todo]:
-    prior = read_prior(recipe.run) if filesystem.exists(prior_uri(recipe.run)) else None
-    return shard_stage(recipe, prior).todo(STAGE, FEATURES, before, MANIFEST)
+    # Without a prior of today all features are made anew.
+    return shard_stage(recipe, _prior_of_today(recipe)).todo(STAGE, FEATURES, before, MANIFEST)
 
 
 def shard_stage(recipe: Recipe, prior: Prior | None) -> ShardStage:
@@ -71,14 +68,10 @@ def _prior_of_today(recipe: Recipe) -> Prior | None:
 
 
 def _measure_prior(recipe: Recipe) -> Prior:
-    """Measured on the cluster, where the audio is near; the driver may run on a small head node."""
     labeled = ShardStore(recipe.run, utterance.STORE).shards("labeled")
     if not labeled:
         raise ValueError(f"{recipe.run} has no manifest of labeled speech yet; run the corpus stage first")
-    try:
-        return ray.get(ray.remote(measure_prior).options(num_cpus=1).remote(recipe, labeled))
-    except RayTaskError as error:
-        raise error.cause from None
+    return as_task(measure_prior)(recipe, labeled)
 
 
 def _finish(recipe: Recipe, clock: StageClock, stage: ShardStage, failed: list[Reject], skipped: int) -> StageReport:

@@ -12,7 +12,6 @@ from ssl_asr.hmm.alignment_job import alignment_parents, load_job
 from ssl_asr.hmm.flat_model import kept_inputs
 from ssl_asr.hmm.lexicon_stage import ensure_lexicon, lexicon_inputs
 from ssl_asr.hmm.lexicon_stage import kept_inputs as lexicon_kept_inputs
-from ssl_asr.hmm.placement import on_ray
 from ssl_asr.hmm.senones import SenoneSet, save_senones
 from ssl_asr.hmm.training import HmmInputs, Trained, chunk_sources, early_sources, hmm_inputs, read_trained, train
 from ssl_asr.lang.lexicon import read_lexicon
@@ -94,6 +93,8 @@ def shard_stage(recipe: Recipe, trained: Trained) -> ShardStage:
 
 
 def _train(recipe: Recipe, labeled: Sequence[LedgerEntry], lexicon: str, inputs: HmmInputs) -> Trained:
+    from ssl_asr.hmm.placement import on_ray  # imports Ray, which only making anything needs
+
     # One thread here and in the tasks: sums come out the same on every machine.
     with threadpool_limits(1):
         chunks = chunk_sources(recipe, labeled, lexicon)

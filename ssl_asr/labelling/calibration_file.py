@@ -8,9 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
-import ray
 import torch
-from ray.exceptions import RayTaskError
 
 from ssl_asr.frontend.stacking import stack, stack_labels
 from ssl_asr.hmm.senones import load_senones
@@ -18,7 +16,7 @@ from ssl_asr.labelling.calibration import Bin, Table, calibrate, empty_table
 from ssl_asr.labelling.teachers import load_teacher, target_set_id
 from ssl_asr.models.length_batches import batches_of_like_length
 from ssl_asr.recipe import Recipe
-from ssl_asr.runtime.cluster import joined
+from ssl_asr.runtime.cluster import as_task, joined
 from ssl_asr.store import alignments, features, filesystem, layout
 from ssl_asr.store.ledger import LedgerEntry
 from ssl_asr.store.shards import ShardStore
@@ -95,14 +93,10 @@ def measure(recipe: Recipe, parents: tuple[str, ...] = ()) -> Calibration:
 
 
 def _measured_on_ray(recipe: Recipe, parents: tuple[str, ...]) -> Calibration:
-    """By an actor's share of the cluster: the driver may run on a small head node without a GPU."""
+    """By as much of the cluster as an actor has."""
     gpus = 1.0 if recipe.cluster.use_gpu else 0.0
     with joined():
-        task = ray.remote(measure).options(num_cpus=recipe.cluster.cpus_per_worker, num_gpus=gpus)
-        try:
-            return ray.get(task.remote(recipe, parents))
-        except RayTaskError as error:
-            raise error.cause from None
+        return as_task(measure, recipe.cluster.cpus_per_worker, gpus)(recipe, parents)
 
 
 def _dev(recipe: Recipe) -> list[tuple[LedgerEntry, LedgerEntry]]:

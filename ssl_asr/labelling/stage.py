@@ -14,7 +14,7 @@ from ssl_asr.runtime.cluster import joined
 from ssl_asr.runtime.shard_jobs import Pool, run_shard_jobs
 from ssl_asr.runtime.shard_stage import ShardStage
 from ssl_asr.runtime.stage_clock import StageClock
-from ssl_asr.runtime.stage_report import StageReport, check_reject_share
+from ssl_asr.runtime.stage_report import StageReport, check_reject_share, read_report
 from ssl_asr.runtime.todo import Todo, upstream, waiting
 from ssl_asr.store import features, filesystem, targets
 from ssl_asr.store.layout import FEATURES, TARGETS, model_uri
@@ -75,7 +75,9 @@ def todo_labelling(recipe: Recipe, before: Sequence[Todo]) -> list[Todo]:
 def shard_stage(recipe: Recipe) -> ShardStage:
     source = ShardStore(recipe.run, features.STORE)
     store = ShardStore(recipe.run, targets.store_name(target_set_id(recipe)))
-    return ShardStage(recipe, source, store, (SPLIT,), TargetParents(recipe))
+    report = read_report(recipe, STAGE)
+    former = None if report is None else ShardStore(recipe.run, targets.store_name(report.key))
+    return ShardStage(recipe, source, store, (SPLIT,), TargetParents(recipe), former=former)
 
 
 def _label(recipe: Recipe, work: Work) -> list[Reject]:

@@ -20,10 +20,11 @@ ACOUSTIC = "acoustic"
 
 
 def save_model(uri: str, model: AcousticModel, about: Mapping[str, Any]) -> str:
-    """Publish the model; `about` holds plain values such as "key" and "senone_set". Returns the checksum."""
+    """Publish the model; `about` holds plain values such as "made_from" and "senone_set". Returns the checksum."""
     spec = model.spec
     network = spec.network.model_dump(mode="json")
     described = {"kind": ACOUSTIC, "network": network, "inputs": spec.inputs, "outputs": spec.outputs}
+    assert not about.keys() & described.keys(), "these keys say what the file holds"
     return write_weights(uri, model.state_dict(), {**about, **described})
 
 

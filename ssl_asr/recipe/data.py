@@ -10,6 +10,7 @@ from ssl_asr.recipe.identity import Affects
 from ssl_asr.recipe.section import Positive, PositiveFloat, Section, Share
 
 ALL_SPLITS = Affects("labeled", "unlabeled", "dev", "test")
+CUTTING = Affects("labeled", "unlabeled", "dev", "test", "shards")
 
 
 class Corpus(Section):
@@ -37,8 +38,8 @@ class Corpus(Section):
     train_conditions: Annotated[tuple[str, ...], Affects("labeled", "unlabeled")] = ("clean",)
     labeled_copies: Annotated[int, Field(ge=0), Affects("labeled")] = 0
     test_conditions: Annotated[tuple[str, ...], Affects("test")] = ("clean",)
-    shard_minutes: Annotated[PositiveFloat, ALL_SPLITS] = 90
-    slab_minutes: Annotated[PositiveFloat, ALL_SPLITS] = 8
+    shard_minutes: Annotated[PositiveFloat, CUTTING] = 90
+    slab_minutes: Annotated[PositiveFloat, CUTTING] = 8
     max_reject_share: Annotated[Share, Affects()] = 0.1  # more than this and the stage fails instead of warning
 
 

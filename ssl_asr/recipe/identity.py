@@ -29,6 +29,7 @@ Product = Literal[
     "open-unlabeled",
     "open-dev",
     "open-test",
+    "shards",  # how long a shard and a slab of the manifest are
     "noise",  # noise banks, and what is drawn from them for a degraded copy
     "features",
     "lexicon",

@@ -1,4 +1,7 @@
-"""Joining Ray: the cluster that a job was submitted to, or one of our own on this machine."""
+"""Joining Ray: the cluster that a job was submitted to, or one of our own on this machine.
+
+Ray is imported when it is joined, so that what only looks at a run, such as a dry run, does not wait for it.
+"""
 
 from __future__ import annotations
 
@@ -6,8 +9,9 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any, ParamSpec, TypeVar
 
 # Read by Ray as it is imported or as training begins; whoever sets one before is heard.
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
@@ -20,12 +24,15 @@ os.environ.setdefault("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", "20")
 # Until a worker that does not answer is taken for lost:
 os.environ.setdefault("RAY_TRAIN_WORKER_HEALTH_CHECK_TIMEOUT_S", "60")
 
-import ray
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
 
 
 @contextmanager
 def joined() -> Iterator[None]:
     """Inside, Ray is up; a cluster that was started here is shut down at the end."""
+    import ray
+
     if ray.is_initialized():
         yield
         return
@@ -46,7 +53,38 @@ def joined() -> Iterator[None]:
         ray.shutdown()
 
 
+def as_task(
+    function: Callable[Arguments, Result], num_cpus: float = 1.0, num_gpus: float = 0.0
+) -> Callable[Arguments, Result]:
+    """`function` as a Ray task that is waited for.
+
+    The driver may run on a small head node: what takes long or needs a GPU runs on the cluster, near the data.
+    """
+    import ray
+
+    task = ray.remote(function).options(num_cpus=num_cpus, num_gpus=num_gpus)
+
+    def call(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        result: Result = result_of(task.remote(*args, **kwargs))
+        return result
+
+    return call
+
+
+def result_of(reference: Any) -> Any:
+    """What the task of this reference returned; what it raised is raised here, without Ray's trace."""
+    import ray
+    from ray.exceptions import RayTaskError
+
+    try:
+        return ray.get(reference)
+    except RayTaskError as error:
+        raise error.cause from None
+
+
 def _join() -> None:
+    import ray
+
     if os.environ.get("RAY_ADDRESS"):
         ray.init(logging_level="WARNING", log_to_driver=False)
     else:
@@ -69,5 +107,7 @@ def _end_by_sigterm_as_by_ctrl_c() -> None:
 
 def _hush() -> None:
     """Stages show progress of their own; Ray's bars and its remarks on every dataset would bury it."""
+    import ray.data
+
     logging.getLogger("ray.data").setLevel(logging.ERROR)
     ray.data.DataContext.get_current().enable_progress_bars = False

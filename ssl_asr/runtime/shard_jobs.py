@@ -13,10 +13,6 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import ray
-import ray.data
-from ray.data.exceptions import UserCodeException
-
 from ssl_asr.progress import Progress
 from ssl_asr.runtime.failure import sentence_of
 from ssl_asr.store.ledger import Reject, Shard
@@ -80,6 +76,8 @@ def run_shard_jobs(
     as done in the progress line. `on_shard` is told of every finished shard's seconds of an actor's time. Call it
     inside `ssl_asr.runtime.cluster.joined`.
     """
+    from ray.data.exceptions import UserCodeException
+
     _hush_ray_data()
     progress = Progress(what, len(shards) + skipped, "shards")
     progress.skip(skipped)
@@ -114,6 +112,8 @@ def run_shard_jobs(
 
 def _rows(shards: Sequence[Shard], make_job: Callable[[], ShardJob], pool: Pool) -> Iterator[dict[str, Any]]:
     """A row for each shard as it is finished, with the sentence of its failure or nothing."""
+    import ray.data
+
     rows = [{"split": shard.split, "number": shard.number} for shard in shards]
     dataset = ray.data.from_items(rows, override_num_blocks=min(len(rows), MAX_BLOCKS)).map(
         _Actor,

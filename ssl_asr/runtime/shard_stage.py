@@ -100,6 +100,7 @@ class ShardStage:
     splits: tuple[str, ...]
     parents: Parents
     statistics: tuple[str, ...] = ()  # of the source's entries: those that `parents` looks at
+    former: ShardStore | None = None  # what was made last, where a store of another name takes its place
 
     @cached_property
     def sources(self) -> dict[str, LedgerIndex]:
@@ -137,6 +138,8 @@ class ShardStage:
         place = int(np.searchsorted(index.numbers, shard.number))
         wanted = self.parents(next(self.rows_of(shard.split, range(place, place + 1))))
         entry = self.store.entry(shard)
+        if entry is None and self.former is not None:
+            entry = self.former.entry(shard)
         return reasons(None if entry is None else entry.parents, wanted) or ("its file is missing",)
 
     def todo(self, stage: str, product: str, before: Sequence[Todo], source: str) -> list[Todo]:

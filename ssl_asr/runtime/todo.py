@@ -45,7 +45,7 @@ def reasons(before: Inputs | None, now: Inputs) -> tuple[str, ...]:
     if before is None:
         return (NOT_THERE,)
     names = differences(before, now)
-    return tuple(NEW_VERSION if name == "version" else name for name in names)
+    return tuple(dict.fromkeys(NEW_VERSION if name.endswith("version") else name for name in names))
 
 
 def upstream(before: Iterable[Todo], *products: str) -> list[Todo]:

@@ -13,7 +13,7 @@ from ssl_asr.hmm.senones import load_senones
 from ssl_asr.labelling.teachers import target_set_id
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec, count_parameters
 from ssl_asr.models.systems import BASELINE, STUDENT, TEACHER, ModelName
-from ssl_asr.recipe import ObjectiveSection, Recipe, Student, Teacher
+from ssl_asr.recipe import Cluster, ObjectiveSection, Recipe, Student, Teacher
 from ssl_asr.recipe.identity import Inputs, choices, digest, inputs_key
 from ssl_asr.runtime import cluster
 from ssl_asr.runtime.stage_clock import StageClock, refuse_second
@@ -26,11 +26,10 @@ from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.targets import FRAME_SECONDS
 from ssl_asr.store.weights import read_description
 from ssl_asr.training.checkpoints.accounting import write_schedule
-from ssl_asr.training.curve import Record, read_curve
+from ssl_asr.training.curve import CurveWriter, Record, read_curve
 from ssl_asr.training.data.examples import SlabReader
 from ssl_asr.training.data.selection import selection_of
 from ssl_asr.training.data.sources import Source, SourceName, source_of
-from ssl_asr.training.elastic.fit import fit
 from ssl_asr.training.job import TrainingJob
 from ssl_asr.training.objectives.objective import build_objective
 from ssl_asr.training.schedule import (
@@ -69,7 +68,7 @@ def run_teacher(recipe: Recipe) -> StageReport:
     wanted = recipe.teacher
     labeled = _source(recipe, "labeled")
     schedule = teacher_schedule(wanted, labeled)
-    inputs = _inputs(recipe, TEACHER)
+    inputs = model_inputs(recipe, TEACHER)
     return _train(recipe, TrainingPlan(TEACHER, inputs, wanted, schedule, [labeled], {LABELED: wanted.objective}))
 
 
@@ -79,7 +78,7 @@ def run_student(recipe: Recipe) -> StageReport:
     labeled = _source(recipe, "labeled")
     target_set, unlabeled = _labelled(recipe, _source(recipe, "unlabeled"))
     schedule = student_schedule(wanted, labeled, unlabeled)
-    inputs = _inputs(recipe, STUDENT)
+    inputs = model_inputs(recipe, STUDENT)
     objectives = {LABELED: wanted.labeled_objective, UNLABELED: wanted.unlabeled_objective}
     sources = [labeled, unlabeled]
     return _train(recipe, TrainingPlan(STUDENT, inputs, wanted, schedule, sources, objectives, target_set))
@@ -91,7 +90,7 @@ def run_baseline(recipe: Recipe) -> StageReport:
     labeled, unlabeled = _source(recipe, "labeled"), _source(recipe, "unlabeled")
     schedule = student_schedule(wanted, labeled, unlabeled)
     schedule = baseline_schedule(schedule, labeled, unlabeled, wanted.selected_share)
-    inputs = _inputs(recipe, BASELINE)
+    inputs = model_inputs(recipe, BASELINE)
     objectives = {LABELED: wanted.labeled_objective}
     return _train(recipe, TrainingPlan(BASELINE, inputs, wanted, schedule, [labeled], objectives))
 
@@ -108,6 +107,13 @@ def _train(recipe: Recipe, plan: TrainingPlan) -> StageReport:
     with cluster.joined():
         curve = fit(job, recipe.cluster)
     return clock.finish(slabs, 0, figures=_figures(recipe, plan, curve.records))
+
+
+def fit(job: TrainingJob, workers: Cluster) -> CurveWriter:
+    """Train on Ray Train, which is imported here: a dry run does without."""
+    from ssl_asr.training.elastic.fit import fit as fit_on_ray
+
+    return fit_on_ray(job, workers)
 
 
 def _job(recipe: Recipe, plan: TrainingPlan) -> TrainingJob:
@@ -173,11 +179,11 @@ def todo_student(recipe: Recipe, before: Sequence[Todo]) -> list[Todo]:
 def _todo(recipe: Recipe, name: ModelName, causes: Sequence[Todo]) -> list[Todo]:
     if causes:
         return [waiting(name, causes)]
-    why = reasons(_trained_from(recipe, name), _inputs(recipe, name))
+    why = reasons(_trained_from(recipe, name), model_inputs(recipe, name))
     return [Todo(name, why)] if why else []
 
 
-def _inputs(recipe: Recipe, name: ModelName) -> dict[str, str]:
+def model_inputs(recipe: Recipe, name: ModelName) -> dict[str, str]:
     """What a model is made from: the recipe's fields for it, and the very shards that it is trained on.
 
     The schedule follows from these. The baseline depends on how much unlabeled speech there is, not on which.

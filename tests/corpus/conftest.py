@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,11 @@ import soundfile
 
 from ssl_asr.corpus.audio import read_audio
 from ssl_asr.corpus.open_speech.speech import OpenSpeech, open_speech
-from tests.conftest import CACHE
+from ssl_asr.recipe import Recipe
+from ssl_asr.store.layout import MANIFEST
+from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.utterance import Utterance, decode
+from tests.conftest import CACHE, tiny_recipe
 
 
 @dataclass(frozen=True)
@@ -77,3 +82,39 @@ def write_kaldi(folder: Path, clips: list[Clip]) -> Path:
         (folder / file).write_text("\n".join(lines) + "\n")
     (folder / "reco2file_and_channel").write_text("call call B\n")
     return folder
+
+
+def rows_of(recipe: Recipe, split: str) -> list[Utterance]:
+    store = ShardStore(recipe.run, MANIFEST)
+    return [
+        row
+        for entry in store.entries(split)
+        for slab in range(len(entry.slabs))
+        for row in decode(store.read_slab(entry.shard, slab))
+    ]
+
+
+@pytest.fixture
+def own_recipe(tmp_path: Path, clips: list[Clip]) -> Recipe:
+    """Labeled from a Kaldi directory, unlabeled and dev from NeMo lines, test from a LibriSpeech tree."""
+    kaldi = write_kaldi(tmp_path / "kaldi", clips)
+    rows = []
+    for number, clip in enumerate(clips):
+        soundfile.write(tmp_path / f"{number}.flac", clip.samples, clip.rate)
+        rows.append({"audio_filepath": f"{number}.flac", "text": clip.text, "speaker": clip.speaker})
+    (tmp_path / "dev.jsonl").write_text(json.dumps(rows[0]) + "\n")
+    (tmp_path / "unlabeled.jsonl").write_text("\n".join(map(json.dumps, rows)) + "\n")
+    chapter = tmp_path / "libri" / "1" / "2"
+    chapter.mkdir(parents=True)
+    soundfile.write(chapter / "1-2-0001.flac", clips[1].samples, clips[1].rate)
+    (chapter / "1-2.trans.txt").write_text(f"1-2-0001 {clips[1].text}\n")
+    return tiny_recipe(
+        tmp_path / "run",
+        f"corpus.cache={tmp_path / 'nothing'}",
+        f"corpus.labeled=kaldi:{kaldi}",
+        f"corpus.unlabeled=nemo:{tmp_path / 'unlabeled.jsonl'}",
+        f"corpus.dev=nemo:{tmp_path / 'dev.jsonl'}",
+        f"corpus.test=librispeech:{tmp_path / 'libri'}",
+        "corpus.train_conditions=[clean, room]",
+        "corpus.test_conditions=[clean, room]",
+    )

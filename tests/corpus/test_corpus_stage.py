@@ -5,25 +5,16 @@ import numpy as np
 import pytest
 import soundfile
 
+from ssl_asr.corpus.listing import forget_record
 from ssl_asr.corpus.open_speech import packages, synthesis
 from ssl_asr.corpus.stage import run_corpus
 from ssl_asr.recipe import Recipe
 from ssl_asr.store.layout import MANIFEST, lm_text_uri, rejects_uri, source_uri
 from ssl_asr.store.ledger import checksum
 from ssl_asr.store.shards import ShardStore
-from ssl_asr.store.utterance import SPLITS, Utterance, decode
+from ssl_asr.store.utterance import SPLITS, decode
 from tests.conftest import tiny_recipe
-from tests.corpus.conftest import Clip, write_kaldi
-
-
-def _rows(recipe: Recipe, split: str) -> list[Utterance]:
-    store = ShardStore(recipe.run, MANIFEST)
-    return [
-        row
-        for entry in store.entries(split)
-        for slab in range(len(entry.slabs))
-        for row in decode(store.read_slab(entry.shard, slab))
-    ]
+from tests.corpus.conftest import Clip, rows_of
 
 
 def _contents(run: str) -> dict[str, str]:
@@ -34,7 +25,7 @@ def _contents(run: str) -> dict[str, str]:
 
 
 def test_manifests(corpus_run: Recipe) -> None:
-    rows = {split: _rows(corpus_run, split) for split in SPLITS}
+    rows = {split: rows_of(corpus_run, split) for split in SPLITS}
     for split, found in rows.items():
         assert len({row.id for row in found}) == len(found) > 0
         store = ShardStore(corpus_run.run, MANIFEST)
@@ -54,7 +45,7 @@ def test_manifests(corpus_run: Recipe) -> None:
 
 
 def test_unlabeled_speech_has_no_text(corpus_run: Recipe) -> None:
-    assert {row.text for row in _rows(corpus_run, "unlabeled")} == {None}
+    assert {row.text for row in rows_of(corpus_run, "unlabeled")} == {None}
 
 
 def test_done_work_is_skipped_and_a_lost_shard_made_again(corpus_run: Recipe) -> None:
@@ -64,54 +55,29 @@ def test_done_work_is_skipped_and_a_lost_shard_made_again(corpus_run: Recipe) ->
     store = ShardStore(corpus_run.run, MANIFEST)
     lost = store.entries("labeled")[0].shard
     Path(store.uri(lost)).unlink()
-    assert run_corpus(corpus_run).skipped == 0
+    assert run_corpus(corpus_run).skipped == report.pieces - len(store.shards("labeled"))
     assert _contents(corpus_run.run) == before
 
 
 def test_same_recipe_same_bytes_and_no_stale_shards(corpus_run: Recipe, tmp_path: Path) -> None:
     conditions = ("corpus.train_conditions=[clean]", "corpus.test_conditions=[clean]")  # no banks to make
     other = tiny_recipe(tmp_path, "corpus.shard_minutes=0.5", *conditions)
-    assert run_corpus(other).pieces > len(_contents(corpus_run.run))
+    store = ShardStore(corpus_run.run, MANIFEST)
+    assert run_corpus(other).pieces > sum(len(store.shards(split)) for split in SPLITS)
     again = tiny_recipe(tmp_path)
     report = run_corpus(again)
     assert report.skipped == 0
     assert _contents(again.run) == _contents(corpus_run.run)
 
 
-@pytest.fixture
-def own_recipe(tmp_path: Path, clips: list[Clip]) -> Recipe:
-    """Labeled from a Kaldi directory, unlabeled and dev from NeMo lines, test from a LibriSpeech tree."""
-    kaldi = write_kaldi(tmp_path / "kaldi", clips)
-    rows = []
-    for number, clip in enumerate(clips):
-        soundfile.write(tmp_path / f"{number}.flac", clip.samples, clip.rate)
-        rows.append({"audio_filepath": f"{number}.flac", "text": clip.text, "speaker": clip.speaker})
-    (tmp_path / "dev.jsonl").write_text(json.dumps(rows[0]) + "\n")
-    (tmp_path / "unlabeled.jsonl").write_text("\n".join(map(json.dumps, rows)) + "\n")
-    chapter = tmp_path / "libri" / "1" / "2"
-    chapter.mkdir(parents=True)
-    soundfile.write(chapter / "1-2-0001.flac", clips[1].samples, clips[1].rate)
-    (chapter / "1-2.trans.txt").write_text(f"1-2-0001 {clips[1].text}\n")
-    return tiny_recipe(
-        tmp_path / "run",
-        f"corpus.cache={tmp_path / 'nothing'}",
-        f"corpus.labeled=kaldi:{kaldi}",
-        f"corpus.unlabeled=nemo:{tmp_path / 'unlabeled.jsonl'}",
-        f"corpus.dev=nemo:{tmp_path / 'dev.jsonl'}",
-        f"corpus.test=librispeech:{tmp_path / 'libri'}",
-        "corpus.train_conditions=[clean, room]",
-        "corpus.test_conditions=[clean, room]",
-    )
-
-
 def test_own_sources_without_any_download(own_recipe: Recipe, clips: list[Clip], tmp_path: Path) -> None:
     report = run_corpus(own_recipe)
     assert report.rejected == 0
     assert not (tmp_path / "nothing").exists()
-    assert {row.condition for row in _rows(own_recipe, "labeled")} == {"clean", "room"}
-    assert len(_rows(own_recipe, "labeled")) == 2 * len(clips)
-    assert {row.tags["set"] for row in _rows(own_recipe, "test")} == {"test"}
-    kept_out = {row.text for split in ("dev", "test") for row in _rows(own_recipe, split)}
+    assert {row.condition for row in rows_of(own_recipe, "labeled")} == {"clean", "room"}
+    assert len(rows_of(own_recipe, "labeled")) == 2 * len(clips)
+    assert {row.tags["set"] for row in rows_of(own_recipe, "test")} == {"test"}
+    kept_out = {row.text for split in ("dev", "test") for row in rows_of(own_recipe, split)}
     assert not kept_out & set(Path(lm_text_uri(own_recipe.run)).read_text().splitlines())
 
 
@@ -122,12 +88,17 @@ def _unlabeled_files(run: str) -> dict[Path, tuple[bytes, int]]:
 
 
 def _run_anew(recipe: Recipe, source: Path, rows: list[dict[str, str]]) -> dict[Path, tuple[bytes, int]]:
-    """The files after a run on `rows`, each of which is there exactly once."""
-    source.write_text("\n".join(map(json.dumps, rows)) + "\n")
-    Path(recipe.run, "stages", "corpus.json").unlink(missing_ok=True)
-    pieces = run_corpus(recipe).pieces
-    assert sorted(row.recording for row in _rows(recipe, "unlabeled")) == sorted(row["id"] for row in rows)
-    assert run_corpus(recipe).skipped == pieces
+    """The files after a run on `rows`, each of which is there exactly once; no other split is listed again."""
+    lines = "\n".join(map(json.dumps, rows)) + "\n"
+    if source.read_text() == lines:
+        forget_record(recipe.run, "unlabeled")  # else nothing would be done
+    source.write_text(lines)
+    is_first = not Path(recipe.run).exists()
+    report = run_corpus(recipe)
+    shards = len(ShardStore(recipe.run, MANIFEST).shards("unlabeled"))
+    assert report.skipped == (0 if is_first else report.pieces - shards)
+    assert sorted(row.recording for row in rows_of(recipe, "unlabeled")) == sorted(row["id"] for row in rows)
+    assert run_corpus(recipe).skipped == report.pieces
     return _unlabeled_files(recipe.run)
 
 
@@ -189,7 +160,8 @@ def test_bad_entries_are_listed_and_too_many_stop_the_stage(own_recipe: Recipe, 
     assert json.loads(line)["id"] == "labeled/call-0"
     assert run_corpus(own_recipe).rejected == 1  # told again by a run that finds all done
     soundfile.write(tmp_path / "kaldi" / "call.wav", np.zeros((100, 2)), 16000)
-    Path(own_recipe.run, "stages", "corpus.json").unlink()
+    assert run_corpus(own_recipe).rejected == 1  # changed audio that is listed alike is not seen
+    forget_record(own_recipe.run, "labeled")
     with pytest.raises(ValueError, match=r"leaves no utterance.*call-0"):
         run_corpus(own_recipe)
     strict = own_recipe.model_copy(
@@ -231,11 +203,11 @@ def test_synthesised_speech_where_none_can_be_fetched(tmp_path: Path, monkeypatc
     source = Path(source_uri(recipe.run)).read_text()
     assert source.startswith("synthesised because apt-get is missing here")
     assert source.count("\n") == 1
-    assert {row.tags["set"] for row in _rows(recipe, "test")} == {"seen", "unseen"}
-    trained = {row.speaker for split in ("labeled", "unlabeled") for row in _rows(recipe, split)}
+    assert {row.tags["set"] for row in rows_of(recipe, "test")} == {"seen", "unseen"}
+    trained = {row.speaker for split in ("labeled", "unlabeled") for row in rows_of(recipe, split)}
     assert len(trained) >= 5
     assert not trained & {*synthesis.HELD_OUT, *synthesis.BABBLE["train"], *synthesis.BABBLE["test"]}
-    spoken = _rows(recipe, "dev")[0]
+    spoken = rows_of(recipe, "dev")[0]
     samples, rate = soundfile.read(spoken.audio)
     assert rate == 16000
     assert np.sqrt(np.mean(samples**2)) > 0.01

@@ -7,8 +7,9 @@ import pytest
 import torch
 
 from ssl_asr.decoding.decoder import Decoder
-from ssl_asr.decoding.graph_files import load_graph, make_graph
+from ssl_asr.decoding.graph_files import graph_inputs, load_graph, make_graph
 from ssl_asr.decoding.scores import acoustic_scores
+from ssl_asr.evaluation.inputs import language_inputs
 from ssl_asr.evaluation.results import ALL, read_results
 from ssl_asr.evaluation.scoring import Edits, count_edits
 from ssl_asr.evaluation.stage import run_evaluate
@@ -42,7 +43,8 @@ def _aligned_texts(run: str, split: str, senone_set: str) -> list[tuple[str, np.
 
 def test_a_network_that_hears_the_alignment_gets_nearly_every_word(aligned_run):
     senones = load_senones(aligned_run.run)
-    info = make_graph(aligned_run.run, aligned_run.evaluate.lm_order)
+    inputs = graph_inputs(aligned_run.run, senones.id, language_inputs(aligned_run))
+    info = make_graph(aligned_run.run, aligned_run.evaluate.lm_order, inputs)
     graph = load_graph(aligned_run.run, info.key)
     assert info.max_label <= senones.size
     decoder = Decoder(graph, aligned_run.evaluate.beam, aligned_run.evaluate.max_active)

@@ -5,15 +5,17 @@ from pathlib import Path
 
 import pytest
 
-from ssl_asr.decoding.graph_files import graph_key, load_graph, make_graph, read_info
+from ssl_asr.decoding.graph_files import graph_inputs, load_graph, make_graph, read_info
 from ssl_asr.decoding.slabs import read_result
-from ssl_asr.evaluation.inputs import describe_system, split_slabs
+from ssl_asr.evaluation.inputs import describe_system, language_inputs, split_slabs
 from ssl_asr.evaluation.results import ALL, read_results
 from ssl_asr.evaluation.stage import run_evaluate
 from ssl_asr.evaluation.table import format_table
 from ssl_asr.hmm.senones import load_senones
 from ssl_asr.models.model_files import load_model, save_model
 from ssl_asr.models.systems import SYSTEMS
+from ssl_asr.recipe import Recipe
+from ssl_asr.recipe.identity import inputs_key
 from ssl_asr.store import utterance
 from ssl_asr.store.layout import model_uri, rejects_uri
 from ssl_asr.store.shards import ShardStore
@@ -22,6 +24,10 @@ from ssl_asr.store.shards import ShardStore
 def _kept(run: str) -> dict[Path, int]:
     """Results of slabs by path, with the time they were written at."""
     return {path: path.stat().st_mtime_ns for path in Path(run, "decoding").glob("*/*/kappa-*/**/*.json")}
+
+
+def _graph_inputs(recipe: Recipe) -> dict[str, str]:
+    return graph_inputs(recipe.run, load_senones(recipe.run).id, language_inputs(recipe))
 
 
 def test_from_models_to_a_table(evaluated):
@@ -107,13 +113,13 @@ def test_what_was_decoded_is_kept_and_only_the_rest_is_done_again(evaluated_run)
     assert without_time[0] == without_time[1]
     again = run_evaluate(evaluated_run)
     assert again.skipped == again.pieces
-    assert again.figures["WER student"] == report.figures["WER student"]
+    assert again.figures["wer_student"] == report.figures["wer_student"]
 
 
 def test_a_result_of_other_features_does_not_count(evaluated):
     recipe, _ = evaluated
     slab = split_slabs(recipe, "dev", load_senones(recipe.run))[0]
-    info = read_info(recipe.run, graph_key(recipe.run, recipe.evaluate.lm_order))
+    info = read_info(recipe.run, inputs_key(_graph_inputs(recipe)))
     assert info is not None
     system = describe_system(recipe, "student", info, load_senones(recipe.run))
     assert read_result(system, slab, 0.5) is not None
@@ -159,12 +165,15 @@ def test_a_shard_cut_in_half_is_named_in_one_sentence(toy_run):
 
 
 def test_the_graph_is_built_once_and_checked_when_loaded(toy_run):
-    made = make_graph(toy_run.run, 3)
+    inputs = _graph_inputs(toy_run)
+    made = make_graph(toy_run.run, 3, inputs)
     file = Path(toy_run.run, "decoding", "graphs", made.key, "HCLG.fst")
     written = file.stat().st_mtime_ns
-    assert make_graph(toy_run.run, 3) == made
+    assert make_graph(toy_run.run, 3, inputs) == made
     assert file.stat().st_mtime_ns == written
-    assert make_graph(toy_run.run, 2).key != made.key
+    bigrams = toy_run.model_copy(update={"evaluate": toy_run.evaluate.model_copy(update={"lm_order": 2})})
+    other = make_graph(toy_run.run, 2, _graph_inputs(bigrams))
+    assert (other.key != made.key, other.checksum != made.checksum) == (True, True)
     graph = load_graph(toy_run.run, made.key)
     assert (len(graph.words), graph.fst.num_states) == (made.words, made.states)
     file.write_bytes(file.read_bytes()[:-10])

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
+from ssl_asr.corpus.stage import shard_parents
 from ssl_asr.recipe import Recipe
 from ssl_asr.store import features, utterance
 from ssl_asr.store.ledger import Shard
@@ -31,8 +32,9 @@ def publish_manifest(recipe: Recipe, shard: Shard, slabs: Sequence[Sequence[Utte
         [utterance.encode(slab) for slab in slabs],
         counts,
         seconds=sum(counts) * features.FRAME_SECONDS,
-        parents={"recipe": recipe.key("corpus")},
+        parents=shard_parents(recipe),
         metadata={},
+        statistics={"degraded": 0, "noisy": 0},
     )
 
 

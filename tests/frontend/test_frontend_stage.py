@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from ssl_asr.frontend.stage import run_frontend
-from ssl_asr.frontend.statistics import TRAIN_SPLITS, global_statistics
+from ssl_asr.frontend.statistics import NORMALISED_BY, global_statistics
 from ssl_asr.recipe import Recipe
 from ssl_asr.store import features, filesystem, utterance
 from ssl_asr.store.layout import prior_uri, rejects_uri
@@ -65,8 +65,7 @@ def test_statistics_of_the_ledger_are_those_of_one_pass_over_what_is_stored(feat
     everything = np.concatenate(
         [
             row.frames.astype(np.float64)
-            for split in TRAIN_SPLITS
-            for entry in store.entries(split)
+            for entry in store.entries("labeled")
             for slab in store.read_slabs(entry.shard)
             for row in features.decode(slab, 64)
         ]
@@ -74,7 +73,9 @@ def test_statistics_of_the_ledger_are_those_of_one_pass_over_what_is_stored(feat
     mean, deviation = global_statistics(feature_run.run)
     np.testing.assert_allclose(mean, everything.mean(axis=0), atol=1e-4)
     np.testing.assert_allclose(deviation, everything.std(axis=0), rtol=1e-4)
-    assert all("sum" not in entry.statistics for split in ("dev", "test") for entry in store.entries(split))
+    others = [entry for split in utterance.SPLITS if split != NORMALISED_BY for entry in store.entries(split)]
+    assert all("sum" not in entry.statistics for entry in others)
+    assert {entry.shard.split for entry in others} == {"unlabeled", "dev", "test"}
 
 
 def test_what_is_done_is_skipped_and_what_is_lost_is_made_again_to_the_byte(
@@ -137,9 +138,9 @@ def test_without_usable_labeled_audio_there_is_one_sentence(bad_run: Recipe, tmp
     manifest, _ = stores(bad_run)
     for entry in manifest.entries("labeled"):
         filesystem.delete(manifest.ledger_uri(entry.shard))
-    with pytest.raises(ValueError, match="the manifest has no labeled shard"):
+    with pytest.raises(ValueError, match="has no manifest of labeled speech yet; run the corpus stage first"):
         run_frontend(bad_run)
-    with pytest.raises(ValueError, match="has no manifest yet; run the corpus stage first"):
+    with pytest.raises(ValueError, match="has no manifest of labeled speech yet; run the corpus stage first"):
         run_frontend(bad_run.model_copy(update={"run": str(tmp_path / "nothing")}))
 
 

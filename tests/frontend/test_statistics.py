@@ -44,5 +44,5 @@ def test_a_bin_that_never_changes_can_be_divided_by() -> None:
 
 
 def test_a_run_without_features_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="no training features yet; run the frontend stage"):
+    with pytest.raises(ValueError, match="no labeled features yet; run the frontend stage"):
         global_statistics(str(tmp_path))

@@ -9,11 +9,10 @@ import pytest
 
 from ssl_asr.hmm.chunks import ChunkSource, load_chunk
 from ssl_asr.hmm.flat_start import MapChunks
-from ssl_asr.hmm.senones import load_senones
-from ssl_asr.hmm.training import Trained, chunk_sources, read_trained
-from ssl_asr.lang.lexicon import LEXICON
+from ssl_asr.hmm.training import Trained, chunk_sources, hmm_inputs, read_trained
 from ssl_asr.recipe import Recipe
-from ssl_asr.store import alignments, features, filesystem
+from ssl_asr.store import features, filesystem
+from ssl_asr.store.layout import lexicon_uri
 from ssl_asr.store.ledger import checksum
 from ssl_asr.store.shards import ShardStore
 
@@ -29,14 +28,13 @@ def in_series(sources: Sequence[ChunkSource]) -> MapChunks:
 
 def sources_of(recipe: Recipe) -> list[ChunkSource]:
     labeled = ShardStore(recipe.run, features.STORE).entries("labeled")
-    lexicon = checksum(filesystem.read_bytes(filesystem.join(recipe.run, "hmm", LEXICON)))
+    lexicon = checksum(filesystem.read_bytes(lexicon_uri(recipe.run)))
     return chunk_sources(recipe, labeled, lexicon)
 
 
 @pytest.fixture(scope="session")
 def trained(aligned_run: Recipe) -> Trained:
     """The model and table that the run's alignments were made with."""
-    store = ShardStore(aligned_run.run, alignments.store_name(load_senones(aligned_run.run).id))
-    found = read_trained(aligned_run.run, store.entries("labeled")[0].parents["recipe"])
+    found = read_trained(aligned_run.run, hmm_inputs(aligned_run))
     assert found is not None
     return found

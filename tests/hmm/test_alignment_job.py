@@ -12,7 +12,7 @@ import pytest
 from ssl_asr.hmm.alignment_job import AlignmentJob
 from ssl_asr.hmm.chunks import ChunkSource, manifest, readable_chunk
 from ssl_asr.hmm.training import Trained
-from ssl_asr.lang.lexicon import ALIGNMENT_LEXICON, LEXICON, read_lexicon, write_lexicon
+from ssl_asr.lang.lexicon import read_lexicon, write_lexicon
 from ssl_asr.recipe import Recipe
 from ssl_asr.store import alignments, features, utterance
 from ssl_asr.store.features import FeatureRow
@@ -51,12 +51,9 @@ class Aligner:
 
     def __init__(self, run: str, like: Recipe, trained: Trained) -> None:
         self.run = run
-        self.again = partial(
-            AlignmentJob(run, 64, trained.model, trained.table, trained.senone_set, trained.key), SHARD
-        )
+        self.again = partial(AlignmentJob(run, 64, trained), SHARD)
         self.store = ShardStore(run, alignments.store_name(trained.senone_set))
-        for name in (LEXICON, ALIGNMENT_LEXICON):
-            write_lexicon(run, read_lexicon(like.run, name), name)
+        write_lexicon(run, read_lexicon(like.run))
 
     def __call__(self, *slabs: list[tuple[Utterance, np.ndarray]]) -> tuple[dict[str, np.ndarray], dict[str, str]]:
         """Senones by id, and reasons of rejection by id."""
@@ -82,6 +79,8 @@ def test_a_damaged_shard_gives_no_chunk_and_is_named_when_aligned(aligned, good)
     path = Path(ShardStore(aligned.run, features.STORE).uri(SHARD))
     path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
     assert readable_chunk(replace(source, features="damaged")) == []
+    aligned.again()  # its alignments are there, so nothing is read
+    Path(aligned.store.ledger_uri(SHARD)).unlink()
     with pytest.raises(ValueError, match=r"features/labeled/000000\.parquet is not a whole Parquet file"):
         aligned.again()
 

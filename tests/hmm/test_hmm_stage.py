@@ -12,15 +12,17 @@ from threadpoolctl import threadpool_limits
 from ssl_asr.frontend.stacking import stack_labels
 from ssl_asr.hmm.chunks import Transcribed, load_chunk, manifest, transcribe
 from ssl_asr.hmm.flat_start import flat_start
-from ssl_asr.hmm.lexicon_stage import ensure_lexicons
+from ssl_asr.hmm.lexicon_stage import ensure_lexicon
 from ssl_asr.hmm.senones import SenoneSet, load_senones
 from ssl_asr.hmm.stage import run_hmm
 from ssl_asr.hmm.training import Trained
-from ssl_asr.lang.lexicon import ALIGNMENT_LEXICON, Lexicon, read_lexicon
+from ssl_asr.lang.lexicon import Lexicon, read_lexicon
+from ssl_asr.lang.ngram import vocabulary_of
 from ssl_asr.recipe import Recipe
 from ssl_asr.runtime.stage_report import read_report
 from ssl_asr.store import alignments, features, utterance
 from ssl_asr.store.features import FeatureRow
+from ssl_asr.store.layout import lm_text_uri
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.utterance import Utterance
 from tests.hmm.conftest import in_series, sources_of
@@ -110,7 +112,7 @@ def test_the_likelihood_rises_before_and_after_lda(trained: Trained):
 
 def test_the_true_text_beats_others_of_its_length(aligned_run, trained: Trained):
     """Of held-out speech: chance would find the true one of three texts in a third of the cases."""
-    lexicon = read_lexicon(aligned_run.run, ALIGNMENT_LEXICON)
+    lexicon = read_lexicon(aligned_run.run)
     rows = [(spoken, row.frames) for spoken, row, _ in rows_of(aligned_run, load_senones(aligned_run.run), "test")]
     clean = [(spoken, frames) for spoken, frames in rows if spoken.condition == utterance.CLEAN][:40]
     pool = sorted({spoken.text for spoken, _ in rows})
@@ -159,16 +161,20 @@ def test_what_is_done_is_kept_and_what_is_lost_is_made_again_alike(aligned_run, 
     assert checksums(aligned_run.run) == before
 
 
-def test_test_words_outside_the_language_model_stay_out_of_the_lexicon(aligned_run):
-    ensure_lexicons(aligned_run)
-    lexicon, everything = read_lexicon(aligned_run.run), read_lexicon(aligned_run.run, ALIGNMENT_LEXICON)
-    known = set((Path(aligned_run.run) / "corpus" / "lm_text.txt").read_text().split())
-    for split in ("labeled", "dev"):
-        for entry in ShardStore(aligned_run.run, utterance.STORE).entries(split):
-            texts = [spoken.text for spoken in manifest(aligned_run.run, entry.shard).values()]
-            known |= set(" ".join(texts).split())
-    assert set(lexicon.words) <= known
-    assert set(lexicon.words) < set(everything.words)
+def test_test_words_outside_the_language_model_are_aligned_but_never_decoded(aligned_run):
+    ensure_lexicon(aligned_run)
+    lexicon = read_lexicon(aligned_run.run)
+    text = Path(lm_text_uri(aligned_run.run)).read_text()
+    known, said = set(text.split()), {}
+    for split in SPLITS:
+        shards = ShardStore(aligned_run.run, utterance.STORE).shards(split)
+        texts = [spoken.text for shard in shards for spoken in manifest(aligned_run.run, shard).values()]
+        said[split] = set(" ".join(texts).split())
+    assert set(lexicon.words) <= known.union(*said.values())
+    assert (said["test"] - known) & set(lexicon.words)
+    decoded = set(vocabulary_of(text.splitlines(), lexicon.pronunciations).words)
+    assert decoded
+    assert decoded <= known
 
 
 def test_a_run_without_features_is_told_what_to_do(aligned_run, tmp_path):

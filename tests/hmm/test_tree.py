@@ -3,6 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from ssl_asr.hmm.flat_model import kept_inputs
 from ssl_asr.hmm.senones import SenoneSet, load_senones, save_senones
 from ssl_asr.hmm.tree import TriphoneTotals, grow_table, merge, read_table, write_table
 from ssl_asr.hmm.triphones import all_triphones
@@ -58,13 +59,16 @@ def test_totals_of_chunks_merge():
     np.testing.assert_allclose(merged.total[merged.codes == code], expected)
 
 
-def test_a_table_is_found_by_its_key(tmp_path):
-    uri = str(tmp_path / "tree.npz")
+def test_a_table_is_found_by_what_it_was_made_from(tmp_path):
+    uri, inputs = str(tmp_path / "tree.npz"), {"flat start": "a", "hmm.senones": "60"}
     table = grow_table(totals(), 60, 15)
-    assert read_table(uri, "a") is None
-    write_table(uri, table, "a")
-    np.testing.assert_array_equal(read_table(uri, "a"), table)
-    assert read_table(uri, "b") is None
+    assert read_table(uri, inputs) is None
+    assert kept_inputs(uri) is None
+    write_table(uri, table, inputs)
+    np.testing.assert_array_equal(read_table(uri, dict(reversed(inputs.items()))), table)
+    assert kept_inputs(uri) == inputs
+    for other in ({**inputs, "flat start": "b"}, {"flat start": "a"}, {**inputs, "version": "1"}, {}):
+        assert read_table(uri, other) is None
 
 
 @pytest.fixture

@@ -46,6 +46,14 @@ def test_words_outside_cmudict_are_pronounced_as_they_are_spelled():
     assert {"L", "M", "B"} <= set(phones)
 
 
+def test_a_words_pronunciations_do_not_depend_on_the_other_words():
+    """Nothing but the lexicon is made anew where other words come in."""
+    words = ["the", "flimbot", "zorgak", "read"]
+    alone = [build_lexicon([word], G2P_WORDS, CACHE).pronunciations for word in words]
+    together = build_lexicon(reversed(words), G2P_WORDS, CACHE).pronunciations
+    assert together == {word: found[word] for word, found in zip(words, alone, strict=True)}
+
+
 def test_without_g2p_words_outside_cmudict_have_no_pronunciation():
     lexicon = build_lexicon(["the", "flimbot"], 0, CACHE)
     assert lexicon.unknown(["flimbot", "the", "flimbot"]) == ["flimbot"]

@@ -12,7 +12,7 @@ from ssl_asr.models.acoustic import AcousticModel, ModelSpec
 from ssl_asr.models.model_files import load_model, save_model
 from ssl_asr.models.systems import MODELS, SYSTEMS, TITLES
 from ssl_asr.recipe import BlstmNetwork, LstmNetwork, NetworkSection
-from ssl_asr.store.weights import read_weights, write_weights
+from ssl_asr.store.weights import read_description, read_weights, write_weights
 
 LSTM = LstmNetwork(layers=2, units=8, look_ahead=2, dropout=0.3)
 
@@ -35,6 +35,17 @@ def test_what_is_saved_is_loaded(tmp_path: Path, network: NetworkSection) -> Non
     frames = [torch.randn(5, 6), torch.randn(8, 6)]
     for one, other in zip(loaded.logits(frames), model.eval().logits(frames), strict=True):
         assert torch.equal(one, other)
+
+
+def test_what_is_said_of_a_model_does_not_hide_what_the_file_holds(tmp_path: Path) -> None:
+    uri, model = saved(tmp_path)
+    made_from = {"version": "1", "features": "abc"}
+    save_model(uri, model, {"made_from": made_from})
+    assert load_model(uri)[1] == {"made_from": made_from}
+    assert read_description(uri)["made_from"] == made_from
+    for key in ("kind", "network", "inputs", "outputs"):
+        with pytest.raises(AssertionError, match="what the file holds"):
+            save_model(uri, model, {key: made_from})
 
 
 @pytest.mark.parametrize(

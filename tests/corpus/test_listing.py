@@ -1,0 +1,132 @@
+"""Splits are listed one by one: each for its own source and its own fields of the recipe."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ssl_asr.corpus.listing import forget_record, read_record, split_inputs
+from ssl_asr.corpus.stage import run_corpus, todo_corpus
+from ssl_asr.recipe import Recipe
+from ssl_asr.recipe.identity import differences
+from ssl_asr.store.layout import MANIFEST, split_record_uri
+from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.utterance import SPLITS
+from tests.conftest import tiny_recipe
+
+
+def changed(recipe: Recipe, **corpus: object) -> Recipe:
+    return recipe.model_copy(update={"corpus": recipe.corpus.model_copy(update=corpus)})
+
+
+def written(run: str) -> dict[str, int]:
+    """Shards, entries and records by path, with the time they were written at."""
+    folders = ("manifest", "ledger/manifest", "corpus/splits")
+    files = [file for folder in folders for file in Path(run, folder).rglob("*") if file.is_file()]
+    return {str(file.relative_to(run)): file.stat().st_mtime_ns for file in files}
+
+
+def run_again(recipe: Recipe, before: dict[str, int]) -> set[str]:
+    """The splits of which anything was written, after a run of the stage; checks what it says of itself."""
+    why = {todo.product.removeprefix("manifest/") for todo in todo_corpus(recipe, [])} & {*SPLITS}
+    report = run_corpus(recipe)
+    now = written(recipe.run)
+    touched = {name for name in {*before, *now} if before.get(name) != now.get(name)}
+    listed = {split for split in SPLITS if any(split in Path(name).with_suffix("").parts for name in touched)}
+    store = ShardStore(recipe.run, MANIFEST)
+    assert report.pieces - report.skipped == sum(len(store.shards(split)) for split in listed)
+    assert listed == why
+    return listed
+
+
+@pytest.mark.parametrize(
+    ("change", "listed"),
+    [
+        ({"test_conditions": ("clean",)}, {"test"}),
+        ({"train_conditions": ("room",)}, {"labeled", "unlabeled"}),
+        ({"labeled_copies": 2}, {"labeled"}),
+        ({"slab_minutes": 0.25}, {*SPLITS}),
+        # Of open speech, of which there is none here.
+        ({"labeled_minutes": 1, "unlabeled_minutes": 1, "dev_minutes": 2, "test_minutes": 1}, set()),
+        ({"cache": "/elsewhere", "max_reject_share": 0.2}, set()),
+    ],
+    ids=str,
+)
+def test_a_field_lists_the_splits_that_it_is_for(own_recipe: Recipe, change: dict, listed: set[str]) -> None:
+    run_corpus(own_recipe)
+    assert run_again(changed(own_recipe, **change), written(own_recipe.run)) == listed
+
+
+def test_shards_are_cut_as_the_recipe_asks_and_back_again(own_recipe: Recipe) -> None:
+    def slabs(recipe: Recipe) -> dict[str, tuple[int, str]]:
+        run_corpus(recipe)
+        store = ShardStore(recipe.run, MANIFEST)
+        return {
+            each.shard.name: (len(each.slabs), each.checksum) for split in SPLITS for each in store.entries(split)
+        }
+
+    whole = slabs(own_recipe)
+    cut = slabs(changed(own_recipe, slab_minutes=0.05))
+    assert sum(count for count, _ in cut.values()) > sum(count for count, _ in whole.values())
+    assert len(slabs(changed(own_recipe, shard_minutes=0.1, slab_minutes=0.05))) > len(cut)
+    assert slabs(own_recipe) == whole
+
+
+def test_a_changed_listing_is_seen_and_lists_its_split_alone(own_recipe: Recipe, tmp_path: Path) -> None:
+    run_corpus(own_recipe)
+    before = written(own_recipe.run)
+    assert run_again(own_recipe, before) == set()
+    lines = (tmp_path / "unlabeled.jsonl").read_text().splitlines()
+    (tmp_path / "unlabeled.jsonl").write_text("\n".join(lines[1:]) + "\n")
+    (todo, *_) = todo_corpus(own_recipe, [])
+    assert (todo.product, todo.because) == ("manifest/unlabeled", ("source",))
+    assert run_again(own_recipe, before) == {"unlabeled"}
+    record = read_record(own_recipe.run, "unlabeled")
+    assert record is not None
+    assert (record.utterances, record.inputs) == (len(lines) - 1, split_inputs(own_recipe, "unlabeled"))
+
+
+def test_a_forgotten_record_has_its_split_listed_to_the_same_shards(own_recipe: Recipe) -> None:
+    run_corpus(own_recipe)
+    before = written(own_recipe.run)
+    forget_record(own_recipe.run, "dev")
+    assert run_again(own_recipe, before) == {"dev"}
+    assert {name for name, time in written(own_recipe.run).items() if before[name] != time} == {
+        "corpus/splits/dev.json"
+    }
+
+
+def test_audio_that_has_moved_is_missed(own_recipe: Recipe, tmp_path: Path) -> None:
+    run_corpus(own_recipe)
+    (tmp_path / "0.flac").rename(tmp_path / "moved.flac")
+    row = json.loads((tmp_path / "dev.jsonl").read_text())
+    found = {todo.product: todo.because for todo in todo_corpus(own_recipe, [])}
+    assert found["manifest/dev"] == ("shards or audio that are missing",)
+    assert "manifest/test" not in found
+    # Put right in the listing, it is another one.
+    (tmp_path / "dev.jsonl").write_text(json.dumps({**row, "audio_filepath": "moved.flac"}) + "\n")
+    found = {todo.product: todo.because for todo in todo_corpus(own_recipe, [])}
+    assert found["manifest/dev"] == ("source",)
+
+
+def test_a_damaged_record_is_named(own_recipe: Recipe) -> None:
+    run_corpus(own_recipe)
+    Path(split_record_uri(own_recipe.run, "dev")).write_text('{"inputs": ')
+    with pytest.raises(ValueError, match=r"splits/dev\.json is damaged .* delete it and run the corpus stage again"):
+        run_corpus(own_recipe)
+
+
+def test_open_speech_is_cut_test_first_then_dev_then_the_others(tmp_path: Path) -> None:
+    recipe = tiny_recipe(tmp_path)
+    for field, splits in (
+        ("test_minutes", {*SPLITS}),
+        ("dev_minutes", {"dev", "labeled", "unlabeled"}),
+        ("labeled_minutes", {"labeled", "unlabeled"}),
+        ("unlabeled_minutes", {"labeled", "unlabeled"}),
+    ):
+        other = changed(recipe, **{field: 2.5})
+        moved = {split for split in SPLITS if split_inputs(recipe, split) != split_inputs(other, split)}
+        assert moved == splits, field
+        assert differences(split_inputs(recipe, "labeled"), split_inputs(other, "labeled")) == [f"corpus.{field}"]

@@ -1,0 +1,102 @@
+"""All defaults of the recipe, and the versions of what the code means by them: `defaults.json` keeps both.
+
+After a change that `test_identity.py` asks for: `python -m tests.recipe.defaults` writes the file anew.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+from ssl_asr.corpus import listing
+from ssl_asr.corpus import stage as corpus
+from ssl_asr.corpus.augment import banks
+from ssl_asr.decoding import graph_files
+from ssl_asr.evaluation import inputs as evaluation
+from ssl_asr.frontend import parents
+from ssl_asr.hmm import alignment_job, lexicon_stage
+from ssl_asr.hmm import training as hmm
+from ssl_asr.labelling import teachers
+from ssl_asr.recipe import NETWORKS, OBJECTIVES, Recipe
+from ssl_asr.recipe.identity import Product, leaves
+from ssl_asr.training import stage as training
+
+FILE = Path(__file__).with_name("defaults.json")
+Versions = Mapping[str, str]  # of names such as "frontend/parents.py VERSION"
+
+_LISTING = {"corpus/listing.py VERSION": listing.VERSION}
+_TRAINING = {"training/stage.py VERSION": training.VERSION}
+_EVALUATION = {"evaluation/inputs.py VERSION": evaluation.VERSION}
+# Where a default of a product's fields changes, one of these must.
+VERSIONS: Mapping[Product, Versions] = {
+    "labeled": _LISTING,
+    "unlabeled": _LISTING,
+    "dev": _LISTING,
+    "test": _LISTING,
+    "open-labeled": _LISTING,
+    "open-unlabeled": _LISTING,
+    "open-dev": _LISTING,
+    "open-test": _LISTING,
+    "shards": {"corpus/stage.py SHARDS_VERSION": corpus.SHARDS_VERSION},
+    "noise": {"corpus/augment/banks.py VERSION": banks.VERSION, "frontend/parents.py VERSION": parents.VERSION},
+    "features": {"frontend/parents.py VERSION": parents.VERSION},
+    "lexicon": {"hmm/lexicon_stage.py VERSION": lexicon_stage.VERSION},
+    "flat-start": {"hmm/training.py FLAT_START_VERSION": hmm.FLAT_START_VERSION},
+    "senones": {"hmm/training.py SENONES_VERSION": hmm.SENONES_VERSION},
+    "teacher": _TRAINING,
+    "targets": {"labelling/teachers.py VERSION": teachers.VERSION},
+    "baseline": _TRAINING,
+    "student": _TRAINING,
+    "graph": {"decoding/graph_files.py VERSION": graph_files.VERSION},
+    "hypotheses": _EVALUATION,
+    "results": _EVALUATION,
+}
+# Kinds of a section are defaults of whatever is trained.
+KINDS = "kinds of networks and objectives"
+# No field is for these alone.
+OTHERS = {"alignments": {"hmm/alignment_job.py VERSION": alignment_job.VERSION}}
+
+
+def today() -> dict[str, dict[str, Any]]:
+    """By product: "versions", and "fields" with their defaults as JSON."""
+    found = leaves(Recipe())
+    products: dict[str, dict[str, Any]] = {
+        product: {
+            "versions": dict(VERSIONS[product]),
+            "fields": {leaf.path: leaf.value for leaf in found if product in (leaf.affects or ())},
+        }
+        for product in get_args(Product)
+    }
+    products[KINDS] = {"versions": dict(_TRAINING), "fields": _kinds()}
+    return products | {name: {"versions": versions, "fields": {}} for name, versions in OTHERS.items()}
+
+
+def complaints(kept: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
+    """What is wrong with defaults that are not those of the file: one sentence for each."""
+    said = []
+    for product, mine in now.items():
+        before = kept.get(product, {"versions": {}, "fields": {}})
+        raised = before["versions"] != mine["versions"]
+        names = " or ".join(mine["versions"])
+        for path, value in mine["fields"].items():
+            known = before["fields"].get(path)
+            if known not in (None, value) and not raised:
+                said.append(f"{path}, which affects {product}, was {known} and is {value}: raise {names}")
+    if not said and dict(kept) != dict(now):
+        said.append("fields or versions have changed: python -m tests.recipe.defaults writes the file anew")
+    return said
+
+
+def _kinds() -> dict[str, str]:
+    return {
+        f"{kind}.{name}": json.dumps(field.default)
+        for table in (NETWORKS, OBJECTIVES)
+        for kind, listed in table.items()
+        for name, field in listed.section.model_fields.items()
+    }
+
+
+if __name__ == "__main__":
+    FILE.write_text(json.dumps(today(), indent=1, sort_keys=True) + "\n")

@@ -1,0 +1,96 @@
+"""A stage by itself: refused where what it reads is not there or not up to date."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from ssl_asr.cli.main import FAILED, main
+from ssl_asr.recipe import Recipe
+from ssl_asr.runtime import pipeline
+from ssl_asr.runtime.pipeline import NAMES, ancestors, run_stage, todo_of, todos
+from ssl_asr.runtime.run_directory import open_recipe
+from ssl_asr.runtime.stage_report import StageReport
+from ssl_asr.store.layout import stage_report_uri
+
+
+@pytest.fixture
+def ran(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The stages that were run, none of which does anything."""
+    asked: list[str] = []
+
+    def function(stage: pipeline.Stage) -> object:
+        return lambda recipe: asked.append(stage.name) or StageReport(stage.name, "key", 0.0, 0, 0, 0)
+
+    monkeypatch.setattr(pipeline.Stage, "function", function)
+    return asked
+
+
+@pytest.mark.parametrize(
+    ("stage", "override", "reads", "field"),
+    [
+        ("frontend", "corpus.test_conditions=[clean]", "corpus", "corpus.test_conditions"),
+        ("hmm", "frontend.low_hz=40", "frontend", "frontend.low_hz, prior"),
+        ("teacher", "hmm.senones=77", "hmm", "hmm.senones"),
+        ("teacher", "seed=9", "corpus", "seed"),
+        ("labelling", "teacher.network.layers=2", "teacher", "teacher.network.layers"),
+        ("student", "labelling.k=6", "labelling", "labelling.k"),
+        ("evaluate", "student.network.layers=2", "baseline", "student.network.layers"),
+    ],
+)
+def test_a_stage_whose_inputs_are_not_up_to_date_is_refused(
+    finished: Recipe, ran: list[str], stage: str, override: str, reads: str, field: str
+) -> None:
+    with pytest.raises(ValueError, match="not up to date") as refused:
+        run_stage(stage, open_recipe(finished.run, [override]))
+    assert str(refused.value) == (
+        f"{stage} reads what {reads} writes, and {reads} is not up to date in {finished.run} (because of {field}); "
+        f"run `ssl-asr {reads}` with the same recipe first, or `ssl-asr run` for all stages"
+    )
+    assert ran == []
+
+
+@pytest.mark.parametrize(
+    ("stage", "override"),
+    [
+        ("teacher", "corpus.test_conditions=[clean]"),  # it reads nothing of the test
+        ("baseline", "labelling.k=6"),
+        ("student", "student.network.layers=2"),  # its own
+        ("corpus", "corpus.test_conditions=[clean]"),
+        ("evaluate", "cluster.label_actors=[2, 3]"),
+        ("report", "teacher.network.layers=2"),  # it draws what there is
+    ],
+)
+def test_a_stage_whose_own_inputs_are_up_to_date_runs(
+    finished: Recipe, ran: list[str], stage: str, override: str
+) -> None:
+    run_stage(stage, open_recipe(finished.run, [override]))
+    assert ran == [stage]
+
+
+def test_a_stage_before_that_never_finished_is_named_first(finished_run: Recipe, ran: list[str]) -> None:
+    Path(stage_report_uri(finished_run.run, "hmm")).unlink()
+    for stage in ("teacher", "evaluate"):
+        with pytest.raises(ValueError, match=f"{stage} reads what hmm writes, and hmm is not done in"):
+            run_stage(stage, finished_run)
+    run_stage("hmm", finished_run)
+    assert ran == ["hmm"]
+
+
+def test_the_command_says_it_in_one_line(finished_run: Recipe, ran: list[str], capsys: pytest.CaptureFixture) -> None:
+    assert main(["teacher", finished_run.run, "hmm.senones=77"]) == FAILED
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "hmm is not up to date" in said
+    assert "(because of hmm.senones)" in said
+    assert ran == []
+
+
+def test_what_is_to_be_made_names_its_stage(finished: Recipe) -> None:
+    recipe = open_recipe(finished.run, ["hmm.senones=77"])
+    found = todos(recipe)
+    assert {todo.stage for todo in found} == {*NAMES} - {"corpus", "frontend"}
+    assert todo_of("student", recipe) == [todo for todo in found if todo.stage == "student"]
+    assert {each for name in NAMES for each in ancestors(name)} < {*NAMES}
+    assert todos(finished) == []
