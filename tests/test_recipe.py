@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Literal
 
 import pytest
 import yaml
 
 from ssl_asr.frontend.stacking import STACK
-from ssl_asr.recipe import load_recipe, parse_recipe, presets
+from ssl_asr.recipe import NETWORKS, Listed, NetworkSection, load_recipe, parse_recipe, presets
 from ssl_asr.recipe.identity import leaves
 from ssl_asr.runtime.run_directory import open_recipe, save_recipe
 
@@ -111,3 +112,40 @@ def test_recipe_written_and_read_again_is_the_same_recipe(preset, tmp_path):
     again = load_recipe(str(tmp_path / "recipe.yaml"))
     assert again == recipe
     assert leaves(again) == leaves(recipe)
+
+
+def test_a_network_of_another_kind_keeps_the_keys_that_both_have(monkeypatch):
+    class Wide(NetworkSection):
+        kind: Literal["wide"] = "wide"
+        width: int = 3
+
+    monkeypatch.setitem(NETWORKS, "wide", Listed(Wide, "nowhere:Wide"))
+    dropout = load_recipe("demo").student.network.dropout
+    assert load_recipe("demo", ["student.network.kind=wide"]).student.network == Wide(dropout=dropout)
+    wide = Wide(dropout=dropout, width=9)
+    overrides = ["student.network.kind=wide", "student.network.width=9"]
+    for order in (overrides, overrides[::-1]):
+        recipe = load_recipe("demo", order)
+        assert recipe.student.network == wide
+        assert parse_recipe(recipe.model_dump(mode="json")) == recipe
+    blstm = load_recipe("demo", ["student.network.kind=blstm"]).student.network
+    assert (blstm.kind, blstm.units, blstm.look_ahead) == ("blstm", 192, 0)
+
+
+@pytest.mark.parametrize(
+    ("overrides", "said"),
+    [
+        (["student.network.kind=lstmm"], "student.network.kind=lstmm is not known; did you mean 'lstm'?"),
+        (["teacher.network.kind=7"], "teacher.network.kind=7 is not known; use one of lstm, blstm"),
+        (["teacher.objective.kind=crossentropy"], "teacher.objective.kind=crossentropy is not known; did you mean"),
+        (["student.network.layrs=3"], "unknown recipe key 'student.network.layrs'; did you mean 'layers'?"),
+        (["student.network={zzz: 3}"], "student.network.zzz'; known here: kind, look_ahead, dropout, layers, units"),
+        (["student.network.kind=blstm", "student.network.look_ahead=2"], "student.network.look_ahead=2 is not known"),
+        (["student.network=lstm"], "student.network='lstm': Input should be a valid dictionary"),
+        (["student.network.look_ahead=32"], "section student: network.look_ahead=32 leaves no target in a chunk of"),
+    ],
+)
+def test_refusals_of_a_network_name_the_mend(overrides, said):
+    with pytest.raises(ValueError, match=re.escape(said)) as refused:
+        load_recipe("demo", overrides)
+    assert "\n" not in str(refused.value)

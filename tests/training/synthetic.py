@@ -93,3 +93,13 @@ def synthetic_job(run: str = "/nowhere", **changes: Any) -> TrainingJob:
         about={"senone_set": "synthetic"},
     )
     return replace(job, **changes)
+
+
+def labeled_synthetic_job() -> TrainingJob:
+    """Three phases of 5, 3 and 3 labeled slabs of 7, the last on whole utterances."""
+    phases = (
+        Phase("labeled", 0, 5, 3e-3, 0, False),
+        Phase("labeled", 5, 3, 2e-3, 1, False),
+        Phase("labeled", 8, 3, 1e-3, 2, True),
+    )
+    return synthetic_job(schedule=phases, sources=(source("labeled", 7),), dev=None)

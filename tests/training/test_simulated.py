@@ -21,6 +21,7 @@ from ssl_asr.training.sync.simulation import SimulatedGroup, simulate
 from ssl_asr.training.train import checkpoints_of, train
 from ssl_asr.verifying.slab_audit import audit
 from tests.training.jobs import labeled_job
+from tests.training.synthetic import labeled_synthetic_job
 
 SGD = Optimiser(name="sgd", learning_rate=0.05)
 STRATEGIES = {
@@ -48,13 +49,23 @@ class Ends:
             raise CutOff
 
 
-@pytest.fixture
-def job(aligned_run: Recipe, tmp_path: Path) -> TrainingJob:
+def kept_in(folder: Path, made: TrainingJob) -> TrainingJob:
     """Three phases of 5, 3 and 3 slabs, kept away from the run that other tests share."""
-    made = labeled_job(aligned_run)
-    kept = replace(made, run=str(tmp_path), optimiser=SGD)
+    kept = replace(made, run=str(folder), optimiser=SGD)
     write_schedule(kept.run, kept.name, kept.key, kept.schedule, {"labeled": len(kept.sources[0])})
     return kept
+
+
+@pytest.fixture
+def job(tmp_path: Path) -> TrainingJob:
+    return kept_in(tmp_path, labeled_synthetic_job())
+
+
+@pytest.mark.parametrize("strategy", STRATEGIES)
+def test_on_real_speech_too(aligned_run: Recipe, tmp_path: Path, strategy: str) -> None:
+    test_one_then_three_then_two_workers_train_on_every_slab_once(
+        kept_in(tmp_path, labeled_job(aligned_run)), strategy
+    )
 
 
 @pytest.mark.parametrize("strategy", STRATEGIES)
