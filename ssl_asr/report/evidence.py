@@ -22,12 +22,12 @@ from ssl_asr.labelling.calibration_file import Calibration, read_calibration
 from ssl_asr.labelling.teachers import target_set_id
 from ssl_asr.labelling.top_k import KeptMass
 from ssl_asr.recipe import Recipe
-from ssl_asr.report.learning_curves import MODELS, LearningCurve, curve_of
+from ssl_asr.report.learning_curves import LearningCurve, curve_of
 from ssl_asr.report.status import rejects
 from ssl_asr.runtime.pipeline import NAMES
 from ssl_asr.runtime.stage_report import StageReport, read_report
 from ssl_asr.store import features, filesystem, targets, utterance
-from ssl_asr.store.layout import ALIGNMENTS, MANIFEST, model_uri, results_uri, source_uri
+from ssl_asr.store.layout import ALIGNMENTS, MANIFEST, MODELS, model_uri, results_uri, source_uri
 from ssl_asr.store.ledger import Reject, Shard
 from ssl_asr.store.ledger_index import PARALLEL_READS, LedgerIndex
 from ssl_asr.store.run_index import StoreIndex, run_index

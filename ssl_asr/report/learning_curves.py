@@ -7,8 +7,6 @@ from typing import Any
 
 from ssl_asr.training.curve import read_curve
 
-MODELS = ("teacher", "baseline", "student")
-
 
 @dataclass(frozen=True)
 class CurvePoint:

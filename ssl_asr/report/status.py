@@ -8,13 +8,13 @@ from dataclasses import dataclass
 
 from ssl_asr.progress import clock
 from ssl_asr.recipe import Recipe
-from ssl_asr.report.learning_curves import MODELS, curve_of
+from ssl_asr.report.learning_curves import curve_of
 from ssl_asr.report.throughput import Throughput
 from ssl_asr.runtime.pipeline import NAMES
 from ssl_asr.runtime.stage_clock import Heartbeat, read_heartbeat
 from ssl_asr.runtime.stage_report import ACTOR_HOURS, StageReport, read_rejects, read_report
 from ssl_asr.store import targets, utterance
-from ssl_asr.store.layout import FEATURES, MANIFEST, STAGE_OF_STORE
+from ssl_asr.store.layout import FEATURES, MANIFEST, MODELS, STAGE_OF_STORE
 from ssl_asr.store.ledger import Reject
 from ssl_asr.store.run_index import StoreIndex, run_index, shards_in_any
 from ssl_asr.store.shards import ShardStore

@@ -147,7 +147,9 @@ def tree_uri(run: str) -> str:
     return hmm_uri(run, "tree.npz")
 
 
-# Models and their training. `name` is "teacher", "baseline" or "student"; `key` is a training run's identity.
+# Models and their training. `name` is one of MODELS; `key` is a training run's identity.
+
+MODELS = ("teacher", "baseline", "student")
 
 
 def models_folder(run: str) -> str:

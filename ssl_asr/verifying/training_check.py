@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from ssl_asr.report.learning_curves import MODELS
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import accounts_uri, model_uri, trainings_folder
+from ssl_asr.store.layout import MODELS, accounts_uri, model_uri, trainings_folder
 from ssl_asr.store.weights import read_weights
 from ssl_asr.training.checkpoints.accounting import (
     accounted_keys,
