@@ -70,7 +70,8 @@ def _refuse_unmade(kind: str, found: Sequence[Finding]) -> None:
     """What is made from these shards keeps what it has."""
     still = [finding for finding in found if finding.store == kind]
     if still:
+        shards = len({finding.shard for finding in still})
         raise ValueError(
-            f"{STAGE_OF_STORE[kind]} did not make {len(still)} of the bad shards of {kind} anew; the first: "
+            f"{STAGE_OF_STORE[kind]} did not make {shards} of the bad shards of {kind} anew; the first: "
             f"{still[0].sentence}"
         )

@@ -54,13 +54,18 @@ def verify(recipe: Recipe, only: Collection[Shard] | None = None) -> Verdict:
     outputs, damaged = _models(recipe.run)
     stores = inventory(recipe.run)
     formatter = FindingFormatter(recipe.run, remade_stores(recipe, labels=not damaged))
-    if not len(all_shards(stores)):
+    if not len(shards := all_shards(stores)):
         raise ValueError(f"{recipe.run} holds no shard of any store; name a run that has begun")
     verdict = Verdict(damaged)
     verdict.add(check_training(recipe.run))
     verdict.findings += [formatter.leftover(uri) for uri in filesystem.list_temporary(recipe.run)]
     verdict.findings += [formatter.unexpected(uri) for held in stores for uri in held.unexpected]
-    verdict.add(_check(recipe, stores, formatter, outputs, only))
+    wanted = shards if only is None else [shard for shard in only if shard in shards]
+    progress = Progress("verify", len(wanted), "shards")
+    for one in _checked(recipe, stores, formatter, outputs, wanted):
+        verdict.add(one)
+        progress.advance()
+    verdict.findings += _unmade(recipe, stores, formatter)
     return verdict
 
 
@@ -68,26 +73,19 @@ def check_shards(recipe: Recipe, only: Collection[Shard]) -> list[Finding]:
     """What is wrong with the shards in `only`, and which shards are missing; no model and no account is audited."""
     outputs, damaged = _models(recipe.run)
     formatter = FindingFormatter(recipe.run, remade_stores(recipe, labels=not damaged))
-    return _check(recipe, inventory(recipe.run), formatter, outputs, only).findings
+    stores = inventory(recipe.run)
+    found = [one for verdict in _checked(recipe, stores, formatter, outputs, only) for one in verdict.findings]
+    return found + _unmade(recipe, stores, formatter)
 
 
-def _check(
+def _checked(
     recipe: Recipe,
     stores: Sequence[Held],
     formatter: FindingFormatter,
     outputs: Mapping[str, int],
-    only: Collection[Shard] | None,
-) -> Verdict:
-    shards = all_shards(stores)
-    wanted = shards if only is None else [shard for shard in only if shard in shards]
-    progress, verdict = Progress("verify", len(wanted), "shards"), Verdict()
-    for one in _map(ShardCheck(stores, senones_by_teacher(recipe, outputs), formatter), wanted):
-        verdict.add(one)
-        progress.advance()
-    verdict.findings += [
-        finding for kind in (FEATURES, ALIGNMENTS, TARGETS) for finding in _unmade(recipe, kind, stores, formatter)
-    ]
-    return verdict
+    shards: Iterable[Shard],
+) -> Iterator[Verdict]:
+    return _map(ShardCheck(stores, senones_by_teacher(recipe, outputs), formatter), shards)
 
 
 def summary(verdict: Verdict, seconds: float) -> str:
@@ -133,7 +131,11 @@ def _models(run: str) -> tuple[dict[str, int], list[Finding]]:
     return outputs, damaged
 
 
-def _unmade(recipe: Recipe, kind: str, stores: Iterable[Held], formatter: FindingFormatter) -> list[Finding]:
+def _unmade(recipe: Recipe, stores: Sequence[Held], formatter: FindingFormatter) -> list[Finding]:
+    return [finding for kind in _SOURCES for finding in _unmade_of(recipe, kind, stores, formatter)]
+
+
+def _unmade_of(recipe: Recipe, kind: str, stores: Sequence[Held], formatter: FindingFormatter) -> list[Finding]:
     """Shards of today's store of this kind that left no trace, although its stage has finished and rejected none."""
     stage, (source_kind, splits) = STAGE_OF_STORE[kind], _SOURCES[kind]
     mine = next((held for held in stores if held.kind == kind and held.store.name in formatter.remade), None)
