@@ -13,10 +13,8 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import os
 import random
 import shutil
-import signal
 import statistics
 import subprocess
 import sys
@@ -26,6 +24,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import psutil
 
 from ssl_asr.progress import Progress
 from ssl_asr.recipe import Recipe
@@ -110,10 +110,11 @@ def training(recipe: Recipe, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
     try:
         yield driver
     finally:
-        below = descendants(driver.pid)
-        for pid in [driver.pid, *below]:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
+        below = descendants(driver)
+        driver.kill()
+        for each in below:
+            with contextlib.suppress(psutil.NoSuchProcess):
+                each.kill()
         driver.wait()
 
 
@@ -138,24 +139,22 @@ def frames_of(run: str) -> int:
 
 def kill_a_worker(driver: subprocess.Popen[bytes], draw: random.Random) -> bool:
     """Whether there was one: between a loss and its recovery there is none."""
-    workers = [pid for pid in descendants(driver.pid) if "RayTrainWorker" in title(pid)]
+    workers = [each for each in descendants(driver) if "RayTrainWorker" in title(each)]
     if workers:
-        os.kill(draw.choice(workers), signal.SIGKILL)
+        with contextlib.suppress(psutil.NoSuchProcess):
+            draw.choice(workers).kill()
     return bool(workers)
 
 
-def descendants(pid: int) -> list[int]:
-    found = []
-    with contextlib.suppress(OSError):
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            for child in map(int, (task / "children").read_text().split()):
-                found += [child, *descendants(child)]
-    return found
+def descendants(driver: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        return list(psutil.Process(driver.pid).children(recursive=True))
+    return []
 
 
-def title(pid: int) -> str:
-    with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/cmdline").read_text()
+def title(process: psutil.Process) -> str:
+    with contextlib.suppress(psutil.Error):
+        return " ".join(process.cmdline())
     return ""
 
 

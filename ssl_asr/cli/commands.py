@@ -100,13 +100,12 @@ def verify(recipe: Recipe, *, fixes: bool) -> bool:
         refuse_under_way(recipe)
     found = _verified(recipe)
     if fixes and found.findings:
-        from ssl_asr.verifying.run import repair, shards_of
+        from ssl_asr.verifying.repair import repair
+        from ssl_asr.verifying.run import shards_of
 
         suspects = shards_of(found)
-        if repair(recipe, suspects):
-            from ssl_asr.labelling.stage import run_labelling
-
-            print(run_labelling(recipe).line(), flush=True)
+        for report in repair(recipe, suspects):
+            print(report.line(), flush=True)
         found = _verified(recipe, only=suspects)
     return not found.findings
 

@@ -44,7 +44,7 @@ examples:
   ssl-asr status runs/demo                  how far each stage is
   ssl-asr failed runs/demo                  which utterances were rejected, and why
   ssl-asr plan paper --hours 1e6 --gpus 64  bytes, hours and cost, before anything is run
-  ssl-asr verify runs/demo --repair         whether every shard is whole; bad targets are labelled anew
+  ssl-asr verify runs/demo --repair         whether every shard is whole; bad ones are made anew
   ssl-asr inspect targets SHARD UTTERANCE   a picture of the teacher's opinion on one utterance
   ssl-asr corpus --licences                 under which licences the demo's recordings come
 """
@@ -181,7 +181,7 @@ def _add(commands: argparse._SubParsersAction[_Parser], name: str, does: str, li
     if name == "plan":
         question.add_options(command)
     if name == "verify":
-        command.add_argument("--repair", action="store_true", help="label bad targets anew, delete what is left over")
+        command.add_argument("--repair", action="store_true", help="make bad shards anew, delete what is left over")
 
 
 def _add_inspect(commands: argparse._SubParsersAction[_Parser]) -> None:

@@ -7,8 +7,11 @@ import socket
 from pathlib import Path
 
 
-def _began(pid: int) -> str | None:
-    """When the process began, in ticks since the machine did; None where there is none, or it can't be told."""
+def began(pid: int) -> str | None:
+    """When the process began, in ticks since the machine did; None where there is none, or it can't be told.
+
+    Not `psutil.Process.create_time`: it depends on the clock, which may be set between two looks.
+    """
     try:
         # The name, in brackets, may hold spaces.
         state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
@@ -18,7 +21,7 @@ def _began(pid: int) -> str | None:
 
 
 HOST = socket.gethostname()
-ME = f"process {os.getpid()} of {HOST}, begun {_began(os.getpid())}"
+ME = f"process {os.getpid()} of {HOST}, begun {began(os.getpid())}"
 
 
 def name_of(owner: str) -> str:
@@ -30,5 +33,5 @@ def may_live(owner: str) -> bool:
     """Whether `owner`, the ME of some process, may be at work: neither this one nor a dead one of this machine."""
     if owner == ME:
         return False
-    _, pid, _, host, _, began = f"{owner} - - - - - -".replace(",", "").split()[:6]
-    return host != HOST or not pid.isdigit() or _began(int(pid)) == began
+    _, pid, _, host, _, since = f"{owner} - - - - - -".replace(",", "").split()[:6]
+    return host != HOST or not pid.isdigit() or began(int(pid)) == since

@@ -177,7 +177,7 @@ def tree_uri(run: str) -> str:
     return hmm_uri(run, "tree.npz")
 
 
-# Models and their training. `name` is "teacher", "baseline" or "student"; `key` is a training run's identity.
+# Models and their training. `name` is a model of `models/systems.py`; `key` is a training run's identity.
 
 
 def models_folder(run: str) -> str:

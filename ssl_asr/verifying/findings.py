@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
-from ssl_asr.store import features
-from ssl_asr.store.layout import STAGE_OF_STORE, kind_of_store
+from ssl_asr.store.layout import FEATURES, MANIFEST, STAGE_OF_STORE, TARGETS, kind_of_store
 from ssl_asr.store.ledger import Shard
 from ssl_asr.store.shards import ShardStore
 
@@ -14,26 +14,28 @@ from ssl_asr.store.shards import ShardStore
 class Finding:
     """`sentence` names the file at fault and the fix.
 
-    `delete` is what a repair removes, in this order; `relabel` says that the labelling stage fixes the rest.
-    `shard` and the kind of `store` ("features") are where it was found, None and "" for a file that is no shard.
+    `delete` is what a repair removes, in this order; `remade` says that the stage of this kind of store makes the
+    shard anew in a repair. `shard` and the kind of `store` ("features") name what is at fault; they are None and ""
+    for a file that is no shard.
     """
 
     sentence: str
     shard: Shard | None = None
     store: str = ""
     delete: tuple[str, ...] = ()
-    relabel: bool = False
+    remade: bool = False
 
 
 @dataclass(frozen=True)
-class Findings:
-    """Words for what is found in `run`; `target_store` names the targets that its recipe asks for today, if any.
+class FindingFormatter:
+    """Formats findings for the user.
 
-    No other store is ever repaired: what is deleted must be made again by the same command.
+    `remade` names the stores of `run` whose shards a repair makes anew. In other stores nothing is ever deleted: what
+    is deleted must be made again by the same command.
     """
 
     run: str
-    target_store: str | None
+    remade: Collection[str]
 
     def damaged(self, store: ShardStore, shard: Shard, problem: str) -> Finding:
         """An entry and a file that don't belong together or aren't whole; the entry goes first, as it vouches."""
@@ -50,18 +52,22 @@ class Findings:
         """Whole, but made from what has been replaced since: its stage sees that by itself."""
         return self._shard(store, shard, problem)
 
-    def unlabelled(self, store: ShardStore, shard: Shard) -> Finding:
-        return self._shard(store, shard, "is missing with its ledger entry, though labelling has finished")
+    def unmade(self, store: ShardStore, shard: Shard) -> Finding:
+        stage = STAGE_OF_STORE[kind_of_store(store.name)]
+        return self._shard(store, shard, f"is missing with its ledger entry, though {stage} has finished")
 
     def unread(self, store: ShardStore, shard: Shard, error: Exception) -> Finding:
         """It says nothing about what the file holds, so nothing is deleted for it."""
         said = f"{store.uri(shard)} could not be read ({' '.join(str(error).split())})"
         return Finding(f"{said}; check disk, rights and network", shard, kind_of_store(store.name))
 
-    def unheard(self, store: ShardStore, shard: Shard) -> Finding:
-        """Good again once its features are back, so the fault is theirs."""
-        sentence = f"{store.uri(shard)} has no features beside it; run `ssl-asr frontend {self.run}` again"
-        return Finding(sentence, shard, features.STORE)
+    def without_source(self, store: ShardStore, shard: Shard) -> Finding:
+        """Good again once the shard that it was made from is back. So that one is at fault."""
+        source = MANIFEST if kind_of_store(store.name) == FEATURES else FEATURES
+        problem = f"{store.uri(shard)} has no {source} beside it"
+        if source in self.remade:
+            return Finding(f"{problem}; `{self._repair()}` makes them anew", shard, source, remade=True)
+        return Finding(f"{problem}; run `ssl-asr {STAGE_OF_STORE[source]} {self.run}` again", shard, source)
 
     def unexpected(self, uri: str) -> Finding:
         return Finding(f"{uri} is no shard of its store; delete it or move it elsewhere")
@@ -71,12 +77,11 @@ class Findings:
 
     def _shard(self, store: ShardStore, shard: Shard, problem: str, *delete: str) -> Finding:
         uri, kind = store.uri(shard), kind_of_store(store.name)
-        if store.name == self.target_store:
-            sentence = f"{uri} {problem}; `{self._repair()}` labels it anew"
-            return Finding(sentence, shard, kind, delete, relabel=True)
+        if store.name in self.remade:
+            return Finding(f"{uri} {problem}; `{self._repair()}` makes it anew", shard, kind, delete, remade=True)
         stage = STAGE_OF_STORE[kind]
         first = f"delete {' and '.join(delete)}, then " if delete else ""
-        whose = " with the teacher and recipe of these targets" if stage == "labelling" else ""
+        whose = " with the teacher and recipe of these targets" if kind == TARGETS else ""
         return Finding(f"{uri} {problem}; {first}run `ssl-asr {stage} {self.run}` again{whose}", shard, kind)
 
     def _repair(self) -> str:

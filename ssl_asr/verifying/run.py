@@ -8,28 +8,40 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
 from ssl_asr.labelling.integrity import senones_by_teacher
-from ssl_asr.labelling.stage import SPLIT, STAGE
-from ssl_asr.labelling.teachers import target_set_id
 from ssl_asr.models.model_files import load_model
 from ssl_asr.progress import Progress, clock
 from ssl_asr.recipe import Recipe
 from ssl_asr.runtime.pipeline import NAMES
 from ssl_asr.runtime.stage_clock import HEARTBEAT_SECONDS, read_heartbeat
 from ssl_asr.runtime.stage_report import read_rejects, read_report
-from ssl_asr.store import features, filesystem, targets
+from ssl_asr.store import filesystem, utterance
 from ssl_asr.store.inventory import Held, all_shards, inventory
-from ssl_asr.store.layout import MODEL_SUFFIX, TARGETS, heartbeat_uri, models_folder
+from ssl_asr.store.layout import (
+    ALIGNMENTS,
+    FEATURES,
+    MANIFEST,
+    MODEL_SUFFIX,
+    STAGE_OF_STORE,
+    TARGETS,
+    heartbeat_uri,
+    models_folder,
+    targets_store,
+)
 from ssl_asr.store.ledger import Shard
-from ssl_asr.verifying.findings import Finding, Findings
+from ssl_asr.verifying.findings import Finding, FindingFormatter
+from ssl_asr.verifying.remade import remade_stores
 from ssl_asr.verifying.shard_check import ShardCheck, Verdict
 from ssl_asr.verifying.training_check import check_training
 
 READERS = 4  # each holds the shard it reads and one decoded slab of it
+ALIGNED, UNLABELED = ("labeled", "dev", "test"), ("unlabeled",)
+# By kind of store: the kind that its shards are made from, and the splits that have them.
+_SOURCES = {FEATURES: (MANIFEST, utterance.SPLITS), ALIGNMENTS: (FEATURES, ALIGNED), TARGETS: (FEATURES, UNLABELED)}
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
@@ -40,22 +52,40 @@ def verify(recipe: Recipe, only: Collection[Shard] | None = None) -> Verdict:
     ValueError where the run has no store at all.
     """
     outputs, damaged = _models(recipe.run)
-    target_store = None if damaged else _target_store(recipe)
-    stores, words = inventory(recipe.run), Findings(recipe.run, target_store)
-    shards = all_shards(stores)
-    if not len(shards):
+    stores = inventory(recipe.run)
+    formatter = FindingFormatter(recipe.run, remade_stores(recipe, labels=not damaged))
+    if not len(shards := all_shards(stores)):
         raise ValueError(f"{recipe.run} holds no shard of any store; name a run that has begun")
     verdict = Verdict(damaged)
     verdict.add(check_training(recipe.run))
-    verdict.findings += [words.leftover(uri) for uri in filesystem.list_temporary(recipe.run)]
-    verdict.findings += [words.unexpected(uri) for held in stores for uri in held.unexpected]
+    verdict.findings += [formatter.leftover(uri) for uri in filesystem.list_temporary(recipe.run)]
+    verdict.findings += [formatter.unexpected(uri) for held in stores for uri in held.unexpected]
     wanted = shards if only is None else [shard for shard in only if shard in shards]
     progress = Progress("verify", len(wanted), "shards")
-    for one in _map(ShardCheck(stores, senones_by_teacher(recipe, outputs), words), wanted):
+    for one in _checked(recipe, stores, formatter, outputs, wanted):
         verdict.add(one)
         progress.advance()
-    verdict.findings += _unlabelled(recipe, stores, words)
+    verdict.findings += _unmade(recipe, stores, formatter)
     return verdict
+
+
+def check_shards(recipe: Recipe, only: Collection[Shard]) -> list[Finding]:
+    """What is wrong with the shards in `only`, and which shards are missing; no model and no account is audited."""
+    outputs, damaged = _models(recipe.run)
+    formatter = FindingFormatter(recipe.run, remade_stores(recipe, labels=not damaged))
+    stores = inventory(recipe.run)
+    found = [one for verdict in _checked(recipe, stores, formatter, outputs, only) for one in verdict.findings]
+    return found + _unmade(recipe, stores, formatter)
+
+
+def _checked(
+    recipe: Recipe,
+    stores: Sequence[Held],
+    formatter: FindingFormatter,
+    outputs: Mapping[str, int],
+    shards: Iterable[Shard],
+) -> Iterator[Verdict]:
+    return _map(ShardCheck(stores, senones_by_teacher(recipe, outputs), formatter), shards)
 
 
 def summary(verdict: Verdict, seconds: float) -> str:
@@ -90,24 +120,6 @@ def shards_of(found: Verdict) -> list[Shard]:
     return sorted({finding.shard for finding in found.findings if finding.shard is not None})
 
 
-def repair(recipe: Recipe, suspects: Collection[Shard]) -> bool:
-    """Delete what is bad among today's targets of `suspects`, and leftovers; True where labelling has work to do.
-
-    They are looked at once more: reading a whole run takes hours, in which a stage may have been at work. ValueError,
-    before anything is deleted, where one is or the features themselves are at fault: labelling drops targets whose
-    features are gone.
-    """
-    refuse_under_way(recipe)
-    found = verify(recipe, suspects)
-    heard = [each for each in found.findings if each.store == features.STORE]
-    if any(each.shard is not None and each.shard.split == SPLIT for each in heard):
-        raise ValueError("nothing was deleted, as targets can't be made anew from these features; fix them first")
-    for finding in found.findings:
-        for uri in finding.delete:
-            filesystem.delete(uri)
-    return any(finding.relabel for finding in found.findings)
-
-
 def _models(run: str) -> tuple[dict[str, int], list[Finding]]:
     """Outputs of every model of the run by its file, and the files that are damaged."""
     outputs, damaged = {}, []
@@ -119,26 +131,24 @@ def _models(run: str) -> tuple[dict[str, int], list[Finding]]:
     return outputs, damaged
 
 
-def _target_store(recipe: Recipe) -> str | None:
-    """The store of targets that the recipe asks for today; None before there is a teacher."""
-    try:
-        return targets.store_name(target_set_id(recipe))
-    except ValueError:
-        return None
+def _unmade(recipe: Recipe, stores: Sequence[Held], formatter: FindingFormatter) -> list[Finding]:
+    return [finding for kind in _SOURCES for finding in _unmade_of(recipe, kind, stores, formatter)]
 
 
-def _unlabelled(recipe: Recipe, stores: Iterable[Held], words: Findings) -> list[Finding]:
-    """Feature shards that have no trace of targets although labelling has finished, and not by rejecting them."""
-    by_name = {held.store.name: held for held in stores}
-    mine, report = by_name.get(words.target_store or ""), read_report(recipe, STAGE)
-    if mine is None or report is None or report.key != mine.store.name.removeprefix(f"{TARGETS}/"):
+def _unmade_of(recipe: Recipe, kind: str, stores: Sequence[Held], formatter: FindingFormatter) -> list[Finding]:
+    """Shards of today's store of this kind that left no trace, although its stage has finished and rejected none."""
+    stage, (source_kind, splits) = STAGE_OF_STORE[kind], _SOURCES[kind]
+    mine = next((held for held in stores if held.kind == kind and held.store.name in formatter.remade), None)
+    source = next((held for held in stores if held.kind == source_kind), None)
+    report = read_report(recipe, stage)
+    if mine is None or source is None or report is None or read_heartbeat(recipe, stage) is not None:
         return []
-    if read_heartbeat(recipe, STAGE) is not None:
-        return []
-    rejected = {reject.id for reject in read_rejects(recipe, STAGE)}
-    heard = (shard for shard in by_name[features.STORE].entries if shard.split == SPLIT)
-    missing = (shard for shard in heard if shard not in mine.entries and shard not in mine.files)
-    return [words.unlabelled(mine.store, shard) for shard in missing if shard.name not in rejected]
+    if kind == TARGETS and mine.store.name != targets_store(report.key):
+        return []  # the stage has finished another set
+    rejected = {reject.id for reject in read_rejects(recipe, stage)}
+    wanted = (shard for shard in source.entries if shard.split in splits)
+    missing = (shard for shard in wanted if shard not in mine.entries and shard not in mine.files)
+    return [formatter.unmade(mine.store, shard) for shard in missing if shard.name not in rejected]
 
 
 def _map(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:

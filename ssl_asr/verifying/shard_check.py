@@ -14,7 +14,7 @@ from ssl_asr.store.integrity import Checked, Damage, LookAtSlab, SlabRows, check
 from ssl_asr.store.inventory import Held
 from ssl_asr.store.ledger import Shard
 from ssl_asr.store.shards import ShardStore
-from ssl_asr.verifying.findings import Finding, Findings
+from ssl_asr.verifying.findings import Finding, FindingFormatter
 
 SCHEMAS: Mapping[str, Sequence[pa.Schema]] = {
     layout.MANIFEST: [utterance.SCHEMA],
@@ -52,7 +52,7 @@ class ShardCheck:
 
     stores: Sequence[Held]
     senones: Mapping[str, int]
-    words: Findings
+    formatter: FindingFormatter
 
     def __call__(self, shard: Shard) -> Verdict:
         verdict = Verdict()
@@ -61,9 +61,9 @@ class ShardCheck:
             if shard in held.files and shard in held.entries:
                 self._check(held, shard, beside, verdict)
             elif shard in held.files:
-                verdict.findings.append(self.words.orphan(held.store, shard))
+                verdict.findings.append(self.formatter.orphan(held.store, shard))
             elif shard in held.entries:
-                verdict.findings.append(self.words.lost(held.store, shard))
+                verdict.findings.append(self.formatter.lost(held.store, shard))
         return verdict
 
     def _check(self, held: Held, shard: Shard, beside: dict[str, Checked], verdict: Verdict) -> None:
@@ -71,7 +71,7 @@ class ShardCheck:
         try:
             checked = check_shard(held.store, shard, SCHEMAS[held.kind], self._look(held.store, shard))
         except (OSError, ValueError) as error:
-            verdict.findings.append(self.words.unread(held.store, shard, error))
+            verdict.findings.append(self.formatter.unread(held.store, shard, error))
             return
         verdict.add(Verdict([], 1, checked.size))
         verdict.findings += self._compare(held, shard, checked, beside)
@@ -80,29 +80,31 @@ class ShardCheck:
 
     def _compare(self, held: Held, shard: Shard, checked: Checked, beside: Mapping[str, Checked]) -> list[Finding]:
         if checked.slabs is None:
-            return [self.words.damaged(held.store, shard, checked.damage)]
+            return [self.formatter.damaged(held.store, shard, checked.damage)]
         assert checked.entry is not None, "slabs are read after the entry"
         now = {kind: each.entry.checksum for kind, each in beside.items() if each.entry is not None}
         try:
             check_parents(checked.entry.parents, now)
         except Damage as damage:
-            return [self.words.outdated(held.store, shard, str(damage))]
-        if held.kind in (layout.ALIGNMENTS, layout.TARGETS) and not self._heard(shard):
-            return [self.words.unheard(held.store, shard)]
-        heard = beside[layout.FEATURES].slabs if layout.FEATURES in beside else None
+            return [self.formatter.outdated(held.store, shard, str(damage))]
+        if not self._has_source(held.kind, shard):
+            return [self.formatter.without_source(held.store, shard)]
+        source = beside[layout.FEATURES].slabs if layout.FEATURES in beside else None
         try:
-            if held.kind == layout.TARGETS and heard is not None:
-                check_beside(checked.slabs, heard)
-            if held.kind == layout.ALIGNMENTS and heard is not None:
-                _check_alignments(checked.slabs, heard)
+            if held.kind == layout.TARGETS and source is not None:
+                check_beside(checked.slabs, source)
+            if held.kind == layout.ALIGNMENTS and source is not None:
+                _check_alignments(checked.slabs, source)
         except Damage as damage:
-            return [self.words.damaged(held.store, shard, str(damage))]
+            return [self.formatter.damaged(held.store, shard, str(damage))]
         return []
 
-    def _heard(self, shard: Shard) -> bool:
-        return any(
-            shard in held.files or shard in held.entries for held in self.stores if held.kind == layout.FEATURES
-        )
+    def _has_source(self, kind: str, shard: Shard) -> bool:
+        """Whether there is a trace of what the shard was made from; a run without any manifest needs none."""
+        source = {layout.MANIFEST: None, layout.FEATURES: layout.MANIFEST}.get(kind, layout.FEATURES)
+        beside = [held for held in self.stores if held.kind == source]
+        none_needed = source is None or (source == layout.MANIFEST and not any(map(_holds_any, beside)))
+        return none_needed or any(shard in held.files or shard in held.entries for held in beside)
 
     def _look(self, store: ShardStore, shard: Shard) -> LookAtSlab:
         if layout.kind_of_store(store.name) != layout.TARGETS:
@@ -113,9 +115,13 @@ class ShardCheck:
         )
 
 
-def _check_alignments(mine: Sequence[SlabRows], heard: Sequence[SlabRows]) -> None:
+def _holds_any(held: Held) -> bool:
+    return bool(len(held.files) or len(held.entries))
+
+
+def _check_alignments(mine: Sequence[SlabRows], source: Sequence[SlabRows]) -> None:
     """Damage where rows are not those of the features; what could not be aligned has no frames."""
-    check_same_rows(mine, heard)
-    for index, (slab, spoken) in enumerate(zip(mine, heard, strict=True)):
+    check_same_rows(mine, source)
+    for index, (slab, spoken) in enumerate(zip(mine, source, strict=True)):
         if ((slab.frames != spoken.frames) & (slab.frames != 0)).any():
             raise Damage(f"has rows in slab {index} of other lengths than the features beside it")

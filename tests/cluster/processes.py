@@ -12,6 +12,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
+import psutil
+
+from ssl_asr.runtime.ownership import began
+
 ROOT = Path(__file__).parents[2]
 
 
@@ -22,36 +26,28 @@ class Process(NamedTuple):
 
 def process(pid: int) -> Process | None:
     """None where there is none, or one that has ended and only waits to be read."""
-    try:
-        # The name, in brackets, may hold spaces.
-        state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return None
-    return None if state == "Z" else Process(pid, fields[18])
+    since = began(pid)
+    return None if since is None else Process(pid, since)
 
 
 def title(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_text()
-    except OSError:
-        return ""
+    """The command line, a null byte between its words."""
+    with contextlib.suppress(psutil.Error):
+        return "\0".join(psutil.Process(pid).cmdline())
+    return ""
 
 
 def descendants(pid: int) -> list[Process]:
     """Processes that this one started, and those that they did."""
-    found = []
-    with contextlib.suppress(OSError):
-        for task in Path(f"/proc/{pid}/task").iterdir():
-            with contextlib.suppress(OSError):  # a thread that has ended takes none of the others' children with it
-                for child in map(int, (task / "children").read_text().split()):
-                    found += [one for one in [process(child)] if one is not None] + descendants(child)
-    return found
+    with contextlib.suppress(psutil.Error):
+        below = (process(child.pid) for child in psutil.Process(pid).children(recursive=True))
+        return [one for one in below if one is not None]
+    return []
 
 
 def named(text: str) -> list[Process]:
     """Processes with this in their command line, but this one: those, too, that outlived who started them."""
-    pids = (int(entry.name) for entry in Path("/proc").iterdir() if entry.name.isdigit())
-    found = (process(pid) for pid in pids if pid != os.getpid() and text in title(pid))
+    found = (process(pid) for pid in psutil.pids() if pid != os.getpid() and text in title(pid))
     return [one for one in found if one is not None]
 
 

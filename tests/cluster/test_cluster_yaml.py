@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import jsonschema
+import psutil
 import pytest
 import ray
 import yaml
@@ -59,7 +60,7 @@ def test_worker_nodes_watch_for_the_spot_notice(config, tmp_path):
     until = time.monotonic() + 20
     while "refused" not in (log.read_text() if log.exists() else "") and time.monotonic() < until:
         time.sleep(0.1)
-    holders = [pid for pid in map(int, filter(str.isdigit, os.listdir("/proc"))) if str(lock) in title(pid)]
+    holders = [pid for pid in psutil.pids() if str(lock) in title(pid)]
     held = subprocess.run(["flock", "-n", lock, "true"], check=False).returncode == 1
     end_all([*filter(None, map(process, holders)), *(one for pid in holders for one in descendants(pid))])
     assert "watching http://127.0.0.1:9" in log.read_text()

@@ -1,0 +1,77 @@
+"""Repair: bad shards are deleted and made anew, store after store in the order in which they depend on each other."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+
+from ssl_asr.recipe import Recipe
+from ssl_asr.runtime.pipeline import stage
+from ssl_asr.runtime.stage_report import StageReport
+from ssl_asr.store import filesystem
+from ssl_asr.store.layout import ALIGNMENTS, FEATURES, MANIFEST, STAGE_OF_STORE, TARGETS
+from ssl_asr.store.ledger import Shard
+from ssl_asr.verifying.findings import Finding
+from ssl_asr.verifying.run import ALIGNED, UNLABELED, check_shards, refuse_under_way, verify
+
+# What each kind of shard is made from, directly or not, and the splits that its stage reads, None for all.
+_MADE_FROM = {FEATURES: (MANIFEST,), ALIGNMENTS: (MANIFEST, FEATURES), TARGETS: (MANIFEST, FEATURES)}
+_READS = {FEATURES: None, ALIGNMENTS: ALIGNED, TARGETS: UNLABELED}
+
+
+def repair(recipe: Recipe, suspects: Collection[Shard]) -> Iterator[StageReport]:
+    """Delete what is bad of `suspects`, and leftovers; run the stages that make it anew, and give their reports.
+
+    The suspects are looked at once more: reading a whole run takes hours, in which a stage may have been at work.
+    ValueError, before anything is deleted, where a stage is, or where bad shards can't be made anew because others
+    that they are made from are at fault and can't be. A stage drops what it finds no source for.
+    """
+    refuse_under_way(recipe)
+    found = verify(recipe, suspects).findings
+    _refuse_without_source(found)
+    for finding in found:
+        if finding.shard is None:
+            _delete(finding)
+    for kind in (MANIFEST, FEATURES, ALIGNMENTS, TARGETS):
+        bad = [finding for finding in check_shards(recipe, suspects) if finding.remade and finding.store == kind]
+        if not bad:
+            continue
+        for finding in bad:
+            _delete(finding)
+        yield stage(STAGE_OF_STORE[kind]).function()(recipe)
+        _refuse_unmade(kind, check_shards(recipe, suspects))
+
+
+def _delete(finding: Finding) -> None:
+    for uri in finding.delete:
+        filesystem.delete(uri)
+
+
+def _refuse_without_source(found: Sequence[Finding]) -> None:
+    for finding in found:
+        blocked = [
+            source.store
+            for source in found
+            if finding.remade and not source.remade and _is_source(source, finding.store)
+        ]
+        if blocked:
+            raise ValueError(
+                f"nothing was deleted, as {finding.store} can't be made anew from these {blocked[0]}; fix them first"
+            )
+
+
+def _is_source(source: Finding, kind: str) -> bool:
+    """Whether the stage that writes `kind` reads the shard at fault."""
+    splits = _READS.get(kind)
+    reads = source.shard is not None and (splits is None or source.shard.split in splits)
+    return reads and source.store in _MADE_FROM.get(kind, ())
+
+
+def _refuse_unmade(kind: str, found: Sequence[Finding]) -> None:
+    """What is made from these shards keeps what it has."""
+    still = [finding for finding in found if finding.store == kind]
+    if still:
+        shards = len({finding.shard for finding in still})
+        raise ValueError(
+            f"{STAGE_OF_STORE[kind]} did not make {shards} of the bad shards of {kind} anew; the first: "
+            f"{still[0].sentence}"
+        )
