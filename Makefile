@@ -1,5 +1,6 @@
 # make demo    everything from recorded speech to a table of word error rates
-# make test    make check, then the tests
+# make test    make check, then all tests but the long ones on clusters
+# make test-cluster    those: students and labels made on several nodes that come, go and are killed
 # make chaos   100 kills of workers, nodes and drivers while labelling, and while training (SSL_ASR_CHAOS_KILLS, _SEED)
 # make check   formatting, lint, types
 # make format  mend formatting and what lint can mend
@@ -13,7 +14,7 @@ BIN := .venv/bin
 TORCH_INDEX :=
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test chaos check format clean
+.PHONY: help demo test test-cluster chaos check format clean
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -22,7 +23,10 @@ demo: .venv/installed
 	$(BIN)/ssl-asr run demo corpus.cache=$(CACHE)
 
 test: check
-	SSL_ASR_CACHE=$(CACHE) $(BIN)/python -m pytest
+	SSL_ASR_CACHE=$(CACHE) $(BIN)/python -m tests.side_by_side
+
+test-cluster: .venv/installed
+	SSL_ASR_CACHE=$(CACHE) $(BIN)/python -m pytest -m cluster
 
 chaos: export SSL_ASR_CHAOS_KILLS ?= 100
 chaos: .venv/installed

@@ -49,6 +49,14 @@ def tiny_recipe(run: Path, *overrides: str) -> Recipe:
     )
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark the tests that use the session's Ray, or a run made on it: `tests.side_by_side` keeps them together."""
+    for item in items:
+        if "ray_local" in getattr(item, "fixturenames", ()):
+            item.add_marker(pytest.mark.shared_ray)
+
+
 @pytest.fixture(scope="session")
 def ray_local() -> Iterator[None]:
     """One local Ray for all tests that only need some Ray."""
@@ -91,7 +99,9 @@ def labelled_run(aligned_run: Recipe) -> Recipe:
     """The same run with a teacher and its targets."""
     from ssl_asr.labelling.stage import run_labelling
     from ssl_asr.training.stage import run_teacher
+    from tests.training.simulated_stages import simulated_training
 
-    run_teacher(aligned_run)
+    with simulated_training():
+        run_teacher(aligned_run)
     run_labelling(aligned_run)
     return aligned_run

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shlex
 import subprocess
@@ -16,9 +17,11 @@ from packaging.requirements import Requirement
 from ssl_asr.cli.main import main
 from ssl_asr.recipe import parse_recipe, presets
 from ssl_asr.runtime.pipeline import NAMES
+from tests.side_by_side import SHARES
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
+MAKEFILE = (ROOT / "Makefile").read_text()
 PAGES = ["README.md", "CHANGELOG.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md")))]
 
 
@@ -38,9 +41,25 @@ def every_command(first: str) -> list[list[str]]:
 
 
 def test_make_targets_exist():
-    targets = re.findall(r"^([a-z]+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
-    assert {words[1] for words in every_command("make")} == {"demo", "test"}
-    assert {"demo", "test", "check", "format", "clean"} <= set(targets)
+    targets = re.findall(r"^([a-z-]+):", MAKEFILE, re.MULTILINE)
+    named = {words[1] for words in every_command("make")}
+    assert {"demo", "test"} <= named <= {"demo", "test", "test-cluster"}
+    assert {"demo", "test", "test-cluster", "chaos", "check", "format", "clean"} <= set(targets)
+
+
+def test_every_test_is_run_by_one_of_the_two_targets():
+    """By whichever marks it has; `python -m tests.side_by_side` is two of the three shares."""
+    assert "-m tests.side_by_side" in recipe_of("test")
+    (clusters,) = re.findall(r"-m pytest -m (\w+)$", recipe_of("test-cluster"), re.MULTILINE)
+    shares = [clusters, *SHARES.values()]
+    for cluster, shared_ray in itertools.product((False, True), repeat=2):
+        marks = {"cluster": cluster, "shared_ray": shared_ray}
+        assert sum(eval(share, {}, marks) for share in shares) == 1
+
+
+def recipe_of(target: str) -> str:
+    """The lines that make runs."""
+    return re.search(rf"^{target}:.*\n((?:\t.*\n)+)", MAKEFILE, re.MULTILINE)[1]
 
 
 def test_make_knows_what_to_do(tmp_path):
@@ -154,4 +173,4 @@ def test_licence_is_whole():
 def test_continuous_integration_runs_the_tests():
     script = ROOT / ".ci" / "run"
     assert script.stat().st_mode & 0o111
-    assert "make test" in script.read_text()
+    assert {"make test", "make test-cluster"} <= set(script.read_text().splitlines())

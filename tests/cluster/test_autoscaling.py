@@ -17,6 +17,8 @@ from tests.cluster.processes import module_of_tests
 from tests.labelling.conftest import target_store, with_actors
 from tests.labelling.small_shards import run_of_small_shards, run_with_slow_teacher
 
+pytestmark = pytest.mark.cluster
+
 SHARDS = 120
 EVENTS = ["began", "grown", "labelling", "killed", "lost", "replaced", "labelled", "shrunk"]
 

@@ -38,6 +38,7 @@ def submit(head: Head, *words: str, **environment: str) -> subprocess.CompletedP
     return subprocess.run(command, cwd=ROOT, env=inside, capture_output=True, text=True, timeout=SECONDS, check=False)
 
 
+@pytest.mark.cluster
 @pytest.mark.timeout(450)
 def test_every_job_runs_once(head, labelled_run, tmp_path):
     assert {job.stem for job in (ROOT / "jobs").glob("[a-z]*.py")} == {*NAMES, "run"}
@@ -103,6 +104,7 @@ def succeeded(done: subprocess.CompletedProcess[str]) -> str:
     return done.stdout
 
 
+@pytest.mark.cluster
 @pytest.mark.timeout(400)
 def test_a_job_with_a_wrong_recipe_fails_with_the_sentence(head):
     done = submit(head, "jobs/run.py", "demo", "student.network.layrs=3")

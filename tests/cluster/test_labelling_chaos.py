@@ -23,6 +23,8 @@ from tests.labelling.conftest import target_store, with_actors
 from tests.labelling.small_shards import ROWS, run_of_small_shards, run_with_slow_teacher
 from tests.labelling.test_kill_and_resume import contents
 
+pytestmark = pytest.mark.cluster
+
 KILLS = int(os.environ.get("SSL_ASR_CHAOS_KILLS", "20"))
 SEED = int(os.environ.get("SSL_ASR_CHAOS_SEED", "1"))
 SHARDS = 80

@@ -17,6 +17,8 @@ from ssl_asr.recipe import Recipe
 from ssl_asr.runtime.run_directory import save_recipe
 from tests.cluster.training_helpers import every_slab_was_trained_on_once, own_ray, own_run
 
+pytestmark = pytest.mark.cluster
+
 NAME_SPACE = ["unshare", "--user", "--map-root-user", "--mount"]
 # $1 is where checkpoints go, $2 how much room there is, and what follows the command.
 SCRIPT = """

@@ -13,6 +13,8 @@ from ssl_asr.training.elastic.events import read_events, restarts
 from tests.cluster.processes import module_of_tests
 from tests.cluster.training_helpers import every_slab_was_trained_on_once, own_ray, own_run
 
+pytestmark = pytest.mark.cluster
+
 STEPS = {"bmuf": ["grow", "lose", "drain"], "gtc": ["grow", "lose"]}
 WORKERS = {"bmuf": [1, 3, 2, 1], "gtc": [1, 3, 2]}
 # BMUF's only at a sub-epoch's end, of which there are few, unless there is a notice.

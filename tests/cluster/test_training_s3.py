@@ -23,6 +23,8 @@ from tests.cluster.training_helpers import every_slab_was_trained_on_once, own_r
 from tests.cluster.training_run import STUDENT
 from tests.s3_server import S3Server, s3_server
 
+pytestmark = pytest.mark.cluster
+
 # Longer than pyarrow itself tries again.
 OUTAGE_SECONDS = 12.0
 

@@ -156,7 +156,7 @@ def test_a_missing_split_is_asked_for(toy_run):
         run_evaluate(toy_run)
 
 
-def test_a_shard_cut_in_half_is_named_in_one_sentence(toy_run):
+def test_a_shard_cut_in_half_is_named_in_one_sentence(toy_run, ray_local):
     shard = Path(toy_run.run, "features", "test", "000001.parquet")
     shard.write_bytes(shard.read_bytes()[:-2000])
     with pytest.raises(ValueError, match=r"features/test/000001\.parquet is not a whole Parquet file") as refused:

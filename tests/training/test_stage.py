@@ -1,4 +1,7 @@
-"""The training stages on Ray Train: a student killed with its driver goes on to the very same weights."""
+"""The training stages: a student killed with its driver on Ray Train goes on to the very same weights.
+
+What it is compared with, and what only shows when a stage trains at all, is trained by simulated workers.
+"""
 
 import os
 import re
@@ -17,6 +20,7 @@ from ssl_asr.store import filesystem
 from ssl_asr.store.layout import model_uri
 from ssl_asr.training.curve import read_curve
 from ssl_asr.training.stage import run_baseline, run_student, run_teacher
+from tests.training.simulated_stages import simulated_training
 
 # A driver of its own, as a user starts it; the recipe comes from the file given.
 DRIVER = """
@@ -38,7 +42,8 @@ def copy_of(recipe: Recipe, folder: Path) -> Recipe:
 @pytest.fixture(scope="module")
 def unbroken(labelled_run: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Recipe:
     recipe = copy_of(labelled_run, tmp_path_factory.mktemp("unbroken"))
-    run_student(recipe)
+    with simulated_training():
+        run_student(recipe)
     return recipe
 
 
@@ -80,7 +85,8 @@ def test_student_is_causal_has_the_wanted_size_and_a_curve(unbroken: Recipe) -> 
 
 
 def test_baseline_has_the_students_frames_and_hears_no_unlabeled_audio(unbroken: Recipe) -> None:
-    report = run_baseline(unbroken)
+    with simulated_training():
+        report = run_baseline(unbroken)
     student, baseline = read_curve(unbroken.run, "student"), read_curve(unbroken.run, "baseline")
     assert {record["source"] for record in baseline if "loss" in record} == {"labeled"}
     frames = [sum(record.get("frames", 0) for record in curve) for curve in (student, baseline)]
@@ -96,12 +102,14 @@ def test_changed_recipe_or_changed_data_trains_anew(labelled_run: Recipe, tmp_pa
     network = recipe.teacher.network.model_copy(update={"layers": 1})
     one_pass = {"labeled_passes": 1, "whole_passes": 0, "network": network}
     recipe = recipe.model_copy(update={"teacher": recipe.teacher.model_copy(update=one_pass)})
-    assert run_teacher(recipe).skipped == 0
+    with simulated_training():
+        assert run_teacher(recipe).skipped == 0
     assert load_model(model_uri(recipe.run, "teacher"))[0].spec.network == network
     assert run_teacher(recipe).skipped > 0
     ledger = next((tmp_path / "changed" / "ledger" / "alignments").rglob("labeled/*.json"))
     ledger.write_text(re.sub(r'"checksum": "\w+"', '"checksum": "0123456789abcdef"', ledger.read_text()))
-    assert run_teacher(recipe).skipped == 0
+    with simulated_training():
+        assert run_teacher(recipe).skipped == 0
 
 
 def test_student_without_targets_names_the_stage_to_run(labelled_run: Recipe, tmp_path: Path) -> None:

@@ -77,7 +77,7 @@ def test_bad_input_is_one_sentence_and_no_restart(aligned_run: Recipe, job: Trai
 def test_a_worker_that_dies_before_it_trains_does_not_end_the_run(aligned_run: Recipe, job: TrainingJob) -> None:
     (Path(job.run) / "deadly").touch()
     reader = DeadlyArrival(**values_of(job.reader))
-    fit(begun(replace(job, reader=reader)), aligned_run.cluster)
+    fit(begun(replace(job, reader=reader)), aligned_run.cluster.model_copy(update={"train_workers": (1, 1)}))
     assert not (Path(job.run) / "deadly").exists()
     events = [event.kind for event in read_events(job.run, job.name)]
     assert events[0] == "begun"

@@ -30,8 +30,8 @@ def test_without_the_internals_training_still_has_its_guard() -> None:
 import sys
 import ray.train
 sys.modules["ray.train.v2._internal.execution.callback"] = None
-from ssl_asr.training.failures import Patience
-from ssl_asr.training.recovery import callbacks, release
+from ssl_asr.training.elastic.failures import Patience
+from ssl_asr.training.elastic.recovery import callbacks, release
 release(["train-1"])
 print([type(each).__name__ for each in callbacks(None, Patience())])
 """
