@@ -2,14 +2,14 @@
 # make test    make check, then all tests but the long ones on clusters
 # make test-cluster    those: students and labels made on several nodes that come, go and are killed
 # make chaos   100 kills of workers, nodes and drivers while labelling, and while training (SSL_ASR_CHAOS_KILLS, _SEED)
-# make check   formatting, lint, types
-# make format  mend formatting and what lint can mend
-# make clean   remove what tools left (not .venv, .cache and runs)
+# make check   formatting, lint, types, import rules
+# make format  fix formatting and what lint can fix
+# make clean   remove the tools' leftover files (not .venv, .cache and runs)
 
 PYTHONS := $(PYTHON) python3.11 python3.12 python3.13 python3
 CACHE := $(CURDIR)/.cache
 BIN := .venv/bin
-# Where torch comes from besides PyPI, whose Linux build brings several GB of CUDA. For a CPU build:
+# An index for torch besides PyPI, because PyPI's Linux build brings several GB of CUDA. For a CPU build:
 #   make demo TORCH_INDEX=https://download.pytorch.org/whl/cpu
 TORCH_INDEX :=
 
@@ -36,6 +36,7 @@ check: .venv/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
+	$(BIN)/lint-imports
 
 format: .venv/installed
 	$(BIN)/ruff format .
@@ -45,13 +46,13 @@ clean:
 	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
 	find ssl_asr jobs tests -name __pycache__ -prune -exec rm -rf {} +
 
-# torch first and exactly: a range would draw in whatever build is newest.
+# torch comes first and with its exact version: a range would install the newest build.
 .venv/installed: pyproject.toml constraints.txt | .venv/bin/pip
 	$(BIN)/pip install --quiet "torch==2.13.0" -c constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 	$(BIN)/pip install --quiet -e ".[dev,synthetic]" -c constraints.txt
 	touch $@
 
-# pip comes last into a new environment, so a half-made one is made again.
+# pip is installed last into a new environment, so an unfinished environment is made again.
 .venv/bin/pip:
 	@python=; for each in $(PYTHONS); do \
 	  if $$each -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then \
