@@ -11,6 +11,9 @@ import sys
 import tempfile
 from typing import IO
 
+from ssl_asr.corpus.open_speech.speech import open_speech
+from tests.conftest import CACHE
+
 SHARES = {
     "tests with the session's Ray": "not cluster and shared_ray",
     "other tests": "not cluster and not shared_ray",
@@ -37,4 +40,5 @@ def start(name: str, options: list[str], output: IO[str] | None) -> subprocess.P
 
 
 if __name__ == "__main__":
+    open_speech(CACHE)  # from an empty cache both processes would fetch the same packages, and apt refuses the second
     sys.exit(main(sys.argv[1:]))
