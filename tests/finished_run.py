@@ -36,7 +36,7 @@ from ssl_asr.labelling.shard_job import LabelJob
 from ssl_asr.labelling.teachers import target_set_id
 from ssl_asr.lang.phones import PHONES
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec
-from ssl_asr.models.model_files import save_model
+from ssl_asr.models.model_files import MADE_FROM, save_model
 from ssl_asr.models.systems import ModelName
 from ssl_asr.recipe import Recipe, load_recipe
 from ssl_asr.runtime.pipeline import NAMES
@@ -195,5 +195,5 @@ def _make_model(recipe: Recipe, name: ModelName, senones: SenoneSet) -> None:
 
     network = recipe.teacher.network if name == "teacher" else recipe.student.network
     model = AcousticModel(ModelSpec(network, recipe.frontend.mel_bins * STACK, senones.size))
-    about = {"senone_set": senones.id, "made_from": model_inputs(recipe, name)}
+    about = {"senone_set": senones.id, MADE_FROM: model_inputs(recipe, name)}
     save_model(model_uri(recipe.run, name), model, about)

@@ -197,7 +197,7 @@ def unevaluated(tmp_path_factory: pytest.TempPathFactory, toy_models: Mapping[st
     publish(str(run), "test", 0, [TEST[:6], TEST[6:12]], senones.id)
     publish(str(run), "test", 1, [TEST[12:], ODD], senones.id)
     for name, model in toy_models.items():
-        save_model(model_uri(str(run), name), model, {"senone_set": senones.id, "key": "toy"})
+        save_model(model_uri(str(run), name), model, {"senone_set": senones.id})
     return run
 
 

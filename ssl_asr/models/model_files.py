@@ -12,15 +12,17 @@ from pydantic import ValidationError
 
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec
 from ssl_asr.recipe import NETWORKS, NetworkSection
+from ssl_asr.recipe.identity import Inputs
 from ssl_asr.store import filesystem
 from ssl_asr.store.ledger import checksum
-from ssl_asr.store.weights import read_weights, write_weights
+from ssl_asr.store.weights import read_description, read_weights, write_weights
 
 ACOUSTIC = "acoustic"
+MADE_FROM = "made_from"  # what a model was trained on and by, among what is said about it
 
 
 def save_model(uri: str, model: AcousticModel, about: Mapping[str, Any]) -> str:
-    """Publish the model; `about` holds plain values such as "made_from" and "senone_set". Returns the checksum."""
+    """Publish the model; `about` holds plain values: MADE_FROM, "senone_set" and others. Returns the checksum."""
     spec = model.spec
     network = spec.network.model_dump(mode="json")
     described = {"kind": ACOUSTIC, "network": network, "inputs": spec.inputs, "outputs": spec.outputs}
@@ -40,6 +42,11 @@ def load_model(uri: str) -> tuple[AcousticModel, dict[str, Any]]:
             f"{uri} holds no model that this version knows ({said}); delete it and train anew"
         ) from error
     return model.eval(), about
+
+
+def made_from(uri: str) -> Inputs | None:
+    """What the model at `uri` was made from; None where there is none. ValueError as `read_description`."""
+    return read_description(uri).get(MADE_FROM, {}) if filesystem.exists(uri) else None
 
 
 def _spec_of(about: dict[str, Any]) -> ModelSpec:

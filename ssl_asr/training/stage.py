@@ -12,6 +12,7 @@ from ssl_asr.frontend.statistics import global_statistics
 from ssl_asr.hmm.senones import load_senones
 from ssl_asr.labelling.teachers import target_set_id
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec, count_parameters
+from ssl_asr.models.model_files import made_from
 from ssl_asr.models.systems import BASELINE, STUDENT, TEACHER, ModelName
 from ssl_asr.recipe import Cluster, ObjectiveSection, Recipe, Student, Teacher
 from ssl_asr.recipe.identity import Inputs, choices, digest, inputs_key
@@ -24,7 +25,6 @@ from ssl_asr.store.layout import ALIGNMENTS, FEATURES, TARGETS, model_uri
 from ssl_asr.store.ledger import Shard
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.targets import FRAME_SECONDS
-from ssl_asr.store.weights import read_description
 from ssl_asr.training.checkpoints.accounting import write_schedule
 from ssl_asr.training.curve import CurveWriter, Record, read_curve
 from ssl_asr.training.data.examples import SlabReader
@@ -179,7 +179,7 @@ def todo_student(recipe: Recipe, before: Sequence[Todo]) -> list[Todo]:
 def _todo(recipe: Recipe, name: ModelName, causes: Sequence[Todo]) -> list[Todo]:
     if causes:
         return [waiting(name, causes)]
-    why = reasons(_trained_from(recipe, name), model_inputs(recipe, name))
+    why = reasons(made_from(model_uri(recipe.run, name)), model_inputs(recipe, name))
     return [Todo(name, why)] if why else []
 
 
@@ -217,14 +217,8 @@ def _digest(store: ShardStore, split: str) -> str:
     return digest(store.index(split).column("checksum").tolist())
 
 
-def _trained_from(recipe: Recipe, name: ModelName) -> Inputs | None:
-    """What the run's model was made from; None where there is none."""
-    uri = model_uri(recipe.run, name)
-    return read_description(uri).get("made_from", {}) if filesystem.exists(uri) else None
-
-
 def _is_trained(recipe: Recipe, plan: TrainingPlan) -> bool:
-    return _trained_from(recipe, plan.name) == plan.inputs
+    return made_from(model_uri(recipe.run, plan.name)) == plan.inputs
 
 
 def _source(recipe: Recipe, split: str, required: bool = True) -> Source:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Protocol
 
-from ssl_asr.models.model_files import save_model
+from ssl_asr.models.model_files import MADE_FROM, save_model
 from ssl_asr.store.layout import checkpoints_folder, model_uri
 from ssl_asr.training.checkpoints import accounting
 from ssl_asr.training.checkpoints.accounting import BlockAccount
@@ -128,5 +128,5 @@ def curve_record(record: BlockRecord) -> Record:
 
 def _export(job: TrainingJob, loop: Loop) -> None:
     flat.unflatten_into(loop.strategy.global_model(), loop.model.parameters())
-    about = {**job.about, "made_from": job.inputs, "blocks": loop.block}
+    about = {**job.about, MADE_FROM: job.inputs, "blocks": loop.block}
     save_model(model_uri(job.run, job.name), loop.model, about)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from ssl_asr.models.model_files import made_from
 from ssl_asr.models.systems import MODELS
+from ssl_asr.recipe.identity import inputs_key
 from ssl_asr.store import filesystem
 from ssl_asr.store.layout import accounts_uri, model_uri, trainings_folder
-from ssl_asr.store.weights import read_weights
 from ssl_asr.training.checkpoints.accounting import (
     accounted_keys,
     fix_hint,
@@ -54,8 +55,8 @@ def _check(run: str, name: str, key: str, *, finished: bool) -> Verdict:
 
 def _key_of(run: str, name: str) -> str | None:
     """The key of the finished model; None where there is none, or a damaged file, which is found elsewhere."""
-    uri = model_uri(run, name)
     try:
-        return read_weights(uri)[1].get("key") if filesystem.exists(uri) else None
+        found = made_from(model_uri(run, name))
     except ValueError:
         return None
+    return None if found is None else inputs_key(found)

@@ -26,7 +26,7 @@ def save_teacher(recipe: Recipe, seed: int = 0, outputs: int = SENONES) -> None:
     teacher = AcousticModel(ModelSpec(BlstmNetwork(layers=2, units=64), 192, outputs))
     mean, deviation = (torch.from_numpy(values).repeat(3) for values in global_statistics(recipe.run))
     teacher.set_statistics(mean, deviation)
-    save_model(model_uri(recipe.run, "teacher"), teacher, {"key": "none", "senone_set": "none"})
+    save_model(model_uri(recipe.run, "teacher"), teacher, {"senone_set": "none"})
 
 
 def copy_run(recipe: Recipe, run: Path, *parts: str) -> Recipe:

@@ -41,7 +41,7 @@ def run_with_slow_teacher(feature_run: Recipe, folder: Path) -> Recipe:
     teacher = AcousticModel(ModelSpec(BlstmNetwork(layers=3, units=256), 192, 90))
     mean, deviation = (torch.from_numpy(values).repeat(3) for values in global_statistics(recipe.run))
     teacher.set_statistics(mean, deviation)
-    save_model(model_uri(recipe.run, "teacher"), teacher, {"key": "none", "senone_set": "none"})
+    save_model(model_uri(recipe.run, "teacher"), teacher, {"senone_set": "none"})
     return recipe
 
 

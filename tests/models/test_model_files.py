@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec
-from ssl_asr.models.model_files import load_model, save_model
+from ssl_asr.models.model_files import MADE_FROM, load_model, made_from, save_model
 from ssl_asr.models.systems import MODELS, SYSTEMS, TITLES
 from ssl_asr.recipe import BlstmNetwork, LstmNetwork, NetworkSection
-from ssl_asr.store.weights import read_description, read_weights, write_weights
+from ssl_asr.store.weights import read_weights, write_weights
 
 LSTM = LstmNetwork(layers=2, units=8, look_ahead=2, dropout=0.3)
 
@@ -21,7 +21,7 @@ def saved(folder: Path, network: NetworkSection = LSTM) -> tuple[str, AcousticMo
     model = AcousticModel(ModelSpec(network, 6, 9))
     model.set_statistics(torch.randn(6), torch.rand(6) + 0.5)
     uri = str(folder / "student.safetensors")
-    save_model(uri, model, {"key": "k", "blocks": 3})
+    save_model(uri, model, {"senone_set": "s", "blocks": 3})
     return uri, model
 
 
@@ -30,7 +30,7 @@ def test_what_is_saved_is_loaded(tmp_path: Path, network: NetworkSection) -> Non
     uri, model = saved(tmp_path, network)
     loaded, about = load_model(uri)
     assert loaded.spec == model.spec
-    assert about == {"key": "k", "blocks": 3}
+    assert about == {"senone_set": "s", "blocks": 3}
     assert not loaded.training
     frames = [torch.randn(5, 6), torch.randn(8, 6)]
     for one, other in zip(loaded.logits(frames), model.eval().logits(frames), strict=True):
@@ -39,13 +39,14 @@ def test_what_is_saved_is_loaded(tmp_path: Path, network: NetworkSection) -> Non
 
 def test_what_is_said_of_a_model_does_not_hide_what_the_file_holds(tmp_path: Path) -> None:
     uri, model = saved(tmp_path)
-    made_from = {"version": "1", "features": "abc"}
-    save_model(uri, model, {"made_from": made_from})
-    assert load_model(uri)[1] == {"made_from": made_from}
-    assert read_description(uri)["made_from"] == made_from
+    inputs = {"version": "1", "features": "abc"}
+    save_model(uri, model, {MADE_FROM: inputs})
+    assert load_model(uri)[1] == {MADE_FROM: inputs}
+    assert made_from(uri) == inputs
+    assert made_from(f"{uri}.none") is None
     for key in ("kind", "network", "inputs", "outputs"):
         with pytest.raises(AssertionError, match="what the file holds"):
-            save_model(uri, model, {key: made_from})
+            save_model(uri, model, {key: inputs})
 
 
 @pytest.mark.parametrize(

@@ -14,12 +14,13 @@ from pathlib import Path
 
 import pytest
 
-from ssl_asr.models.model_files import load_model
+from ssl_asr.models.model_files import MADE_FROM, load_model
 from ssl_asr.recipe import Recipe
 from ssl_asr.store import filesystem
 from ssl_asr.store.layout import model_uri
 from ssl_asr.training.curve import read_curve
-from ssl_asr.training.stage import run_baseline, run_student, run_teacher
+from ssl_asr.training.stage import model_inputs, run_baseline, run_student, run_teacher, todo_student
+from ssl_asr.verifying.training_check import check_training
 from tests.training.simulated_stages import simulated_training
 
 # A driver of its own, as a user starts it; the recipe comes from the file given.
@@ -82,6 +83,15 @@ def test_student_is_causal_has_the_wanted_size_and_a_curve(unbroken: Recipe) -> 
     assert any("dev_frame_accuracy" in record for record in curve)
     assert list((Path(unbroken.run) / "tensorboard" / "student").glob("events*"))
     assert about["blocks"] == max(record["block"] for record in curve)
+    assert about[MADE_FROM] == model_inputs(unbroken, "student")
+    assert todo_student(unbroken, []) == []
+
+
+def test_the_audit_knows_the_finished_student(unbroken: Recipe) -> None:
+    said = [line for line in check_training(unbroken.run).trained if line.startswith("student")]
+    assert len(said) == 1
+    assert said[0].startswith("student: ")
+    assert said[0].endswith("each trained on exactly once")
 
 
 def test_baseline_has_the_students_frames_and_hears_no_unlabeled_audio(unbroken: Recipe) -> None:

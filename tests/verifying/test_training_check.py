@@ -10,8 +10,9 @@ import pytest
 
 from ssl_asr.cli.main import FAILED, OK, main
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec
-from ssl_asr.models.model_files import save_model
+from ssl_asr.models.model_files import MADE_FROM, save_model
 from ssl_asr.recipe import LstmNetwork, Recipe
+from ssl_asr.recipe.identity import Inputs, inputs_key
 from ssl_asr.runtime.run_directory import save_recipe
 from ssl_asr.store import features
 from ssl_asr.store.layout import account_uri, model_uri, schedule_uri
@@ -21,12 +22,13 @@ from ssl_asr.training.data.sources import source_of
 from ssl_asr.training.schedule import baseline_schedule, student_schedule, teacher_schedule
 from tests.training.walked import walk
 
-KEY = "0a1b2c3d4e5f6a7b"
+INPUTS = {"version": "1", "features": "0a1b2c3d4e5f6a7b"}
+KEY = inputs_key(INPUTS)
 
 
-def finish(recipe: Recipe, name: str, key: str = KEY) -> None:
+def finish(recipe: Recipe, name: str, inputs: Inputs = INPUTS) -> None:
     model = AcousticModel(ModelSpec(LstmNetwork(layers=1, units=8), 192, 90))
-    save_model(model_uri(recipe.run, name), model, {"key": key, "senone_set": "none"})
+    save_model(model_uri(recipe.run, name), model, {MADE_FROM: inputs, "senone_set": "none"})
 
 
 @pytest.fixture
@@ -78,7 +80,7 @@ def test_says_of_every_model_what_it_was_trained_on(own: Recipe, capsys: pytest.
 def test_models_of_runs_before_accounting_are_not_audited(own: Recipe, capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("teacher", "student"):
         shutil.rmtree(Path(own.run) / "training" / name)
-    finish(own, "teacher", "another")
+    finish(own, "teacher", {"version": "another"})
     code, (baseline, summary) = verified(own, capsys)
     assert code == OK
     assert baseline.startswith("baseline: ")
