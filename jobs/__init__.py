@@ -1,1 +1,1 @@
-"""Thin entries for `ray job submit --working-dir . -- python jobs/NAME.py RECIPE [key=value ...]`."""
+"""Entry points for `ray job submit --working-dir . -- python jobs/NAME.py RECIPE [key=value ...]`."""

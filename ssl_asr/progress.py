@@ -18,7 +18,7 @@ class Progress:
         self._first = 0
 
     def skip(self, done: int) -> None:
-        """Work already found done: counted, but not in the speed that the estimate uses."""
+        """Counts work that is already done; it does not enter the speed for the estimate."""
         self.done += done
         self._first += done
 
@@ -40,7 +40,7 @@ class Progress:
 
 
 def clock(seconds: float) -> str:
-    """Seconds as a person reads them: "45 s", "3 min 05 s", "2 h 10 min"."""
+    """Seconds as text: "45 s", "3 min 05 s", "2 h 10 min"."""
     whole = round(seconds)
     if whole < 60:
         return f"{whole} s"

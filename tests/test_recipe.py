@@ -81,7 +81,7 @@ def test_refusals_name_the_mend(override, said):
 def test_file_that_is_no_mapping_or_no_yaml(tmp_path):
     path = tmp_path / "mine.yaml"
     path.write_text("- a\n")
-    with pytest.raises(ValueError, match="holds no mapping"):
+    with pytest.raises(ValueError, match="is not a mapping"):
         load_recipe(str(path))
     path.write_text("a: [1\n")
     with pytest.raises(ValueError, match="not valid YAML"):

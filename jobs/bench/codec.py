@@ -1,4 +1,4 @@
-"""What the top-k codec costs and loses on a run's own teacher posteriors, beside plainer and denser ways.
+"""Size, loss and speed of the top-k codec on a run's own teacher posteriors, compared with other formats.
 
 `python jobs/bench/codec.py RUN [--minutes N]` labels some of the run's unlabeled speech with its teacher, writes the
 targets in every format as Parquet files, and prints for each: bytes a frame of the file, KL(top-k || decoded) in nats
@@ -49,7 +49,7 @@ class Posteriors:
 
 @dataclass(frozen=True)
 class Format:
-    """A way to keep targets: `write` gives a file's bytes, `read` what comes back from them."""
+    """A format for targets: `write` returns a file's bytes, `read` decodes them."""
 
     name: str
     k: int
@@ -84,7 +84,7 @@ def main() -> None:
 
 
 def label(run: str, minutes: float) -> Posteriors:
-    """The run's teacher on its unlabeled shards, until there are so many minutes; ValueError where either lacks."""
+    """Labels unlabeled shards by the run's teacher, up to `minutes`; ValueError if the run lacks either."""
     recipe = open_recipe(run)
     job = LabelJob(recipe)
     wanted, labels = minutes * 60 / FRAME_SECONDS, []
@@ -111,7 +111,7 @@ def _joined(labels: Sequence[Any]) -> Posteriors:
 
 
 def formats(k: int) -> list[Format]:
-    """From the plainest to the densest; the recipe's default is marked with a star."""
+    """Formats from the simplest to the densest; a star marks the recipe's default."""
     plain = [plain_format(k, "none", "plain fp16 + uint16"), plain_format(k, "zstd", "the same, zstd")]
     default = Labelling(k=k)
     codecs = [TopKCodec(k, bits) for bits in (8, 7, 6, 5)]
@@ -139,7 +139,7 @@ def plain_format(k: int, compression: str, name: str) -> Format:
 
 
 def levels_format(k: int) -> Format:
-    """Steps below the largest at 8 bits as raw bytes: quantised, not yet coded to its entropy."""
+    """Steps below the largest at 8 bits as raw bytes: quantised, without entropy coding."""
     codec = TopKCodec(k, 8)
 
     def write(kept: Posteriors) -> bytes:
@@ -187,7 +187,7 @@ def _normalised(log_probs: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 
 def measure(form: Format, posteriors: Posteriors) -> Row:
-    """KL is against the k largest as they are, also where a format keeps fewer of them."""
+    """KL is against the original k largest, also for formats that keep fewer of them."""
     kept = posteriors.first(form.k)
     encode_s, data = _fastest(lambda: form.write(kept))
     decode_s, decoded = _fastest(lambda: form.read(data))
@@ -209,7 +209,7 @@ def measure(form: Format, posteriors: Posteriors) -> Row:
 
 
 def _fastest(work: Callable[[], Any]) -> tuple[float, Any]:
-    """Least processor seconds of some rounds, and the result."""
+    """The least processor time of several rounds, in seconds, and the result."""
     spent = []
     for _ in range(ROUNDS):
         began = time.process_time()

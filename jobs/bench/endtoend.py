@@ -1,7 +1,7 @@
 """Seconds by stage of a whole run: `python jobs/bench/endtoend.py [RECIPE] [--run DIR] [key=value ...]`.
 
-Without --run it runs the recipe (default: demo) in a fresh directory; with it, it reads the times that a run
-kept. Prints a table, then one JSON object as the last line.
+Without --run it runs the recipe (default: demo) in a fresh directory. With --run it reads the stored times of a run.
+It prints a table, then one JSON object as the last line.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def main() -> None:
 
 
 def fresh(recipe: str, overrides: list[str]) -> dict[str, float]:
-    """Run everything where nothing was run before; the recordings in the cache are not fetched again."""
+    """Run everything in an empty directory; recordings in the cache are not fetched again."""
     from ssl_asr.cli import commands
 
     with tempfile.TemporaryDirectory(prefix="ssl-asr-endtoend-") as folder:
@@ -46,7 +46,7 @@ def fresh(recipe: str, overrides: list[str]) -> dict[str, float]:
 
 
 def times(run: str) -> dict[str, float]:
-    """Seconds of every stage of a run; ValueError naming the first that is not done."""
+    """Seconds of every stage of a run; ValueError naming the first unfinished stage."""
     recipe = open_recipe(run)
     reports = {name: read_report(recipe, name) for name in NAMES}
     missing = [name for name, report in reports.items() if report is None]

@@ -1,4 +1,4 @@
-"""Features at 16 and at 8 bits: bytes a frame, and what the fewer bits cost a trained network in frame accuracy.
+"""Features at 16 and at 8 bits: bytes a frame, and the frame accuracy that a trained network loses with fewer bits.
 
 `python jobs/bench/feature_codec.py RUN [--split test]` writes the split's features both ways as the store does, runs
 the run's teacher and student on both, and prints bytes a 10 ms frame, the largest error and frame accuracy against
@@ -55,7 +55,7 @@ def main() -> None:
 
 
 def measure(recipe: Recipe, split: str) -> dict[str, float]:
-    """Accuracies in %; ValueError where the run lacks the split or a model."""
+    """Accuracies in %; ValueError if the run lacks the split or a model."""
     models = {name: NetworkLabeller(load_model(model_uri(recipe.run, name))[0]) for name in MODELS}
     sums = dict.fromkeys([f"{name}_accuracy_{bits}" for name in MODELS for bits in (16, 8)], 0.0)
     sizes, frames, labelled, worst = {16: 0, 8: 0}, 0, 0, 0.0

@@ -1,10 +1,10 @@
-"""Hours of audio that the front end turns into features in an hour of one core, on real speech.
+"""Hours of real audio that the front end turns into features in one hour of one core.
 
 `python jobs/bench/frontend.py [--minutes N] [key=value ...]` prints a table, then one JSON object as the last line.
-It measures what an actor does with a shard (read, degrade, filter bank, running mean, statistics, write), the parts
-of that, and a plain loop over utterances with a filter bank of numpy and scipy. That one is the faster filter
-bank; the front end uses kaldi-native-fbank because its features are Kaldi's own. Times are of the processor,
-not of the clock, so a busy machine disturbs them little; the median of three rounds is shown.
+It measures an actor's work on a shard (read, degrade, filter bank, running mean, statistics, write), the parts of
+this work, and a plain loop over utterances with a filter bank in numpy and scipy. That filter bank is faster; the
+front end uses kaldi-native-fbank because it computes Kaldi's own features. Times are processor times, so a busy
+machine changes them little. The median of three rounds is shown.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def main() -> None:
             speech = prepare(asked.minutes, [*asked.overrides, f"run={folder}"])
         except ValueError as error:
             sys.exit(f"frontend: {error}")
-        with threadpool_limits(1):  # threads of a matrix product that wait for each other would count as work
+        with threadpool_limits(1):  # waiting threads of a matrix product would count as processor time
             figures = measure(speech, Path(folder))
     show(speech, figures)
     print(json.dumps({name.replace(" ", "_").replace(",", ""): round(value, 1) for name, value in figures.items()}))

@@ -1,11 +1,11 @@
-"""What kills cost training: useful frames under one kill every so often, over those of an undisturbed run.
+"""Goodput: useful frames of training with regular kills, divided by those of an undisturbed training.
 
 `python jobs/bench/goodput.py RUN [--minutes 20] [--every 120] [--seed 1] [key=value ...]` trains the run's student
-twice for so many minutes, in temporary runs, by the drivers that users start: once undisturbed, once with a worker
-killed by SIGKILL every so many seconds. Frames are those of the learning curve, which shows each block once, so what
-was trained in vain does not count; time begins with the first block of each. Recovery is split into detect (until the
-loss is noticed), decide (how many go on), start (processes, connections) and load (the newest checkpoint). Prints a
-table, then one JSON object as the last line. RUN is a run whose unlabeled speech is labelled.
+twice for N minutes, in temporary runs, by the same drivers that users start: once undisturbed, and once with a worker
+killed by SIGKILL every N seconds. Frames are those of the learning curve. It shows each block once, so lost work does
+not count. Time starts with the first block of each training. Recovery has four parts: detect (until the loss is
+noticed), decide (how many workers continue), start (processes, connections) and load (the newest checkpoint). It
+prints a table, then one JSON object as the last line. RUN is a run whose unlabeled speech is labelled.
 """
 
 from __future__ import annotations
@@ -42,14 +42,14 @@ run_student(Recipe.model_validate_json(sys.argv[1]))
 """
 ENDLESS = 1e5  # passes over the unlabeled speech
 START_SECONDS = 300.0  # at most, until the first block
-# What training writes, and so is not shared with the run that it reads.
+# The folders that training writes; they are not shared with the original run.
 WRITTEN = {"training", "tensorboard", "stages", "rejects", "models"}
 PARTS = ("detect", "decide", "start", "load")
 
 
 @dataclass
 class Measured:
-    """Useful frames of 30 ms, and the time that they took; `unmended` kills have no recovery."""
+    """Useful frames of 30 ms, and their time; `unmended` counts kills without a recovery."""
 
     frames: int
     seconds: float
@@ -77,7 +77,7 @@ def main() -> None:
 
 
 def measure(what: str, recipe: Recipe, seconds: float, every: float | None, seed: int) -> Measured:
-    """Train so many seconds from the first block on; ValueError where training ends by itself."""
+    """Train for `seconds` from the first block on; ValueError if training ends by itself."""
     with tempfile.TemporaryDirectory(prefix="ssl-asr-goodput-") as folder, training(recipe, Path(folder)) as driver:
         wait_for_first_block(driver, folder)
         first, began, draw = frames_of(folder), time.time(), random.Random(seed)
@@ -98,7 +98,7 @@ def measure(what: str, recipe: Recipe, seconds: float, every: float | None, seed
 
 @contextmanager
 def training(recipe: Recipe, folder: Path) -> Iterator[subprocess.Popen[bytes]]:
-    """A driver on a run of its own that shares with the recipe's run what training only reads."""
+    """A driver on a temporary run; it shares with the recipe's run the folders that training only reads."""
     for entry in Path(recipe.run).iterdir():
         if entry.name not in WRITTEN:
             (folder / entry.name).symlink_to(entry.resolve())
@@ -133,12 +133,12 @@ def wait_for_first_block(driver: subprocess.Popen[bytes], folder: str) -> None:
 
 
 def frames_of(run: str) -> int:
-    """Trained on up to now, each block once."""
+    """Frames trained so far, each block counted once."""
     return sum(record["frames"] for record in read_curve(run, "student") if "loss" in record)
 
 
 def kill_a_worker(driver: subprocess.Popen[bytes], draw: random.Random) -> bool:
-    """Whether there was one: between a loss and its recovery there is none."""
+    """Kills one worker; False if there is none, as between a loss and its recovery."""
     workers = [each for each in descendants(driver) if "RayTrainWorker" in title(each)]
     if workers:
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -159,7 +159,7 @@ def title(process: psutil.Process) -> str:
 
 
 def figures(undisturbed: Measured, killed: Measured) -> dict[str, float]:
-    """Seconds are medians over the kills; `time_share` is that in which workers were not recovering."""
+    """Seconds are medians over the kills; `time_share` is the share of time without recovery."""
     found = {f"{part}_s": median(getattr(each, part) for each in killed.recoveries) for part in PARTS}
     rates = [each.frames / each.seconds for each in (killed, undisturbed)]
     return {

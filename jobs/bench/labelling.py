@@ -1,11 +1,11 @@
-"""How near labelling comes to the machine's speed, with a run's own teacher on its own unlabeled speech.
+"""Compares the speed of labelling with the machine's speed, with a run's own teacher and unlabeled speech.
 
 `python jobs/bench/labelling.py RUN [--shards N] [key=value ...]` labels N shards (an even number, default 6) into a
-temporary run and prints: hours of audio an hour of one core for a shard's whole way (read, network, top-k, encode,
-publish), beside the same network's `torch.nn.LSTM` alone on full batches of equal length and beside a large matrix
-product, all in this run; the share of computed frames that are padding; how long the network waits between shards
-with one and with two of them in an actor; and the speed-up of two actors over one on Ray. Then one JSON object as
-the last line. RUN is a run whose features are made and whose teacher is trained.
+temporary run. It prints: hours of audio an hour of one core for the whole work on a shard (read, network, top-k,
+encode, publish); the same for the network's `torch.nn.LSTM` alone on full batches of equal length, and for a large
+matrix product; the share of computed frames that are padding; how long the network waits between shards with one and
+with two shards in an actor; and the speed-up of two actors over one on Ray. The last line is one JSON object. RUN is
+a run with features and a trained teacher.
 """
 
 from __future__ import annotations
@@ -75,12 +75,10 @@ def main() -> None:
 
 
 def prepare(recipe: Recipe, count: int, folder: Path) -> Work:
-    """Copies of the run's first shards, its recipe and models; ValueError where there are too few."""
+    """Copies of the run's first shards, its recipe and models; ValueError if there are too few shards."""
     entries = ShardStore(recipe.run, features.STORE).entries("unlabeled")[:count]
     if count % 2 or len(entries) < count:
-        raise ValueError(
-            f"{recipe.run} has {len(entries)} unlabeled shards; ask for an even number of at most as many"
-        )
+        raise ValueError(f"{recipe.run} has {len(entries)} unlabeled shards; give --shards an even number up to that")
     shutil.copytree(Path(recipe.run) / "models", folder / "models")
     source, copy = ShardStore(recipe.run, features.STORE), ShardStore(str(folder), features.STORE)
     for entry in entries:
@@ -128,13 +126,13 @@ def measure(work: Work) -> dict[str, float]:
 
 
 def afresh(job: LabelJob, shard: Shard) -> None:
-    """Label what may be labelled already."""
+    """Label a shard again, even if it is labelled."""
     filesystem.delete(job.store.ledger_uri(shard))
     job(shard)
 
 
 def fastest(works: dict[str, tuple[Callable[[], Any], float]]) -> dict[str, float]:
-    """Units a second of each work, taken in turns so that a busy moment hits all alike; the best round counts."""
+    """Units a second of each work; they take turns, so a busy moment hits all equally. The best round counts."""
     best = dict.fromkeys(works, 0.0)
     progress = Progress("network, LSTM and matrix product", ROUNDS, "rounds")
     for _ in range(ROUNDS):
@@ -180,7 +178,7 @@ def _finish(device: torch.device) -> None:
 
 
 def waiting_share(job: LabelJob, work: Work, at_once: int) -> float:
-    """Of the time from the first batch to the last, the share in which no shard was with the network."""
+    """The share of the time, from the first batch to the last, in which the network was idle."""
     spans: list[tuple[float, float]] = []
     label = job.label
 
@@ -198,9 +196,9 @@ def waiting_share(job: LabelJob, work: Work, at_once: int) -> float:
 
 
 def on_ray(work: Work, actors: int) -> float:
-    """Frames a second of so many actors, from the moment each has finished a shard: none is starting any more.
+    """Frames a second of `actors` actors, from the moment when each has finished a shard, so start-up does not count.
 
-    By the times of the ledger's files: Ray Data tells the driver of a shard one shard late.
+    The times are those of the ledger's files, because Ray Data reports a shard one shard late.
     """
     filesystem.delete(ledger_folder(work.recipe.run, TARGETS))
     with joined():

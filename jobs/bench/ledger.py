@@ -1,4 +1,4 @@
-"""What resuming costs with 1 % and with 99 % of 100,000 shards labelled, and a driver's memory at 500,000.
+"""The cost of resuming with 1 % and with 99 % of 100,000 shards labelled, and a driver's memory at 500,000.
 
 `python jobs/bench/ledger.py [--shards N] [--many N]` prints a table, then one JSON object as the last line. Timed is
 `find_work`: all that the labelling stage does from its start until it knows what is to do, by the clock, without
@@ -72,7 +72,7 @@ def recipe_of(run: str, whose: str) -> Recipe:
 
 
 def measure(run: str, shards: int, many: int) -> dict[str, float]:
-    """Seconds by way and share, megabytes of the driver."""
+    """Seconds by method and share, megabytes of the driver."""
     save_teacher(recipe_of(run, "driver"))
     write_features(run, 0, shards)
     for whose, share in SHARES.items():
@@ -88,14 +88,14 @@ def measure(run: str, shards: int, many: int) -> dict[str, float]:
 
 
 def save_teacher(recipe: Recipe) -> None:
-    """Small and untrained: resuming loads it, to see that it fits."""
+    """Saves a small, untrained teacher: resuming loads it to check that it fits."""
     inputs = recipe.frontend.stack * recipe.frontend.mel_bins
     teacher = AcousticModel(ModelSpec(BlstmNetwork(layers=2, units=64), inputs, 90))
     save_model(model_uri(recipe.run, "teacher"), teacher, {"key": "none", "senone_set": "none"})
 
 
 def write_features(run: str, begin: int, end: int, alike: bool = False) -> None:
-    """With entries as long as the front end's; the file of one serves for others where all are `alike`."""
+    """Writes entries as long as the front end's; if all are `alike`, they are links to one file."""
     parents = dict.fromkeys(("manifest", "prior", "recipe"), "0123456789abcdef")
     sums = [1234567.8901234] * 64
     write(ShardStore(run, features.STORE), range(begin, end), lambda _: parents, alike, sum=sums, square_sum=sums)
@@ -129,7 +129,7 @@ def write(store: ShardStore, numbers: range, parents: Parents, alike: bool, **fi
 
 
 def remove(run: str) -> None:
-    """File by file in the order of writing, which is quicker than the folders' own order."""
+    """Deletes files in the order of writing, which is faster than the order of the folders."""
     files = sorted(os.path.join(folder, name) for folder, _, names in os.walk(run) for name in names)
     progress = Progress("removing", len(files), "files")
     for file in files:

@@ -1,4 +1,4 @@
-"""The training loop beside a bare one: frames a second of a student of the published size, 24 M parameters.
+"""Compares the training loop with a bare loop: frames a second of a student of the published size, 24 M parameters.
 
 `python jobs/bench/loop.py [--run RUN] [--slabs N] [--rounds N]` trains on the run's labelled speech; without --run
 it makes a small run first, some minutes. Two loops take turns in one process on one thread: the product's, with its
@@ -33,7 +33,7 @@ from ssl_asr.training.job import TrainingJob, build_loop, build_model, build_opt
 from ssl_asr.training.objectives.soft_cross_entropy import soft_cross_entropy
 from ssl_asr.training.sync.group import Worker
 
-# For a script, `jobs` is not on the path; the processes that it starts inherit this.
+# A script does not have `jobs` on its path; its child processes inherit this setting.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from jobs.bench.student import TrainedStudent, batches_in_memory, job_of, labelled_run, published, small
 
@@ -85,7 +85,7 @@ def over_bare(speeds: Speeds) -> Speed:
 
 
 def measure(recipe: Recipe, student: TrainedStudent, slabs: int, rounds: int) -> Speeds:
-    """Median frames a second; the loops take turns so that a busy moment hits all alike."""
+    """Median frames a second; the loops take turns, so a busy moment hits all equally."""
     job = job_of(recipe, student, slabs)
     batches = batches_in_memory(job, 0, slabs)
     works: dict[str, Callable[[], int]] = {
@@ -116,7 +116,7 @@ def median(speeds: list[Speed]) -> Speed:
 
 
 def the_loop(job: TrainingJob) -> Callable[[], int]:
-    """Each call goes through the schedule once more, from reading to the last block's end."""
+    """A function that runs the whole schedule once, from reading to the last block's end."""
     loop = build_loop(job, Worker())
     begin = loop.cursor
 
@@ -130,7 +130,7 @@ def the_loop(job: TrainingJob) -> Callable[[], int]:
 
 
 def bare_loop(job: TrainingJob, batches: Sequence[Batch]) -> Callable[[], int]:
-    """What one writes without a product: each call goes over all batches once."""
+    """A plain torch loop, without the product: each call goes over all batches once."""
     model = build_model(job).train()
     encoder = model.encoder
     assert isinstance(encoder, Lstm), "the bare loop calls its layers"

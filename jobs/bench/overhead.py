@@ -1,4 +1,4 @@
-"""What keeping workers together costs: step times of each strategy at two workers, and a model of many.
+"""The cost of synchronisation: step times of each strategy with two workers, and a model for many workers.
 
 `python jobs/bench/overhead.py [--run RUN] [--steps N] [--rounds N]` trains a student of the published size (24 M
 parameters) on real batches held in memory, in two processes of one thread each over gloo, each way in turn: without
@@ -32,7 +32,7 @@ from ssl_asr.training.data.batches import Batch
 from ssl_asr.training.job import TrainingJob, build_model
 from ssl_asr.training.sync.gtc import gtc_add
 
-# For a script, `jobs` is not on the path; the processes that it starts inherit this.
+# A script does not have `jobs` on its path; its child processes inherit this setting.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from jobs.bench.overhead_model import Measured, gtc_bytes_over_dense, modelled, show_model
 from jobs.bench.overhead_ways import Product, Way, ways
@@ -157,7 +157,7 @@ class Clock:
 
 
 def adding_seconds(gtc: Product) -> float:
-    """Seconds to add one worker's words of a step to the update, the best of some."""
+    """Seconds to add one worker's words of a step to the update; the best of ten trials."""
     elements = count_parameters(gtc.model)
     words = torch.randperm(elements)[: round(elements * (gtc.job.sync.gtc_share or 0.002))].to(torch.int32)
     update, best = torch.zeros(elements), float("inf")
@@ -169,7 +169,7 @@ def adding_seconds(gtc: Product) -> float:
 
 
 def measured_of(timed: dict[str, Timed], add_words: float, model: torch.nn.Module) -> Measured:
-    """What the model of many workers starts from; times as shares of this machine's step."""
+    """The inputs of the model for many workers; times are shares of this machine's step."""
     step = timed[NONE].step
     return Measured(
         weights=sum(each.numel() for each in model.parameters() if each.dim() > 1),

@@ -1,4 +1,4 @@
-"""Many workers by formula, from bytes and shares measured with two.
+"""Predicts many workers by formula, from bytes and shares measured with two workers.
 
     efficiency(N) = T / (T + T x s(N) + 8 x b(N) / rate)
 
@@ -19,7 +19,7 @@ from ssl_asr.planning.network import all_gather_bytes, all_reduce_bytes
 from ssl_asr.recipe import load_recipe
 
 GBITS = (10, 25, 100)
-# What the published figures say: speed-up over workers (Parthasarathi et al. 2019, Table I, K80, 25 Gbit/s).
+# Published figures: speed-up divided by workers (Parthasarathi et al. 2019, Table I, K80, 25 Gbit/s).
 PUBLISHED = {("bmuf", 64): 50.91 / 64, ("gtc", 32): 21.75 / 32, ("gtc", 64): 16.76 / 64}
 GPUS = {
     "as published": PUBLISHED_GFLOPS,

@@ -1,6 +1,6 @@
-"""The ways in which two workers are kept together that `overhead.py` times: the product's and torch's own.
+"""The synchronisation strategies that `overhead.py` times with two workers: the product's and torch's own.
 
-Each is one object with a step and what a block's end adds; bytes and seconds of its collectives are counted.
+Each is one object with a step and the work at a block's end. The bytes and seconds of its collectives are counted.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from ssl_asr.training.sync.group import DistributedGroup
 
 
 class Way(Protocol):
-    """`sent` is what this worker has put into collectives, in bytes, before any algorithm multiplies it."""
+    """`sent` is the payload that this worker has given to collectives, in bytes."""
 
     @property
     def sent(self) -> float: ...
@@ -33,7 +33,7 @@ class Way(Protocol):
     def step(self, batch: Batch) -> None: ...
 
     def end_block(self) -> None:
-        """What comes once a block; begins the next."""
+        """The work at a block's end; starts the next block."""
         ...
 
 
@@ -125,7 +125,7 @@ class Ddp:
 class PowerSgd(Ddp):
     """DDP with torch's PowerSGD hook, rank 1, from the third step on.
 
-    All gradients are one bucket: over gloo the hook's collectives of several would meet in any order.
+    All gradients are in one bucket: with several buckets, the hook's collectives over gloo would run in random order.
     """
 
     def __init__(self, job: TrainingJob) -> None:

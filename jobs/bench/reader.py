@@ -1,4 +1,4 @@
-"""How fast slabs of features and targets become training batches, beside two other stores and the student itself.
+"""How fast slabs of features and targets become training batches, compared with two other stores and the student.
 
 `python jobs/bench/reader.py RUN [--minutes N]` writes the same labelled speech (frames in half precision, ids and
 log-probabilities of the k largest senones) as a WebDataset tar and as lhotse Shar into a temporary folder, reads each
@@ -42,7 +42,7 @@ ROUNDS = 3
 LOOK_AHEAD = 3
 STUDENT = ModelSpec(LstmNetwork(look_ahead=LOOK_AHEAD, dropout=0.0), inputs=192, outputs=3183)
 BATCHING = Batching()
-# Utterances that meet in a shuffle, for the stores that know no slab: about eight minutes of speech.
+# Utterances that are shuffled together in the stores without slabs: about eight minutes of speech.
 POOL = 190
 
 
@@ -71,7 +71,7 @@ def main() -> None:
 
 
 def measure(recipe: Recipe, minutes: float, folder: Path) -> dict[str, float]:
-    """Frames a second of every reader and of the student; the best of some rounds, in turns."""
+    """Frames a second of every reader and of the student; they take turns, and the best round counts."""
     reader, refs = slabs_of(recipe, minutes)
     examples = [example for ref in refs for example in reader.read("unlabeled", ref, 0)]
     frames = sum(len(example.targets.senones) for example in examples)
@@ -108,7 +108,7 @@ def measure(recipe: Recipe, minutes: float, folder: Path) -> dict[str, float]:
 
 
 def slabs_of(recipe: Recipe, minutes: float) -> tuple[SlabReader, list[SlabRef]]:
-    """Slabs of the run's labelled speech up to so many minutes; ValueError where there is none."""
+    """Slabs of the run's labelled speech, up to `minutes`; ValueError if there is none."""
     set_id = target_set_id(recipe)
     entries = ShardStore(recipe.run, targets.store_name(set_id)).entries("unlabeled")
     refs = [SlabRef(entry.shard, slab, frames) for entry in entries for slab, frames in enumerate(entry.slabs)]

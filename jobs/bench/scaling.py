@@ -1,12 +1,12 @@
 """Accuracy against the number of workers, in the form of Table I of Parthasarathi & Strom (2019).
 
 `python jobs/bench/scaling.py --run RUN [--processes P] [--plot PNG]` trains a small LSTM on the run's unlabeled
-speech with its teacher's targets: for each of three seeds a warm start by one worker, then from it every way to agree
-with 2 to 64 simulated workers, all for as many frames at one worker's learning rate. It prints the change of the
-frame accuracy on dev and test speech, relative to one worker of the same seed, in %, as mean and standard error over
-the seeds; then one JSON object as the last line. Without --run, the demo recipe is run first, into runs/demo.
-Finished trainings are kept in RUN/scaling, so a second call goes on; --show trains nothing. About two hours on two
-idle cores.
+speech with its teacher's targets. For each of three seeds it makes a warm start with one worker; from it, it trains
+with every strategy and 2 to 64 simulated workers, on the same number of frames at one worker's learning rate. It
+prints the change of the frame accuracy on dev and test speech, relative to one worker of the same seed, in %, as mean
+and standard error over the seeds; then one JSON object as the last line. Without --run, the demo recipe is run first,
+into runs/demo. Finished trainings are stored in RUN/scaling, so a second call continues; --show trains nothing. It
+takes about two hours on two idle cores.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import numpy as np
 
 from ssl_asr.runtime.run_directory import open_recipe
 
-# For a script, `jobs` is not on the path; the processes that it starts inherit this.
+# A script does not have `jobs` on its path; its child processes inherit this setting.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from jobs.bench.scaling_runs import METHODS, ONE, SEEDS, WORKERS, Bench, Result, Run
 
@@ -65,7 +65,7 @@ def demo() -> str:
 
 
 def changes(results: Sequence[Result], method: str, workers: int) -> list[float]:
-    """Relative change of the frame accuracy in %, by seed, against one worker; of the seeds that are finished."""
+    """Relative change of the frame accuracy in % against one worker, for every finished seed."""
     accuracy = {result.run: result.accuracy for result in results}
     found = []
     for seed in SEEDS:
@@ -76,7 +76,7 @@ def changes(results: Sequence[Result], method: str, workers: int) -> list[float]
 
 
 def rounded(values: Sequence[float]) -> float | None:
-    """The mean, once all seeds are finished."""
+    """The mean; None until all seeds are finished."""
     return round(float(np.mean(values)), 3) if len(values) == len(SEEDS) else None
 
 
@@ -99,7 +99,7 @@ def show(results: Sequence[Result]) -> None:
 
 
 def cell(values: Sequence[float]) -> str:
-    """Mean and standard error; in brackets, seed by seed, while some are still to come."""
+    """Mean and standard error; before all seeds are finished, the value of each seed in brackets."""
     if len(values) < len(SEEDS):
         return " ".join(f"({value:+.2f})" for value in values) or "-"
     return f"{np.mean(values):+.2f} ± {standard_error(values):.2f}"

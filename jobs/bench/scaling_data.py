@@ -1,4 +1,4 @@
-"""The speech that `scaling.py` trains and judges on: a run's own, held in memory and cut into slabs of one batch."""
+"""The speech of `scaling.py` for training and evaluation: a run's own, in memory, cut into slabs of one batch."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ssl_asr.training.data.examples import Example, FrameTargets, SlabReader
 from ssl_asr.training.data.sources import SlabRef, Source, SourceName, source_of
 
 LOOK_AHEAD, CHUNK_FRAMES = 3, 32
-HELD_OUT = 2 * 60 * 100 * 60  # 10 ms frames of test speech that models are judged on, besides dev: two hours
+HELD_OUT = 2 * 60 * 100 * 60  # 10 ms frames of test speech for evaluation, besides dev: two hours
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +71,7 @@ def _source(recipe: Recipe, labels: str, split: str) -> Source:
 
 
 def _recut(heard: Sequence[Example], chunks: int) -> list[list[Example]]:
-    """Slabs of so many chunks from all over; the rest of an utterance goes, so that all steps are of like size."""
+    """Slabs of `chunks` random chunks; the rest of an utterance is dropped, so that all steps have the same size."""
     length = CHUNK_FRAMES - LOOK_AHEAD
     pieces = [piece for piece in cut(heard, length) if piece.count == length]
     examples = []

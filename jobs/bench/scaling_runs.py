@@ -1,4 +1,4 @@
-"""The trainings that `scaling.py` compares, and the folder that keeps what is finished."""
+"""The trainings that `scaling.py` compares, and the folder that stores finished results."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SETTINGS = Settings()
 
 @dataclass(frozen=True)
 class Method:
-    """A way to agree, and the numbers of workers that it is tried with."""
+    """A synchronisation strategy, and the numbers of workers to try it with."""
 
     name: str
     sync: Sync
@@ -72,7 +72,7 @@ class Result:
 
 
 def all_runs() -> list[Run]:
-    """Every training, those that a bar is on first, then from many workers to few."""
+    """Every training: those with a bar first, then from many workers to few."""
     first = [(ONE, 1), ("BMUF, Nesterov", 64), ("GTC", 32), ("plain averaging", 64)]
     rest = [
         (method.name, workers) for workers in reversed(WORKERS) for method in METHODS if workers in method.workers

@@ -58,7 +58,7 @@ def warm_start(speech: Speech, settings: Settings, seed: int) -> torch.Tensor:
 def train(
     speech: Speech, settings: Settings, sync: Sync, workers: int, seed: int, start: torch.Tensor
 ) -> torch.Tensor:
-    """The flat model after `settings.steps` batches, dealt over so many workers."""
+    """The flat model after `settings.steps` batches, divided over `workers` workers."""
     count = settings.steps // PHASES
     rates = settings.learning_rate * settings.final_share ** (np.arange(PHASES) / (PHASES - 1))
     schedule = tuple(

@@ -22,8 +22,8 @@ from ssl_asr.training.data.sources import Source, source_of
 from ssl_asr.training.job import TrainingJob
 from ssl_asr.training.schedule import UNLABELED, Phase
 
-SENONES = 3183  # a smaller run's targets are numbers among them all the same
-# Enough speech for some shards, and a teacher that hardly learns: what it thinks changes no speed.
+SENONES = 3183  # the senones of a smaller run's targets are among these numbers
+# Enough speech for some shards, and a teacher with little training: its quality does not change the speed.
 SMALL = ["corpus.labeled_minutes=10", "corpus.unlabeled_minutes=36", "teacher.labeled_passes=1", "hmm.senones=200"]
 
 
@@ -50,7 +50,7 @@ def _student(preset: str, block_slabs: int, *overrides: str) -> Student:
 
 
 def labelled_run(run: str | None, folder: str) -> Recipe:
-    """A finished run, or a small one made in `folder`; ValueError where the run has no targets."""
+    """A finished run, or a small one made in `folder`; ValueError if the run has no targets."""
     if run is not None:
         recipe = open_recipe(run)
     else:

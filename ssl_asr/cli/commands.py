@@ -1,4 +1,4 @@
-"""What each command does once its recipe is understood; prints for a person."""
+"""What each command does after its recipe is read; prints text for the user."""
 
 from __future__ import annotations
 
@@ -35,12 +35,12 @@ def run_all(recipe: Recipe) -> None:
     print(f"\n{_wer_table(recipe)}\n")
     rejected = sum(report.rejected for report in reports)
     if rejected:
-        print(f"warning: {rejected} rejected on the way; `ssl-asr failed {recipe.run}` lists them with reasons")
+        print(f"warning: {rejected} rejected; `ssl-asr failed {recipe.run}` lists them with reasons")
     print(page_uri(recipe.run))
 
 
 def run_one(stage: str, recipe: Recipe) -> None:
-    """One stage, whose inputs must be there."""
+    """One stage; its inputs must exist."""
     _refuse_second([stage], recipe)
     save_recipe(recipe)
     _said(run_stage(stage, recipe))
@@ -60,14 +60,14 @@ def dry_run(recipe: Recipe, names: Sequence[str]) -> None:
 
 
 def _refuse_second(names: Iterable[str], recipe: Recipe) -> None:
-    """Where another process is at work: before its recipe is overwritten, and before a Ray is started beside it."""
+    """ValueError if another process runs a stage; called before its recipe is overwritten and before Ray starts."""
     for name in names:
         if stage_of(name).exclusive:
             refuse_second(recipe, name)
 
 
 def plan(recipe: Recipe, question: Question) -> None:
-    """What the recipe would take, from stated figures and those that its run has measured; writes nothing."""
+    """Prints what the recipe would take, from stated figures and its run's measurements; writes nothing."""
     from ssl_asr.planning.compute import devices_of
     from ssl_asr.planning.measured import known
     from ssl_asr.planning.plan import make_plan
@@ -93,7 +93,7 @@ def failed(recipe: Recipe) -> None:
 
 
 def verify(recipe: Recipe, *, fixes: bool) -> bool:
-    """True where nothing is wrong with the run, or nothing more once it has been fixed."""
+    """True if nothing is wrong with the run, or if everything is fixed."""
     if fixes:
         from ssl_asr.verifying.run import refuse_under_way
 
@@ -123,7 +123,7 @@ def inspect_targets(shard: str, utterance: str | None, out: str | None) -> None:
 
 
 def licences(recipe: Recipe) -> None:
-    """The licence texts of the demo's recordings, fetched where the cache lacks them."""
+    """Prints the licence texts of the demo's recordings, fetched if the cache lacks them."""
     from ssl_asr.corpus.open_speech import packages
 
     try:
@@ -139,7 +139,7 @@ def _verified(recipe: Recipe, only: Collection[Shard] | None = None) -> Verdict:
 
     stage = under_way(recipe)
     if stage is not None:
-        print(f"{stage} is at work or was a moment ago: what it is writing now may be listed as wrong")
+        print(f"{stage} is running or was running a moment ago: its unfinished files may be listed as wrong")
     began = time.monotonic()
     found = verify(recipe, only)
     for finding in found.findings:
@@ -161,11 +161,11 @@ def _wer_table(recipe: Recipe) -> str:
 
 
 def _opening(recipe: Recipe) -> str:
-    """What the run will do, how long it takes, what of it is done and where it goes."""
+    """Text for the start of a run: its stages, earlier times, and the run's directory."""
     lines = [f"ssl-asr run {recipe.name}: {recipe.about}" if recipe.about else f"ssl-asr run {recipe.name}"]
     for number, stage in enumerate(STAGES, 1):
         before = read_report(recipe, stage.name)
         took = f" (before: {clock(before.seconds)})" if before is not None else ""
         lines.append(f"  {number} {stage.name:<10} {stage.does}{took}")
-    lines.append(f"Everything goes to {recipe.run}. Stop it at will: the same command goes on where it was.\n")
+    lines.append(f"Everything goes to {recipe.run}. You may stop it: the same command continues where it stopped.\n")
     return "\n".join(lines)

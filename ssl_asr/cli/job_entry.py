@@ -1,4 +1,4 @@
-"""The command line as a Ray job: the same, but for where a relative `run` lies."""
+"""The command line as a Ray job: it differs only in the place of a relative `run`."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def main(command: str) -> None:
 
 
 def kept_run(arguments: Sequence[str], environment: Mapping[str, str]) -> list[str]:
-    """The override that takes a relative `run` out of the job's folder, which Ray deletes; [] where none is due.
+    """The override that moves a relative `run` out of the job's folder, which Ray deletes; [] if none is needed.
 
-    It goes below $SSL_ASR_HOME (default ~/ssl_asr) of the head node. On a cluster of several machines give a
-    `run` that all of them see: `run=s3://...` or a shared folder.
+    The run is placed below $SSL_ASR_HOME (default ~/ssl_asr) on the head node. With several machines, give a `run`
+    that all of them can reach: `run=s3://...` or a shared folder.
     """
     from ssl_asr.recipe import load_recipe
 

@@ -1,6 +1,6 @@
 """The command line: `ssl-asr run RECIPE`, `ssl-asr STAGE RECIPE`, `ssl-asr status RUN`.
 
-Nothing heavy is imported before the arguments are understood, so that help and refusals are instant.
+Nothing large is imported before the arguments are parsed, so that help and refusals are instant.
 """
 
 from __future__ import annotations
@@ -21,27 +21,27 @@ if TYPE_CHECKING:
 OK, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
 
 HELP = """\
-Acoustic models from a few hours of transcribed speech and far more that nobody will transcribe.
-A teacher learns from the labeled speech, writes its opinion on every unlabeled frame, and a small
-causal student learns from both. Every stage runs on Ray, on this machine or on a cluster.
+Trains acoustic models from a few hours of transcribed speech and much more speech without transcripts.
+A teacher learns from the labeled speech and labels every unlabeled frame. A small causal student
+learns from both. Every stage runs on Ray, on this machine or on a cluster.
 """
 
 EPILOG = f"""\
 stages, in the order of `run`:
 {chr(10).join(f"  {stage.name:<10} {stage.does}" for stage in STAGES)}
 
-RECIPE is a preset (demo, laptop, paper), a YAML file, or the directory of a run that has begun.
+RECIPE is a preset (demo, laptop, paper), a YAML file, or the directory of an existing run.
 key=value overrides one value of it: student.network.layers=3, run=/data/first,
 corpus.test_conditions=[clean,babble-10]. An unknown key is refused before any work. A run keeps the
-recipe that it was last given.
+recipe of its last command.
 
-Every stage skips what is done: after an interruption the same command goes on where it was.
+Every stage skips what is done: after an interruption the same command continues where it stopped.
 
 examples:
   ssl-asr run demo                          all stages, then a table of word error rates and a page
   ssl-asr student demo student.network.layers=3   one stage, with another value
   ssl-asr run runs/demo --dry-run                 what would be made, and because of what
-  ssl-asr status runs/demo                  how far each stage is
+  ssl-asr status runs/demo                  progress of each stage
   ssl-asr failed runs/demo                  which utterances were rejected, and why
   ssl-asr plan paper --hours 1e6 --gpus 64  bytes, hours and cost, before anything is run
   ssl-asr verify runs/demo --repair         whether every shard is whole; bad ones are made anew
@@ -51,7 +51,7 @@ examples:
 
 
 class Refusal(Exception):
-    """The command line makes no sense; its text says in one sentence what would."""
+    """A command line that can't be understood; the text says in one sentence how to fix it."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -68,13 +68,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except Refusal as refusal:
         return _say(str(refusal), REFUSED)
     except KeyboardInterrupt:
-        return _say("interrupted; the same command goes on where it was", INTERRUPTED)
+        return _say("interrupted; the same command continues where it stopped", INTERRUPTED)
     except BrokenPipeError:
         return FAILED  # the reader of our output, such as `head`, has gone
     except Exception as error:
         sentence = sentence_of(error)
         if sentence is None and isinstance(error, OSError):
-            sentence = f"{' '.join(str(error).split())}; once that has passed, the same command goes on where it was"
+            sentence = f"{' '.join(str(error).split())}; fix this, then the same command continues where it stopped"
         if sentence is None or shows_traceback:
             raise
         return _say(sentence, FAILED)
@@ -95,7 +95,7 @@ def _run(words: list[str]) -> int:
         near = difflib.get_close_matches(words[0], known, 1, cutoff=0.5)
         fix = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known)}"
         raise Refusal(f"unknown command '{words[0]}'; {fix}")
-    # Options may stand anywhere; argparse wants positional words together.
+    # Options may be anywhere; argparse needs the positional words together.
     words = _with_values(words)
     asked = parser.parse_args(sorted(words, key=lambda word: word.startswith("-"), reverse=words[0].startswith("-")))
     from ssl_asr.cli import commands
@@ -107,7 +107,7 @@ def _run(words: list[str]) -> int:
         commands.licences(_recipe(asked.recipe or "demo", asked.overrides))
         return OK
     if asked.recipe is None:
-        raise Refusal(f"which recipe? for example: ssl-asr {asked.command} demo")
+        raise Refusal(f"the recipe is missing; for example: ssl-asr {asked.command} demo")
     recipe = _recipe(asked.recipe, asked.overrides)
     if asked.command == "plan":
         commands.plan(recipe, question.question_of(asked))
@@ -126,7 +126,7 @@ def _run(words: list[str]) -> int:
 
 
 def _with_values(words: list[str]) -> list[str]:
-    """`--out FILE` as the one word `--out=FILE`, and so all options that take a value."""
+    """Joins every option with its value: `--out FILE` becomes the one word `--out=FILE`."""
     joined: list[str] = []
     rest = iter(words)
     for word in rest:
@@ -148,14 +148,14 @@ def _parser() -> argparse.ArgumentParser:
     verbs = {
         "run": "all stages in order, then the table of word error rates",
         "plan": "bytes, hours, network and cost of a run, each figure with its formula and source; runs nothing",
-        "status": "how far each stage of a run is",
+        "status": "progress of each stage of a run",
         "failed": "the utterances that were rejected, with the reasons",
         "verify": "reads every shard again and says what is damaged, missing or left over",
     }
     _add(commands, "run", verbs["run"])
     _add(commands, "plan", verbs["plan"])
     for stage in STAGES:
-        # Listed under "stages" below the commands, with more room.
+        # Listed below the commands under "stages", where their lines may be longer.
         _add(commands, stage.name, stage.does, listed=False)
     _add(commands, "status", verbs["status"])
     _add(commands, "failed", verbs["failed"])
@@ -185,7 +185,7 @@ def _add(commands: argparse._SubParsersAction[_Parser], name: str, does: str, li
 
 
 def _add_inspect(commands: argparse._SubParsersAction[_Parser]) -> None:
-    does = "draws what the teacher says of one utterance"
+    does = "draws the teacher's posteriors for one utterance"
     command = commands.add_parser("inspect", description=f"inspect: {does}, as a PNG.", help=does)
     command.add_argument("what", choices=["targets"], help="the kind of shard")
     command.add_argument("shard", metavar="SHARD", help="RUN/targets/SET/unlabeled/NUMBER.parquet")

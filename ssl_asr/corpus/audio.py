@@ -1,4 +1,4 @@
-"""Reading audio: any format of libsndfile, any rate, one channel, a stretch by offset; and its length."""
+"""Reads audio: any format of libsndfile, any rate, one channel, a segment by offset; and measures its length."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import soxr
 
 from ssl_asr.store import filesystem
 
-# A header may claim more than the file holds; a container's rounding may cost this much and no more.
+# A header may claim more than the file holds. This much is allowed for a container's rounding.
 TOLERANCE_SECONDS = 0.05
 MIN_RATE, MAX_RATE = 4000, 384000
 
@@ -29,7 +29,7 @@ class AudioInfo:
 
 @contextmanager
 def _opened(uri: str) -> Iterator[soundfile.SoundFile]:
-    """`uri` opened by libsndfile; ValueError with one sentence where that can't be done."""
+    """Opens `uri` with libsndfile; ValueError with one sentence if that fails."""
     fs, path = filesystem.resolve(uri)
     try:
         stream = fs.open_input_file(path)
@@ -40,7 +40,7 @@ def _opened(uri: str) -> Iterator[soundfile.SoundFile]:
             raise ValueError(f"{uri}: the audio file is empty; fetch or record it again")
         _check_riff_size(uri, stream.read(8), stream.size())
         stream.seek(0)
-        # libsndfile tells headerless GSM by no magic number.
+        # libsndfile can't recognise headerless GSM, which has no magic number.
         raw = {"format": "RAW", "subtype": "GSM610", "samplerate": 8000, "channels": 1}
         try:
             with soundfile.SoundFile(stream, **(raw if path.endswith(".gsm") else {})) as file:
@@ -57,7 +57,7 @@ def _opened(uri: str) -> Iterator[soundfile.SoundFile]:
 
 
 def _check_riff_size(uri: str, head: bytes, size: int) -> None:
-    """libsndfile takes a WAV file that was cut short for a shorter one; its header knows better."""
+    """ValueError if a WAV file is truncated: libsndfile reads it as a shorter file, but the header has the size."""
     claimed = int.from_bytes(head[4:8], "little") + 8
     streamed = claimed in (8, 2**32 + 7)  # written to a pipe, length unknown
     if head[:4] == b"RIFF" and claimed > size + 1 and not streamed:
@@ -70,7 +70,7 @@ def _check_riff_size(uri: str, head: bytes, size: int) -> None:
 def audio_info(uri: str) -> AudioInfo:
     """Rate, channels and length of `uri`; ValueError with one sentence on a missing, empty or unknown file."""
     with _opened(uri) as file:
-        # An MP3's header only estimates the length: count.
+        # An MP3's header only estimates the length, so the frames are counted.
         frames = _count_frames(file) if file.format == "MP3" else file.frames
         return AudioInfo(file.samplerate, file.channels, frames / file.samplerate)
 
@@ -83,10 +83,10 @@ def _count_frames(file: soundfile.SoundFile) -> int:
 
 
 def read_audio(uri: str, offset: float, duration: float, channel: int, sample_rate: int) -> npt.NDArray[np.float32]:
-    """A stretch of one channel, resampled: [samples], nominally in [-1, 1].
+    """A segment of one channel, resampled: [samples], nominally in [-1, 1].
 
     `offset` and `duration` are seconds. ValueError with one sentence on a missing, empty or truncated file, a
-    channel that isn't there, an impossible rate, or samples that are no numbers.
+    missing channel, an impossible rate, or NaN or infinite samples.
     """
     with _opened(uri) as file:
         if channel >= file.channels:
@@ -105,7 +105,7 @@ def read_audio(uri: str, offset: float, duration: float, channel: int, sample_ra
             "are there; the file is truncated or its times are wrong"
         )
     if not np.isfinite(samples).all():
-        raise ValueError(f"{uri}: the audio holds samples that are no numbers; convert it again from its original")
+        raise ValueError(f"{uri}: the audio holds NaN or infinite samples; convert it again from its original")
     if native != sample_rate:
         samples = soxr.resample(samples, native, sample_rate, quality="HQ")
     return np.ascontiguousarray(samples, dtype=np.float32)

@@ -1,6 +1,6 @@
-"""Checking what a corpus lists before any of it is processed: ids, texts, files and times.
+"""Checks what a corpus lists before any of it is processed: ids, texts, files and times.
 
-Audio is opened, not listened to: samples that are cut short or no numbers are found by the front end.
+Audio files are opened but not decoded. The front end finds truncated audio and samples that are NaN.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ssl_asr.store.ledger import Reject
 from ssl_asr.store.utterance import Utterance
 
 _TEXT_NEEDED = ("labeled", "dev", "test")
-_LENGTH_LIMITED = ("labeled", "unlabeled")  # tests stay whole, or they'd be other tests
+_LENGTH_LIMITED = ("labeled", "unlabeled")  # dev and test keep every utterance, so that results stay comparable
 
 
 def checked(reading: Reading, split: str, corpus: Corpus) -> Reading:
@@ -43,7 +43,7 @@ def checked(reading: Reading, split: str, corpus: Corpus) -> Reading:
 
 
 class _Files:
-    """Facts of audio files, each opened once for all of its utterances that follow each other."""
+    """Facts of audio files. A file is opened once for consecutive utterances."""
 
     def __init__(self) -> None:
         self._uri = ""
@@ -65,7 +65,7 @@ def _checked_text(utterance: Utterance, split: str) -> str | None:
     text = utterance.text
     unknown = unknown_characters(text) if text else ""
     if split not in _TEXT_NEEDED:
-        # Only the language model may see it, and a text that it can't read is no loss.
+        # Only the language model uses this text, so a text that it can't read is dropped.
         return normalise(text) if text and not unknown else None
     spoken = normalise(text or "")
     if unknown:
@@ -73,12 +73,12 @@ def _checked_text(utterance: Utterance, split: str) -> str | None:
             f"the text holds {' '.join(unknown)}, outside a-z and apostrophe; spell numbers and symbols as words"
         )
     if not spoken:
-        raise ValueError(f"the text is empty, which {split} data can't have; add it or leave the utterance out")
+        raise ValueError(f"the text is empty, but {split} data needs one; add it or leave the utterance out")
     return spoken
 
 
 def _checked_times(utterance: Utterance, info: AudioInfo) -> Utterance:
-    """The utterance with its length filled in where it goes to the end of its file."""
+    """The utterance with its true length, which is the rest of its file if the source gives no end."""
     if utterance.channel >= info.channels:
         raise ValueError(
             f"{utterance.audio}: channel {utterance.channel} was asked for, but the file has {info.channels}; "

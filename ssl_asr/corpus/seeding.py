@@ -1,4 +1,4 @@
-"""Draws that depend on the seed and a name alone: the same for every order, machine and number of workers."""
+"""Random numbers that depend only on the seed and a name: the same for every order, machine and number of workers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Cutting a split into shards and slabs of near-equal length, and leaving shards alone where speech is added."""
+"""Cuts a split into shards and slabs of near-equal length; keeps existing shards when speech is added."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from collections.abc import Mapping, Sequence
 
 from ssl_asr.store.utterance import Utterance
 
-Group = list[Utterance]  # a recording in its conditions: never parted, for labels are copied within it
+Group = list[Utterance]  # a recording in its conditions: never separated, because labels are copied inside it
 Slabs = list[list[Utterance]]  # of one shard
 
 
 def plan_shards(
     groups: Sequence[Group], before: Mapping[int, Slabs], shard_minutes: float, slab_minutes: float
 ) -> tuple[list[int], dict[int, Slabs]]:
-    """Numbers of the shards of `before` that stay as they are, and new shards by number of all other groups.
+    """Numbers of the shards of `before` that stay unchanged, and new shards, by number, with all other groups.
 
-    `before` holds what an earlier attempt wrote. Where each of its shards is one that `cut_shards` makes of `groups`,
-    the others are made too: an attempt that was killed ends as if it had not been. Otherwise the data have changed,
-    and what is in no unchanged shard is cut by itself and takes the lowest free numbers. The price: a run that grew
-    is cut differently from a fresh one on the same data. Speech that is added to a speaker may be in another shard
-    than the speaker's older speech, and a small addition is a small shard.
+    `before` holds what an earlier attempt wrote. If `cut_shards` makes each of its shards from `groups`, the attempt
+    was killed, and the missing shards are made: the result is that of an uninterrupted run. Otherwise the data have
+    changed. Then all groups outside unchanged shards are cut by themselves and get the lowest free numbers. The
+    price: a run that grew is cut differently from a fresh run on the same data. A speaker's added speech may be in
+    another shard than the older speech, and a small addition is a small shard.
     """
     fresh = dict(enumerate(cut_shards(groups, shard_minutes, slab_minutes)))
     if all(fresh.get(number) == slabs for number, slabs in before.items()):
@@ -32,10 +32,10 @@ def plan_shards(
 
 
 def unchanged(groups: Sequence[Group], before: Mapping[int, Slabs]) -> tuple[dict[int, Slabs], list[Group]]:
-    """The shards of `before` that hold nothing but whole groups of `groups`, and the groups that are in none of them.
+    """The shards of `before` that hold only whole groups of `groups`, and the groups that are in none of them.
 
-    An utterance that differs in any field is another one. Of shards that share a group, which a killed attempt may
-    leave behind, the lowest number counts.
+    An utterance that differs in any field is another utterance. A killed attempt may leave shards that share a group;
+    then the lowest number counts.
     """
     homes = {utterance.id: place for place, group in enumerate(groups) for utterance in group}
     left = set(range(len(groups)))
@@ -52,8 +52,8 @@ def unchanged(groups: Sequence[Group], before: Mapping[int, Slabs]) -> tuple[dic
 def cut_shards(groups: Sequence[Group], shard_minutes: float, slab_minutes: float) -> list[Slabs]:
     """Shards of about `shard_minutes`, each a list of slabs of about `slab_minutes`.
 
-    A shard holds whole speakers where they fit; a speaker with more than a shard's speech is cut into consecutive
-    pieces. Within a shard speakers follow each other by name, each in time order.
+    A shard holds whole speakers if they fit. A speaker with more speech than a shard is cut into consecutive pieces.
+    Inside a shard, speakers are in order of name, and each speaker's utterances in time order.
     """
     total = sum(map(_seconds, groups))
     if not groups:
@@ -92,7 +92,7 @@ def _by_speaker(groups: Sequence[Group]) -> list[list[Group]]:
 
 def _pieces(speaker: list[Group], shard_seconds: float) -> list[list[Group]]:
     count = math.ceil(sum(map(_seconds, speaker)) / shard_seconds)
-    # Several pieces of a long speaker fill shards more evenly than one that is nearly a shard.
+    # Small pieces of a long speaker fill shards more evenly than pieces of almost a shard.
     return [speaker] if count <= 1 else _even(speaker, count * 2)
 
 

@@ -51,7 +51,7 @@ class CorpusReading:
 
 
 def check_sources(corpus: Corpus) -> None:
-    """ValueError naming the recipe's key where a source is neither open-speech nor READER:PATH that exists."""
+    """ValueError naming the recipe's key if a source is neither open-speech nor an existing READER:PATH."""
     for split in SPLITS:
         source = getattr(corpus, split)
         reader, colon, path = source.partition(":")
@@ -61,7 +61,7 @@ def check_sources(corpus: Corpus) -> None:
             near = difflib.get_close_matches(reader, [OPEN_SPEECH, *READERS], 1, cutoff=0.4)
             fix = f"did you mean '{near[0]}{'' if near[0] == OPEN_SPEECH else ':PATH'}'?" if near else ""
             raise ValueError(
-                f"corpus.{split}={source} is no source; "
+                f"corpus.{split}={source} is not a source; "
                 + (fix or f"use {OPEN_SPEECH} or one of {', '.join(READERS)}, a colon and a path")
             )
         if not os.path.exists(os.path.expanduser(path)):
@@ -82,7 +82,7 @@ def read_sources(recipe: Recipe, wanted: Sequence[str]) -> CorpusReading:
 
 
 def _read(source: str, split: str, corpus: Corpus) -> Reading:
-    """What can be used of a split outside open speech; where its source names no test set, the split is the set."""
+    """The usable part of a split outside open speech; utterances without a test set get the split's name as set."""
     reader, _, path = source.partition(":")
     reading = checked(READERS[reader](os.path.expanduser(path), corpus.channel), split, corpus)
     named = (replace(utterance, tags={"set": split, **utterance.tags}) for utterance in reading.utterances)

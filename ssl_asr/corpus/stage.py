@@ -168,7 +168,7 @@ def _former_shards(store: ShardStore, split: str, parents: Inputs) -> dict[int, 
 
 
 def _read_shard(store: ShardStore, entry: LedgerEntry) -> sharding.Slabs | None:
-    """The shard's slabs; None where its file is missing, or is not the one that the entry speaks of."""
+    """The shard's slabs; None if its file is missing or does not match the entry's checksum."""
     uri = store.uri(entry.shard)
     data = filesystem.read_bytes(uri) if filesystem.exists(uri) else b""
     if checksum(data) != entry.checksum:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 @dataclass(frozen=True)
 class DecodingGraph:
-    """`fst` (kaldifst.StdConstFst) has senone + 1 on its input and the place in `words`, from 1, on its output."""
+    """`fst` (kaldifst.StdConstFst) has input labels senone + 1; output labels are indices of `words`, from 1."""
 
     fst: Any
     words: tuple[str, ...]
@@ -31,9 +31,9 @@ class Decoder:
         self._search = kaldi_decoder.FasterDecoder(graph.fst, self._options)
 
     def decode(self, scores_ts: npt.NDArray[np.float32]) -> list[str]:
-        """Words of the best path through scores [30 ms frames, senones]; none where there is no frame or no path.
+        """Words of the best path through scores [30 ms frames, senones]; none if there is no frame or no path.
 
-        ValueError where scores are not finite, or have fewer senones than the graph: the search checks neither.
+        ValueError if scores are not finite or have fewer senones than the graph: the search checks neither.
         """
         if scores_ts.ndim != 2 or (len(scores_ts) and scores_ts.shape[1] < self._graph.max_label):
             raise ValueError(

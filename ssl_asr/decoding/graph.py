@@ -21,8 +21,8 @@ from ssl_asr.lang.ngram import Vocabulary, grammar_fst
 
 Pronunciations = Mapping[str, Sequence[Sequence[str]]]
 
-# Labels while contexts are replaced: centre phone * _PHONE + senone + 1. Without the phone, a senone shared by
-# two phones makes homophones of words whose lexicon marks tell nothing apart ("FST was not functional").
+# Labels while contexts are replaced: centre phone * _PHONE + senone + 1. Without the phone, a senone shared by two
+# phones makes homophones of words that have no disambiguation symbol ("FST was not functional").
 _PHONE = 1 << 16
 _MARK = 1 << 27  # disambiguation mark m is _MARK + m
 

@@ -1,4 +1,4 @@
-"""A decoding graph kept in the run, built once for each lexicon, language model and senone set.
+"""A decoding graph stored in the run, built once for each lexicon, language model and senone set.
 
 `decoding/graphs/<key>/` holds `HCLG.fst` (OpenFst, const), `words.txt` and, written last, `graph.json`.
 """
@@ -45,7 +45,7 @@ def graph_inputs(run: str, senone_set: str, language: Inputs) -> dict[str, str]:
 
 
 def read_info(run: str, key: str) -> GraphInfo | None:
-    """What is known of the graph, or None where it is not built."""
+    """The facts of the graph; None if it is not built."""
     uri = graph_uri(run, key, "graph.json")
     return GraphInfo(**json.loads(filesystem.read_bytes(uri))) if filesystem.exists(uri) else None
 
@@ -72,7 +72,7 @@ def make_graph(run: str, order: int, inputs: Inputs) -> GraphInfo:
 
 
 def load_graph(run: str, key: str) -> DecodingGraph:
-    """The graph for decoding; ValueError naming the file where it is damaged."""
+    """The graph for decoding; ValueError naming the file if it is damaged."""
     info = read_info(run, key)
     if info is None:
         raise ValueError(f"{graph_uri(run, key, 'graph.json')} is missing; run the evaluate stage")
@@ -82,7 +82,7 @@ def load_graph(run: str, key: str) -> DecodingGraph:
         raise ValueError(
             f"{uri} is damaged; delete {graph_uri(run, key, 'graph.json')} and run the evaluate stage again"
         )
-    with tempfile.TemporaryDirectory() as folder:  # OpenFst reads from disk alone
+    with tempfile.TemporaryDirectory() as folder:  # OpenFst reads only from disk
         path = Path(folder) / "HCLG.fst"
         path.write_bytes(data)
         fst = kaldifst.StdConstFst.read(str(path))

@@ -15,9 +15,10 @@ Float32 = npt.NDArray[np.float32]
 
 
 def acoustic_scores(log_posteriors_ts: Float32, log_priors_s: Float32, kappa: float) -> Float32:
-    """kappa (log p(senone | frame) - log p(senone)): log p(frame | senone) up to a term of the frame alone.
+    """kappa (log p(senone | frame) - log p(senone)): log p(frame | senone) up to a term that only the frame decides.
 
-    Frames are taken as independent and are not; kappa below 1 tempers their evidence against the language model.
+    The search treats frames as independent, but they are not. kappa below 1 reduces their weight against the language
+    model.
     """
     return np.float32(kappa) * (log_posteriors_ts - log_priors_s)
 
@@ -27,7 +28,7 @@ def log_posteriors(
 ) -> Iterator[tuple[int, Float32]]:
     """(index, log posteriors [frames, senones]) of each utterance [30 ms frames, inputs], longest first.
 
-    Utterances without a frame yield none. A batch is padded to at most `batch_frames` frames, or one utterance.
+    Utterances without frames are skipped. A batch has at most `batch_frames` frames with padding, or one utterance.
     """
     for batch in batches_of_like_length([len(frames) for frames in utterances], batch_frames):
         logits = model.logits([torch.from_numpy(np.array(utterances[index], np.float32)) for index in batch])

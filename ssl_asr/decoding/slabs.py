@@ -1,4 +1,4 @@
-"""Decoding one slab with one system: the piece of work that is placed, kept and never done twice.
+"""Decodes one slab with one system. This is the unit of work; its result is stored and never made twice.
 
 A result is one JSON file, `decoding/<key>/<system>/kappa-<kappa>/<split>/<shard>-<slab>.json`, where the key stands
 for the model, the graph and the search; inside, the parents say which shards it was made from.
@@ -33,7 +33,7 @@ FRAME_SECONDS = 0.03
 
 @dataclass(frozen=True)
 class System:
-    """A model of the run with all that decides its hypotheses but kappa; `key` is the content address of it all."""
+    """A model of the run with everything that decides its hypotheses except kappa; `key` is a hash of all of it."""
 
     run: str
     name: str
@@ -57,9 +57,9 @@ class Slab:
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """`frames` and `labelled` count 30 ms frames, all and those with a label; `correct` are right by the model alone.
+    """`frames` counts all 30 ms frames, `labelled` those with a label, `correct` those with the right best senone.
 
-    `error` says why there is no word, where the utterance could not be decoded.
+    If the utterance could not be decoded, `error` says why.
     """
 
     id: str
@@ -88,7 +88,7 @@ def result_uri(system: System, slab: Slab, kappa: float) -> str:
 
 
 def read_result(system: System, slab: Slab, kappa: float) -> DecodedSlab | None:
-    """The slab's result, or None where it is not there or was made from other shards."""
+    """The slab's result; None if there is none, or if it was made from other shards."""
     uri = result_uri(system, slab, kappa)
     if not filesystem.exists(uri):
         return None
@@ -143,7 +143,7 @@ def _decode(
 
 
 def _labels(system: System, slab: Slab) -> dict[str, npt.NDArray[np.uint16]]:
-    """30 ms labels of the slab's aligned utterances; none where the split is not aligned."""
+    """30 ms labels of the slab's aligned utterances; none if the split is not aligned."""
     if "alignments" not in slab.parents:
         return {}
     store = ShardStore(system.run, alignments.store_name(system.senone_set))
@@ -151,7 +151,7 @@ def _labels(system: System, slab: Slab) -> dict[str, npt.NDArray[np.uint16]]:
     return {name: stack_labels(senones) for name, senones in aligned.items()}
 
 
-# A worker decodes many slabs: what it has loaded stays, for all systems of an evaluation.
+# A worker decodes many slabs, so it caches what it has loaded, for all three systems of an evaluation.
 @functools.lru_cache(maxsize=3)
 def _load(system: System) -> tuple[AcousticModel, DecodingGraph, npt.NDArray[np.float32]]:
     model, _ = load_model(model_uri(system.run, system.name))

@@ -1,7 +1,7 @@
 """The HMM topology of the decoding graph: one state per tied triphone, left after one frame or more.
 
-At 30 ms a phone lasts two or three frames, so a state is its own successor and no more is modelled: a
-three-state phone could not fit most utterances at this rate.
+At 30 ms a phone lasts two or three frames. So the model of a phone is one state with a self-loop: a three-state phone
+would not fit most utterances at this rate.
 """
 
 from __future__ import annotations
@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from ssl_asr.lang.fst_arrays import ARC, to_numpy
 
-# Cost of staying a frame longer. Small against acoustic scores of several nats a frame, as with Kaldi's
-# self-loop scale of 0.1: senone posteriors already know how long a phone lasts.
+# Cost of staying one frame longer. It is small against acoustic scores of several nats a frame, as with Kaldi's
+# self-loop scale of 0.1: senone posteriors already model how long a phone lasts.
 STAY_COST = 0.1
 
 Arrays = tuple[int, npt.NDArray[np.float32], npt.NDArray[np.integer], npt.NDArray[np.void]]

@@ -1,9 +1,9 @@
-"""How sure a word error rate is: the bootstrap of Bisani & Ney (2004), resampling whole recordings.
+"""Confidence intervals of word error rates: the bootstrap of Bisani & Ney (2004), resampling whole recordings.
 
-Utterances are drawn with replacement and all systems are scored on the same draw, so a difference between two
-systems is not blurred by how hard the drawn utterances are. A recording that was also tested under noise is
-drawn with all its copies, for their errors go together. Speakers are not drawn: a test set of one or few
-talkers has too few, so an interval speaks of other sentences of these talkers, not of other talkers.
+Recordings are drawn with replacement, and all systems are scored on the same sample. So the difficulty of the sample
+does not blur the difference between two systems. A recording that was also tested under noise is drawn with all its
+copies, because their errors are correlated. Speakers are not drawn, because a test set has too few. So an interval
+holds for other sentences of these talkers, not for other talkers.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Interval:
 
 @dataclass(frozen=True)
 class Comparison:
-    """Relative reduction of the word error rate, and the share of draws where the candidate made fewer errors."""
+    """Relative reduction of the word error rate, and the share of samples with fewer errors of the candidate."""
 
     reduction: Interval
     p_better: float
@@ -59,7 +59,7 @@ def compare(
 
 
 def _reduction(errors: Float64) -> Float64:
-    """[draws, 2] errors to relative reductions; a baseline without an error counts as having made one."""
+    """[samples, 2] errors to relative reductions; a baseline without an error counts as one with one error."""
     return 1 - np.where(errors[:, 0] == errors[:, 1], 1, errors[:, 1] / np.maximum(errors[:, 0], 1))
 
 

@@ -1,4 +1,4 @@
-"""What an evaluation needs of the run: its models, the slabs of a split and what was said in them."""
+"""What an evaluation needs from the run: its models, the slabs of a split and their reference texts."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def result_inputs(recipe: Recipe, senones: SenoneSet, dev: Sequence[Slab], test:
 
 
 def describe_system(recipe: Recipe, name: str, graph: GraphInfo, senones: SenoneSet) -> System:
-    """The model with the search's settings, under one key for all that its hypotheses depend on."""
+    """The model with the search's settings; its key is a hash of everything that its hypotheses depend on."""
     settings = recipe.evaluate
     inputs = {
         "version": VERSION,
@@ -83,7 +83,7 @@ def describe_system(recipe: Recipe, name: str, graph: GraphInfo, senones: Senone
 
 
 def split_slabs(recipe: Recipe, split: str, senones: SenoneSet) -> list[Slab]:
-    """All slabs of the split's features, in order; ValueError where there is none."""
+    """All slabs of the split's features, in order; ValueError if there is none."""
     slabs = []
     aligned = ShardStore(recipe.run, alignments.store_name(senones.id))
     for entry in ShardStore(recipe.run, features.STORE).entries(split):
@@ -97,7 +97,7 @@ def split_slabs(recipe: Recipe, split: str, senones: SenoneSet) -> list[Slab]:
 
 
 def references(recipe: Recipe, split: str) -> dict[str, Utterance]:
-    """The split's utterances by id; ValueError where none has a text."""
+    """The split's utterances by id; ValueError if none has a text."""
     store = ShardStore(recipe.run, utterance.STORE)
     found = [
         each

@@ -1,4 +1,4 @@
-"""What the evaluation found, cell by cell of test set and condition, as kept in `decoding/results.json`."""
+"""The results of an evaluation for each cell of test set and condition, as stored in `decoding/results.json`."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ def write_results(run: str, results: Results) -> None:
 
 
 def read_results(run: str) -> Results:
-    """ValueError where the evaluate stage has not finished."""
+    """ValueError if the evaluate stage has not finished."""
     values = json.loads(filesystem.read_bytes(results_uri(run)))
     values["rows"] = [WordErrors(**row) for row in values["rows"]]
     values["werr"] = [Reduction(**row) for row in values["werr"]]

@@ -23,7 +23,7 @@ class Edits:
 
     @property
     def word_error_rate(self) -> float:
-        """Errors a reference word; where no word was said, the errors themselves, so that none is lost."""
+        """Errors a reference word; with an empty reference, the number of errors, so that none is lost."""
         return self.errors / max(self.words, 1)
 
     def __add__(self, other: Edits) -> Edits:
@@ -38,7 +38,7 @@ class Edits:
 def count_edits(reference: Sequence[str], hypothesis: Sequence[str]) -> Edits:
     """Edits of the alignment that sclite would choose (insertion and deletion cost 3, substitution 4).
 
-    Either may be empty; a word outside the lexicon is a word like any other, and an error for it can't be found.
+    Either may be empty. A reference word outside the lexicon counts like any other word and is always an error.
     """
     counts = kaldialign.edit_distance(list(reference), list(hypothesis), sclite_mode=True)
     return Edits(len(reference), counts["ins"], counts["del"], counts["sub"])

@@ -1,7 +1,7 @@
-"""The evaluate stage: kappa of every system on dev, then words of the test split, errors and their intervals.
+"""The evaluate stage: tunes kappa of every system on dev, decodes the test split, counts errors with intervals.
 
-Ray tasks decode slab by slab, all systems side by side; what is decoded is kept as it comes, so an interrupted
-evaluation goes on where it was.
+Ray tasks decode slab by slab, all systems in parallel. Every decoded slab is stored at once, so an interrupted
+evaluation continues where it stopped.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ Kappas = Mapping[str, Sequence[float]]  # of each system
 
 
 def run_evaluate(recipe: Recipe) -> StageReport:
-    """Write `decoding/results.json` and the hypotheses; ValueError where a model or a split is missing."""
+    """Write `decoding/results.json` and the hypotheses; ValueError if a model or a split is missing."""
     senones = load_senones(recipe.run)
     check_models(recipe, senones)
     dev, test = (split_slabs(recipe, split, senones) for split in ("dev", "test"))
@@ -99,7 +99,7 @@ def _made_graph(recipe: Recipe) -> GraphInfo:
 def _decode(
     what: str, systems: Sequence[System], slabs: Sequence[Slab], kappas: Kappas
 ) -> tuple[dict[str, dict[float, list[DecodedSlab]]], int]:
-    """(results by system and kappa in the order of the slabs, pieces found done)."""
+    """(results by system and kappa in the order of the slabs, pieces that were done before)."""
     import ray  # only decoding needs it
 
     work = {

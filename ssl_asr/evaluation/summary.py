@@ -1,4 +1,4 @@
-"""From hypotheses to results: every set and condition counted, aggregated and compared."""
+"""From hypotheses to results: counts, aggregates and compares every test set and condition."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Cell = tuple[str, str]  # test set and condition, either may be ALL
 
 
 def score(references: Mapping[str, Utterance], decoded: Iterable[DecodedSlab]) -> list[ScoredUtterance]:
-    """Every decoded utterance that has a reference text, which may be empty; ValueError where none has."""
+    """Scores of the decoded utterances that have a reference text, which may be empty; ValueError if none has one."""
     scored = []
     for hypothesis in _hypotheses(decoded):
         said = references[hypothesis.id]
@@ -26,7 +26,7 @@ def score(references: Mapping[str, Utterance], decoded: Iterable[DecodedSlab]) -
             edits = count_edits(said.text.split(), hypothesis.words)
             scored.append(ScoredUtterance(said.id, said.recording, test_set(said), said.condition, edits))
     if not scored:
-        raise ValueError("no decoded utterance has a text to score against; give the dev and test splits their texts")
+        raise ValueError("no decoded utterance has a reference text; add texts to the dev and test splits")
     return scored
 
 
@@ -75,7 +75,7 @@ def _row(system: str, cell: Cell, utterances: Sequence[ScoredUtterance], replica
 def frame_accuracies(
     systems: Mapping[str, Sequence[DecodedSlab]], references: Mapping[str, Utterance]
 ) -> list[FrameAccuracy]:
-    """Of every system and cell that has aligned frames; empty where the test split is not aligned."""
+    """Frame accuracy of every system and cell with aligned frames; empty if the test split is not aligned."""
     accuracies = []
     for system, decoded in systems.items():
         labelled: Counter[Cell] = Counter()
@@ -93,14 +93,14 @@ def frame_accuracies(
 
 
 def out_of_vocabulary(references: Iterable[Utterance], words: Iterable[str]) -> float:
-    """Share of reference words that the graph has no path for; each of them costs at least one error."""
+    """Share of reference words that are not in the graph; each of them costs at least one error."""
     known = set(words)
     said = [word for each in references for word in (each.text or "").split()]
     return sum(word not in known for word in said) / max(len(said), 1)
 
 
 def hypothesis_lines(decoded: Iterable[DecodedSlab], references: Mapping[str, Utterance]) -> str:
-    """One JSON object an utterance: what was said, what was recognised."""
+    """One JSON object an utterance: reference and hypothesis."""
     lines = []
     for hypothesis in _hypotheses(decoded):
         said = references[hypothesis.id]

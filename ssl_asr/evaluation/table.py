@@ -1,4 +1,4 @@
-"""The table of word error rates as a person reads it in a terminal."""
+"""The table of word error rates for a terminal."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from ssl_asr.models.systems import SYSTEMS, TITLES
 
 
 def format_table(results: Results) -> str:
-    """Sets and conditions down, systems across, each with its 95 % interval; ends in a note on how to read it."""
+    """Rows are sets and conditions, columns are systems with 95 % intervals; notes below explain the table."""
     header = ["set", "condition", "words", *(f"{TITLES[system]} WER %" for system in SYSTEMS), "WERR %", "P(better)"]
     lines = [header]
     for reduction in results.werr:
@@ -20,7 +20,7 @@ def format_table(results: Results) -> str:
     table.insert(1, "-" * len(table[0]))
     scales = ", ".join(f"{TITLES[system]} {kappa:g}" for system, kappa in results.kappa.items())
     notes = [
-        "WERR: how many errors fewer than the baseline the SSL student makes. In brackets: 95 % bootstrap intervals.",
+        "WERR: WER reduction of the SSL student relative to the baseline. In brackets: 95 % bootstrap intervals.",
         f"Test words outside the vocabulary: {results.oov_rate:.1%}. Acoustic scale tuned on dev: {scales}.",
     ]
     return "\n".join([*table, *notes])

@@ -9,12 +9,12 @@ from ssl_asr.evaluation.scoring import Edits, ScoredUtterance
 
 
 def best_kappa(dev: Mapping[float, Sequence[ScoredUtterance]]) -> float:
-    """The scale of least word error rate; the smallest of equals, so that order does not matter."""
+    """The scale with the lowest word error rate; of equals the smallest, so that order does not matter."""
     errors = {kappa: reduce(Edits.__add__, (each.edits for each in scored), Edits()) for kappa, scored in dev.items()}
     return min(errors, key=lambda kappa: (errors[kappa].word_error_rate, kappa))
 
 
 def describe_kappa(kappa: float, tried: Sequence[float]) -> str:
-    """The figure, with a word where the best may lie beyond what was tried."""
+    """kappa as text; marked if it is the least or the most tried, as the best may be outside the tried range."""
     beyond = {min(tried): "least tried", max(tried): "most tried"} if len(tried) > 2 else {}
     return f"{kappa:g} ({beyond[kappa]})" if kappa in beyond else f"{kappa:g}"

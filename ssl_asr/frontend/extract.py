@@ -30,7 +30,7 @@ class ExtractedUtterance:
 
 @dataclass(frozen=True)
 class Extractor:
-    """LFBE of the utterances of one split; the test splits hear noises that training never did."""
+    """LFBE of the utterances of one split; the test split gets noise that training never uses."""
 
     recipe: Recipe
     split: str
@@ -40,7 +40,7 @@ class Extractor:
         return load_bank(self.recipe.run, bank_use(self.split), self.recipe.frontend.sample_rate)
 
     def frames(self, utterance: Utterance) -> Frames:
-        """LFBE [10 ms frames, mel bins]; ValueError, one sentence, where there is nothing to be learnt from."""
+        """LFBE [10 ms frames, mel bins]; ValueError with one sentence if the audio is unusable."""
         rate = self.recipe.frontend.sample_rate
         waveform = read_audio(utterance.audio, utterance.offset, utterance.duration, utterance.channel, rate)
         if utterance.condition != CLEAN:
@@ -70,9 +70,9 @@ class Extractor:
 def subtract_means(
     heard: Sequence[ExtractedUtterance], prior: npt.NDArray[np.floating], frontend: Frontend
 ) -> list[ExtractedUtterance]:
-    """The same utterances, in the order given, less the running mean of their speaker in their condition.
+    """The same utterances, in the given order, minus the running mean of their speaker in their condition.
 
-    A stream runs through its speaker's utterances by `Utterance.order`, and `prior` [mel bins] begins each.
+    A stream is one speaker in one condition, in the order of `Utterance.order`; it starts from `prior` [mel bins].
     """
     streams: dict[tuple[str, str], RunningMean] = {}
     result = list(heard)

@@ -14,19 +14,19 @@ FRAME_SECONDS = 0.01
 WINDOW_SECONDS = 0.025
 # Kaldi's constants are made for 16-bit samples.
 FULL_SCALE = 32768.0
-# The least energy of a bin: one 16-bit step squared, below the noise of any microphone. Without it digital
-# silence, which some recordings have and others lack, sits at log(1.2e-7) and drags its speaker's mean along.
+# The least energy of a bin: one 16-bit step squared, below the noise of any microphone. Some recordings have digital
+# silence. Without the floor it would be log(1.2e-7) and shift the speaker's mean.
 ENERGY_FLOOR = 1.0
 
 
 def num_frames(samples: int, sample_rate: int) -> int:
-    """10 ms frames of `samples`: one for every whole or half hop, as the signal is mirrored at its ends."""
+    """Number of 10 ms frames of `samples`: samples / hop, rounded, because the signal is mirrored at its ends."""
     hop = round(sample_rate * FRAME_SECONDS)
     return (samples + hop // 2) // hop
 
 
 def lfbe(waveform: npt.NDArray[np.float32], frontend: Frontend) -> npt.NDArray[np.float32]:
-    """LFBE [10 ms frames, mel_bins] of a waveform [samples] in [-1, 1]; ValueError where it fills no window."""
+    """LFBE [10 ms frames, mel_bins] of a waveform [samples] in [-1, 1]; ValueError if it is shorter than a window."""
     window = round(frontend.sample_rate * WINDOW_SECONDS)
     if len(waveform) < window:
         raise ValueError(f"{len(waveform)} samples are less than one window of {window}; drop the utterance")

@@ -1,4 +1,4 @@
-"""The corpus mean that every speaker's running mean begins at: `features/prior.json`.
+"""The corpus mean that every speaker's running mean starts from: `features/prior.json`.
 
 It is the plain mean of one labeled shard, the first one when it was measured. It is made before any shard of
 features, and the streaming recogniser begins its speakers with it too.
@@ -44,7 +44,7 @@ class Prior:
 
 
 def read_prior(run: str) -> Prior:
-    """ValueError naming the file where there is none or it is damaged."""
+    """ValueError naming the file if it is missing or damaged."""
     uri = prior_uri(run)
     try:
         values = json.loads(filesystem.read_bytes(uri))

@@ -32,7 +32,7 @@ class FeatureJob(ShardMaker):
 
     @cached_property
     def _extractors(self) -> dict[str, Extractor]:
-        """By split; kept from shard to shard, as each holds a noise bank once it has needed one."""
+        """By split; kept from shard to shard, because each may hold a loaded noise bank."""
         return {split: Extractor(self.recipe, split) for split in utterance.SPLITS}
 
     def make(self, shard: Shard) -> ShardContent:

@@ -25,7 +25,7 @@ STAGE = "frontend"
 
 
 def run_frontend(recipe: Recipe) -> StageReport:
-    """Features of every manifest shard; those whose manifest, recipe and prior are unchanged are left alone."""
+    """Features of every manifest shard; shards with unchanged manifest, recipe and prior are kept."""
     clock = StageClock(recipe, STAGE, inputs_key(choices(recipe, "features")))
     prior = _prior_of_today(recipe)
     if prior is not None and not (stage := shard_stage(recipe, prior)).unfinished():

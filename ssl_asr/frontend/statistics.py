@@ -1,4 +1,4 @@
-"""Zeroth, first and second order sums of features: taken shard by shard, added up into global mean and variance."""
+"""Count, sum and sum of squares of features: measured for each shard, added up into global mean and variance."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ssl_asr.store.shards import ShardStore
 
 # Networks are normalised by this split alone: so unlabeled speech that is added leaves the teacher as it is.
 NORMALISED_BY = "labeled"
-# A bin that never changes tells nothing; its deviation must not be divided by.
+# A bin that never changes has deviation 0, which must not be divided by.
 LEAST_DEVIATION = 1e-3
 
 

@@ -57,7 +57,7 @@ class AlignmentJob(ShardMaker):
         return read_lexicon(self.run)
 
     def make(self, shard: Shard) -> ShardContent:
-        """ValueError where the features shard itself cannot be read."""
+        """ValueError if the features shard itself cannot be read."""
         slabs = [features.decode(slab, self.mel_bins) for slab in self.source.read_slabs(shard)]
         with threadpool_limits(1):
             aligned = _Shard(self, manifest(self.run, shard), [row for slab in slabs for row in slab])
@@ -78,12 +78,12 @@ def load_job(run: str, mel_bins: int, inputs: HmmInputs) -> AlignmentJob:
     """The job with the model and table that the run holds for `inputs`; ValueError where it holds none."""
     trained = read_trained(run, inputs)
     if trained is None:
-        raise ValueError(f"{run} holds no finished flat start of today's features; run the hmm stage again")
+        raise ValueError(f"{run} has no finished flat start for its current features; run the hmm stage again")
     return AlignmentJob(run, mel_bins, trained)
 
 
 class _Shard:
-    """Alignments of the recordings of one shard, each made when first asked for."""
+    """Alignments of the recordings of one shard, each made at its first use."""
 
     def __init__(self, job: AlignmentJob, spoken: Mapping[str, Utterance], rows: Sequence[FeatureRow]) -> None:
         self.job, self.spoken = job, spoken
@@ -93,8 +93,8 @@ class _Shard:
         self._known: dict[str, Senones | str] = {}
 
     def senones(self, row: FeatureRow) -> Senones:
-        """Senone of each 10 ms frame of `row`; empty where it is rejected."""
-        # A degraded copy whose recording is not here is aligned by itself.
+        """Senone of each 10 ms frame of `row`; empty if the utterance is rejected."""
+        # A degraded copy without its clean recording is aligned by itself.
         like = self._clean.get(self.spoken[row.id].recording, row)
         if like.id not in self._known:
             self._known[like.id] = self._align(like)
@@ -114,7 +114,7 @@ class _Shard:
             return ready
         aligned = self.job.model.align(ready)
         if aligned is None:
-            return f"no path through its text takes its {len(row.frames)} frames of 10 ms"
+            return f"no path through its text fits its {len(row.frames)} frames of 10 ms"
         self.fit += Fit(aligned.log_likelihood, len(aligned.labels))
         return self.job.table.reshape(-1)[triphone_codes(aligned.labels)]
 

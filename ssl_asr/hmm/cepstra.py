@@ -1,4 +1,4 @@
-"""Cepstra of the stored log mel energies: nearly uncorrelated, as diagonal Gaussians want them."""
+"""Cepstra of the stored log mel energies: nearly uncorrelated, as diagonal Gaussians assume."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ Floats = npt.NDArray[np.float32]
 def cepstra(frames: npt.NDArray[np.floating]) -> Floats:
     """[10 ms frames, mel bins] log energies to [10 ms frames, 13], the utterance's mean removed.
 
-    The stored features carry no speaker mean already; the rest of it that the causal mean had not yet learnt at
-    a speaker's first utterances goes here.
+    The front end has already subtracted a causal speaker mean. At a speaker's first utterances that mean is not exact
+    yet; subtracting the utterance's mean corrects this.
     """
     coefficients = dct(frames.astype(np.float32), norm="ortho", axis=1)[:, :CEPSTRA]
     return coefficients - coefficients.mean(axis=0)

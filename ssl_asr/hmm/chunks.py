@@ -1,4 +1,4 @@
-"""What the flat start sees of one slab: the clean labeled utterances, as cepstra and graphs of their texts."""
+"""One slab for the flat start: its clean labeled utterances, as cepstra and graphs of their texts."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _KEPT = 256  # chunks that a worker process keeps between iterations
 
 @dataclass(frozen=True)
 class ChunkSource:
-    """One slab of features of a run; the checksums make a changed file or lexicon another source."""
+    """One slab of features of a run; with the checksums, a changed file or lexicon is another source."""
 
     run: str
     shard: Shard
@@ -47,18 +47,18 @@ class Transcribed:
 
 
 def transcribe(frames: npt.NDArray[np.floating], spoken: Utterance, lexicon: Lexicon) -> Transcribed | str:
-    """`spoken` with its features [T, mel bins] ready to align, or a sentence that says why it can't be."""
+    """`spoken` with its features [T, mel bins] ready to align, or a sentence that says why it can't be aligned."""
     text = spoken.text or ""
     words = normalise(text).split()
     unknown = lexicon.unknown(words)
     if outside := unknown_characters(text):
         return f"its text has characters outside the alphabet a-z: {outside}; spell them out"
     if not words:
-        return "its text is empty; write what is said"
+        return "its text is empty; write the spoken words"
     if unknown:
         return f"no pronunciation for {', '.join(unknown)}; raise hmm.g2p_words or correct the text"
     if (least := least_frames(words, lexicon)) > len(frames):
-        return f"{len(frames)} frames of 10 ms are too few for its text, which takes {least}"
+        return f"{len(frames)} frames of 10 ms are too few for its text, which needs {least}"
     graph = transcript_graph(words, lexicon)
     return Transcribed(spoken.id, cepstra(frames), graph, graph_states(graph), usual_path(words, lexicon))
 
@@ -71,7 +71,7 @@ def manifest(run: str, shard: Shard) -> Mapping[str, Utterance]:
 
 @lru_cache(maxsize=_KEPT)
 def load_chunk(source: ChunkSource) -> Sequence[Transcribed]:
-    """The clean utterances of a slab that can be aligned; kept, as every iteration wants them."""
+    """The clean utterances of a slab that can be aligned; cached, because every iteration needs them."""
     spoken = manifest(source.run, source.shard)
     lexicon = _lexicon(source.run, source.lexicon)
     table = ShardStore(source.run, features.STORE).read_slab(source.shard, source.slab)
@@ -81,7 +81,7 @@ def load_chunk(source: ChunkSource) -> Sequence[Transcribed]:
 
 
 def readable_chunk(source: ChunkSource) -> Sequence[Transcribed]:
-    """As `load_chunk`, but nothing of a shard that is damaged: its alignment is what rejects it, with the reason."""
+    """As `load_chunk`, but nothing of a damaged shard: its alignment job rejects it, with the reason."""
     try:
         return load_chunk(source)
     except ValueError:
@@ -90,5 +90,5 @@ def readable_chunk(source: ChunkSource) -> Sequence[Transcribed]:
 
 @lru_cache(maxsize=2)
 def _lexicon(run: str, checksum: str) -> Lexicon:
-    """The run's lexicon; `checksum` tells one that was written anew."""
+    """The run's lexicon; `checksum` makes a rewritten lexicon another cache entry."""
     return read_lexicon(run)

@@ -1,4 +1,4 @@
-"""The acoustic model of the flat start, and the statistics that one chunk of utterances gives under it."""
+"""The acoustic model of the flat start, and the statistics of one chunk of utterances under this model."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ Labels = npt.NDArray[np.int32]
 
 @dataclass(frozen=True)
 class FlatModel:
-    """Mixtures of the states; `transform` [9 x 13, D] takes spliced cepstra to their space, None: differences."""
+    """Mixtures of the states; `transform` [9 x 13, D] maps spliced cepstra to their space (None: deltas)."""
 
     mixtures: Mixtures
     transform: npt.NDArray[np.float64] | None = None
 
     def observe(self, cepstra: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        """Cepstra [T, 13] as the mixtures see them, [T, D]."""
+        """Cepstra [T, 13] in the space of the mixtures, [T, D]."""
         if self.transform is None:
             return with_deltas(cepstra)
         return spliced(cepstra) @ self.transform.astype(np.float32)
 
     def align(self, utterance: Transcribed) -> Aligned | None:
-        """The likeliest states of an utterance; None where no path of its text takes its frames."""
+        """The most likely states of an utterance; None if no path of its text fits its frames."""
         frames = self.observe(utterance.cepstra)
         scores = self.mixtures.log_likelihoods(frames, utterance.states)
         labels = align(utterance.graph, scores, utterance.states)
@@ -72,7 +72,7 @@ class Fit:
 
 
 def equal_moments(chunk: Sequence[Transcribed]) -> SufficientStatistics:
-    """Statistics [NUM_STATES, 1, 39] of a chunk in which all states of an utterance's usual path are equally long."""
+    """Statistics [NUM_STATES, 1, 39] of a chunk, with all states of an utterance's usual path equally long."""
     pairs = [(one, align_equally(one.path, len(one.cepstra))) for one in chunk]
     found = [(with_deltas(one.cepstra), labels) for one, labels in pairs if labels is not None]
     if not found:
@@ -138,7 +138,7 @@ def write_model(uri: str, model: FlatModel, curve: Sequence[float], inputs: Inpu
 
 
 def read_model(uri: str, inputs: Inputs) -> tuple[FlatModel, list[float]] | None:
-    """The model kept at `uri` and its curve; None where there is none, or one made from something else."""
+    """The model kept at `uri` and its curve; None if there is none, or if it was made from something else."""
     if kept_inputs(uri) != inputs:
         return None
     with np.load(io.BytesIO(filesystem.read_bytes(uri)), allow_pickle=False) as arrays:

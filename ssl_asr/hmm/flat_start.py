@@ -1,9 +1,9 @@
-"""A model of every phone from nothing but utterances and their texts.
+"""A model of every phone from utterances and their texts only.
 
-Three-state monophones at 10 ms are started with all states of an utterance equally long, then estimated and
-aligned in turn (Viterbi training). When they have settled, LDA over nine spliced frames takes the place of
-cepstra with differences, and components are doubled now and then. Every iteration is a map over chunks and a
-sum in their order, so the result does not depend on who computed which chunk.
+Three-state monophones at 10 ms start with all states of an utterance equally long. Then estimation and alignment
+alternate (Viterbi training). Later, LDA over nine spliced frames replaces cepstra with deltas, and the number of
+components is doubled a few times. Every iteration is a map over chunks and a sum in their order, so the result does
+not depend on the worker that computed a chunk.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def flat_start(
     """The model after `iterations` alignments, and the log-likelihood a frame (nats) that each of them found.
 
     `map_some` maps over fewer chunks: enough for the rough models before LDA. The figures before and after LDA are
-    of different spaces. ValueError where nothing can be aligned.
+    of different spaces. ValueError if nothing can be aligned.
     """
     map_some = map_some or map_chunks
     lda_at = min(max(round(LDA_AT * iterations), 1), iterations - 1) if iterations > 1 else 1
@@ -80,7 +80,7 @@ def _discriminate(map_chunks: MapChunks, model: FlatModel) -> tuple[FlatModel, F
 
 
 def _class_means(total: Scatter) -> np.ndarray:
-    """Means [S, D]; of a state without frames that of all."""
+    """Means [S, D]; a state without frames gets the mean of all frames."""
     overall = total.total.sum(0) / total.count.sum()
     seen = total.count[:, None] > 0
     return np.where(seen, total.total / np.maximum(total.count, 1)[:, None], overall)

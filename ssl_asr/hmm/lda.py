@@ -1,4 +1,4 @@
-"""Linear discriminant analysis from sums, so that frames can be counted chunk by chunk on many machines."""
+"""Linear discriminant analysis from sums, so that many machines can process the frames chunk by chunk."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def no_scatter(classes: int, width: int) -> Scatter:
 
 
 def lda(scatter: Scatter, dimensions: int) -> Floats:
-    """The directions [D, dimensions] that tell classes apart best; within a class they have covariance one."""
+    """The directions [D, dimensions] that separate classes best; within a class their covariance is one."""
     seen = scatter.count > 0
     count, total = scatter.count[seen], scatter.total[seen]
     frames = count.sum()
@@ -61,5 +61,5 @@ def lda(scatter: Scatter, dimensions: int) -> Floats:
     within += _RIDGE * np.trace(within) / len(within) * np.eye(len(within))
     _, directions = scipy.linalg.eigh(between, within)
     best = directions[:, ::-1][:, :dimensions]
-    # An eigenvector's sign is arbitrary; one rule for it makes results repeat.
+    # An eigenvector's sign is arbitrary; a fixed rule makes results reproducible.
     return best * np.sign(best[np.abs(best).argmax(0), np.arange(best.shape[1])])

@@ -11,7 +11,7 @@ from ssl_asr.hmm.lda import class_totals
 
 Floats = npt.NDArray[np.floating]
 
-VARIANCE_FLOOR = 0.05  # of the variance of all frames: keeps a state seen rarely from collapsing onto a point
+VARIANCE_FLOOR = 0.05  # of the variance of all frames: a state with few frames must not collapse onto a point
 STATE_FRAMES = 20.0  # frames of the overall distribution added to each state's
 COMPONENT_FRAMES = 5.0  # frames of its state's distribution added to each component's
 
@@ -102,7 +102,7 @@ def estimate(sums: SufficientStatistics) -> Mixtures:
 
 
 def split(mixtures: Mixtures, distance: float = 0.2) -> Mixtures:
-    """Twice the components: each moved apart by a share of its standard deviation, up and down."""
+    """Twice the components: two copies of each, moved up and down by a share of its standard deviation."""
     step = distance * np.sqrt(mixtures.variances)
     return Mixtures(
         np.concatenate([mixtures.weights / 2, mixtures.weights / 2], axis=1),
@@ -118,6 +118,6 @@ def _mean_and_square(count: Floats, total: Floats, square: Floats) -> tuple[Floa
 def _smooth(
     count: Floats, total: Floats, square: Floats, frames: float, towards: tuple[Floats, Floats]
 ) -> tuple[Floats, Floats]:
-    """Means of x and of x squared with `frames` more frames of the distribution `towards`."""
+    """Means of x and of x squared with `frames` additional frames from the distribution `towards`."""
     weight = (count + frames)[..., None]
     return (total + frames * towards[0]) / weight, (square + frames * towards[1]) / weight

@@ -1,4 +1,4 @@
-"""The flat start's chunks as Ray tasks. Workers keep the chunks that they loaded, so iterations only compute."""
+"""The flat start's chunks as Ray tasks. Worker processes cache their chunks, so later iterations only compute."""
 
 from __future__ import annotations
 
@@ -28,6 +28,6 @@ def on_ray(sources: Sequence[ChunkSource]) -> MapChunks:
 
 @ray.remote(num_cpus=1)
 def _apply(function: Callable[..., Any], source: ChunkSource, *arguments: Any) -> Any:
-    # One thread a task: tasks fill the machine by themselves, and sums come out the same everywhere.
+    # One thread a task: there are enough tasks for all cores, and sums are the same on every machine.
     with threadpool_limits(1):
         return function(readable_chunk(source), *arguments)

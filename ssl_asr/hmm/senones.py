@@ -1,4 +1,4 @@
-"""Senones: the classes that the networks tell apart, one HMM state for each tied triphone at 30 ms."""
+"""Senones: the output classes of the networks, one HMM state for each class of tied triphones at 30 ms."""
 
 from __future__ import annotations
 
@@ -51,9 +51,9 @@ class SenoneSet:
         return table_id(self.phones, self.table)
 
     def log_priors(self, floor: float = 1.0) -> npt.NDArray[np.float32]:
-        """Log share of each senone's frames [senones]; one with fewer than `floor` frames is given as many.
+        """Log share of each senone's frames [senones]; a senone with fewer than `floor` frames counts as `floor`.
 
-        Without a floor the division by the prior would make a senone that was never seen win every frame.
+        Without a floor the division by the prior would let a senone without frames win every frame.
         """
         counts = np.maximum(self.counts, floor)
         return np.log(counts / counts.sum()).astype(np.float32)
@@ -70,7 +70,7 @@ def save_senones(run: str, senones: SenoneSet) -> None:
 
 
 def load_senones(run: str) -> SenoneSet:
-    """The run's senone set; ValueError naming the file where there is none or it is damaged."""
+    """The run's senone set; ValueError naming the file if it is missing or damaged."""
     data = filesystem.read_bytes(senones_uri(run))
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:

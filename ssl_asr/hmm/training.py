@@ -24,9 +24,9 @@ from ssl_asr.store.shards import ShardStore
 
 # Raise where equal inputs give another model or table.
 FLAT_START_VERSION, SENONES_VERSION = "1", "1"
-# 10 ms frames that flat start and tree look at, drawn evenly: 30 h say all that a few hundred Gaussians can learn.
+# 10 ms frames for flat start and tree, sampled evenly: 30 h are enough for a few hundred Gaussians.
 MOST_FRAMES = 30 * 3600 * 100
-# The first iterations look at a third of them, if that is a quarter of an hour.
+# The first iterations use a third of the frames, if that is at least a quarter of an hour.
 EARLY_SHARE = 3
 LEAST_EARLY_FRAMES = 15 * 60 * 100
 
@@ -74,7 +74,7 @@ def read_trained(run: str, inputs: HmmInputs) -> Trained | None:
 
 
 def train(run: str, hmm: Hmm, chunks: MapChunks, some_chunks: MapChunks, inputs: HmmInputs) -> Trained:
-    """Both parts, each kept as soon as it is finished and taken from the run where it is there already.
+    """Model and table. Each is stored as soon as it is finished, and read from the run if it is there already.
 
     For `some_chunks` see `flat_start`.
     """

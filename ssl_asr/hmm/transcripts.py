@@ -1,4 +1,4 @@
-"""The states that an utterance may pass through, given its text: words, pronunciations, silences between."""
+"""The graph of states that an utterance may pass through, given its text: words, pronunciations, silences."""
 
 from __future__ import annotations
 

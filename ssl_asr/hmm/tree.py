@@ -1,9 +1,9 @@
 """Tying triphones to senones: one regression tree over phonetic questions, for all phones together.
 
-Every triphone that was seen is a point, the mean of its frames in the space of the flat start's LDA, weighted by
-their number. The tree cuts where the variance falls most, which for Gaussians of equal covariance is where the
-likelihood rises most (Young, Odell & Woodland, "Tree-based state tying", 1994). Questions need no frames, so
-triphones never seen get a senone too.
+Every triphone in the data is a point: the mean of its frames in the space of the flat start's LDA, weighted by their
+number. The tree splits so that the variance falls most. For Gaussians of equal covariance the likelihood then rises
+most (Young, Odell & Woodland, "Tree-based state tying", 1994). Questions need no frames, so triphones that are not in
+the data get a senone too.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from ssl_asr.store import filesystem
 
 @dataclass(frozen=True)
 class TriphoneTotals:
-    """Of the triphones seen: `codes` [N], how many 30 ms frames `count` [N], the sum of these `total` [N, D]."""
+    """Triphones in the data: `codes` [N], `count` [N] of their 30 ms frames, `total` [N, D], sum of the frames."""
 
     codes: npt.NDArray[np.int32]
     count: npt.NDArray[np.float64]
@@ -86,7 +86,7 @@ def write_table(uri: str, table: npt.NDArray[np.uint16], inputs: Inputs) -> None
 
 
 def read_table(uri: str, inputs: Inputs) -> npt.NDArray[np.uint16] | None:
-    """The table kept at `uri`; None where there is none, or one made from something else."""
+    """The table kept at `uri`; None if there is none, or if it was made from something else."""
     if kept_inputs(uri) != inputs:
         return None
     with np.load(io.BytesIO(filesystem.read_bytes(uri)), allow_pickle=False) as arrays:

@@ -14,7 +14,7 @@ _P = len(PHONES)
 def triphone_codes(states: npt.NDArray[np.integer]) -> npt.NDArray[np.int32]:
     """Code of the triphone of each frame [T] of a path of states [T]; silence stands beyond either end."""
     phones, place = np.divmod(states, STATES_PER_PHONE)
-    # Of the same phone twice in a row, the second begins where the place in the phone falls back.
+    # If a phone follows itself, the second one begins where the state index in the phone falls.
     begins = np.concatenate([[True], (np.diff(phones) != 0) | (np.diff(place) < 0)])
     spoken = phones[begins]
     left = np.concatenate([[0], spoken[:-1]])

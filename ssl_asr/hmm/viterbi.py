@@ -1,4 +1,4 @@
-"""The likeliest state sequence of an utterance through the graph of its text."""
+"""The most likely state sequence of an utterance through the graph of its text."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from ssl_asr.hmm.transcripts import NUM_STATES
 
-# Frame scores are scaled as Kaldi's aligner does; a beam of 10 is then one of 100 nats. A narrow beam finds the
-# way of most utterances, the widest prunes nearly nothing.
+# Frame scores are scaled as in Kaldi's aligner, so a beam of 10 means 100 nats. The narrow beam is enough for most
+# utterances; the widest beam prunes almost nothing.
 SCALE = 0.1
 BEAMS = (10.0, 40.0, 400.0)
 
@@ -26,7 +26,7 @@ def graph_states(graph: Any) -> Labels:
 
 
 def align(graph: Any, log_likelihoods: npt.NDArray[np.floating], states: Labels) -> Labels | None:
-    """State of each frame, int32 [T]; None where no path of the graph takes T frames.
+    """State of each frame, int32 [T]; None if no path of the graph fits T frames.
 
     `log_likelihoods` [T, len(states)] are those of `states`, all that the graph has.
     """
@@ -42,9 +42,9 @@ def align(graph: Any, log_likelihoods: npt.NDArray[np.floating], states: Labels)
 
 
 def align_equally(path: Labels, num_frames: int) -> Labels | None:
-    """State of each frame [num_frames] where all states of `path` last equally long; None where it is longer.
+    """State of each frame [num_frames] if all states of `path` last equally long; None if `path` is longer.
 
-    kaldifst.equal_align would draw its path with C's rand(), which other threads of a Ray worker call too.
+    kaldifst.equal_align is not used: it draws its path with C's rand(), which other threads of a worker call too.
     """
     if len(path) > num_frames:
         return None

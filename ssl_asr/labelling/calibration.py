@@ -1,8 +1,8 @@
-"""Is a teacher that says 0.7 right seven times in ten? Measured on dev, which it was not trained on.
+"""Calibration: whether a teacher with confidence 0.7 is right in 70 % of the frames. Measured on dev speech.
 
-The student learns from posteriors, and selection goes by confidence, so both are as good as these are calibrated.
-Frames are put in bins of their largest posterior; the expected calibration error is the gap between mean confidence
-and accuracy, bin by bin, weighted by frames (Guo et al., "On calibration of modern neural networks", 2017).
+The student learns from posteriors, and selection uses confidence, so both depend on good calibration. Frames are put
+in bins by their largest posterior. The expected calibration error is the mean gap between confidence and accuracy
+over the bins, weighted by frames (Guo et al., "On calibration of modern neural networks", 2017).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Counts = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Bin:
-    """Of `frames` frames with a confidence from `low` to `high`: its mean and their accuracy, 0 without any."""
+    """`frames` frames with a confidence from `low` to `high`: mean confidence and accuracy, 0 without frames."""
 
     low: float
     high: float
@@ -30,7 +30,7 @@ class Bin:
 
 @dataclass(frozen=True)
 class Table:
-    """Sums by confidence bin, float64 [bins] each; tables of parts of the speech add up."""
+    """Sums by confidence bin, float64 [bins] each; the tables of several parts of the speech can be added."""
 
     frames: Counts
     confidence: Counts
@@ -64,7 +64,7 @@ def empty_table() -> Table:
 
 
 def table_of(confidence: npt.NDArray[np.floating], accuracy: npt.NDArray, frames: npt.NDArray[np.integer]) -> Table:
-    """One row each [n]: a confidence in 0 to 1 and the accuracy of so many frames that it stands for."""
+    """Each argument [n]: a confidence in 0 to 1, the accuracy, and the number of frames that they stand for."""
     bins = np.minimum((confidence * CONFIDENCE_BINS).astype(int), CONFIDENCE_BINS - 1)
     count, sure, correct = (
         np.bincount(bins, each, CONFIDENCE_BINS).astype(np.float64)
@@ -74,9 +74,9 @@ def table_of(confidence: npt.NDArray[np.floating], accuracy: npt.NDArray, frames
 
 
 def calibrate(log_probs_ts: npt.NDArray[np.floating], labels_t: npt.NDArray[np.integer]) -> tuple[Table, Table]:
-    """By frame, and by utterance, of one utterance of at least a frame.
+    """Two tables of one utterance with at least one frame: by frame, and by utterance.
 
-    The confidence of an utterance is its frames' mean, as in every row of targets; it stands for all of them.
+    The confidence of an utterance is the mean over its frames, as in every row of targets.
     """
     confidence_t = np.exp(log_probs_ts.max(axis=1).astype(np.float64))
     correct_t = log_probs_ts.argmax(axis=1) == labels_t

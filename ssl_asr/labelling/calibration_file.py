@@ -36,7 +36,7 @@ class Summary:
 
 @dataclass(frozen=True)
 class Calibration:
-    """By frame and by utterance; `parents` are the checksums of the dev shards that were heard."""
+    """By frame and by utterance; `parents` are the checksums of the dev shards that were measured."""
 
     parents: tuple[str, ...]
     frames: int
@@ -49,7 +49,7 @@ def calibration_uri(recipe: Recipe) -> str:
 
 
 def read_calibration(recipe: Recipe) -> Calibration | None:
-    """What is kept for the recipe's set of targets, if anything; ValueError naming a damaged file."""
+    """The stored calibration of the recipe's target set, or None; ValueError naming a damaged file."""
     uri = calibration_uri(recipe)
     if not filesystem.exists(uri):
         return None
@@ -62,14 +62,13 @@ def read_calibration(recipe: Recipe) -> Calibration | None:
 
 
 def calibration_figures(recipe: Recipe) -> dict[str, float | str]:
-    """Measure the teacher's calibration unless that is done, and tell of it in figures of the labelling stage.
+    """Measure the teacher's calibration unless it is stored; returns figures for the labelling stage.
 
-    Without aligned dev speech there is nothing to measure, and the figure says so. ValueError where a dev shard is
-    damaged.
+    Without aligned dev speech nothing can be measured, and the figure says so. ValueError if a dev shard is damaged.
     """
     pairs = _dev(recipe)
     if not pairs:
-        return {"calibration": "not measured, as there is no aligned dev speech"}
+        return {"calibration": "not measured: there is no aligned dev speech"}
     parents = tuple(entry.checksum for pair in pairs for entry in pair)
     kept = read_calibration(recipe)
     if kept is None or kept.parents != parents:
@@ -79,7 +78,7 @@ def calibration_figures(recipe: Recipe) -> dict[str, float | str]:
 
 
 def measure(recipe: Recipe, parents: tuple[str, ...] = ()) -> Calibration:
-    """The teacher on all aligned dev speech, here and now."""
+    """Measure the teacher on all aligned dev speech, in this process."""
     teacher, by_frame, by_utterance = load_teacher(recipe), empty_table(), empty_table()
     for features_entry, _ in _dev(recipe):
         heard = list(_aligned(recipe, features_entry))
@@ -107,7 +106,7 @@ def _dev(recipe: Recipe) -> list[tuple[LedgerEntry, LedgerEntry]]:
     aligned = {entry.shard: entry for entry in store.entries(SPLIT)}
     heard = ShardStore(recipe.run, features.STORE).entries(SPLIT)
     pairs = [(entry, aligned[entry.shard]) for entry in heard if entry.shard in aligned]
-    # Alignments of features that have been made anew since belong to other frames.
+    # If the features were made again since, old alignments belong to other frames.
     return [pair for pair in pairs if pair[1].parents.get("features") == pair[0].checksum]
 
 

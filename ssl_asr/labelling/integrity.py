@@ -1,4 +1,4 @@
-"""What must hold of targets besides: their own columns agree, and row for row they belong to the features beside."""
+"""Further integrity checks of targets: their columns agree, and every row matches the row of the features."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from ssl_asr.store.layout import model_uri
 
 
 def senones_by_teacher(recipe: Recipe, outputs: Mapping[str, int]) -> dict[str, int]:
-    """Senones of each teacher by its id: models, and the recipe's ensemble; `outputs` are those of model files."""
+    """Number of senones by teacher id, for models and the recipe's ensemble; `outputs` are those of model files."""
     members = [model_uri(recipe.run, name) for name in recipe.labelling.teachers]
     found = {model_id(uri): count for uri, count in outputs.items()}
     return found | ({teacher_id(recipe): outputs[members[0]]} if set(members) <= outputs.keys() else {})
 
 
 def check_slab(table: pa.Table, senones: int | None) -> None:
-    """Damage where columns of a slab of targets contradict each other, or speak of a senone above `senones`."""
+    """Damage if columns of a slab of targets contradict each other, or name a senone that is not below `senones`."""
     k, _ = targets.codec_of(table.schema.metadata)
     frames = table["num_frames"].to_numpy()
     kept, entries = _flat(table["kept"]), _flat(table["senones"])
@@ -39,13 +39,13 @@ def check_slab(table: pa.Table, senones: int | None) -> None:
     of_row = before[ends] - before[ends - frames]
     for name in ("senones", "rises"):
         if not np.array_equal(_lengths(table[name]), of_row):
-            raise Damage(f"has rows whose {name} are not as many as the sum of kept")
+            raise Damage(f"has rows in which the number of {name} is not the sum of kept")
     if senones is not None and len(entries) and entries.max() >= senones:
-        raise Damage(f"speaks of senone {entries.max()}, but its teacher has {senones}")
+        raise Damage(f"names senone {entries.max()}, but its teacher has {senones}")
 
 
 def check_beside(mine: Sequence[SlabRows], heard: Sequence[SlabRows]) -> None:
-    """Damage where the slabs `mine` of targets are not, row for row, those of the features `heard`."""
+    """Damage if the rows of the target slabs `mine` do not match the rows of the feature slabs `heard`."""
     check_same_rows(mine, heard)
     for index, (slab, spoken) in enumerate(zip(mine, heard, strict=True)):
         wanted = [stacked_length(count) for count in spoken.frames.tolist()]

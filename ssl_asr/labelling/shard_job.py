@@ -34,15 +34,15 @@ class TargetParents:
 
 
 class LabelJob(ShardMaker):
-    """Holds the teacher; labels and publishes shards. An actor holds one for its life.
+    """Holds the teacher; labels and publishes shards. An actor keeps one job for its lifetime.
 
-    Called from several threads at once, shards take turns with the network, and the others read, encode and
-    publish meanwhile. What a shard holds depends on the shard alone.
+    Several threads may call it at once: one shard uses the network, the others read, encode and publish meanwhile.
+    The content of a shard depends on the shard alone.
     """
 
     def __init__(self, recipe: Recipe) -> None:
-        # One thread for one actor: more of them would add up in an order, and so in last bits, of their own.
-        # More cores serve more actors.
+        # One thread for one actor: with more threads the order of sums, and so the last bits, would vary.
+        # More cores run more actors.
         torch.set_num_threads(1)
         store = ShardStore(recipe.run, targets.store_name(target_set_id(recipe)))
         super().__init__(ShardStore(recipe.run, features.STORE), store)
@@ -57,11 +57,11 @@ class LabelJob(ShardMaker):
         return self._parents(source)
 
     def make(self, shard: Shard) -> ShardContent:
-        """ValueError where the feature shard cannot be read or the teacher gives no finite posteriors."""
+        """ValueError if the feature shard cannot be read or the teacher's posteriors are not finite."""
         bins = self.recipe.frontend.mel_bins
         slabs = [features.decode(table, bins) for table in self.source.read_slabs(shard)]
         with self._network:
-            # Said again in every thread that calls: OpenMP keeps the number by thread.
+            # Set again in every calling thread: OpenMP keeps the number for each thread.
             torch.set_num_threads(1)
             labelled = self.label([row.frames for slab in slabs for row in slab])
         return self._content(slabs, labelled)
@@ -75,9 +75,9 @@ class LabelJob(ShardMaker):
             stacked = [torch.from_numpy(stack(utterances[index]).astype(np.float32)) for index in batch]
             for index, log_probs_ts in zip(batch, self.teacher.log_probabilities(stacked), strict=True):
                 labels[index] = top_k(log_probs_ts, k)
-                # One NaN makes all of its frame NaN, so the few that were kept tell.
+                # One NaN makes its whole frame NaN, so checking the kept values is enough.
                 if not np.isfinite(labels[index][0].log_probs).all():
-                    raise ValueError(f"teacher {self.teacher_id} gives NaN or infinite logits; train it anew")
+                    raise ValueError(f"teacher {self.teacher_id} gives NaN or infinite logits; train it again")
         return labels
 
     def _content(
@@ -102,7 +102,7 @@ class LabelJob(ShardMaker):
         )
 
     def _encode(self, slab: Sequence[FeatureRow], labels: Sequence[Labels]) -> pa.Table:
-        """All frames of a slab at once, then cut at the ends of its utterances."""
+        """Encodes all frames of a slab at once, then cuts them at the ends of the utterances."""
         senones = np.concatenate([each.senones for each in labels])
         log_probs = np.concatenate([each.log_probs for each in labels])
         encoded = top_k_codec.encode(senones, log_probs, self.codec)

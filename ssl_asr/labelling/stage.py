@@ -1,4 +1,4 @@
-"""The labelling stage: a teacher writes the targets of all unlabeled features, shard for shard, on Ray Data."""
+"""The labelling stage: a teacher writes the targets of all unlabeled features, shard by shard, on Ray Data."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SPLIT = "unlabeled"
 
 @dataclass(frozen=True)
 class Work:
-    """What the stage found when it began: all unlabeled features, and which of their shards it is to label."""
+    """What the stage found when it began: all unlabeled features, and the shards that it must label."""
 
     clock: StageClock
     stage: ShardStage
@@ -40,9 +40,9 @@ class Work:
 
 
 def run_labelling(recipe: Recipe) -> StageReport:
-    """Targets of every unlabeled shard; those whose features, teacher and recipe are unchanged are left alone.
+    """Targets of every unlabeled shard; shards with unchanged features, teacher and recipe are kept.
 
-    However often it is killed, and with however many actors it goes on, the store ends up the same to the byte.
+    After any number of kills and with any number of actors, the store is the same, byte for byte.
     """
     work = find_work(recipe)
     failed = _label(recipe, work) if work.todo else []
@@ -50,7 +50,7 @@ def run_labelling(recipe: Recipe) -> StageReport:
 
 
 def find_work(recipe: Recipe) -> Work:
-    """Starts the stage; ValueError where what it needs is missing or does not fit the recipe."""
+    """Starts the stage; ValueError if its inputs are missing or do not fit the recipe."""
     if not len(ShardStore(recipe.run, features.STORE).index(SPLIT).numbers):
         raise ValueError(f"{recipe.run} has no unlabeled features yet; run the frontend stage first")
     for name in recipe.labelling.teachers:
@@ -91,7 +91,7 @@ def _label(recipe: Recipe, work: Work) -> list[Reject]:
                 *recipe.cluster.label_actors,
                 num_cpus=recipe.cluster.cpus_per_worker,
                 num_gpus=1.0 if recipe.cluster.use_gpu else 0.0,
-                shards_at_once=2,  # one is read or published while the other is with the network
+                shards_at_once=2,  # one is read or published while the other uses the network
             ),
             on_shard=work.clock.work,
         )

@@ -1,4 +1,4 @@
-"""Whatever can label: a network, the mean of several, or anything else with these two methods."""
+"""Labellers: a network, the mean of several networks, or any other object with these two methods."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Ensemble:
     def __init__(self, members: Sequence[Labeller]) -> None:
         sizes = {member.num_outputs() for member in members}
         if len(sizes) != 1:
-            raise ValueError(f"teachers of one ensemble have {sorted(sizes)} senones; train them for one senone set")
+            raise ValueError(f"the ensemble's teachers have {sorted(sizes)} senones; train them for one senone set")
         self.members = members
 
     def num_outputs(self) -> int:
@@ -65,7 +65,7 @@ class Ensemble:
 
 
 def load_teacher(recipe: Recipe) -> Labeller:
-    """The recipe's teacher, on its device; ValueError where a file is damaged or does not fit the recipe."""
+    """The recipe's teacher, on its device; ValueError if a file is damaged or does not fit the recipe."""
     models = [_load(recipe, name) for name in recipe.labelling.teachers]
     for model in models:
         if recipe.cluster.use_gpu:
@@ -76,7 +76,7 @@ def load_teacher(recipe: Recipe) -> Labeller:
 
 
 def check_teacher(recipe: Recipe) -> None:
-    """ValueError as `load_teacher`, on a machine that may have no GPU."""
+    """Raises the ValueErrors of `load_teacher`, on a machine that may have no GPU."""
     _as_one([NetworkLabeller(_load(recipe, name)) for name in recipe.labelling.teachers])
 
 
@@ -85,7 +85,7 @@ def _as_one(members: Sequence[Labeller]) -> Labeller:
 
 
 def teacher_id(recipe: Recipe) -> str:
-    """Content address of the teacher: of its file, or of all files of an ensemble."""
+    """Content hash of the teacher: of its file, or of all files of an ensemble."""
     uris = [model_uri(recipe.run, name) for name in recipe.labelling.teachers]
     ids = [model_id(uri) for uri in uris]
     return ids[0] if len(ids) == 1 else checksum(" ".join(ids).encode())[:12]
@@ -97,7 +97,7 @@ def labelling_inputs(recipe: Recipe) -> dict[str, str]:
 
 
 def target_set_id(recipe: Recipe) -> str:
-    """Identity of a set of targets, and the name of its store: the teacher and all that labelling asks of it."""
+    """Identity of a target set, and the name of its store: the teacher and the `labelling` settings."""
     return f"{teacher_id(recipe)}-{inputs_key(labelling_inputs(recipe))[:6]}"
 
 
@@ -107,7 +107,7 @@ def _load(recipe: Recipe, name: str) -> AcousticModel:
     inputs = recipe.frontend.stack * recipe.frontend.mel_bins
     if model.spec.inputs != inputs:
         raise ValueError(
-            f"{uri} takes frames of {model.spec.inputs}, the recipe makes {inputs}; delete it and train anew"
+            f"{uri} takes {model.spec.inputs} inputs a frame, the recipe makes {inputs}; delete it and train it again"
         )
     if not recipe.labelling.k <= model.spec.outputs <= np.iinfo(np.uint16).max + 1:
         raise ValueError(

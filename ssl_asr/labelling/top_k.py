@@ -1,4 +1,4 @@
-"""The k largest posteriors of every frame, and what is lost by keeping no more."""
+"""The k largest posteriors of every frame, and the probability that is lost with the rest."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ CONFIDENCE_BINS = 10  # of an utterance's confidence, over 0 to 1
 
 @dataclass(frozen=True)
 class Labels:
-    """One utterance's `senones` uint16 and `log_probs` float32 [frames, k], largest first, of the whole posterior."""
+    """One utterance: `senones` uint16 and `log_probs` float32 [frames, k], largest first, of the full posterior."""
 
     senones: npt.NDArray[np.uint16]
     log_probs: npt.NDArray[np.float32]
@@ -26,7 +26,7 @@ class Labels:
 
 @dataclass(frozen=True)
 class KeptMass:
-    """Of `frames` frames: summed probability of the kept senones, summed entropy (nats) of whole posteriors."""
+    """Of `frames` frames: summed probability of the kept senones, and summed entropy (nats) of full posteriors."""
 
     frames: int = 0
     mass: float = 0.0
@@ -43,7 +43,7 @@ class KeptMass:
 
 @dataclass
 class Meters:
-    """What the ledger tells of a shard's targets: what was kept, whole and by condition, and how sure it was."""
+    """A shard's statistics for the ledger: kept mass in total and by condition, and a histogram of confidence."""
 
     conditions: dict[str, KeptMass] = field(default_factory=dict)
     confidence_frames: list[int] = field(default_factory=lambda: [0] * CONFIDENCE_BINS)
@@ -67,7 +67,7 @@ def confidence_bin(confidence: float) -> int:
 def top_k(log_probs_ts: torch.Tensor, k: int) -> tuple[Labels, KeptMass]:
     """The k largest of normalised `log_probs_ts` [frames, senones], largest first."""
     largest_tk, senones_tk = log_probs_ts.topk(k, dim=1)
-    # Row by row, then in double precision: a sum over an hour of frames would lose digits.
+    # Sums over frames are in double precision: in float32 a sum over an hour of frames would lose digits.
     entropy_t = -(log_probs_ts.exp() * log_probs_ts).sum(dim=1)
     mass = largest_tk.exp().sum(dtype=torch.float64).item()
     kept = KeptMass(len(log_probs_ts), mass, entropy_t.sum(dtype=torch.float64).item())
@@ -75,5 +75,5 @@ def top_k(log_probs_ts: torch.Tensor, k: int) -> tuple[Labels, KeptMass]:
 
 
 def no_frames(k: int) -> Labels:
-    """Targets of an utterance too short for one 30 ms frame; its row stays, so that rows stay joined."""
+    """Targets of an utterance too short for one 30 ms frame; its row stays, so that rows of all stores match."""
     return Labels(np.zeros((0, k), np.uint16), np.zeros((0, k), np.float32))

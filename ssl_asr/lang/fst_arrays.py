@@ -18,7 +18,7 @@ import numpy.typing as npt
 ARC = np.dtype([("ilabel", "<i4"), ("olabel", "<i4"), ("weight", "<f4"), ("nextstate", "<i4")])
 _STATE = np.dtype([("final", "<f4"), ("first", "<u4"), ("arcs", "<u4"), ("iepsilons", "<u4"), ("oepsilons", "<u4")])
 _MAGIC = 2125659606
-_EXPANDED = 1  # the only property that every const FST has; OpenFst computes the others when asked
+_EXPANDED = 1  # the only property that every const FST has; OpenFst computes the others on demand
 
 
 def to_numpy(fst: Any) -> tuple[int, npt.NDArray[np.float32], npt.NDArray[np.int32], npt.NDArray[np.void]]:
@@ -48,7 +48,7 @@ def from_numpy(
 def serialise(
     start: int, final: npt.NDArray[np.floating], source: npt.NDArray[np.integer], arcs: npt.NDArray[np.void]
 ) -> bytes:
-    """The file that OpenFst's `StdConstFst.read` takes: to keep a graph, or to hand it to another process."""
+    """The bytes that OpenFst's `StdConstFst.read` reads: to store a graph, or to send it to another process."""
     assert arcs.dtype == ARC, "arcs are of fst_arrays.ARC"
     order = np.argsort(source, kind="stable")
     source, arcs = source[order], arcs[order]

@@ -1,4 +1,4 @@
-"""Pronunciations of words that no lexicon holds: phonetisaurus trained on cmudict, once for each cache.
+"""Pronunciations of words that are not in the lexicon: phonetisaurus trained on cmudict, once for each cache.
 
 Letters and phones are aligned by EM, a joint n-gram over the pairs is estimated and applied as a transducer
 (Novak, Minematsu & Hirose, "Phonetisaurus: exploring grapheme-to-phoneme conversion with joint n-gram models in
@@ -20,18 +20,18 @@ from ssl_asr.lang.lexicon import Lexicon, Phones
 from ssl_asr.progress import Progress
 from ssl_asr.store import filesystem
 
-# Further EM iterations and longer n-grams cost time and change no error rate on held-out words of cmudict.
+# More EM iterations and longer n-grams cost time and do not lower the error rate on held-out words of cmudict.
 EM_ITERATIONS = 3
 NGRAM_ORDER = 6
 
-_FIX = "set hmm.g2p_words=0 to go on without utterances whose words cmudict lacks"
+_FIX = "set hmm.g2p_words=0 to continue without the utterances whose words are not in cmudict"
 
 
 def pronounce(words: Sequence[str], dictionary: Lexicon, train_words: int, cache: str) -> dict[str, Phones]:
-    """The likeliest pronunciation of each of `words`; one that G2P has none for is left out.
+    """The most likely pronunciation of each of `words`; words without one from G2P are left out.
 
-    The model is trained on `train_words` words of `dictionary` and kept in the directory `cache` under a key of
-    all that it depends on; no training words, no pronunciations.
+    The model is trained on `train_words` words of `dictionary`. It is stored in the directory `cache` under a key of
+    all its inputs. With 0 training words there are no pronunciations.
     """
     if not words or train_words == 0:
         return {}
@@ -48,16 +48,16 @@ def pronounce(words: Sequence[str], dictionary: Lexicon, train_words: int, cache
 
 
 def _sample(dictionary: Lexicon, size: int) -> str:
-    """`size` words with their first pronunciation, drawn evenly by hash, in phonetisaurus's format.
+    """`size` words with their first pronunciation, chosen evenly by hash, in phonetisaurus's format.
 
-    An even sample does better on held-out words than as many short words or words of common spelling.
+    An even sample does better on held-out words than the same number of short words or of commonly spelled words.
     """
     words = sorted(dictionary.words, key=lambda word: hashlib.sha256(word.encode()).digest())[:size]
     return "".join(f"{word}\t{' '.join(dictionary.pronunciations[word][0])}\n" for word in sorted(words))
 
 
 def _model(lexicon: str, cache: str) -> str:
-    """URI of the model trained on `lexicon`, trained now where the cache lacks it."""
+    """URI of the model trained on `lexicon`; trains it now if the cache lacks it."""
     identity = f"{version('phonetisaurus')} {EM_ITERATIONS} {NGRAM_ORDER}\n{lexicon}"
     key = hashlib.sha256(identity.encode()).hexdigest()[:12]
     uri = filesystem.join(filesystem.absolute(cache), f"g2p-{key}.fst")
@@ -87,7 +87,7 @@ def _train(lexicon: str) -> bytes:
 
 
 def _run(command: Sequence[str], folder: str, watch: Callable[[str], None] = lambda line: None) -> str:
-    """Output of one of phonetisaurus's programs, its error lines handed to `watch` as they come."""
+    """Output of one of phonetisaurus's programs; `watch` gets its error lines as they come."""
     said: list[str] = []
     output = Path(folder) / "output.txt"
     try:

@@ -1,4 +1,4 @@
-"""The pronouncing lexicon of a run: cmudict, and G2P for the words that it lacks.
+"""The pronunciation lexicon of a run: cmudict, and G2P for other words.
 
 `hmm/lexicon.txt` holds the words of all texts. A word's pronunciations depend on the word and on how G2P was trained,
 never on the other words. So no product but this file depends on which other words there are.
@@ -52,13 +52,13 @@ class Lexicon:
 
     @classmethod
     def from_text(cls, text: str, name: str = "lexicon") -> Lexicon:
-        """Lines `word PH PH PH`; ValueError naming the line that is none."""
+        """Parses lines `word PH PH PH`; ValueError naming the first bad line."""
         pairs = []
         for number, line in enumerate(text.splitlines(), 1):
             word, *phones = line.split()
             wrong = [phone for phone in phones if phone not in PHONE_IDS or phone == SILENCE]
             if wrong or not phones:
-                raise ValueError(f"{name}, line {number}: '{line}' is no word followed by phones of cmudict")
+                raise ValueError(f"{name}, line {number}: '{line}' is not a word followed by phones of cmudict")
             pairs.append((word, tuple(phones)))
         return cls.from_pairs(pairs)
 
@@ -81,6 +81,6 @@ def write_lexicon(run: str, lexicon: Lexicon) -> None:
 
 
 def read_lexicon(run: str) -> Lexicon:
-    """The run's lexicon; ValueError where the hmm stage has not written it."""
+    """The run's lexicon; ValueError if the hmm stage has not written it."""
     uri = lexicon_uri(run)
     return Lexicon.from_text(filesystem.read_bytes(uri).decode(), uri)

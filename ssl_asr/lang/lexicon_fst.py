@@ -49,7 +49,7 @@ def lexicon_fst(
 
 
 def _silence(mark: int | None, probability: float) -> tuple[Any, int, int]:
-    """An FST of optional silence at the beginning, with the states words leave from and where silence begins."""
+    """An FST of optional silence at the beginning, the state that words leave from, and the state before silence."""
     fst = kaldifst.StdVectorFst()
     start, loop, pause = fst.add_state(), fst.add_state(), fst.add_state()
     fst.start = start
@@ -67,7 +67,7 @@ def _silence(mark: int | None, probability: float) -> tuple[Any, int, int]:
 
 
 def _marks(entries: Sequence[Entry]) -> list[int]:
-    """Number of the disambiguation symbol at the end of each pronunciation; 0 where it needs none."""
+    """Number of the disambiguation symbol at the end of each pronunciation; 0 if it needs none."""
     pronunciations = [tuple(phones) for _, phones in entries]
     count = Counter(pronunciations)
     beginnings = {phones[:length] for phones in pronunciations for length in range(1, len(phones))}

@@ -20,7 +20,7 @@ EPSILON, BACK_OFF, BEGIN, END = "<eps>", "#0", "<s>", "</s>"
 
 @dataclass(frozen=True)
 class Vocabulary:
-    """The words that can be recognised, in order; the first has id 1, for 0 is OpenFst's "no word"."""
+    """The words that can be recognised, in order; the first has id 1, because 0 is "no word" in OpenFst."""
 
     words: tuple[str, ...]
 
@@ -34,13 +34,13 @@ class Vocabulary:
         return len(self.words) + 1
 
     def symbol_table(self) -> str:
-        """OpenFst's text form, with the marks that kaldilm asks for."""
+        """OpenFst's text form, with the special symbols that kaldilm needs."""
         symbols = [EPSILON, *self.words, BACK_OFF, BEGIN, END]
         return "".join(f"{symbol} {number}\n" for number, symbol in enumerate(symbols))
 
 
 def estimate_arpa(sentences: Iterable[str], order: int) -> str:
-    """An ARPA back-off model of `order` from sentences of space-separated words; ValueError where there is none.
+    """An ARPA back-off model of `order` from sentences of space-separated words; ValueError if there is none.
 
     Interpolation-free Kneser-Ney without cut-offs, as SRILM's `-ukndiscount -gt3min 0`.
     """
@@ -93,7 +93,7 @@ def vocabulary_of(sentences: Iterable[str], pronunciations: Mapping[str, object]
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Both libraries narrate to standard error: kaldingram bars for its loops, kaldilm from C++ a line a section."""
+    """Hides standard error: kaldingram prints progress bars there, kaldilm prints lines from C++."""
     with contextlib.redirect_stderr(io.StringIO()), open(os.devnull, "w") as nowhere:
         kept = os.dup(2)
         os.dup2(nowhere.fileno(), 2)

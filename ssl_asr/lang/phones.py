@@ -10,8 +10,8 @@ _SPOKEN = "AA AE AH AO AW AY B CH D DH EH ER EY F G HH IH IY JH K L M N NG OW OY
 PHONES: tuple[str, ...] = (SILENCE, *_SPOKEN.split())
 PHONE_IDS: dict[str, int] = {phone: number for number, phone in enumerate(PHONES)}
 
-# Place, manner, voicing and vowel space of General American, as phonetics textbooks class them (after Ladefoged,
-# "A Course in Phonetics"); the tree asks each of the left neighbour, the phone itself and the right neighbour.
+# Place, manner, voicing and vowel space of General American, as in phonetics textbooks (Ladefoged, "A Course in
+# Phonetics"). The tree asks every question about the left neighbour, the phone itself and the right neighbour.
 QUESTIONS: dict[str, tuple[str, ...]] = {
     name: tuple(members.split())
     for name, members in {

@@ -5,14 +5,14 @@ from __future__ import annotations
 import re
 
 _APOSTROPHES = str.maketrans({"’": "'", "‘": "'", "`": "'", "´": "'"})
-# Marks that carry no sound and may vanish; whatever else is outside the alphabet is reported.
+# Marks that carry no sound and may be removed; any other character outside the alphabet is reported.
 _PUNCTUATION = re.compile(r"[.,!?;:\"“”«»()…\-‐‑‒–—\s]")
 
 
 def normalise(text: str) -> str:
-    """`text` in lower case, with words of a-z and inner apostrophes, parted by single spaces; may be empty.
+    """`text` in lower case, with words of a-z and inner apostrophes, separated by single spaces; may be empty.
 
-    Hyphens and dashes part words; characters outside the alphabet part words too (see `unknown_characters`).
+    Hyphens, dashes and characters outside the alphabet separate words (see `unknown_characters`).
     """
     spelled = re.sub(r"[^a-z' ]", " ", text.lower().translate(_APOSTROPHES))
     # An apostrophe at a word's edge is a quotation mark far more often than a lost letter.

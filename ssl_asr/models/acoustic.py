@@ -82,7 +82,7 @@ class AcousticModel(nn.Module):
 
     @torch.inference_mode()
     def logits(self, utterances: list[torch.Tensor]) -> list[torch.Tensor]:
-        """Logits [frames, senones] of each utterance [frames, inputs], as one padded batch, look-ahead undone."""
+        """Logits [frames, senones] of each utterance [frames, inputs], as one padded batch, without the delay."""
         ahead = self.encoder.look_ahead
         # The last frame is repeated so that the outputs of the last `look_ahead` inputs can still be emitted.
         longer = [torch.cat([frames, frames[-1:].expand(ahead, -1)]) for frames in utterances]

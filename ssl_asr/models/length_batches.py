@@ -1,18 +1,19 @@
-"""Batches of like length: a network pads little, and the same utterances always meet."""
+"""Batches of similar length: little padding, and the same utterances are always batched together."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-# The shortest of a batch is at least this share of its longest, so padding is half of the rest at the most.
+# The shortest of a batch is at least this share of its longest, so at most a tenth of a row is padding.
 LEAST_SHARE = 0.9
 
 
 def batches_of_like_length(lengths: Sequence[int], batch_frames: int) -> list[list[int]]:
-    """Indices of `lengths`, longest first, cut where padding would pass `batch_frames` or lengths differ too much.
+    """Indices of `lengths`, longest first; a batch ends before padding passes `batch_frames` or lengths differ much.
 
-    An utterance longer than that is a batch of its own; one of no frames is in none. Depends on nothing but its
-    arguments: a network's last bits vary with what it is batched with, and labels must not vary with the cluster.
+    An utterance longer than `batch_frames` is a batch of its own. An utterance without frames is in no batch. The
+    result depends only on the arguments: a network's last bits depend on the batch, and labels must not depend on
+    the cluster.
     """
     batches: list[list[int]] = []
     longest = 0

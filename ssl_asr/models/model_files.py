@@ -71,5 +71,5 @@ def _first(error: Exception) -> object:
 
 
 def model_id(uri: str) -> str:
-    """Content address of a model file: two models share it only if they are equal."""
+    """Content hash of a model file: two models share it only if they are equal."""
     return checksum(filesystem.read_bytes(uri))[:12]

@@ -1,4 +1,4 @@
-"""How long a block should be: what BMUF was shown to bear, what a spot notice leaves time for, what data allow."""
+"""How long a block should be: by published results of BMUF, by the time of a preemption notice, and by the data."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ MINIBATCHES = 100
 
 @dataclass(frozen=True)
 class BlockEstimate:
-    """A block of `slabs` a worker, and `wants_hours`, the different speech that BMUF needs for it.
+    """A block of `slabs` slabs a worker. `wants_hours` is the amount of different speech that BMUF needs for it.
 
-    `efficiency` is the share of the time that workers train, `lost` the share that preemption costs.
+    `efficiency` is the share of the time in which workers train, `lost` the share that preemption costs.
     """
 
     slabs: int
@@ -33,7 +33,7 @@ class BlockEstimate:
 
 @dataclass(frozen=True)
 class BlockAdvice:
-    """The `best` block because of `why`; `rows` around it for comparison, the recipe's own among them."""
+    """The `best` block and the reason `why`; `rows` compares other lengths, including the recipe's own."""
 
     training: Training
     rows: list[BlockEstimate]
@@ -57,19 +57,19 @@ def block(recipe: Recipe, training: Training, cluster: Hardware, slabs: int) -> 
 
 
 def wanted_hours(recipe: Recipe, slabs: int, workers: int) -> float:
-    """Different speech that BMUF needs: sync period x N^2 (CNTK), the period being one worker's block."""
+    """Hours of different speech that BMUF needs: sync period x N^2 (CNTK); the period is one worker's block."""
     return slabs * recipe.corpus.slab_minutes / 60 * workers**2
 
 
 def advise(recipe: Recipe, training: Training, cluster: Hardware, unique_hours: float) -> BlockAdvice:
-    """About 100 minibatches a block, unless the notice or the data ask for a shorter one.
+    """About 100 minibatches a block, unless the notice or the data need a shorter block.
 
-    The recipe's own is kept where it is within a tenth of that.
+    The recipe's own length is kept if it is within a tenth of that.
     """
     one = block(recipe, training, cluster, 1)
     trained = one.seconds * one.efficiency  # a slab; what syncing adds does not grow with the block
     upper = {
-        f"shorter than a spot machine's notice of {NOTICE_SECONDS.value:.0f} s": (
+        f"shorter than a preemption notice of {NOTICE_SECONDS.value:.0f} s": (
             NOTICE_SECONDS.value - (one.seconds - trained)
         )
         / trained,

@@ -37,7 +37,7 @@ class NetworkSize:
 
 @dataclass(frozen=True)
 class Devices:
-    """What trains and labels: so many GPUs or CPU cores for each, with GFLOP/s where it is a GPU."""
+    """The devices that train and label: numbers of GPUs or CPU cores, and the GFLOP/s of a GPU."""
 
     kind: Literal["GPU", "core"]
     trainers: int
@@ -65,13 +65,13 @@ def _network_size(recipe: Recipe, network: NetworkSection) -> NetworkSize:
 def devices_of(recipe: Recipe, question: Question) -> Devices:
     if question.gpus is not None or recipe.cluster.use_gpu:
         count = question.gpus or recipe.cluster.train_workers[1]
-        gflops = GPU_GFLOPS if question.gflops is None else Fact(question.gflops, "asked for")
+        gflops = GPU_GFLOPS if question.gflops is None else Fact(question.gflops, "given on the command line")
         return Devices("GPU", count, count, gflops)
     return Devices("core", recipe.cluster.train_workers[1], recipe.cluster.label_actors[1], CORE_GFLOPS)
 
 
 def training_seconds(network: NetworkSize, devices: Devices) -> Fact:
-    """Seconds of one device for one 30 ms frame, forwards and backwards."""
+    """Seconds of one device for one 30 ms frame, forward and backward pass."""
     flops = TRAIN_FLOPS * network.weights
     if devices.kind == "GPU":
         how = f"6 x {network.weights / 1e6:.2f} M weights / {devices.gflops.value:,.0f} GFLOP/s"
@@ -83,7 +83,7 @@ def training_seconds(network: NetworkSize, devices: Devices) -> Fact:
 
 
 def labelling_seconds(network: NetworkSize, devices: Devices, precision: str) -> Fact:
-    """Seconds of one device for the teacher's opinion on one 30 ms frame."""
+    """Seconds of one device for the teacher's posteriors of one 30 ms frame."""
     flops, weights = INFER_FLOPS * network.weights, f"2 x {network.weights / 1e6:.2f} M weights"
     if devices.kind == "GPU":
         gain = BFLOAT16_GAIN.value if precision == "bfloat16" else 1.0

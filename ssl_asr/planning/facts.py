@@ -1,6 +1,6 @@
-"""The figures a plan starts from, each with where it comes from: measured and kept in docs/benchmarks.md, or stated.
+"""The figures that a plan starts from, each with its source: measured (in docs/benchmarks.md) or stated.
 
-A run that has been through a stage has its own figures, which are preferred: `measured.py`.
+A run that has finished a stage has its own figures, which are preferred: see `measured.py`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from ssl_asr.recipe import Recipe
 
 @dataclass(frozen=True)
 class Fact:
-    """`source` is what a person reads beside the figure: "measured: ...", "published: ..." or "stated: ..."."""
+    """`source` is printed beside the figure: "measured: ...", "published: ..." or "stated: ..."."""
 
     value: float
     source: str
@@ -21,7 +21,7 @@ class Fact:
 
 @dataclass(frozen=True)
 class Facts:
-    """Bytes of stores, speeds of one CPU core in hours of audio an hour, and what restarts take."""
+    """Bytes of stores, speeds of one CPU core in hours of audio an hour, and the start-up time of a stage."""
 
     feature_bytes: Fact  # of a 10 ms frame
     alignment_bytes: Fact  # of a 10 ms frame
@@ -39,12 +39,12 @@ class Facts:
 BENCH = "docs/benchmarks.md"
 DEMO = "measured: `make demo` at 50c016f"
 
-# What training takes of one core: matrix products at this rate, and for each LSTM cell the rest of a step. That rest
-# is what a 24 M student's 448 frames/s leave: (1 / 448 - 6 x 24.27e6 / 93.8e9) s over 5 x 768 cells. It holds for
-# the loop with two workers on two cores, and is an observation, not a law: bare torch on an idle core needs less.
+# Cost of training on one core: matrix products at this rate, and a constant for each LSTM cell. The constant is what
+# remains of a 24 M student's 448 frames/s: (1 / 448 - 6 x 24.27e6 / 93.8e9) s over 5 x 768 cells. It was observed for
+# the loop with two workers on two cores; bare torch on an idle core needs less.
 CORE_GFLOPS = Fact(93.8, f"measured: one core's matrix products ({BENCH}, labelling)")
 CORE_CELL_SECONDS = Fact(
-    1.77e-7, f"measured: what a 24 M student's 448 frames/s leave, an LSTM cell ({BENCH}, reader)"
+    1.77e-7, f"measured: the rest of a 24 M student's 448 frames/s, for each LSTM cell ({BENCH}, reader)"
 )
 CORE_LABELLING_SHARE = Fact(0.80, f"measured: share of matrix products' speed ({BENCH}, labelling)")
 
@@ -64,10 +64,10 @@ SPOT_KILLS = Fact(0.05, "stated: a spot machine is lost once in 20 hours")
 NO_KILLS = Fact(0.0, "stated: your own machine is not taken away")
 RECOVERY_SECONDS = Fact(
     35,
-    f"measured: 10 s to go on ({BENCH}, goodput), once without the lost machine and once with another; "
-    "stated: 15 s of silence before, until Ray calls a machine dead",
+    f"measured: 10 s to continue ({BENCH}, goodput), once without the lost machine and once with a new one; "
+    "stated: 15 s without a heartbeat before, until Ray declares a machine dead",
 )
-NOTICE_SECONDS = Fact(120, "published: a spot machine's notice on AWS")
+NOTICE_SECONDS = Fact(120, "published: a preemption notice on AWS")
 
 PUBLISHED_HOURS = Fact(1e6, "published: a million hours (Parthasarathi & Strom 2019)")
 PUBLISHED_LABELED = Fact(7000, "published: 7,000 hours (Parthasarathi & Strom 2019)")
@@ -75,7 +75,7 @@ PUBLISHED_TEST = Fact(5, "published: about 5,000 test utterances (Parthasarathi 
 
 
 def stated_facts(recipe: Recipe) -> Facts:
-    """The figures of the benchmarks, brought to the recipe's bins, bits, senones and beam."""
+    """The figures of the benchmarks, scaled to the recipe's bins, bits, senones and beam."""
     return Facts(
         feature_bytes=_feature_bytes(recipe),
         alignment_bytes=Fact(0.46, f"{DEMO}, 600 senones"),

@@ -1,4 +1,4 @@
-"""What a run has measured itself: its stores' bytes and its stages' speeds, in place of the stated figures."""
+"""The run's own measurements: bytes of its stores and speeds of its stages; they replace the stated figures."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SPLITS = ("labeled", "unlabeled", "dev", "test")
 
 @dataclass(frozen=True)
 class Knowledge:
-    """All that a plan is reckoned from."""
+    """All inputs of a plan."""
 
     facts: Facts
     rates: Rates
@@ -39,11 +39,11 @@ class Knowledge:
 
 
 def known(recipe: Recipe, question: Question, devices: Devices) -> Knowledge:
-    """Stated figures, and what the recipe's run, where there is one, has measured itself."""
+    """Stated figures, replaced by measurements of the recipe's run, if there is one."""
     facts, rates, speech = stated_facts(recipe), stated_rates(recipe, devices), speech_of(recipe, question)
     if not filesystem.exists(recipe_uri(recipe.run)):
         return Knowledge(facts, rates, speech)
-    run = open_recipe(recipe.run)  # as it was run: overrides and another recipe of the same directory left out
+    run = open_recipe(recipe.run)  # the recipe that the run really used, without the overrides of this plan
     return Knowledge(
         _facts(recipe, run, facts), _rates(recipe, run, rates, devices), _speech(recipe, run, speech, question)
     )
@@ -74,7 +74,7 @@ def _facts(recipe: Recipe, run: Recipe, facts: Facts) -> Facts:
 
 
 def _rates(recipe: Recipe, run: Recipe, rates: Rates, devices: Devices) -> Rates:
-    """A device's speed says nothing of another kind of device; another network's is scaled by its weights."""
+    """Speeds hold only for the same kind of device; the speed of another network is scaled by its weights."""
     if run.cluster.use_gpu != (devices.kind == "GPU"):
         return rates
     old, new = teacher_network(run), teacher_network(recipe)
@@ -114,7 +114,7 @@ def _scaled(seconds: float, how: str, old: NetworkSize, new: NetworkSize) -> Fac
 
 
 def _speech(recipe: Recipe, run: Recipe, speech: Speech, question: Question) -> Speech:
-    """Hours as the corpus stage found them, where they are those of this recipe and nothing else was asked for."""
+    """Hours from the corpus stage, if it ran with this recipe's corpus and the command gives no other hours."""
     if recipe.corpus != run.corpus:
         return speech
     asked = {"labeled": question.labeled_hours, "unlabeled": question.hours}
@@ -132,7 +132,7 @@ def _hours(run: Recipe, split: str) -> Fact | None:
 
 
 def _bytes(run: Recipe, store: str, unit: str) -> Fact | None:
-    """Bytes of a row, or of a frame at the store's own rate."""
+    """Bytes for each row, or for each frame at the store's own frame rate."""
     count = store_index(ShardStore(run.run, store)).total(unit)
     folders = [split_folder(run.run, store, split) for split in SPLITS]
     size = sum(int(listing.list_files(folder, SHARD_SUFFIX).sizes.sum()) for folder in folders)

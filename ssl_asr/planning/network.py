@@ -1,4 +1,4 @@
-"""What workers send each other, and the share of the time that is left for training."""
+"""How much data workers send to each other, and the share of the time that remains for training."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ WORD_BYTES = 4
 
 @dataclass(frozen=True)
 class Steps:
-    """What one worker does between two syncs of BMUF: `minibatches`, each of `frames` 30 ms frames."""
+    """One worker's steps between two syncs of BMUF: `minibatches`, each of `frames` 30 ms frames."""
 
     minibatches: float
     frames: float
@@ -22,7 +22,7 @@ class Steps:
 
 @dataclass(frozen=True)
 class Traffic:
-    """Bytes that one worker sends for each minibatch, and the share of its time that it trains."""
+    """Bytes that one worker sends for each minibatch, and the share of its time in which it trains."""
 
     strategy: str
     workers: int
@@ -31,7 +31,7 @@ class Traffic:
 
 
 def block_steps(batching: Batching, slab_minutes: float, slabs: int) -> Steps:
-    """A block of so many slabs, cut into chunks."""
+    """The steps of a block of `slabs` slabs, cut into chunks."""
     minibatch = batching.batch_chunks * batching.chunk_frames
     return Steps(slabs * slab_minutes / 60 * FRAMES_AN_HOUR / minibatch, minibatch)
 
@@ -47,24 +47,24 @@ def all_gather_bytes(workers: int, payload: float) -> float:
 
 
 def sync_bytes(parameters: int, optimiser: Optimiser, sync: Sync) -> float:
-    """What BMUF averages at a block's end: the model as `sync.wire` says, moments in float32."""
+    """Bytes that BMUF averages at a block's end: the model in the type of `sync.wire`, moments in float32."""
     kept = 0 if sync.optimiser_state == "reset" else moments(optimiser)
     return parameters * ({"float32": 4, "bfloat16": 2}[sync.wire] + 4 * kept)
 
 
 def moments(optimiser: Optimiser) -> int:
-    """Numbers that the optimiser keeps of each parameter."""
+    """Number of values that the optimiser keeps for each parameter."""
     return 2 if optimiser.name == "adam" else int(optimiser.momentum > 0)
 
 
 def minibatch_bytes(
     strategy: str, parameters: int, optimiser: Optimiser, sync: Sync, workers: int, minibatches: float
 ) -> float:
-    """Bytes that a worker sends a minibatch; those of BMUF are spread over its block of so many `minibatches`."""
+    """Bytes that a worker sends for a minibatch; BMUF's bytes are spread over the `minibatches` of its block."""
     if strategy == "dense":
         return all_reduce_bytes(workers, 4 * parameters)
     if strategy == "gtc":
-        share = 0.002 if sync.gtc_share is None else sync.gtc_share  # null: the recipe's default stands in
+        share = 0.002 if sync.gtc_share is None else sync.gtc_share  # null: the recipe's default is assumed
         return all_gather_bytes(workers, WORD_BYTES * share * parameters)
     return all_reduce_bytes(workers, sync_bytes(parameters, optimiser, sync)) / minibatches
 
@@ -86,12 +86,12 @@ def traffic(
 
 
 def minibatches_of(heard: TrainingSpeech, batching: Batching, workers: int) -> float:
-    """Minibatches of one worker in a whole training."""
+    """Number of minibatches of one worker in a whole training."""
     chunked = heard.chunked / (batching.batch_chunks * batching.chunk_frames)
     return (chunked + heard.whole / batching.batch_frames) * FRAMES_AN_HOUR / workers
 
 
 def worker_counts(most: int) -> list[int]:
-    """2, 4, 8, ... and the most."""
+    """2, 4, 8, ... and the maximum."""
     powers = [2**power for power in range(1, 20) if 2**power < most]
     return [*powers, max(most, 2)]

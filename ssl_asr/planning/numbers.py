@@ -1,4 +1,4 @@
-"""Quantities as a person reads them."""
+"""Quantities as text for the user."""
 
 from __future__ import annotations
 
@@ -20,5 +20,5 @@ def size_text(size: float) -> str:
 
 
 def time_text(seconds: float) -> str:
-    """From two days on in days, else as everywhere: "45 s", "7 h 53 min", "4.8 days"."""
+    """In days from two days on, otherwise as `clock`: "45 s", "7 h 53 min", "4.8 days"."""
     return f"{seconds / DAY:.1f} days" if seconds >= 2 * DAY else clock(seconds)

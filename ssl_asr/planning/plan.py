@@ -1,4 +1,4 @@
-"""The plan: stores, stages, network, losses, cost and block size, all pure functions of what is known."""
+"""The plan: stores, stages, network, losses, cost and block size, all pure functions of the figures."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ssl_asr.recipe import Recipe
 
 @dataclass(frozen=True)
 class TrainingTraffic:
-    """Of one training: traffic of each strategy for 2, 4, ... workers; `bytes` that all workers send in all."""
+    """Traffic of one training: rows for 2, 4, ... workers, by strategy; `bytes` is what all workers send together."""
 
     training: Training
     rows: list[list[Traffic]]
@@ -92,7 +92,7 @@ def make_plan(recipe: Recipe, question: Question, devices: Devices, knowledge: K
 
 
 def _asked(value: float | None, otherwise: Fact) -> Fact:
-    return otherwise if value is None else Fact(value, "asked for")
+    return otherwise if value is None else Fact(value, "given on the command line")
 
 
 def _network(recipe: Recipe, training: Training, cluster: Hardware) -> TrainingTraffic:

@@ -1,4 +1,4 @@
-"""What machines that are taken away cost: work done again since the last checkpoint, and restarts."""
+"""The cost of lost machines: work since the last checkpoint that is done again, and restarts."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import math
 def stretch(period: float, kills_per_second: float, recovery: float) -> float:
     """Expected time over undisturbed time, with a checkpoint every `period` seconds of work.
 
-    Kills come at random (Poisson), also while recovering: e^(k R) (e^(k T) - 1) / (k T) for k kills a second,
+    Kills are random (Poisson) and may also hit a recovery: e^(k R) (e^(k T) - 1) / (k T) for k kills a second,
     recovery R and period T (Daly, FGCS 2006, with checkpoints that cost no time).
     """
     if kills_per_second == 0:
@@ -23,5 +23,5 @@ def loss_share(period: float, kills_per_second: float, recovery: float) -> float
 
 
 def recovery_share(kills_per_second: float, recovery: float) -> float:
-    """Share of the time that is lost where every machine gives notice: a checkpoint is taken, no work is lost."""
+    """Share of the time that is lost if every machine gives notice: a checkpoint is taken, and no work is lost."""
     return 1 - math.exp(-kills_per_second * recovery)

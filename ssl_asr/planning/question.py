@@ -1,4 +1,4 @@
-"""What a plan is asked for beside the recipe: how much speech, on what machines, at what prices."""
+"""The options of a plan beside the recipe: amount of speech, machines and prices."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 
 @dataclass(frozen=True)
 class Question:
-    """None: from the recipe, from what its run has measured, or the stated figure that the plan then names."""
+    """None means: from the recipe, from its run's measurements, or from the stated figure that the plan prints."""
 
     hours: float | None = None  # unlabeled
     labeled_hours: float | None = None
@@ -54,7 +54,7 @@ def question_of(asked: argparse.Namespace) -> Question:
 def _whole(text: str) -> int:
     value = _positive(text)
     if value != int(value):
-        raise argparse.ArgumentTypeError(f"{text} is no whole number")
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number")
     return int(value)
 
 
@@ -69,7 +69,7 @@ def _not_negative(text: str) -> float:
     try:
         value = float(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text} is no number") from None
+        raise argparse.ArgumentTypeError(f"{text} is not a number") from None
     if not 0 <= value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not from 0 upwards")
+        raise argparse.ArgumentTypeError(f"{text} is negative or infinite")
     return value

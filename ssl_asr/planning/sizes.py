@@ -68,7 +68,7 @@ def _shards(recipe: Recipe, speech: Speech, facts: Facts) -> list[Store]:
 
 
 def _entries(recipe: Recipe, speech: Speech) -> float:
-    """One for each shard of each store: manifest and features of all, one more of what is aligned or labelled."""
+    """One entry for each shard of each store: manifest, features, and alignments or targets."""
     return 3 * speech.stored * 60 / recipe.corpus.shard_minutes
 
 
@@ -99,7 +99,7 @@ def _weights(recipe: Recipe, workers: int) -> list[Store]:
 
 
 def checkpoint_numbers(network: NetworkSize, optimiser: Optimiser, sync: Sync, workers: int) -> int:
-    """Float32 numbers of one checkpoint."""
+    """Count of float32 numbers in one checkpoint."""
     forgotten = sync.strategy == "bmuf" and sync.optimiser_state == "reset"
     copies = {"bmuf": 2, "gtc": 1 + workers, "dense": 1}[sync.strategy]
     return network.parameters * (copies + (0 if forgotten else moments(optimiser)))

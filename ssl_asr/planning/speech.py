@@ -1,4 +1,4 @@
-"""How much speech a plan is for, and how much of it each stage goes through."""
+"""How much speech a plan is for, and how much of it each stage processes."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from ssl_asr.planning.facts import PUBLISHED_HOURS, PUBLISHED_LABELED, PUBLISHED
 from ssl_asr.planning.question import Question
 from ssl_asr.recipe import Recipe
 
-OPEN_TEST_SETS = 4  # three held-out talkers or channels and one heard in training
+OPEN_TEST_SETS = 4  # three held-out talkers or channels, and one that is in training
 
 
 @dataclass(frozen=True)
 class Speech:
-    """Hours; `labeled`, `unlabeled`, `dev` and `test` as they are stored: `labeled` with its degraded copies."""
+    """Hours; `labeled`, `unlabeled`, `dev` and `test` as stored, so `labeled` and `test` include degraded copies."""
 
     clean_labeled: Fact
     labeled: Fact
@@ -43,10 +43,10 @@ def speech_of(recipe: Recipe, question: Question) -> Speech:
 
 def _hours(asked: float | None, source: str, minutes: float | None, published: Fact) -> Fact:
     if asked is not None:
-        return Fact(asked, "asked for")
+        return Fact(asked, "given on the command line")
     if is_open_speech(source):
         if minutes is None:
-            return Fact(3.0, "measured: what the laptop run found left of the open recorded speech")
+            return Fact(3.0, "measured: the rest of the open recorded speech in the laptop run")
         return Fact(minutes / 60, "the recipe's minutes")
     return published
 
@@ -57,7 +57,7 @@ def _times(hours: Fact, times: int, of_what: str) -> Fact:
 
 @dataclass(frozen=True)
 class TrainingSpeech:
-    """Hours that a network is trained on, all passes together: on chunks, then on whole utterances."""
+    """Hours that a network is trained on, over all passes: on chunks, then on whole utterances."""
 
     chunked: float
     whole: float
@@ -73,7 +73,7 @@ def teacher_hears(recipe: Recipe, speech: Speech) -> TrainingSpeech:
 
 
 def student_hears(recipe: Recipe, speech: Speech) -> TrainingSpeech:
-    """The baseline hears as many hours, all of them labeled."""
+    """The baseline is trained on the same number of hours, all of them labeled."""
     student = recipe.student
     unlabeled = speech.unlabeled.value * student.unlabeled_passes * student.selected_share
     hours = unlabeled + speech.labeled.value * student.sub_epochs

@@ -1,4 +1,4 @@
-"""How long every stage takes, on how many devices, losses to preemption included."""
+"""How long every stage takes, on how many devices, including losses to preemption."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Rates:
 
 @dataclass(frozen=True)
 class Hardware:
-    """`cpus` cores beside the devices that train; `gbit` of each machine; `kills` of one machine an hour."""
+    """`cpus` cores beside the training devices; `gbit` a second of each machine; `kills` of one machine an hour."""
 
     devices: Devices
     cpus: int
@@ -38,7 +38,7 @@ class Hardware:
 
 @dataclass(frozen=True)
 class Training:
-    """One network's training: what it hears, how its workers agree and what that leaves of their time."""
+    """One network's training: its speech, its optimiser and synchronisation, and its rate."""
 
     name: str
     network: NetworkSize
@@ -51,7 +51,7 @@ class Training:
 
 @dataclass(frozen=True)
 class StageTime:
-    """`work_hours` of `kind` if nothing were lost; `wall_seconds` from start to end; `lost` share to preemption."""
+    """`work_hours` of `kind` without losses; `wall_seconds` from start to end; `lost`: share lost to preemption."""
 
     stage: str
     kind: str
@@ -65,7 +65,7 @@ class StageTime:
 
     @property
     def held_hours(self) -> float:
-        """Hours of all its devices, which wait and start anew on its account: what is paid."""
+        """Hours of all its devices, including waiting and restarts; these hours are paid."""
         return self.devices * self.wall_seconds / 3600
 
 
@@ -89,7 +89,7 @@ def trainings(recipe: Recipe, speech: Speech, rates: Rates) -> list[Training]:
 
 
 def stage_times(recipe: Recipe, speech: Speech, facts: Facts, rates: Rates, cluster: Hardware) -> list[StageTime]:
-    """In the order of the pipeline; the stages that only list and draw are not planned."""
+    """Stage times in the order of the pipeline; corpus and report are not planned."""
     teacher, baseline, student = (
         training_time(recipe, training, facts.start_seconds, cluster) for training in trainings(recipe, speech, rates)
     )
@@ -116,7 +116,7 @@ def block_seconds(recipe: Recipe, training: Training, slabs: int, efficiency: fl
 
 
 def group_kills(cluster: Hardware) -> float:
-    """Kills a second of any of the machines whose loss stops all workers."""
+    """Kills a second of all training machines together; each kill stops all workers."""
     return cluster.kills.value * cluster.devices.trainers / 3600
 
 

@@ -1,4 +1,4 @@
-"""The plan as a person reads it: tables, and below them where each figure comes from."""
+"""The plan as text: tables, and below them the source of each figure."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ssl_asr.planning.stage_times import StageTime, block_seconds, group_kills
 
 
 class Footnotes:
-    """Numbers sources in the order in which they are cited."""
+    """Numbers the sources in the order of their citation."""
 
     def __init__(self) -> None:
         self._texts: list[str] = []
@@ -52,7 +52,7 @@ def _opening(plan: Plan, sources: Footnotes) -> list[str]:
     ]
     machines = f"{devices.trainers} {devices.kind}s to train, {devices.labellers} to label"
     return [
-        f"plan of '{plan.recipe.name}': nothing is run, and nothing is written",
+        f"plan of '{plan.recipe.name}': runs nothing, writes nothing",
         f"  speech    {', '.join(hours)}",
         f"  machines  {machines}, {cluster.cpus} cores for the rest; {cluster.gbit.value:g} Gbit/s "
         f"{sources.cite(cluster.gbit.source)}",
@@ -114,15 +114,15 @@ def _losses(plan: Plan, sources: Footnotes) -> list[str]:
         lines += [
             f"  `lost` is without notice, a checkpoint every sync.checkpoint_blocks, written while training goes on "
             f"{sources.cite(daly)}",
-            f"  where every notice leads to a checkpoint, recovery alone is lost: {noticed:.1%} of a training",
+            f"  if every notice leads to a checkpoint, only the recovery is lost: {noticed:.1%} of a training",
         ]
     if cluster.devices.kind == "GPU" and not plan.stage("student").source.startswith("measured"):
         student = plan.stage("student")
         slower = cluster.devices.gflops.value / PUBLISHED_GFLOPS.value
         worked = student.work_hours * 3600 * slower / (student.devices * student.efficiency * (1 - student.lost))
         lines.append(
-            f"no GPU was measured: at {PUBLISHED_GFLOPS.value:g} GFLOP/s, which each GPU of the published run comes "
-            f"to {sources.cite(PUBLISHED_GFLOPS.source)}, the student takes {time_text(worked)}"
+            f"no GPU was measured: at {PUBLISHED_GFLOPS.value:g} GFLOP/s, the rate of each GPU in the published run "
+            f"{sources.cite(PUBLISHED_GFLOPS.source)}, the student takes {time_text(worked)}"
         )
     return lines
 
@@ -137,7 +137,7 @@ def _network(network: TrainingTraffic, plan: Plan, sources: Footnotes) -> list[s
     slabs = training.sync.block_slabs
     lines = [
         f"{training.name}, {training.network.parameters / 1e6:.2f} M parameters, blocks of {slabs} slabs: MB that a "
-        f"worker sends a minibatch {ring} and the share of its time that it trains {efficient}",
+        f"worker sends a minibatch {ring} and the share of its time in which it trains {efficient}",
         f"{'workers':>8}" + "".join(f"{strategy:>12} MB  share" for strategy in STRATEGIES),
     ]
     for row in network.rows:
@@ -150,7 +150,7 @@ def _network(network: TrainingTraffic, plan: Plan, sources: Footnotes) -> list[s
     if training.sync.strategy != "bmuf":
         efficiency = next(each.efficiency for each in network.rows[-1] if each.strategy == training.sync.strategy)
         seconds = block_seconds(plan.recipe, training, slabs, efficiency)
-        lines.append(f"  it agrees at every minibatch: its block, {seconds:,.1f} s, only sets what a failure costs")
+        lines.append(f"  it syncs at every minibatch: its block, {seconds:,.1f} s, decides only what a failure costs")
     return lines
 
 
@@ -169,7 +169,7 @@ def _blocks(advice: BlockAdvice, plan: Plan) -> list[str]:
             f"{number(row.wants_hours):>14}  {', '.join(marks)}".rstrip()
         )
     lines.append(
-        f"  wanted: different speech of at least a worker's block x {workers}^2 (CNTK's rule; its strictest reading, "
-        f"all workers' blocks, {number(best.wants_hours * workers)} h); there are {number(advice.unique_hours)} h"
+        f"  needed: different speech of at least a worker's block x {workers}^2 (CNTK's rule; read strictly, all "
+        f"workers' blocks, {number(best.wants_hours * workers)} h); there are {number(advice.unique_hours)} h"
     )
     return lines

@@ -23,7 +23,7 @@ class Corpus(Section):
     # One sentence a line; default: the texts of all but dev and test. Its content counts, not its name.
     lm_text: Annotated[str | None, Affects()] = None
     cache: Annotated[str, Affects()] = "~/.cache/ssl_asr"
-    # Open speech is cut into splits of these sizes (None: all that is left); other sources come split. Test is taken
+    # Open speech is cut into splits of these sizes (None: all the rest); other sources are already split. Test is taken
     # first, then dev, then the others.
     labeled_minutes: Annotated[PositiveFloat, Affects("open-labeled", "open-unlabeled")] = 60
     unlabeled_minutes: Annotated[PositiveFloat | None, Affects("open-labeled", "open-unlabeled")] = 120
@@ -63,14 +63,14 @@ class Hmm(Section):
 
 
 class Labelling(Section):
-    """What is kept of the teacher's posteriors: every value here is part of the identity of a set of targets."""
+    """What is kept of the teacher's posteriors: every value here is part of a target set's identity."""
 
     # Names of models; of several, the mean posterior. What the models' files hold counts, not their names.
     teachers: Annotated[tuple[str, ...], Field(min_length=1), Affects()] = ("teacher",)
     k: Annotated[int, Field(gt=0, le=1000)] = 20
     value_bits: Annotated[int, Field(ge=2, le=8)] = 8  # of a log-probability: steps of 16 / (2^bits - 1) nats
     mass_floor: Annotated[float, Field(ge=0, lt=1)] = 0.0  # share of the k largest that a frame may leave out
-    batch_frames: Positive = 6000  # 30 ms frames of a batch of utterances of like length, padding included
+    batch_frames: Positive = 6000  # 30 ms frames of a batch of utterances of similar length, with padding
     precision: Literal["float32", "bfloat16"] = "float32"  # of the network; bfloat16 by autocast
     compile: bool = False  # the network by torch.compile
 
@@ -86,8 +86,8 @@ class Evaluate(Section):
 
 
 class Cluster(Section):
-    train_workers: tuple[Positive, Positive] = (2, 2)  # least and most
+    train_workers: tuple[Positive, Positive] = (2, 2)  # minimum and maximum
     label_actors: tuple[Positive, Positive] = (1, 2)
     use_gpu: bool = False
     cpus_per_worker: PositiveFloat = 0.5
-    price_per_actor_hour: Annotated[float, Field(ge=0)] = 0.0  # for the cost that `ssl-asr status` tells
+    price_per_actor_hour: Annotated[float, Field(ge=0)] = 0.0  # for the cost in `ssl-asr status`

@@ -23,7 +23,7 @@ def presets() -> list[str]:
 
 
 def recipe_text(name_or_path: str) -> str:
-    """The YAML of a preset or of a file; ValueError with the nearest preset where it is neither."""
+    """The YAML of a preset or of a file; ValueError with the nearest preset if it is neither."""
     if name_or_path in presets():
         return (resources.files("ssl_asr") / "presets" / f"{name_or_path}.yaml").read_text()
     if Path(name_or_path).is_file() or ("://" in name_or_path and filesystem.exists(name_or_path)):
@@ -42,7 +42,7 @@ def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
     except yaml.YAMLError as error:
         raise ValueError(f"{name_or_path} is not valid YAML: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict):
-        raise ValueError(f"{name_or_path} holds no mapping of recipe keys")
+        raise ValueError(f"{name_or_path} is not a mapping of recipe keys")
     # A kind first: it says which keys there are, in whatever order they were given.
     for override in sorted(overrides, key=lambda text: not text.partition("=")[0].endswith(".kind")):
         _apply(values, override)

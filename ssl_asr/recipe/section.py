@@ -1,4 +1,4 @@
-"""What all sections of a recipe are made of: frozen, every key known, every value validated."""
+"""The base class of all sections of a recipe: frozen, every key known, every value validated."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Section(BaseModel):
-    # Defaults are validated too: 15 and 15.0 must not be two identities of one recipe.
+    # Defaults are validated too, so that 15 and 15.0 give the same identity.
     model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=(), validate_default=True)

@@ -46,11 +46,11 @@ class Student(Section):
     unlabeled_passes: PositiveFloat = 1.0  # over all unlabeled audio, all sub-epochs together
     whole_sub_epochs: Annotated[int, Field(ge=0)] = 3  # the last ones, on whole utterances
     # Labeled data after each sub-epoch, within it after every `segment_slabs` unlabeled slabs, or all of it last.
-    # A block ends with its stretch: make a stretch a multiple of the workers times sync.block_slabs.
+    # A block ends with its segment: make a segment a multiple of the workers times sync.block_slabs.
     order: Literal["sub-epochs", "blocks", "segregated"] = "sub-epochs"
     segment_slabs: Positive = 16
     labeled_boost: PositiveFloat = 1.2  # learning rate of the labeled part over that of the unlabeled
-    # Unlabeled utterances trained on: all, or so large a share of their frames, spread over the teacher's confidence.
+    # Unlabeled utterances in training: all, or this share of their frames, spread over the teacher's confidence.
     selection: Annotated[Literal["all", "uniform-confidence"], Affects("student")] = "all"
     selected_share: Annotated[float, Field(gt=0, le=1)] = 1.0
     labeled_objective: HardObjective = CrossEntropySection()

@@ -48,7 +48,7 @@ class Recipe(Section):
             raise ValueError("student.whole_sub_epochs is above student.sub_epochs")
         if self.student.selection == "all" and self.student.selected_share < 1:
             raise ValueError(
-                f"student.selected_share={self.student.selected_share:g} selects nothing while student.selection is "
+                f"student.selected_share={self.student.selected_share:g} has no effect while student.selection is "
                 "all; add student.selection=uniform-confidence"
             )
         if self.frontend.low_hz >= self.frontend.high_hz:

@@ -1,4 +1,4 @@
-"""Everything that a run has to show for itself, read from its directory; what is not there yet is None or empty."""
+"""Everything that the report shows of a run, read from its directory; missing parts are None or empty."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class CorpusRow:
 
 @dataclass(frozen=True)
 class TargetShard:
-    """What the ledger says of one shard of teacher targets."""
+    """The ledger's statistics of one shard of targets."""
 
     frames: int
     kept_mass: float
@@ -67,7 +67,7 @@ class Evidence:
     corpus: tuple[CorpusRow, ...]
     corpus_source: str
     stages: Mapping[str, StageReport]
-    audio_seconds: Mapping[str, float]  # by stage: how much audio (or training frames' worth of it) went through
+    audio_seconds: Mapping[str, float]  # by stage: the audio (or training frames, as audio) that it processed
     rejects: tuple[tuple[str, Reject], ...]
     recipe_yaml: str
     versions: tuple[tuple[str, str], ...]
@@ -96,7 +96,7 @@ def gather(recipe: Recipe) -> Evidence:
 
 
 def _labelled(recipe: Recipe, stores: Sequence[StoreIndex]) -> LedgerIndex | None:
-    """Shards of the run's own set of targets; those of earlier teachers and settings may lie beside them."""
+    """Shards of the run's current target set; sets of earlier teachers and settings may exist beside it."""
     if not all(filesystem.exists(model_uri(recipe.run, name)) for name in recipe.labelling.teachers):
         return None
     name = targets.store_name(target_set_id(recipe))
@@ -152,7 +152,7 @@ def _listed(store: ShardStore, shard: Shard) -> pa.Table:
 def _audio_seconds(
     stores: Sequence[StoreIndex], labelled: LedgerIndex | None, curves: Mapping[str, LearningCurve]
 ) -> dict[str, float]:
-    """By stage; of targets only those `labelled` for the recipe's own set."""
+    """Seconds by stage; of targets only the shards `labelled`, of the recipe's current set."""
 
     def of(kind: str, frame: float) -> float:
         return sum(each.total("frames") for each in stores if each.kind == kind) * frame

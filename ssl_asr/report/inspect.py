@@ -1,4 +1,4 @@
-"""`ssl-asr inspect targets`: one utterance of a shard of targets, found, told of in a line and drawn."""
+"""`ssl-asr inspect targets`: finds one utterance in a shard of targets and describes it in a line."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _TEACHER, _MEL_BINS = b"ssl_asr.parent.teacher", b"mel_bins"
 
 @dataclass(frozen=True)
 class Inspected:
-    """One utterance: what was heard (float [10 ms frames, mel bins]) and the teacher's opinion on it."""
+    """One utterance: its features `heard` (float [10 ms frames, mel bins]) and the teacher's targets for it."""
 
     id: str
     speaker: str
@@ -40,12 +40,12 @@ class Inspected:
 
     @property
     def largest(self) -> npt.NDArray[np.floating]:
-        """The largest probability of each 30 ms frame, of those kept [frames]."""
+        """The largest kept probability of each 30 ms frame [frames]."""
         return np.exp(self.targets.log_probs[:, 0])
 
     @property
     def entropy(self) -> npt.NDArray[np.floating]:
-        """Nats [frames], of the probabilities kept, which sum to 1."""
+        """Entropy in nats [frames] of the kept probabilities, which sum to 1."""
         log_probs = self.targets.log_probs
         return -(np.exp(log_probs) * np.where(np.isfinite(log_probs), log_probs, 0)).sum(axis=1)
 
@@ -68,7 +68,7 @@ def look(uri: str, utterance: str | None = None) -> Inspected:
 
 
 def picture_name(utterance: str) -> str:
-    """A file name made of an id, which may hold slashes or worse."""
+    """A safe file name for an id, which may contain slashes or other special characters."""
     return f"targets-{re.sub(r'[^A-Za-z0-9._-]+', '_', utterance)}.png"
 
 
@@ -76,7 +76,7 @@ def target_shard(uri: str) -> tuple[ShardStore, Shard]:
     """The store and the shard that a path or URI names: RUN/targets/SET/SPLIT/NUMBER.parquet."""
     found = parse_shard_uri(filesystem.absolute(uri))
     if found is None or kind_of_store(found[1]) != TARGETS:
-        raise ValueError(f"{uri} is no shard of targets; name one as RUN/targets/SET/unlabeled/000000.parquet")
+        raise ValueError(f"{uri} is not a shard of targets; name one as RUN/targets/SET/unlabeled/000000.parquet")
     root, name, split, number = found
     return ShardStore(root, name), Shard(split, number)
 
@@ -89,7 +89,7 @@ def _find(store: ShardStore, shard: Shard, utterance: str | None) -> tuple[int, 
         try:
             targets.codec_of(metadata)
         except ValueError as error:
-            raise ValueError(f"{uri} holds no targets that this version reads ({error}); label it anew") from error
+            raise ValueError(f"{uri} holds no targets that this version reads ({error}); label it again") from error
     teacher = metadata.get(_TEACHER, b"").decode()
     for slab, table in enumerate(store.read_slabs(shard, ["id", "num_frames"])):
         names, frames = (column.to_pylist() for column in table.columns)
@@ -105,14 +105,14 @@ def _find(store: ShardStore, shard: Shard, utterance: str | None) -> tuple[int, 
 
 def _unknown(uri: str, ids: list[str], utterance: str | None) -> str:
     if utterance is None or not ids:
-        return f"{uri} holds no utterance of a frame or more; name another shard"
+        return f"{uri} holds no utterance with at least one frame; name another shard"
     near = difflib.get_close_matches(utterance, ids, 1)
     fix = f"did you mean '{near[0]}'?" if near else f"it holds {len(ids)}, the first of them '{ids[0]}'"
     return f"{uri} holds no utterance '{utterance}'; {fix}"
 
 
 def _heard(run: str, shard: Shard, slab: int, utterance: str) -> FeatureRow:
-    """The features beside it; ValueError where the shard is gone or holds other utterances."""
+    """The features of the utterance; ValueError if their shard is missing or holds other utterances."""
     store = ShardStore(run, features.STORE)
     table = store.read_slab(shard, slab)
     rows = features.decode(table, int(table.schema.metadata[_MEL_BINS]))

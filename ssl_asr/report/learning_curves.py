@@ -1,4 +1,4 @@
-"""Learning curves as the report draws them."""
+"""Learning curves for the report."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ class LearningCurve:
 
 
 def curve_of(run: str, model: str) -> LearningCurve | None:
-    """The curve of "teacher", "baseline" or "student"; None where that model has no block yet."""
+    """The curve of "teacher", "baseline" or "student"; None if that model has no block yet."""
     records = read_curve(run, model)
     blocks = [_block(record) for record in records if "loss" in record]
     dev = [_dev(record) for record in records if "dev_loss" in record]

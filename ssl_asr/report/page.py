@@ -1,4 +1,4 @@
-"""The page: evidence in, one self-contained HTML file out."""
+"""The report's page: makes one self-contained HTML file from the evidence."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from ssl_asr.report.reliability import reliability
 from ssl_asr.runtime.pipeline import STAGES
 from ssl_asr.store.targets import FRAME_SECONDS
 
-# A page with more rejects than this lists the first; `ssl-asr failed` lists all.
+# The page lists at most this many rejects; `ssl-asr failed` lists all.
 SHOWN_REJECTS = 200
 
 
@@ -67,7 +67,7 @@ def render(evidence: Evidence) -> str:
 
 
 def summary(evidence: Evidence) -> str:
-    """One sentence on what came out, as careful as its interval."""
+    """One sentence on the result, with its confidence interval."""
     results = evidence.results
     if results is None:
         return "This run has no word error rates yet: ssl-asr evaluate measures them."
@@ -93,7 +93,7 @@ def _hours(evidence: Evidence, split: str) -> str:
 
 
 def _sets(results: Results) -> list[str]:
-    """Test sets, the whole of them first."""
+    """Test sets, with the aggregate of all first."""
     return [ALL, *sorted({row.set for row in results.rows} - {ALL})]
 
 

@@ -1,4 +1,4 @@
-"""Plots of the report: word errors, learning curves and what the ledger tells of the targets."""
+"""Plots of the report: word errors, learning curves and the ledger's statistics of the targets."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def _crowded(names: Sequence[str]) -> dict[str, Any]:
 
 
 def learning_curve(curve: LearningCurve) -> str:
-    """Loss, frame accuracy and learning rate by block; shaded where the data is unlabeled."""
+    """Loss, frame accuracy and learning rate by block; blocks of unlabeled data are shaded."""
     colour = COLOUR[curve.model]
     with drawn(f"curve-{curve.model}", 4.6, 6.0, rows=3) as (_, axes, out):
         loss, accuracy, rate = axes

@@ -1,4 +1,4 @@
-"""The reliability diagram: how often a teacher is right, by how sure it says it is."""
+"""The reliability diagram: a teacher's accuracy against its confidence."""
 
 from __future__ import annotations
 

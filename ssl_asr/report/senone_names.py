@@ -1,4 +1,4 @@
-"""Names that a person can read for senones: the phones at their centre and their number."""
+"""Readable names of senones: the centre phone and the number."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ssl_asr.store.layout import model_uri, senones_uri
 
 @dataclass(frozen=True)
 class SenoneNames:
-    """By senone: `phones`, the commonest at its centre, and `names`, "AH 132", or "AH+ 132" where others share it."""
+    """By senone: `phones`, its most common centre phone, and `names`: "AH 132", or "AH+ 132" if phones share it."""
 
     phones: tuple[str, ...]
     names: tuple[str, ...]
@@ -32,9 +32,9 @@ def names_of(senones: SenoneSet) -> SenoneNames:
 
 
 def names_for(recipe: Recipe, teacher: str) -> SenoneNames | None:
-    """Names in the targets of this teacher; None where the run holds another teacher today, or no senones.
+    """Senone names for the targets of this teacher; None if the run now has another teacher, or no senones.
 
-    The senones of a run are those of its teacher: another teacher's numbers may stand for other sounds.
+    The run's senones belong to its current teacher: another teacher's numbers may mean other sounds.
     """
     known = [senones_uri(recipe.run)]
     known += [model_uri(recipe.run, name) for name in recipe.labelling.teachers]

@@ -22,7 +22,7 @@ def todo_report(recipe: Recipe, before: Sequence[Todo]) -> list[Todo]:
 
 
 def run_report(recipe: Recipe) -> StageReport:
-    """Draw the page anew from whatever the run holds; parts that are missing say which stage makes them."""
+    """Draw the page from the current content of the run; missing parts name the stage that makes them."""
     filesystem.delete(
         stage_report_uri(recipe.run, "report")
     )  # drawn anew each time: times of earlier drawings don't add up

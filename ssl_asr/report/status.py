@@ -1,4 +1,4 @@
-"""Where a run stands, read from its ledger, its curves and its stage reports; nothing else is kept."""
+"""The progress of a run, read from its ledger, its curves and its stage reports; nothing else stores it."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from ssl_asr.training.data.sources import source_of
 from ssl_asr.training.schedule import baseline_schedule, student_schedule, teacher_schedule
 
 ALIGNED = ("labeled", "dev", "test")
-# Stages that are audio in, shards out, from first to last; others do much that no shard stands for.
+# Stages that only turn audio into shards, so that finished shards measure their progress.
 STREAMING = ("frontend", "labelling")
 
 
 @dataclass(frozen=True)
 class StageStatus:
-    """`done` of `total` pieces (total None: not known yet); `seconds` None where the stage never ran."""
+    """`done` of `total` pieces (None: not known yet); `seconds` is None if the stage never ran."""
 
     stage: str
     state: str
@@ -62,7 +62,7 @@ def statuses(recipe: Recipe) -> list[StageStatus]:
 
 
 def rejects(recipe: Recipe) -> list[tuple[str, Reject]]:
-    """(stage, reject) of all stages, finished or under way, in the order of the pipeline."""
+    """(stage, reject) of all stages, finished or running, in the order of the pipeline."""
     found = {
         (STAGE_OF_STORE[each.kind], reject)
         for each in run_index(recipe.run)
@@ -95,7 +95,7 @@ def _unit(stage: str) -> str:
 
 
 def _made(stage: str, stores: Sequence[StoreIndex], attempt: Heartbeat | StageReport | None) -> list[StoreIndex]:
-    """What the stage has written; of targets the set of its last attempt, as there may be sets of other teachers."""
+    """The entries that the stage has written; of targets only the set of its last attempt, not of other teachers."""
     mine = [each for each in stores if STAGE_OF_STORE[each.kind] == stage]
     if stage == "labelling" and attempt is not None:
         return [each for each in mine if each.store.name == targets.store_name(attempt.key)]
@@ -133,7 +133,7 @@ def _throughput(
 
 
 def _blocks(recipe: Recipe, name: str) -> tuple[int, int | None]:
-    """Blocks that a model's curve shows, and all blocks of its schedule for as many workers."""
+    """Blocks in a model's curve, and all blocks of its schedule for the same number of workers."""
     curve = curve_of(recipe.run, name)
     return (
         (0, None) if curve is None else (len(curve.blocks), _scheduled_blocks(recipe, name, curve.blocks[-1].workers))

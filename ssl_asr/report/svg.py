@@ -1,4 +1,4 @@
-"""Figures as inline SVG: text stays text, and colours follow the page, light or dark."""
+"""Figures as inline SVG: text stays text, and colours follow the page's light or dark theme."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 
 from ssl_asr.models.systems import BASELINE, STUDENT, TEACHER
 
-# Stand-ins that the SVG's colours are replaced by; the page defines them for light and dark.
+# Placeholder colours in the SVG and the CSS variables that replace them; the page defines these for light and dark.
 _CSS = {
     "#100001": "var(--ink)",
     "#100002": "var(--faint)",

@@ -1,4 +1,4 @@
-"""One utterance of targets as a picture: its sound, the senones that the teacher heard in it, and how sure it was."""
+"""A picture of one utterance of targets: its features, the teacher's senones, and the teacher's confidence."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ssl_asr.hmm.senones import SILENCE_SENONE
 from ssl_asr.report.inspect import Inspected
 from ssl_asr.store import targets
 
-SENONES = 16  # rows of the heat map: those of most probability in the utterance
+SENONES = 16  # rows of the heat map: the senones with the most probability in the utterance
 _INK, _FAINT, _SURE, _UNSURE = "#1d2530", "#667180", "#1769aa", "#dd9a2c"
 _STYLE = {
     "font.family": "sans-serif",
@@ -32,7 +32,7 @@ _STYLE = {
 
 
 def draw(shown: Inspected) -> bytes:
-    """A PNG whose width grows with the utterance, within what a screen shows."""
+    """A PNG whose width grows with the utterance, up to the width of a screen."""
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=(float(np.clip(4 + 1.6 * shown.seconds, 9, 18)), 8.4), layout="constrained")
         heard, said, senones, sure = figure.subplots(
@@ -60,7 +60,7 @@ def _subtitle(shown: Inspected) -> str:
 
 def _draw_heard(axis: Axes, shown: Inspected) -> matplotlib.cm.ScalarMappable:
     energies_bt = shown.heard.astype(np.float32).T
-    # A click or a digital zero must not take the contrast from all the rest.
+    # A click or digital silence must not reduce the contrast of the rest.
     low, high = np.percentile(energies_bt, [2, 99.5])
     extent = (0, shown.seconds, 0, len(energies_bt))
     axis.set_ylabel("mel bin")
@@ -69,7 +69,7 @@ def _draw_heard(axis: Axes, shown: Inspected) -> matplotlib.cm.ScalarMappable:
 
 
 def _draw_phones(axis: Axes, shown: Inspected, inches_a_second: float) -> None:
-    """Runs of the centre phone of each frame's likeliest senone, named where there is room; none without names."""
+    """Segments of the centre phone of each frame's best senone, named if the name fits; hidden without names."""
     axis.set_yticks([])
     axis.set_ylim(0, 1)
     axis.tick_params(axis="x", bottom=False)
@@ -90,14 +90,14 @@ def _draw_phones(axis: Axes, shown: Inspected, inches_a_second: float) -> None:
 
 
 def _draw_senones(axis: Axes, shown: Inspected) -> matplotlib.cm.ScalarMappable:
-    """Probabilities of the senones with most of it, by the time of their mass, and what is left for all others."""
+    """Probabilities of the senones with the most mass, ordered by time, and the rest for all other senones."""
     probs_tk = np.exp(shown.targets.log_probs)
     mass = np.bincount(shown.targets.senones.ravel(), probs_tk.ravel())
     chosen = _by_time(np.argsort(-mass)[: min(SENONES, int((mass > 0).sum()))], shown.targets.senones, probs_tk)
     rows = [np.where(shown.targets.senones == senone, probs_tk, 0).sum(axis=1) for senone in chosen]
     others = np.maximum(1 - np.sum(rows, axis=0), 0)
     shades = _heat(axis, np.array(rows), 0, "Blues")
-    _heat(axis, 0.6 * others[None, :], len(rows), "Greys")  # a backdrop, not the loudest thing in the picture
+    _heat(axis, 0.6 * others[None, :], len(rows), "Greys")  # paler, so that it does not dominate the picture
     axis.set_ylim(len(rows) + 0.5, -0.5)
     axis.set_yticks(range(len(rows) + 1), [*(_name(shown, senone) for senone in chosen), "all others"])
     axis.set_yticks(np.arange(len(rows)) + 0.5, minor=True)
@@ -114,7 +114,7 @@ def _heat(axis: Axes, rows: npt.NDArray, first: int, colours: str) -> matplotlib
 
 
 def _by_time(chosen: npt.NDArray[np.int64], senones_tk: npt.NDArray, probs_tk: npt.NDArray) -> Sequence[int]:
-    """Silence first, then in the order of where each has its mass: speech runs down the picture."""
+    """Silence first, then in the order of each senone's mean time, so that speech runs down the picture."""
     frames = np.arange(len(probs_tk))
 
     def centre(senone: int) -> float:

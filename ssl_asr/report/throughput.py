@@ -1,4 +1,4 @@
-"""How fast audio goes through a stage, how long the rest will take, and what the actors' time has cost."""
+"""The speed of a stage, the time left, and the cost of its actors so far."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from ssl_asr.progress import clock
 
 @dataclass(frozen=True)
 class Throughput:
-    """`done` of `total` seconds of audio in `spent` seconds; `price` of an actor's hour, 0 where none is known.
+    """`done` of `total` seconds of audio in `spent` seconds; `price` of an actor's hour, 0 if unknown.
 
-    `spent` counts what a stage takes besides its shards too, such as starting its actors: the speed a user gets.
+    `spent` includes overhead such as starting the actors, so the speed is what a user gets.
     """
 
     done: float
@@ -22,7 +22,7 @@ class Throughput:
     under_way: bool
 
     def text(self) -> str:
-        """For a person: "1.62 of 3.00 h of audio, 230 x real time, 22 s left, 0.021 actor hours, cost 0.04"."""
+        """Text for the user: "1.62 of 3.00 h of audio, 230 x real time, 22 s left, 0.021 actor hours, cost 0.04"."""
         hours = f"{self.done / 3600:.2f}"
         parts = [f"{hours} of {self.total / 3600:.2f} h of audio" if self.under_way else f"{hours} h of audio"]
         if self.done and self.spent:
@@ -37,7 +37,7 @@ class Throughput:
 
     @property
     def seconds_left(self) -> float | None:
-        """None where nothing is left, or nothing is known of the speed."""
+        """Seconds left; None if the stage is finished or its speed is unknown."""
         if not (self.under_way and self.done and self.spent):
             return None
         return max(self.total - self.done, 0.0) * self.spent / self.done

@@ -13,15 +13,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any, ParamSpec, TypeVar
 
-# Read by Ray as it is imported or as training begins; whoever sets one before is heard.
+# Ray reads these when it is imported or when training starts. Existing values win.
 os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
 os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-# How Ray Train recovers, in seconds. Between looks at the workers, and at machines that are to be taken away:
+# Ray Train's recovery, in seconds. Between checks of the workers, and of machines with a preemption notice:
 os.environ.setdefault("RAY_TRAIN_HEALTH_CHECK_INTERVAL_S", "0.2")
 os.environ.setdefault("RAY_TRAIN_PREEMPTION_POLL_INTERVAL_S", "1")
-# Until workers that do not start are thought to be on machines that are gone, and others are looked for:
+# Until workers that do not start count as lost with their machines, and others are placed:
 os.environ.setdefault("RAY_TRAIN_WORKER_GROUP_START_TIMEOUT_S", "20")
-# Until a worker that does not answer is taken for lost:
+# Until a worker that does not answer counts as lost:
 os.environ.setdefault("RAY_TRAIN_WORKER_HEALTH_CHECK_TIMEOUT_S", "60")
 
 Arguments = ParamSpec("Arguments")
@@ -30,13 +30,13 @@ Result = TypeVar("Result")
 
 @contextmanager
 def joined() -> Iterator[None]:
-    """Inside, Ray is up; a cluster that was started here is shut down at the end."""
+    """Ray runs inside the block; a cluster that was started here is shut down at the end."""
     import ray
 
     if ray.is_initialized():
         yield
         return
-    # Whoever starts a cluster on one machine need not be told how it authenticates.
+    # Ray's hint about authentication does not concern a local cluster.
     logging.getLogger("ray._private.authentication").setLevel(logging.ERROR)
     try:
         _join()
@@ -44,7 +44,7 @@ def joined() -> Iterator[None]:
         raise
     except Exception as error:  # Ray raises all kinds, often a bare Exception
         said = " ".join(str(error).split())
-        raise ValueError(f"Ray cannot be started or joined ({said}); the same command tries it again") from error
+        raise ValueError(f"Ray cannot be started or joined ({said}); give the same command again") from error
     _hush()
     _end_by_sigterm_as_by_ctrl_c()
     try:
@@ -88,7 +88,7 @@ def _join() -> None:
     if os.environ.get("RAY_ADDRESS"):
         ray.init(logging_level="WARNING", log_to_driver=False)
     else:
-        # Two workers of half a CPU, their coordinator and a reader must fit, however few cores there are.
+        # Two workers of half a CPU, their coordinator and a reader must fit, even on one core.
         ray.init(
             address="local",
             num_cpus=max(os.cpu_count() or 1, 2),
@@ -100,13 +100,13 @@ def _join() -> None:
 
 
 def _end_by_sigterm_as_by_ctrl_c() -> None:
-    """Ray's own handler would end the process with a dump of its stack."""
+    """Makes SIGTERM end the process like Ctrl-C; Ray's own handler would print a stack dump."""
     if threading.current_thread() is threading.main_thread():
         signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
 def _hush() -> None:
-    """Stages show progress of their own; Ray's bars and its remarks on every dataset would bury it."""
+    """Hides Ray Data's progress bars and messages; stages show their own progress."""
     import ray.data
 
     logging.getLogger("ray.data").setLevel(logging.ERROR)

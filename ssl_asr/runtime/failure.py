@@ -1,4 +1,4 @@
-"""The sentence inside an error that crossed processes: Ray wraps a worker's ValueError in long tracebacks."""
+"""Finds the sentence in an error from another process: Ray wraps a worker's ValueError in long tracebacks."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ import re
 
 
 def sentence_of(error: BaseException) -> str | None:
-    """The text of the ValueError that `error` is or was caused by; None where a bug, not input, is to blame.
+    """The text of the ValueError that `error` is or was caused by; None if the cause is a bug and not the input.
 
-    Ray hands a task's error over as `RayTaskError(ValueError)`, whose own text is the remote traceback and
-    whose `cause` is the error as raised; Ray Train adds a dict by worker rank. Ray Data and actors lose the
-    links on the way between processes, so there only the traceback's text still tells.
+    Ray raises a task's error as `RayTaskError(ValueError)`: its text is the remote traceback, and its `cause` is the
+    original error. Ray Train adds a dict by worker rank. Ray Data and actors lose these links between processes, so
+    only the traceback's text has the sentence.
     """
     waiting: list[BaseException] = [error]
     seen: set[int] = set()

@@ -1,4 +1,4 @@
-"""Which process does something, so that another one can tell whether it may still be at it."""
+"""The owner of some work: names a process, so that another process can tell whether it may still be running."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ def began(pid: int) -> str | None:
     Not `psutil.Process.create_time`: it depends on the clock, which may be set between two looks.
     """
     try:
-        # The name, in brackets, may hold spaces.
+        # The process name is in brackets and may contain spaces.
         state, *fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:
         return None
@@ -25,12 +25,12 @@ ME = f"process {os.getpid()} of {HOST}, begun {began(os.getpid())}"
 
 
 def name_of(owner: str) -> str:
-    """`owner`, the ME of some process, as a person calls it."""
+    """`owner`, the ME of some process, as text for the user."""
     return owner.partition(", begun")[0]
 
 
 def may_live(owner: str) -> bool:
-    """Whether `owner`, the ME of some process, may be at work: neither this one nor a dead one of this machine."""
+    """Whether `owner`, the ME of some process, may be running: it is not this process, and not a dead local one."""
     if owner == ME:
         return False
     _, pid, _, host, _, since = f"{owner} - - - - - -".replace(",", "").split()[:6]

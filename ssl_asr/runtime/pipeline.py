@@ -1,4 +1,4 @@
-"""The stages in the order in which `ssl-asr run` takes them, and what each needs done before it.
+"""The stages in the order of `ssl-asr run`, and the stages that each of them needs.
 
 This table imports nothing, so that `ssl-asr --help` is instant; a stage's module is imported when it runs.
 """
@@ -58,13 +58,13 @@ STAGES = (
     Stage(
         "labelling",
         "ssl_asr.labelling.stage",
-        "keeps the teacher's largest logits of every unlabeled frame",
+        "stores the teacher's largest posteriors of every unlabeled frame",
         ("teacher",),
     ),
     Stage(
         "baseline",
         "ssl_asr.training.stage",
-        "trains the student's network on the labeled speech alone",
+        "trains the student's network on the labeled speech only",
         ("hmm",),
         exclusive=True,
     ),
@@ -78,7 +78,7 @@ STAGES = (
     Stage(
         "evaluate",
         "ssl_asr.evaluation.stage",
-        "decodes the test speech with all three and counts word errors",
+        "decodes the test speech with all three models and counts word errors",
         ("teacher", "baseline", "student"),
     ),
     Stage("report", "ssl_asr.report.stage", "draws everything on one page"),
@@ -109,7 +109,7 @@ def run_stage(name: str, recipe: Recipe) -> StageReport:
 
 
 def first_missing(name: str, recipe: Recipe) -> str | None:
-    """The earliest stage that `name` depends on, directly or not, and that has not finished in this run."""
+    """The first unfinished stage on which `name` depends, directly or indirectly."""
     from ssl_asr.runtime.stage_report import read_report
 
     needed = ancestors(name)
@@ -132,6 +132,6 @@ def todos(recipe: Recipe, names: Sequence[str] = NAMES) -> list[Todo]:
 
 
 def ancestors(name: str) -> set[str]:
-    """All stages that `name` builds on."""
+    """All stages on which `name` depends."""
     direct = set(stage(name).needs)
     return direct.union(*(ancestors(each) for each in direct))

@@ -29,7 +29,7 @@ def open_recipe(target: str, overrides: Sequence[str] = ()) -> Recipe:
 
 
 def save_recipe(recipe: Recipe) -> None:
-    """Keep the recipe in its run; the last command's wins."""
+    """Store the recipe in its run; the recipe of the last command wins."""
     values = yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False)
     filesystem.write_bytes(format_uri(recipe.run), f"{FORMAT}\n".encode())
     filesystem.write_bytes(recipe_uri(recipe.run), values.encode())

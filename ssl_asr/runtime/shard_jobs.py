@@ -1,8 +1,8 @@
 """One job for every shard, placed by Ray Data: an elastic pool of actors, one row in, one finished shard out.
 
-A row that Ray Data assignments out is a shard's name, not its data. The job reads one store and publishes to another
-by itself, so what a shard holds depends on the shard alone, whichever actor makes it, however often it is tried
-and in whatever order. Ray Data sees to placing, growing and shrinking the pool, and retries after lost nodes.
+A row in Ray Data is a shard's name, not its data. The job itself reads one store and publishes to another. So the
+content of a shard depends on the shard alone, for any actor, any number of retries and any order. Ray Data places the
+actors, grows and shrinks the pool, and retries after lost nodes.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from ssl_asr.store.ledger import Reject, Shard
 
 # Rows beyond this share a block: the driver keeps a reference for every block.
 MAX_BLOCKS = 4096
-# Datasets that end without one more shard, or by an error of the job itself, before the job is given up.
+# The job is given up after this many datasets in a row without a new shard, or this many errors of the job itself.
 MAX_ATTEMPTS = 5
 
 logger = logging.getLogger(__name__)
 
 
 class ShardJob(Protocol):
-    """What an actor holds: called with a shard, publishes it; ValueError where the shard cannot be made."""
+    """What an actor holds: called with a shard, it publishes the shard; ValueError if the shard cannot be made."""
 
     def __call__(self, shard: Shard) -> object: ...
 
 
 @dataclass(frozen=True)
 class Pool:
-    """Actors of a job: the least and the most of them (None: as many as the cluster has room for), and what each has.
+    """Actors of a job: minimum and maximum number (None: as many as the cluster can hold), and resources of each.
 
-    With `shards_at_once` above 1 an actor calls its job from as many threads, so that one shard is read or written
-    while another is computed; the job sees to what must not happen at the same time.
+    With `shards_at_once` above 1, an actor calls its job from that many threads, so that one shard is read or written
+    while another is computed. The job does its own locking.
     """
 
     least: int = 1
@@ -70,11 +70,11 @@ def run_shard_jobs(
     pool: Pool = Pool(),
     on_shard: Callable[[float], None] | None = None,
 ) -> list[Reject]:
-    """Publish all `shards`; returns those that could not be made, each with its reason.
+    """Publish all `shards`; returns the shards that could not be made, each with its reason.
 
-    `make_job` is called once in every actor and builds what is costly, such as a network. `skipped` shards count
-    as done in the progress line. `on_shard` is told of every finished shard's seconds of an actor's time. Call it
-    inside `ssl_asr.runtime.cluster.joined`.
+    `make_job` is called once in every actor and builds what is expensive, such as a network. `skipped` shards count
+    as done in the progress line. `on_shard` gets the actor's seconds for every finished shard. Call it inside
+    `ssl_asr.runtime.cluster.joined`.
     """
     from ray.data.exceptions import UserCodeException
 
@@ -96,22 +96,22 @@ def run_shard_jobs(
                     on_shard(row["seconds"] / pool.shards_at_once)
                 progress.advance()
         except Exception as error:
-            # Ray Data gives up on a whole dataset when a node or an actor dies at a bad moment. Shards are done by
-            # the ledger, not by it, so what is left goes on in a new one. What ends the job: a refusal, no progress,
-            # or errors of the job itself again and again.
+            # Ray Data gives up a whole dataset when a node or an actor dies at a bad moment. The ledger, not the
+            # dataset, says which shards are done, so a new dataset takes the rest. The job ends after a refusal,
+            # without progress, or after repeated errors of the job itself.
             fruitless = fruitless + 1 if len(left) == before else 0
             bugs += isinstance(error, UserCodeException)
             if sentence_of(error) is not None or MAX_ATTEMPTS in (fruitless, bugs):
                 raise
-            logger.warning("%s: Ray Data stopped (%s); going on with %d shards", what, _last_line(error), len(left))
+            logger.warning("%s: Ray Data stopped (%s); continuing with %d shards", what, _last_line(error), len(left))
             first = next(iter(left), None)
             if first is not None:
-                left[first] = left.pop(first)  # maybe the one at fault: others shall not wait for it
+                left[first] = left.pop(first)  # it may have caused the error, so it goes to the end
     return sorted(failed, key=lambda reject: reject.id)
 
 
 def _rows(shards: Sequence[Shard], make_job: Callable[[], ShardJob], pool: Pool) -> Iterator[dict[str, Any]]:
-    """A row for each shard as it is finished, with the sentence of its failure or nothing."""
+    """A row for each finished shard, with the sentence of its failure or an empty string."""
     import ray.data
 
     rows = [{"split": shard.split, "number": shard.number} for shard in shards]
@@ -121,7 +121,7 @@ def _rows(shards: Sequence[Shard], make_job: Callable[[], ShardJob], pool: Pool)
         compute=ray.data.ActorPoolStrategy(
             min_size=min(pool.least, len(rows)),
             max_size=pool.most,
-            # No shard waits at one actor while another has nothing to do.
+            # So no shard waits at one actor while another is idle.
             max_tasks_in_flight_per_actor=pool.shards_at_once,
             max_concurrent_calls_per_actor=pool.shards_at_once,
             enable_true_multi_threading=pool.shards_at_once > 1,
@@ -137,7 +137,7 @@ def _last_line(error: Exception) -> str:
 
 
 def _hush_ray_data() -> None:
-    """Its plans and bars go to Ray's log files; the terminal belongs to our own progress line."""
+    """Keeps Ray Data's messages off the terminal, which shows our own progress line; its log files have them."""
     for handler in logging.getLogger("ray.data").handlers:
         if isinstance(handler, logging.StreamHandler):
             handler.setLevel(logging.ERROR)

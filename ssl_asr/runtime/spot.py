@@ -1,11 +1,11 @@
-"""Drains this machine's Ray node when AWS gives notice that it will take the spot instance back.
+"""Drains this machine's Ray node at a preemption notice: AWS will take the spot instance back.
 
-`python -m ssl_asr.runtime.spot` runs beside `ray start` on every spot node (cluster.yaml), with RAY_ADDRESS, and with
-the token where Ray asks for one. A drained node gets no more work, the autoscaler looks for another, and training
-takes a checkpoint in the two minutes that are left.
+`python -m ssl_asr.runtime.spot` runs beside `ray start` on every spot node (cluster.yaml), with RAY_ADDRESS and, if
+Ray uses one, the token. A drained node gets no more work, the autoscaler requests another node, and training takes a
+checkpoint in the two minutes that are left.
 
-Rebalance recommendations are not looked at: many come without a notice to follow, and leaving for one gives up an
-instance that would have worked on.
+Rebalance recommendations are ignored: many come without a later notice, and draining at one gives up an instance that
+would have continued to work.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Any
 
 ENDPOINT = "http://169.254.169.254"
-ENDPOINT_VARIABLE = "AWS_EC2_METADATA_SERVICE_ENDPOINT"  # the AWS SDKs read it, too
+ENDPOINT_VARIABLE = "AWS_EC2_METADATA_SERVICE_ENDPOINT"  # the AWS SDKs read it too
 POLL_SECONDS = 5.0  # as AWS advises
 TIMEOUT_SECONDS = 2.0
 LARGEST_ANSWER = 65536  # bytes
@@ -32,31 +32,31 @@ LARGEST_ANSWER = 65536  # bytes
 
 @dataclass(frozen=True)
 class Notice:
-    """`action` is terminate, stop or hibernate; `time` when it will be done, None where AWS does not say."""
+    """`action` is terminate, stop or hibernate; `time` is when it happens, None if AWS does not say."""
 
     action: str
     time: datetime | None
 
     def seconds_left(self, now: datetime) -> int:
-        """Whole seconds, never negative; an action without a time, such as hibernate, may begin at once."""
+        """Whole seconds, never negative; 0 for an action without a time, such as hibernate: it may begin at once."""
         return max(0, int((self.time - now).total_seconds())) if self.time is not None else 0
 
 
 def parse_notice(text: str) -> Notice:
-    """What the instance metadata say under spot/instance-action; ValueError where it is no such notice."""
+    """Parses spot/instance-action of the instance metadata; ValueError if it is not a notice."""
     try:
         said = json.loads(text)
         at = datetime.fromisoformat(said["time"]) if "time" in said else None
         return Notice(str(said["action"]), at.replace(tzinfo=at.tzinfo or UTC) if at is not None else None)
     except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"spot/instance-action of the instance metadata is no notice: {text[:200]!r}") from error
+        raise ValueError(f"spot/instance-action of the instance metadata is not a notice: {text[:200]!r}") from error
 
 
 def own_node_id(nodes: Iterable[Mapping[str, Any]], address: str) -> str:
-    """Of the one living node at this address, of those that `ray.nodes` tells of; ValueError unless there is one."""
+    """Id of the one living node of `ray.nodes` at this address; ValueError unless there is exactly one."""
     found = [str(node["NodeID"]) for node in nodes if node["Alive"] and node["NodeManagerAddress"] == address]
     if len(found) != 1:
-        raise ValueError(f"{len(found)} Ray nodes live at {address}, where one should; does `ray start` run here?")
+        raise ValueError(f"{address} has {len(found)} living Ray nodes instead of one; does `ray start` run here?")
     return found[0]
 
 
@@ -65,7 +65,7 @@ class Metadata:
 
     def __init__(self, endpoint: str) -> None:
         self.endpoint = endpoint.rstrip("/")
-        # The service is on the machine: whatever proxies are set are not for it.
+        # The service is on the machine itself, so no proxy is used.
         self.opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
     def notice(self) -> Notice | None:
@@ -73,14 +73,14 @@ class Metadata:
         return parse_notice(text) if text is not None else None
 
     def address(self) -> str:
-        """The private one, by which Ray knows the node; ValueError where there is none."""
+        """The private address, by which Ray knows the node; ValueError if there is none."""
         address = self.get("local-ipv4")
         if address is None:
-            raise ValueError(f"{self.endpoint} knows no local-ipv4; is this an EC2 instance?")
+            raise ValueError(f"{self.endpoint} has no local-ipv4; is this an EC2 instance?")
         return address
 
     def get(self, path: str) -> str | None:
-        """None where there is no such thing; OSError where the service is out of reach."""
+        """The text at `path`, None if there is none; OSError if the service cannot be reached."""
         token = self._request("PUT", "/latest/api/token", {"X-aws-ec2-metadata-token-ttl-seconds": "60"})
         try:
             return self._request("GET", f"/latest/meta-data/{path}", {"X-aws-ec2-metadata-token": token})
@@ -96,7 +96,7 @@ class Metadata:
 
 
 def drain(node_id: str, notice: Notice) -> None:
-    """Tells the head by Ray's own command; CalledProcessError where it does not accept."""
+    """Drains the node by Ray's own command; CalledProcessError if the head does not accept it."""
     subprocess.run(
         [
             *(Path(sys.executable).with_name("ray"), "drain-node", "--node-id", node_id),
@@ -109,7 +109,7 @@ def drain(node_id: str, notice: Notice) -> None:
 
 
 def living_nodes() -> list[Mapping[str, Any]]:
-    """Of the cluster at RAY_ADDRESS. Ray is imported only now: it takes memory that most nodes never need to give."""
+    """Nodes of the cluster at RAY_ADDRESS. Ray is imported only here, because it takes memory on every node."""
     import ray
 
     ray.init(address="auto", logging_level="ERROR", log_to_driver=False)
@@ -120,7 +120,7 @@ def living_nodes() -> list[Mapping[str, Any]]:
 
 
 def watch(metadata: Metadata) -> None:
-    """Returns once a notice has come and the node is drained; whatever fails is said and tried again."""
+    """Returns when a notice has come and the node is drained; failures are logged and retried."""
     said = ""
     while True:
         try:
@@ -132,7 +132,7 @@ def watch(metadata: Metadata) -> None:
                 return
         except (OSError, ValueError, RuntimeError, subprocess.SubprocessError) as error:
             sentence = f"{type(error).__name__}: {error}"
-            if sentence != said:  # the log shall not grow while nothing changes
+            if sentence != said:  # the log must not grow while nothing changes
                 _say(sentence)
             said = sentence
         time.sleep(POLL_SECONDS)
@@ -144,7 +144,7 @@ def _say(sentence: str) -> None:
 
 def main() -> None:
     endpoint = os.environ.get(ENDPOINT_VARIABLE) or ENDPOINT
-    _say(f"watching {endpoint} for a spot notice")
+    _say(f"watching {endpoint} for a preemption notice")
     watch(Metadata(endpoint))
 
 

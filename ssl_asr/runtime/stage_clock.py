@@ -37,15 +37,15 @@ class Heartbeat:
 
 
 def read_heartbeat(recipe: Recipe, stage: str) -> Heartbeat | None:
-    """The last note of an unfinished stage; None where it is not under way."""
+    """The last heartbeat of an unfinished stage; None if the stage has finished or never started."""
     uri = heartbeat_uri(recipe.run, stage)
     return Heartbeat(**json.loads(filesystem.read_bytes(uri))) if filesystem.exists(uri) else None
 
 
 def refuse_second(recipe: Recipe, stage: str) -> None:
-    """ValueError where another process is at work on the stage; it takes up to two heartbeats to find out.
+    """ValueError if another process is running the stage; this takes up to two heartbeats to find out.
 
-    For a stage whose work two processes must not do at once. Shards they may: these are published whole.
+    It is for stages that two processes must not run at the same time. Shard jobs may: shards are published whole.
     """
     uri, heartbeat = heartbeat_uri(recipe.run, stage), read_heartbeat(recipe, stage)
     if heartbeat is None or not ownership.may_live(heartbeat.owner):
@@ -60,11 +60,11 @@ def refuse_second(recipe: Recipe, stage: str) -> None:
 
 def _taken(recipe: Recipe, stage: str, owner: str) -> str:
     who = ownership.name_of(owner) or "another process"
-    return f"{recipe.run}: {stage} is being made by {who}; wait for it or stop it, then give the same command again"
+    return f"{recipe.run}: {who} is running {stage}; wait for it or stop it, then give the same command again"
 
 
 class StageClock:
-    """Started with a stage; `finish` keeps its report, adding to the time that interrupted attempts took."""
+    """Measures a stage from its start; `finish` stores its report, with the time of interrupted attempts included."""
 
     def __init__(self, recipe: Recipe, stage: str, key: str) -> None:
         self.recipe, self.stage, self.key = recipe, stage, key
@@ -80,14 +80,14 @@ class StageClock:
                 max(self._worked, heartbeat.work_seconds),
             )
         for left in filesystem.list_temporary(stages_folder(recipe.run)):
-            if f"/{stage}." in left:  # a note that was being written when an attempt was killed
+            if f"/{stage}." in left:  # a heartbeat that a killed attempt was writing
                 filesystem.delete(left)
         self._stop = threading.Event()
         self._heartbeats = threading.Thread(target=_heartbeat, args=(weakref.ref(self), self._stop), daemon=True)
         self._heartbeats.start()
 
     def claim(self) -> None:
-        """ValueError where another process began the stage in the same moment: the last one to say so has it."""
+        """ValueError if another process started the stage at the same moment; the last heartbeat wins."""
         self.heartbeat()
         time.sleep(CLAIM_SECONDS)
         heartbeat = read_heartbeat(self.recipe, self.stage)
@@ -95,12 +95,12 @@ class StageClock:
             raise ValueError(_taken(self.recipe, self.stage, heartbeat.owner if heartbeat else ""))
 
     def work(self, seconds: float) -> None:
-        """Add so much of one actor's time; any thread may."""
+        """Add `seconds` of one actor's time; any thread may call it."""
         with self._adding:
             self._worked += seconds
 
     def heartbeat(self) -> None:
-        """Note the time spent, for the attempt that follows if this one is killed."""
+        """Store the time spent, for the next attempt if this one is killed."""
         spent = self._before + time.monotonic() - self._began
         note = Heartbeat(self.key, round(spent, 2), round(self._worked, 3), ownership.ME)
         filesystem.write_bytes(heartbeat_uri(self.recipe.run, self.stage), json.dumps(asdict(note)).encode())
@@ -112,7 +112,7 @@ class StageClock:
         rejects: Iterable[Reject] = (),
         figures: Mapping[str, float | str] | None = None,
     ) -> StageReport:
-        """Keep and return the report, and the list of rejects beside it; actors' time joins the figures."""
+        """Store and return the report, and store the list of rejects; the actors' time is added to the figures."""
         self._stop.set()
         self._heartbeats.join()
         rejects = list(rejects)
@@ -128,12 +128,12 @@ class StageClock:
 
 
 def _heartbeat(clock_of: weakref.ref[StageClock], stop: threading.Event) -> None:
-    # A weak reference: a stage that fails drops its clock, and the heartbeats end with it.
+    # A weak reference: when a stage fails, its clock is freed and the heartbeats end.
     while not stop.wait(HEARTBEAT_SECONDS):
         stage_clock = clock_of()
         if stage_clock is None:
             return
-        # A disk or a store may be out of reach for a moment; where it stays so, the stage itself says it.
+        # A disk or a store may be unreachable for a moment; if it stays so, the stage itself reports it.
         with contextlib.suppress(OSError, ValueError), without_retries():
             stage_clock.heartbeat()
         del stage_clock

@@ -1,4 +1,4 @@
-"""What every stage of the pipeline returns, and how it is kept in the run.
+"""The report that every stage of the pipeline returns, and how the run stores it.
 
 A stage is one function `run_<stage>(recipe) -> StageReport`. It reads and writes the run's directory, skips
 what is done, and ends with one line of figures.
@@ -23,7 +23,7 @@ _ABBREVIATIONS = {"wer", "werr"}
 
 @dataclass(frozen=True)
 class StageReport:
-    """`pieces` is what was asked for (shards, blocks, utterances), `skipped` how many of them were found done."""
+    """`pieces` counts the requested pieces (shards, blocks, utterances), `skipped` those that were done before."""
 
     stage: str
     key: str
@@ -36,13 +36,13 @@ class StageReport:
     def line(self) -> str:
         parts = [clock(self.seconds), f"{self.pieces} pieces"]
         if self.skipped:
-            parts.append(f"{self.skipped} found done")
+            parts.append(f"{self.skipped} done before")
         if self.rejected:
             parts.append(f"{self.rejected} REJECTED (see ssl-asr failed)")
         return f"{self.stage}: {', '.join([*parts, *self.figure_texts()])}"
 
     def figure_texts(self) -> list[str]:
-        """The figures as a person reads them: "senone set 5b7f", "frames 1,143,892", "hours 5.178"."""
+        """The figures as text: "senone set 5b7f", "frames 1,143,892", "hours 5.178"."""
         return [f"{_label(key)} {_readable(value)}" for key, value in self.figures.items()]
 
 
@@ -69,7 +69,7 @@ def keep_report(recipe: Recipe, report: StageReport, rejects: Iterable[Reject]) 
 
 
 def read_rejects(recipe: Recipe, stage: str) -> list[Reject]:
-    """What the stage left out when it last finished."""
+    """The rejects of the stage when it last finished."""
     uri = rejects_uri(recipe.run, stage)
     if not filesystem.exists(uri):
         return []
@@ -77,7 +77,7 @@ def read_rejects(recipe: Recipe, stage: str) -> list[Reject]:
 
 
 def check_reject_share(recipe: Recipe, stage: str, rejected: int, utterances: int) -> None:
-    """ValueError where more utterances were rejected than the recipe allows."""
+    """ValueError if more utterances were rejected than the recipe allows."""
     share = rejected / max(utterances, 1)
     if share > recipe.corpus.max_reject_share:
         raise ValueError(

@@ -1,6 +1,6 @@
-"""Alignment shards: one senone for every 10 ms frame of the features row beside it.
+"""Alignment shards: one senone for every 10 ms frame of the same row of the features.
 
-An utterance that could not be aligned keeps its row, with no frames, so that rows stay joined by position.
+An utterance that could not be aligned keeps its row, with no frames, so that rows match by position.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def store_name(senone_set: str) -> str:
 
 
 def encode(ids: Sequence[str], senones: Sequence[npt.NDArray[np.integer]]) -> pa.Table:
-    """`senones[i]`: [10 ms frames] ids up to 65,535, or empty where alignment failed."""
+    """`senones[i]`: [10 ms frames] ids up to 65,535, or empty if alignment failed."""
     return pa.table(
         {
             "id": list(ids),

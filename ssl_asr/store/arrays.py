@@ -16,9 +16,9 @@ def to_column(arrays: Sequence[npt.NDArray[np.generic]]) -> pa.Array:
 
 
 def from_column(column: pa.ChunkedArray | pa.Array, dtype: npt.DTypeLike, width: int) -> list[npt.NDArray]:
-    """[frames, width] views into the column's buffer ([frames] where width is 1), not to be written to.
+    """[frames, width] read-only views into the column's buffer ([frames] if width is 1).
 
-    ValueError where a row is no whole number of such frames.
+    ValueError if a row is not a whole number of such frames.
     """
     shape = (-1,) if width == 1 else (-1, width)
     chunks = column.chunks if isinstance(column, pa.ChunkedArray) else [column]
@@ -29,6 +29,6 @@ def from_column(column: pa.ChunkedArray | pa.Array, dtype: npt.DTypeLike, width:
         size = np.dtype(dtype).itemsize
         for begin, end in itertools.pairwise(offsets.tolist()):
             if (end - begin) % (size * width):
-                raise ValueError(f"a row of {end - begin} bytes is no whole number of frames of {width} {dtype}")
+                raise ValueError(f"a row of {end - begin} bytes is not a whole number of frames of {width} {dtype}")
             views.append(np.frombuffer(data, dtype, (end - begin) // size, begin).reshape(shape))
     return views

@@ -20,13 +20,13 @@ class Quantised:
 
 
 def quantise(frames: npt.NDArray[np.floating]) -> Quantised:
-    """Error at most half a step: 1/510 of what the utterance spans in that dimension."""
+    """The error is at most half a step: 1/510 of the utterance's range in that dimension."""
     bins = frames.shape[1]
     if len(frames) == 0:
         return Quantised(np.zeros((0, bins), np.uint8), np.zeros(bins, np.float32), np.zeros(bins, np.float32))
     low = frames.min(axis=0).astype(np.float32)
     step = ((frames.max(axis=0) - low) / LEVELS).astype(np.float32)
-    # A dimension that never moves has no step; its codes are all 0.
+    # A constant dimension has step 0; its codes are all 0.
     scaled = (frames.astype(np.float32) - low) / np.where(step > 0, step, 1)
     return Quantised(np.clip(np.rint(scaled), 0, LEVELS).astype(np.uint8), low, step)
 

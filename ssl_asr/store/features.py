@@ -1,8 +1,7 @@
 """Feature shards: log mel filter-bank energies at 10 ms, speaker mean removed, at 16 or 8 bits a value.
 
-The three 30 ms feature offsets are views of the same 10 ms frames (`ssl_asr.frontend.stacking`), so they cost
-no storage. Global mean and variance are applied by the network, which carries them; shards stay valid when
-audio is added.
+The three 30 ms feature offsets are views of the same 10 ms frames (`ssl_asr.frontend.stacking`), so they cost no
+storage. The network stores and applies global mean and variance, so shards stay valid when audio is added.
 """
 
 from __future__ import annotations
@@ -63,7 +62,7 @@ def encode(rows: Sequence[FeatureRow], bits: int = 16) -> pa.Table:
 
 
 def decode(table: pa.Table, mel_bins: int) -> list[FeatureRow]:
-    """Rows of float16 frames, not to be written to: views of the table where it holds 16 bits."""
+    """Rows of read-only float16 frames; they are views of the table if it holds 16 bits."""
     if "step" in table.column_names:
         codes = from_column(table["features"], "u1", mel_bins)
         ranges = (np.array(table[name].to_pylist(), np.float32) for name in ("low", "step"))

@@ -1,13 +1,13 @@
-"""Whole files on any file system that pyarrow knows, named by one URI or local path.
+"""Reads and writes whole files on any file system of pyarrow, named by one URI or local path.
 
-`runs/demo`, `s3://bucket/run` and `gs://bucket/run` are all roots. A write is atomic: a reader sees the old
-file, the new file or none, never a part, whatever is killed. Every function waits and tries again while an object
+`runs/demo`, `s3://bucket/run` and `gs://bucket/run` are all roots. A write is atomic: a reader sees the old file, the
+new file or none, never a part of one, whatever is killed. Every function waits and tries again while an object
 store does not answer (`retry.py`), and raises OSError after that.
 
 S3 takes keys, endpoint and region from the environment variables of every AWS tool: AWS_ACCESS_KEY_ID,
-AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_ENDPOINT_URL, AWS_DEFAULT_REGION; Ray's workers need them too. A file
-of up to 10 MB is one PUT. A larger one is a multipart upload, which appears whole when it is completed; what a killed
-writer leaves of it is invisible but paid for, so give the bucket a rule that aborts incomplete multipart uploads.
+AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_ENDPOINT_URL, AWS_DEFAULT_REGION. Ray's workers need them too. A file of
+up to 10 MB is one PUT. A larger file is a multipart upload, which appears whole when it is complete. The parts that a
+killed writer leaves are invisible but cost money, so give the bucket a rule that aborts incomplete multipart uploads.
 """
 
 from __future__ import annotations
@@ -24,11 +24,11 @@ import pyarrow.fs as pafs
 
 from ssl_asr.store.retry import is_outage, retried
 
-# In the name of a file that is being written; only a writer that was killed leaves one behind.
+# In the name of a file that is being written; only a killed writer leaves such a file.
 TEMPORARY = ".tmp-"
 _TEMPORARY_NAME = re.compile(re.escape(TEMPORARY) + "[0-9a-f]{8}$")
 
-# Of this machine or its disk: they pass, or are for its owner to fix.
+# Errors of this machine or its disk: they are temporary, or its owner must fix them.
 _TROUBLE = {
     errno.EMFILE,
     errno.ENFILE,
@@ -39,7 +39,7 @@ _TROUBLE = {
     errno.ENOSPC,
     errno.ENOMEM,
 }
-# What S3 answers however often it is asked, and what to do about it. Other errors pass with time.
+# Permanent errors of S3, and their fixes. Other errors are temporary.
 _KEYS = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, on all machines, to keys that may read and write there"
 _FIXES = {
     "NO_SUCH_BUCKET": "create the bucket or name another one",
@@ -56,13 +56,13 @@ def resolve(uri: str) -> tuple[pafs.FileSystem, str]:
     """Split `uri` into a file system and a path on it; a bare path is local and made absolute."""
     if "://" not in uri:
         return pafs.LocalFileSystem(), str(Path(uri).expanduser().absolute())
-    # Without this an S3 file begins with a request of its own and no file is a single PUT.
+    # Without this, every S3 file begins with an extra request, and no file is a single PUT.
     return pafs.FileSystem.from_uri(f"{uri}?allow_delayed_open=true" if uri.startswith("s3://") else uri)
 
 
 @contextmanager
 def reaching(uri: str) -> Iterator[None]:
-    """Inside, a refusal by the object store that will not pass is a ValueError with its fix; others are OSError."""
+    """Inside the block, a permanent error of the object store is a ValueError with its fix; others stay OSError."""
     try:
         yield
     except OSError as error:
@@ -73,12 +73,12 @@ def reaching(uri: str) -> Iterator[None]:
 
 
 def out_of_reach(error: Exception) -> bool:
-    """Whether it is the object store's or the disk's trouble, not that of a file's content."""
+    """Whether the object store or the disk is at fault, not the content of a file."""
     return is_outage(error) or getattr(error, "errno", None) in _TROUBLE
 
 
 def absolute(uri: str) -> str:
-    """`uri` with a local path made absolute, so that Ray workers, which change directory, agree on it."""
+    """`uri` with an absolute local path, because Ray workers change their directory."""
     return uri if "://" in uri else resolve(uri)[1]
 
 
@@ -91,7 +91,7 @@ def exists(uri: str) -> bool:
 
 
 def modified(uri: str) -> float | None:
-    """When the file was last written, seconds since 1970; None where there is none."""
+    """Time of the file's last write, in seconds since 1970; None if there is no file."""
     nanoseconds = _info(uri).mtime_ns
     return None if nanoseconds is None else nanoseconds / 1e9
 
@@ -136,7 +136,7 @@ def write_if_changed(uri: str, data: bytes) -> None:
 
 
 def is_temporary(name: str) -> bool:
-    """Whether a file of this name is one that a writer has not finished."""
+    """Whether this is the name of an unfinished file."""
     return _TEMPORARY_NAME.search(name) is not None
 
 
@@ -152,9 +152,9 @@ def list_files(uri: str, suffix: str = "") -> list[str]:
 
 
 def list_temporary(uri: str) -> list[str]:
-    """Sorted URIs of the unfinished files of writers, killed or at work, below `uri`.
+    """Sorted URIs of unfinished files below `uri`, of killed or running writers.
 
-    Only a local disk can hold any: an object store shows a file when it is whole.
+    Only a local disk can have any: an object store shows a file only when it is complete.
     """
     filesystem, path = resolve(uri)
     if not isinstance(filesystem, pafs.LocalFileSystem):
@@ -165,7 +165,7 @@ def list_temporary(uri: str) -> list[str]:
 
 @retried
 def list_folders(uri: str) -> list[str]:
-    """Sorted names of the folders right below `uri`."""
+    """Sorted names of the folders directly below `uri`."""
     filesystem, path = resolve(uri)
     with reaching(uri):
         found = filesystem.get_file_info(pafs.FileSelector(path, allow_not_found=True))
@@ -177,7 +177,7 @@ def delete(uri: str) -> None:
     """Remove the file or directory tree at `uri`, if there is one."""
     filesystem, path = resolve(uri)
     kind = _info(uri).type
-    # Another process may have been quicker: a writer renames its temporary file.
+    # Another process may have been faster: a writer renames its temporary file.
     with reaching(uri), suppress(FileNotFoundError):
         if kind == pafs.FileType.Directory:
             filesystem.delete_dir(path)
@@ -193,5 +193,5 @@ def _info(uri: str) -> pafs.FileInfo:
 
 
 def _reason(error: OSError) -> str:
-    """What the object store said, without the number of the request."""
+    """The object store's message, without the request id."""
     return str(error).partition("AWS Error ")[2].partition(" (Request ID")[0].rstrip(".")

@@ -1,4 +1,4 @@
-"""What must hold of every finished shard: its file is whole and the very one that its ledger entry speaks of."""
+"""Integrity checks of every finished shard: its file is whole and matches its ledger entry."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from ssl_asr.store.shards import SCHEMA_VERSION, ShardStore
 
 
 class Damage(ValueError):
-    """What is wrong with a file, in words that follow its name."""
+    """What is wrong with a file; the text completes a sentence that starts with the file's name."""
 
 
 @dataclass(frozen=True)
 class SlabRows:
-    """By what the stores are joined: `ids` of a slab's utterances and `frames` int64 [utterances] of each."""
+    """The data that joins the stores: `ids` of a slab's utterances, and `frames` int64 [utterances]."""
 
     ids: list[str]
     frames: npt.NDArray[np.int64]
@@ -29,7 +29,7 @@ class SlabRows:
 
 @dataclass(frozen=True)
 class Checked:
-    """A shard that was read: its `size` in bytes, and its slabs where nothing is wrong with it."""
+    """A shard that was read: its `size` in bytes, and its slabs if nothing is wrong with it."""
 
     entry: LedgerEntry | None
     size: int
@@ -41,9 +41,9 @@ LookAtSlab = Callable[[pa.Table], None]  # raises Damage
 
 
 def check_shard(store: ShardStore, shard: Shard, schemas: Sequence[pa.Schema], look: LookAtSlab) -> Checked:
-    """Read the whole shard, which has a file and an entry; `look` sees every slab that decodes.
+    """Read the whole shard, which has a file and an entry; calls `look` with every slab that decodes.
 
-    OSError where the file can't be reached, which says nothing about it.
+    OSError if the file can't be reached; this says nothing about its content.
     """
     entry, data = None, b""
     try:
@@ -55,38 +55,38 @@ def check_shard(store: ShardStore, shard: Shard, schemas: Sequence[pa.Schema], l
 
 
 def check_data(data: bytes, entry: LedgerEntry, schemas: Sequence[pa.Schema], look: LookAtSlab) -> list[SlabRows]:
-    """The rows of a shard's file; Damage where it isn't what its entry says, the most telling difference first."""
+    """The rows of a shard's file; Damage if the file does not match its entry, most useful difference first."""
     try:
         with pq.ParquetFile(pa.BufferReader(data)) as file:
             _check_footer(file.schema_arrow, entry, schemas)
             slabs = list(_slabs(file, look))
     except Damage:
         raise
-    # What a damaged file does to its reader is not ours to foresee in detail.
+    # A damaged file may raise many kinds of errors in its reader.
     except (pa.ArrowException, OSError, ValueError, MemoryError) as error:
         raise Damage(f"is not a whole Parquet file of {len(data)} bytes ({_first_line(error)})") from error
     _check_counts(slabs, entry)
     if checksum(data) != entry.checksum:
-        raise Damage(f"holds other bytes than were written: checksum {checksum(data)}, by its entry {entry.checksum}")
+        raise Damage(f"has changed since it was written: checksum {checksum(data)}, in its entry {entry.checksum}")
     return slabs
 
 
 def check_same_rows(mine: Sequence[SlabRows], heard: Sequence[SlabRows]) -> None:
-    """Damage where the utterances are not those of the features, slab for slab, in this order."""
+    """Damage if the utterances are not those of the features, slab by slab, in the same order."""
     if len(mine) != len(heard):
-        raise Damage(f"has {len(mine)} slabs, the features beside it {len(heard)}")
+        raise Damage(f"has {len(mine)} slabs, but the features have {len(heard)}")
     for index, (slab, spoken) in enumerate(zip(mine, heard, strict=True)):
         if slab.ids == spoken.ids:
             continue
         same = "in another order" if sorted(slab.ids) == sorted(spoken.ids) else "of other utterances"
-        raise Damage(f"has rows {same} in slab {index} than the features beside it")
+        raise Damage(f"has rows {same} than the features in slab {index}")
 
 
 def check_parents(parents: Mapping[str, str], beside: Mapping[str, str]) -> None:
-    """Damage where a shard was made from another file than lies beside it; `beside` maps stores to checksums."""
+    """Damage if a shard was made from another file than the current one; `beside` maps stores to checksums."""
     for name, now in beside.items():
         if parents.get(name, now) != now:
-            raise Damage(f"was made from {name} of checksum {parents[name]}, which are {now} today")
+            raise Damage(f"was made from {name} with checksum {parents[name]}, but the current checksum is {now}")
 
 
 def _entry(store: ShardStore, shard: Shard) -> LedgerEntry:
@@ -97,7 +97,7 @@ def _entry(store: ShardStore, shard: Shard) -> LedgerEntry:
     except (ValueError, KeyError, TypeError) as error:
         raise Damage(f"has a ledger entry, {uri}, that is not whole") from error
     if (entry.store, entry.shard) != (store.name, shard):
-        raise Damage(f"has a ledger entry, {uri}, that speaks of {entry.store}/{entry.shard.name}")
+        raise Damage(f"has a ledger entry, {uri}, that names {entry.store}/{entry.shard.name}")
     return entry
 
 
@@ -126,7 +126,7 @@ def _slabs(file: pq.ParquetFile, look: LookAtSlab) -> Iterator[SlabRows]:
 
 
 def _frames(table: pa.Table) -> npt.NDArray[np.int64]:
-    """Of each row; the manifest knows durations."""
+    """Frames of each row; in the manifest they follow from the durations."""
     if "num_frames" in table.column_names:
         frames = table["num_frames"]
         if frames.null_count:
@@ -138,9 +138,9 @@ def _frames(table: pa.Table) -> npt.NDArray[np.int64]:
 def _check_counts(slabs: Sequence[SlabRows], entry: LedgerEntry) -> None:
     rows, frames = sum(len(slab.ids) for slab in slabs), [int(slab.frames.sum()) for slab in slabs]
     if rows != entry.rows:
-        raise Damage(f"has {rows} rows, by its entry {entry.rows}")
+        raise Damage(f"has {rows} rows, but its entry says {entry.rows}")
     if frames != list(entry.slabs) or sum(frames) != entry.frames:
-        raise Damage(f"has slabs of {frames} frames, by its entry {list(entry.slabs)}, {entry.frames} in all")
+        raise Damage(f"has slabs of {frames} frames, but its entry says {list(entry.slabs)}, {entry.frames} in all")
 
 
 def _first_line(error: BaseException) -> str:

@@ -1,4 +1,4 @@
-"""Which shards each store of a run holds, by the names of their files and ledger entries; nothing is read."""
+"""Lists the shards of each store of a run by the names of their files and ledger entries; reads no file."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from ssl_asr.store.ledger import Shard
 from ssl_asr.store.listing import Numbers
 from ssl_asr.store.shards import ShardStore
 
-# In the order in which they are made from one another; the last two are folders of stores.
+# In the order in which each is made from the ones before; the last two are folders of stores.
 _SINGLE, _FOLDERS = (layout.MANIFEST, layout.FEATURES), (layout.ALIGNMENTS, layout.TARGETS)
 _NAME = re.compile(r"([^/]+)/([0-9]{6,18})")
 
 
 @dataclass(frozen=True)
 class Shards:
-    """Shards as ascending numbers by split: eight bytes each, for there may be half a million."""
+    """Shards as ascending numbers by split: eight bytes each, because there may be half a million."""
 
     numbers: dict[str, Numbers]
 
@@ -38,7 +38,7 @@ class Shards:
 
 @dataclass(frozen=True)
 class Held:
-    """Of one store: shards that have a file, shards that have an entry, and files that are no shard's."""
+    """The content of one store: shards with a file, shards with an entry, and files that belong to no shard."""
 
     store: ShardStore
     files: Shards
@@ -72,7 +72,7 @@ def _held(store: ShardStore) -> Held:
 
 
 def all_shards(stores: Sequence[Held]) -> Shards:
-    """Those that any of the stores has a trace of."""
+    """All shards of which any store has a file or an entry."""
     every = [shards.numbers for held in stores for shards in (held.files, held.entries)]
     splits = sorted({split for numbers in every for split in numbers})
     return Shards({split: np.unique(np.concatenate([n[split] for n in every if split in n])) for split in splits})

@@ -1,7 +1,7 @@
 """The ledger: one small JSON file for every finished shard of every store.
 
-It is written last, atomically, so a shard is done exactly when its entry exists and names the parents that the
-shard would be made from today. Listing the ledger audits a run; nothing else records progress.
+An entry is written last, atomically. So a shard is done exactly when its entry exists and names the current parents
+of the shard. Listing the ledger audits a run; nothing else records progress.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Reject:
 
 @dataclass(frozen=True)
 class LedgerEntry:
-    """What is known of one finished shard.
+    """The facts of one finished shard.
 
     `slabs` holds the frames of each Parquet row group, in this store's own frame rate; `seconds` is the audio's
     duration; `parents` maps what the shard was made from ("manifest", "recipe", ...) to a checksum; `statistics`
@@ -68,7 +68,7 @@ class LedgerEntry:
 
 
 def read_entry(uri: str) -> LedgerEntry:
-    """ValueError naming the file where there is none or it is damaged."""
+    """ValueError naming the file if it is missing or damaged."""
     try:
         return LedgerEntry.from_json(filesystem.read_bytes(uri))
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
@@ -76,11 +76,11 @@ def read_entry(uri: str) -> LedgerEntry:
 
 
 def parents_digest(parents: Mapping[str, str]) -> int:
-    """64 bits that two mappings share only if they are equal, in whatever order."""
+    """64 bits that two mappings share only if they are equal; the order of their items does not matter."""
     text = json.dumps(sorted(parents.items()))
     return int.from_bytes(hashlib.blake2b(text.encode(), digest_size=8).digest(), "little")
 
 
 def checksum(data: bytes) -> str:
-    """Content address of a file: the first 16 hex digits of its SHA-256."""
+    """Content hash of a file: the first 16 hex digits of its SHA-256."""
     return hashlib.sha256(data).hexdigest()[:16]

@@ -1,8 +1,8 @@
-"""A cache of the ledger: what a resume asks of every entry of a split, as the columns of one Parquet file.
+"""A cache of the ledger: what a resume needs from every entry of a split, as the columns of one Parquet file.
 
-The entries alone say what is done. The cache keeps, beside what an entry says, the time and size that its file had
-in a listing of the folder: an entry whose file shows others is read again. It may be deleted at any time, and lies
-apart from the ledger because two runs with equal ledgers have different times.
+Only the entries say what is done. For every entry the cache also holds the time and size of its file from a listing
+of the folder. If they differ now, the entry is read again. The cache may be deleted at any time. It is not stored in
+the ledger, because two runs with equal ledgers have different times.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ from ssl_asr.store.layout import ENTRY_SUFFIX
 from ssl_asr.store.ledger import read_entry
 from ssl_asr.store.listing import Listing, Numbers, file_name, list_files
 
-# A file may change twice within a tick of its clock (a second, on some object stores) and look the same. What is
-# younger than this is therefore not kept in the cache.
+# A file may change twice within a tick of its clock (a second, on some object stores) and look the same. Entries that
+# are younger than this are therefore not cached.
 SETTLED_NS = 2_000_000_000
-# Entries read between two writes of the cache, so that a long first reading can be killed too.
+# Entries between two writes of the cache, so that a long first reading may be killed without losing all.
 BATCH = 20_000
 # Small files of an object store are read this many at a time.
 PARALLEL_READS = 16
-# Between two looks at the ledger while others write it; a look takes at most this share of the time.
+# Between two refreshes while others write the ledger; refreshing takes at most this share of the time.
 REFRESH_SECONDS, REFRESH_SHARE = 120.0, 0.05
 
 logger = logging.getLogger(__name__)
@@ -71,7 +71,7 @@ class LedgerIndex:
         return sorted(name for name in names if name.startswith(prefix))
 
     def mean(self, statistic: str) -> float:
-        """Over the frames of all shards that have it; 0 where none has."""
+        """Mean over the frames of all shards that have the statistic; 0 if none has it."""
         values, frames = self.statistic(statistic), self.column("frames")
         has = ~np.isnan(values)
         return float(values[has] @ frames[has] / max(frames[has].sum(), 1))
@@ -93,14 +93,14 @@ class LedgerIndex:
         return column.flatten().to_numpy().reshape(len(column), -1)
 
     def made_from(self, numbers: Numbers, parents: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
-        """[shards]: whether there is an entry of this number whose parents have this digest."""
+        """[shards]: whether there is an entry with this number whose parents have this digest."""
         at, there = _find(numbers, self.numbers)
         there[there] = self.column("parents")[at[there]] == parents[there]
         return there
 
 
 def refresh_index(ledger: str, cache: str, columns: Columns = PLAIN) -> LedgerIndex:
-    """The entries in the folder `ledger` as they are now; reads those that the file `cache` does not know.
+    """The current entries in the folder `ledger`; reads only those that are not in the file `cache`.
 
     ValueError naming an entry that is damaged.
     """
@@ -125,7 +125,7 @@ def refresh_index(ledger: str, cache: str, columns: Columns = PLAIN) -> LedgerIn
 
 @contextmanager
 def refreshing(refresh: Callable[[], object], every: float = REFRESH_SECONDS) -> Iterator[None]:
-    """Calls `refresh` now and then from a thread of its own, so that a driver killed late leaves little unread."""
+    """Calls `refresh` from time to time in its own thread, so that after a late kill few entries are left to read."""
     stop = threading.Event()
     thread = threading.Thread(target=_refresh_until, args=(stop, refresh, every), daemon=True)
     thread.start()
@@ -149,7 +149,7 @@ def _refresh_until(stop: threading.Event, refresh: Callable[[], object], every: 
 
 
 def _find(wanted: Numbers, numbers: Numbers) -> tuple[Numbers, npt.NDArray[np.bool_]]:
-    """Of each of `wanted` its position in the ascending `numbers`, and whether it is there at all."""
+    """The position of each of `wanted` in the ascending `numbers`, and whether it is there."""
     at = np.searchsorted(numbers, wanted)
     there = at < len(numbers)
     there[there] = numbers[at[there]] == wanted[there]
@@ -170,21 +170,21 @@ def _read_entries(ledger: str, listing: Listing, columns: Columns) -> pa.Table:
 
 
 def _read_cache(uri: str, wanted: pa.Schema) -> pa.Table:
-    """What the cache knows: nothing where it is missing, damaged or of another version."""
+    """The content of the cache; empty if it is missing, damaged or of another version."""
     if not filesystem.exists(uri):
         return wanted.empty_table()
     try:
         data = pa.BufferReader(filesystem.read_bytes(uri))
         table = pq.ParquetFile(data, page_checksum_verification=True).read()
     except (pa.ArrowException, OSError, ValueError) as error:
-        logger.info("%s is made anew: %s", uri, error)
+        logger.info("%s is made again: %s", uri, error)
         return wanted.empty_table()
     schema = pa.schema(list(table.schema)[: len(wanted)], table.schema.metadata)
     return table if schema.equals(wanted, check_metadata=True) else wanted.empty_table()
 
 
 def _write_cache(uri: str, cached: pa.Table, table: pa.Table, schema: pa.Schema) -> pa.Table:
-    """Make the file, which holds `cached`, hold `table`; returns that."""
+    """Write `table` to the file, unless it equals `cached`, the current content; returns the table."""
     if table.equals(cached):
         return cached
     buffer = io.BytesIO()

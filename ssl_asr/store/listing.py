@@ -1,4 +1,4 @@
-"""Folders of numbered files, listed whole: what a store of half a million shards is asked instead of each file.
+"""Lists whole folders of numbered files; for half a million shards this is faster than checking each file.
 
 A local disk is listed through `os`, without a Python object for every file; everything else through pyarrow.
 """
@@ -18,14 +18,14 @@ import pyarrow.fs as pafs
 from ssl_asr.store import filesystem
 from ssl_asr.store.retry import retried
 
-# Of a file's name; the rest of the name is its suffix.
+# Digits of a file's name; the rest of the name is its suffix.
 DIGITS, MOST_DIGITS = 6, 18
 Numbers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
 class Listing:
-    """Files by number, and what a change of a file changes: int64 [files] each, `mtimes` in ns, `sizes` in bytes."""
+    """Files by number with what shows a change: int64 [files] each, `mtimes` in ns, `sizes` in bytes."""
 
     numbers: Numbers
     mtimes: Numbers
@@ -44,7 +44,7 @@ def file_name(number: int, suffix: str) -> str:
 
 @retried
 def list_numbers(uri: str, suffix: str) -> Numbers:
-    """Ascending numbers of the files "000123<suffix>" in the folder `uri`; none where there is no folder."""
+    """Ascending numbers of the files "000123<suffix>" in the folder `uri`; none if there is no folder."""
     fs, path = filesystem.resolve(uri)
     local = isinstance(fs, pafs.LocalFileSystem)
     with filesystem.reaching(uri):
@@ -55,7 +55,7 @@ def list_numbers(uri: str, suffix: str) -> Numbers:
 
 @retried
 def list_files(uri: str, suffix: str) -> Listing:
-    """The same with the time and size of each file; one that vanishes meanwhile is left out."""
+    """As `list_numbers`, with the time and size of each file; a file that disappears meanwhile is left out."""
     fs, path = filesystem.resolve(uri)
     if isinstance(fs, pafs.LocalFileSystem):
         return list_local(path, suffix)
@@ -88,7 +88,7 @@ def list_remote(fs: pafs.FileSystem, path: str, suffix: str) -> Listing:
 
 
 def delete_temporary(uri: str) -> int:
-    """Remove the unfinished files of killed writers below `uri`; returns how many there were."""
+    """Delete the unfinished files of killed writers below `uri`; returns their number."""
     leftover = filesystem.list_temporary(uri)
     for each in leftover:
         filesystem.delete(each)
@@ -101,7 +101,7 @@ def _by_number(found: Numbers) -> Listing:
 
 @contextmanager
 def _opened(folder: str) -> Iterator[int]:
-    """A handle by which files are named without a walk down the path."""
+    """A directory handle: files are found relative to it, without walking the path each time."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         yield handle
@@ -110,7 +110,7 @@ def _opened(folder: str) -> Iterator[int]:
 
 
 def _number(name: str, suffix: str) -> int | None:
-    """Where the name is one that `file_name` gives."""
+    """The number, if `file_name` could have made the name; None otherwise."""
     stem = name[: -len(suffix)]
     decimal = name.endswith(suffix) and stem.isascii() and stem.isdecimal()
     fits = decimal and (len(stem) == DIGITS or (DIGITS < len(stem) <= MOST_DIGITS and stem[0] != "0"))

@@ -1,8 +1,8 @@
 """Stores of Parquet shards, side by side in a run, joined by shard, slab and row.
 
 `features/labeled/000003.parquet` and `alignments/<senone set>/labeled/000003.parquet` hold the same utterances
-in the same rows of the same row groups. A row group is a slab: the unit of reading, shuffling and of the
-training cursor.
+in the same rows of the same row groups. A row group is called a slab: it is the unit of reading, of shuffling and of
+the training cursor.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ class ShardStore:
         return layout.entry_uri(self.root, self.name, shard.name)
 
     def entry(self, shard: Shard) -> LedgerEntry | None:
-        """The shard's ledger entry, or None where it is not finished."""
+        """The shard's ledger entry; None if the shard is not finished."""
         uri = self.ledger_uri(shard)
         return read_entry(uri) if filesystem.exists(uri) else None
 
@@ -59,7 +59,7 @@ class ShardStore:
         return entry is not None and dict(entry.parents) == dict(parents) and filesystem.exists(self.uri(shard))
 
     def index(self, split: str) -> LedgerIndex:
-        """Columns of all finished shards of `split`; reads only entries that no earlier index of them has read."""
+        """Columns of all finished shards of `split`; reads only entries that are not in the cached index."""
         ledger = layout.split_ledger_folder(self.root, self.name, split)
         return refresh_index(ledger, layout.index_uri(self.root, self.name, split))
 
@@ -81,7 +81,7 @@ class ShardStore:
         return [reject for entry in entries for reject in entry.rejects]
 
     def done(self, split: str, numbers: Numbers, parents: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
-        """[shards]: whether the shard of each number is there, made from the parents of each digest."""
+        """[shards]: whether the shard of each number exists and was made from parents with this digest."""
         return self.index(split).made_from(numbers, parents) & self.have_files(split, numbers)
 
     def shards(self, split: str) -> list[Shard]:
@@ -93,7 +93,7 @@ class ShardStore:
         return np.isin(numbers, list_numbers(layout.split_folder(self.root, self.name, split), layout.SHARD_SUFFIX))
 
     def unfinished(self, wanted: Mapping[Shard, Mapping[str, str]]) -> list[Shard]:
-        """The shards of `wanted`, which maps each to its parents, that are still to be made."""
+        """The shards of `wanted` that must still be made; `wanted` maps each shard to its parents."""
         left: set[Shard] = set()
         for split in {shard.split for shard in wanted}:
             mine = [shard for shard in wanted if shard.split == split]
@@ -105,12 +105,12 @@ class ShardStore:
         return [shard for shard in wanted if shard in left]
 
     def delete_temporary(self) -> int:
-        """Remove what writers that were killed left behind, here and in the ledger; returns how many files."""
+        """Delete the files of killed writers, here and in the ledger; returns their number."""
         folders = (layout.store_folder, layout.ledger_folder, layout.index_folder)
         return sum(delete_temporary(folder(self.root, self.name)) for folder in folders)
 
     def keep_only(self, split: str, shards: Collection[Shard]) -> int:
-        """Remove what the run held of `split` before it changed: all but `shards`; returns how many shards."""
+        """Delete all shards of `split` except `shards`, which are the current ones; returns the number deleted."""
         kept = {shard.number for shard in shards if shard.split == split}
         entries = list_numbers(layout.split_ledger_folder(self.root, self.name, split), layout.ENTRY_SUFFIX)
         files = list_numbers(
@@ -138,8 +138,9 @@ class ShardStore:
     ) -> LedgerEntry:
         """Write the shard, one row group a slab, then its ledger entry; both atomically, in this order.
 
-        `seconds` is audio, not work: an entry depends on its shard alone. Slabs hold at least one row each; a
-        shard whose every utterance was rejected has no slab at all. "bytes_per_frame" joins the `statistics`.
+        `seconds` is the duration of the audio, not of the work: an entry depends only on its shard. A slab has at
+        least one row; a shard with only rejected utterances has no slab. "bytes_per_frame" is added to the
+        `statistics`.
         """
         assert len(slabs) == len(slab_frames), "one frame count a slab"
         assert all(slab.num_rows for slab in slabs), "Parquet keeps no empty row group"
@@ -152,7 +153,7 @@ class ShardStore:
             for slab in slabs:
                 writer.write_table(slab.cast(schema), row_group_size=slab.num_rows)
         data = buffer.getvalue()
-        # A former entry must not vouch for the new file, should the next line but one be the last.
+        # An old entry must not count for the new file if this process is killed between the two writes below.
         filesystem.delete(self.ledger_uri(shard))
         filesystem.write_bytes(self.uri(shard), data)
         frames = sum(slab_frames)
@@ -173,7 +174,7 @@ class ShardStore:
 
     @retried
     def open(self, shard: Shard) -> pq.ParquetFile:
-        """The shard for reading; ValueError naming the file where it is cut short or corrupt."""
+        """The shard for reading; ValueError naming the file if it is truncated or corrupt."""
         fs, path = filesystem.resolve(self.uri(shard))
         with self._naming(shard):
             return pq.ParquetFile(path, filesystem=fs)
@@ -208,7 +209,7 @@ class ShardStore:
             raise ValueError(f"{uri} is missing; run the stage that writes {self.name} again") from error
         except (pa.ArrowException, OSError) as error:
             if filesystem.out_of_reach(error):
-                raise  # it says nothing about the shard, and passes
+                raise  # the store is at fault, not the shard
             raise ValueError(
                 f"{uri} is not a whole Parquet file ({str(error).splitlines()[0]}); "
                 f"delete it and {self.ledger_uri(shard)}, then run the stage again"

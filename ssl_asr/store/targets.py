@@ -1,9 +1,9 @@
 """Target shards: the k largest teacher posteriors of every 30 ms frame (feature offset 0), through the top-k codec.
 
-Plain Parquet lists, one row an utterance, so that pyarrow, pandas and DuckDB read them (docs/formats.md): `kept`
-says how many entries each frame has, `senones` and `rises` hold the entries of all frames one after the other,
-largest first. The log-probability of an entry, up to the frame's normalisation, is minus `ssl_asr.step_nats` (in
-the footer) times the sum of the frame's rises up to it.
+The columns are plain Parquet lists, one row an utterance, so that pyarrow, pandas and DuckDB read them
+(docs/formats.md). `kept` is the number of entries of each frame. `senones` and `rises` hold the entries of all
+frames, frame after frame, largest first. The log-probability of an entry, up to the frame's normalisation, is minus
+`ssl_asr.step_nats` (in the footer) times the sum of the frame's rises up to it.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ SCHEMA = pa.schema(
         ("rises", pa.list_(pa.uint8())),
     ]
 )
-# One plane of bytes after the other: the high bytes of small numbers shrink to nothing.
+# This encoding stores planes of bytes: the high bytes of small numbers then compress to almost nothing.
 COLUMN_ENCODING = {f"{name}.list.element": "BYTE_STREAM_SPLIT" for name in ("kept", "senones", "rises")}
-MOST_K = 1000  # what a footer may ask memory for
+MOST_K = 1000  # a damaged footer must not make the reader allocate more
 _K, _STEP = b"ssl_asr.k", b"ssl_asr.step_nats"
 
 
 @dataclass(frozen=True)
 class TargetRow:
-    """One utterance as a training loop wants it."""
+    """One utterance, decoded for the training loop."""
 
     id: str
     confidence: float
@@ -47,12 +47,12 @@ class TargetRow:
 
 
 def store_name(set_id: str) -> str:
-    """`set_id` stands for a teacher and all settings of its labelling: another k or codec is another store."""
+    """`set_id` identifies a teacher and all settings of its labelling: another k or codec is another store."""
     return targets_store(set_id)
 
 
 def codec_metadata(codec: TopKCodec) -> dict[str, str]:
-    """What the footer says of the codec, enough to decode without a recipe."""
+    """The codec's settings for the footer; they are enough to decode without a recipe."""
     return {
         _K.decode(): str(codec.k),
         _STEP.decode(): repr(codec.step),
@@ -62,7 +62,7 @@ def codec_metadata(codec: TopKCodec) -> dict[str, str]:
 
 
 def encode(ids: Sequence[str], confidences: Sequence[float], frames: Sequence[int], slab: Encoded) -> pa.Table:
-    """Rows of the utterances `ids`, of so many `frames` each, whose frames follow one another in `slab`."""
+    """Rows of the utterances `ids` with `frames` frames each; their frames follow one another in `slab`."""
     frame_ends = np.concatenate([[0], np.cumsum(frames)]).astype(np.int32)
     entry_ends = np.concatenate([[0], np.cumsum(slab.kept, dtype=np.int32)])[frame_ends]
     columns = {
@@ -77,7 +77,7 @@ def encode(ids: Sequence[str], confidences: Sequence[float], frames: Sequence[in
 
 
 def decode(table: pa.Table) -> list[TargetRow]:
-    """The rows of a slab; ValueError where its columns contradict each other or say not how they are coded."""
+    """The rows of a slab; ValueError if its columns contradict each other or the codec's settings are missing."""
     k, step = codec_of(table.schema.metadata)
     flat = Encoded(_values(table["kept"]), _values(table["senones"]), _values(table["rises"]))
     frames = table["num_frames"].to_numpy()

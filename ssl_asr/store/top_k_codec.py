@@ -1,13 +1,13 @@
 """Top-k codec: the largest teacher posteriors of a frame as senone ids and small whole steps.
 
 A frame keeps its largest senones: at most k, and as few as hold all but `mass_floor` of the probability of those k.
-Their log-probabilities are rounded to levels, multiples of `step` nats below the frame's largest, and what is
-stored is each level's rise over the one before it: small numbers of few kinds, which Parquet's general compression
-brings near their entropy. No frame has a header or a scale of its own, so encoding and decoding are a handful of
-array operations on all frames at once.
+Their log-probabilities are rounded to levels, multiples of `step` nats below the frame's largest. Stored is each
+level's rise over the level before it. These are small numbers with few different values, which Parquet's general
+compression brings near their entropy. No frame has its own header or scale, so encoding and decoding are a few array
+operations on all frames at once.
 
-What it costs, in KL(top-k || decoded) of a frame: rounding by at most half a step is at most step^2 / 8 nats and
-step^2 / 24 on average; leaving out a share m of the probability is -log(1 - m), at most about `mass_floor`.
+The loss is KL(top-k || decoded) of a frame. Rounding by at most half a step costs at most step^2 / 8 nats, and step^2
+/ 24 on average. Leaving out a share m of the probability costs -log(1 - m), at most about `mass_floor`.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-# Below the frame's largest; what is farther down (e^-16 of it) is stored as if it were here.
+# Range below the frame's largest log-probability; smaller values (below e^-16 of it) are stored at its end.
 RANGE_NATS = 16.0
 
 
@@ -47,7 +47,7 @@ class Encoded:
 class SparseTargets:
     """`senones` uint16 and `log_probs` float32, both [frames, k], by falling probability; a frame sums to 1.
 
-    Places beyond what a frame kept hold senone 0 at a log-probability of -inf.
+    Places after a frame's kept entries hold senone 0 with a log-probability of -inf.
     """
 
     senones: npt.NDArray[np.uint16]
@@ -59,7 +59,7 @@ def encode(senones_tk: npt.NDArray[np.integer], log_probs_tk: npt.NDArray[np.flo
     below_tk = log_probs_tk[:, :1] - log_probs_tk
     powers_tk = np.exp(-below_tk)
     before_tk = np.cumsum(powers_tk, axis=1) - powers_tk
-    # Kept while the probability of those before falls short; without a floor all are, however improbable.
+    # An entry is kept while the entries before it hold too little probability; without a floor all entries are kept.
     kept_tk = before_tk < (1 - codec.mass_floor) * powers_tk.sum(axis=1, keepdims=True)
     kept_tk[:, : 1 if codec.mass_floor else None] = True
     levels_tk = np.minimum(np.rint(below_tk / codec.step), 2**codec.value_bits - 1)
@@ -72,7 +72,7 @@ def encode(senones_tk: npt.NDArray[np.integer], log_probs_tk: npt.NDArray[np.flo
 
 
 def decode(encoded: Encoded, k: int, step: float) -> SparseTargets:
-    """What `encode` kept; ValueError where the three arrays do not belong together."""
+    """The targets that `encode` kept; ValueError if the three arrays do not fit together."""
     total = int(encoded.kept.sum(dtype=np.int64))
     outside = (encoded.kept < 1) | (encoded.kept > k)
     if not total == len(encoded.senones) == len(encoded.rises) or outside.any():
@@ -95,8 +95,8 @@ def added_kl(
 ) -> npt.NDArray[np.float64]:
     """KL(top-k || decoded) of each frame, nats [frames]; `log_probs_tk` need not be normalised.
 
-    Over what the codec kept, plus -log of the probability that it kept: where nothing was left out it is the
-    plain divergence, which would be infinite where something was.
+    It is the divergence over the kept entries, plus -log of their probability. Without dropped entries it is the
+    plain divergence; with dropped entries the plain divergence would be infinite.
     """
     assert (senones_tk == np.where(np.isfinite(decoded.log_probs), decoded.senones, senones_tk)).all()
     kept_tk = np.isfinite(decoded.log_probs)

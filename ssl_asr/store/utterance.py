@@ -36,13 +36,13 @@ SCHEMA = pa.schema(
 
 @dataclass(frozen=True)
 class Utterance:
-    """A stretch of one channel of one audio file.
+    """A segment of one channel of one audio file.
 
     `offset` and `duration` are seconds; `order` is the utterance's place in its speaker's time order.
     `condition` is what the front end does to the audio: "clean" (nothing: as recorded) or a simulated one such
-    as "babble-10" (decibels of signal to noise), "effects-5", "room". A degraded copy has an id of its own,
-    `<recording>@<condition>`, and names the utterance it was made from in `recording`; otherwise they are equal.
-    `text` is None on unlabeled data. `tags` carry what is only reported, e.g. {"set": "bob"}.
+    as "babble-10" (decibels of signal to noise), "effects-5", "room". A degraded copy has its own id,
+    `<recording>@<condition>`, and `recording` names the utterance it was made from. For other utterances `recording`
+    equals `id`. `text` is None on unlabeled data. `tags` are only for reports, e.g. {"set": "bob"}.
     """
 
     id: str

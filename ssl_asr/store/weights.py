@@ -19,7 +19,7 @@ MOST_HEADER = 100_000_000  # bytes, as safetensors itself allows
 
 def write_weights(uri: str, tensors: Mapping[str, torch.Tensor], description: Mapping[str, Any]) -> str:
     """Publish `tensors` and `description` (plain JSON values) at `uri`; returns the file's checksum."""
-    # The file keeps a JSON string as its only metadata, so tensors and description can't come apart.
+    # The description is a JSON string in the file's metadata, so tensors and description can't be separated.
     data = save(
         {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()},
         metadata={"description": json.dumps(description, sort_keys=True)},
@@ -29,7 +29,7 @@ def write_weights(uri: str, tensors: Mapping[str, torch.Tensor], description: Ma
 
 
 def read_weights(uri: str) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
-    """What `write_weights` wrote; ValueError naming the file where it is damaged or not ours."""
+    """Tensors and description from `write_weights`; ValueError naming the file if it is damaged or another kind."""
     data = filesystem.read_bytes(uri)
     with _naming(uri):
         return load(data), _description(data)

@@ -1,6 +1,6 @@
 """The learning curve of one model: `training/<name>/curve.jsonl`, and the same as TensorBoard events.
 
-A checkpoint carries the curve up to itself, so after any restart the curve shows each block exactly once.
+A checkpoint holds the curve up to its block, so after any restart the curve shows each block exactly once.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ssl_asr.store import filesystem
 from ssl_asr.store.layout import curve_uri, tensorboard_folder
 
 Record = dict[str, Any]
-# Between looks by the thread that writes events; its own flush would not wait for it.
+# Seconds between two writes of the thread that writes events; a call of flush() does not wait for that thread.
 FLUSH_SECONDS = 1
 
 
@@ -29,7 +29,7 @@ def read_curve(run: str, name: str) -> list[Record]:
 
 
 class CurveWriter:
-    """Collects a model's records and keeps them in the run, as lines and as events, while it is trained.
+    """Collects a model's records during training and stores them in the run, as JSON lines and as events.
 
     TensorBoard's writer needs a disk: the events of a run in a bucket are copied there at the end.
     """
@@ -41,7 +41,7 @@ class CurveWriter:
         self._unsaved = False
 
     def restart(self, records: list[Record]) -> None:
-        """Begin again from the curve that a checkpoint held."""
+        """Start again from the curve of a checkpoint."""
         self.records = []
         self._drop_events()
         folder = mkdtemp(prefix="ssl_asr-events-") if self._is_remote else self._folder
@@ -57,7 +57,7 @@ class CurveWriter:
                 _write_scalars(self._events, record)
 
     def save(self) -> None:
-        """Write the lines, if there are new ones; may be done again where it fails."""
+        """Write the lines, if there are new ones; after a failure it may be called again."""
         if not self._unsaved:
             return
         lines = "".join(json.dumps(record) + "\n" for record in self.records)
@@ -65,7 +65,7 @@ class CurveWriter:
         self._unsaved = False
 
     def close(self) -> None:
-        """No more records come: keep all of them and whole events; may be done again where it fails."""
+        """Store all records and complete events at the end; after a failure it may be called again."""
         self.save()
         if self._events is None:
             return
@@ -78,7 +78,7 @@ class CurveWriter:
         self._events = None
 
     def _drop_events(self) -> None:
-        """Those that show blocks which are trained anew."""
+        """Delete the events of blocks that are trained again."""
         if self._events is not None:
             self._events.close()
             shutil.rmtree(self._events.logdir)

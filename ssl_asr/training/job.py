@@ -1,4 +1,4 @@
-"""One training run, described: what the driver hands to every worker, and how a worker builds its loop from it."""
+"""Description of one training run: the driver sends it to every worker, and a worker builds its loop from it."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class TrainingJob:
 
 
 def build_model(job: TrainingJob) -> AcousticModel:
-    """The network as it is at the first step: the same on every worker."""
+    """The network before the first step: the same on every worker."""
     torch.manual_seed(seed_of(job.seed, job.name, "weights"))
     model = AcousticModel(job.spec)
     mean, deviation = (torch.from_numpy(np.tile(values, STACK)) for values in (job.mean, job.deviation))

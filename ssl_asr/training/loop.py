@@ -1,6 +1,6 @@
-"""The training loop: block after block of slabs, a strategy that keeps the workers together, and a cursor.
+"""The training loop: block after block of slabs, a strategy that synchronises the workers, and a cursor.
 
-It knows nothing of Ray and runs alike with one worker in a test and with many.
+It does not depend on Ray, and runs in the same way with one worker in a test and with many workers.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ from ssl_asr.training.sync.strategy import Strategy, Synced
 
 @dataclass(frozen=True)
 class BlockWork:
-    """What one worker trains on in one block: positions in the stream of the phase's source, and what lies there.
+    """One worker's part of one block: positions in the stream of the phase's source, and the slabs at them.
 
-    The block as a whole is `block`, a range of positions; the cursor behind it is `behind`.
+    The whole block is `block`, a range of positions; the cursor after it is `behind`.
     """
 
     phase: int
@@ -96,14 +96,14 @@ class Loop:
         self._bad_blocks = 0
 
     def run(self, on_block: Callable[[BlockRecord, BlockWork], None]) -> None:
-        """Train to the end of the schedule; `on_block` is told of every block and this worker's part in it."""
+        """Train to the end of the schedule; calls `on_block` with every block and this worker's part of it."""
         for dealt in read_ahead(self._deals()):
             record = self._train_block(dealt)
             self.cursor = dealt.behind
             on_block(record, dealt)
 
     def _deals(self) -> Iterator[Callable[[], BlockWork]]:
-        """This worker's share of every block from the cursor on, to be read when it is called."""
+        """For every block from the cursor on, a function that reads this worker's share."""
         cursor, schedule = self.cursor, self.course.schedule
         while cursor.phase < len(schedule):
             positions, behind = next_block(schedule, cursor, self.worker.size * self.sync.block_slabs)
@@ -122,7 +122,7 @@ class Loop:
         phase = self.course.schedule[dealt.phase]
         for group in self.optimiser.param_groups:
             group["lr"] = phase.learning_rate
-        # Seeds come from the place in the schedule, so a resumed block shuffles and drops out as the lost one did.
+        # The seed comes from the place in the schedule, so a resumed block has the same shuffle and dropout.
         seed = seed_of(self.course.seed, dealt.phase, dealt.block.start, self.worker.rank)
         torch.manual_seed(seed)
         means, synced = self._steps(dealt.examples, phase, seed)
@@ -158,14 +158,14 @@ class Loop:
         return meter.over_all(self.worker), synced
 
     def _step(self, batch: Batch | None, objective: Objective, meter: Meter) -> None:
-        """One update; without a batch this worker only joins the others'."""
+        """One update; without a batch this worker only joins the update of the others."""
         self.optimiser.zero_grad()
         if batch is not None:
             scored = objective.loss(self.model, batch.to(self.worker.device))
             scored.loss.backward()
             meter.add(scored)
         summed = self.strategy.on_after_backward()
-        # A sum is clipped where the mean would be.
+        # A sum of n gradients is clipped at n times the norm, as their mean would be.
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), summed * self.clip_norm)
         self.optimiser.step()
 
@@ -173,8 +173,8 @@ class Loop:
         self._bad_blocks = self._bad_blocks + 1 if synced.dropped else 0
         if self._bad_blocks >= self.sync.max_bad_blocks:
             raise ValueError(
-                f"in {self._bad_blocks} blocks in a row, the last of them block {self.block + 1}, what workers "
-                "contributed was not finite (NaN or Inf); lower optimiser.learning_rate or optimiser.clip_norm"
+                f"in {self._bad_blocks} blocks in a row, up to block {self.block + 1}, contributions of workers were "
+                f"not finite (NaN or Inf); lower optimiser.learning_rate or optimiser.clip_norm"
             )
 
     @torch.no_grad()

@@ -1,8 +1,8 @@
-"""Scheduled learning: which slabs, at which learning rate, in which order; and the cursor that walks it.
+"""Scheduled learning: which slabs, at which learning rate, in which order; and the cursor in this schedule.
 
-A source is an endless stream of slabs (`sources.py`), and a phase a stretch of it. The cursor is a pair of integers,
-phase and slabs consumed in it: it knows nothing of workers, so any number of them can go on from it, and every slab
-is consumed exactly once a phase for any history of kills and resizes.
+A source is an endless stream of slabs (`sources.py`), and a phase is a segment of it. The cursor is two integers: the
+phase, and the slabs consumed in it. It does not depend on the workers, so any number of them can continue from it.
+Every slab is consumed exactly once a phase, for any history of kills and resizes.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ LABELED, UNLABELED = "labeled", "unlabeled"  # objectives
 class Phase:
     """Slabs `first` to `first + count` of the source's stream.
 
-    `offset` is the 30 ms feature offset (0, 1, 2); `whole` trains on whole utterances instead of chunks. Where a
-    phase `ends_sub_epoch`, the model behind it is looked at on dev data. `objective` names one of the job's.
+    `offset` is the 30 ms feature offset (0, 1, 2). `whole` trains on whole utterances instead of chunks. If a phase
+    `ends_sub_epoch`, the model after it is evaluated on dev data. `objective` names one of the job's.
     """
 
     source: SourceName
@@ -37,14 +37,14 @@ class Phase:
 
 @dataclass(frozen=True)
 class Cursor:
-    """`slabs` of phase `phase` are consumed, and all of the phases before it."""
+    """All phases before `phase` are consumed, and `slabs` slabs of phase `phase`."""
 
     phase: int = 0
     slabs: int = 0
 
 
 def next_block(schedule: Sequence[Phase], cursor: Cursor, slabs: int) -> tuple[range, Cursor]:
-    """Stream positions of the next block of at most `slabs` slabs, and the cursor behind it.
+    """Stream positions of the next block of at most `slabs` slabs, and the cursor after it.
 
     A block never crosses a phase; the last block of a phase may be short.
     """
@@ -58,7 +58,7 @@ def next_block(schedule: Sequence[Phase], cursor: Cursor, slabs: int) -> tuple[r
 
 
 def assign(positions: range, workers: int) -> list[range]:
-    """A block's positions dealt round; with fewer slabs than workers, some assignments are empty."""
+    """Assigns a block's positions to workers in turn; with fewer slabs than workers, some assignments are empty."""
     return [positions[worker::workers] for worker in range(workers)]
 
 
@@ -77,9 +77,9 @@ def student_schedule(student: Student, labeled: Source, unlabeled: Source) -> li
     """Unlabeled sub-epochs, and for each a labeled pass at a boosted rate and the next feature offset.
 
     The last sub-epochs are on whole utterances (Parthasarathi et al. 2019, scheduled learning). `student.order` says
-    where a labeled pass stands: behind its sub-epoch, all through it, or, as the ablation of scheduled learning,
-    behind all sub-epochs. It moves slabs and changes nothing else: a labeled pass always has the rate of its own
-    sub-epoch times the boost, so segregated learning begins its labeled passes at a high rate once more.
+    where a labeled pass comes: after its sub-epoch, interleaved with it, or after all sub-epochs (the ablation of
+    scheduled learning). It changes only the order: a labeled pass always has the rate of its own sub-epoch times the
+    boost. So segregated learning starts its labeled passes at a high rate again.
     """
     rates = _decay(student.optimiser.learning_rate, student.optimiser.final_learning_rate, student.sub_epochs)
     total, size = round(student.unlabeled_passes * len(unlabeled)), len(labeled)
@@ -98,10 +98,10 @@ def student_schedule(student: Student, labeled: Source, unlabeled: Source) -> li
 
 
 def _interleaved(soft: Phase, hard: Phase, stretch: int) -> tuple[Phase, ...]:
-    """Stretches of the unlabeled phase, each followed by its share of the labeled one.
+    """Segments of the unlabeled phase, each followed by its share of the labeled phase.
 
-    Cuts depend on slabs alone, never on workers. Shares differ by one slab at most where stretches are equal, and an
-    empty one is left out; only the last ends the sub-epoch.
+    The cuts depend only on slabs, never on workers. With equal segments, shares differ by at most one slab. The
+    caller leaves out empty ones. Only the last segment ends the sub-epoch.
     """
     phases = []
     for begin in range(0, soft.count, stretch):
@@ -119,15 +119,15 @@ def _part(phase: Phase, begin: int, end: int) -> Phase:
 def baseline_schedule(
     student_phases: Sequence[Phase], labeled: Source, unlabeled: Source, selected_share: float = 1.0
 ) -> list[Phase]:
-    """The student's schedule with every unlabeled phase replaced by as many frames of labeled data.
+    """The student's schedule with every unlabeled phase replaced by the same number of frames of labeled data.
 
-    Same frames (within half a slab at the end of every phase), rates and regularisation: what is left between student
-    and baseline is the audio. `selected_share` is that of the unlabeled frames which the student is trained on.
+    Frames (within half a slab at the end of every phase), rates and regularisation are equal, so student and baseline
+    differ only in the audio. `selected_share` is the share of the unlabeled frames that the student is trained on.
     """
     heard = selected_share * unlabeled.frames / len(unlabeled)
     per_slab = heard / (labeled.frames / len(labeled))
     phases: list[Phase] = []
-    consumed, owed = 0, 0.0  # slabs; what rounding leaves over goes to the next phase, as stretches may be short
+    consumed, owed = 0, 0.0  # slabs; the rest from rounding goes to the next phase, because segments may be short
     for index, phase in enumerate(student_phases):
         count = phase.count
         if phase.source == "unlabeled":

@@ -11,7 +11,7 @@ from ssl_asr.training.train import train
 
 
 def train_simulated(job: TrainingJob, workers: int) -> Loop:
-    """Train to the end with so many workers; curve, accounts, checkpoints and model go where a cluster's would."""
+    """Train to the end with `workers` workers; writes the same files as a training on a cluster."""
     listener = _Keeper(job)
     loops = simulate(workers, lambda group: train(job, Worker(group), listener, lambda: False))
     listener.curve.close()
@@ -19,7 +19,7 @@ def train_simulated(job: TrainingJob, workers: int) -> Loop:
 
 
 class _Keeper:
-    """Keeps the curve, as the driver of a cluster does."""
+    """Stores the curve, as the driver of a cluster does."""
 
     def __init__(self, job: TrainingJob) -> None:
         self.curve = CurveWriter(job.run, job.name)

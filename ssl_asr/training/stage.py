@@ -1,4 +1,4 @@
-"""The three training stages: the teacher, the student, and the baseline that never hears unlabeled audio."""
+"""The three training stages: the teacher, the student, and the baseline without unlabeled audio."""
 
 from __future__ import annotations
 
@@ -222,15 +222,15 @@ def _is_trained(recipe: Recipe, plan: TrainingPlan) -> bool:
 
 
 def _source(recipe: Recipe, split: str, required: bool = True) -> Source:
-    """The split's slabs; a labeled shard that could not be aligned, and is listed as rejected, is left out."""
+    """The split's slabs; labeled shards that could not be aligned, which the rejects list, are left out."""
     name: SourceName = "unlabeled" if split == "unlabeled" else "labeled"
     source = source_of(name, split, ShardStore(recipe.run, features.STORE).index(split), recipe.seed)
     if name == "labeled":
         source = source.only(_finished(recipe, alignments.store_name(load_senones(recipe.run).id), split))
     if required and not len(source):
         raise ValueError(
-            f"{recipe.run} has no {split} speech to train on; run the stages 'frontend' and 'hmm', and see "
-            "`ssl-asr failed` for what they rejected"
+            f"{recipe.run} has no {split} speech to train on; run the stages 'frontend' and 'hmm'; `ssl-asr failed` "
+            "lists what they rejected"
         )
     return source
 
@@ -251,9 +251,9 @@ def _reader(recipe: Recipe, plan: TrainingPlan) -> SlabReader:
 
 
 def _labelled(recipe: Recipe, unlabeled: Source) -> tuple[str, Source]:
-    """Id of the recipe's set of targets and the slabs that it covers; sets of targets are never mixed.
+    """Id of the recipe's target set and the slabs that it covers; target sets are never mixed.
 
-    ValueError where shards are missing that the labelling stage did not reject.
+    ValueError if shards are missing that the labelling stage did not reject.
     """
     for name in recipe.labelling.teachers:
         if not filesystem.exists(model_uri(recipe.run, name)):
@@ -261,7 +261,7 @@ def _labelled(recipe: Recipe, unlabeled: Source) -> tuple[str, Source]:
     target_set = target_set_id(recipe)
     labelled = _finished(recipe, targets.store_name(target_set), "unlabeled")
     report = read_report(recipe, "labelling")
-    mine = report is not None and report.key == target_set  # rejects are those of the set labelled last
+    mine = report is not None and report.key == target_set  # the stored rejects belong to the set labelled last
     rejected = {reject.id for reject in read_rejects(recipe, "labelling")} if mine else set()
     missing = {shard for shard in unlabeled.shards if shard.name not in rejected} - labelled
     if missing or not labelled:

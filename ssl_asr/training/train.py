@@ -1,7 +1,7 @@
-"""One worker's way through a training job: go on from the newest checkpoint, train, account, checkpoint, export.
+"""One worker's training job: restore the newest checkpoint, train, account, write checkpoints, export.
 
-It knows nothing of Ray: workers on a cluster (`worker.py`) and workers simulated in one process (`simulated.py`)
-take the same way. What becomes of their news is the business of a `Listener`.
+It does not depend on Ray: workers on a cluster (`worker.py`) and workers simulated in one process (`simulated.py`)
+run the same code. A `Listener` handles their records.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ class Listener(Protocol):
     """Receives the news of rank 0."""
 
     def restart(self, curve: list[Record]) -> None:
-        """Training begins, or begins again, after the blocks of `curve`."""
+        """Training starts or restarts after the blocks of `curve`."""
         ...
 
     def post(self, record: Record) -> None: ...
@@ -38,9 +38,9 @@ def checkpoints_of(job: TrainingJob) -> Checkpoints:
 
 
 def train(job: TrainingJob, worker: Worker, listener: Listener, preemption_noticed: Callable[[], bool]) -> Loop:
-    """Train to the end and export the model; all workers ask `preemption_noticed` together, at every block's end.
+    """Train to the end and export the model; all workers call `preemption_noticed` at every block's end.
 
-    It says whether a worker is about to be taken away, and so the block is worth a checkpoint of its own.
+    It says whether a worker's machine will be taken away soon; then the block gets an extra checkpoint.
     """
     loop = build_loop(job, worker)
     checkpoints = checkpoints_of(job)
@@ -60,7 +60,7 @@ def train(job: TrainingJob, worker: Worker, listener: Listener, preemption_notic
 
 
 class _BlockRecorder:
-    """What is kept of every block: its account, its record, the accuracy on dev, and a checkpoint."""
+    """Stores for every block its account and its record, and, when due, the result on dev and a checkpoint."""
 
     def __init__(
         self,
@@ -90,7 +90,7 @@ class _BlockRecorder:
             self.saver.wait()
 
     def _account(self, record: BlockRecord, dealt: BlockWork, fingerprint: str) -> None:
-        """Written ahead of the checkpoint that contains the block; all workers must agree on where they stand."""
+        """Writes the account before the checkpoint that contains the block; all workers must agree on the state."""
         mine = accounting.Assignment(
             self.loop.worker.rank,
             tuple(dealt.positions),

@@ -1,4 +1,4 @@
-"""What verifying a run can find, each in one line: the file, what is wrong with it, and the fix."""
+"""The findings of verifying a run, each in one line: the file, the problem and the fix."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class FindingFormatter:
     remade: Collection[str]
 
     def damaged(self, store: ShardStore, shard: Shard, problem: str) -> Finding:
-        """An entry and a file that don't belong together or aren't whole; the entry goes first, as it vouches."""
+        """An entry and a file that don't match or aren't whole; the entry goes first, as it marks the shard done."""
         return self._shard(store, shard, problem, store.ledger_uri(shard), store.uri(shard))
 
     def orphan(self, store: ShardStore, shard: Shard) -> Finding:
@@ -46,10 +46,10 @@ class FindingFormatter:
 
     def lost(self, store: ShardStore, shard: Shard) -> Finding:
         entry = store.ledger_uri(shard)
-        return self._shard(store, shard, f"is missing, though {entry} speaks of it", entry)
+        return self._shard(store, shard, f"is missing, but {entry} lists it", entry)
 
     def outdated(self, store: ShardStore, shard: Shard, problem: str) -> Finding:
-        """Whole, but made from what has been replaced since: its stage sees that by itself."""
+        """A whole shard whose inputs were replaced since; its stage finds that out by itself."""
         return self._shard(store, shard, problem)
 
     def unmade(self, store: ShardStore, shard: Shard) -> Finding:
@@ -57,7 +57,7 @@ class FindingFormatter:
         return self._shard(store, shard, f"is missing with its ledger entry, though {stage} has finished")
 
     def unread(self, store: ShardStore, shard: Shard, error: Exception) -> Finding:
-        """It says nothing about what the file holds, so nothing is deleted for it."""
+        """A file that could not be read; this says nothing about its content, so nothing is deleted."""
         said = f"{store.uri(shard)} could not be read ({' '.join(str(error).split())})"
         return Finding(f"{said}; check disk, rights and network", shard, kind_of_store(store.name))
 
@@ -70,10 +70,10 @@ class FindingFormatter:
         return Finding(f"{problem}; run `ssl-asr {STAGE_OF_STORE[source]} {self.run}` again", shard, source)
 
     def unexpected(self, uri: str) -> Finding:
-        return Finding(f"{uri} is no shard of its store; delete it or move it elsewhere")
+        return Finding(f"{uri} does not belong to its store; delete it or move it elsewhere")
 
     def leftover(self, uri: str) -> Finding:
-        return Finding(f"{uri} is what a killed writer left; `{self._repair()}` deletes it", delete=(uri,))
+        return Finding(f"{uri} was left by a killed writer; `{self._repair()}` deletes it", delete=(uri,))
 
     def _shard(self, store: ShardStore, shard: Shard, problem: str, *delete: str) -> Finding:
         uri, kind = store.uri(shard), kind_of_store(store.name)

@@ -1,7 +1,7 @@
-"""Verifying a run: every shard of every store is read again, held against its entry and the features beside.
+"""Verifies a run: reads every shard of every store again, and compares it with its entry and with the features.
 
-It goes shard by shard, all stores of a shard together, so memory holds a few shards and the names of the others. What
-models were trained on is audited besides, from their accounts.
+It goes shard by shard, with all stores of a shard together, so memory holds a few shards and the names of the others.
+The accounts of the models' training are audited too.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from ssl_asr.verifying.remade import remade_stores
 from ssl_asr.verifying.shard_check import ShardCheck, Verdict
 from ssl_asr.verifying.training_check import check_training
 
-READERS = 4  # each holds the shard it reads and one decoded slab of it
+READERS = 4  # threads; each holds the shard that it reads and one decoded slab
 ALIGNED, UNLABELED = ("labeled", "dev", "test"), ("unlabeled",)
 # By kind of store: the kind that its shards are made from, and the splits that have them.
 _SOURCES = {FEATURES: (MANIFEST, utterance.SPLITS), ALIGNMENTS: (FEATURES, ALIGNED), TARGETS: (FEATURES, UNLABELED)}
@@ -47,9 +47,9 @@ Result = TypeVar("Result")
 
 
 def verify(recipe: Recipe, only: Collection[Shard] | None = None) -> Verdict:
-    """All that is wrong with the run, of its shards with those that are in `only`.
+    """Everything that is wrong with the run; with `only`, checks only these shards.
 
-    ValueError where the run has no store at all.
+    ValueError if the run has no store at all.
     """
     outputs, damaged = _models(recipe.run)
     stores = inventory(recipe.run)
@@ -89,7 +89,7 @@ def _checked(
 
 
 def summary(verdict: Verdict, seconds: float) -> str:
-    """The last line says how much was read and found; lines before it what models were trained on."""
+    """Text for the user: lines on what the models were trained on, then a line on what was read and found."""
     found = f"{len(verdict.findings)} wrong" if verdict.findings else "nothing wrong"
     parts = [f"{verdict.files:,} shards", f"{verdict.bytes / 1e6:,.1f} MB", clock(seconds)]
     parts += [f"slabs of {', '.join(verdict.unaudited)} not audited"] if verdict.unaudited else []
@@ -97,7 +97,7 @@ def summary(verdict: Verdict, seconds: float) -> str:
 
 
 def under_way(recipe: Recipe) -> str | None:
-    """A stage that is writing to the run at this moment, as far as its notes tell."""
+    """The stage that is writing to the run now, according to its heartbeat; None if there is none."""
     for stage in NAMES:
         noted = filesystem.modified(heartbeat_uri(recipe.run, stage))
         if noted is not None and time.time() - noted < 3 * HEARTBEAT_SECONDS:
@@ -106,17 +106,17 @@ def under_way(recipe: Recipe) -> str | None:
 
 
 def refuse_under_way(recipe: Recipe) -> None:
-    """ValueError while a stage is at work: what it is writing would look damaged."""
+    """ValueError while a stage is running, because its unfinished files would look damaged."""
     stage = under_way(recipe)
     if stage is not None:
         raise ValueError(
-            f"{stage} is at work in {recipe.run} or was until {3 * HEARTBEAT_SECONDS:.0f} s ago; "
+            f"{stage} is running in {recipe.run}, or was running {3 * HEARTBEAT_SECONDS:.0f} s ago; "
             "stop it and wait first"
         )
 
 
 def shards_of(found: Verdict) -> list[Shard]:
-    """The shards that something was found about, in order."""
+    """The shards with findings, in order."""
     return sorted({finding.shard for finding in found.findings if finding.shard is not None})
 
 
@@ -152,7 +152,7 @@ def _unmade_of(recipe: Recipe, kind: str, stores: Sequence[Held], formatter: Fin
 
 
 def _map(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:
-    """Results in order, from a few threads that are never far ahead of whoever takes them."""
+    """Results in order, from a few threads that read only a little ahead of the consumer."""
     waiting: deque[Future[Result]] = deque()
     with ThreadPoolExecutor(READERS) as pool:
         for item in items:

@@ -1,4 +1,4 @@
-"""One shard in all stores of a run: each file against its ledger entry, then against the features beside it."""
+"""Checks one shard in all stores of a run: each file against its ledger entry, then against the features."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ SCHEMAS: Mapping[str, Sequence[pa.Schema]] = {
 
 @dataclass
 class Verdict:
-    """What was found, in how many files of shards of how many `bytes` together.
+    """The findings, the number of shard files that were read, and their `bytes`.
 
-    `trained` has a line for every training run whose slabs were audited and found right; models that left no accounts
-    are `unaudited`.
+    `trained` has a line for every training run with a correct audit of its slabs; `unaudited` names the models
+    without accounts.
     """
 
     findings: list[Finding] = field(default_factory=list)
@@ -67,7 +67,7 @@ class ShardCheck:
         return verdict
 
     def _check(self, held: Held, shard: Shard, beside: dict[str, Checked], verdict: Verdict) -> None:
-        """Adds what it finds to `verdict`, and to `beside` what later stores of the shard are made from."""
+        """Adds findings to `verdict`, and adds to `beside` the inputs of the shard's later stores."""
         try:
             checked = check_shard(held.store, shard, SCHEMAS[held.kind], self._look(held.store, shard))
         except (OSError, ValueError) as error:
@@ -120,8 +120,8 @@ def _holds_any(held: Held) -> bool:
 
 
 def _check_alignments(mine: Sequence[SlabRows], source: Sequence[SlabRows]) -> None:
-    """Damage where rows are not those of the features; what could not be aligned has no frames."""
+    """Damage if rows do not match the features; a row without frames could not be aligned and is right."""
     check_same_rows(mine, source)
     for index, (slab, spoken) in enumerate(zip(mine, source, strict=True)):
         if ((slab.frames != spoken.frames) & (slab.frames != 0)).any():
-            raise Damage(f"has rows in slab {index} of other lengths than the features beside it")
+            raise Damage(f"has rows in slab {index} whose lengths differ from the features")

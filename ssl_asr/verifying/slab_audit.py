@@ -1,4 +1,4 @@
-"""Every slab exactly once a phase: a schedule held against the accounts of the blocks that were trained by it."""
+"""Audits that every slab was trained on exactly once a phase: compares a schedule with the accounts of its blocks."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from ssl_asr.training.data.sources import SourceName
 from ssl_asr.training.schedule import Phase
 
 Positions = npt.NDArray[np.int64]
-# Stretches of positions that one sentence names, and sentences said of one model.
+# At most so many ranges of positions in a sentence, and so many sentences for a model.
 MOST_NAMED, MOST_SAID = 4, 8
 
 
 @dataclass(frozen=True)
 class Audit:
-    """`slabs` trained on in `phases` that have begun, and what is wrong, a part of a sentence each.
+    """Number of `slabs` trained on, number of `phases` that have begun, and problems, each a part of a sentence.
 
-    `dropped` are contributions, one of a worker in a block or step, that were not finite and so left out.
+    `dropped` counts contributions of workers, of a block or step, that were left out because they were not finite.
     """
 
     slabs: int
@@ -41,20 +41,20 @@ def audit(
 ) -> Audit:
     """Whether all positions of all phases, up to the last account unless `finished`, were trained on exactly once.
 
-    Accounts come by block number. `sizes` are the slabs of each source: so many positions make one pass over it, and
-    no slab may come twice in a pass.
+    Accounts are in order of block number. `sizes` are the numbers of slabs of each source. So many positions make one
+    pass over the source, and no slab may occur twice in a pass.
     """
     trained = _Trained(schedule, sizes)
     for account in accounts:
         trained.add(account)
     problems = [*trained.problems, *trained.miscounted(finished)]
     more = len(problems) - MOST_SAID
-    said = [*problems[:MOST_SAID], f"{more:,} more of the kind"] if more > 0 else problems
+    said = [*problems[:MOST_SAID], f"{more:,} more problems of this kind"] if more > 0 else problems
     return Audit(sum(map(len, trained.seen.values())), len(trained.seen), tuple(said), trained.dropped)
 
 
 class _Trained:
-    """What accounts say was trained, gathered by phase and, for each pass over a source, by slab."""
+    """What was trained according to the accounts, collected by phase and, for each pass over a source, by slab."""
 
     def __init__(self, schedule: Sequence[Phase], sizes: Mapping[SourceName, int]) -> None:
         self.schedule, self.sizes = schedule, sizes
@@ -68,11 +68,11 @@ class _Trained:
     def add(self, account: BlockAccount) -> None:
         if account.block != self._block + 1:
             gap = range(self._block + 1, account.block)
-            self.problems.append(f"block{'s' if len(gap) > 1 else ''} {_words(gap)} left no account")
+            self.problems.append(f"block{'s' if len(gap) > 1 else ''} {_words(gap)} without an account")
         self._block = account.block
         self.dropped += account.dropped
         if account.phase >= len(self.schedule) or account.source != self.schedule[account.phase].source:
-            self.problems.append(f"block {account.block} is of a phase {account.phase} that is not in the schedule")
+            self.problems.append(f"block {account.block} is of phase {account.phase}, which is not in the schedule")
             return
         self._behind = max(self._behind, (account.phase, account.first + account.count))
         self._forget_passes_before(account.source, account.first // self.sizes[account.source])
@@ -83,7 +83,7 @@ class _Trained:
                 self._place(account, position, slab)
 
     def _forget_passes_before(self, source: SourceName, sweep: int) -> None:
-        """Their slabs' names, which take most of the memory: should training return there, the positions tell."""
+        """Frees the slab names of earlier passes, which take most of the memory; the positions are kept."""
         for key in [key for key in self._places if key[0] == source and key[1] < sweep]:
             del self._places[key]
 
@@ -97,9 +97,9 @@ class _Trained:
             )
 
     def miscounted(self, finished: bool) -> Iterator[str]:
-        """Of each phase that should have been trained by now, the positions that were not, or were too often."""
+        """Problems of every phase that should be trained by now: positions that were never or too often trained."""
         if not self._block:
-            yield from ["no block left an account"] if finished else []
+            yield from ["there is no account of any block"] if finished else []
             return
         phase, behind = self._behind
         for index, each in enumerate(self.schedule if finished else self.schedule[: phase + 1]):
@@ -112,23 +112,23 @@ class _Trained:
             if len(twice := _runs(seen[times > 1])):
                 yield f"{where}: {_positions(twice)} trained on more than once"
             if len(unexpected := _runs(seen[(seen < each.first) | (seen >= until)])):
-                yield f"{where}: {_positions(unexpected)} trained on, though no part of it"
+                yield f"{where}: {_positions(unexpected)} trained on, but not part of the phase"
 
 
 def _gaps(seen: Positions, first: int, end: int) -> list[range]:
-    """The stretches of `first` to `end` that the ascending `seen` leaves out."""
+    """The ranges between `first` and `end` that the ascending `seen` leaves out."""
     edges = [first - 1, *seen.tolist(), end]
     return [range(low + 1, high) for low, high in pairwise(edges) if high - low > 1]
 
 
 def _runs(seen: Positions) -> list[range]:
-    """Ascending numbers as stretches."""
+    """Ascending numbers as ranges."""
     parts = np.split(seen, np.flatnonzero(np.diff(seen) > 1) + 1)
     return [range(int(part[0]), int(part[-1]) + 1) for part in parts if len(part)]
 
 
 def _positions(stretches: Sequence[range]) -> str:
-    """How many, and the first of them in words."""
+    """The number of positions, and the first ranges of them, as text."""
     count = sum(map(len, stretches))
     named = ", ".join(map(_words, stretches[:MOST_NAMED])) + (", ..." if len(stretches) > MOST_NAMED else "")
     return f"{count:,} slab{'s' if count > 1 else ''} (position{'s' if count > 1 else ''} {named})"

@@ -1,4 +1,4 @@
-"""What the models of a run were trained on: their accounts of slabs are audited against their schedules."""
+"""Audits what the models of a run were trained on: their accounts of slabs against their schedules."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _ONCE = "each trained on exactly once"
 
 
 def check_training(run: str) -> Verdict:
-    """Every training run that kept its schedule: the one of the finished model, and those broken off or replaced."""
+    """Checks every training run with a schedule: of the finished model, and of interrupted or replaced ones."""
     verdict = Verdict()
     known = filesystem.list_folders(trainings_folder(run))
     for name in [*MODELS, *(other for other in known if other not in MODELS)]:
@@ -42,7 +42,7 @@ def _check(run: str, name: str, key: str, *, finished: bool) -> Verdict:
         return Verdict([Finding(str(error))])
     except OSError as error:
         said = f"{accounts_uri(run, name, key)} could not be read ({' '.join(str(error).split())})"
-        return Verdict([Finding(f"{said}; check disk, rights and network")])
+        return Verdict([Finding(f"{said}; check disk, permissions and network")])
     if found.problems:
         where, cure = accounts_uri(run, name, key), fix_hint(run, name)
         return Verdict([Finding(f"{where}: {problem}; {cure}") for problem in found.problems])
@@ -54,7 +54,7 @@ def _check(run: str, name: str, key: str, *, finished: bool) -> Verdict:
 
 
 def _key_of(run: str, name: str) -> str | None:
-    """The key of the finished model; None where there is none, or a damaged file, which is found elsewhere."""
+    """The key of the finished model; None if there is none, or if its file is damaged, which another check finds."""
     try:
         found = made_from(model_uri(run, name))
     except ValueError:

@@ -43,16 +43,16 @@ def finish(recipe: Recipe, stage: str, rejects: list[Reject] | None = None) -> S
         (["run", "demo", "studnet.layers=3"], "unknown recipe key 'studnet'; did you mean 'student'?"),
         (["run", "demo", "student.network.layers=many"], "recipe value student.network.layers='many': "),
         (["run", "demo", "student.sync.strategy=bmfu"], "did you mean 'bmuf'?"),
-        (["run", "demo", "layers"], "'layers' is no override; write section.key=value"),
+        (["run", "demo", "layers"], "'layers' is not an override; write section.key=value"),
         (["run", "demo", "corpus.test_conditions=[clean"], "not valid YAML"),
-        (["run"], "which recipe? for example: ssl-asr run demo"),
+        (["run"], "the recipe is missing; for example: ssl-asr run demo"),
         (["inspect", "features", "x.parquet"], "invalid choice: 'features' (choose from"),
         (["inspect", "targets"], "the following arguments are required: SHARD"),
-        (["plan"], "which recipe? for example: ssl-asr plan demo"),
-        (["plan", "paper", "--hours", "many"], "argument --hours: many is no number; see ssl-asr plan --help"),
-        (["plan", "paper", "--gpus", "2.5"], "argument --gpus: 2.5 is no whole number"),
+        (["plan"], "the recipe is missing; for example: ssl-asr plan demo"),
+        (["plan", "paper", "--hours", "many"], "argument --hours: many is not a number; see ssl-asr plan --help"),
+        (["plan", "paper", "--gpus", "2.5"], "argument --gpus: 2.5 is not a whole number"),
         (["plan", "paper", "--gpus=0"], "argument --gpus: give more than 0"),
-        (["plan", "paper", "--kills-per-hour", "-1"], "argument --kills-per-hour: -1 is not from 0 upwards"),
+        (["plan", "paper", "--kills-per-hour", "-1"], "argument --kills-per-hour: -1 is negative or infinite"),
         (["plan", "paper", "studnet.layers=3"], "unknown recipe key 'studnet'; did you mean 'student'?"),
         (["run", "demo", "--fast"], "unrecognized arguments: --fast; see ssl-asr"),
     ],
@@ -122,7 +122,7 @@ def test_trouble_of_the_disk_is_one_sentence(capsys, tmp_path, monkeypatch):
     failing(monkeypatch, OSError(28, "No space left on device"))
     assert main(["corpus", "demo", f"run={tmp_path}"]) == FAILED
     said = capsys.readouterr().err
-    assert said.startswith("ssl-asr: [Errno 28] No space left on device; once that has passed, the same command")
+    assert said.startswith("ssl-asr: [Errno 28] No space left on device; fix this, then the same command")
 
 
 def test_a_bug_keeps_its_traceback(tmp_path, monkeypatch):
@@ -134,13 +134,13 @@ def test_a_bug_keeps_its_traceback(tmp_path, monkeypatch):
 def test_interruption_says_how_to_go_on(capsys, tmp_path, monkeypatch):
     failing(monkeypatch, KeyboardInterrupt())
     assert main(["corpus", "demo", f"run={tmp_path}"]) == INTERRUPTED
-    assert "the same command goes on where it was" in capsys.readouterr().err
+    assert "the same command continues where it stopped" in capsys.readouterr().err
 
 
 def test_stage_ends_with_its_line_and_keeps_the_recipe(capsys, tmp_path, monkeypatch):
     monkeypatch.setattr("ssl_asr.cli.commands.run_stage", lambda stage, recipe: finish(recipe, stage))
     assert main(["corpus", "demo", f"run={tmp_path}", "student.network.layers=4"]) == OK
-    assert capsys.readouterr().out == "corpus: 0 s, 3 pieces, 1 found done, hours 1.25\n"
+    assert capsys.readouterr().out == "corpus: 0 s, 3 pieces, 1 done before, hours 1.25\n"
     assert open_recipe(str(tmp_path)).student.network.layers == 4
 
 
@@ -242,7 +242,8 @@ def test_a_command_that_is_refused_leaves_the_recipe_as_it_was(tmp_path: Path, c
         for command in ("student", "run"):
             assert main([command, run, "student.network.layers=7"]) == FAILED
             said = capsys.readouterr().err
-            assert f"student is being made by process {other.pid} of " in said
+            assert f"process {other.pid} of " in said
+            assert " is running student; wait for it" in said
             assert "begun" not in said
             assert open_recipe(run) == kept
 
@@ -269,5 +270,5 @@ def test_sigterm_ends_as_ctrl_c_does() -> None:
     finally:
         process.kill()
     assert process.returncode == INTERRUPTED
-    assert said.splitlines()[-1] == "ssl-asr: interrupted; the same command goes on where it was"
+    assert said.splitlines()[-1] == "ssl-asr: interrupted; the same command continues where it stopped"
     assert "SIGTERM" not in said

@@ -66,7 +66,7 @@ def found_done(head: Head, recipe: Recipe) -> None:
     output = succeeded(submit(head, "jobs/run.py", recipe.run))
     for stage in NAMES[:-1]:
         assert read_report(recipe, stage).skipped == read_report(recipe, stage).pieces
-        assert re.search(rf"^{stage}: .* found done", output, re.MULTILINE)
+        assert re.search(rf"^{stage}: .* done before", output, re.MULTILINE)
 
 
 def brief(recipe: Recipe, folder: Path) -> Recipe:

@@ -66,6 +66,6 @@ def test_the_last_checkpoint_survives_a_full_disk(labelled_run: Recipe, tmp_path
     assert kept
     (sentence,) = [line for line in done.stderr.splitlines() if line.startswith("ssl-asr: ")]
     assert "No space left on device" in sentence
-    assert f"2 workers go on from block {max(kept)}" in done.stderr
+    assert f"2 workers continue from block {max(kept)}" in done.stderr
     assert again.endswith("exit 0\n")
     every_slab_was_trained_on_once(recipe)

@@ -41,9 +41,9 @@ def test_student_is_trained_by_one_three_and_two_workers(labelled_run: Recipe, t
     assert kinds[-1] == "finished"
     assert restarts(read_events(recipe.run, "student")) >= len(STEPS[strategy])
     said = log.read_text()
-    assert "the cluster has changed; 3 workers go on from block" in said
+    assert "the cluster has changed; 3 workers continue from block" in said
     assert "lost (" in said or "connections between workers broke" in said
     if strategy == "bmuf":
-        noticed = re.search("a machine was taken away after notice; 1 worker goes on from block (\\d+)", said)
+        noticed = re.search("a machine was taken away after notice; 1 worker continues from block (\\d+)", said)
         assert noticed is not None
         assert int(noticed[1]) >= told[2]["block"], "the notice brought no checkpoint"

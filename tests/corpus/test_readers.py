@@ -89,7 +89,7 @@ def test_librispeech_tree(tmp_path: Path, clips: list[Clip]) -> None:
         file.write(f"{speaker}-7-9999 GONE\n")
     (reject,) = read_librispeech(str(tmp_path)).rejects
     assert reject.id == f"{speaker}-7-9999"
-    with pytest.raises(ValueError, match="no LibriSpeech tree"):
+    with pytest.raises(ValueError, match="not a LibriSpeech tree"):
         read_librispeech(str(tmp_path / "nowhere"))
 
 

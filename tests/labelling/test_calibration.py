@@ -103,7 +103,7 @@ def test_a_run_keeps_its_calibration_and_measures_it_once(own_run: Recipe, ray_l
 
 
 def test_without_aligned_dev_speech_the_figure_says_so(own_run: Recipe) -> None:
-    said = {"calibration": "not measured, as there is no aligned dev speech"}
+    said = {"calibration": "not measured: there is no aligned dev speech"}
     assert calibration_figures(own_run) == said
     align_dev(own_run, 7)
     filesystem.delete(f"{own_run.run}/ledger/features/dev")

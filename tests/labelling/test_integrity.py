@@ -143,17 +143,17 @@ def leave_half_a_shard(recipe: Recipe, number: int) -> None:
 DAMAGES = {
     truncate: "is not a whole Parquet file of",
     flip_a_byte: "000001.parquet ",  # what it breaks depends on where it falls
-    flip_a_byte_of_the_footer: "holds other bytes than were written: checksum",
-    swap_rows: "has rows in another order in slab 0 than the features beside it",
+    flip_a_byte_of_the_footer: "has changed since it was written: checksum",
+    swap_rows: "has rows in another order than the features in slab 0",
     move_a_frame: "has rows whose num_frames is not the length of kept",
-    invent_a_senone: "speaks of senone 65535, but its teacher has 90",
+    invent_a_senone: "names senone 65535, but its teacher has 90",
     take_another_teachers: "is another shard: its footer says ssl_asr.parent.teacher",
-    take_another_shards: "that speaks of targets/",
+    take_another_shards: "that names targets/",
     lose_the_entry: "has no ledger entry",
-    lose_the_file: "is missing, though ",
+    lose_the_file: "is missing, but ",
     lose_both: "is missing with its ledger entry, though labelling has finished",
     cut_the_entry: "that is not whole",
-    leave_half_a_shard: "is what a killed writer left",
+    leave_half_a_shard: "was left by a killed writer",
 }
 
 
@@ -210,7 +210,7 @@ def test_nothing_is_deleted_while_features_are_at_fault(
     assert main(["verify", own.run, "--repair"]) == FAILED
     out, err = capsys.readouterr()
     assert f"run `ssl-asr frontend {own.run}` again" in out
-    assert "nothing was deleted, as targets can't be made anew from these features; fix them first" in err
+    assert "nothing was deleted: targets can't be made again from damaged features; fix these first" in err
     assert contents(own) == before
 
 
@@ -223,7 +223,7 @@ def test_nothing_is_deleted_while_a_stage_is_at_work(own: Recipe, capsys: pytest
     assert "stop it and wait first" in capsys.readouterr().err
     assert contents(own) == before
     assert main(["verify", own.run]) == FAILED
-    assert capsys.readouterr().out.startswith("labelling is at work")
+    assert capsys.readouterr().out.startswith("labelling is running")
     clock.finish(0, 0)
 
 

@@ -157,7 +157,7 @@ def test_a_teacher_of_nan_labels_nothing(teacher_run: Recipe) -> None:
     try:
         job = LabelJob(teacher_run)
         torch.nn.init.constant_(job.teacher.model.senones.bias, float("nan"))
-        with pytest.raises(ValueError, match=r"teacher \w{12} gives NaN or infinite logits; train it anew"):
+        with pytest.raises(ValueError, match=r"teacher \w{12} gives NaN or infinite logits; train it again"):
             job.label([np.zeros((30, 64), np.float16)])
     finally:
         torch.set_num_threads(threads)

@@ -53,7 +53,7 @@ def test_a_gpu_s_time_follows_its_speed_and_precision():
     network = teacher_network(paper)
     assert training_seconds(network, slow).value == pytest.approx(6 * network.weights / 1e12)
     assert training_seconds(network, slow).value == pytest.approx(4 * training_seconds(network, fast).value)
-    assert "asked for" in training_seconds(network, slow).source
+    assert "given on the command line" in training_seconds(network, slow).source
     plain, half = (labelling_seconds(network, slow, precision).value for precision in ("float32", "bfloat16"))
     assert plain == pytest.approx(2 * network.weights / 1e12)
     assert half == pytest.approx(plain / 2)

@@ -81,7 +81,7 @@ def test_hours_are_those_that_were_found_unless_others_are_asked_for(run):
     assert found.labeled.value == pytest.approx(2 * 6 / 60, rel=0.05)  # six minutes and a degraded copy
     assert found.clean_labeled.value == pytest.approx(found.labeled.value / 2)
     assert "manifest" in found.unlabeled.source
-    assert (asked.unlabeled.value, asked.unlabeled.source) == (50, "asked for")
+    assert (asked.unlabeled.value, asked.unlabeled.source) == (50, "given on the command line")
     assert asked.labeled == found.labeled
 
 

@@ -80,7 +80,7 @@ def test_no_shard_of_targets_no_such_utterance_no_such_file(recipe: Recipe, caps
     heard = ShardStore(recipe.run, features.STORE).uri(Shard("unlabeled", 1))
     name = rows_of(recipe)[3].id
     for words, said in (
-        ([heard], f"{heard} is no shard of targets; name one as RUN/targets/SET/unlabeled/000000.parquet"),
+        ([heard], f"{heard} is not a shard of targets; name one as RUN/targets/SET/unlabeled/000000.parquet"),
         (
             [shard_uri(recipe), name + "x"],
             f"{shard_uri(recipe)} holds no utterance '{name}x'; did you mean '{name}'?",

@@ -28,7 +28,7 @@ def test_second_process_is_refused_while_the_first_lives_and_not_once_it_is_kill
     refuse_second(recipe, "student")
     with (
         at_work(recipe.run, "student") as first,
-        pytest.raises(ValueError, match=rf"student is being made by process {first.pid} of .*same command again"),
+        pytest.raises(ValueError, match=rf"process {first.pid} of .* is running student; .*same command again"),
     ):
         refuse_second(recipe, "student")
     refuse_second(recipe, "student")
@@ -66,4 +66,4 @@ def test_of_two_processes_that_begin_in_the_same_moment_one_is_refused(tmp_path:
             each.kill()
             each.communicate()
     (refused,) = [line for line in said if line != "mine\n"]
-    assert "student is being made by process" in refused
+    assert "is running student; wait for it" in refused

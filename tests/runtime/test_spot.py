@@ -92,7 +92,7 @@ def test_the_own_node_is_the_living_one_at_the_address():
 
     nodes = [node("head", "10.0.0.1"), node("dead", "10.0.0.2", alive=False), node("own", "10.0.0.2")]
     assert own_node_id(nodes, "10.0.0.2") == "own"
-    with pytest.raises(ValueError, match=r"0 Ray nodes live at 10\.0\.0\.3"):
+    with pytest.raises(ValueError, match=r"10\.0\.0\.3 has 0 living Ray nodes"):
         own_node_id(nodes, "10.0.0.3")
     with pytest.raises(ValueError, match="2 Ray nodes"):
         own_node_id([*nodes, node("other", "10.0.0.2")], "10.0.0.2")

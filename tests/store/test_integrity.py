@@ -88,7 +88,7 @@ def test_files_that_are_no_shards_are_named_and_never_deleted(
     model.write_bytes(b"half a model")
     assert main(["verify", own.run, "--repair"]) == FAILED
     said = capsys.readouterr().out
-    assert f"{notes} is no shard of its store" in said
+    assert f"{notes} does not belong to its store" in said
     assert f"{model} is not a whole weights file" in said
     assert notes.exists()
 

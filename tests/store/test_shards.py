@@ -128,7 +128,7 @@ def test_a_missing_shard_names_its_file(store: ShardStore) -> None:
 
 def test_a_frame_count_that_does_not_fit_the_bytes_is_refused(store: ShardStore) -> None:
     publish(store, [feature_rows(1)])
-    with pytest.raises(ValueError, match="no whole number of frames"):
+    with pytest.raises(ValueError, match="not a whole number of frames"):
         features.decode(store.read_slab(SHARD, 0), BINS + 1)
 
 

@@ -49,7 +49,7 @@ def test_any_history_is_right_to_the_end_and_anywhere_before(tmp_path: Path, see
 
 
 def test_a_finished_model_without_accounts_is_found(accounts: list[BlockAccount]) -> None:
-    assert told([]).problems == ("no block left an account",)
+    assert told([]).problems == ("there is no account of any block",)
     assert told([], finished=False) == Audit(0, 0, ())
 
 
@@ -85,7 +85,7 @@ def beyond_its_phase(account: BlockAccount) -> BlockAccount:
 TAMPERED: dict[Callable[[BlockAccount], BlockAccount], str] = {
     without_a_slab: "{phase}: 1 slab (position {position}) never trained on",
     with_a_slab_twice: "{phase}: 1 slab (position {position}) trained on more than once",
-    beyond_its_phase: "{phase}: 1 slab (position 400) trained on, though no part of it",
+    beyond_its_phase: "{phase}: 1 slab (position 400) trained on, but not part of the phase",
 }
 
 
@@ -118,12 +118,12 @@ def test_a_slab_read_in_anothers_place_is_found_within_the_pass(accounts: list[B
 
 def test_a_lost_account_and_a_block_of_another_schedule_are_found(accounts: list[BlockAccount]) -> None:
     lost, *missing = told([accounts[0], *accounts[3:]]).problems
-    assert lost == "blocks 2 to 3 left no account"
+    assert lost == "blocks 2 to 3 without an account"
     assert missing
     assert all(problem.endswith("never trained on") for problem in missing)
     assert told(accounts[:-1], finished=False).problems == ()
     (unexpected,) = told([*accounts, replace(accounts[0], block=len(accounts) + 1, phase=400)]).problems
-    assert unexpected.endswith("is of a phase 400 that is not in the schedule")
+    assert unexpected.endswith("is of phase 400, which is not in the schedule")
     assert "not in the schedule" in told([replace(accounts[0], source="labeled"), *accounts[1:]]).problems[0]
 
 
@@ -136,4 +136,4 @@ def test_blocks_trained_again_after_a_restart_that_dropped_nothing_are_found(acc
 def test_many_problems_are_cut_short(accounts: list[BlockAccount]) -> None:
     problems = told([with_a_slab_twice(account) for account in accounts]).problems
     assert len(problems) == MOST_SAID + 1
-    assert problems[-1].endswith(" more of the kind")
+    assert problems[-1].endswith(" more problems of this kind")

@@ -111,7 +111,7 @@ def test_a_lost_account_is_found(own: Recipe, capsys: pytest.CaptureFixture[str]
     Path(account_uri(own.run, "teacher", KEY, 4)).unlink()
     code, lines = verified(own, capsys)
     assert code == FAILED
-    assert lines[0].startswith(f"{own.run}/training/teacher/slabs/{KEY}: block 4 left no account; delete ")
+    assert lines[0].startswith(f"{own.run}/training/teacher/slabs/{KEY}: block 4 without an account; delete ")
     assert "never trained on" in lines[1]
 
 

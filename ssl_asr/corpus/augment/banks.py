@@ -1,4 +1,4 @@
-"""Noise banks of a run: one long babble and one row of sound effects, for training and for tests."""
+"""Noise banks of a run: one long babble and one sequence of sound effects, for training and for tests."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ from ssl_asr.store.ledger import checksum
 
 VERSION = "1"  # raise where equal recordings and seed give other noise
 Waveform = npt.NDArray[np.float32]
-RATE = 11025  # above what any of the recordings holds
-_VOICES = 6  # heard at once in babble
+RATE = 11025  # at least the rate of every recording
+_VOICES = 6  # at the same time in babble
 _BABBLE_SECONDS = 120
 _EDGE = 0.02  # of a clip's peak: quieter starts and ends are cut off
 _PEAK = 0.9
@@ -58,7 +58,7 @@ def write_banks(run: str, use: str, clips: NoiseClips, seed: int) -> None:
 
 
 def babble(talkers: Sequence[Sequence[str]], seed: int) -> Waveform:
-    """Six voices at once: every talker's clips end to end, several times at once where talkers are few."""
+    """Six voices at the same time, each a talker's clips end to end; a talker may be several of the voices."""
     total = np.zeros(_BABBLE_SECONDS * RATE, np.float32)
     progress = Progress("mixing babble", _VOICES, "voices")
     for voice in range(_VOICES):
@@ -77,14 +77,14 @@ def babble(talkers: Sequence[Sequence[str]], seed: int) -> Waveform:
 
 
 def effects(files: Sequence[str], seed: int) -> Waveform:
-    """All effects end to end, equally loud, in an order drawn by chance."""
+    """All effects end to end, equally loud, in random order."""
     order = list(files)
     generator(seed, "effects").shuffle(order)
     return np.concatenate([_levelled(file) for file in order])
 
 
 def made_up_effects(seed: int, use: str) -> Waveform:
-    """A minute of bursts of filtered noise and hum, where no recorded effects are at hand."""
+    """A minute of bursts of filtered noise and hum, for runs without recorded effects."""
     draw = generator(seed, "made-up effects", use)
     bursts = []
     for _ in range(60):

@@ -12,7 +12,7 @@ from ssl_asr.store.utterance import CLEAN, Utterance
 
 
 def check_conditions(corpus: Corpus) -> None:
-    """ValueError naming the recipe's key where a condition is unknown or tests lack the clean speech."""
+    """ValueError naming the recipe's key if a condition is unknown or the tests have no clean speech."""
     for key in ("train_conditions", "test_conditions"):
         for name in getattr(corpus, key):
             try:
@@ -21,7 +21,7 @@ def check_conditions(corpus: Corpus) -> None:
                 raise ValueError(f"corpus.{key}: {error}") from None
     if CLEAN not in corpus.test_conditions:
         raise ValueError(
-            "corpus.test_conditions lacks clean, which the labels of degraded copies are taken from; add it"
+            "corpus.test_conditions lacks clean; degraded copies take their labels from the clean speech; add it"
         )
     if not corpus.train_conditions:
         raise ValueError("corpus.train_conditions is empty; write [clean] for speech as recorded")
@@ -32,10 +32,10 @@ def needs_banks(corpus: Corpus) -> bool:
 
 
 def in_conditions(recordings: Sequence[Utterance], split: str, corpus: Corpus, seed: int) -> list[list[Utterance]]:
-    """For each recording the utterances made of it: clean first, then its degraded copies.
+    """For each recording the utterances made from it: clean first, then its degraded copies.
 
-    Labeled: clean and `labeled_copies` different degraded ones; unlabeled: one, drawn; dev: clean; test: every
-    test condition. A condition that is listed twice is drawn twice as often.
+    Labeled: clean and `labeled_copies` different degraded copies. Unlabeled: one random condition. Dev: clean. Test:
+    every test condition. A condition that is listed twice is drawn twice as often.
     """
     versions = []
     for recording in recordings:

@@ -1,7 +1,7 @@
 """Simulated degradation of speech: babble, sound effects and rooms, by the name of a condition.
 
 "clean" is the audio as recorded; "babble-10" and "effects-10" add noise at 10 dB below the speech, both powers taken
-over the whole utterance; "room" is reverberation. What is drawn depends on seed and utterance id alone.
+over the whole utterance; "room" is reverberation. Random choices depend only on the seed and the utterance's id.
 """
 
 from __future__ import annotations
@@ -32,19 +32,19 @@ _EXAMPLES = (CLEAN, "room", *(f"{kind}-{ratio}" for kind in KINDS for ratio in (
 
 @dataclass(frozen=True)
 class Bank:
-    """Recorded noise at the front end's rate, each [samples]; empty where the run has none of a kind."""
+    """Recorded noise at the front end's rate, each [samples]; empty if the run has none of that kind."""
 
     babble: Waveform
     effects: Waveform
 
 
 def check_condition(name: str) -> None:
-    """ValueError with the nearest valid name where `name` is no condition."""
+    """ValueError with the nearest valid name if `name` is not a condition."""
     if name in (CLEAN, "room") or _NOISY.fullmatch(name):
         return
     near = difflib.get_close_matches(name, _EXAMPLES, 1, cutoff=0.4)
     fix = f"did you mean '{near[0]}'?" if near else "use clean, room, babble-<dB> or effects-<dB>"
-    raise ValueError(f"'{name}' is no condition; {fix}")
+    raise ValueError(f"'{name}' is not a condition; {fix}")
 
 
 def noise_kind(condition: str) -> str | None:
@@ -54,7 +54,7 @@ def noise_kind(condition: str) -> str | None:
 
 
 def bank_use(split: str) -> str:
-    """The bank for a split's audio: test noise is heard in no training."""
+    """The bank for a split's audio: training never uses test noise."""
     return "test" if split == "test" else "train"
 
 
@@ -69,7 +69,7 @@ def _load(uri: str, sample_rate: int) -> Waveform:
     try:
         samples, rate = soundfile.read(io.BytesIO(filesystem.read_bytes(uri)), dtype="float32")
     except soundfile.LibsndfileError as error:
-        raise ValueError(f"{uri} is no whole WAV file; delete it and run the corpus stage again") from error
+        raise ValueError(f"{uri} is not a whole WAV file; delete it and run the corpus stage again") from error
     if rate != sample_rate:
         samples = soxr.resample(samples, rate, sample_rate, quality="HQ")
     return np.ascontiguousarray(samples, dtype=np.float32)
@@ -96,7 +96,7 @@ def degrade(
 
 
 def _stretch(noise: Waveform, length: int, draw: np.random.Generator) -> Waveform:
-    """A stretch of `noise` from a place drawn by chance; past its end it goes on at its start."""
+    """A segment of `noise` from a random place; after the end it continues at the start."""
     start = int(draw.integers(len(noise)))
     return np.take(noise, np.arange(start, start + length), mode="wrap")
 
@@ -111,7 +111,7 @@ def _add(waveform: Waveform, noise: Waveform, decibels: float) -> Waveform:
 
 
 def _reverberate(waveform: Waveform, response: Waveform) -> Waveform:
-    """The room's sound at the loudness of the original, cut to its length."""
+    """`waveform` with reverberation, at the loudness and length of the original."""
     wet = fftconvolve(waveform, response)[: len(waveform)]
     power = float(np.mean(np.square(wet)))
     loudness = np.sqrt(float(np.mean(np.square(waveform, dtype=np.float64))) / power) if power else 1.0

@@ -1,7 +1,7 @@
 """Impulse responses of simulated rooms.
 
-Early reflections by the image method in a box (Allen & Berkley 1979), then noise that decays as the room's
-reverberation time says (Polack 1988): a few milliseconds of computing where all images would take seconds.
+Early reflections come from the image method in a box (Allen & Berkley 1979). Late ones come from noise that decays
+with the room's reverberation time (Polack 1988). This takes a few milliseconds; all images would take seconds.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ _MATCHED_SECONDS = 0.02  # the end of the early part, whose power the tail start
 
 
 def impulse_response(draw: np.random.Generator, sample_rate: int) -> npt.NDArray[np.float32]:
-    """A room, talker and microphone by chance: [samples], starting with the direct sound and of power one.
+    """A random room, talker and microphone: [samples], starting with the direct sound, of power one.
 
     Rooms are 3-8 x 3-6 x 2.4-3.5 m with 0.2-0.7 s of reverberation, distances 0.5 m and more.
     """
@@ -47,7 +47,7 @@ def _early(
     distances = np.linalg.norm(images - microphone, axis=1)
     gains = reflected ** np.abs(grid).sum(axis=1) / distances
     direct = np.linalg.norm(talker - microphone)
-    # From the arrival of the direct sound on: speech and its labels keep their places in time.
+    # Time starts at the arrival of the direct sound, so speech stays aligned with its labels.
     at = np.rint((distances - direct) / SOUND_METRES_A_SECOND * sample_rate).astype(int)
     length = round(_EARLY_SECONDS * sample_rate)
     response = np.zeros(length)

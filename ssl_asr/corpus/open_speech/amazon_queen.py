@@ -53,7 +53,7 @@ class QueenLine:
 
 
 def read_archive(package: Path) -> dict[str, bytes]:
-    """Name to content of everything in the package's `queen.1c`; ValueError if it is no such file."""
+    """Name to content of everything in the package's `queen.1c`; ValueError if it is another kind of file."""
     archive = (package / _ARCHIVE).read_bytes()
     if archive[:4] != b"QTBL":
         raise ValueError("queen.1c does not start with QTBL; the package's layout has changed")
@@ -67,7 +67,7 @@ def read_archive(package: Path) -> dict[str, bytes]:
 
 
 def lines(files: dict[str, bytes]) -> list[QueenLine]:
-    """Every spoken line that the scripts of the game hold, first come first kept for each voice."""
+    """Every spoken line in the scripts of the game; of several lines for one voice the first is kept."""
     people = _People(files)
     found: dict[str, QueenLine] = {}
     for name, data in files.items():
@@ -148,7 +148,7 @@ class _People:
         return number == 0 or (number > 0 and self._images[number] in (-3, -4))
 
     def character(self, number: int) -> str | None:
-        """Who speaks as object `number`; None for captions and things, behind which anybody may speak."""
+        """Who speaks as object `number`; None for captions and things, because then the speaker is unknown."""
         if not self.is_person(number):
             return None
         return "joe" if number == 0 else _CHARACTERS.get(self._names[number], self._names[number])
@@ -169,7 +169,7 @@ def _cut_scene(stem: str, data: bytes, people: _People) -> Iterator[tuple[str, s
 
 
 def _speakers(data: bytes, count: int, people: _People) -> list[str | None]:
-    """Who speaks at each object record; empty where the records don't end where the header says they do."""
+    """Who speaks at each object record; empty if the records don't end at the place that the header gives."""
     state_at, at, found = struct.unpack_from(">H", data, 6)[0], 12, []
     try:
         for _ in range(count):
@@ -188,7 +188,7 @@ def _speakers(data: bytes, count: int, people: _People) -> list[str | None]:
 
 
 def _remarks(data: bytes) -> Iterator[tuple[str, str, str]]:
-    """Joe's stock responses, JOE0001 on, then his descriptions of things, JOE0041 on."""
+    """Joe's stock responses from JOE0001, then his descriptions of things from JOE0041."""
     texts = data.decode(_TEXT_CODE).split("\r\n")
     first = next(index for index, text in enumerate(texts) if text.startswith(_FIRST_RESPONSE))
     for index in range(_RESPONSES):
@@ -198,5 +198,5 @@ def _remarks(data: bytes) -> Iterator[tuple[str, str, str]]:
 
 
 def effects(files: dict[str, bytes]) -> dict[str, bytes]:
-    """Name to MP3 of every sound effect that accompanies the speech: voices of no J or P but only S."""
+    """Name to MP3 of every sound effect beside the speech: voices whose names have only S, no J and no P."""
     return {name: data for name, data in files.items() if re.fullmatch(r"\d+[A-Z]?S{3,}\.SB", name)}

@@ -1,6 +1,6 @@
 """Telephone prompts of Asterisk, one talker a language, from Debian's asterisk-core-sounds packages.
 
-Texts of the English prompts are in the package without suffix, `name: text` a line; brackets hold what is no speech.
+The texts of the English prompts are in the package without suffix, one `name: text` a line. Brackets mark non-speech.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def clips(package: Path) -> list[Path]:
 
 
 def read_lines(package: Path, texts_package: Path) -> list[AsteriskPrompt]:
-    """Every English prompt that has a text of words."""
+    """Every English prompt that has a text without non-speech."""
     (listing,) = texts_package.glob("usr/share/doc/*/core-sounds-en.txt.gz")
     texts = {}
     for row in gzip.decompress(listing.read_bytes()).decode("utf-8").splitlines():

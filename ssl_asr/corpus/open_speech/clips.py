@@ -31,7 +31,7 @@ class Clip:
 
 
 def indexed(folder: Path, unpack: Callable[[Path], Iterable[Clip]]) -> list[Utterance]:
-    """The utterances indexed in `folder`, unpacked and measured first where it isn't there yet."""
+    """The utterances indexed in `folder`; if it does not exist yet, they are unpacked and measured first."""
     if not folder.is_dir():
         with packages.new_folder(folder) as out:
             rows = list(_measured(out, list(unpack(out))))
@@ -64,7 +64,7 @@ def _measured(out: Path, clips: list[Clip]) -> Iterator[Clip]:
 
 
 def unpack_queen(package: Path, out: Path) -> Iterator[Clip]:
-    """Clips and, in the folder `effects`, sound effects as the MP3 files that they are."""
+    """Clips and, in the folder `effects`, sound effects, both as the original MP3 files."""
     files = amazon_queen.read_archive(package)
     (out / "effects").mkdir()
     for name, data in amazon_queen.effects(files).items():
@@ -78,7 +78,7 @@ def unpack_queen(package: Path, out: Path) -> Iterator[Clip]:
 
 
 def unpack_drascula(package: Path, out: Path) -> Iterator[Clip]:
-    """Clips with the WAV header that they lack."""
+    """Clips as WAV files; the originals have no header."""
     for line in drascula.read_lines(package):
         name = f"{line.clip.stem}.wav"
         samples, _ = soundfile.read(
@@ -89,7 +89,7 @@ def unpack_drascula(package: Path, out: Path) -> Iterator[Clip]:
 
 
 def list_asterisk(package: Path, texts_package: Path) -> Iterator[Clip]:
-    """Clips where the package has them."""
+    """Clips at their places in the package; nothing is copied."""
     for line in asterisk.read_lines(package, texts_package):
         identity = f"asterisk-{line.name.replace('/', '-')}"
         yield Clip(identity, str(line.clip), "asterisk-allison", line.text, "asterisk")

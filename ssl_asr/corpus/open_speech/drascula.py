@@ -42,7 +42,7 @@ class DrasculaLine:
 
 
 def read_lines(package: Path) -> list[DrasculaLine]:
-    """Every clip of the package that has a text; ValueError where drascula.dat has no text tables."""
+    """Every clip of the package that has a text; ValueError if drascula.dat has no text tables."""
     folder = package / FOLDER
     tables = _tables((folder / "drascula.dat").read_bytes())
     found = []

@@ -1,7 +1,7 @@
-"""Debian packages with speech inside: fetched by apt as any user, checked, unpacked into the cache.
+"""Debian packages with speech inside: fetched by apt without root, checked, unpacked into the cache.
 
-Nothing is installed and no list of the system is touched: `apt-get download` and `dpkg-deb -x` need no root, and
-where the system's package lists are empty (a fresh container) private ones are fetched into the cache.
+Nothing is installed and the system's package lists stay unchanged: `apt-get download` and `dpkg-deb -x` need no root.
+If the system's lists are empty (a fresh container), private lists are fetched into the cache.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from pathlib import Path
 
 from ssl_asr.progress import Progress
 
-# Of the releases this was written with (Debian 12); other releases carry other builds of the same recordings.
+# Checksums of Debian 12's packages; other releases carry other builds of the same recordings.
 SHA256 = {
     "flight-of-the-amazon-queen": "40c08fd258d6fe95c46c1eaf5e9137f84ba330657995a281bd887c94a560a0f1",
     "drascula": "ed4af8e2d41ad446e2f3b73533daa1804e2f13f62f596c0b02b8dc39544f22b4",
@@ -37,21 +37,21 @@ _STALE_SECONDS = 3600
 
 
 class FetchError(RuntimeError):
-    """Recorded speech can't be had on this machine; the message says why in a few words."""
+    """Recorded speech can't be fetched on this machine; the message says why in a few words."""
 
 
 @contextmanager
 def new_folder(final: Path) -> Iterator[Path]:
-    """A folder that appears at `final` whole or, if the block fails or is killed, not at all."""
+    """A folder that appears at `final` complete, or not at all if the block fails or is killed."""
     final.parent.mkdir(parents=True, exist_ok=True)
-    for left in final.parent.glob(f"{final.name}.tmp-*"):  # by a killed process, not by one at work
+    for left in final.parent.glob(f"{final.name}.tmp-*"):  # of a killed process; a running one's is younger
         if time.time() - left.stat().st_mtime > _STALE_SECONDS:
             shutil.rmtree(left, ignore_errors=True)
     temporary = final.with_name(f"{final.name}.tmp-{uuid.uuid4().hex[:8]}")
     temporary.mkdir()
     try:
         yield temporary
-        # Where another process was faster, its folder stays.
+        # If another process was faster, its folder stays.
         with contextlib.suppress(OSError):
             os.rename(temporary, final)
     finally:
@@ -59,7 +59,7 @@ def new_folder(final: Path) -> Iterator[Path]:
 
 
 def fetch(cache: Path, names: Sequence[str] = tuple(SHA256)) -> dict[str, Path]:
-    """The unpacked folder of each package, fetched where the cache lacks it; FetchError where it can't be."""
+    """The unpacked folder of each package, fetched if the cache lacks it; FetchError if that fails."""
     folders = {name: cache / "packages" / name for name in names}
     missing = [name for name in names if not folders[name].is_dir()]
     if not missing:
@@ -93,7 +93,7 @@ def _fetch_one(name: str, final: Path, options: Sequence[str]) -> None:
         found = hashlib.sha256(archives[0].read_bytes()).hexdigest()
         if found != SHA256[name]:
             print(
-                f"warning: {archives[0].name} is another build than the one this was tested with; used all the same",
+                f"warning: {archives[0].name} is another build than the tested one; it is used anyway",
                 file=sys.stderr,
             )
         _run(["dpkg-deb", "-x", archives[0].name, "."], folder)
@@ -102,7 +102,7 @@ def _fetch_one(name: str, final: Path, options: Sequence[str]) -> None:
 
 
 def _apt_options(cache: Path, name: str) -> list[str]:
-    """Options that let apt find `name`: none, or private package lists where the system's don't know it."""
+    """Options that let apt find `name`: none, or private package lists if the system's lists don't have it."""
     if _knows([], name, cache):
         return []
     state, archives = cache / "apt" / "state", cache / "apt" / "cache"
@@ -117,11 +117,11 @@ def _apt_options(cache: Path, name: str) -> list[str]:
     ]
     if not _knows(options, name, cache):
         print("  fetching package lists", file=sys.stderr)
-        # Its exit status is of no use: one unreachable source of many fails it. The next look decides.
+        # Its exit status is useless: one unreachable source of many makes it fail. The next check decides.
         asked = ["apt-get", *options, "update"]
         subprocess.run(asked, cwd=cache, capture_output=True, timeout=_TIMEOUT_SECONDS, check=False)
     if not _knows(options, name, cache):
-        raise FetchError(f"apt finds no package {name}; the network or the package sources are lacking")
+        raise FetchError(f"apt finds no package {name}; the network or the package sources are missing")
     return options
 
 

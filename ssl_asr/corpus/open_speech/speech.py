@@ -1,7 +1,7 @@
 """Open speech: recorded English with exact texts that anybody can fetch, or a synthesised stand-in.
 
-Three Debian packages give 7,800 clips, 5.7 h (see `packages`); prompts in other languages give babble noise and one
-game's sound effects give the rest. Where they can't be had, a small synthesiser speaks made-up sentences.
+Three Debian packages give 7,800 clips, 5.7 h (see `packages`). Prompts in other languages give babble noise, and one
+game's sound effects give the other noise. If they can't be fetched, a small synthesiser speaks made-up sentences.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ BABBLE = {
 
 @dataclass(frozen=True)
 class NoiseClips:
-    """Files to make noise banks from: `babble` a list for each talker, `effects` one list; none for made-up noise."""
+    """Files for noise banks: `babble` has a list for each talker, `effects` one list, empty for made-up effects."""
 
     babble: tuple[tuple[str, ...], ...]
     effects: tuple[str, ...]
@@ -32,9 +32,9 @@ class NoiseClips:
 class OpenSpeech:
     """All utterances of open speech, with texts, and how they are tested.
 
-    `held_out` names the speakers of each test set who must be in no training data; `seen` those of the test sets
-    that hold other sentences of training speakers. `noise` is by "train" and "test". `source` is one line for
-    people on what was used and why.
+    `held_out` names the speakers of each test set who must not be in training data. `seen` names the speakers of the
+    test sets that hold other sentences of training speakers. `noise` has the keys "train" and "test". `source` is one
+    line for the user: what was used, and why.
     """
 
     utterances: tuple[Utterance, ...]
@@ -45,7 +45,7 @@ class OpenSpeech:
 
 
 def open_speech(cache: str) -> OpenSpeech:
-    """Recorded speech from the cache, fetched if need be; synthesised speech where it can't be fetched."""
+    """Recorded speech from the cache, fetched if necessary; synthesised speech if it can't be fetched."""
     root = Path(cache).expanduser().absolute()
     try:
         folders = packages.fetch(root)
@@ -70,7 +70,7 @@ def _recorded(root: Path, folders: Mapping[str, Path]) -> OpenSpeech:
     noise = {
         use: NoiseClips(
             tuple(tuple(map(str, asterisk.clips(folders[name]))) for name in names),
-            # Neighbours in the list often are variants of one sound: halves, not every other one.
+            # Neighbours in the list are often variants of one sound, so the list is cut into halves.
             tuple(effects[: len(effects) // 2] if use == "train" else effects[len(effects) // 2 :]),
         )
         for use, names in BABBLE.items()

@@ -1,4 +1,4 @@
-"""Cutting open speech into labeled, unlabeled, dev and test, disjoint by text and, for some tests, by speaker."""
+"""Cuts open speech into labeled, unlabeled, dev and test, disjoint by text and, for some tests, by speaker."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ssl_asr.lang.text import normalise, unknown_characters
 from ssl_asr.recipe import Corpus
 from ssl_asr.store.utterance import Utterance
 
-_LETTERS_A_SECOND = (4.0, 20.0)  # slower is no speech or much silence, faster is another text
+_LETTERS_A_SECOND = (4.0, 20.0)  # slower: mostly silence or no speech; faster: the text belongs to other audio
 _WORDS = 2
 
 
@@ -29,7 +29,7 @@ class Splits:
 
 
 def usable(utterance: Utterance, corpus: Corpus) -> bool:
-    """Whether a clip's length, words and speaking rate let its text be believed."""
+    """Whether a clip's text is plausible for its length: enough words, known characters, a normal speaking rate."""
     text = utterance.text or ""
     spoken = normalise(text)
     rate = len(re.sub(r"[^a-z]", "", spoken)) / max(utterance.duration, 1e-3)
@@ -42,7 +42,7 @@ def usable(utterance: Utterance, corpus: Corpus) -> bool:
 
 
 def cut_open_speech(speech: OpenSpeech, corpus: Corpus, seed: int) -> Splits:
-    """Test sets first, then dev, labeled and unlabeled from what shares no text with those before.
+    """Test sets first, then dev, labeled and unlabeled; each split shares no text with the splits before it.
 
     Held-out speakers are in no other split, whether or not all of their speech is tested.
     """
@@ -71,21 +71,21 @@ def cut_open_speech(speech: OpenSpeech, corpus: Corpus, seed: int) -> Splits:
 
 
 def _share(pool: Sequence[Utterance], corpus: Corpus) -> float:
-    """1, or less where there is not enough speech: then labeled and unlabeled shrink alike, with a warning."""
+    """1, or less if speech is short: then labeled and unlabeled shrink by the same factor, with a warning."""
     minutes = sum(utterance.duration for utterance in pool) / 60
     asked = corpus.labeled_minutes + (corpus.unlabeled_minutes or corpus.labeled_minutes)
     if asked <= minutes:
         return 1.0
     print(
-        f"warning: {asked:.0f} min of labeled and unlabeled speech were asked for and {minutes:.0f} min are there; "
-        "both are cut in proportion",
+        f"warning: the recipe asks for {asked:.0f} min of labeled and unlabeled speech, but there are {minutes:.0f} "
+        "min; both are cut in proportion",
         file=sys.stderr,
     )
     return minutes / asked
 
 
 def _take(utterances: Iterable[Utterance], minutes: float, seed: int) -> list[Utterance]:
-    """Whole groups of one text, in an order drawn by chance, until `minutes` are reached."""
+    """Whole groups of one text, in random order, until `minutes` are reached."""
     groups: dict[str, list[Utterance]] = {}
     for utterance in utterances:
         groups.setdefault(utterance.text or "", []).append(utterance)

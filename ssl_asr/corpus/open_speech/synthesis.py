@@ -1,7 +1,7 @@
 """Synthesised speech for machines that can't fetch recorded speech: SVOX Pico through py-nanotts.
 
-Two English voices at several pitches and tempos make pseudo talkers; sentences are drawn from a small grammar. Good
-to see every stage work, no evidence for any accuracy.
+Two English voices at several pitches and tempos make pseudo talkers. A small grammar makes the sentences. This speech
+shows that every stage works; it says nothing about accuracy.
 """
 
 from __future__ import annotations
@@ -99,12 +99,12 @@ def sentences(count: int, seed: int) -> list[str]:
 
 
 def speak_all(folder: Path) -> Iterator[Spoken]:
-    """Write every sentence of every talker into `folder`; ValueError where the synthesiser isn't installed."""
+    """Write every sentence of every talker into `folder`; ValueError if the synthesiser isn't installed."""
     try:
         from py_nanotts import NanoTTS
     except ImportError as error:
         raise ValueError(
-            "neither recorded speech can be fetched nor is the synthesiser here: pip install 'ssl-asr[synthetic]'"
+            "recorded speech can't be fetched, and the synthesiser is not installed: pip install 'ssl-asr[synthetic]'"
         ) from error
     synthesiser = NanoTTS()
     names = list(_TALKERS)

@@ -1,4 +1,4 @@
-"""A Kaldi data directory: wav.scp and, where there are, segments, text, utt2spk and reco2file_and_channel."""
+"""Reads a Kaldi data directory: wav.scp and, if present, segments, text, utt2spk and reco2file_and_channel."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ TABLES = ("wav.scp", "segments", "text", "utt2spk", "reco2file_and_channel")
 
 
 def read_kaldi(path: str, channel: int = 0) -> Reading:
-    """Every utterance of the directory; without segments, every recording is one. ValueError without wav.scp.
+    """Every utterance of the directory; without segments each recording is an utterance. ValueError without wav.scp.
 
-    A relative path in wav.scp is taken from the current directory, as Kaldi does, else from the data directory.
-    A pipe ("sph2pipe ... |") is not run: such recordings are rejected. `channel` holds where
-    reco2file_and_channel (A or B) and segments (a fifth field) say nothing. Without utt2spk every recording is a
-    speaker of its own; time order is that of recordings by name, then of segments by start.
+    A relative path in wav.scp is taken from the current directory, as in Kaldi, or else from the data directory.
+    A pipe ("sph2pipe ... |") is not run: such recordings are rejected. `channel` is the default, which
+    reco2file_and_channel (A or B) and segments (a fifth field) override. Without utt2spk every recording is one
+    speaker. Time order is by name of the recording, then by start of the segment.
     """
     folder = Path(path).absolute()
     if not (folder / "wav.scp").is_file():
-        raise ValueError(f"{folder} is no Kaldi data directory: it has no wav.scp")
+        raise ValueError(f"{folder} is not a Kaldi data directory: it has no wav.scp")
     files = dict(_table(folder / "wav.scp"))
     channels = {name: row.split()[-1] for name, row in _table(folder / "reco2file_and_channel")}
     texts, speakers = dict(_table(folder / "text")), dict(_table(folder / "utt2spk"))
@@ -50,7 +50,7 @@ def read_kaldi(path: str, channel: int = 0) -> Reading:
 
 
 def _table(file: Path) -> Iterator[tuple[str, str]]:
-    """Lines `key value`; none where there is no such file."""
+    """Lines `key value`; none if there is no such file."""
     if file.is_file():
         for line in file.read_text(encoding="utf-8").splitlines():
             key, *value = line.split(None, 1)
@@ -70,7 +70,7 @@ def _segments(folder: Path, files: dict[str, str]) -> Iterator[tuple[str, str, f
             raise ValueError(
                 f"{folder / 'segments'}: the line of {name} is not `utterance recording start end`; fix it"
             ) from None
-        # An end of -1 is Kaldi's for the end of the recording.
+        # In Kaldi an end of -1 means the end of the recording.
         yield name, recording, start, math.inf if end < 0 else end - start, fields[3] if len(fields) > 3 else ""
 
 

@@ -1,4 +1,4 @@
-"""A lhotse cut manifest: JSON lines, plain or gzipped, of MonoCuts with recordings in files."""
+"""Reads a lhotse cut manifest: JSON lines, plain or gzipped, of MonoCuts with recordings in files."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from ssl_asr.store.utterance import Utterance
 
 
 def read_lhotse(path: str, channel: int = 0) -> Reading:
-    """Every cut of the manifest; ValueError where there is no such file or it is no cut manifest.
+    """Every cut of the manifest; ValueError if there is no such file or it is not a cut manifest.
 
-    Rejected: cuts that mix or pad, that lhotse would perturb, with several supervisions, or whose audio is a shell
-    command. `channel` is not used, for a cut names its own. Without a speaker, the recording is one.
+    Rejected are cuts that mix, pad or perturb audio, cuts with several supervisions, and cuts whose audio is a shell
+    command. `channel` is not used: each cut names its own. A recording without a speaker counts as one speaker.
     """
     from lhotse import load_manifest_lazy  # seconds to import
 
@@ -25,7 +25,7 @@ def read_lhotse(path: str, channel: int = 0) -> Reading:
         rows = list(load_manifest_lazy(file))
     except Exception as error:
         raise ValueError(
-            f"{file} is no lhotse cut manifest in JSON lines ({error}); export it with to_jsonl"
+            f"{file} is not a lhotse cut manifest in JSON lines ({error}); export it with to_jsonl"
         ) from error
     utterances, rejects = [], []
     for cut in rows:
@@ -48,7 +48,7 @@ def _utterance(cut: Any, folder: Path) -> Utterance:
         raise ValueError(f"the cut has {len(cut.supervisions)} supervisions; apply trim_to_supervisions first")
     sources = [source for source in cut.recording.sources if cut.channel in source.channels]
     if len(sources) != 1 or sources[0].type not in ("file", "url"):
-        raise ValueError("the cut's audio is no file; save it to one")
+        raise ValueError("the cut's audio is not a file; save it to one")
     source = str(sources[0].source)
     spoken = cut.supervisions[0] if cut.supervisions else None
     return Utterance(

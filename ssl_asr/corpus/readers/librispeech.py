@@ -1,4 +1,4 @@
-"""A tree in LibriSpeech's form: SPEAKER/CHAPTER/SPEAKER-CHAPTER.trans.txt beside SPEAKER-CHAPTER-NUMBER.flac."""
+"""Reads a tree in LibriSpeech's form: SPEAKER/CHAPTER/SPEAKER-CHAPTER.trans.txt and SPEAKER-CHAPTER-NUMBER.flac."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ _SUFFIXES = (".flac", ".wav", ".ogg", ".mp3")
 
 
 def read_librispeech(path: str, channel: int = 0) -> Reading:
-    """Every line of every *.trans.txt below `path`; ValueError where there is none.
+    """Every line of every *.trans.txt below `path`; ValueError if there is none.
 
     A line whose audio file isn't beside it is rejected. A speaker's time order is that of chapters, then numbers.
     """
     folder = Path(path).absolute()
     transcripts = sorted(folder.rglob("*.trans.txt"))
     if not transcripts:
-        raise ValueError(f"{folder} is no LibriSpeech tree: there is no *.trans.txt below it")
+        raise ValueError(f"{folder} is not a LibriSpeech tree: there is no *.trans.txt below it")
     utterances, rejects = [], []
     for transcript in transcripts:
         for line in transcript.read_text(encoding="utf-8").splitlines():

@@ -1,4 +1,4 @@
-"""A NeMo manifest: one JSON object a line, with audio_filepath and, where known, duration, offset, text, speaker."""
+"""Reads a NeMo manifest: one JSON object a line, with audio_filepath and optional duration, offset, text, speaker."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from ssl_asr.store.utterance import Utterance
 
 
 def read_nemo(path: str, channel: int = 0) -> Reading:
-    """Every line of the manifest; ValueError where there is no such file.
+    """Every line of the manifest; ValueError if there is no such file.
 
-    Ids are the lines' `id` or `utt_id`, else the audio file's name and, for a stretch of it, its offset in ms. A
-    relative audio_filepath is taken from the manifest's folder. A line without `speaker` makes its audio file a
-    speaker. Lines that are no JSON object or name no audio are rejected by their number.
+    An id is the line's `id` or `utt_id`, or else the audio file's name with, for a segment, its offset in ms. A
+    relative audio_filepath is taken from the manifest's folder. Without `speaker`, the audio file counts as the
+    speaker. Lines that are not a JSON object or name no audio are rejected by their number.
     """
     file = Path(path).absolute()
     if not file.is_file():
@@ -30,7 +30,7 @@ def read_nemo(path: str, channel: int = 0) -> Reading:
             utterances.append(_utterance(json.loads(line), file.parent, channel))
         except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
             why = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
-            rejects.append(Reject(f"line {number}", f"{file} line {number} is no NeMo entry ({why}); fix it"))
+            rejects.append(Reject(f"line {number}", f"{file} line {number} is not a NeMo entry ({why}); fix it"))
     utterances.sort(key=lambda utterance: (utterance.audio, utterance.offset))
     return Reading(in_speaker_order(utterances), tuple(rejects))
 

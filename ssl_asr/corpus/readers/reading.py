@@ -11,7 +11,7 @@ from ssl_asr.store.utterance import Utterance
 
 @dataclass(frozen=True)
 class Reading:
-    """The utterances of a corpus as it lists them, and those entries that name no usable audio.
+    """The utterances of a corpus as listed, and the entries that name no usable audio.
 
     Texts are as written, not yet normalised; None where the corpus has none.
     """
@@ -21,7 +21,7 @@ class Reading:
 
 
 def in_speaker_order(utterances: Iterable[Utterance]) -> tuple[Utterance, ...]:
-    """`utterances`, taken to be in time order for each speaker, with `order` counted for each speaker from 0."""
+    """`utterances` with `order` counted from 0 for each speaker; the input is in time order for each speaker."""
     places: dict[str, int] = {}
     ordered = []
     for utterance in utterances:

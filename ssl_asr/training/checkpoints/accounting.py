@@ -1,8 +1,8 @@
-"""Slab accounting: which slabs every worker trained on, block by block, for an audit by `ssl-asr verify`.
+"""Slab accounting: which slabs every worker trained on, block by block, so that `ssl-asr verify` can audit it.
 
-The schedule of a training run lies in `training/<name>/schedule-<key>.json`, one small file for every block in
-`training/<name>/slabs/<key>/`. A restart deletes the accounts of blocks that its checkpoint does not know, as these
-blocks are trained anew.
+The schedule of a training run is in `training/<name>/schedule-<key>.json`. Every block has one small file in
+`training/<name>/slabs/<key>/`. A restart deletes the accounts of blocks after its checkpoint, because these blocks
+are trained again.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from ssl_asr.training.data.sources import SourceName
 from ssl_asr.training.schedule import Phase
 
 Count = Annotated[int, Field(ge=0, lt=2**48)]
-# Accounts in memory at a time.
+# Number of accounts in memory at a time.
 BATCH = 1024
 Kept = TypeVar("Kept")
 
@@ -39,7 +39,7 @@ Kept = TypeVar("Kept")
 class Assignment:
     """What one worker trained on in one block: `slabs` (as `SlabRef.name`) are those at `positions` of the stream.
 
-    `frames` are the 30 ms frames that it trained on; a worker may have had nothing.
+    `frames` counts the 30 ms frames that it trained on. A worker's assignment may be empty.
     """
 
     rank: Count
@@ -50,10 +50,10 @@ class Assignment:
 
 @dataclass(frozen=True)
 class BlockAccount:
-    """One block, from 1 on: positions `first` to `first + count` of the source's stream, dealt to all workers.
+    """One block, numbered from 1: positions `first` to `first + count` of the source's stream, over all workers.
 
-    `dropped` counts contributions that were not finite and have not reached the model: a worker's block where models
-    are averaged, a worker's step where gradients are.
+    `dropped` counts contributions that were not finite and did not reach the model: a worker's block if models are
+    averaged, a worker's step if gradients are.
     """
 
     block: Count
@@ -67,7 +67,7 @@ class BlockAccount:
 
 @dataclass(frozen=True)
 class KeptSchedule:
-    """What a training run with this `key` is to train on; `sizes` are the slabs of each source."""
+    """What the training run with this `key` must train on; `sizes` are the numbers of slabs of each source."""
 
     name: str
     key: str
@@ -85,7 +85,7 @@ _ACCOUNT, _SCHEDULE = TypeAdapter(BlockAccount), TypeAdapter(KeptSchedule)
 def write_schedule(
     run: str, name: str, key: str, schedule: Sequence[Phase], source_sizes: Mapping[SourceName, int]
 ) -> None:
-    """Keep the schedule before its first block; ValueError where blocks were trained by another one with this key."""
+    """Store the schedule before its first block; ValueError if another schedule with this key has trained blocks."""
     uri, wanted = schedule_uri(run, name, key), KeptSchedule(name, key, dict(source_sizes), tuple(schedule))
     if filesystem.exists(uri) and filesystem.list_files(accounts_uri(run, name, key), ".json"):
         if read_schedule(run, name, key) == wanted:
@@ -98,7 +98,7 @@ def write_schedule(
 
 
 def read_schedule(run: str, name: str, key: str) -> KeptSchedule:
-    """ValueError naming the file where there is none or it is damaged."""
+    """ValueError naming the file if it is missing or damaged."""
     uri = schedule_uri(run, name, key)
     kept = _read(_SCHEDULE, "schedule", run, name, uri)
     if (kept.name, kept.key) != (name, key) or not all(_is_sound(phase, kept.sizes) for phase in kept.phases):
@@ -113,12 +113,12 @@ def _is_sound(phase: Phase, sizes: Mapping[SourceName, int]) -> bool:
 
 
 def write_account(run: str, name: str, key: str, account: BlockAccount) -> None:
-    """Keep the account of a block, by one worker for all, before the block's checkpoint."""
+    """Store the account of a block before the block's checkpoint; one worker does it for all."""
     filesystem.write_bytes(account_uri(run, name, key, account.block), _ACCOUNT.dump_json(account))
 
 
 def read_accounts(run: str, name: str, key: str) -> Iterator[BlockAccount]:
-    """Accounts of all blocks that there are, by number, read in parallel; ValueError naming a damaged one."""
+    """Accounts of all blocks, by number, read in parallel; ValueError naming a damaged one."""
     uris = filesystem.list_files(accounts_uri(run, name, key), ".json")
     with ThreadPoolExecutor(PARALLEL_READS) as pool:
         for begin in range(0, len(uris), BATCH):
@@ -126,21 +126,21 @@ def read_accounts(run: str, name: str, key: str) -> Iterator[BlockAccount]:
 
 
 def drop_after(run: str, name: str, key: str, block: int) -> None:
-    """At a start from the checkpoint of `block` (0: from none): delete the accounts of later blocks."""
+    """Delete the accounts of blocks after `block`; called at a start from its checkpoint (0: from none)."""
     for uri in filesystem.list_files(accounts_uri(run, name, key), ".json"):
         if uri > account_uri(run, name, key, block):
             filesystem.delete(uri)
 
 
 def accounted_keys(run: str, name: str) -> list[str]:
-    """Sorted keys of the training runs of this model that kept a schedule or accounts."""
+    """Sorted keys of the training runs of this model that have a schedule or accounts."""
     uris = filesystem.list_files(training_folder(run, name), ".json")
     kept = {key for uri in uris if (key := key_of_schedule(run, name, uri)) is not None}
     return sorted(kept | set(filesystem.list_folders(all_accounts_folder(run, name))))
 
 
 def fix_hint(run: str, name: str) -> str:
-    """What to do about accounts that are wrong: only training anew tells what a model has heard."""
+    """The fix for wrong accounts: train again, because nothing else shows what the model was trained on."""
     model, training = model_uri(run, name), training_folder(run, name)
     return f"delete {model} and {training}, then run `ssl-asr {name} {run}` again"
 

@@ -1,7 +1,7 @@
 """The checkpoints of one training: `training/<name>/checkpoints/<key>/<block>-<fingerprint>/`, the newest two kept.
 
-They are the product's own, not those of Ray Train: whole or invisible whatever is killed, readable without Ray, and
-the same for workers on a cluster and for workers simulated in one process.
+They are not Ray Train's. A checkpoint is complete or invisible, whatever is killed. It can be read without Ray.
+Workers on a cluster and workers simulated in one process write the same checkpoints.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ssl_asr.store import filesystem
 from ssl_asr.training.checkpoints.snapshot import SHARED, Snapshot, write_snapshot
 
 KEPT = 2
-# What only the owner of the disk can fix: it is full, or may not be written to.
+# Errors that only the owner of the disk can fix: it is full, or writing is not permitted.
 _FOR_THE_OWNER = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EACCES, errno.EPERM, errno.EEXIST}
 _LOCAL = re.compile(r"worker-\d{4}-of-(\d{4})\.safetensors$")
 
@@ -27,11 +27,11 @@ class Checkpoints:
     root: str
 
     def folder(self, taken: Snapshot) -> str:
-        # With the model in the name, parts written by workers that a resize has ended never mix with these.
+        # The model's fingerprint is in the name, so parts of workers that a resize has ended never mix with these.
         return filesystem.join(self.root, f"{taken.block:07d}-{taken.fingerprint}")
 
     def newest(self) -> str | None:
-        """The newest whole checkpoint."""
+        """The newest complete checkpoint, or None."""
         whole = self._whole()
         return whole[-1] if whole else None
 
@@ -42,24 +42,24 @@ class Checkpoints:
             write_snapshot(folder, taken)
         except OSError as error:
             if error.errno not in _FOR_THE_OWNER:
-                raise  # it may pass: workers start again and go on from the last one
+                raise  # it may be temporary: workers restart from the last checkpoint
             kept = self.newest()
             raise ValueError(
                 f"the checkpoint of block {taken.block} cannot be written to {folder} ({error}); "
-                f"{f'{kept} is kept' if kept else 'there is none before it'}; once that is fixed, the same command "
-                "goes on from there"
+                f"{f'{kept} is kept' if kept else 'there is no earlier one'}; fix this, then the same command "
+                "continues from there"
             ) from error
         if taken.rank == 0:
             self.tidy()
 
     def forget_after(self, folder: str | None) -> None:
-        """At a start from `folder`, or from nothing: delete later ones, which another attempt left."""
+        """Delete checkpoints after `folder` (None: all), which another attempt left; called at a start."""
         for other in self._folders():
             if other != folder and (folder is None or _block(other) >= _block(folder)):
                 _delete(other)
 
     def tidy(self) -> None:
-        """Delete all that is older than the newest whole ones."""
+        """Delete everything older than the newest complete checkpoints."""
         kept = self._whole()[-KEPT:]
         if kept:
             for folder in self._folders():
@@ -74,13 +74,13 @@ class Checkpoints:
 
 
 def _is_whole(files: list[str]) -> bool:
-    """The shared part, and the parts of all workers where any has one."""
+    """Whether the shared part is there, and the parts of all workers if any worker has one."""
     counts = [int(found[1]) for found in map(_LOCAL.search, files) if found]
     return any(uri.endswith(f"/{SHARED}") for uri in files) and len(counts) == (counts[0] if counts else 0)
 
 
 def _delete(folder: str) -> None:
-    # What makes it whole goes first: who is killed midway leaves nothing that looks like a checkpoint.
+    # The shared file goes first: after a kill in the middle, nothing looks like a checkpoint.
     filesystem.delete(filesystem.join(folder, SHARED))
     filesystem.delete(folder)
 
@@ -102,12 +102,12 @@ class Saver:
         self._error: Exception | None = None
 
     def save(self, taken: Snapshot) -> None:
-        """ValueError or OSError where something before could not be written; one checkpoint is written at a time."""
+        """ValueError or OSError if an earlier write failed; one checkpoint is written at a time."""
         self.wait()
         self.write(lambda: self.checkpoints.write(taken))
 
     def write(self, work: Callable[[], object]) -> None:
-        """Do so after all before it."""
+        """Run `work` in the thread, after all earlier writes."""
         self._last = self._thread.submit(self._do, work)
 
     def wait(self) -> None:

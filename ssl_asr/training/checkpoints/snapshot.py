@@ -1,8 +1,8 @@
-"""A checkpoint: everything that workers need to go on as if they had never stopped.
+"""A checkpoint: everything that workers need to continue as if they had never stopped.
 
 `shared.safetensors` holds what all workers share: the strategy's state (theta, delta, ...), the optimiser's, the
-cursor, the block number and the learning curve. Where workers hold something of their own, such as the residuals of
-gradient compression, each writes it beside it: `worker-0002-of-0004.safetensors`. Any number of workers can go on.
+cursor, the block number and the learning curve. If workers have state of their own, such as the residuals of gradient
+compression, each writes a file beside it: `worker-0002-of-0004.safetensors`. Any number of workers can continue.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ SHARED = "shared.safetensors"
 
 @dataclass(frozen=True)
 class Snapshot:
-    """One worker's part of a checkpoint, in memory and on the CPU: training goes on while it is written."""
+    """One worker's part of a checkpoint, in memory and on the CPU, so that training continues while it is written."""
 
     block: int
     fingerprint: str
@@ -43,7 +43,7 @@ class Snapshot:
 def snapshot(loop: Loop, fingerprint: str, curve: Sequence[Record]) -> Snapshot:
     """The state after the loop's last block, whose global model has this fingerprint.
 
-    Only the first worker keeps what all share.
+    Only the first worker stores the shared state.
     """
     own = _on_cpu(loop.strategy.local_state_dict())
     worker = loop.worker
@@ -53,7 +53,7 @@ def snapshot(loop: Loop, fingerprint: str, curve: Sequence[Record]) -> Snapshot:
     moments = moments_of(loop.optimiser)
     if moments:
         shared["optimiser.moments"] = flat.flatten(moments)
-    # Among the tensors: a header of JSON may have at most 100 MB.
+    # The curve is stored as a tensor, because the JSON header may have at most 100 MB.
     shared["curve"] = torch.frombuffer(bytearray(json.dumps(list(curve)).encode()), dtype=torch.uint8)
     about = {
         "cursor": asdict(loop.cursor),
@@ -70,7 +70,7 @@ def _on_cpu(state: State) -> State:
 
 
 def write_snapshot(folder: str, taken: Snapshot) -> None:
-    """Publish one worker's part; the checkpoint is whole once all have."""
+    """Publish one worker's part; the checkpoint is complete when all workers have published theirs."""
     if taken.own:
         write_weights(_local_uri(folder, taken.rank, taken.workers), taken.own, {})
     if taken.shared:
@@ -78,7 +78,7 @@ def write_snapshot(folder: str, taken: Snapshot) -> None:
 
 
 def restore(folder: str, loop: Loop) -> list[Record]:
-    """Put the loop where the checkpoint was taken, see that all workers stand there, and return the curve so far."""
+    """Set the loop to the checkpoint, check that all workers agree on the state, and return the curve so far."""
     tensors, about = read_weights(filesystem.join(folder, SHARED))
     device = loop.worker.device
     prefix = "strategy."
@@ -99,7 +99,7 @@ def restore(folder: str, loop: Loop) -> list[Record]:
 
 
 def _restore_local(folder: str, loop: Loop, workers: int) -> None:
-    """Each worker reads its own part, or its share of the parts, one after the other: they are large and many."""
+    """Reads this worker's part, or its share of the parts one by one, because they are large and many."""
     worker = loop.worker
     dealt = workers != worker.size
     ranks = range(worker.rank, workers, worker.size) if dealt else [worker.rank]

@@ -1,4 +1,4 @@
-"""Examples to padded batches: shuffled chunks of fixed length, or whole utterances of like length."""
+"""Examples to padded batches: shuffled chunks of fixed length, or whole utterances of similar length."""
 
 from __future__ import annotations
 
@@ -89,7 +89,7 @@ def chunk_batches(
 ) -> list[list[Piece]]:
     """Chunks of `chunk_frames` inputs, shuffled over all examples (Parthasarathi et al. 2019: 32 frames).
 
-    Chunks overlap by the look-ahead: each target is predicted once, by a chunk that has seen its own frame.
+    Chunks overlap by the look-ahead: each target is predicted once, by a chunk that includes its own frame.
     """
     pieces = cut(examples, batching.chunk_frames - look_ahead)
     order = rng.permutation(len(pieces))
@@ -100,7 +100,7 @@ def chunk_batches(
 def whole_batches(
     examples: Sequence[Example], batching: Batching, look_ahead: int, rng: np.random.Generator
 ) -> list[list[Piece]]:
-    """Whole utterances of like length, at most `batch_frames` a batch with padding, batches shuffled."""
+    """Whole utterances of similar length, at most `batch_frames` a batch with padding, batches shuffled."""
     pieces = sorted(cut(examples, None), key=lambda piece: piece.count)
     batches: list[list[Piece]] = []
     for piece in pieces:

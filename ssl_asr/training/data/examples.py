@@ -1,4 +1,4 @@
-"""Slabs to training examples: stacked frames with the labels or top-k targets that lie beside them."""
+"""Slabs to training examples: stacked frames with the labels or top-k targets of the same utterances."""
 
 from __future__ import annotations
 
@@ -53,9 +53,9 @@ class Reader(Protocol):
 
 @dataclass(frozen=True)
 class SlabReader:
-    """Joins the stores of a run; `target_set` is None where nothing is trained on unlabeled audio.
+    """Joins the stores of a run; `target_set` is None if training uses no unlabeled audio.
 
-    `selection` is the part of the unlabeled utterances that is trained on, None for all of them. `with_text` joins
+    `selection` is the part of the unlabeled utterances that training uses; None means all. `with_text` joins
     the manifest.
     """
 
@@ -67,9 +67,9 @@ class SlabReader:
     with_text: bool = False
 
     def read(self, source: SourceName | str, ref: SlabRef, offset: int) -> list[Example]:
-        """The slab's utterances; those without labels, or not selected, are left out, maybe all of them.
+        """The slab's utterances that have labels and are selected; there may be none.
 
-        ValueError where stores don't match.
+        ValueError if the stores don't match.
         """
         table = ShardStore(self.run, features.STORE).read_slab(ref.shard, ref.slab)
         rows = features.decode(table, self.mel_bins)
@@ -88,7 +88,7 @@ class SlabReader:
                     yield _example(row, stack(row.frames, offset), FrameTargets(senones[:, None]))
 
     def _soft(self, rows: list[features.FeatureRow], ref: SlabRef, offset: int) -> Iterator[Example]:
-        assert self.target_set is not None, "soft targets are those of one teacher"
+        assert self.target_set is not None, "soft targets need a target set"
         assert offset == 0, "targets are made at feature offset 0"
         store = ShardStore(self.run, targets.store_name(self.target_set))
         labelled = _decoded(store, ref)

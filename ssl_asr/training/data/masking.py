@@ -1,6 +1,6 @@
-"""SpecAugment on normalised, stacked frames: bands of mel bins and stretches of time set to the mean.
+"""SpecAugment on normalised, stacked frames: bands of mel bins and segments of time set to the mean.
 
-Park et al. 2019. A band is masked in all three stacked 10 ms frames alike.
+Park et al. 2019. A band is masked in all three stacked 10 ms frames.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from ssl_asr.recipe import Augmentation
 
 
 def mask(frames_btd: torch.Tensor, settings: Augmentation) -> torch.Tensor:
-    """With bands set to 0; draws from torch's global generator."""
+    """The frames with random bands set to 0; uses torch's global random generator."""
     if settings.frequency_masks == settings.time_masks == 0:
         return frames_btd
     batch, time, width = frames_btd.shape

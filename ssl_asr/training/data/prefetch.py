@@ -1,4 +1,4 @@
-"""Reading ahead: what comes next is read in a thread while what came before is trained on."""
+"""Reading ahead: a thread reads the next data while training uses the current data."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Read = TypeVar("Read")
 
 
 def read_ahead(reads: Iterable[Callable[[], Read]], depth: int = 1) -> Iterator[Read]:
-    """The results of `reads` in their order, at most `depth` of them read before they are asked for."""
+    """The results of `reads` in their order; at most `depth` of them are read in advance."""
     with ThreadPoolExecutor(1, "reading") as thread:
         waiting: deque[Future[Read]] = deque()
         for read in reads:

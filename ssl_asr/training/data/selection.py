@@ -1,9 +1,9 @@
 """Which unlabeled utterances are trained on: a share of all frames, spread evenly over the teacher's confidence.
 
-arXiv 2008.03923 found 40 k hours drawn uniformly over bins of confidence as good as 250 k hours at random, and the
-bins of low and middling confidence to help most. Here a selection is a view: nothing is deleted and no list of
-utterances is kept. An utterance is in or out by a hash of the seed and its id, set against the share of its bin, so
-it is the same for any order of shards and any number of machines.
+arXiv 2008.03923 found that 40 k hours drawn uniformly over bins of confidence are as good as 250 k random hours, and
+that the bins of low and middle confidence help most. Here a selection is a view: nothing is deleted, and no list of
+utterances is stored. A hash of the seed and the id, compared with the share of the bin, decides about an utterance.
+So the selection is the same for any order of shards and any number of machines.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ class Selection:
     shares: tuple[float, ...]
 
     def keeps(self, utterance: str, confidence: float) -> bool:
-        """Of the utterance with this id, and the `confidence` of its target row."""
+        """Whether the utterance with this id and this `confidence` is selected."""
         return _place(self.seed, utterance) < self.shares[confidence_bin(confidence)]
 
 
 def selection_of(recipe: Recipe, target_set: str) -> Selection | None:
-    """What the recipe's student is trained on of a finished set of targets; None for all of it."""
+    """The part of a finished target set that the recipe's student is trained on; None for all of it."""
     wanted = recipe.student
     if wanted.selection == "all":
         return None
@@ -49,10 +49,10 @@ def uniform_over_confidence(histograms: npt.NDArray[np.float64], share: float, s
 
 
 def even_shares(frames: Sequence[int], share: float) -> tuple[float, ...]:
-    """Shares of bins of so many `frames` by which each keeps as many as the others, or all it has.
+    """For bins with `frames`, the share to keep of each, so that all keep equally many frames, or all that they have.
 
-    Together they keep `share` of all frames: bins are filled like connected vessels, to one level (water-filling).
-    An empty bin has share 1, so that an utterance which rounding puts there is kept.
+    Together they keep `share` of all frames (water-filling). An empty bin has share 1, so that an utterance that
+    rounding puts there is kept.
     """
     assert 0 < share <= 1, "the recipe checks its range"
     left, level = share * sum(frames), 0.0
@@ -66,6 +66,6 @@ def even_shares(frames: Sequence[int], share: float) -> tuple[float, ...]:
 
 
 def _place(seed: int, utterance: str) -> float:
-    """A number in [0, 1) that depends on both and on nothing else; 53 bits, as a float holds exactly."""
+    """A number in [0, 1) that depends only on both arguments; it has 53 bits, which a float holds exactly."""
     digest = hashlib.blake2b(f"{seed}/{utterance}".encode(), digest_size=8).digest()
     return (int.from_bytes(digest, "little") >> 11) / 2**53

@@ -1,6 +1,6 @@
-"""Where training speech comes from: a source, labeled or unlabeled, as an endless stream of slabs.
+"""A source of training speech, labeled or unlabeled, as an endless stream of slabs.
 
-It goes on pass after pass, each pass a permutation drawn from (seed, source, pass).
+The stream is one pass after another. Each pass is a random permutation that (seed, source, pass) fixes.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class SlabRef:
 
     @property
     def name(self) -> str:
-        """As accounts name it: "unlabeled/000003:4"."""
+        """The name in accounts: "unlabeled/000003:4"."""
         return f"{self.shard.name}:{self.slab}"
 
 
@@ -38,7 +38,7 @@ class SlabRef:
 class Source:
     """`table` int32 [slabs, 3] holds shard number, slab and frames of all slabs of `split`.
 
-    A million hours are eight million slabs, which every worker is handed: as objects they would be gigabytes.
+    A million hours are eight million slabs, and every worker gets all of them: as objects they would need gigabytes.
     """
 
     name: SourceName
@@ -54,7 +54,7 @@ class Source:
 
     @property
     def frames(self) -> int:
-        """Of 10 ms."""
+        """Total 10 ms frames."""
         return int(self.table[:, 2].sum(dtype=np.int64))
 
     @property
@@ -67,7 +67,7 @@ class Source:
         return replace(self, table=self.table[np.isin(self.table[:, 0], numbers)])
 
     def slab(self, place: int) -> SlabRef:
-        """In the order of shards and slabs."""
+        """The slab at `place` in the order of shards and slabs."""
         number, slab, frames = self.table[place].tolist()
         return SlabRef(Shard(self.split, number), slab, frames)
 
@@ -83,7 +83,7 @@ def _permutation(name: str, size: int, seed: int, sweep: int) -> npt.NDArray[np.
 
 
 def seed_of(*parts: int | str) -> int:
-    """A 63-bit seed that depends on all parts and on nothing else."""
+    """A 63-bit seed that depends only on the parts."""
     digest = hashlib.sha256("/".join(map(str, parts)).encode()).digest()
     return int.from_bytes(digest[:8], "little") >> 1
 

@@ -1,8 +1,8 @@
 """What happened to the workers of a training, and when: `training/<name>/events.jsonl`.
 
-The file tells of every driver that trained the model with the same key, and so of restarts, resizes and where the
-time of a recovery went: detect (until the loss is noticed), decide (how many workers go on), start (their processes
-and connections) and load (the newest checkpoint). All times are by the clock of the driver's machine.
+The file covers every driver that trained the model with the same key. It records restarts, resizes and the parts of a
+recovery: detect (until the loss is noticed), decide (how many workers continue), start (their processes and
+connections) and load (the newest checkpoint). All times are from the clock of the driver's machine.
 """
 
 from __future__ import annotations
@@ -25,10 +25,11 @@ Kind = Literal[
 class Event:
     """`at` is in seconds since 1970; `workers`, `block` and `detail` depend on the kind:
 
-    begun: a driver, `detail` is the key. requested: machines, of Ray, by the name `detail`. failed: so many workers,
-    `detail` is the error. noticed: so many workers are on machines that will be taken away. decided: to go on with so
-    many. started: they have met. restored: they go on behind `block`. trained: `block` is the first one since.
-    stopped: given up, `detail` says why.
+    begun: a driver has started, `detail` is the key. requested: machines were requested from Ray under the name
+    `detail`. failed: number of failed workers, `detail` is the error. noticed: number of workers on machines with a
+    preemption notice. decided: number of workers that will continue. started: all workers are connected. restored:
+    they continue after `block`. trained: `block` is the first block since. stopped: training was given up, `detail`
+    says why.
     """
 
     at: float
@@ -43,7 +44,7 @@ _EVENT = TypeAdapter(Event)
 
 @dataclass(frozen=True)
 class Recovery:
-    """Seconds that one way back to training took; the sum of the four is the time without any training."""
+    """Seconds of the four parts of one recovery; their sum is the time without training."""
 
     detect: float
     decide: float
@@ -56,7 +57,7 @@ class Recovery:
 
 
 def read_events(run: str, name: str) -> list[Event]:
-    """ValueError naming the file where it is damaged."""
+    """ValueError naming the file if it is damaged."""
     uri = events_uri(run, name)
     if not filesystem.exists(uri):
         return []
@@ -67,7 +68,7 @@ def read_events(run: str, name: str) -> list[Event]:
 
 
 class EventLog:
-    """The events of a training, kept in the run; those of another key are those of another model and go."""
+    """The events of a training, stored in the run; events of another key belong to another model and are removed."""
 
     def __init__(self, run: str, name: str, key: str) -> None:
         self._uri = events_uri(run, name)
@@ -81,31 +82,31 @@ class EventLog:
         self._unsaved = True
 
     def save(self) -> None:
-        """Write them, if there are new ones; may be done again where it fails."""
+        """Write the events, if there are new ones; after a failure it may be called again."""
         if self._unsaved:
             filesystem.write_bytes(self._uri, b"".join(_EVENT.dump_json(event) + b"\n" for event in self.events))
             self._unsaved = False
 
 
 def restarts(events: Sequence[Event]) -> int:
-    """How often workers went on again, after the first time."""
+    """Number of restarts of the workers; the first start does not count."""
     return max(sum(event.kind == "restored" for event in events) - 1, 0)
 
 
 def unreleased(events: Sequence[Event]) -> list[str]:
-    """Names of the requests of drivers that were killed before they could take them back."""
+    """Names of the requests of drivers that were killed before they could release them."""
     ends = [number for number, event in enumerate(events) if event.kind in ("stopped", "finished")]
     since = events[ends[-1] + 1 :] if ends else events
     return [event.detail for event in since if event.kind == "requested"]
 
 
 def going_on(events: Sequence[Event]) -> str:
-    """What the last event, "restored", means to a person: why, how many workers, and from where."""
+    """The last event, "restored", as text for the user: why, how many workers, and from which block."""
     assert events[-1].kind == "restored"
     before = [number for number, event in enumerate(events[:-1]) if event.kind in ("restored", "begun")][-1:]
     since = events[before[0] + 1 if before else 0 : -1]
     workers, block = events[-1].workers, events[-1].block
-    go_on = f"{_workers(workers)} {'goes' if workers == 1 else 'go'} on from block {block}"
+    go_on = f"{_workers(workers)} {'continues' if workers == 1 else 'continue'} from block {block}"
     first = not before or events[before[0]].kind == "begun"
     reason = _reason(since) or ("" if first else "the cluster has changed")
     return f"{reason}; {go_on}" if reason else go_on
@@ -131,9 +132,9 @@ def _workers(count: int) -> str:
 
 
 def recovery_after(events: Sequence[Event], lost_at: float) -> Recovery | None:
-    """How workers came back from a loss at `lost_at`; None where they did not, or nobody noticed it.
+    """The recovery from a loss at `lost_at`; None if there was none, or if the loss was not noticed.
 
-    Where a first attempt failed, the time until the last decision counts as deciding.
+    If a first attempt failed, the time until the last decision counts as deciding.
     """
     after = [event for event in events if event.at >= lost_at]
     back = next((place for place, event in enumerate(after) if event.kind == "restored"), None)

@@ -1,4 +1,4 @@
-"""When workers fail: which error is to blame, and when to give up. Nothing here acts."""
+"""When workers fail: which error is the cause, and when to give up. Nothing here has effects."""
 
 from __future__ import annotations
 
@@ -8,23 +8,23 @@ from dataclasses import dataclass
 
 from ray.exceptions import RayActorError
 
-# Failures in a row without one new block: a job on spot machines has hundreds in all and must go on, while a bug
-# or a block longer than the machines last ends every attempt at the same place.
+# Failures in a row without one new block. A job on spot machines has hundreds of failures in total and must continue.
+# A bug, or a block that is longer than a machine's lifetime, ends every attempt at the same place.
 FAILURES_IN_A_ROW = 8
-# Of a disk: no restart makes room.
+# Errors of a full disk, which no restart can fix.
 _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 
 
 @dataclass
 class Patience:
-    """Counts failures since the last new block; a block trained again after a restart is no progress."""
+    """Counts failures since the last new block; a block that is trained again after a restart is not progress."""
 
     limit: int = FAILURES_IN_A_ROW
     furthest: int = 0
     failures: int = 0
 
     def is_over(self, block: int) -> bool:
-        """Told of one more failure; `block` is the furthest that was ever reached."""
+        """Counts one more failure, and says whether to give up; `block` is the last block that was ever reached."""
         if block > self.furthest:
             self.furthest, self.failures = block, 0
         self.failures += 1
@@ -33,31 +33,31 @@ class Patience:
     def sentence(self, error: str) -> str:
         return (
             f"workers failed {self.failures} times in a row before they had trained one block after block "
-            f"{self.furthest}; the last error: {error}; fix that, and the same command goes on from there (where "
-            "machines do not last as long as a block, lower sync.block_slabs: that begins anew)"
+            f"{self.furthest}; the last error: {error}; fix that, then the same command continues from there (if "
+            "machines do not last as long as a block, lower sync.block_slabs: training then starts over)"
         )
 
 
 def refusal_of(errors: Mapping[int, Exception]) -> str | None:
-    """A sentence where no restart fixes what went wrong: bad input, or a full disk."""
+    """A sentence if no restart can fix the error: bad input, or a full disk; None otherwise."""
     for error in errors.values():
-        if type(error) is ValueError:  # ours; libraries raise kinds of their own, which may pass
+        if type(error) is ValueError:  # raised by this product; libraries' subclasses may be temporary
             return " ".join(str(error).split())
         if isinstance(error, OSError) and error.errno in _FULL:
-            return f"{' '.join(str(error).split())}; once there is room, the same command goes on where it was"
+            return f"{' '.join(str(error).split())}; free some space, then the same command continues"
     return None
 
 
 @dataclass(frozen=True)
 class Failure:
-    """`workers` are those that died, or raised the error that `sentence` tells; 0 where only connections broke."""
+    """`workers` counts those that died or raised the error in `sentence`; it is 0 if only connections broke."""
 
     workers: int
     sentence: str
 
 
 def failure_of(errors: Mapping[int, Exception]) -> Failure:
-    """What went wrong, from the errors by rank: when one worker fails, the others lose their connections to it."""
+    """The cause among the errors by rank: when one worker fails, the others lose their connections to it."""
     assert errors
     kinds = {rank: _blame(error) for rank, error in errors.items()}
     worst = max(kinds.values())
@@ -89,7 +89,7 @@ def _sentence(error: Exception) -> str:
 
 
 def _why_dead(text: str) -> str:
-    """Ray's reason without the actor's ids: from "The actor" on, its first two statements."""
+    """Ray's reason without the actor's ids: the first two sentences from "The actor" on."""
     flat = " ".join(text.split())
     told = flat[flat.rfind("The actor ") :] if "The actor " in flat else flat
     return ". ".join(told.split(". ")[:2])[:300].rstrip(".")

@@ -1,7 +1,8 @@
 """Runs a training job on Ray Train and follows it from the driver.
 
-Ray Train places the workers, notices when one dies or the cluster changes, and starts them again, as many as there
-is room for; they go on from their own newest checkpoint. A job started again goes on where it was.
+Ray Train places the workers and notices when a worker dies or the cluster changes. It then starts as many workers as
+the cluster has resources for, and they continue from the newest checkpoint. A restarted job continues in the same
+way.
 """
 
 from __future__ import annotations
@@ -31,17 +32,17 @@ from ssl_asr.training.elastic.recovery import callbacks, release, remove_orphans
 from ssl_asr.training.elastic.worker import train_worker
 from ssl_asr.training.job import TrainingJob
 
-# Seconds between looks whether there is room for more workers, and the least time that workers are left in peace.
+# Seconds between checks for resources for more workers, and minimum seconds between resizes.
 RESIZE_SECONDS = 10.0
-# A worker that is alive and silent for so long is taken for lost; others wait for it at the end of a block, which may
-# be long, and while it writes its checkpoint. Workers that died are noticed at once.
+# A worker that is alive but silent for so long counts as lost. Others wait for it at the end of a block, which may be
+# long, and while it writes its checkpoint. Dead workers are noticed at once.
 SILENCE_SECONDS = 1800
 
 
 def fit(job: TrainingJob, cluster: Cluster, patience: Patience | None = None) -> CurveWriter:
     """Train to the end and return the learning curve; the model is then in the run's `models/`.
 
-    ValueError where a worker refused its input, or workers failed again and again at the same place.
+    ValueError if a worker refused its input, or if workers failed repeatedly at the same place.
     """
     monitor = start_monitor()
     release(unreleased(read_events(job.run, job.name)))
@@ -62,7 +63,7 @@ def fit(job: TrainingJob, cluster: Cluster, patience: Patience | None = None) ->
 
 
 def _in_background(work: Callable[[], object]) -> Future[object]:
-    """Runs `work` in a daemon thread: a pool's thread would keep a process that is interrupted until it is done."""
+    """Runs `work` in a daemon thread: a pool's thread would keep an interrupted process alive until it is done."""
     done: Future[object] = Future()
 
     def run() -> None:
@@ -76,9 +77,9 @@ def _in_background(work: Callable[[], object]) -> Future[object]:
 
 
 def _train(job: TrainingJob, cluster: Cluster, monitor: Any, patience: Patience) -> None:
-    """Ray Train to the end, begun again where a worker that died brought its controller down with it.
+    """Runs Ray Train to the end, and starts it again if the death of a worker has ended its controller.
 
-    Ray 2.60 survives that while workers train and while they start, but not in the moments between.
+    Ray 2.60 survives a worker's death while workers train and while they start, but not in the moments between.
     """
     while True:
         try:
@@ -95,13 +96,13 @@ def _train(job: TrainingJob, cluster: Cluster, monitor: Any, patience: Patience)
 
 
 def _end_of(ended: Future[object]) -> tuple[Kind, str]:
-    """The event that it is, and its detail."""
+    """The kind of the final event, and its detail."""
     error = ended.exception()
     return ("finished", "") if error is None else ("stopped", sentence_of(error) or type(error).__name__)
 
 
 def _raise_sentence(ended: Future[object]) -> None:
-    """ValueError with the sentence that Ray Train ended with; a bug's error as it is."""
+    """Raises a ValueError with the sentence that ended Ray Train; the error of a bug is raised unchanged."""
     try:
         ended.result()
     except Exception as error:
@@ -127,7 +128,7 @@ def _trainer(job: TrainingJob, cluster: Cluster, monitor: Any, patience: Patienc
         run_config=RunConfig(
             name=job.key,
             storage_path=ray_folder(job.run, job.name),
-            # When to give up is for `recovery.Guard` to say.
+            # `recovery.Guard` decides when to give up.
             failure_config=FailureConfig(max_failures=-1, max_preemption_failures=-1),
             callbacks=callbacks(monitor, patience),
         ),

@@ -1,4 +1,4 @@
-"""What the driver makes of the monitor's news: curve, events, progress, and a line at every restart."""
+"""How the driver handles the monitor's updates: curve, events, progress, and a line at every restart."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ class Follower:
         self._out_of_reach = False
 
     def note(self, kind: Kind, detail: str) -> None:
-        """An event of the driver's own, now; the next `save` keeps it."""
+        """Adds an event of the driver, at this moment; the next `save` stores it."""
         self.log.add(Event(round(time.time(), 3), kind, detail=detail))
 
     def follow(self, news: Updates) -> None:
-        """Take in the news and keep them; while an object store does not answer, they wait for the next call."""
+        """Add the updates and store them; while an object store does not answer, they wait for the next call."""
         self._take_in(news)
         try:
             with without_retries():
@@ -37,11 +37,11 @@ class Follower:
             if not is_outage(error):
                 raise
             if not self._out_of_reach:
-                _say(f"  {self.job.name}: {self.job.run} cannot be written to now; training goes on ({error})")
+                _say(f"  {self.job.name}: cannot write to {self.job.run} now; training continues ({error})")
             self._out_of_reach = True
 
     def save(self) -> None:
-        """OSError where that is not possible now."""
+        """OSError if that is not possible now."""
         self.log.save()
         self.curve.save()
         self._out_of_reach = False
@@ -53,7 +53,7 @@ class Follower:
                 _say(f"  {self.job.name}: {going_on(self.log.events)}")
         if news.restarted is not None:
             self.curve.restart(news.restarted)
-            # The clock starts with the workers: the time they take to come up says nothing about what is left.
+            # The clock starts with the workers: their start-up time must not enter the time left.
             self._progress = Progress(self.job.name, self._before[-1], "slabs")
             self._progress.skip(self._slabs_done())
         self.curve.add(news.records)
@@ -72,7 +72,7 @@ class Follower:
 
 
 def _say(line: str) -> None:
-    """On a line of its own, over the progress line of a terminal."""
+    """Prints a whole line; on a terminal it replaces the progress line."""
     print(("\r\033[K" if sys.stderr.isatty() else "") + line, file=sys.stderr, flush=True)
 
 

@@ -1,6 +1,6 @@
-"""The monitor: an actor on which workers and Ray Train's controller post what happens, and the driver reads it.
+"""The monitor: an actor. Workers and Ray Train's controller post events and records to it; the driver reads them.
 
-It lies on the driver's machine, which training can't do without anyway, and its clock is the one of all events.
+It runs on the driver's machine, which training needs anyway. Its clock is the clock of all events.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
 from ssl_asr.training.elastic.events import Event, Kind
 
-if TYPE_CHECKING:  # the monitor's process starts sooner without what writes curves
+if TYPE_CHECKING:  # the monitor's process starts faster without the module that writes curves
     from ssl_asr.training.curve import Record
 
 
 @dataclass
 class Updates:
-    """Records since the driver last looked; `restarted` holds the curve to begin again from, if it did."""
+    """Records and events since the driver's last read; after a restart `restarted` holds the curve to start from."""
 
     restarted: list[Record] | None = None
     records: list[Record] = field(default_factory=list)
@@ -35,13 +35,13 @@ class Monitor:
         self._just_restored = False
 
     def note(self, kind: Kind, workers: int = 0, block: int = 0, detail: str = "") -> None:
-        """An event, now."""
+        """Adds an event at this moment."""
         if kind == "started":
             self._workers = workers
         self._news.events.append(Event(round(time.time(), 3), kind, workers, block, detail))
 
     def restart(self, curve: list[Record]) -> None:
-        """Workers have begun, or begun again, after the blocks of `curve`."""
+        """Workers have started or restarted after the blocks of `curve`."""
         self._news.restarted, self._news.records = curve, []
         self._reached(curve)
         self.note("restored", self._workers, max((record["block"] for record in curve), default=0))
@@ -58,7 +58,7 @@ class Monitor:
         self._furthest = max([self._furthest, *(record["block"] for record in records)])
 
     def furthest(self) -> int:
-        """Number of the last block ever trained; restarts go back behind it."""
+        """Number of the last block ever trained; a restart may go back to an earlier block."""
         return self._furthest
 
     def take(self) -> Updates:
@@ -67,6 +67,6 @@ class Monitor:
 
 
 def start_monitor() -> Any:
-    """A monitor on this machine, whatever else comes and goes."""
+    """Starts a monitor that stays on this machine, whatever nodes join or leave."""
     here = NodeAffinitySchedulingStrategy(ray.get_runtime_context().get_node_id(), soft=False)
     return Monitor.options(scheduling_strategy=here).remote()  # type: ignore[attr-defined]

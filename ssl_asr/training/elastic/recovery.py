@@ -1,9 +1,9 @@
-"""Ray Train's recovery, watched and hastened: the only place that touches Ray's internals.
+"""Watches Ray Train's recovery and makes it faster. This is the only module that uses Ray's internals.
 
-Public is that a callback is told of workers' errors, which is enough to note failures and to give up. What else there
-is comes through Ray's internal callbacks: the times of decisions and starts, and a fresh look at the cluster before
-every decision, which Ray takes only every 20 s. Should they have moved in another version of Ray, training works
-without them, recovers later, and one line says so.
+Ray's public callback gets the workers' errors. This is enough to note failures and to give up. Ray's internal
+callbacks give the rest: the times of decisions and starts, and a refreshed view of the cluster before every decision,
+which Ray refreshes only every 20 s. If another version of Ray has moved them, training works without them: it
+recovers later, and one line says so.
 """
 
 from __future__ import annotations
@@ -35,26 +35,26 @@ try:
 
     INTERNALS = True
 except ImportError as error:
-    logger.warning("Ray %s keeps its recovery elsewhere (%s): training recovers later", ray.__version__, error)
+    logger.warning("Ray %s has other internals (%s): training recovers later after a failure", ray.__version__, error)
     ControllerCallback, WorkerGroupCallback = (type(name, (), {}) for name in ("Controller", "WorkerGroup"))
     INTERNALS = False
 
-REFRESH_SECONDS = 5.0  # between looks at the cluster while training
-WAITING = ("InitializingState", "RestartingState", "ReschedulingState")  # for room for the least number of workers
+REFRESH_SECONDS = 5.0  # between views of the cluster while training
+WAITING = ("InitializingState", "RestartingState", "ReschedulingState")  # for resources for the minimum of workers
 PAUSE_SECONDS, WAITING_REFRESH_SECONDS = 0.2, 1.0
-GONE_SECONDS = 20.0  # at most, until Ray knows that a machine is gone: by its own settings that takes 15
-REACH_SECONDS = 2.0  # for a machine to answer
+GONE_SECONDS = 20.0  # at most, until Ray knows that a machine is gone; with Ray's settings this takes 15
+REACH_SECONDS = 2.0  # limit for a machine to answer
 PARALLEL_LOOKS = 32
 
 
 class Guard(UserCallback):
-    """In Ray Train's controller: notes every failure on the monitor, and ends the run where restarts can't help."""
+    """In Ray Train's controller: posts every failure to the monitor, and ends the run if restarts can't help."""
 
     def __init__(self, monitor: Any, patience: Patience) -> None:
         self.monitor, self.patience = monitor, patience
 
     def after_exception(self, run_context: Any, worker_exceptions: Mapping[int, Exception]) -> None:
-        """ValueError, by which Ray Train ends, where a worker refused its input or patience is over."""
+        """ValueError, which ends Ray Train, if a worker refused its input or there were too many failures."""
         failure = failure_of(worker_exceptions)
         self.monitor.note.remote("failed", failure.workers, detail=failure.sentence)
         refused = refusal_of(worker_exceptions)
@@ -65,22 +65,22 @@ class Guard(UserCallback):
 
 
 def harmless(hook: Callable[..., None]) -> Callable[..., None]:
-    """A hook whose errors, such as a moved internal of Ray's, are logged: Ray Train would end the run."""
+    """A hook that logs its errors, such as a moved internal of Ray; otherwise Ray Train would end the run."""
 
     @wraps(hook)
     def safe(*args: Any) -> None:
         try:
             hook(*args)
         except Exception as error:
-            logger.warning("%s: %s: training goes on", hook.__name__, error)
+            logger.warning("%s: %s: training continues", hook.__name__, error)
 
     return safe
 
 
 class Watch(ControllerCallback, WorkerGroupCallback):
-    """In Ray Train's controller: posts decisions and starts, and sees to it that decisions rest on what there is.
+    """In Ray Train's controller: posts decisions and starts, and refreshes the view of the cluster for decisions.
 
-    Without it workers would be placed on machines that are gone but not yet known to be, until that times out.
+    Without it Ray would place workers on dead machines that it does not know to be dead, until a timeout.
     """
 
     def __init__(self, monitor: Any) -> None:
@@ -98,7 +98,7 @@ class Watch(ControllerCallback, WorkerGroupCallback):
         if now == "PreemptingState" and before != now:
             self.monitor.note.remote("noticed", len(current_state.preemption_info.preempted_ranks))
         if now == before and now in WAITING:
-            # Ray asks anew without a pause, which takes a whole core, and by a look at the cluster that is 20 s old.
+            # Ray asks again without a pause, which takes a whole core, and its view of the cluster is 20 s old.
             time.sleep(PAUSE_SECONDS)
             if time.monotonic() - self._refreshed > WAITING_REFRESH_SECONDS:
                 remove_orphans()
@@ -135,16 +135,16 @@ class Watch(ControllerCallback, WorkerGroupCallback):
 
 @harmless
 def release(requests: Iterable[str]) -> None:
-    """Take back what killed drivers had requested: Ray would keep the machines for them for three minutes more."""
+    """Release the requests of killed drivers: Ray would keep the machines for them for three more minutes."""
     for request in requests if INTERNALS else ():
         ray.get(get_or_create_autoscaling_coordinator().cancel_request.remote(request), timeout=REFRESH_SECONDS)
 
 
 @harmless
 def remove_orphans() -> None:
-    """Remove placement groups of drivers that were killed as they made them: Ray 2.60 would keep their machines.
+    """Remove placement groups of drivers that were killed while making them: Ray 2.60 would keep their machines.
 
-    A group that is not detached ends with its driver, unless it came to be a moment after that.
+    A group that is not detached ends with its driver, unless it was created a moment after the driver's death.
     """
     if not INTERNALS:
         return
@@ -157,7 +157,7 @@ def remove_orphans() -> None:
 
 
 def unreachable(node_ids: Iterable[str]) -> set[str]:
-    """Those of the machines, alive as far as Ray knows, whose raylets do not answer."""
+    """Those of the machines that Ray believes alive but whose raylets do not answer."""
     wanted = set(node_ids)
     nodes = [node for node in ray.nodes() if node["Alive"] and node["NodeID"] in wanted]
     with ThreadPoolExecutor(PARALLEL_LOOKS) as threads:
@@ -173,7 +173,7 @@ def _answers(node: Mapping[str, Any]) -> bool:
 
 
 def wait_until_gone(node_ids: set[str]) -> None:
-    """Until Ray knows, too, that these machines are no more."""
+    """Waits until Ray also knows that these machines are gone."""
     until = time.monotonic() + GONE_SECONDS
     while time.monotonic() < until and any(node["Alive"] and node["NodeID"] in node_ids for node in ray.nodes()):
         time.sleep(0.1)

@@ -1,4 +1,4 @@
-"""What runs in every Ray Train worker: the worker's way through the job, with its news sent to the driver."""
+"""What runs in every Ray Train worker: the training job, with its records sent to the driver."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ def train_worker(config: dict[str, Any]) -> None:
 
 
 def _device() -> torch.device:
-    device: torch.device = get_device()  # the CPU where no GPU was asked for, though there may be one
+    device: torch.device = get_device()  # the CPU if no GPU was requested, even if the machine has one
     if device.type != "cpu":
         return device
-    # One thread a worker: several would fight over the same cores, and sums would depend on how many there are.
+    # One thread a worker: more threads would compete for the same cores, and sums would depend on their number.
     torch.set_num_threads(1)
     return device
 
 
 def _preemption_noticed() -> bool:
-    """Whether a machine that one of the workers is on has been given notice, as spot machines are."""
+    """Whether a machine of one of the workers has a preemption notice, as spot machines get."""
     return ray.train.get_preemption_info() is not None
 
 
 class _Poster:
-    """Listens for the driver."""
+    """A listener that posts to the driver's monitor."""
 
     def __init__(self, monitor: Any) -> None:
         self.monitor = monitor

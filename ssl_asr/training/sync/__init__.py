@@ -1,1 +1,1 @@
-"""How workers that train one model agree: BMUF, GTC or dense all-reduce, over processes or simulated workers."""
+"""How the workers of one model synchronise: BMUF, GTC or dense all-reduce, over processes or simulated workers."""

@@ -1,4 +1,4 @@
-"""Blockwise model-update filtering: workers train alone for a block, then one filtered step moves the model.
+"""Blockwise model-update filtering (BMUF), an outer optimiser: workers train alone for a block, then one step.
 
 Chen & Huo, ICASSP 2016. theta is the global model, delta the filtered update:
 
@@ -7,8 +7,8 @@ Chen & Huo, ICASSP 2016. theta is the global model, delta the filtered update:
     theta = theta + delta                  (Nesterov, classical)    theta = theta + (1 + eta) delta    (literal)
     start = theta + eta delta              (Nesterov)               start = theta                      (others)
 
-True Nesterov keeps the look-ahead eta delta out of theta. Storing it back, as the form printed in some papers and
-public codes does, is `literal`: classical block momentum with a block rate (1 + eta) zeta.
+True Nesterov keeps the look-ahead eta delta out of theta. Some papers and public codes store it in theta: this is
+`literal`, which equals classical block momentum with a block rate (1 + eta) zeta.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from ssl_asr.training.sync.strategy import Replicated, State, Synced
 
 
 def block_momentum(workers: int) -> float:
-    """eta = 1 - 1/N: with zeta = 1, N workers' averaged updates add up to what one worker would have done."""
+    """eta = 1 - 1/N: with zeta = 1, the averaged updates of N workers add up to the update of one worker."""
     return 1 - 1 / workers
 
 
 def block_rate(c: float, workers: float, eta: float) -> float:
-    """zeta = C N (1 - eta); the rule zeta / (N (1 - eta)) = C, right for any eta and N."""
+    """zeta = C N (1 - eta), from the rule zeta / (N (1 - eta)) = C for any eta and N."""
     return c * workers * (1 - eta)
 
 
@@ -47,20 +47,20 @@ def contributors(total: float, squares: float) -> float:
 def bmuf_update(
     theta: torch.Tensor, delta: torch.Tensor, update: torch.Tensor, eta: float, zeta: float, variant: Variant
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """New (theta, delta) from `update`, the mean of the workers' moves away from the block's start."""
+    """New (theta, delta) from `update`, the mean of the workers' changes since the block's start."""
     delta = (zeta * update).add_(delta, alpha=eta)
     return theta.add(delta, alpha=1 + eta if variant == "literal" else 1), delta
 
 
 def block_start(theta: torch.Tensor, delta: torch.Tensor, eta: float, variant: Variant) -> torch.Tensor:
-    """The model that every worker begins the next block from."""
+    """The model from which every worker starts the next block."""
     return theta.add(delta, alpha=eta) if variant == "nesterov" else theta.clone()
 
 
 def mean_update(group: Group, update: torch.Tensor, weight: float, wire: torch.dtype) -> torch.Tensor:
-    """Sum of `weight` times each worker's flat update; sent as `wire`, added up there, and returned as it came in.
+    """Sum of `weight` times each worker's flat update; sent and added in `wire`, returned in the type of `update`.
 
-    `update` is used up: a block's end is mostly the price of memory that is new.
+    `update` is modified in place: allocation dominates a block's end.
     """
     update.mul_(weight)
     if wire == update.dtype:
@@ -82,7 +82,7 @@ class Bmuf(Replicated):
         self._steps = 0
 
     def begin_from(self, model: torch.Tensor) -> None:
-        """Forget the past; `model` is the first global model."""
+        """Reset the state; `model` is the first global model."""
         self.theta, self.delta = model.clone(), torch.zeros_like(model)
 
     def on_block_start(self, batch_weights: Sequence[float]) -> int:
@@ -94,7 +94,7 @@ class Bmuf(Replicated):
         return len(batch_weights)
 
     def on_after_backward(self) -> int:
-        """Within a block workers don't speak."""
+        """Workers don't communicate within a block."""
         self._steps += 1
         return 1
 

@@ -20,13 +20,13 @@ class Dense(Replicated):
     def __init__(self, model: nn.Module, sync: Sync, group: Group) -> None:
         self.model, self.group = model, group
         self.summed = sync.gradients == "sum"
-        # Kept from step to step: memory that is new costs more than the sum.
+        # The buffer is reused in every step: allocation costs more than the sum.
         self._gradient = torch.zeros_like(flat.parameters(model))
         self._weights: Iterator[float] = iter(())
         self._dropped = 0
 
     def on_block_start(self, batch_weights: Sequence[float]) -> int:
-        """Steps of this block: as many as the worker with most batches; the others join with no gradient."""
+        """Steps of this block: those of the worker with the most batches; the others join without a gradient."""
         self._dropped = 0
         weights = step_weights(self.group, batch_weights, summed=self.summed, device=self._device())
         self._weights = iter(weights)

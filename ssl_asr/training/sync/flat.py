@@ -1,4 +1,4 @@
-"""All parameters of a network as one flat buffer: what is averaged, filtered, checkpointed and hashed."""
+"""All parameters of a network as one flat buffer, which is averaged, filtered, checkpointed and hashed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def flatten(tensors: Iterable[torch.Tensor]) -> torch.Tensor:
 
 @torch.no_grad()
 def unflatten_into(flat: torch.Tensor, tensors: Iterable[torch.Tensor]) -> None:
-    """Copy the buffer back. In place: torch's own vector_to_parameters would leave views of `flat` behind."""
+    """Copy the buffer into the tensors. torch's own vector_to_parameters would make them views of `flat`."""
     begin = 0
     for tensor in tensors:
         tensor.copy_(flat[begin : begin + tensor.numel()].view_as(tensor))
@@ -33,5 +33,5 @@ def fingerprint(flat: torch.Tensor) -> str:
 
 
 def is_finite(flat: torch.Tensor) -> bool:
-    """Whether all numbers are; the extremes say it, as they are NaN where any is, without an array of answers."""
+    """Whether all numbers are finite. Minimum and maximum are enough: they are NaN if any number is."""
     return bool(torch.stack(flat.aminmax()).isfinite().all())

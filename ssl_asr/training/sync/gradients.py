@@ -12,7 +12,7 @@ from ssl_asr.training.sync.group import Group
 
 
 def step_weights(group: Group, batch_weights: Sequence[float], *, summed: bool, device: torch.device) -> list[float]:
-    """Weight of this worker's mean gradient in each step of the block; as many as the longest worker has batches.
+    """Weight of this worker's mean gradient in each step of the block; one for each batch of the longest worker.
 
     It is the worker's share of the step's weight, so that the weighted sum is the gradient of the mean loss over all
     workers' batches; `summed` multiplies it by the number of workers that have a weight in this step.
@@ -27,9 +27,9 @@ def step_weights(group: Group, batch_weights: Sequence[float], *, summed: bool, 
 
 
 def weighted(model: nn.Module, weight: float, into: torch.Tensor) -> bool:
-    """Put the gradient times `weight` into the flat `into`, zeros where it is not finite or there is none.
+    """Put the gradient times `weight` into the flat `into`; zeros if it is not finite or there is none.
 
-    Returns False where it was not finite.
+    Returns False if it was not finite.
     """
     parameters = list(model.parameters())
     if weight == 0 or all(parameter.grad is None for parameter in parameters):
@@ -43,7 +43,7 @@ def weighted(model: nn.Module, weight: float, into: torch.Tensor) -> bool:
 
 
 def replace_gradients(model: nn.Module, gradient: torch.Tensor) -> None:
-    """Put a flat gradient in the place of the model's own."""
+    """Replace the model's gradients by a flat gradient."""
     flat.unflatten_into(gradient, [_gradient(parameter) for parameter in model.parameters()])
 
 

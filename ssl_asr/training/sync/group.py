@@ -1,7 +1,7 @@
-"""What workers say to each other: sums, gathered words and gathered plain values.
+"""Communication between workers: sums, gathered tensors and gathered plain values.
 
 A `Group` is one worker alone, the processes of torch.distributed, or workers simulated in one process
-(`simulation.py`). Strategies know nothing else of each other's whereabouts.
+(`simulation.py`). Strategies use nothing else to communicate.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import Any, Protocol
 import torch
 import torch.distributed as dist
 
-# A flat model is reduced in pieces of this many numbers, all under way at once.
+# A flat model is reduced in pieces of this many numbers, all at the same time.
 CHUNK = 2**22
 CPU = torch.device("cpu")
 
@@ -103,6 +103,6 @@ def sum_numbers(group: Group, numbers: list[float], device: torch.device) -> lis
 
 
 def assert_agreed(group: Group, what: str, value: Any) -> None:
-    """Every worker must hold the same plain value; a difference names all."""
+    """Asserts that every worker holds the same plain value; the message names all values."""
     values = group.gather_objects(value)
     assert all(other == values[0] for other in values), f"workers disagree on {what}: {values}"

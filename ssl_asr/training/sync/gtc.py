@@ -1,8 +1,8 @@
-"""Gradient threshold compression: of every gradient only what has grown past a threshold is sent.
+"""Gradient threshold compression (GTC): sends only gradients past a threshold; the residual is error feedback.
 
-Strom, Interspeech 2015, in its synchronous form. Each worker adds its gradient to a residual; every element of the
-residual whose size is at least tau is sent as +tau or -tau, one 32-bit word, and taken out of the residual. All words
-go to all workers, who add them up in the same order. What is sent and what is left add up to the gradients.
+Strom, Interspeech 2015, in its synchronous form. Each worker adds its gradient to a residual. Every element of the
+residual of size tau or more is sent as +tau or -tau, one 32-bit word, and subtracted from the residual. All words go
+to all workers, which add them up in the same order. The sent words and the residual add up to the gradients.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from ssl_asr.training.sync.strategy import State, Synced
 # The sign is the word's top bit, so +tau at index i is i and -tau is i - 2^31.
 _INDEX, _NEGATIVE = 2**31 - 1, -(2**31)
 _WORD_BYTES = 4
-# The threshold rises by this part of the excess over the share asked for, and by no more than this factor a step.
+# The threshold rises by this part of the excess over the wanted share, and by at most this factor a step.
 _GAIN, _FASTEST = 0.1, 1.25
 _SAMPLE = 2**18
-# Elements looked through at once on a CPU: they stay in its cache.
+# Elements searched at once on a CPU: this many stay in its cache.
 _PIECE = 2**16
 
 
 def gtc_compress(residual_p: torch.Tensor, tau: float) -> torch.Tensor:
-    """Words, int32 [n], for all elements of at least `tau` in size; it is taken out of `residual_p`, in place."""
+    """Words, int32 [n], for all elements of size `tau` or more; subtracts them from `residual_p`, in place."""
     assert residual_p.numel() <= _INDEX, "an index has 31 bits"
     index_n = _past(residual_p, tau)
     negative_n = residual_p[index_n] < 0
@@ -43,7 +43,7 @@ def _past(residual_p: torch.Tensor, tau: float) -> torch.Tensor:
     """Indices, int64 [n], of all elements of at least `tau` in size."""
     if residual_p.device.type != "cpu":
         return (residual_p.abs() >= tau).nonzero().squeeze(1)
-    # torch's nonzero takes six times as long as numpy's, and whole-size temporaries as long again.
+    # torch's nonzero takes six times as long as numpy's, and temporaries of full size take as long again.
     sizes = residual_p.numpy()
     begins = range(0, len(sizes), _PIECE)
     found = [np.flatnonzero(np.abs(sizes[begin : begin + _PIECE]) >= tau) + begin for begin in begins]
@@ -51,7 +51,7 @@ def _past(residual_p: torch.Tensor, tau: float) -> torch.Tensor:
 
 
 def gtc_add(words_n: torch.Tensor, tau: float, into_p: torch.Tensor) -> None:
-    """Add what one worker's words say to `into_p`, in place."""
+    """Add the values of one worker's words to `into_p`, in place."""
     into_p.index_add_(0, (words_n & _INDEX).long(), _values(words_n < 0, tau, into_p))
 
 
@@ -60,14 +60,14 @@ def _values(negative_n: torch.Tensor, tau: float, like: torch.Tensor) -> torch.T
 
 
 def adapted_tau(tau: float, sent: float, wanted: float) -> float:
-    """The next step's threshold, after a share `sent` of all elements was sent where `wanted` was asked for."""
+    """The next step's threshold, after a share `sent` of all elements was sent instead of the share `wanted`."""
     return tau * min(1 + _GAIN * (sent / wanted - 1), _FASTEST)
 
 
 def first_tau(residual_p: torch.Tensor, share: float) -> float:
-    """The threshold past which a `share` of the residual lies, or what of it is not 0, if that is less.
+    """The threshold past which a `share` of the residual lies, or all elements that are not 0, if these are fewer.
 
-    Estimated on every so-many-th element; 0 where there is no gradient at all.
+    It is estimated on a sample of elements; 0 if all gradients are 0.
     """
     sample_n = residual_p[:: -(-residual_p.numel() // _SAMPLE)].abs()
     sizes_n = sample_n[sample_n > 0]
@@ -77,28 +77,28 @@ def first_tau(residual_p: torch.Tensor, share: float) -> float:
 
 
 class Gtc:
-    """GTC as callbacks of the training loop; the first steps are dense, and each worker has a residual of its own."""
+    """GTC as callbacks of the training loop; the first steps are dense. Each worker has its own residual."""
 
     def __init__(self, model: nn.Module, sync: Sync, group: Group) -> None:
         self.model, self.sync, self.group = model, sync, group
         self.summed = sync.gradients == "sum"
         self.residual = torch.zeros_like(flat.parameters(model))
-        # A step's gradient, then its update; kept from step to step, as memory that is new costs more than either.
+        # A step's gradient, then its update; reused in every step, because allocation costs more than either.
         self._buffer = torch.zeros_like(self.residual)
-        self.tau = 0.0 if sync.gtc_tau is None else sync.gtc_tau  # 0: to be found from the first residuals
+        self.tau = 0.0 if sync.gtc_tau is None else sync.gtc_tau  # 0: estimated from the first residuals
         self.step = 0
         self._weights: Iterator[float] = iter(())
         self._dropped = self._words = self._compressed_steps = self._dense_steps = 0
 
     def on_block_start(self, batch_weights: Sequence[float]) -> int:
-        """Steps of this block: as many as the worker with most batches; the others join with what they have left."""
+        """Steps of this block: those of the worker with the most batches; the others send from their residuals."""
         self._dropped = self._words = self._compressed_steps = self._dense_steps = 0
         weights = step_weights(self.group, batch_weights, summed=self.summed, device=self.residual.device)
         self._weights = iter(weights)
         return len(weights)
 
     def on_after_backward(self) -> int:
-        """Replace my gradient by what all workers send."""
+        """Replace this worker's gradient by the sum of what all workers send."""
         self._dropped += not weighted(self.model, next(self._weights), self._buffer)
         self.step += 1
         if self.step <= self.sync.gtc_dense_steps:
@@ -111,12 +111,12 @@ class Gtc:
         return self.group.size if self.summed else 1
 
     def _exchange(self, update: torch.Tensor) -> None:
-        """Send what has grown past the threshold and add up in `update`, all zeros, what all have sent."""
+        """Send what has grown past the threshold; add what all workers sent to `update`, which is all zeros."""
         if self.tau == 0 and self.sync.gtc_share is not None:
             mine = first_tau(self.residual, self.sync.gtc_share)
             self.tau = sum_numbers(self.group, [mine], update.device)[0] / self.group.size
         if self.tau == 0:
-            return  # not one gradient so far
+            return  # all gradients so far are 0
         words = self.group.gather(gtc_compress(self.residual, self.tau))
         for sent in words:
             gtc_add(sent, self.tau, update)
@@ -155,7 +155,7 @@ class Gtc:
         return {"residual": self.residual}
 
     def load_local_state_dicts(self, states: Iterable[State], *, dealt: bool) -> None:
-        """Its own residual; or an equal part of the sum over all workers, so that nothing that waits is lost."""
+        """Load its own residual, or an equal part of the sum of all residuals, so that no gradient is lost."""
         self.residual.zero_()
         for state in states:
             self.residual += state["residual"].to(self.residual.device)

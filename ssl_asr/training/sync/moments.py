@@ -1,4 +1,4 @@
-"""What becomes of the local optimiser's momentum or Adam moments when workers' models are averaged.
+"""What happens to the local optimiser's momentum or Adam moments when the workers' models are averaged.
 
 reset      forgotten: they belong to models that no longer exist
 average    every worker goes on with the mean, by the workers' weights
@@ -22,7 +22,7 @@ _NAMES = ("momentum_buffer", "exp_avg", "exp_avg_sq")
 def corrected_moment(
     before: torch.Tensor, average: torch.Tensor, beta: float, steps: float, extra: float
 ) -> torch.Tensor:
-    """The workers' `average` moment after `steps` from `before`, as it would be after `extra` steps more.
+    """The workers' `average` moment, `steps` steps after `before`, extrapolated by `extra` further steps.
 
     With b = beta: (b^steps (b^extra - 1) before + (1 - b^(steps + extra)) average) / (1 - b^steps).
     """
@@ -31,9 +31,9 @@ def corrected_moment(
 
 
 class OptimiserMoments:
-    """The moments of one worker's optimiser, brought together at block ends by `policy`.
+    """The moments of one worker's optimiser, combined at the end of a block according to `policy`.
 
-    `filtered_steps` is rho of BMUF-Adam: local steps that the filtered update delta stands for.
+    `filtered_steps` is rho of BMUF-Adam: the number of local steps in the filtered update delta.
     """
 
     def __init__(self, optimiser: torch.optim.Optimizer, policy: MomentPolicy, group: Group) -> None:
@@ -53,7 +53,7 @@ class OptimiserMoments:
         if self.policy == "reset":
             self.forget()
             return
-        make_state(self.optimiser)  # a worker that has had no batch yet joins the sum like all others
+        make_state(self.optimiser)  # so that a worker without a batch so far can join the sum
         moments = moments_of(self.optimiser)
         if not moments:
             return
@@ -68,7 +68,7 @@ class OptimiserMoments:
         set_steps(self.optimiser, max(self.group.gather_objects(steps_of(self.optimiser))))
 
     def _filter_steps(self, steps: float, eta: float, zeta: float, variant: Variant) -> float:
-        """Steps by which the next block starts further on than the workers' mean; never back."""
+        """Steps by which the next block starts ahead of the workers' mean; never negative."""
         before = self.filtered_steps
         self.filtered_steps = eta * before + zeta * steps
         ahead = {
@@ -85,7 +85,7 @@ class OptimiserMoments:
             span = slice(begin, begin + moment.numel())
             begin = span.stop
             moved = corrected_moment(self._before[span], average[span], beta, steps, extra)
-            # A mean of squares is not negative but for rounding.
+            # A mean of squares can be negative only by rounding.
             moment.copy_((moved.clamp(min=0) if squared else moved).view_as(moment))
 
     def forget(self) -> None:
@@ -93,14 +93,14 @@ class OptimiserMoments:
 
 
 def make_state(optimiser: torch.optim.Optimizer) -> None:
-    """Give every parameter the state that the optimiser's first step would begin from, where it has none."""
+    """Give every parameter without optimiser state the state from before the first step."""
     for group in optimiser.param_groups:
         for parameter in group["params"]:
             if optimiser.state.get(parameter):
                 continue
             if isinstance(optimiser, torch.optim.Adam):
                 state = {name: torch.zeros_like(parameter) for name in ("exp_avg", "exp_avg_sq")}
-                # A fused step keeps its counter beside the parameter.
+                # A fused optimiser keeps the step counter on the parameter's device.
                 where = parameter.device if group.get("fused") else torch.device("cpu")
                 optimiser.state[parameter] = {"step": torch.tensor(0.0, device=where), **state}
             elif group.get("momentum"):

@@ -1,9 +1,9 @@
 """N workers simulated in one process: threads of which one runs at a time, taking turns at every collective.
 
-They run the very code of real workers, so a study of accuracy against N needs no cluster. Each has a random state of
-its own, that of the CPU, and turns are always the same, so the result is, bit for bit, that of every other run. Two
-workers are two processes bit for bit; of more, gloo adds up in another order. Every one holds its model, its
-optimiser's state and its strategy's: networks of some million parameters fit.
+They run the same code as real workers, so a study of accuracy against N needs no cluster. Each has its own state of
+the CPU's random generator, and the order of turns is fixed, so every run gives the same bits. Two simulated workers
+are bit-identical to two processes; with more, gloo adds in another order. Every worker holds its own model, optimiser
+state and strategy state: networks with a few million parameters fit in memory.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ Result = TypeVar("Result")
 
 
 class _Table:
-    """Where simulated workers lay down what they say, and whose turn it is."""
+    """The values that simulated workers exchange, and whose turn it is."""
 
     def __init__(self, size: int) -> None:
         self.size, self.failed = size, False
-        # One for each worker: a turn passed on wakes the next one, not all others.
+        # One semaphore for each worker: passing the turn on wakes only the next worker.
         self.turns = [threading.Semaphore(0) for _ in range(size)]
         self.turns[0].release()
         self.laid: list[Any] = [None] * size
@@ -36,7 +36,7 @@ class _Table:
 
     def pass_on(self, rank: int) -> None:
         if rank == self.size - 1:
-            # A round is over: what all laid down is what each now reads.
+            # The round is over: every worker now reads the values of all.
             self.read, self.laid = self.laid, [None] * self.size
         self.turns[(rank + 1) % self.size].release()
 
@@ -54,7 +54,7 @@ class SimulatedGroup:
         self._table = table
 
     def _exchange(self, value: Any) -> list[Any]:
-        """Lay `value` down, let the others come to the same point, and read what all laid down."""
+        """Store `value`, let the other workers reach the same point, and read the values of all."""
         random_state = torch.get_rng_state()
         self._table.laid[self.rank] = value
         self._table.pass_on(self.rank)
@@ -77,7 +77,7 @@ class SimulatedGroup:
 
 
 def simulate(workers: int, work: Callable[[SimulatedGroup], Result]) -> list[Result]:
-    """What `work` returns for each of so many workers, by rank; the first error of any of them is raised."""
+    """The results of `work` for each of `workers` workers, by rank; raises the first error of any of them."""
     table = _Table(workers)
 
     def run(rank: int) -> Result:
@@ -100,7 +100,7 @@ def simulate(workers: int, work: Callable[[SimulatedGroup], Result]) -> list[Res
 
 
 def _raise_first(running: list[Future[Any]]) -> None:
-    """The cause, not that others were stopped by it."""
+    """Raises the cause, not the errors of the workers that it stopped."""
     errors = [error for error in (done.exception() for done in running) if error is not None]
     causes = [error for error in errors if "another simulated worker" not in str(error)]
     if errors:

@@ -13,7 +13,7 @@ State = dict[str, torch.Tensor]
 
 @dataclass(frozen=True)
 class Synced:
-    """What a block's end tells: frames of all workers, contributions dropped as not finite, and live meters."""
+    """The result of a block's end: frames of all workers, dropped contributions (not finite), and live meters."""
 
     frames: int
     dropped: int
@@ -21,13 +21,13 @@ class Synced:
 
 
 class Replicated:
-    """For a strategy that leaves all workers in the same state at a block's end: none has a state of its own."""
+    """For strategies after which all workers have the same state at a block's end; no worker has its own state."""
 
     def local_state_dict(self) -> State:
         return {}
 
     def load_local_state_dicts(self, states: Iterable[State], *, dealt: bool) -> None:
-        """There is nothing in them."""
+        """Nothing to load: there is no local state."""
 
 
 class Strategy(Protocol):
@@ -47,19 +47,19 @@ class Strategy(Protocol):
         ...
 
     def global_model(self) -> torch.Tensor:
-        """What is evaluated, checkpointed and exported: the same bits on all workers at a block's end."""
+        """The model to evaluate, checkpoint and export; it has the same bits on all workers at a block's end."""
         ...
 
     def state_dict(self) -> State:
-        """What all workers share."""
+        """The state that all workers share."""
         ...
 
     def load_state_dict(self, state: State) -> None: ...
 
     def local_state_dict(self) -> State:
-        """What this worker alone holds; empty where workers differ in nothing."""
+        """The state of this worker alone; empty if all workers have the same state."""
         ...
 
     def load_local_state_dicts(self, states: Iterable[State], *, dealt: bool) -> None:
-        """This worker's own state, or, `dealt`, those that fall to it of another number of workers, maybe none."""
+        """Load this worker's own state, or, if `dealt`, its share of the states of other workers."""
         ...

@@ -1,4 +1,4 @@
-"""Warm start: dense gradients until so many frames are heard, and BMUF from the model that they made."""
+"""Warm start: dense gradients for a number of frames, then BMUF from the resulting model."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ssl_asr.training.sync.strategy import Replicated, State, Synced
 
 
 class WarmStart(Replicated):
-    """`dense` for blocks that begin before `frames` (of 30 ms, of all workers) are heard, then `bmuf`."""
+    """`dense` for blocks that begin before `frames` (30 ms frames of all workers) are trained, then `bmuf`."""
 
     def __init__(self, dense: Dense, bmuf: Bmuf, frames: int) -> None:
         self.dense, self.bmuf, self.frames = dense, bmuf, frames

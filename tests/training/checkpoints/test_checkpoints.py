@@ -59,7 +59,7 @@ def test_saver_writes_while_the_caller_goes_on_and_tells_of_a_failure_next_time(
         saver.wait()
         (tmp_path / "c" / "0000002-f2").write_text("a file where a folder must go")
         saver.save(part(2))
-        with pytest.raises(ValueError, match=r"checkpoint of block 2 .*0000001-f1 is kept.*same command goes on"):
+        with pytest.raises(ValueError, match=r"checkpoint of block 2 .*0000001-f1 is kept.*same command continues"):
             saver.save(part(3))
         (tmp_path / "c" / "0000002-f2").unlink()
     assert checkpoints.newest() == checkpoints.folder(part(1))

@@ -85,7 +85,7 @@ def test_what_the_student_depends_on_tells_selections_apart_and_contradictions_a
     # The baseline hears no unlabeled speech; the share of it still says how long the baseline is trained.
     assert differences(*(choices(recipe, "baseline") for recipe in recipes[:2])) == ["student.selected_share"]
     assert differences(*(choices(recipe, "targets") for recipe in recipes[:2])) == []
-    with pytest.raises(ValueError, match=r"selected_share=0\.5 selects nothing while student\.selection is all; add"):
+    with pytest.raises(ValueError, match=r"selected_share=0\.5 has no effect while student\.selection is all; add"):
         load_recipe("demo", ["student.selected_share=0.5"])
     with pytest.raises(ValueError, match=r"student\.selected_share"):
         load_recipe("demo", ["student.selection=uniform-confidence", "student.selected_share=0"])

@@ -48,16 +48,16 @@ def test_a_damaged_file_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("since", "workers", "told"),
     [
-        ([], 3, "the cluster has changed; 3 workers go on from block 17"),
-        ([Event(7.0, "failed", 1, detail="OOM")], 1, "1 worker was lost (OOM); 1 worker goes on from block 17"),
-        ([Event(7.0, "failed", 2, detail="x")], 2, "2 workers were lost (x); 2 workers go on from block 17"),
+        ([], 3, "the cluster has changed; 3 workers continue from block 17"),
+        ([Event(7.0, "failed", 1, detail="OOM")], 1, "1 worker was lost (OOM); 1 worker continues from block 17"),
+        ([Event(7.0, "failed", 2, detail="x")], 2, "2 workers were lost (x); 2 workers continue from block 17"),
         (
             [Event(7.0, "failed", 2, detail="x"), Event(8.0, "failed", 1, detail="y")],
             2,
-            "1 worker was lost (y), after 1 failure before; 2 workers go on from block 17",
+            "1 worker was lost (y), after 1 failure before; 2 workers continue from block 17",
         ),
-        ([Event(7.0, "failed", 0, detail="links broke")], 2, "links broke; 2 workers go on from block 17"),
-        ([Event(7.0, "noticed", 1)], 2, "a machine was taken away after notice; 2 workers go on from block 17"),
+        ([Event(7.0, "failed", 0, detail="links broke")], 2, "links broke; 2 workers continue from block 17"),
+        ([Event(7.0, "noticed", 1)], 2, "a machine was taken away after notice; 2 workers continue from block 17"),
     ],
 )
 def test_a_restart_is_one_line(since: list[Event], workers: int, told: str) -> None:
@@ -65,7 +65,7 @@ def test_a_restart_is_one_line(since: list[Event], workers: int, told: str) -> N
 
 
 def test_a_new_driver_does_not_say_that_the_cluster_has_changed() -> None:
-    assert going_on([*FIRST, *BEGUN, Event(9.0, "restored", 2, 17)]) == "2 workers go on from block 17"
+    assert going_on([*FIRST, *BEGUN, Event(9.0, "restored", 2, 17)]) == "2 workers continue from block 17"
 
 
 def test_recovery_is_split() -> None:

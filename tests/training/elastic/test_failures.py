@@ -64,4 +64,4 @@ def test_bad_input_and_a_full_disk_are_beyond_restarts() -> None:
     full = refusal_of({1: OSError(errno.ENOSPC, "No space left on device", "/run/slabs/1.json")})
     assert full is not None
     assert "/run/slabs/1.json" in full
-    assert full.endswith("once there is room, the same command goes on where it was")
+    assert full.endswith("free some space, then the same command continues")
