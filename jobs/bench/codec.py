@@ -71,9 +71,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run", metavar="RUN", help="a run with a trained teacher")
     parser.add_argument("--minutes", type=float, default=30.0, help="of unlabeled speech (default: 30)")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     try:
-        posteriors = label(asked.run, asked.minutes)
+        posteriors = label(options.run, options.minutes)
     except ValueError as error:
         sys.exit(f"codec: {error}")
     k = posteriors.senones.shape[1]

@@ -23,9 +23,9 @@ def main() -> None:
     parser.add_argument("recipe", nargs="?", default="demo")
     parser.add_argument("overrides", nargs="*", metavar="key=value")
     parser.add_argument("--run", help="a finished run to read instead of running one")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     try:
-        seconds = times(asked.run) if asked.run else fresh(asked.recipe, asked.overrides)
+        seconds = times(options.run) if options.run else fresh(options.recipe, options.overrides)
     except ValueError as error:
         sys.exit(f"endtoend: {error}")
     total = sum(seconds.values())

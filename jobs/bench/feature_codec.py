@@ -40,10 +40,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run", metavar="RUN", help="a run with a trained teacher and student")
     parser.add_argument("--split", default="test", help="an aligned split (default: test)")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     torch.set_num_threads(1)
     try:
-        figures = measure(open_recipe(asked.run), asked.split)
+        figures = measure(open_recipe(options.run), options.split)
     except ValueError as error:
         sys.exit(f"feature_codec: {error}")
     print(f"{'':<12}{'bytes/frame':>14}{'largest error':>16}" + "".join(f"{name + ' %':>12}" for name in MODELS))

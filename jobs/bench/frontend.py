@@ -47,7 +47,7 @@ Frames = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Speech:
+class BenchSpeech:
     """What is measured: shards of a run, their utterances and how long they last together."""
 
     recipe: Recipe
@@ -62,10 +62,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="of the demo recipe")
     parser.add_argument("--minutes", type=float, default=10.0, help="of speech (default: 10)")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="ssl-asr-frontend-") as folder:
         try:
-            speech = prepare(asked.minutes, [*asked.overrides, f"run={folder}"])
+            speech = prepare(options.minutes, [*options.overrides, f"run={folder}"])
         except ValueError as error:
             sys.exit(f"frontend: {error}")
         with threadpool_limits(1):  # waiting threads of a matrix product would count as processor time
@@ -74,7 +74,7 @@ def main() -> None:
     print(json.dumps({name.replace(" ", "_").replace(",", ""): round(value, 1) for name, value in figures.items()}))
 
 
-def prepare(minutes: float, overrides: list[str]) -> Speech:
+def prepare(minutes: float, overrides: list[str]) -> BenchSpeech:
     """A small run on the recorded speech, in the conditions of the recipe, with its prior."""
     sizes = ["corpus.labeled_minutes=2", "corpus.dev_minutes=1", "corpus.test_minutes=0.4", "corpus.shard_minutes=5"]
     cache = os.environ.get("SSL_ASR_CACHE", str(Path(__file__).parents[2] / ".cache"))
@@ -86,10 +86,10 @@ def prepare(minutes: float, overrides: list[str]) -> Speech:
     rows = [row for shard in shards for slab in manifest.read_slabs(shard) for row in utterance.decode(slab)]
     bank = load_bank(recipe.run, bank_use(SPLIT), recipe.frontend.sample_rate)
     prior = measure_prior(recipe, manifest.shards("labeled"))
-    return Speech(recipe, shards, rows, sum(row.duration for row in rows), bank, prior)
+    return BenchSpeech(recipe, shards, rows, sum(row.duration for row in rows), bank, prior)
 
 
-def measure(speech: Speech, folder: Path) -> dict[str, float]:
+def measure(speech: BenchSpeech, folder: Path) -> dict[str, float]:
     """Times real time of one core by name."""
     rate, frontend = speech.recipe.frontend.sample_rate, speech.recipe.frontend
     clean = [read(row, rate) for row in speech.utterances]
@@ -122,12 +122,12 @@ def read(row: Utterance, rate: int) -> Waveform:
     return read_audio(row.audio, row.offset, row.duration, row.channel, rate)
 
 
-def degraded(row: Utterance, samples: Waveform, speech: Speech) -> Waveform:
+def degraded(row: Utterance, samples: Waveform, speech: BenchSpeech) -> Waveform:
     rate, seed = speech.recipe.frontend.sample_rate, speech.recipe.seed
     return degrade(samples, rate, row.condition, row.id, seed, speech.bank)
 
 
-def plain_loop(speech: Speech, target: Path) -> None:
+def plain_loop(speech: BenchSpeech, target: Path) -> None:
     """The baseline: utterance by utterance, numpy and scipy, a running mean frame by frame, one compressed file."""
     rows: dict[str, Any] = {}
     for row in speech.utterances:
@@ -176,7 +176,7 @@ def plain_mean(frames: Frames, prior: npt.NDArray[np.float64], frontend: Fronten
     return result
 
 
-def show(speech: Speech, figures: dict[str, float]) -> None:
+def show(speech: BenchSpeech, figures: dict[str, float]) -> None:
     labels = {
         "x real time": "front end: a whole shard job",
         "read": "  read and resample",

@@ -48,7 +48,7 @@ PARTS = ("detect", "decide", "start", "load")
 
 
 @dataclass
-class Measured:
+class TrainingRun:
     """Useful frames of 30 ms, and their time; `unmended` counts kills without a recovery."""
 
     frames: int
@@ -65,27 +65,27 @@ def main() -> None:
     parser.add_argument("--every", type=float, default=120, help="seconds between kills (default: 120)")
     parser.add_argument("--seed", type=int, default=1, help="of the draw of victims (default: 1)")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="of the run's recipe")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     try:
-        recipe = open_recipe(asked.run, [*asked.overrides, f"student.unlabeled_passes={ENDLESS}"])
-        undisturbed = measure("undisturbed", recipe, 60 * asked.minutes, None, asked.seed)
-        killed = measure("with kills", recipe, 60 * asked.minutes, asked.every, asked.seed)
+        recipe = open_recipe(options.run, [*options.overrides, f"student.unlabeled_passes={ENDLESS}"])
+        undisturbed = measure("undisturbed", recipe, 60 * options.minutes, None, options.seed)
+        killed = measure("with kills", recipe, 60 * options.minutes, options.every, options.seed)
     except ValueError as error:
         sys.exit(f"goodput: {error}")
     show(undisturbed, killed)
     print(json.dumps(figures(undisturbed, killed)))
 
 
-def measure(what: str, recipe: Recipe, seconds: float, every: float | None, seed: int) -> Measured:
+def measure(what: str, recipe: Recipe, seconds: float, every: float | None, seed: int) -> TrainingRun:
     """Train for `seconds` from the first block on; ValueError if training ends by itself."""
     with tempfile.TemporaryDirectory(prefix="ssl-asr-goodput-") as folder, training(recipe, Path(folder)) as driver:
         wait_for_first_block(driver, folder)
-        first, began, draw = frames_of(folder), time.time(), random.Random(seed)
+        first, began, rng = frames_of(folder), time.time(), random.Random(seed)
         kills: list[float] = []
         progress = Progress(what, round(seconds), "s")
         while (spent := time.time() - began) < seconds:
             check(driver, folder)
-            if every is not None and spent >= every * (len(kills) + 1) and kill_a_worker(driver, draw):
+            if every is not None and spent >= every * (len(kills) + 1) and kill_a_worker(driver, rng):
                 kills.append(time.time())
             progress.advance(round(spent) - progress.done, f"{len(kills)} kills")
             time.sleep(0.1)
@@ -93,7 +93,7 @@ def measure(what: str, recipe: Recipe, seconds: float, every: float | None, seed
         events = read_events(folder, "student")
     recoveries = [recovery_after(events, at) for at in kills]
     fixed = [each for each in recoveries if each is not None]
-    return Measured(frames, spent, restarts(events), fixed, len(kills) - len(fixed))
+    return TrainingRun(frames, spent, restarts(events), fixed, len(kills) - len(fixed))
 
 
 @contextmanager
@@ -137,12 +137,12 @@ def frames_of(run: str) -> int:
     return sum(record["frames"] for record in read_curve(run, "student") if "loss" in record)
 
 
-def kill_a_worker(driver: subprocess.Popen[bytes], draw: random.Random) -> bool:
+def kill_a_worker(driver: subprocess.Popen[bytes], rng: random.Random) -> bool:
     """Kills one worker; False if there is none, as between a loss and its recovery."""
     workers = [each for each in descendants(driver) if "RayTrainWorker" in title(each)]
     if workers:
         with contextlib.suppress(psutil.NoSuchProcess):
-            draw.choice(workers).kill()
+            rng.choice(workers).kill()
     return bool(workers)
 
 
@@ -158,7 +158,7 @@ def title(process: psutil.Process) -> str:
     return ""
 
 
-def figures(undisturbed: Measured, killed: Measured) -> dict[str, float]:
+def figures(undisturbed: TrainingRun, killed: TrainingRun) -> dict[str, float]:
     """Seconds are medians over the kills; `time_share` is the share of time without recovery."""
     found = {f"{part}_s": median(getattr(each, part) for each in killed.recoveries) for part in PARTS}
     rates = [each.frames / each.seconds for each in (killed, undisturbed)]
@@ -178,7 +178,7 @@ def median(values: Iterator[float]) -> float:
     return round(statistics.median([*values] or [float("nan")]), 3)
 
 
-def show(undisturbed: Measured, killed: Measured) -> None:
+def show(undisturbed: TrainingRun, killed: TrainingRun) -> None:
     print(f"{'':<14}{'minutes':>9}{'frames':>13}{'x real time':>13}{'restarts':>10}")
     for name, each in (("undisturbed", undisturbed), ("with kills", killed)):
         speed = each.frames * FRAME_SECONDS / each.seconds

@@ -46,7 +46,7 @@ GEMM_SIZE = 2048
 
 
 @dataclass(frozen=True)
-class Work:
+class BenchWork:
     """A temporary run with some shards of features and the teacher; `lengths` are 30 ms frames by shard."""
 
     recipe: Recipe
@@ -63,10 +63,10 @@ def main() -> None:
     parser.add_argument("run", metavar="RUN", help="a run with features and a trained teacher")
     parser.add_argument("--shards", type=int, default=6, help="to label each time, an even number (default: 6)")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="of the run's recipe")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="ssl-asr-labelling-") as folder:
         try:
-            work = prepare(open_recipe(asked.run, asked.overrides), asked.shards, Path(folder))
+            work = prepare(open_recipe(options.run, options.overrides), options.shards, Path(folder))
         except ValueError as error:
             sys.exit(f"labelling: {error}")
         figures = measure(work)
@@ -74,7 +74,7 @@ def main() -> None:
     print(json.dumps({name: round(value, 4) for name, value in figures.items()}))
 
 
-def prepare(recipe: Recipe, count: int, folder: Path) -> Work:
+def prepare(recipe: Recipe, count: int, folder: Path) -> BenchWork:
     """Copies of the run's first shards, its recipe and models; ValueError if there are too few shards."""
     entries = ShardStore(recipe.run, features.STORE).entries("unlabeled")[:count]
     if count % 2 or len(entries) < count:
@@ -90,10 +90,10 @@ def prepare(recipe: Recipe, count: int, folder: Path) -> Work:
     for entry in entries:
         with copy.open(entry.shard) as file:
             lengths.append([stacked_length(frames) for frames in file.read(["num_frames"])["num_frames"].to_pylist()])
-    return Work(recipe.model_copy(update={"run": str(folder)}), [entry.shard for entry in entries], lengths)
+    return BenchWork(recipe.model_copy(update={"run": str(folder)}), [entry.shard for entry in entries], lengths)
 
 
-def measure(work: Work) -> dict[str, float]:
+def measure(work: BenchWork) -> dict[str, float]:
     job = LabelJob(work.recipe)
     assert isinstance(job.teacher, NetworkLabeller), "an ensemble has no one LSTM to compare with"
     batches = [batches_of_like_length(lengths, work.recipe.labelling.batch_frames) for lengths in work.lengths]
@@ -144,7 +144,7 @@ def fastest(works: dict[str, tuple[Callable[[], Any], float]]) -> dict[str, floa
     return best
 
 
-def packed_lstm(model: AcousticModel, work: Work) -> tuple[Callable[[], Any], float]:
+def packed_lstm(model: AcousticModel, work: BenchWork) -> tuple[Callable[[], Any], float]:
     """The network's torch.nn.LSTM alone, without its last layer, on full batches of the median length."""
     every = sorted(length for lengths in work.lengths for length in lengths if length)
     length = every[len(every) // 2]
@@ -177,7 +177,7 @@ def _finish(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-def waiting_share(job: LabelJob, work: Work, at_once: int) -> float:
+def waiting_share(job: LabelJob, work: BenchWork, at_once: int) -> float:
     """The share of the time, from the first batch to the last, in which the network was idle."""
     spans: list[tuple[float, float]] = []
     label = job.label
@@ -195,7 +195,7 @@ def waiting_share(job: LabelJob, work: Work, at_once: int) -> float:
     return 1 - sum(end - begin for begin, end in spans) / (spans[-1][1] - spans[0][0])
 
 
-def on_ray(work: Work, actors: int) -> float:
+def on_ray(work: BenchWork, actors: int) -> float:
     """Frames a second of `actors` actors, from the moment when each has finished a shard, so start-up does not count.
 
     The times are those of the ledger's files, because Ray Data reports a shard one shard late.
@@ -214,7 +214,7 @@ def on_ray(work: Work, actors: int) -> float:
     return frames_a_shard * (len(finished) - actors) / (finished[-1] - finished[actors - 1])
 
 
-def show(figures: dict[str, float], work: Work) -> None:
+def show(figures: dict[str, float], work: BenchWork) -> None:
     print(f"{work.frames * FRAME_SECONDS / 60:.0f} minutes of speech in {len(work.shards)} shards")
     for name, value in figures.items():
         print(f"{name.replace('_', ' '):<32}{value:>12,.3f}")

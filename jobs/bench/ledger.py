@@ -53,17 +53,17 @@ def main() -> None:
     parser.add_argument("--shards", type=int, default=100_000, help="of the run that is resumed (default: 100000)")
     parser.add_argument("--many", type=int, default=500_000, help="shards handed to Ray Data (default: 500000)")
     parser.add_argument("--child", nargs=3, metavar=("WAY", "WHOSE", "RUN"), help=argparse.SUPPRESS)
-    asked = parser.parse_args()
-    if asked.child:
-        way, whose, run = asked.child
+    options = parser.parse_args()
+    if options.child:
+        way, whose, run = options.child
         print(CHILDREN[way](recipe_of(run, whose)))
         return
     run = tempfile.mkdtemp(prefix="ssl-asr-ledger-")
     try:
-        figures = measure(run, asked.shards, asked.many)
+        figures = measure(run, options.shards, options.many)
     finally:
         remove(run)
-    show(figures, asked.shards, asked.many)
+    show(figures, options.shards, options.many)
     print(json.dumps({name: round(value, 3) for name, value in figures.items()}))
 
 

@@ -56,14 +56,16 @@ def main() -> None:
     parser.add_argument("--run", help="a run whose unlabeled speech is labelled (default: a small one is made)")
     parser.add_argument("--slabs", type=int, default=4, help="of speech a round, an even number (default: 4)")
     parser.add_argument("--rounds", type=int, default=3, help="of each loop (default: 3)")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="ssl-asr-loop-") as folder:
         try:
-            recipe = labelled_run(asked.run, folder)
+            recipe = labelled_run(options.run, folder)
             torch.set_num_threads(1)
             both = {
-                "24 M": measure(recipe, published(asked.slabs // 2), asked.slabs, asked.rounds),
-                "demo": measure(recipe, small(asked.slabs // 2, recipe.hmm.senones), asked.slabs, asked.rounds + 4),
+                "24 M": measure(recipe, published(options.slabs // 2), options.slabs, options.rounds),
+                "demo": measure(
+                    recipe, small(options.slabs // 2, recipe.hmm.senones), options.slabs, options.rounds + 4
+                ),
             }
         except ValueError as error:
             sys.exit(f"loop: {error}")

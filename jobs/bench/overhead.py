@@ -35,7 +35,7 @@ from ssl_asr.training.sync.gtc import gtc_add
 # A script does not have `jobs` on its path; its child processes inherit this setting.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from jobs.bench.overhead_model import Measured, gtc_bytes_over_dense, modelled, show_model
-from jobs.bench.overhead_ways import Product, Way, ways
+from jobs.bench.overhead_ways import Product, TimedStrategy, timed_strategies
 from jobs.bench.student import batches_in_memory, job_of, labelled_run, published
 
 WORKERS, SLABS = 2, 2
@@ -69,13 +69,13 @@ def main() -> None:
     parser.add_argument("--run", help="a run whose unlabeled speech is labelled (default: a small one is made)")
     parser.add_argument("--steps", type=int, default=3, help="of each way a round (default: 3)")
     parser.add_argument("--rounds", type=int, default=4, help="(default: 4)")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="ssl-asr-overhead-") as folder:
         try:
-            job = job_of(labelled_run(asked.run, folder), published(1), SLABS)
+            job = job_of(labelled_run(options.run, folder), published(1), SLABS)
         except ValueError as error:
             sys.exit(f"overhead: {error}")
-        mp.spawn(worker, (job, asked.steps, asked.rounds, folder), WORKERS)
+        mp.spawn(worker, (job, options.steps, options.rounds, folder), WORKERS)
         kept = json.loads(Path(folder, "timed.json").read_text())
     timed = {name: Timed(**each) for name, each in kept["timed"].items()}
     show(timed)
@@ -94,7 +94,7 @@ def worker(rank: int, job: TrainingJob, steps: int, rounds: int, folder: str) ->
     torch.set_num_threads(1)
     dist.init_process_group("gloo", init_method=f"file://{folder}/meet", rank=rank, world_size=WORKERS)
     batches = [batch for batch in batches_in_memory(job, rank, 1) if len(batch.lengths) == job.batching.batch_chunks]
-    clocks = {name: Clock(make()) for name, make in ways(job, steps).items()}
+    clocks = {name: Clock(make()) for name, make in timed_strategies(job, steps).items()}
     for name, clock in clocks.items():
         clock.go(batches[:steps], keep=False)  # memory, buckets, PowerSGD's dense steps
         tell(rank, f"ready: {name}")
@@ -103,7 +103,7 @@ def worker(rank: int, job: TrainingJob, steps: int, rounds: int, folder: str) ->
             clock.go([batches[(number * steps + step) % len(batches)] for step in range(steps)])
         tell(rank, f"round {number + 1}/{rounds}")
     if rank == 0:
-        gtc = clocks["gtc"].way
+        gtc = clocks["gtc"].strategy
         assert isinstance(gtc, Product)
         timed = {name: asdict(clock.timed()) for name, clock in clocks.items()}
         kept = {"timed": timed, "add_words": adding_seconds(gtc)}
@@ -120,8 +120,8 @@ def tell(rank: int, what: str) -> None:
 class Clock:
     """One way's seconds and bytes, block by block."""
 
-    def __init__(self, way: Way) -> None:
-        self.way = way
+    def __init__(self, strategy: TimedStrategy) -> None:
+        self.strategy = strategy
         self.steps: list[float] = []
         self.ends: list[float] = []
         self.step_bytes: list[float] = []
@@ -130,23 +130,23 @@ class Clock:
     def go(self, batches: list[Batch], keep: bool = True) -> None:
         """A block of these batches; one that is not kept warms up."""
         for batch in batches:
-            self._time(partial(self.way.step, batch), self.steps, self.step_bytes)
-        self._time(self.way.end_block, self.ends, self.end_bytes)
+            self._time(partial(self.strategy.step, batch), self.steps, self.step_bytes)
+        self._time(self.strategy.end_block, self.ends, self.end_bytes)
         if not keep:
             for kept in (self.steps, self.ends, self.step_bytes, self.end_bytes):
                 kept.clear()
-            if isinstance(self.way, Product):
-                self.way.sync_seconds.clear()
+            if isinstance(self.strategy, Product):
+                self.strategy.sync_seconds.clear()
 
     def _time(self, work: Callable[[], None], seconds: list[float], sent: list[float]) -> None:
         dist.barrier()
-        before, began = self.way.sent, time.perf_counter()
+        before, began = self.strategy.sent, time.perf_counter()
         work()
         seconds.append(time.perf_counter() - began)
-        sent.append(self.way.sent - before)
+        sent.append(self.strategy.sent - before)
 
     def timed(self) -> Timed:
-        computed = self.way.sync_seconds if isinstance(self.way, Product) else []
+        computed = self.strategy.sync_seconds if isinstance(self.strategy, Product) else []
         return Timed(
             statistics.median(self.steps),
             statistics.median(self.ends),

@@ -24,7 +24,7 @@ from ssl_asr.training.sync.build import build_strategy
 from ssl_asr.training.sync.group import DistributedGroup
 
 
-class Way(Protocol):
+class TimedStrategy(Protocol):
     """`sent` is the payload that this worker has given to collectives, in bytes."""
 
     @property
@@ -163,7 +163,7 @@ class PostLocalSgd(Ddp):
         self.averaged += 1
 
 
-def ways(job: TrainingJob, steps: int) -> dict[str, Callable[[], Way]]:
+def timed_strategies(job: TrainingJob, steps: int) -> dict[str, Callable[[], TimedStrategy]]:
     """By the name in the table; GTC compresses from the first step on."""
     own = job.sync
     gtc = own.model_copy(update={"strategy": "gtc", "gtc_dense_steps": 0})

@@ -50,11 +50,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run", metavar="RUN", help="a run whose unlabeled speech is labelled")
     parser.add_argument("--minutes", type=float, default=30.0, help="of speech (default: 30)")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     torch.set_num_threads(1)
     with tempfile.TemporaryDirectory(prefix="ssl-asr-reader-") as folder:
         try:
-            speeds = measure(open_recipe(asked.run), asked.minutes, Path(folder))
+            speeds = measure(open_recipe(options.run), options.minutes, Path(folder))
         except ValueError as error:
             sys.exit(f"reader: {error}")
     student = speeds.pop("student, 24 M, training")

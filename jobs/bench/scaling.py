@@ -40,18 +40,18 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=2, help="trainings at a time, a core each (default: 2)")
     parser.add_argument("--plot", metavar="PNG", help="draw the table there too")
     parser.add_argument("--show", action="store_true", help="only print what is finished")
-    asked = parser.parse_args()
+    options = parser.parse_args()
     try:
-        run = asked.run or demo()
-        bench = Bench(run, asked.folder or f"{run}/scaling")
-        if not asked.show:
-            bench.train_all(asked.processes)
+        run = options.run or demo()
+        bench = Bench(run, options.folder or f"{run}/scaling")
+        if not options.show:
+            bench.train_all(options.processes)
     except ValueError as error:
         sys.exit(f"scaling: {error}")
     results = bench.results()
     show(results)
-    if asked.plot:
-        plot(results, asked.plot)
+    if options.plot:
+        plot(results, options.plot)
     print(json.dumps({key: rounded(changes(results, name, workers)) for key, name, workers in BARS}))
 
 

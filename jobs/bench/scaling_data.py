@@ -22,7 +22,7 @@ HELD_OUT = 2 * 60 * 100 * 60  # 10 ms frames of test speech for evaluation, besi
 
 
 @dataclass(frozen=True, kw_only=True)
-class Speech(SlabReader):
+class ScalingSpeech(SlabReader):
     """A reader of slabs in memory: `train` of one batch each, `held_out` of whole utterances."""
 
     train: list[list[Example]]
@@ -39,7 +39,7 @@ class Speech(SlabReader):
         return Source(name, name, table, seed)
 
 
-def load_speech(run: str, chunks: int) -> Speech:
+def load_speech(run: str, chunks: int) -> ScalingSpeech:
     """Unlabeled speech with the teacher's targets, cut and shuffled; dev and test speech with its alignments.
 
     ValueError where the run has none.
@@ -54,7 +54,7 @@ def load_speech(run: str, chunks: int) -> Speech:
     test = list(hard[1])[:: -(-hard[1].frames // HELD_OUT)]
     held_out = [reader.read("labeled", ref, 0) for ref in (*hard[0], *test)]
     heard = [example for ref in soft for example in reader.read("unlabeled", ref, 0)]
-    return Speech(
+    return ScalingSpeech(
         run=reader.run,
         mel_bins=reader.mel_bins,
         senone_set=reader.senone_set,

@@ -12,7 +12,7 @@ from typing import Any
 
 import torch
 
-from jobs.bench.scaling_data import Speech, load_speech
+from jobs.bench.scaling_data import ScalingSpeech, load_speech
 from jobs.bench.scaling_training import Settings, frame_accuracy, train, warm_start
 from ssl_asr.labelling.teachers import target_set_id
 from ssl_asr.progress import Progress
@@ -121,7 +121,7 @@ class Bench:
 class _Here:
     """What a process trains on."""
 
-    speech: Speech
+    speech: ScalingSpeech
     folder: Path
 
 

@@ -8,7 +8,7 @@ from functools import partial
 import numpy as np
 import torch
 
-from jobs.bench.scaling_data import CHUNK_FRAMES, LOOK_AHEAD, Speech
+from jobs.bench.scaling_data import CHUNK_FRAMES, LOOK_AHEAD, ScalingSpeech
 from ssl_asr.frontend.statistics import global_statistics
 from ssl_asr.hmm.senones import load_senones
 from ssl_asr.models.acoustic import ModelSpec
@@ -47,7 +47,7 @@ class Settings:
     gtc_share: float = 0.02
 
 
-def warm_start(speech: Speech, settings: Settings, seed: int) -> torch.Tensor:
+def warm_start(speech: ScalingSpeech, settings: Settings, seed: int) -> torch.Tensor:
     """The flat model that every training of this seed begins from: one worker, at the full learning rate."""
     schedule = (
         Phase("unlabeled", 0, settings.warm_steps, settings.learning_rate, 0, whole=False, objective=UNLABELED),
@@ -56,7 +56,7 @@ def warm_start(speech: Speech, settings: Settings, seed: int) -> torch.Tensor:
 
 
 def train(
-    speech: Speech, settings: Settings, sync: Sync, workers: int, seed: int, start: torch.Tensor
+    speech: ScalingSpeech, settings: Settings, sync: Sync, workers: int, seed: int, start: torch.Tensor
 ) -> torch.Tensor:
     """The flat model after `settings.steps` batches, divided over `workers` workers."""
     count = settings.steps // PHASES
@@ -71,7 +71,7 @@ def train(
 
 
 def _train(
-    speech: Speech,
+    speech: ScalingSpeech,
     settings: Settings,
     schedule: tuple[Phase, ...],
     sync: Sync,
@@ -87,7 +87,7 @@ def _work(job: TrainingJob, start: torch.Tensor | None, group: Group) -> torch.T
     loop = build_loop(job, Worker(group))
     if start is not None:
         _begin_from(loop, start)
-    loop.run(lambda record, hand: None)
+    loop.run(lambda record, work: None)
     return loop.strategy.global_model()
 
 
@@ -97,14 +97,16 @@ def _begin_from(loop: Loop, model: torch.Tensor) -> None:
         loop.strategy.begin_from(model)
 
 
-def frame_accuracy(speech: Speech, settings: Settings, model: torch.Tensor) -> float:
+def frame_accuracy(speech: ScalingSpeech, settings: Settings, model: torch.Tensor) -> float:
     """Share of the held-out frames whose best senone is the aligned one."""
     loop = build_loop(_job(speech, settings, (), Sync(strategy="dense"), 0), Worker())
     _begin_from(loop, model)
     return loop.evaluate(speech.source("labeled", 0), loop.course.objectives[LABELED]).figures[FRAME_ACCURACY]
 
 
-def _job(speech: Speech, settings: Settings, schedule: tuple[Phase, ...], sync: Sync, seed: int) -> TrainingJob:
+def _job(
+    speech: ScalingSpeech, settings: Settings, schedule: tuple[Phase, ...], sync: Sync, seed: int
+) -> TrainingJob:
     mean, deviation = global_statistics(speech.run)
     network = LstmNetwork(layers=1, units=settings.units, look_ahead=LOOK_AHEAD, dropout=0.0)
     return TrainingJob(

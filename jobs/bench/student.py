@@ -31,7 +31,7 @@ SMALL = ["corpus.labeled_minutes=10", "corpus.unlabeled_minutes=36", "teacher.la
 class TrainedStudent:
     """A student of a recipe, for one worker's blocks, and its number of senones."""
 
-    wanted: Student
+    section: Student
     senones: int
 
 
@@ -74,20 +74,20 @@ def job_of(recipe: Recipe, student: TrainedStudent, slabs: int) -> TrainingJob:
     finished = ShardStore(recipe.run, features.STORE).index("unlabeled")
     source = source_of("unlabeled", "unlabeled", finished, recipe.seed).only(labelled)
     mean, deviation = global_statistics(recipe.run)
-    wanted = student.wanted
+    section = student.section
     return TrainingJob(
         run=recipe.run,
         name="bench",
         inputs={"bench": "1"},
-        spec=ModelSpec(wanted.network, 64 * STACK, student.senones),
-        optimiser=wanted.optimiser,
-        batching=wanted.batching,
-        augmentation=wanted.augmentation,
-        sync=wanted.sync,
+        spec=ModelSpec(section.network, 64 * STACK, student.senones),
+        optimiser=section.optimiser,
+        batching=section.batching,
+        augmentation=section.augmentation,
+        sync=section.sync,
         seed=recipe.seed,
-        schedule=(Phase("unlabeled", 0, slabs, wanted.optimiser.learning_rate, 0, False, objective=UNLABELED),),
+        schedule=(Phase("unlabeled", 0, slabs, section.optimiser.learning_rate, 0, False, objective=UNLABELED),),
         sources=(source,),
-        objectives={UNLABELED: wanted.unlabeled_objective},
+        objectives={UNLABELED: section.unlabeled_objective},
         dev=None,
         dev_objective=UNLABELED,
         reader=SlabReader(recipe.run, recipe.frontend.mel_bins, "", target_set_id(recipe)),

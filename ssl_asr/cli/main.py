@@ -97,31 +97,33 @@ def _run(words: list[str]) -> int:
         raise Refusal(f"unknown command '{words[0]}'; {fix}")
     # Options may be anywhere; argparse needs the positional words together.
     words = _with_values(words)
-    asked = parser.parse_args(sorted(words, key=lambda word: word.startswith("-"), reverse=words[0].startswith("-")))
+    options = parser.parse_args(
+        sorted(words, key=lambda word: word.startswith("-"), reverse=words[0].startswith("-"))
+    )
     from ssl_asr.cli import commands
 
-    if asked.command == "inspect":
-        commands.inspect_targets(asked.shard, asked.utterance, asked.out)
+    if options.command == "inspect":
+        commands.inspect_targets(options.shard, options.utterance, options.out)
         return OK
-    if asked.command == "corpus" and asked.licences:
-        commands.licences(_recipe(asked.recipe or "demo", asked.overrides))
+    if options.command == "corpus" and options.licences:
+        commands.licences(_recipe(options.recipe or "demo", options.overrides))
         return OK
-    if asked.recipe is None:
-        raise Refusal(f"the recipe is missing; for example: ssl-asr {asked.command} demo")
-    recipe = _recipe(asked.recipe, asked.overrides)
-    if asked.command == "plan":
-        commands.plan(recipe, question.question_of(asked))
+    if options.recipe is None:
+        raise Refusal(f"the recipe is missing; for example: ssl-asr {options.command} demo")
+    recipe = _recipe(options.recipe, options.overrides)
+    if options.command == "plan":
+        commands.plan(recipe, question.question_of(options))
         return OK
-    if asked.command == "verify":
-        return OK if commands.verify(recipe, fixes=asked.repair) else FAILED
-    if getattr(asked, "dry_run", False):
-        commands.dry_run(recipe, NAMES if asked.command == "run" else [asked.command])
+    if options.command == "verify":
+        return OK if commands.verify(recipe, fixes=options.repair) else FAILED
+    if getattr(options, "dry_run", False):
+        commands.dry_run(recipe, NAMES if options.command == "run" else [options.command])
         return OK
     actions = {"run": commands.run_all, "status": commands.status, "failed": commands.failed}
-    if asked.command in actions:
-        actions[asked.command](recipe)
+    if options.command in actions:
+        actions[options.command](recipe)
     else:
-        commands.run_one(asked.command, recipe)
+        commands.run_one(options.command, recipe)
     return OK
 
 

@@ -95,11 +95,11 @@ def read_audio(uri: str, offset: float, duration: float, channel: int, sample_ra
                 "fix corpus.channel or the source"
             )
         native, start = file.samplerate, round(offset * file.samplerate)
-        wanted = round(duration * native)
+        length = round(duration * native)
         if file.seekable() and start:
             file.seek(min(start, file.frames))
-        samples = file.read(wanted, dtype="float32", always_2d=True)[:, channel]
-    if len(samples) < wanted - TOLERANCE_SECONDS * native or len(samples) == 0:
+        samples = file.read(length, dtype="float32", always_2d=True)[:, channel]
+    if len(samples) < length - TOLERANCE_SECONDS * native or len(samples) == 0:
         raise ValueError(
             f"{uri}: {duration:.2f} s from {offset:.2f} s were asked for, but only {len(samples) / native:.2f} s "
             "are there; the file is truncated or its times are wrong"

@@ -45,7 +45,7 @@ def run_evaluate(recipe: Recipe) -> StageReport:
     senones = load_senones(recipe.run)
     check_models(recipe, senones)
     dev, test = (split_slabs(recipe, split, senones) for split in ("dev", "test"))
-    dev_said, test_said = (references(recipe, split) for split in ("dev", "test"))
+    dev_utterances, test_utterances = (references(recipe, split) for split in ("dev", "test"))
     inputs = result_inputs(recipe, senones, dev, test)
     clock = StageClock(recipe, STAGE, inputs_key(inputs))
     pieces, before = len(SYSTEMS) * (len(dev) + len(test)), read_report(recipe, STAGE)
@@ -54,22 +54,22 @@ def run_evaluate(recipe: Recipe) -> StageReport:
     with cluster.joined():
         graph = _made_graph(recipe)
         systems = [describe_system(recipe, name, graph, senones) for name in SYSTEMS]
-        tried = {system.name: recipe.evaluate.kappas for system in systems}
-        tuned_on, done = _decode("tuning on dev", systems, dev, tried)
+        kappas = {system.name: recipe.evaluate.kappas for system in systems}
+        tuned_on, done = _decode("tuning on dev", systems, dev, kappas)
         kappa = {
-            name: best_kappa({each: score(dev_said, decoded) for each, decoded in by_kappa.items()})
+            name: best_kappa({each: score(dev_utterances, decoded) for each, decoded in by_kappa.items()})
             for name, by_kappa in tuned_on.items()
         }
         decoded, also_done = _decode("decoding test", systems, test, {name: [kappa[name]] for name in SYSTEMS})
     found = {name: decoded[name][kappa[name]] for name in SYSTEMS}
-    results = replace(_results(recipe, graph, kappa, found, test_said), inputs=inputs)
+    results = replace(_results(recipe, graph, kappa, found, test_utterances), inputs=inputs)
     for name in SYSTEMS:
-        lines = hypothesis_lines(found[name], test_said)
+        lines = hypothesis_lines(found[name], test_utterances)
         filesystem.write_bytes(hypotheses_uri(recipe.run, name), lines.encode())
     write_results(recipe.run, results)
     rejects = _rejects(found)
     report = clock.finish(pieces, done + also_done, rejects, _figures(results, recipe))
-    check_reject_share(recipe, STAGE, len({reject.id for reject in rejects}), len(test_said))
+    check_reject_share(recipe, STAGE, len({reject.id for reject in rejects}), len(test_utterances))
     return report
 
 
@@ -137,20 +137,20 @@ def _results(
     graph: GraphInfo,
     kappa: Mapping[str, float],
     found: Mapping[str, Sequence[DecodedSlab]],
-    said: Mapping[str, Utterance],
+    utterances: Mapping[str, Utterance],
 ) -> Results:
-    scored = {name: score(said, decoded) for name, decoded in found.items()}
+    scored = {name: score(utterances, decoded) for name, decoded in found.items()}
     rows, reductions = word_errors(scored, recipe.evaluate.bootstrap, recipe.seed)
     slabs = [slab for decoded in found.values() for slab in decoded]
     return Results(
         kappa=kappa,
         rows=rows,
         werr=reductions,
-        frame_accuracy=frame_accuracies(found, said),
+        frame_accuracy=frame_accuracies(found, utterances),
         decode_x_real_time=round(
             sum(slab.seconds for slab in slabs) / max(sum(slab.spent for slab in slabs), 1e-9), 1
         ),
-        oov_rate=out_of_vocabulary(said.values(), read_vocabulary(recipe.run, graph.key).words),
+        oov_rate=out_of_vocabulary(utterances.values(), read_vocabulary(recipe.run, graph.key).words),
     )
 
 

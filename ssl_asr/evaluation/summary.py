@@ -21,10 +21,12 @@ def score(references: Mapping[str, Utterance], decoded: Iterable[DecodedSlab]) -
     """Scores of the decoded utterances that have a reference text, which may be empty; ValueError if none has one."""
     scored = []
     for hypothesis in _hypotheses(decoded):
-        said = references[hypothesis.id]
-        if said.text is not None:
-            edits = count_edits(said.text.split(), hypothesis.words)
-            scored.append(ScoredUtterance(said.id, said.recording, test_set(said), said.condition, edits))
+        reference = references[hypothesis.id]
+        if reference.text is not None:
+            edits = count_edits(reference.text.split(), hypothesis.words)
+            scored.append(
+                ScoredUtterance(reference.id, reference.recording, test_set(reference), reference.condition, edits)
+            )
     if not scored:
         raise ValueError("no decoded utterance has a reference text; add texts to the dev and test splits")
     return scored
@@ -81,9 +83,9 @@ def frame_accuracies(
         labelled: Counter[Cell] = Counter()
         correct: Counter[Cell] = Counter()
         for hypothesis in _hypotheses(decoded):
-            said = references[hypothesis.id]
-            labelled[test_set(said), said.condition] += hypothesis.labelled
-            correct[test_set(said), said.condition] += hypothesis.correct
+            reference = references[hypothesis.id]
+            labelled[test_set(reference), reference.condition] += hypothesis.labelled
+            correct[test_set(reference), reference.condition] += hypothesis.correct
         for cell in cells(labelled):
             inside = [each for each in labelled if _in_cell(*each, cell)]
             if frames := sum(labelled[each] for each in inside):
@@ -95,20 +97,20 @@ def frame_accuracies(
 def out_of_vocabulary(references: Iterable[Utterance], words: Iterable[str]) -> float:
     """Share of reference words that are not in the graph; each of them costs at least one error."""
     known = set(words)
-    said = [word for each in references for word in (each.text or "").split()]
-    return sum(word not in known for word in said) / max(len(said), 1)
+    reference = [word for each in references for word in (each.text or "").split()]
+    return sum(word not in known for word in reference) / max(len(reference), 1)
 
 
 def hypothesis_lines(decoded: Iterable[DecodedSlab], references: Mapping[str, Utterance]) -> str:
     """One JSON object an utterance: reference and hypothesis."""
     lines = []
     for hypothesis in _hypotheses(decoded):
-        said = references[hypothesis.id]
+        reference = references[hypothesis.id]
         line = {
-            "id": said.id,
-            "set": test_set(said),
-            "condition": said.condition,
-            "reference": said.text,
+            "id": reference.id,
+            "set": test_set(reference),
+            "condition": reference.condition,
+            "reference": reference.text,
             "hypothesis": " ".join(hypothesis.words),
         }
         lines.append(json.dumps(line | ({"error": hypothesis.error} if hypothesis.error else {})) + "\n")

@@ -58,26 +58,26 @@ class Extractor:
 
     def all_frames(self, utterances: Iterable[Utterance]) -> tuple[list[ExtractedUtterance], list[Reject]]:
         """LFBE of every usable utterance, in the order given, and the rejects with their reasons."""
-        heard, rejects = [], []
+        extracted, rejects = [], []
         for utterance in utterances:
             try:
-                heard.append(ExtractedUtterance(utterance, self.frames(utterance)))
+                extracted.append(ExtractedUtterance(utterance, self.frames(utterance)))
             except ValueError as error:
                 rejects.append(Reject(utterance.id, str(error)))
-        return heard, rejects
+        return extracted, rejects
 
 
 def subtract_means(
-    heard: Sequence[ExtractedUtterance], prior: npt.NDArray[np.floating], frontend: Frontend
+    extracted: Sequence[ExtractedUtterance], prior: npt.NDArray[np.floating], frontend: Frontend
 ) -> list[ExtractedUtterance]:
     """The same utterances, in the given order, minus the running mean of their speaker in their condition.
 
     A stream is one speaker in one condition, in the order of `Utterance.order`; it starts from `prior` [mel bins].
     """
     streams: dict[tuple[str, str], RunningMean] = {}
-    result = list(heard)
-    for index in sorted(range(len(heard)), key=lambda index: heard[index].utterance.order):
-        item = heard[index]
+    result = list(extracted)
+    for index in sorted(range(len(extracted)), key=lambda index: extracted[index].utterance.order):
+        item = extracted[index]
         stream = (item.utterance.speaker, item.utterance.condition)
         if stream not in streams:
             streams[stream] = RunningMean(

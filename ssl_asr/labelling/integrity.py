@@ -44,12 +44,12 @@ def check_slab(table: pa.Table, senones: int | None) -> None:
         raise Damage(f"names senone {entries.max()}, but its teacher has {senones}")
 
 
-def check_beside(mine: Sequence[SlabRows], heard: Sequence[SlabRows]) -> None:
-    """Damage if the rows of the target slabs `mine` do not match the rows of the feature slabs `heard`."""
-    check_same_rows(mine, heard)
-    for index, (slab, spoken) in enumerate(zip(mine, heard, strict=True)):
-        wanted = [stacked_length(count) for count in spoken.frames.tolist()]
-        if slab.frames.tolist() != wanted:
+def check_beside(slabs: Sequence[SlabRows], feature_slabs: Sequence[SlabRows]) -> None:
+    """Damage if the rows of the target slabs `slabs` do not match the rows of the feature slabs `feature_slabs`."""
+    check_same_rows(slabs, feature_slabs)
+    for index, (slab, feature_slab) in enumerate(zip(slabs, feature_slabs, strict=True)):
+        expected = [stacked_length(count) for count in feature_slab.frames.tolist()]
+        if slab.frames.tolist() != expected:
             raise Damage(f"has other 30 ms frames in slab {index} than its features make")
 
 

@@ -48,8 +48,8 @@ class LabelJob(ShardMaker):
         super().__init__(ShardStore(recipe.run, features.STORE), store)
         self.recipe = recipe
         self.teacher, self.teacher_id = load_teacher(recipe), teacher_id(recipe)
-        wanted = recipe.labelling
-        self.codec = TopKCodec(wanted.k, wanted.value_bits, wanted.mass_floor)
+        settings = recipe.labelling
+        self.codec = TopKCodec(settings.k, settings.value_bits, settings.mass_floor)
         self._parents = TargetParents(recipe)
         self._network = threading.Lock()
 

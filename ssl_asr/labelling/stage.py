@@ -27,7 +27,7 @@ SPLIT = "unlabeled"
 
 
 @dataclass(frozen=True)
-class Work:
+class LabellingWork:
     """What the stage found when it began: all unlabeled features, and the shards that it must label."""
 
     clock: StageClock
@@ -49,7 +49,7 @@ def run_labelling(recipe: Recipe) -> StageReport:
     return _finish(recipe, work, failed)
 
 
-def find_work(recipe: Recipe) -> Work:
+def find_work(recipe: Recipe) -> LabellingWork:
     """Starts the stage; ValueError if its inputs are missing or do not fit the recipe."""
     if not len(ShardStore(recipe.run, features.STORE).index(SPLIT).numbers):
         raise ValueError(f"{recipe.run} has no unlabeled features yet; run the frontend stage first")
@@ -58,7 +58,7 @@ def find_work(recipe: Recipe) -> Work:
             raise ValueError(f"{uri} is missing; run the {name} stage first")
     check_teacher(recipe)  # refused here, in one sentence, rather than in every actor
     stage = shard_stage(recipe)
-    return Work(StageClock(recipe, STAGE, target_set_id(recipe)), stage, stage.unfinished())
+    return LabellingWork(StageClock(recipe, STAGE, target_set_id(recipe)), stage, stage.unfinished())
 
 
 def todo_labelling(recipe: Recipe, before: Sequence[Todo]) -> list[Todo]:
@@ -80,7 +80,7 @@ def shard_stage(recipe: Recipe) -> ShardStage:
     return ShardStage(recipe, source, store, (SPLIT,), TargetParents(recipe), former=former)
 
 
-def _label(recipe: Recipe, work: Work) -> list[Reject]:
+def _label(recipe: Recipe, work: LabellingWork) -> list[Reject]:
     with joined(), refreshing(partial(work.stage.store.index, SPLIT)):
         return run_shard_jobs(
             STAGE,
@@ -97,7 +97,7 @@ def _label(recipe: Recipe, work: Work) -> list[Reject]:
         )
 
 
-def _finish(recipe: Recipe, work: Work, failed: list[Reject]) -> StageReport:
+def _finish(recipe: Recipe, work: LabellingWork, failed: list[Reject]) -> StageReport:
     outcome = work.stage.tidy(failed)  # of former attempts, and of actors killed while the others went on
     figures = _figures(work.stage.store.index(SPLIT)) | calibration_figures(recipe)
     report = work.clock.finish(work.stage.size, work.skipped, outcome.rejects, figures)

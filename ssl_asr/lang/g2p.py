@@ -88,7 +88,7 @@ def _train(lexicon: str) -> bytes:
 
 def _run(command: Sequence[str], folder: str, watch: Callable[[str], None] = lambda line: None) -> str:
     """Output of one of phonetisaurus's programs; `watch` gets its error lines as they come."""
-    said: list[str] = []
+    error_lines: list[str] = []
     output = Path(folder) / "output.txt"
     try:
         with (
@@ -103,10 +103,10 @@ def _run(command: Sequence[str], folder: str, watch: Callable[[str], None] = lam
             ) as process,
         ):
             for line in process.stderr or ():
-                said.append(line.strip())
+                error_lines.append(line.strip())
                 watch(line)
     except OSError as error:
         raise ValueError(f"{command[0]} does not run on this machine ({error}); {_FIX}") from error
     if process.returncode:
-        raise ValueError(f"{command[0]} failed ({' '.join(said[-3:])}); {_FIX}")
+        raise ValueError(f"{command[0]} failed ({' '.join(error_lines[-3:])}); {_FIX}")
     return output.read_text()

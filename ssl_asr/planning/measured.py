@@ -30,7 +30,7 @@ SPLITS = ("labeled", "unlabeled", "dev", "test")
 
 
 @dataclass(frozen=True)
-class Knowledge:
+class PlanInputs:
     """All inputs of a plan."""
 
     facts: Facts
@@ -38,13 +38,13 @@ class Knowledge:
     speech: Speech
 
 
-def known(recipe: Recipe, question: Question, devices: Devices) -> Knowledge:
+def known(recipe: Recipe, question: Question, devices: Devices) -> PlanInputs:
     """Stated figures, replaced by measurements of the recipe's run, if there is one."""
     facts, rates, speech = stated_facts(recipe), stated_rates(recipe, devices), speech_of(recipe, question)
     if not filesystem.exists(recipe_uri(recipe.run)):
-        return Knowledge(facts, rates, speech)
+        return PlanInputs(facts, rates, speech)
     run = open_recipe(recipe.run)  # the recipe that the run really used, without the overrides of this plan
-    return Knowledge(
+    return PlanInputs(
         _facts(recipe, run, facts), _rates(recipe, run, rates, devices), _speech(recipe, run, speech, question)
     )
 
@@ -117,8 +117,8 @@ def _speech(recipe: Recipe, run: Recipe, speech: Speech, question: Question) -> 
     """Hours from the corpus stage, if it ran with this recipe's corpus and the command gives no other hours."""
     if recipe.corpus != run.corpus:
         return speech
-    asked = {"labeled": question.labeled_hours, "unlabeled": question.hours}
-    found = {split: _hours(run, split) for split in SPLITS if asked.get(split, question.test_hours) is None}
+    given = {"labeled": question.labeled_hours, "unlabeled": question.hours}
+    found = {split: _hours(run, split) for split in SPLITS if given.get(split, question.test_hours) is None}
     known = {split: fact for split, fact in found.items() if fact is not None}
     labeled = known.get("labeled")
     if labeled is not None:

@@ -85,10 +85,10 @@ def traffic(
     return Traffic(strategy, workers, sent, trained / (trained + sending))
 
 
-def minibatches_of(heard: TrainingSpeech, batching: Batching, workers: int) -> float:
+def minibatches_of(trained_on: TrainingSpeech, batching: Batching, workers: int) -> float:
     """Number of minibatches of one worker in a whole training."""
-    chunked = heard.chunked / (batching.batch_chunks * batching.chunk_frames)
-    return (chunked + heard.whole / batching.batch_frames) * FRAMES_AN_HOUR / workers
+    chunked = trained_on.chunked / (batching.batch_chunks * batching.chunk_frames)
+    return (chunked + trained_on.whole / batching.batch_frames) * FRAMES_AN_HOUR / workers
 
 
 def worker_counts(most: int) -> list[int]:

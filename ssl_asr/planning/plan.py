@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ssl_asr.planning.blocks import BlockAdvice, advise
 from ssl_asr.planning.compute import Devices
 from ssl_asr.planning.facts import GPU_GBIT, LOOPBACK_GBIT, NO_KILLS, RECOVERY_SECONDS, SPOT_KILLS, Fact
-from ssl_asr.planning.measured import Knowledge
+from ssl_asr.planning.measured import PlanInputs
 from ssl_asr.planning.network import STRATEGIES, Traffic, minibatches_of, worker_counts
 from ssl_asr.planning.question import Question
 from ssl_asr.planning.sizes import Store, stores
@@ -62,13 +62,13 @@ def cluster_of(recipe: Recipe, question: Question, devices: Devices) -> Hardware
     return Hardware(
         devices,
         cpus or devices.labellers,
-        _asked(question.gbit, GPU_GBIT if gpu else LOOPBACK_GBIT),
-        _asked(question.kills_per_hour, SPOT_KILLS if gpu else NO_KILLS),
-        _asked(question.recovery_seconds, RECOVERY_SECONDS),
+        _given(question.gbit, GPU_GBIT if gpu else LOOPBACK_GBIT),
+        _given(question.kills_per_hour, SPOT_KILLS if gpu else NO_KILLS),
+        _given(question.recovery_seconds, RECOVERY_SECONDS),
     )
 
 
-def make_plan(recipe: Recipe, question: Question, devices: Devices, knowledge: Knowledge) -> Plan:
+def make_plan(recipe: Recipe, question: Question, devices: Devices, knowledge: PlanInputs) -> Plan:
     cluster = cluster_of(recipe, question, devices)
     speech, facts, rates = knowledge.speech, knowledge.facts, knowledge.rates
     stages = stage_times(recipe, speech, facts, rates, cluster)
@@ -91,7 +91,7 @@ def make_plan(recipe: Recipe, question: Question, devices: Devices, knowledge: K
     )
 
 
-def _asked(value: float | None, otherwise: Fact) -> Fact:
+def _given(value: float | None, otherwise: Fact) -> Fact:
     return otherwise if value is None else Fact(value, "given on the command line")
 
 
@@ -102,7 +102,7 @@ def _network(recipe: Recipe, training: Training, cluster: Hardware) -> TrainingT
         [traffic_of(recipe, training, strategy, count, gbit, slabs) for strategy in STRATEGIES]
         for count in worker_counts(workers)
     ]
-    minibatches = minibatches_of(training.heard, training.batching, workers)
+    minibatches = minibatches_of(training.trained_on, training.batching, workers)
     sent = traffic_of(recipe, training, training.sync.strategy, workers, gbit, slabs).bytes_a_minibatch
     return TrainingTraffic(training, rows, minibatches, sent * minibatches * workers)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 
-def stretch(period: float, kills_per_second: float, recovery: float) -> float:
+def slowdown(period: float, kills_per_second: float, recovery: float) -> float:
     """Expected time over undisturbed time, with a checkpoint every `period` seconds of work.
 
     Kills are random (Poisson) and may also hit a recovery: e^(k R) (e^(k T) - 1) / (k T) for k kills a second,
@@ -19,7 +19,7 @@ def stretch(period: float, kills_per_second: float, recovery: float) -> float:
 
 def loss_share(period: float, kills_per_second: float, recovery: float) -> float:
     """Share of the time that is lost: 1 - 1 / stretch."""
-    return 1 - 1 / stretch(period, kills_per_second, recovery)
+    return 1 - 1 / slowdown(period, kills_per_second, recovery)
 
 
 def recovery_share(kills_per_second: float, recovery: float) -> float:

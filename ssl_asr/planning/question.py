@@ -47,8 +47,8 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         parser.add_argument(flag, type=kind, metavar="N", help=_HELP[field.name])
 
 
-def question_of(asked: argparse.Namespace) -> Question:
-    return Question(**{field.name: getattr(asked, field.name) for field in fields(Question)})
+def question_of(options: argparse.Namespace) -> Question:
+    return Question(**{field.name: getattr(options, field.name) for field in fields(Question)})
 
 
 def _whole(text: str) -> int:

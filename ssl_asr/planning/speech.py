@@ -41,9 +41,9 @@ def speech_of(recipe: Recipe, question: Question) -> Speech:
     )
 
 
-def _hours(asked: float | None, source: str, minutes: float | None, published: Fact) -> Fact:
-    if asked is not None:
-        return Fact(asked, "given on the command line")
+def _hours(given: float | None, source: str, minutes: float | None, published: Fact) -> Fact:
+    if given is not None:
+        return Fact(given, "given on the command line")
     if is_open_speech(source):
         if minutes is None:
             return Fact(3.0, "measured: the rest of the open recorded speech in the laptop run")
@@ -67,12 +67,12 @@ class TrainingSpeech:
         return self.chunked + self.whole
 
 
-def teacher_hears(recipe: Recipe, speech: Speech) -> TrainingSpeech:
+def teacher_speech(recipe: Recipe, speech: Speech) -> TrainingSpeech:
     teacher = recipe.teacher
     return TrainingSpeech(speech.labeled.value * teacher.labeled_passes, speech.labeled.value * teacher.whole_passes)
 
 
-def student_hears(recipe: Recipe, speech: Speech) -> TrainingSpeech:
+def student_speech(recipe: Recipe, speech: Speech) -> TrainingSpeech:
     """The baseline is trained on the same number of hours, all of them labeled."""
     student = recipe.student
     unlabeled = speech.unlabeled.value * student.unlabeled_passes * student.selected_share

@@ -9,7 +9,7 @@ from ssl_asr.planning.facts import Fact, Facts
 from ssl_asr.planning.network import STRATEGIES, Traffic, block_steps, traffic
 from ssl_asr.planning.numbers import number
 from ssl_asr.planning.preemption import loss_share
-from ssl_asr.planning.speech import Speech, TrainingSpeech, student_hears, teacher_hears
+from ssl_asr.planning.speech import Speech, TrainingSpeech, student_speech, teacher_speech
 from ssl_asr.recipe import Batching, Optimiser, Recipe, Sync
 
 SYSTEMS = 3  # teacher, baseline and student are decoded
@@ -42,7 +42,7 @@ class Training:
 
     name: str
     network: NetworkSize
-    heard: TrainingSpeech
+    trained_on: TrainingSpeech
     optimiser: Optimiser
     batching: Batching
     sync: Sync
@@ -71,11 +71,11 @@ class StageTime:
 
 def trainings(recipe: Recipe, speech: Speech, rates: Rates) -> list[Training]:
     teacher, student = recipe.teacher, recipe.student
-    network, heard = student_network(recipe), student_hears(recipe, speech)
+    network, trained_on = student_network(recipe), student_speech(recipe, speech)
     taught = Training(
         "teacher",
         teacher_network(recipe),
-        teacher_hears(recipe, speech),
+        teacher_speech(recipe, speech),
         teacher.optimiser,
         teacher.batching,
         teacher.sync,
@@ -83,8 +83,8 @@ def trainings(recipe: Recipe, speech: Speech, rates: Rates) -> list[Training]:
     )
     return [
         taught,
-        Training("baseline", network, heard, student.optimiser, student.batching, student.sync, rates.baseline),
-        Training("student", network, heard, student.optimiser, student.batching, student.sync, rates.student),
+        Training("baseline", network, trained_on, student.optimiser, student.batching, student.sync, rates.baseline),
+        Training("student", network, trained_on, student.optimiser, student.batching, student.sync, rates.student),
     ]
 
 
@@ -126,7 +126,7 @@ def training_time(recipe: Recipe, training: Training, start: Fact, cluster: Hard
         strategy: traffic_of(recipe, training, strategy, devices.trainers, cluster.gbit.value, slabs).efficiency
         for strategy in STRATEGIES
     }
-    hours = training.heard.hours
+    hours = training.trained_on.hours
     warm = min(sync.warm_start_hours, hours) if sync.strategy == "bmuf" else 0.0
     efficiency = hours / (warm / by["dense"] + (hours - warm) / by[sync.strategy])
     period = sync.checkpoint_blocks * block_seconds(recipe, training, slabs, efficiency)

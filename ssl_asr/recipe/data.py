@@ -23,8 +23,8 @@ class Corpus(Section):
     # One sentence a line; default: the texts of all but dev and test. Its content counts, not its name.
     lm_text: Annotated[str | None, Affects()] = None
     cache: Annotated[str, Affects()] = "~/.cache/ssl_asr"
-    # Open speech is cut into splits of these sizes (None: all the rest); other sources are already split. Test is taken
-    # first, then dev, then the others.
+    # Open speech is cut into splits of these sizes (None: all the rest); other sources are already split. Test is
+    # taken first, then dev, then the others.
     labeled_minutes: Annotated[PositiveFloat, Affects("open-labeled", "open-unlabeled")] = 60
     unlabeled_minutes: Annotated[PositiveFloat | None, Affects("open-labeled", "open-unlabeled")] = 120
     dev_minutes: Annotated[PositiveFloat, Affects("open-dev", "open-labeled", "open-unlabeled")] = 8

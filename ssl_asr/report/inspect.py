@@ -24,19 +24,19 @@ _TEACHER, _MEL_BINS = b"ssl_asr.parent.teacher", b"mel_bins"
 
 @dataclass(frozen=True)
 class Inspected:
-    """One utterance: its features `heard` (float [10 ms frames, mel bins]) and the teacher's targets for it."""
+    """One utterance: its features `frames` (float [10 ms frames, mel bins]) and the teacher's targets for it."""
 
     id: str
     speaker: str
     condition: str
     confidence: float
-    heard: npt.NDArray[np.floating]
+    frames: npt.NDArray[np.floating]
     targets: SparseTargets
     names: SenoneNames | None
 
     @property
     def seconds(self) -> float:
-        return len(self.heard) * features.FRAME_SECONDS
+        return len(self.frames) * features.FRAME_SECONDS
 
     @property
     def largest(self) -> npt.NDArray[np.floating]:
@@ -61,10 +61,12 @@ def look(uri: str, utterance: str | None = None) -> Inspected:
     """The utterance of the shard of targets at `uri`, or the first that has frames; ValueError as a sentence."""
     store, shard = target_shard(uri)
     slab, label, teacher = _find(store, shard, utterance)
-    heard = _heard(store.root, shard, slab, label.id)
+    frames = _features_row(store.root, shard, slab, label.id)
     recipe_there = filesystem.exists(recipe_uri(store.root))
     names = names_for(open_recipe(store.root), teacher) if recipe_there else None
-    return Inspected(label.id, heard.speaker, heard.condition, label.confidence, heard.frames, label.targets, names)
+    return Inspected(
+        label.id, frames.speaker, frames.condition, label.confidence, frames.frames, label.targets, names
+    )
 
 
 def picture_name(utterance: str) -> str:
@@ -94,10 +96,10 @@ def _find(store: ShardStore, shard: Shard, utterance: str | None) -> tuple[int, 
     for slab, table in enumerate(store.read_slabs(shard, ["id", "num_frames"])):
         names, frames = (column.to_pylist() for column in table.columns)
         ids += names
-        wanted = [name for name, count in zip(names, frames, strict=True) if utterance in (name, None) and count]
-        if wanted:
+        matches = [name for name, count in zip(names, frames, strict=True) if utterance in (name, None) and count]
+        if matches:
             rows = targets.decode(store.read_slab(shard, slab))
-            return slab, next(row for row in rows if row.id == wanted[0]), teacher
+            return slab, next(row for row in rows if row.id == matches[0]), teacher
         if utterance in names:
             raise ValueError(f"utterance '{utterance}' of {uri} is too short for a frame of 30 ms; name another")
     raise ValueError(_unknown(uri, ids, utterance))
@@ -111,7 +113,7 @@ def _unknown(uri: str, ids: list[str], utterance: str | None) -> str:
     return f"{uri} holds no utterance '{utterance}'; {fix}"
 
 
-def _heard(run: str, shard: Shard, slab: int, utterance: str) -> FeatureRow:
+def _features_row(run: str, shard: Shard, slab: int, utterance: str) -> FeatureRow:
     """The features of the utterance; ValueError if their shard is missing or holds other utterances."""
     store = ShardStore(run, features.STORE)
     table = store.read_slab(shard, slab)

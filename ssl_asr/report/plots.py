@@ -69,7 +69,7 @@ def learning_curve(curve: LearningCurve) -> str:
     colour = COLOUR[curve.model]
     with drawn(f"curve-{curve.model}", 4.6, 6.0, rows=3) as (_, axes, out):
         loss, accuracy, rate = axes
-        for blocks in _stretches(curve.blocks):
+        for blocks in _segments(curve.blocks):
             where = [block.block for block in blocks]
             unlabeled = blocks[0].source == "unlabeled"
             style: dict[str, Any] = {
@@ -116,15 +116,15 @@ def _mark_whole(curve: LearningCurve, axes: Sequence[Axes]) -> None:
             axis.axvline(first - 0.5, color=FAINT, linewidth=1, linestyle=":")
 
 
-def _stretches(blocks: Sequence[CurvePoint]) -> list[list[CurvePoint]]:
+def _segments(blocks: Sequence[CurvePoint]) -> list[list[CurvePoint]]:
     """Blocks cut where the source or the phase changes."""
-    stretches: list[list[CurvePoint]] = []
+    segments: list[list[CurvePoint]] = []
     for block in blocks:
-        if stretches and (stretches[-1][-1].phase, stretches[-1][-1].source) == (block.phase, block.source):
-            stretches[-1].append(block)
+        if segments and (segments[-1][-1].phase, segments[-1][-1].source) == (block.phase, block.source):
+            segments[-1].append(block)
         else:
-            stretches.append([block])
-    return stretches
+            segments.append([block])
+    return segments
 
 
 def target_histograms(shards: Sequence[TargetShard], k: int) -> list[str]:

@@ -80,13 +80,13 @@ def _status(recipe: Recipe, stage: str, stores: Sequence[StoreIndex]) -> StageSt
         unit = _unit(stage) if stage not in MODELS else "slabs"  # what a finished training stage counts
         speed = _throughput(recipe, stage, made, None, report)
         return StageStatus(stage, "done", report.pieces, report.pieces, unit, report.rejected, report.seconds, speed)
-    asked = _asked(stage, stores)
-    total: int | None = 0 if asked is None else len(asked.shards)
+    expected = _expected(stage, stores)
+    total: int | None = 0 if expected is None else len(expected.shards)
     done, total = _blocks(recipe, stage) if stage in MODELS else (shards_in_any(made), total)
     rejected = sum(int(each.total("rejects")) for each in made)
     state = "begun" if heartbeat or done else "waiting"
     seconds = None if heartbeat is None else heartbeat.seconds
-    speed = _throughput(recipe, stage, made, asked, heartbeat)
+    speed = _throughput(recipe, stage, made, expected, heartbeat)
     return StageStatus(stage, state, done, total or None, _unit(stage), rejected, seconds, speed)
 
 
@@ -102,7 +102,7 @@ def _made(stage: str, stores: Sequence[StoreIndex], attempt: Heartbeat | StageRe
     return mine
 
 
-def _asked(stage: str, stores: Sequence[StoreIndex]) -> StoreIndex | None:
+def _expected(stage: str, stores: Sequence[StoreIndex]) -> StoreIndex | None:
     """The shards of the manifest that the stage is to go through; None where that is not known."""
     manifest = next((each for each in stores if each.kind == MANIFEST), None)
     if stage not in ("frontend", "hmm", "labelling") or manifest is None:
@@ -114,16 +114,16 @@ def _throughput(
     recipe: Recipe,
     stage: str,
     made: Sequence[StoreIndex],
-    asked: StoreIndex | None,
+    expected: StoreIndex | None,
     attempt: Heartbeat | StageReport | None,
 ) -> Throughput | None:
-    """`asked` is None for a stage that has finished, whatever it left out."""
+    """`expected` is None for a stage that has finished, whatever it left out."""
     if stage not in STREAMING or attempt is None:
         return None
     assert len(made) <= 1, "such a stage writes one store"
     done = next(iter(made), None)
     audio = 0.0 if done is None else done.total("seconds")
-    left = 0.0 if asked is None else asked.without(done).total("seconds")
+    left = 0.0 if expected is None else expected.without(done).total("seconds")
     under_way = isinstance(attempt, Heartbeat)
     worked = (
         attempt.work_seconds / 3600 if isinstance(attempt, Heartbeat) else float(attempt.figures.get(ACTOR_HOURS, 0))

@@ -35,17 +35,17 @@ def draw(shown: Inspected) -> bytes:
     """A PNG whose width grows with the utterance, up to the width of a screen."""
     with matplotlib.rc_context(_STYLE):
         figure = Figure(figsize=(float(np.clip(4 + 1.6 * shown.seconds, 9, 18)), 8.4), layout="constrained")
-        heard, said, senones, sure = figure.subplots(
+        frames, phones_axis, senones, confidence_axis = figure.subplots(
             4, 1, sharex=True, height_ratios=[2.6, 0.28, 4.2, 1.7], gridspec_kw={"hspace": 0.03}
         )
-        heat = _draw_heard(heard, shown)
-        _draw_phones(said, shown, 0.8 * figure.get_figwidth() / shown.seconds)
+        heat = _draw_features(frames, shown)
+        _draw_phones(phones_axis, shown, 0.8 * figure.get_figwidth() / shown.seconds)
         shades = _draw_senones(senones, shown)
-        _draw_sureness(sure, shown)
-        figure.colorbar(heat, ax=heard, pad=0.01, aspect=12).set_label("log energy", color=_FAINT)
+        _draw_confidence(confidence_axis, shown)
+        figure.colorbar(heat, ax=frames, pad=0.01, aspect=12).set_label("log energy", color=_FAINT)
         figure.colorbar(shades, ax=senones, pad=0.01, aspect=20).set_label("probability", color=_FAINT)
         figure.suptitle(shown.id, x=0.01, ha="left", fontsize=12, fontweight="bold")
-        heard.set_title(_subtitle(shown), loc="left", fontsize=9, color=_FAINT)
+        frames.set_title(_subtitle(shown), loc="left", fontsize=9, color=_FAINT)
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", dpi=130)
     return buffer.getvalue()
@@ -58,8 +58,8 @@ def _subtitle(shown: Inspected) -> str:
     )
 
 
-def _draw_heard(axis: Axes, shown: Inspected) -> matplotlib.cm.ScalarMappable:
-    energies_bt = shown.heard.astype(np.float32).T
+def _draw_features(axis: Axes, shown: Inspected) -> matplotlib.cm.ScalarMappable:
+    energies_bt = shown.frames.astype(np.float32).T
     # A click or digital silence must not reduce the contrast of the rest.
     low, high = np.percentile(energies_bt, [2, 99.5])
     extent = (0, shown.seconds, 0, len(energies_bt))
@@ -128,7 +128,7 @@ def _name(shown: Inspected, senone: int) -> str:
     return str(senone) if shown.names is None else shown.names.names[senone]
 
 
-def _draw_sureness(axis: Axes, shown: Inspected) -> None:
+def _draw_confidence(axis: Axes, shown: Inspected) -> None:
     times = (np.arange(len(shown.largest)) + 0.5) * targets.FRAME_SECONDS
     axis.fill_between(times, shown.largest, color=_SURE, alpha=0.18, linewidth=0, step="mid")
     axis.step(times, shown.largest, color=_SURE, linewidth=1.2, where="mid")

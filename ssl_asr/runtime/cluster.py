@@ -43,9 +43,9 @@ def joined() -> Iterator[None]:
     except ValueError:
         raise
     except Exception as error:  # Ray raises all kinds, often a bare Exception
-        said = " ".join(str(error).split())
-        raise ValueError(f"Ray cannot be started or joined ({said}); give the same command again") from error
-    _hush()
+        message = " ".join(str(error).split())
+        raise ValueError(f"Ray cannot be started or joined ({message}); give the same command again") from error
+    _silence_ray_data()
     _end_by_sigterm_as_by_ctrl_c()
     try:
         yield
@@ -105,7 +105,7 @@ def _end_by_sigterm_as_by_ctrl_c() -> None:
         signal.signal(signal.SIGTERM, signal.default_int_handler)
 
 
-def _hush() -> None:
+def _silence_ray_data() -> None:
     """Hides Ray Data's progress bars and messages; stages show their own progress."""
     import ray.data
 

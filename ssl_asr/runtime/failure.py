@@ -20,12 +20,12 @@ def sentence_of(error: BaseException) -> str | None:
             continue
         seen.add(id(current))
         inner = _inside(current)
-        if isinstance(current, ValueError) and not _is_rays(current):
+        if isinstance(current, ValueError) and not _is_from_ray(current):
             return " ".join(str(current).split())
-        if _is_rays(current) and all(map(_is_rays, inner)):
-            told = re.findall(r"^ValueError: (.+)$", str(current), re.MULTILINE)
-            if told:
-                return str(told[-1])
+        if _is_from_ray(current) and all(map(_is_from_ray, inner)):
+            sentences = re.findall(r"^ValueError: (.+)$", str(current), re.MULTILINE)
+            if sentences:
+                return str(sentences[-1])
         waiting.extend(inner)
     return None
 
@@ -40,5 +40,5 @@ def _inside(error: BaseException) -> list[BaseException]:
     return [each for each in candidates if isinstance(each, BaseException)]
 
 
-def _is_rays(error: BaseException) -> bool:
+def _is_from_ray(error: BaseException) -> bool:
     return any(kind.__module__.split(".")[0] == "ray" for kind in type(error).__mro__)

@@ -21,17 +21,17 @@ def began(pid: int) -> str | None:
 
 
 HOST = socket.gethostname()
-ME = f"process {os.getpid()} of {HOST}, begun {began(os.getpid())}"
+THIS_PROCESS = f"process {os.getpid()} of {HOST}, begun {began(os.getpid())}"
 
 
 def name_of(owner: str) -> str:
-    """`owner`, the ME of some process, as text for the user."""
+    """`owner`, the THIS_PROCESS of some process, as text for the user."""
     return owner.partition(", begun")[0]
 
 
-def may_live(owner: str) -> bool:
-    """Whether `owner`, the ME of some process, may be running: it is not this process, and not a dead local one."""
-    if owner == ME:
+def may_be_running(owner: str) -> bool:
+    """Whether `owner`, the THIS_PROCESS of some process, may be running: it is not this process, and not a dead local one."""
+    if owner == THIS_PROCESS:
         return False
     _, pid, _, host, _, since = f"{owner} - - - - - -".replace(",", "").split()[:6]
     return host != HOST or not pid.isdigit() or began(int(pid)) == since

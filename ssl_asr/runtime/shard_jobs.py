@@ -83,13 +83,13 @@ def run_shard_jobs(
     progress.skip(skipped)
     if not shards:
         return []
-    left, failed, fruitless, bugs = dict.fromkeys(shards), [], 0, 0
-    while left:
-        before = len(left)
+    remaining, failed, without_progress, bugs = dict.fromkeys(shards), [], 0, 0
+    while remaining:
+        before = len(remaining)
         try:
-            for row in _rows(list(left), make_job, pool):
+            for row in _rows(list(remaining), make_job, pool):
                 shard = Shard(row["split"], row["number"])
-                left.pop(shard, None)
+                remaining.pop(shard, None)
                 if row["error"]:
                     failed.append(Reject(shard.name, row["error"]))
                 if on_shard is not None:
@@ -99,14 +99,16 @@ def run_shard_jobs(
             # Ray Data gives up a whole dataset when a node or an actor dies at a bad moment. The ledger, not the
             # dataset, says which shards are done, so a new dataset takes the rest. The job ends after a refusal,
             # without progress, or after repeated errors of the job itself.
-            fruitless = fruitless + 1 if len(left) == before else 0
+            without_progress = without_progress + 1 if len(remaining) == before else 0
             bugs += isinstance(error, UserCodeException)
-            if sentence_of(error) is not None or MAX_ATTEMPTS in (fruitless, bugs):
+            if sentence_of(error) is not None or MAX_ATTEMPTS in (without_progress, bugs):
                 raise
-            logger.warning("%s: Ray Data stopped (%s); continuing with %d shards", what, _last_line(error), len(left))
-            first = next(iter(left), None)
+            logger.warning(
+                "%s: Ray Data stopped (%s); continuing with %d shards", what, _last_line(error), len(remaining)
+            )
+            first = next(iter(remaining), None)
             if first is not None:
-                left[first] = left.pop(first)  # it may have caused the error, so it goes to the end
+                remaining[first] = remaining.pop(first)  # it may have caused the error, so it goes to the end
     return sorted(failed, key=lambda reject: reject.id)
 
 

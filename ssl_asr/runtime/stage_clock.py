@@ -48,7 +48,7 @@ def refuse_second(recipe: Recipe, stage: str) -> None:
     It is for stages that two processes must not run at the same time. Shard jobs may: shards are published whole.
     """
     uri, heartbeat = heartbeat_uri(recipe.run, stage), read_heartbeat(recipe, stage)
-    if heartbeat is None or not ownership.may_live(heartbeat.owner):
+    if heartbeat is None or not ownership.may_be_running(heartbeat.owner):
         return
     before, until = filesystem.modified(uri), time.monotonic() + 2 * HEARTBEAT_SECONDS
     while filesystem.modified(uri) == before:
@@ -91,7 +91,7 @@ class StageClock:
         self.heartbeat()
         time.sleep(CLAIM_SECONDS)
         heartbeat = read_heartbeat(self.recipe, self.stage)
-        if heartbeat is None or heartbeat.owner != ownership.ME:
+        if heartbeat is None or heartbeat.owner != ownership.THIS_PROCESS:
             raise ValueError(_taken(self.recipe, self.stage, heartbeat.owner if heartbeat else ""))
 
     def work(self, seconds: float) -> None:
@@ -102,7 +102,7 @@ class StageClock:
     def heartbeat(self) -> None:
         """Store the time spent, for the next attempt if this one is killed."""
         spent = self._before + time.monotonic() - self._began
-        note = Heartbeat(self.key, round(spent, 2), round(self._worked, 3), ownership.ME)
+        note = Heartbeat(self.key, round(spent, 2), round(self._worked, 3), ownership.THIS_PROCESS)
         filesystem.write_bytes(heartbeat_uri(self.recipe.run, self.stage), json.dumps(asdict(note)).encode())
 
     def finish(

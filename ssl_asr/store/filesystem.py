@@ -72,7 +72,7 @@ def reaching(uri: str) -> Iterator[None]:
         raise ValueError(f"{uri} cannot be reached ({_reason(error)}); {fix}") from error
 
 
-def out_of_reach(error: Exception) -> bool:
+def is_unreachable(error: Exception) -> bool:
     """Whether the object store or the disk is at fault, not the content of a file."""
     return is_outage(error) or getattr(error, "errno", None) in _TROUBLE
 
@@ -107,7 +107,7 @@ def read_bytes(uri: str, size: int | None = None) -> bytes:
         with reaching(uri), filesystem.open_input_file(path) as stream:
             return stream.read(size)
     except OSError as error:
-        if out_of_reach(error):
+        if is_unreachable(error):
             raise
         raise ValueError(f"{uri} cannot be read ({error}); run the stage that writes it") from error
 

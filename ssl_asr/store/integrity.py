@@ -71,14 +71,14 @@ def check_data(data: bytes, entry: LedgerEntry, schemas: Sequence[pa.Schema], lo
     return slabs
 
 
-def check_same_rows(mine: Sequence[SlabRows], heard: Sequence[SlabRows]) -> None:
+def check_same_rows(slabs: Sequence[SlabRows], feature_slabs: Sequence[SlabRows]) -> None:
     """Damage if the utterances are not those of the features, slab by slab, in the same order."""
-    if len(mine) != len(heard):
-        raise Damage(f"has {len(mine)} slabs, but the features have {len(heard)}")
-    for index, (slab, spoken) in enumerate(zip(mine, heard, strict=True)):
-        if slab.ids == spoken.ids:
+    if len(slabs) != len(feature_slabs):
+        raise Damage(f"has {len(slabs)} slabs, but the features have {len(feature_slabs)}")
+    for index, (slab, feature_slab) in enumerate(zip(slabs, feature_slabs, strict=True)):
+        if slab.ids == feature_slab.ids:
             continue
-        same = "in another order" if sorted(slab.ids) == sorted(spoken.ids) else "of other utterances"
+        same = "in another order" if sorted(slab.ids) == sorted(feature_slab.ids) else "of other utterances"
         raise Damage(f"has rows {same} than the features in slab {index}")
 
 
@@ -102,14 +102,14 @@ def _entry(store: ShardStore, shard: Shard) -> LedgerEntry:
 
 
 def _check_footer(schema: pa.Schema, entry: LedgerEntry, schemas: Sequence[pa.Schema]) -> None:
-    said = {key.decode(): value.decode() for key, value in (schema.metadata or {}).items()}
-    wanted = {"ssl_asr.schema": SCHEMA_VERSION, "ssl_asr.store": entry.store}
-    wanted |= {f"ssl_asr.parent.{name}": value for name, value in entry.parents.items()}
-    for key in sorted(wanted.keys() | {key for key in said if key.startswith("ssl_asr.parent.")}):
-        if said.get(key) != wanted.get(key):
+    footer = {key.decode(): value.decode() for key, value in (schema.metadata or {}).items()}
+    expected = {"ssl_asr.schema": SCHEMA_VERSION, "ssl_asr.store": entry.store}
+    expected |= {f"ssl_asr.parent.{name}": value for name, value in entry.parents.items()}
+    for key in sorted(expected.keys() | {key for key in footer if key.startswith("ssl_asr.parent.")}):
+        if footer.get(key) != expected.get(key):
             raise Damage(
-                f"is another shard: its footer says {key} {said.get(key, 'nothing')}, "
-                f"its entry {wanted.get(key, 'nothing')}"
+                f"is another shard: its footer says {key} {footer.get(key, 'nothing')}, "
+                f"its entry {expected.get(key, 'nothing')}"
             )
     if not any(schema.remove_metadata().equals(each) for each in schemas):
         raise Damage(f"has columns that {entry.store} does not have: {', '.join(schema.names)}")

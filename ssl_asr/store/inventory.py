@@ -37,7 +37,7 @@ class Shards:
 
 
 @dataclass(frozen=True)
-class Held:
+class StoreContents:
     """The content of one store: shards with a file, shards with an entry, and files that belong to no shard."""
 
     store: ShardStore
@@ -51,7 +51,7 @@ class Held:
         return layout.kind_of_store(self.store.name)
 
 
-def inventory(run: str) -> list[Held]:
+def inventory(run: str) -> list[StoreContents]:
     """All stores of the run, each after those that it is made from."""
     return [_held(ShardStore(run, name)) for name in store_names(run)]
 
@@ -65,13 +65,13 @@ def store_names(run: str) -> Iterator[str]:
         yield from (f"{folder}/{name}" for name in sorted(names))
 
 
-def _held(store: ShardStore) -> Held:
+def _held(store: ShardStore) -> StoreContents:
     files, unexpected_files = _shards(layout.store_folder(store.root, store.name), layout.SHARD_SUFFIX)
     entries, unexpected_entries = _shards(layout.ledger_folder(store.root, store.name), layout.ENTRY_SUFFIX)
-    return Held(store, files, entries, (*unexpected_files, *unexpected_entries))
+    return StoreContents(store, files, entries, (*unexpected_files, *unexpected_entries))
 
 
-def all_shards(stores: Sequence[Held]) -> Shards:
+def all_shards(stores: Sequence[StoreContents]) -> Shards:
     """All shards of which any store has a file or an entry."""
     every = [shards.numbers for held in stores for shards in (held.files, held.entries)]
     splits = sorted({split for numbers in every for split in numbers})

@@ -161,9 +161,9 @@ def _read_entries(ledger: str, listing: Listing, columns: Columns) -> pa.Table:
     uris = [filesystem.join(ledger, file_name(number, ENTRY_SUFFIX)) for number in listing.numbers.tolist()]
     with ThreadPoolExecutor(PARALLEL_READS) as pool:
         rows = list(pool.map(lambda uri: columns.row(read_entry(uri)), uris))
-    said = {name: [row[name] for row in rows] for name in columns.said}
+    values = {name: [row[name] for row in rows] for name in columns.said}
     seen = {"number": listing.numbers, "mtime_ns": listing.mtimes, "size": listing.sizes}
-    table = pa.table(seen | said, columns.schema)
+    table = pa.table(seen | values, columns.schema)
     for name in sorted({name for row in rows for name in row}.difference(columns.schema.names)):
         table = table.append_column(name, pa.array([row.get(name) for row in rows], columns.more))
     return table

@@ -208,7 +208,7 @@ class ShardStore:
         except FileNotFoundError as error:
             raise ValueError(f"{uri} is missing; run the stage that writes {self.name} again") from error
         except (pa.ArrowException, OSError) as error:
-            if filesystem.out_of_reach(error):
+            if filesystem.is_unreachable(error):
                 raise  # the store is at fault, not the shard
             raise ValueError(
                 f"{uri} is not a whole Parquet file ({str(error).splitlines()[0]}); "

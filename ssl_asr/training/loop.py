@@ -31,7 +31,7 @@ from ssl_asr.training.sync.strategy import Strategy, Synced
 class BlockWork:
     """One worker's part of one block: positions in the stream of the phase's source, and the slabs at them.
 
-    The whole block is `block`, a range of positions; the cursor after it is `behind`.
+    The whole block is `block`, a range of positions; the cursor after it is `next_cursor`.
     """
 
     phase: int
@@ -39,7 +39,7 @@ class BlockWork:
     positions: range
     slabs: list[SlabRef]
     examples: list[Example]
-    behind: Cursor
+    next_cursor: Cursor
 
 
 @dataclass(frozen=True)
@@ -97,40 +97,40 @@ class Loop:
 
     def run(self, on_block: Callable[[BlockRecord, BlockWork], None]) -> None:
         """Train to the end of the schedule; calls `on_block` with every block and this worker's part of it."""
-        for dealt in read_ahead(self._deals()):
-            record = self._train_block(dealt)
-            self.cursor = dealt.behind
-            on_block(record, dealt)
+        for work in read_ahead(self._block_reads()):
+            record = self._train_block(work)
+            self.cursor = work.next_cursor
+            on_block(record, work)
 
-    def _deals(self) -> Iterator[Callable[[], BlockWork]]:
+    def _block_reads(self) -> Iterator[Callable[[], BlockWork]]:
         """For every block from the cursor on, a function that reads this worker's share."""
         cursor, schedule = self.cursor, self.course.schedule
         while cursor.phase < len(schedule):
-            positions, behind = next_block(schedule, cursor, self.worker.size * self.sync.block_slabs)
-            yield partial(self._read, cursor.phase, positions, behind)
-            cursor = behind
+            positions, next_cursor = next_block(schedule, cursor, self.worker.size * self.sync.block_slabs)
+            yield partial(self._read, cursor.phase, positions, next_cursor)
+            cursor = next_cursor
 
-    def _read(self, phase_index: int, positions: range, behind: Cursor) -> BlockWork:
+    def _read(self, phase_index: int, positions: range, next_cursor: Cursor) -> BlockWork:
         phase = self.course.schedule[phase_index]
         mine = assign(positions, self.worker.size)[self.worker.rank]
         refs = [self.course.sources[phase.source].at(place) for place in mine]
         examples = [example for ref in refs for example in self.course.reader.read(phase.source, ref, phase.offset)]
-        return BlockWork(phase_index, positions, mine, refs, examples, behind)
+        return BlockWork(phase_index, positions, mine, refs, examples, next_cursor)
 
-    def _train_block(self, dealt: BlockWork) -> BlockRecord:
+    def _train_block(self, work: BlockWork) -> BlockRecord:
         began = time.monotonic()
-        phase = self.course.schedule[dealt.phase]
+        phase = self.course.schedule[work.phase]
         for group in self.optimiser.param_groups:
             group["lr"] = phase.learning_rate
         # The seed comes from the place in the schedule, so a resumed block has the same shuffle and dropout.
-        seed = seed_of(self.course.seed, dealt.phase, dealt.block.start, self.worker.rank)
+        seed = seed_of(self.course.seed, work.phase, work.block.start, self.worker.rank)
         torch.manual_seed(seed)
-        means, synced = self._steps(dealt.examples, phase, seed)
+        means, synced = self._steps(work.examples, phase, seed)
         self._check_finite(synced)
         self.block += 1
         return BlockRecord(
             block=self.block,
-            phase=dealt.phase,
+            phase=work.phase,
             source=phase.source,
             loss=means.loss,
             figures=means.figures,

@@ -51,10 +51,10 @@ def next_block(schedule: Sequence[Phase], cursor: Cursor, slabs: int) -> tuple[r
     phase = schedule[cursor.phase]
     taken = min(slabs, phase.count - cursor.slabs)
     begin = phase.first + cursor.slabs
-    behind = Cursor(cursor.phase, cursor.slabs + taken)
-    if behind.slabs == phase.count:
-        behind = Cursor(cursor.phase + 1, 0)
-    return range(begin, begin + taken), behind
+    next_cursor = Cursor(cursor.phase, cursor.slabs + taken)
+    if next_cursor.slabs == phase.count:
+        next_cursor = Cursor(cursor.phase + 1, 0)
+    return range(begin, begin + taken), next_cursor
 
 
 def assign(positions: range, workers: int) -> list[range]:
@@ -97,15 +97,15 @@ def student_schedule(student: Student, labeled: Source, unlabeled: Source) -> li
     return [phase for phases in sub_epochs for phase in phases if phase.count]
 
 
-def _interleaved(soft: Phase, hard: Phase, stretch: int) -> tuple[Phase, ...]:
+def _interleaved(soft: Phase, hard: Phase, segment: int) -> tuple[Phase, ...]:
     """Segments of the unlabeled phase, each followed by its share of the labeled phase.
 
     The cuts depend only on slabs, never on workers. With equal segments, shares differ by at most one slab. The
     caller leaves out empty ones. Only the last segment ends the sub-epoch.
     """
     phases = []
-    for begin in range(0, soft.count, stretch):
-        end = min(begin + stretch, soft.count)
+    for begin in range(0, soft.count, segment):
+        end = min(begin + segment, soft.count)
         phases.append(_part(soft, begin, end))
         phases.append(_part(hard, hard.count * begin // soft.count, hard.count * end // soft.count))
     return tuple(phases) or (hard,)
@@ -124,8 +124,8 @@ def baseline_schedule(
     Frames (within half a slab at the end of every phase), rates and regularisation are equal, so student and baseline
     differ only in the audio. `selected_share` is the share of the unlabeled frames that the student is trained on.
     """
-    heard = selected_share * unlabeled.frames / len(unlabeled)
-    per_slab = heard / (labeled.frames / len(labeled))
+    slab_frames = selected_share * unlabeled.frames / len(unlabeled)
+    per_slab = slab_frames / (labeled.frames / len(labeled))
     phases: list[Phase] = []
     consumed, owed = 0, 0.0  # slabs; the rest from rounding goes to the next phase, because segments may be short
     for index, phase in enumerate(student_phases):

@@ -52,7 +52,7 @@ class TrainingPlan:
 
     name: ModelName
     inputs: Inputs
-    wanted: Teacher | Student
+    settings: Teacher | Student
     schedule: Sequence[Phase]
     sources: Sequence[Source]
     objectives: Mapping[str, ObjectiveSection]
@@ -65,34 +65,34 @@ class TrainingPlan:
 
 def run_teacher(recipe: Recipe) -> StageReport:
     """Train the bidirectional teacher on the labeled data."""
-    wanted = recipe.teacher
+    settings = recipe.teacher
     labeled = _source(recipe, "labeled")
-    schedule = teacher_schedule(wanted, labeled)
+    schedule = teacher_schedule(settings, labeled)
     inputs = model_inputs(recipe, TEACHER)
-    return _train(recipe, TrainingPlan(TEACHER, inputs, wanted, schedule, [labeled], {LABELED: wanted.objective}))
+    return _train(recipe, TrainingPlan(TEACHER, inputs, settings, schedule, [labeled], {LABELED: settings.objective}))
 
 
 def run_student(recipe: Recipe) -> StageReport:
     """Train the student on unlabeled audio with the teacher's targets, and on the labeled data."""
-    wanted = recipe.student
+    settings = recipe.student
     labeled = _source(recipe, "labeled")
     target_set, unlabeled = _labelled(recipe, _source(recipe, "unlabeled"))
-    schedule = student_schedule(wanted, labeled, unlabeled)
+    schedule = student_schedule(settings, labeled, unlabeled)
     inputs = model_inputs(recipe, STUDENT)
-    objectives = {LABELED: wanted.labeled_objective, UNLABELED: wanted.unlabeled_objective}
+    objectives = {LABELED: settings.labeled_objective, UNLABELED: settings.unlabeled_objective}
     sources = [labeled, unlabeled]
-    return _train(recipe, TrainingPlan(STUDENT, inputs, wanted, schedule, sources, objectives, target_set))
+    return _train(recipe, TrainingPlan(STUDENT, inputs, settings, schedule, sources, objectives, target_set))
 
 
 def run_baseline(recipe: Recipe) -> StageReport:
     """Train the student's network with its schedule, rates and frames on the labeled data alone."""
-    wanted = recipe.student
+    settings = recipe.student
     labeled, unlabeled = _source(recipe, "labeled"), _source(recipe, "unlabeled")
-    schedule = student_schedule(wanted, labeled, unlabeled)
-    schedule = baseline_schedule(schedule, labeled, unlabeled, wanted.selected_share)
+    schedule = student_schedule(settings, labeled, unlabeled)
+    schedule = baseline_schedule(schedule, labeled, unlabeled, settings.selected_share)
     inputs = model_inputs(recipe, BASELINE)
-    objectives = {LABELED: wanted.labeled_objective}
-    return _train(recipe, TrainingPlan(BASELINE, inputs, wanted, schedule, [labeled], objectives))
+    objectives = {LABELED: settings.labeled_objective}
+    return _train(recipe, TrainingPlan(BASELINE, inputs, settings, schedule, [labeled], objectives))
 
 
 def _train(recipe: Recipe, plan: TrainingPlan) -> StageReport:
@@ -123,11 +123,11 @@ def _job(recipe: Recipe, plan: TrainingPlan) -> TrainingJob:
         run=recipe.run,
         name=plan.name,
         inputs=dict(plan.inputs),
-        spec=_spec(recipe, plan.wanted),
-        optimiser=plan.wanted.optimiser,
-        batching=plan.wanted.batching,
-        augmentation=plan.wanted.augmentation,
-        sync=plan.wanted.sync,
+        spec=_spec(recipe, plan.settings),
+        optimiser=plan.settings.optimiser,
+        batching=plan.settings.batching,
+        augmentation=plan.settings.augmentation,
+        sync=plan.settings.sync,
         seed=recipe.seed,
         schedule=tuple(plan.schedule),
         sources=tuple(plan.sources),
@@ -147,7 +147,7 @@ def _figures(recipe: Recipe, plan: TrainingPlan, curve: Sequence[Record]) -> dic
     hours = sum(record["frames"] for record in blocks) * FRAME_SECONDS / 3600
     seconds = sum(record["seconds"] for record in blocks)
     figures: dict[str, float | str] = {
-        "parameters": f"{_parameters(recipe, plan.wanted) / 1e6:.2f} M",
+        "parameters": f"{_parameters(recipe, plan.settings) / 1e6:.2f} M",
         "blocks": str(len(blocks)),
         "hours": hours,
         "x_real_time": hours * 3600 / max(seconds, 1e-3),
@@ -159,9 +159,9 @@ def _figures(recipe: Recipe, plan: TrainingPlan, curve: Sequence[Record]) -> dic
     return figures
 
 
-def _parameters(recipe: Recipe, wanted: Teacher | Student) -> int:
+def _parameters(recipe: Recipe, settings: Teacher | Student) -> int:
     with torch.device("meta"):  # shapes without memory
-        return count_parameters(AcousticModel(_spec(recipe, wanted)))
+        return count_parameters(AcousticModel(_spec(recipe, settings)))
 
 
 def todo_teacher(recipe: Recipe, before: Sequence[Todo]) -> list[Todo]:
@@ -239,8 +239,8 @@ def _finished(recipe: Recipe, store: str, split: str) -> set[Shard]:
     return set(ShardStore(recipe.run, store).shards(split))
 
 
-def _spec(recipe: Recipe, wanted: Teacher | Student) -> ModelSpec:
-    return ModelSpec(wanted.network, recipe.frontend.mel_bins * STACK, load_senones(recipe.run).size)
+def _spec(recipe: Recipe, settings: Teacher | Student) -> ModelSpec:
+    return ModelSpec(settings.network, recipe.frontend.mel_bins * STACK, load_senones(recipe.run).size)
 
 
 def _reader(recipe: Recipe, plan: TrainingPlan) -> SlabReader:

@@ -48,7 +48,7 @@ def train(job: TrainingJob, worker: Worker, listener: Listener, preemption_notic
     newest = worker.group.gather_objects(mine)[0]
     curve = restore(newest, loop) if newest is not None else []
     if worker.rank == 0:
-        checkpoints.forget_after(newest)
+        checkpoints.delete_after(newest)
         accounting.drop_after(job.run, job.name, job.key, loop.block)
         listener.restart(curve)
     with Saver(checkpoints) as saver:
@@ -74,11 +74,11 @@ class _BlockRecorder:
         self.job, self.loop, self.listener, self.curve = job, loop, listener, curve
         self.saver, self.preemption_noticed = saver, preemption_noticed
 
-    def on_block(self, record: BlockRecord, dealt: BlockWork) -> None:
+    def on_block(self, record: BlockRecord, work: BlockWork) -> None:
         fingerprint = flat.fingerprint(self.loop.strategy.global_model())
-        self._account(record, dealt, fingerprint)
+        self._account(record, work, fingerprint)
         self._post(curve_record(record))
-        sub_epoch_ended = self.job.schedule[dealt.phase].ends_sub_epoch and dealt.behind.slabs == 0
+        sub_epoch_ended = self.job.schedule[work.phase].ends_sub_epoch and work.next_cursor.slabs == 0
         if self.job.dev is not None and sub_epoch_ended:
             means = self.loop.evaluate(self.job.dev, self.loop.course.objectives[self.job.dev_objective])
             figures = {f"dev_{name}": value for name, value in means.figures.items()}
@@ -89,25 +89,25 @@ class _BlockRecorder:
         if preemption_noticed:
             self.saver.wait()
 
-    def _account(self, record: BlockRecord, dealt: BlockWork, fingerprint: str) -> None:
+    def _account(self, record: BlockRecord, work: BlockWork, fingerprint: str) -> None:
         """Writes the account before the checkpoint that contains the block; all workers must agree on the state."""
         mine = accounting.Assignment(
             self.loop.worker.rank,
-            tuple(dealt.positions),
-            tuple(ref.name for ref in dealt.slabs),
-            sum(len(example.targets.senones) for example in dealt.examples),
+            tuple(work.positions),
+            tuple(ref.name for ref in work.slabs),
+            sum(len(example.targets.senones) for example in work.examples),
         )
         place = (record.block, record.learning_rate, fingerprint)
-        told = self.loop.worker.group.gather_objects((place, mine))
-        assert all(other == place for other, _ in told), f"workers disagree on block, rate and model: {told}"
+        gathered = self.loop.worker.group.gather_objects((place, mine))
+        assert all(other == place for other, _ in gathered), f"workers disagree on block, rate and model: {gathered}"
         if self.loop.worker.rank == 0:
-            assignments = tuple(hand for _, hand in told)
+            assignments = tuple(assignment for _, assignment in gathered)
             account = BlockAccount(
                 record.block,
                 record.phase,
                 record.source,
-                dealt.block.start,
-                len(dealt.block),
+                work.block.start,
+                len(work.block),
                 assignments,
                 record.dropped,
             )

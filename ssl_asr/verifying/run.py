@@ -20,7 +20,7 @@ from ssl_asr.runtime.pipeline import NAMES
 from ssl_asr.runtime.stage_clock import HEARTBEAT_SECONDS, read_heartbeat
 from ssl_asr.runtime.stage_report import read_rejects, read_report
 from ssl_asr.store import filesystem, utterance
-from ssl_asr.store.inventory import Held, all_shards, inventory
+from ssl_asr.store.inventory import StoreContents, all_shards, inventory
 from ssl_asr.store.layout import (
     ALIGNMENTS,
     FEATURES,
@@ -80,7 +80,7 @@ def check_shards(recipe: Recipe, only: Collection[Shard]) -> list[Finding]:
 
 def _checked(
     recipe: Recipe,
-    stores: Sequence[Held],
+    stores: Sequence[StoreContents],
     formatter: FindingFormatter,
     outputs: Mapping[str, int],
     shards: Iterable[Shard],
@@ -131,11 +131,13 @@ def _models(run: str) -> tuple[dict[str, int], list[Finding]]:
     return outputs, damaged
 
 
-def _unmade(recipe: Recipe, stores: Sequence[Held], formatter: FindingFormatter) -> list[Finding]:
+def _unmade(recipe: Recipe, stores: Sequence[StoreContents], formatter: FindingFormatter) -> list[Finding]:
     return [finding for kind in _SOURCES for finding in _unmade_of(recipe, kind, stores, formatter)]
 
 
-def _unmade_of(recipe: Recipe, kind: str, stores: Sequence[Held], formatter: FindingFormatter) -> list[Finding]:
+def _unmade_of(
+    recipe: Recipe, kind: str, stores: Sequence[StoreContents], formatter: FindingFormatter
+) -> list[Finding]:
     """Shards of today's store of this kind that left no trace, although its stage has finished and rejected none."""
     stage, (source_kind, splits) = STAGE_OF_STORE[kind], _SOURCES[kind]
     mine = next((held for held in stores if held.kind == kind and held.store.name in formatter.remade), None)

@@ -11,7 +11,7 @@ import pyarrow as pa
 from ssl_asr.labelling.integrity import check_beside, check_slab
 from ssl_asr.store import alignments, features, layout, targets, utterance
 from ssl_asr.store.integrity import Checked, Damage, LookAtSlab, SlabRows, check_parents, check_same_rows, check_shard
-from ssl_asr.store.inventory import Held
+from ssl_asr.store.inventory import StoreContents
 from ssl_asr.store.ledger import Shard
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.verifying.findings import Finding, FindingFormatter
@@ -50,7 +50,7 @@ class Verdict:
 class ShardCheck:
     """Checks shards by name, from any thread; `senones` is the number of outputs by teacher id."""
 
-    stores: Sequence[Held]
+    stores: Sequence[StoreContents]
     senones: Mapping[str, int]
     formatter: FindingFormatter
 
@@ -66,7 +66,7 @@ class ShardCheck:
                 verdict.findings.append(self.formatter.lost(held.store, shard))
         return verdict
 
-    def _check(self, held: Held, shard: Shard, beside: dict[str, Checked], verdict: Verdict) -> None:
+    def _check(self, held: StoreContents, shard: Shard, beside: dict[str, Checked], verdict: Verdict) -> None:
         """Adds findings to `verdict`, and adds to `beside` the inputs of the shard's later stores."""
         try:
             checked = check_shard(held.store, shard, SCHEMAS[held.kind], self._look(held.store, shard))
@@ -78,7 +78,9 @@ class ShardCheck:
         if held.kind in (layout.MANIFEST, layout.FEATURES):
             beside[held.kind] = checked
 
-    def _compare(self, held: Held, shard: Shard, checked: Checked, beside: Mapping[str, Checked]) -> list[Finding]:
+    def _compare(
+        self, held: StoreContents, shard: Shard, checked: Checked, beside: Mapping[str, Checked]
+    ) -> list[Finding]:
         if checked.slabs is None:
             return [self.formatter.damaged(held.store, shard, checked.damage)]
         assert checked.entry is not None, "slabs are read after the entry"
@@ -115,13 +117,13 @@ class ShardCheck:
         )
 
 
-def _holds_any(held: Held) -> bool:
+def _holds_any(held: StoreContents) -> bool:
     return bool(len(held.files) or len(held.entries))
 
 
-def _check_alignments(mine: Sequence[SlabRows], source: Sequence[SlabRows]) -> None:
+def _check_alignments(slabs: Sequence[SlabRows], source: Sequence[SlabRows]) -> None:
     """Damage if rows do not match the features; a row without frames could not be aligned and is right."""
-    check_same_rows(mine, source)
-    for index, (slab, spoken) in enumerate(zip(mine, source, strict=True)):
-        if ((slab.frames != spoken.frames) & (slab.frames != 0)).any():
+    check_same_rows(slabs, source)
+    for index, (slab, feature_slab) in enumerate(zip(slabs, source, strict=True)):
+        if ((slab.frames != feature_slab.frames) & (slab.frames != 0)).any():
             raise Damage(f"has rows in slab {index} whose lengths differ from the features")

@@ -63,18 +63,18 @@ class _Trained:
         self.dropped = 0
         self._places: dict[tuple[SourceName, int], dict[str, int]] = {}
         self._block = 0
-        self._behind = (0, 0)  # the phase of the last account, and the position behind it
+        self._reached = (0, 0)  # the phase of the last account, and the position behind it
 
     def add(self, account: BlockAccount) -> None:
         if account.block != self._block + 1:
             gap = range(self._block + 1, account.block)
-            self.problems.append(f"block{'s' if len(gap) > 1 else ''} {_words(gap)} without an account")
+            self.problems.append(f"block{'s' if len(gap) > 1 else ''} {_span_text(gap)} without an account")
         self._block = account.block
         self.dropped += account.dropped
         if account.phase >= len(self.schedule) or account.source != self.schedule[account.phase].source:
             self.problems.append(f"block {account.block} is of phase {account.phase}, which is not in the schedule")
             return
-        self._behind = max(self._behind, (account.phase, account.first + account.count))
+        self._reached = max(self._reached, (account.phase, account.first + account.count))
         self._forget_passes_before(account.source, account.first // self.sizes[account.source])
         seen = self.seen.setdefault(account.phase, array("q"))
         for assignment in account.assignments:
@@ -101,7 +101,7 @@ class _Trained:
         if not self._block:
             yield from ["there is no account of any block"] if finished else []
             return
-        phase, behind = self._behind
+        phase, behind = self._reached
         for index, each in enumerate(self.schedule if finished else self.schedule[: phase + 1]):
             end = each.first + each.count
             until = end if finished or index < phase else min(behind, end)
@@ -127,12 +127,12 @@ def _runs(seen: Positions) -> list[range]:
     return [range(int(part[0]), int(part[-1]) + 1) for part in parts if len(part)]
 
 
-def _positions(stretches: Sequence[range]) -> str:
+def _positions(spans: Sequence[range]) -> str:
     """The number of positions, and the first ranges of them, as text."""
-    count = sum(map(len, stretches))
-    named = ", ".join(map(_words, stretches[:MOST_NAMED])) + (", ..." if len(stretches) > MOST_NAMED else "")
+    count = sum(map(len, spans))
+    named = ", ".join(map(_span_text, spans[:MOST_NAMED])) + (", ..." if len(spans) > MOST_NAMED else "")
     return f"{count:,} slab{'s' if count > 1 else ''} (position{'s' if count > 1 else ''} {named})"
 
 
-def _words(stretch: range) -> str:
-    return str(stretch[0]) if len(stretch) == 1 else f"{stretch[0]} to {stretch[-1]}"
+def _span_text(span: range) -> str:
+    return str(span[0]) if len(span) == 1 else f"{span[0]} to {span[-1]}"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ssl_asr.planning.preemption import loss_share, recovery_share, stretch
+from ssl_asr.planning.preemption import loss_share, recovery_share, slowdown
 
 
 def simulated(period: float, rate: float, recovery: float, periods: int) -> float:
@@ -32,7 +32,7 @@ def simulated(period: float, rate: float, recovery: float, periods: int) -> floa
 def test_against_kills_drawn_at_random(period, kills_an_hour, recovery):
     rate = kills_an_hour / 3600
     kills = 40_000
-    lost = stretch(period, rate, recovery) - 1
+    lost = slowdown(period, rate, recovery) - 1
     drawn = simulated(period, rate, recovery, int(kills / (rate * period))) - 1
     # The mean of 40,000 kills is known to about 1 %.
     assert lost == pytest.approx(drawn, rel=0.04)

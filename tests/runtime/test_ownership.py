@@ -17,10 +17,10 @@ def test_of_this_machine_the_living_are_known_from_the_dead() -> None:
         [sys.executable, "-c", "from ssl_asr.runtime.ownership import ME; print(ME)"], stdout=-1
     )
     dead = process.communicate()[0].decode().strip()
-    assert not ownership.may_live(dead)
-    assert not ownership.may_live(ownership.ME)
-    assert ownership.may_live(ownership.ME.replace(ownership.HOST, "elsewhere"))
-    assert ownership.may_live("")
+    assert not ownership.may_be_running(dead)
+    assert not ownership.may_be_running(ownership.THIS_PROCESS)
+    assert ownership.may_be_running(ownership.THIS_PROCESS.replace(ownership.HOST, "elsewhere"))
+    assert ownership.may_be_running("")
 
 
 def test_second_process_is_refused_while_the_first_lives_and_not_once_it_is_killed(tmp_path: Path) -> None:

@@ -24,7 +24,7 @@ def job() -> TrainingJob:
 def train(loop: Loop, save_at: int = 0, folder: str = "") -> list[BlockRecord]:
     records: list[BlockRecord] = []
 
-    def on_block(record: BlockRecord, dealt: BlockWork) -> None:
+    def on_block(record: BlockRecord, redistributed: BlockWork) -> None:
         records.append(replace(record, seconds=0.0))
         if record.block == save_at:
             write_snapshot(folder, snapshot(loop, "", [asdict(kept) for kept in records]))

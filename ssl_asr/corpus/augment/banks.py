@@ -63,8 +63,8 @@ def babble(talkers: Sequence[Sequence[str]], seed: int) -> Waveform:
     progress = Progress("mixing babble", _VOICES, "voices")
     for voice in range(_VOICES):
         files = list(talkers[voice % len(talkers)])
-        draw = generator(seed, "babble", str(voice))
-        draw.shuffle(files)
+        rng = generator(seed, "babble", str(voice))
+        rng.shuffle(files)
         at, tried = 0, 0
         while at < len(total):
             clip = _levelled(files[tried % len(files)])
@@ -85,13 +85,13 @@ def effects(files: Sequence[str], seed: int) -> Waveform:
 
 def made_up_effects(seed: int, use: str) -> Waveform:
     """A minute of bursts of filtered noise and hum, for runs without recorded effects."""
-    draw = generator(seed, "made-up effects", use)
+    rng = generator(seed, "made-up effects", use)
     bursts = []
     for _ in range(60):
-        length = int(draw.uniform(0.4, 1.6) * RATE)
-        spectrum = np.fft.rfft(draw.standard_normal(length))
+        length = int(rng.uniform(0.4, 1.6) * RATE)
+        spectrum = np.fft.rfft(rng.standard_normal(length))
         hertz = np.fft.rfftfreq(length, 1 / RATE)
-        spectrum *= np.exp(-np.square(np.log2((hertz + 1) / draw.uniform(150, 3000)) / draw.uniform(0.3, 2.0)))
+        spectrum *= np.exp(-np.square(np.log2((hertz + 1) / rng.uniform(150, 3000)) / rng.uniform(0.3, 2.0)))
         burst = np.fft.irfft(spectrum, length)
         bursts.append(burst / np.sqrt(np.mean(burst**2)))
     return np.concatenate(bursts).astype(np.float32)

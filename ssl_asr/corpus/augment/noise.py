@@ -85,19 +85,19 @@ def degrade(
     check_condition(condition)
     if condition == CLEAN:
         return waveform
-    draw = generator(seed, "degrade", utterance_id)
+    rng = generator(seed, "degrade", utterance_id)
     match = _NOISY.fullmatch(condition)
     if match is None:
-        return _reverberate(waveform, impulse_response(draw, sample_rate))
+        return _reverberate(waveform, impulse_response(rng, sample_rate))
     noise = bank.babble if match[1] == "babble" else bank.effects
     if len(noise) == 0:
         raise ValueError(f"condition {condition} needs a noise bank that this run lacks; run the corpus stage again")
-    return _add(waveform, _stretch(noise, len(waveform), draw), float(match[2]))
+    return _add(waveform, _segment(noise, len(waveform), rng), float(match[2]))
 
 
-def _stretch(noise: Waveform, length: int, draw: np.random.Generator) -> Waveform:
+def _segment(noise: Waveform, length: int, rng: np.random.Generator) -> Waveform:
     """A segment of `noise` from a random place; after the end it continues at the start."""
-    start = int(draw.integers(len(noise)))
+    start = int(rng.integers(len(noise)))
     return np.take(noise, np.arange(start, start + length), mode="wrap")
 
 

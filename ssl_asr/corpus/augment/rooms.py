@@ -14,19 +14,19 @@ _EARLY_SECONDS = 0.06
 _MATCHED_SECONDS = 0.02  # the end of the early part, whose power the tail starts from
 
 
-def impulse_response(draw: np.random.Generator, sample_rate: int) -> npt.NDArray[np.float32]:
+def impulse_response(rng: np.random.Generator, sample_rate: int) -> npt.NDArray[np.float32]:
     """A random room, talker and microphone: [samples], starting with the direct sound, of power one.
 
     Rooms are 3-8 x 3-6 x 2.4-3.5 m with 0.2-0.7 s of reverberation, distances 0.5 m and more.
     """
-    size = draw.uniform([3.0, 3.0, 2.4], [8.0, 6.0, 3.5])
-    reverberation = draw.uniform(0.2, 0.7)
-    talker = draw.uniform(0.5, size - 0.5)
-    microphone = draw.uniform(0.5, size - 0.5)
+    size = rng.uniform([3.0, 3.0, 2.4], [8.0, 6.0, 3.5])
+    reverberation = rng.uniform(0.2, 0.7)
+    talker = rng.uniform(0.5, size - 0.5)
+    microphone = rng.uniform(0.5, size - 0.5)
     while np.linalg.norm(talker - microphone) < 0.5:
-        microphone = draw.uniform(0.5, size - 0.5)
+        microphone = rng.uniform(0.5, size - 0.5)
     early = _early(size, reverberation, talker, microphone, sample_rate)
-    response = _with_tail(early, reverberation, draw, sample_rate)
+    response = _with_tail(early, reverberation, rng, sample_rate)
     return (response / np.sqrt(np.sum(response**2))).astype(np.float32)
 
 
@@ -57,9 +57,9 @@ def _early(
 
 
 def _with_tail(
-    early: npt.NDArray[np.float64], reverberation: float, draw: np.random.Generator, sample_rate: int
+    early: npt.NDArray[np.float64], reverberation: float, rng: np.random.Generator, sample_rate: int
 ) -> npt.NDArray[np.float64]:
-    tail = draw.standard_normal(round(reverberation * sample_rate))
+    tail = rng.standard_normal(round(reverberation * sample_rate))
     tail *= 10 ** (-3 * np.arange(len(tail)) / (reverberation * sample_rate))  # 60 dB in that time
     matched = early[-round(_MATCHED_SECONDS * sample_rate) :]
     return np.concatenate([early, tail * np.sqrt(np.mean(matched**2))])

@@ -118,8 +118,8 @@ def _apt_options(cache: Path, name: str) -> list[str]:
     if not _knows(options, name, cache):
         print("  fetching package lists", file=sys.stderr)
         # Its exit status is useless: one unreachable source of many makes it fail. The next check decides.
-        asked = ["apt-get", *options, "update"]
-        subprocess.run(asked, cwd=cache, capture_output=True, timeout=_TIMEOUT_SECONDS, check=False)
+        command = ["apt-get", *options, "update"]
+        subprocess.run(command, cwd=cache, capture_output=True, timeout=_TIMEOUT_SECONDS, check=False)
     if not _knows(options, name, cache):
         raise FetchError(f"apt finds no package {name}; the network or the package sources are missing")
     return options
@@ -127,8 +127,8 @@ def _apt_options(cache: Path, name: str) -> list[str]:
 
 def _knows(options: Sequence[str], name: str, folder: Path) -> bool:
     folder.mkdir(parents=True, exist_ok=True)
-    asked = ["apt-cache", *options, "show", "--no-all-versions", name]
-    return subprocess.run(asked, cwd=folder, capture_output=True, check=False).returncode == 0
+    command = ["apt-cache", *options, "show", "--no-all-versions", name]
+    return subprocess.run(command, cwd=folder, capture_output=True, check=False).returncode == 0
 
 
 def _run(command: Sequence[str], folder: Path) -> None:

@@ -73,15 +73,15 @@ def cut_open_speech(speech: OpenSpeech, corpus: Corpus, seed: int) -> Splits:
 def _share(pool: Sequence[Utterance], corpus: Corpus) -> float:
     """1, or less if speech is short: then labeled and unlabeled shrink by the same factor, with a warning."""
     minutes = sum(utterance.duration for utterance in pool) / 60
-    asked = corpus.labeled_minutes + (corpus.unlabeled_minutes or corpus.labeled_minutes)
-    if asked <= minutes:
+    wanted = corpus.labeled_minutes + (corpus.unlabeled_minutes or corpus.labeled_minutes)
+    if wanted <= minutes:
         return 1.0
     print(
-        f"warning: the recipe asks for {asked:.0f} min of labeled and unlabeled speech, but there are {minutes:.0f} "
+        f"warning: the recipe asks for {wanted:.0f} min of labeled and unlabeled speech, but there are {minutes:.0f} "
         "min; both are cut in proportion",
         file=sys.stderr,
     )
-    return minutes / asked
+    return minutes / wanted
 
 
 def _take(utterances: Iterable[Utterance], minutes: float, seed: int) -> list[Utterance]:

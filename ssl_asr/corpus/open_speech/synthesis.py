@@ -87,13 +87,13 @@ class Spoken:
 
 def sentences(count: int, seed: int) -> list[str]:
     """`count` different sentences, the same for the same seed."""
-    draw = random.Random(seed)
+    rng = random.Random(seed)
     found: dict[str, None] = {}
     while len(found) < count:
-        sentence = draw.choice(_TEMPLATES)
+        sentence = rng.choice(_TEMPLATES)
         for kind, words in _WORDS.items():
             while "{" + kind + "}" in sentence:
-                sentence = sentence.replace("{" + kind + "}", draw.choice(words.split()), 1)
+                sentence = sentence.replace("{" + kind + "}", rng.choice(words.split()), 1)
         found[sentence] = None
     return list(found)
 

@@ -66,7 +66,7 @@ class BlockAccount:
 
 
 @dataclass(frozen=True)
-class KeptSchedule:
+class StoredSchedule:
     """What the training run with this `key` must train on; `sizes` are the numbers of slabs of each source."""
 
     name: str
@@ -79,25 +79,25 @@ class KeptSchedule:
         return sum(phase.count for phase in self.phases)
 
 
-_ACCOUNT, _SCHEDULE = TypeAdapter(BlockAccount), TypeAdapter(KeptSchedule)
+_ACCOUNT, _SCHEDULE = TypeAdapter(BlockAccount), TypeAdapter(StoredSchedule)
 
 
 def write_schedule(
     run: str, name: str, key: str, schedule: Sequence[Phase], source_sizes: Mapping[SourceName, int]
 ) -> None:
     """Store the schedule before its first block; ValueError if another schedule with this key has trained blocks."""
-    uri, wanted = schedule_uri(run, name, key), KeptSchedule(name, key, dict(source_sizes), tuple(schedule))
+    uri, expected = schedule_uri(run, name, key), StoredSchedule(name, key, dict(source_sizes), tuple(schedule))
     if filesystem.exists(uri) and filesystem.list_files(accounts_uri(run, name, key), ".json"):
-        if read_schedule(run, name, key) == wanted:
+        if read_schedule(run, name, key) == expected:
             return
         raise ValueError(
             f"{uri} is not the schedule of today, so its blocks are none of this one's; delete "
             f"{training_folder(run, name)}"
         )
-    filesystem.write_bytes(uri, _SCHEDULE.dump_json(wanted, indent=1))
+    filesystem.write_bytes(uri, _SCHEDULE.dump_json(expected, indent=1))
 
 
-def read_schedule(run: str, name: str, key: str) -> KeptSchedule:
+def read_schedule(run: str, name: str, key: str) -> StoredSchedule:
     """ValueError naming the file if it is missing or damaged."""
     uri = schedule_uri(run, name, key)
     kept = _read(_SCHEDULE, "schedule", run, name, uri)
@@ -160,5 +160,5 @@ def _read(kind: TypeAdapter[Kept], what: str, run: str, name: str, uri: str) -> 
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         place = ".".join(map(str, first["loc"]))
-        said = f"{place}: {first['msg']}" if place else first["msg"]
-        raise ValueError(f"{uri} is not a whole {what} ({said}); {fix_hint(run, name)}") from error
+        message = f"{place}: {first['msg']}" if place else first["msg"]
+        raise ValueError(f"{uri} is not a whole {what} ({message}); {fix_hint(run, name)}") from error

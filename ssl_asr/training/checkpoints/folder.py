@@ -52,7 +52,7 @@ class Checkpoints:
         if taken.rank == 0:
             self.tidy()
 
-    def forget_after(self, folder: str | None) -> None:
+    def delete_after(self, folder: str | None) -> None:
         """Delete checkpoints after `folder` (None: all), which another attempt left; called at a start."""
         for other in self._folders():
             if other != folder and (folder is None or _block(other) >= _block(folder)):

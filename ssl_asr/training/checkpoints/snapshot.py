@@ -35,7 +35,7 @@ class Snapshot:
     fingerprint: str
     shared: State
     about: dict[str, Any]
-    own: State
+    local: State
     rank: int
     workers: int
 
@@ -45,10 +45,10 @@ def snapshot(loop: Loop, fingerprint: str, curve: Sequence[Record]) -> Snapshot:
 
     Only the first worker stores the shared state.
     """
-    own = _on_cpu(loop.strategy.local_state_dict())
+    local = _on_cpu(loop.strategy.local_state_dict())
     worker = loop.worker
     if worker.rank != 0:
-        return Snapshot(loop.block, fingerprint, {}, {}, own, worker.rank, worker.size)
+        return Snapshot(loop.block, fingerprint, {}, {}, local, worker.rank, worker.size)
     shared = {f"strategy.{name}": tensor for name, tensor in loop.strategy.state_dict().items()}
     moments = moments_of(loop.optimiser)
     if moments:
@@ -60,9 +60,9 @@ def snapshot(loop: Loop, fingerprint: str, curve: Sequence[Record]) -> Snapshot:
         "block": loop.block,
         "optimiser_steps": steps_of(loop.optimiser),
         "workers": worker.size,
-        "has_local": bool(own),
+        "has_local": bool(local),
     }
-    return Snapshot(loop.block, fingerprint, _on_cpu(shared), about, own, 0, worker.size)
+    return Snapshot(loop.block, fingerprint, _on_cpu(shared), about, local, 0, worker.size)
 
 
 def _on_cpu(state: State) -> State:
@@ -71,8 +71,8 @@ def _on_cpu(state: State) -> State:
 
 def write_snapshot(folder: str, taken: Snapshot) -> None:
     """Publish one worker's part; the checkpoint is complete when all workers have published theirs."""
-    if taken.own:
-        write_weights(_local_uri(folder, taken.rank, taken.workers), taken.own, {})
+    if taken.local:
+        write_weights(_local_uri(folder, taken.rank, taken.workers), taken.local, {})
     if taken.shared:
         write_weights(filesystem.join(folder, SHARED), taken.shared, taken.about)
 
@@ -101,11 +101,11 @@ def restore(folder: str, loop: Loop) -> list[Record]:
 def _restore_local(folder: str, loop: Loop, workers: int) -> None:
     """Reads this worker's part, or its share of the parts one by one, because they are large and many."""
     worker = loop.worker
-    dealt = workers != worker.size
-    ranks = range(worker.rank, workers, worker.size) if dealt else [worker.rank]
+    redistributed = workers != worker.size
+    ranks = range(worker.rank, workers, worker.size) if redistributed else [worker.rank]
     uris = (_local_uri(folder, rank, workers) for rank in ranks)
     parts = (read_weights(uri)[0] for uri in uris)
-    loop.strategy.load_local_state_dicts(parts, dealt=dealt)
+    loop.strategy.load_local_state_dicts(parts, redistributed=redistributed)
 
 
 def _local_uri(folder: str, rank: int, workers: int) -> str:

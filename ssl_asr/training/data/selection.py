@@ -35,11 +35,11 @@ class Selection:
 
 def selection_of(recipe: Recipe, target_set: str) -> Selection | None:
     """The part of a finished target set that the recipe's student is trained on; None for all of it."""
-    wanted = recipe.student
-    if wanted.selection == "all":
+    student = recipe.student
+    if student.selection == "all":
         return None
     lists = ShardStore(recipe.run, targets.store_name(target_set)).lists("unlabeled")
-    return uniform_over_confidence(lists.matrix("confidence_frames"), wanted.selected_share, recipe.seed)
+    return uniform_over_confidence(lists.matrix("confidence_frames"), student.selected_share, recipe.seed)
 
 
 def uniform_over_confidence(histograms: npt.NDArray[np.float64], share: float, seed: int) -> Selection:

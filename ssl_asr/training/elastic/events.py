@@ -73,8 +73,8 @@ class EventLog:
     def __init__(self, run: str, name: str, key: str) -> None:
         self._uri = events_uri(run, name)
         kept = read_events(run, name)
-        mine = [event.detail for event in kept if event.kind == "begun"][-1:] == [key]
-        self.events = kept if mine else []
+        same_key = [event.detail for event in kept if event.kind == "begun"][-1:] == [key]
+        self.events = kept if same_key else []
         self._unsaved = False
 
     def add(self, event: Event) -> None:
@@ -120,11 +120,11 @@ def _reason(since: Sequence[Event]) -> str:
     if not failed:
         return ""
     lost = failed[-1].workers
-    told = (
+    reason = (
         f"{_workers(lost)} {'was' if lost == 1 else 'were'} lost ({failed[-1].detail})" if lost else failed[-1].detail
     )
     before = len(failed) - 1
-    return f"{told}, after {before} failure{'' if before == 1 else 's'} before" if before else told
+    return f"{reason}, after {before} failure{'' if before == 1 else 's'} before" if before else reason
 
 
 def _workers(count: int) -> str:
@@ -137,16 +137,16 @@ def recovery_after(events: Sequence[Event], lost_at: float) -> Recovery | None:
     If a first attempt failed, the time until the last decision counts as deciding.
     """
     after = [event for event in events if event.at >= lost_at]
-    back = next((place for place, event in enumerate(after) if event.kind == "restored"), None)
-    if back is None:
+    restored = next((place for place, event in enumerate(after) if event.kind == "restored"), None)
+    if restored is None:
         return None
-    way = after[: back + 1]
-    detected = next((event.at for event in way if event.kind in ("failed", "begun")), None)
-    decided = _last(way, "decided")
-    started = _last(way, "started")
+    steps = after[: restored + 1]
+    detected = next((event.at for event in steps if event.kind in ("failed", "begun")), None)
+    decided = _last(steps, "decided")
+    started = _last(steps, "started")
     if detected is None or decided is None or started is None:
         return None
-    return Recovery(detected - lost_at, decided - detected, started - decided, way[-1].at - started)
+    return Recovery(detected - lost_at, decided - detected, started - decided, steps[-1].at - started)
 
 
 def _last(events: Sequence[Event], kind: Kind) -> float | None:

@@ -16,14 +16,14 @@ _FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS}
 
 
 @dataclass
-class Patience:
+class FailureCounter:
     """Counts failures since the last new block; a block that is trained again after a restart is not progress."""
 
     limit: int = FAILURES_IN_A_ROW
     furthest: int = 0
     failures: int = 0
 
-    def is_over(self, block: int) -> bool:
+    def should_give_up(self, block: int) -> bool:
         """Counts one more failure, and says whether to give up; `block` is the last block that was ever reached."""
         if block > self.furthest:
             self.furthest, self.failures = block, 0
@@ -59,13 +59,13 @@ class Failure:
 def failure_of(errors: Mapping[int, Exception]) -> Failure:
     """The cause among the errors by rank: when one worker fails, the others lose their connections to it."""
     assert errors
-    kinds = {rank: _blame(error) for rank, error in errors.items()}
-    worst = max(kinds.values())
-    guilty = [rank for rank in sorted(errors) if kinds[rank] == worst]
-    return Failure(len(guilty) if worst else 0, _sentence(errors[guilty[0]]))
+    severities = {rank: _severity(error) for rank, error in errors.items()}
+    worst = max(severities.values())
+    failed_ranks = [rank for rank in sorted(errors) if severities[rank] == worst]
+    return Failure(len(failed_ranks) if worst else 0, _sentence(errors[failed_ranks[0]]))
 
 
-def _blame(error: Exception) -> int:
+def _severity(error: Exception) -> int:
     if isinstance(_inner(error), RayActorError):
         return 1
     text = f"{type(error).__name__} {error}"
@@ -80,7 +80,7 @@ def _inner(error: Exception) -> Exception:
 
 def _sentence(error: Exception) -> str:
     error = _inner(error)
-    if _blame(error) == 0:
+    if _severity(error) == 0:
         return "connections between workers broke"
     if isinstance(error, RayActorError):
         return _why_dead(str(error))
@@ -91,5 +91,5 @@ def _sentence(error: Exception) -> str:
 def _why_dead(text: str) -> str:
     """Ray's reason without the actor's ids: the first two sentences from "The actor" on."""
     flat = " ".join(text.split())
-    told = flat[flat.rfind("The actor ") :] if "The actor " in flat else flat
-    return ". ".join(told.split(". ")[:2])[:300].rstrip(".")
+    reason = flat[flat.rfind("The actor ") :] if "The actor " in flat else flat
+    return ". ".join(reason.split(". ")[:2])[:300].rstrip(".")

@@ -25,7 +25,7 @@ from ssl_asr.store import filesystem
 from ssl_asr.store.layout import ray_folder
 from ssl_asr.training.curve import CurveWriter
 from ssl_asr.training.elastic.events import Kind, read_events, unreleased
-from ssl_asr.training.elastic.failures import Patience, failure_of
+from ssl_asr.training.elastic.failures import FailureCounter, failure_of
 from ssl_asr.training.elastic.follower import Follower
 from ssl_asr.training.elastic.monitor import start_monitor
 from ssl_asr.training.elastic.recovery import callbacks, release, remove_orphans
@@ -39,7 +39,7 @@ RESIZE_SECONDS = 10.0
 SILENCE_SECONDS = 1800
 
 
-def fit(job: TrainingJob, cluster: Cluster, patience: Patience | None = None) -> CurveWriter:
+def fit(job: TrainingJob, cluster: Cluster, failure_counter: FailureCounter | None = None) -> CurveWriter:
     """Train to the end and return the learning curve; the model is then in the run's `models/`.
 
     ValueError if a worker refused its input, or if workers failed repeatedly at the same place.
@@ -50,7 +50,7 @@ def fit(job: TrainingJob, cluster: Cluster, patience: Patience | None = None) ->
     curve = CurveWriter(job.run, job.name)
     follower = Follower(job, curve)
     follower.note("begun", job.key)
-    running = _in_background(partial(_train, job, cluster, monitor, patience or Patience()))
+    running = _in_background(partial(_train, job, cluster, monitor, failure_counter or FailureCounter()))
     while wait_for([running], timeout=0.5).not_done:
         follower.follow(ray.get(monitor.take.remote()))
     follower.follow(ray.get(monitor.take.remote()))
@@ -76,22 +76,22 @@ def _in_background(work: Callable[[], object]) -> Future[object]:
     return done
 
 
-def _train(job: TrainingJob, cluster: Cluster, monitor: Any, patience: Patience) -> None:
+def _train(job: TrainingJob, cluster: Cluster, monitor: Any, failure_counter: FailureCounter) -> None:
     """Runs Ray Train to the end, and starts it again if the death of a worker has ended its controller.
 
     Ray 2.60 survives a worker's death while workers train and while they start, but not in the moments between.
     """
     while True:
         try:
-            _trainer(job, cluster, monitor, patience).fit()
+            _trainer(job, cluster, monitor, failure_counter).fit()
             return
         except ControllerError as error:
             if not isinstance(error.controller_failure, RayActorError):
                 raise
             failure = failure_of({0: error.controller_failure})
             monitor.note.remote("failed", failure.workers, detail=failure.sentence)
-            if patience.is_over(ray.get(monitor.furthest.remote())):
-                raise ValueError(patience.sentence(failure.sentence)) from error
+            if failure_counter.should_give_up(ray.get(monitor.furthest.remote())):
+                raise ValueError(failure_counter.sentence(failure.sentence)) from error
         release(unreleased(read_events(job.run, job.name)))
 
 
@@ -112,7 +112,7 @@ def _raise_sentence(ended: Future[object]) -> None:
         raise ValueError(sentence) from error
 
 
-def _trainer(job: TrainingJob, cluster: Cluster, monitor: Any, patience: Patience) -> TorchTrainer:
+def _trainer(job: TrainingJob, cluster: Cluster, monitor: Any, failure_counter: FailureCounter) -> TorchTrainer:
     least, most = cluster.train_workers
     resources = {"CPU": cluster.cpus_per_worker} | ({"GPU": 1.0} if cluster.use_gpu else {})
     return TorchTrainer(
@@ -130,6 +130,6 @@ def _trainer(job: TrainingJob, cluster: Cluster, monitor: Any, patience: Patienc
             storage_path=ray_folder(job.run, job.name),
             # `recovery.Guard` decides when to give up.
             failure_config=FailureConfig(max_failures=-1, max_preemption_failures=-1),
-            callbacks=callbacks(monitor, patience),
+            callbacks=callbacks(monitor, failure_counter),
         ),
     )

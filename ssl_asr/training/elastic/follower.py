@@ -27,9 +27,9 @@ class Follower:
         """Adds an event of the driver, at this moment; the next `save` stores it."""
         self.log.add(Event(round(time.time(), 3), kind, detail=detail))
 
-    def follow(self, news: Updates) -> None:
+    def follow(self, updates: Updates) -> None:
         """Add the updates and store them; while an object store does not answer, they wait for the next call."""
-        self._take_in(news)
+        self._add(updates)
         try:
             with without_retries():
                 self.save()
@@ -46,18 +46,18 @@ class Follower:
         self.curve.save()
         self._out_of_reach = False
 
-    def _take_in(self, news: Updates) -> None:
-        for event in news.events:
+    def _add(self, updates: Updates) -> None:
+        for event in updates.events:
             self.log.add(event)
             if event.kind == "restored" and (event.block > 0 or self._progress is not None):
                 _say(f"  {self.job.name}: {going_on(self.log.events)}")
-        if news.restarted is not None:
-            self.curve.restart(news.restarted)
+        if updates.restarted is not None:
+            self.curve.restart(updates.restarted)
             # The clock starts with the workers: their start-up time must not enter the time left.
             self._progress = Progress(self.job.name, self._before[-1], "slabs")
             self._progress.skip(self._slabs_done())
-        self.curve.add(news.records)
-        blocks = [record for record in news.records if "loss" in record]
+        self.curve.add(updates.records)
+        blocks = [record for record in updates.records if "loss" in record]
         if blocks and self._progress is not None:
             self._progress.advance(self._slabs_done() - self._progress.done, _note(blocks[-1]))
 

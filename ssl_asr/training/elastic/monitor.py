@@ -30,7 +30,7 @@ class Updates:
 @ray.remote(num_cpus=0)
 class Monitor:
     def __init__(self) -> None:
-        self._news = Updates()
+        self._updates = Updates()
         self._furthest = self._workers = 0
         self._just_restored = False
 
@@ -38,17 +38,17 @@ class Monitor:
         """Adds an event at this moment."""
         if kind == "started":
             self._workers = workers
-        self._news.events.append(Event(round(time.time(), 3), kind, workers, block, detail))
+        self._updates.events.append(Event(round(time.time(), 3), kind, workers, block, detail))
 
     def restart(self, curve: list[Record]) -> None:
         """Workers have started or restarted after the blocks of `curve`."""
-        self._news.restarted, self._news.records = curve, []
+        self._updates.restarted, self._updates.records = curve, []
         self._reached(curve)
         self.note("restored", self._workers, max((record["block"] for record in curve), default=0))
         self._just_restored = True
 
     def post(self, record: Record) -> None:
-        self._news.records.append(record)
+        self._updates.records.append(record)
         self._reached([record])
         if self._just_restored:
             self._just_restored = False
@@ -62,7 +62,7 @@ class Monitor:
         return self._furthest
 
     def take(self) -> Updates:
-        taken, self._news = self._news, Updates()
+        taken, self._updates = self._updates, Updates()
         return taken
 
 

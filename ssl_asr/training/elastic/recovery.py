@@ -21,7 +21,7 @@ import ray
 from ray.train import UserCallback
 from ray.util.placement_group import PlacementGroup, remove_placement_group
 
-from ssl_asr.training.elastic.failures import Patience, failure_of, refusal_of
+from ssl_asr.training.elastic.failures import FailureCounter, failure_of, refusal_of
 
 logger = logging.getLogger(__name__)
 
@@ -50,8 +50,8 @@ PARALLEL_LOOKS = 32
 class Guard(UserCallback):
     """In Ray Train's controller: posts every failure to the monitor, and ends the run if restarts can't help."""
 
-    def __init__(self, monitor: Any, patience: Patience) -> None:
-        self.monitor, self.patience = monitor, patience
+    def __init__(self, monitor: Any, failure_counter: FailureCounter) -> None:
+        self.monitor, self.failure_counter = monitor, failure_counter
 
     def after_exception(self, run_context: Any, worker_exceptions: Mapping[int, Exception]) -> None:
         """ValueError, which ends Ray Train, if a worker refused its input or there were too many failures."""
@@ -60,11 +60,11 @@ class Guard(UserCallback):
         refused = refusal_of(worker_exceptions)
         if refused is not None:
             raise ValueError(refused)
-        if self.patience.is_over(ray.get(self.monitor.furthest.remote())):
-            raise ValueError(self.patience.sentence(failure.sentence))
+        if self.failure_counter.should_give_up(ray.get(self.monitor.furthest.remote())):
+            raise ValueError(self.failure_counter.sentence(failure.sentence))
 
 
-def harmless(hook: Callable[..., None]) -> Callable[..., None]:
+def log_errors(hook: Callable[..., None]) -> Callable[..., None]:
     """A hook that logs its errors, such as a moved internal of Ray; otherwise Ray Train would end the run."""
 
     @wraps(hook)
@@ -88,11 +88,11 @@ class Watch(ControllerCallback, WorkerGroupCallback):
         self._refreshed = 0.0
         self._node_ids: set[str] = set()  # of the machines that workers are on
 
-    @harmless
+    @log_errors
     def after_controller_start(self, train_run_context: Any) -> None:
         self.monitor.note.remote("requested", detail=f"train-{train_run_context.run_id}")
 
-    @harmless
+    @log_errors
     def after_controller_state_update(self, previous_state: Any, current_state: Any) -> None:
         before, now = type(previous_state).__name__, type(current_state).__name__
         if now == "PreemptingState" and before != now:
@@ -109,19 +109,19 @@ class Watch(ControllerCallback, WorkerGroupCallback):
             wait_until_gone(unreachable(self._node_ids) | set(leaving))
             self._refresh(wait=True)
 
-    @harmless
+    @log_errors
     def before_controller_execute_resize_decision(self, resize_decision: Any) -> None:
         self.monitor.note.remote("decided", resize_decision.num_workers)
 
-    @harmless
+    @log_errors
     def after_worker_group_start(self, worker_group: Any) -> None:
         self._node_ids = {worker.metadata.node_id for worker in worker_group.get_workers()}
 
-    @harmless
+    @log_errors
     def after_worker_group_training_start(self, worker_group: Any) -> None:
         self.monitor.note.remote("started", len(worker_group))
 
-    @harmless
+    @log_errors
     def after_worker_group_poll_status(self, worker_group_status: Any) -> None:
         if time.monotonic() - self._refreshed > REFRESH_SECONDS:
             self._refresh(wait=False)
@@ -133,14 +133,14 @@ class Watch(ControllerCallback, WorkerGroupCallback):
             ray.get(fresh, timeout=REFRESH_SECONDS)
 
 
-@harmless
+@log_errors
 def release(requests: Iterable[str]) -> None:
     """Release the requests of killed drivers: Ray would keep the machines for them for three more minutes."""
     for request in requests if INTERNALS else ():
         ray.get(get_or_create_autoscaling_coordinator().cancel_request.remote(request), timeout=REFRESH_SECONDS)
 
 
-@harmless
+@log_errors
 def remove_orphans() -> None:
     """Remove placement groups of drivers that were killed while making them: Ray 2.60 would keep their machines.
 
@@ -179,6 +179,6 @@ def wait_until_gone(node_ids: set[str]) -> None:
         time.sleep(0.1)
 
 
-def callbacks(monitor: Any, patience: Patience) -> list[UserCallback]:
+def callbacks(monitor: Any, failure_counter: FailureCounter) -> list[UserCallback]:
     """For a RunConfig."""
-    return [Guard(monitor, patience), *([Watch(monitor)] if INTERNALS else [])]
+    return [Guard(monitor, failure_counter), *([Watch(monitor)] if INTERNALS else [])]

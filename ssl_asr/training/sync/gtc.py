@@ -154,10 +154,10 @@ class Gtc:
     def local_state_dict(self) -> State:
         return {"residual": self.residual}
 
-    def load_local_state_dicts(self, states: Iterable[State], *, dealt: bool) -> None:
+    def load_local_state_dicts(self, states: Iterable[State], *, redistributed: bool) -> None:
         """Load its own residual, or an equal part of the sum of all residuals, so that no gradient is lost."""
         self.residual.zero_()
         for state in states:
             self.residual += state["residual"].to(self.residual.device)
-        if dealt:
+        if redistributed:
             self.group.sum_(self.residual).div_(self.group.size)

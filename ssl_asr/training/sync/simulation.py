@@ -18,7 +18,7 @@ import torch
 Result = TypeVar("Result")
 
 
-class _Table:
+class _Exchange:
     """The values that simulated workers exchange, and whose turn it is."""
 
     def __init__(self, size: int) -> None:
@@ -26,7 +26,7 @@ class _Table:
         # One semaphore for each worker: passing the turn on wakes only the next worker.
         self.turns = [threading.Semaphore(0) for _ in range(size)]
         self.turns[0].release()
-        self.laid: list[Any] = [None] * size
+        self.posted: list[Any] = [None] * size
         self.read: list[Any] = []
 
     def wait_for_turn(self, rank: int) -> None:
@@ -37,7 +37,7 @@ class _Table:
     def pass_on(self, rank: int) -> None:
         if rank == self.size - 1:
             # The round is over: every worker now reads the values of all.
-            self.read, self.laid = self.laid, [None] * self.size
+            self.read, self.posted = self.posted, [None] * self.size
         self.turns[(rank + 1) % self.size].release()
 
     def fail(self) -> None:
@@ -49,25 +49,25 @@ class _Table:
 class SimulatedGroup:
     """One simulated worker's view of its group."""
 
-    def __init__(self, table: _Table, rank: int) -> None:
+    def __init__(self, table: _Exchange, rank: int) -> None:
         self.rank, self.size = rank, table.size
         self._table = table
 
     def _exchange(self, value: Any) -> list[Any]:
         """Store `value`, let the other workers reach the same point, and read the values of all."""
         random_state = torch.get_rng_state()
-        self._table.laid[self.rank] = value
+        self._table.posted[self.rank] = value
         self._table.pass_on(self.rank)
         self._table.wait_for_turn(self.rank)
         torch.set_rng_state(random_state)
         return self._table.read
 
     def sum_(self, tensor: torch.Tensor) -> torch.Tensor:
-        laid = self._exchange(tensor.clone())
+        posted = self._exchange(tensor.clone())
         if self.rank == 0:
-            for other in laid[1:]:
-                laid[0] += other
-        return tensor.copy_(laid[0])
+            for other in posted[1:]:
+                posted[0] += other
+        return tensor.copy_(posted[0])
 
     def gather(self, values_n: torch.Tensor) -> list[torch.Tensor]:
         return self._exchange(values_n)
@@ -78,7 +78,7 @@ class SimulatedGroup:
 
 def simulate(workers: int, work: Callable[[SimulatedGroup], Result]) -> list[Result]:
     """The results of `work` for each of `workers` workers, by rank; raises the first error of any of them."""
-    table = _Table(workers)
+    table = _Exchange(workers)
 
     def run(rank: int) -> Result:
         table.wait_for_turn(rank)

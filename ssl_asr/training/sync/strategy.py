@@ -26,7 +26,7 @@ class Replicated:
     def local_state_dict(self) -> State:
         return {}
 
-    def load_local_state_dicts(self, states: Iterable[State], *, dealt: bool) -> None:
+    def load_local_state_dicts(self, states: Iterable[State], *, redistributed: bool) -> None:
         """Nothing to load: there is no local state."""
 
 
@@ -60,6 +60,6 @@ class Strategy(Protocol):
         """The state of this worker alone; empty if all workers have the same state."""
         ...
 
-    def load_local_state_dicts(self, states: Iterable[State], *, dealt: bool) -> None:
-        """Load this worker's own state, or, if `dealt`, its share of the states of other workers."""
+    def load_local_state_dicts(self, states: Iterable[State], *, redistributed: bool) -> None:
+        """Load this worker's own state, or, if `redistributed`, its share of the states of other workers."""
         ...

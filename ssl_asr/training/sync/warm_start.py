@@ -16,11 +16,11 @@ class WarmStart(Replicated):
 
     def __init__(self, dense: Dense, bmuf: Bmuf, frames: int) -> None:
         self.dense, self.bmuf, self.frames = dense, bmuf, frames
-        self.heard = 0
+        self.trained_frames = 0
 
     @property
     def _now(self) -> Dense | Bmuf:
-        return self.dense if self.heard < self.frames else self.bmuf
+        return self.dense if self.trained_frames < self.frames else self.bmuf
 
     def on_block_start(self, batch_weights: Sequence[float]) -> int:
         return self._now.on_block_start(batch_weights)
@@ -31,7 +31,7 @@ class WarmStart(Replicated):
     def on_block_end(self, weight: float, frames: int) -> Synced:
         now = self._now
         synced = now.on_block_end(weight, frames)
-        self.heard += synced.frames
+        self.trained_frames += synced.frames
         if now is self.dense:
             self.bmuf.begin_from(self.dense.global_model())
         return synced
@@ -40,9 +40,9 @@ class WarmStart(Replicated):
         return self._now.global_model()
 
     def state_dict(self) -> State:
-        return {"heard": torch.tensor(self.heard), **self.bmuf.state_dict()}
+        return {"heard": torch.tensor(self.trained_frames), **self.bmuf.state_dict()}
 
     def load_state_dict(self, state: State) -> None:
-        self.heard = int(state["heard"])
+        self.trained_frames = int(state["heard"])
         self.bmuf.load_state_dict(state)
         self.dense.load_state_dict({"theta": state["theta"]})

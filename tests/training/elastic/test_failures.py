@@ -4,7 +4,7 @@ import errno
 
 from ray.exceptions import ActorUnavailableError, RayActorError
 
-from ssl_asr.training.elastic.failures import FAILURES_IN_A_ROW, Failure, Patience, failure_of, refusal_of
+from ssl_asr.training.elastic.failures import FAILURES_IN_A_ROW, Failure, FailureCounter, failure_of, refusal_of
 
 BROKEN = RuntimeError("[/gloo/transport/tcp/pair.cc:553] Connection closed by peer [127.0.0.1]:4745. GLHF!")
 DEAD = RayActorError(
@@ -21,24 +21,26 @@ class HealthCheckFailed(Exception):
 
 
 def test_patience_ends_after_failures_at_the_same_place() -> None:
-    patience = Patience()
-    assert [patience.is_over(17) for _ in range(FAILURES_IN_A_ROW)] == [False] * (FAILURES_IN_A_ROW - 1) + [True]
+    failure_counter = FailureCounter()
+    assert [failure_counter.should_give_up(17) for _ in range(FAILURES_IN_A_ROW)] == [False] * (
+        FAILURES_IN_A_ROW - 1
+    ) + [True]
 
 
 def test_hundreds_of_failures_with_a_block_in_between_never_end_it() -> None:
-    patience = Patience(limit=3)
-    assert not any(patience.is_over(block) for block in range(300) for _ in range(2))
+    failure_counter = FailureCounter(limit=3)
+    assert not any(failure_counter.should_give_up(block) for block in range(300) for _ in range(2))
 
 
 def test_blocks_trained_again_are_no_progress() -> None:
-    patience = Patience(limit=3)
-    assert [patience.is_over(block) for block in (9, 8, 9)] == [False, False, True]
+    failure_counter = FailureCounter(limit=3)
+    assert [failure_counter.should_give_up(block) for block in (9, 8, 9)] == [False, False, True]
 
 
 def test_giving_up_names_place_error_and_mend() -> None:
-    patience = Patience(limit=1)
-    patience.is_over(17)
-    told = patience.sentence("MemoryError")
+    failure_counter = FailureCounter(limit=1)
+    failure_counter.should_give_up(17)
+    told = failure_counter.sentence("MemoryError")
     assert told.startswith("workers failed 1 times in a row before they had trained one block after block 17")
     assert "the last error: MemoryError" in told
 

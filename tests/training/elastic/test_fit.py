@@ -13,7 +13,7 @@ from ssl_asr.training.checkpoints.accounting import write_schedule
 from ssl_asr.training.curve import read_curve
 from ssl_asr.training.data.examples import Example, SlabReader
 from ssl_asr.training.elastic.events import read_events, restarts
-from ssl_asr.training.elastic.failures import Patience
+from ssl_asr.training.elastic.failures import FailureCounter
 from ssl_asr.training.elastic.fit import fit
 from ssl_asr.training.job import TrainingJob
 from tests.cluster.training_helpers import own_run
@@ -93,7 +93,7 @@ def test_workers_that_keep_dying_at_the_same_block_are_given_up_and_the_same_job
     reader = DeadlyReader(**values_of(job.reader))
     job = begun(replace(job, reader=reader))
     with pytest.raises(ValueError, match=r"workers failed 2 times in a row .* its worker process has died"):
-        fit(job, aligned_run.cluster, Patience(limit=2))
+        fit(job, aligned_run.cluster, FailureCounter(limit=2))
     deadly.write_text("none")
     fit(job, aligned_run.cluster)
     blocks = [record["block"] for record in read_curve(job.run, job.name) if "loss" in record]

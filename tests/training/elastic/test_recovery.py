@@ -10,7 +10,7 @@ import pytest
 import ray
 
 from ssl_asr.training.elastic import recovery
-from ssl_asr.training.elastic.failures import Patience
+from ssl_asr.training.elastic.failures import FailureCounter
 from ssl_asr.training.elastic.monitor import start_monitor
 from ssl_asr.training.elastic.recovery import Guard, Watch, callbacks, unreachable, wait_until_gone
 
@@ -22,7 +22,7 @@ def monitor(ray_local: None) -> Any:
 
 def test_the_installed_ray_has_the_internals(monitor: Any) -> None:
     assert recovery.INTERNALS
-    assert [type(each) for each in callbacks(monitor, Patience())] == [Guard, Watch]
+    assert [type(each) for each in callbacks(monitor, FailureCounter())] == [Guard, Watch]
 
 
 def test_without_the_internals_training_still_has_its_guard() -> None:
@@ -41,18 +41,18 @@ print([type(each).__name__ for each in callbacks(None, Patience())])
 
 
 def test_a_failure_is_noted_and_survived(monitor: Any) -> None:
-    Guard(monitor, Patience()).after_exception(None, {1: TypeError("a bug")})
+    Guard(monitor, FailureCounter()).after_exception(None, {1: TypeError("a bug")})
     (event,) = ray.get(monitor.take.remote()).events
     assert (event.kind, event.workers, event.detail) == ("failed", 1, "TypeError: a bug")
 
 
 def test_patience_and_refusals_end_the_run(monitor: Any) -> None:
-    guard = Guard(monitor, Patience(limit=2))
+    guard = Guard(monitor, FailureCounter(limit=2))
     guard.after_exception(None, {0: TypeError("a bug")})
     with pytest.raises(ValueError, match=r"workers failed 2 times .* the last error: TypeError: a bug"):
         guard.after_exception(None, {0: TypeError("a bug")})
     with pytest.raises(ValueError, match=r"^a shard is not whole$"):
-        Guard(monitor, Patience()).after_exception(
+        Guard(monitor, FailureCounter()).after_exception(
             None, {0: RuntimeError("gloo"), 1: ValueError("a shard is not whole")}
         )
 

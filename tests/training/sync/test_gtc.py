@@ -90,7 +90,7 @@ def test_mass_is_conserved_over_resizes(settings: dict[str, object]) -> None:
             model, gtc = make_gtc(group, **settings)
             if own:
                 gtc.load_state_dict(shared)
-                gtc.load_local_state_dicts(own[group.rank :: group.size], dealt=True)
+                gtc.load_local_state_dicts(own[group.rank :: group.size], redistributed=True)
             return updates(group, model, gtc, steps), gtc.state_dict(), gtc.local_state_dict()
 
         results = simulate(workers, work)
@@ -107,7 +107,7 @@ def test_as_many_workers_as_before_get_their_own_residuals_back() -> None:
     def work(group: SimulatedGroup) -> None:
         _, gtc = make_gtc(group)
         state = {"residual": torch.full((SIZE,), float(group.rank), dtype=torch.float64)}
-        gtc.load_local_state_dicts([state], dealt=False)
+        gtc.load_local_state_dicts([state], redistributed=False)
         assert gtc.residual.eq(group.rank).all()
 
     simulate(3, work)
