@@ -14,7 +14,7 @@ from tests.runtime.at_work import at_work
 
 def test_of_this_machine_the_living_are_known_from_the_dead() -> None:
     process = subprocess.Popen(
-        [sys.executable, "-c", "from ssl_asr.runtime.ownership import ME; print(ME)"], stdout=-1
+        [sys.executable, "-c", "from ssl_asr.runtime.ownership import THIS_PROCESS; print(THIS_PROCESS)"], stdout=-1
     )
     dead = process.communicate()[0].decode().strip()
     assert not ownership.may_be_running(dead)

@@ -75,7 +75,7 @@ def synthetic_job(run: str = "/nowhere", **changes: Any) -> TrainingJob:
     job = TrainingJob(
         run=run,
         name="student",
-        key="key",
+        inputs={"test": "1"},
         spec=ModelSpec(LstmNetwork(layers=2, units=16, look_ahead=2, dropout=0.1), 3 * BINS, SENONES),
         optimiser=Optimiser(),
         batching=Batching(batch_chunks=4, chunk_frames=12, batch_frames=120),

@@ -111,7 +111,7 @@ def test_residuals_that_wait_are_dealt_to_another_number_of_workers(job: Trainin
 def test_going_on_late_asks_the_store_as_often_as_going_on_early(
     job: TrainingJob, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    job = replace(job, key="long", schedule=(replace(job.schedule[0], count=60),))
+    job = replace(job, inputs={"test": "long"}, schedule=(replace(job.schedule[0], count=60),))
     write_schedule(job.run, job.name, job.key, job.schedule, {"labeled": len(job.sources[0])})
     asked: list[str] = []
     resolve = filesystem.resolve

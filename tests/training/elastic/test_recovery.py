@@ -30,10 +30,10 @@ def test_without_the_internals_training_still_has_its_guard() -> None:
 import sys
 import ray.train
 sys.modules["ray.train.v2._internal.execution.callback"] = None
-from ssl_asr.training.elastic.failures import Patience
+from ssl_asr.training.elastic.failures import FailureCounter
 from ssl_asr.training.elastic.recovery import callbacks, release
 release(["train-1"])
-print([type(each).__name__ for each in callbacks(None, Patience())])
+print([type(each).__name__ for each in callbacks(None, FailureCounter())])
 """
     done = subprocess.run([sys.executable, "-c", elsewhere], capture_output=True, text=True, timeout=100)
     assert done.stdout == "['Guard']\n"
