@@ -30,7 +30,7 @@ def name_of(owner: str) -> str:
 
 
 def may_be_running(owner: str) -> bool:
-    """Whether `owner`, the THIS_PROCESS of some process, may be running: neither this process nor a dead local one."""
+    """Whether `owner`, the THIS_PROCESS of some process, may be running: not this process, not a dead local one."""
     if owner == THIS_PROCESS:
         return False
     _, pid, _, host, _, since = f"{owner} - - - - - -".replace(",", "").split()[:6]
