@@ -191,7 +191,7 @@ def _align(recipe: Recipe, senones: SenoneSet) -> None:
 
 
 def _make_model(recipe: Recipe, name: ModelName, senones: SenoneSet) -> None:
-    from ssl_asr.training.stage import model_inputs
+    from ssl_asr.training.inputs import model_inputs
 
     network = recipe.teacher.network if name == "teacher" else recipe.student.network
     model = AcousticModel(ModelSpec(network, recipe.frontend.mel_bins * STACK, senones.size))

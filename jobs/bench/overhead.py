@@ -35,7 +35,7 @@ from ssl_asr.training.sync.gtc import gtc_add
 # A script does not have `jobs` on its path; its child processes inherit this setting.
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from jobs.bench.overhead_model import Measured, gtc_bytes_over_dense, modelled, show_model
-from jobs.bench.overhead_ways import Product, TimedStrategy, timed_strategies
+from jobs.bench.overhead_strategies import Product, TimedStrategy, timed_strategies
 from jobs.bench.student import batches_in_memory, job_of, labelled_run, published
 
 WORKERS, SLABS = 2, 2

@@ -81,12 +81,12 @@ def measure(recipe: Recipe, parents: tuple[str, ...] = ()) -> Calibration:
     """Measure the teacher on all aligned dev speech, in this process."""
     teacher, by_frame, by_utterance = load_teacher(recipe), empty_table(), empty_table()
     for features_entry, _ in _dev(recipe):
-        heard = list(_aligned(recipe, features_entry))
-        lengths = [len(labels) for _, labels in heard]
+        examples = list(_aligned(recipe, features_entry))
+        lengths = [len(labels) for _, labels in examples]
         for batch in batches_of_like_length(lengths, recipe.labelling.batch_frames):
-            frames = [torch.from_numpy(heard[index][0].astype(np.float32)) for index in batch]
+            frames = [torch.from_numpy(examples[index][0].astype(np.float32)) for index in batch]
             for index, log_probs_ts in zip(batch, teacher.log_probabilities(frames), strict=True):
-                frame, utterance = calibrate(log_probs_ts.cpu().numpy(), heard[index][1])
+                frame, utterance = calibrate(log_probs_ts.cpu().numpy(), examples[index][1])
                 by_frame, by_utterance = by_frame + frame, by_utterance + utterance
     return Calibration(parents, int(by_frame.frames.sum()), _summarise(by_frame), _summarise(by_utterance))
 
@@ -104,8 +104,8 @@ def _dev(recipe: Recipe) -> list[tuple[LedgerEntry, LedgerEntry]]:
         return []
     store = ShardStore(recipe.run, alignments.store_name(load_senones(recipe.run).id))
     aligned = {entry.shard: entry for entry in store.entries(SPLIT)}
-    heard = ShardStore(recipe.run, features.STORE).entries(SPLIT)
-    pairs = [(entry, aligned[entry.shard]) for entry in heard if entry.shard in aligned]
+    made = ShardStore(recipe.run, features.STORE).entries(SPLIT)
+    pairs = [(entry, aligned[entry.shard]) for entry in made if entry.shard in aligned]
     # If the features were made again since, old alignments belong to other frames.
     return [pair for pair in pairs if pair[1].parents.get("features") == pair[0].checksum]
 
@@ -114,9 +114,9 @@ def _aligned(recipe: Recipe, entry: LedgerEntry) -> Iterator[tuple[np.ndarray, n
     """(stacked frames, senone of each) of a shard's utterances that are aligned and long enough for a frame."""
     source = ShardStore(recipe.run, features.STORE)
     store = ShardStore(recipe.run, alignments.store_name(load_senones(recipe.run).id))
-    for heard, spoken in zip(source.read_slabs(entry.shard), store.read_slabs(entry.shard), strict=True):
-        senones = alignments.decode(spoken)
-        for row in features.decode(heard, recipe.frontend.mel_bins):
+    for frames, labels_table in zip(source.read_slabs(entry.shard), store.read_slabs(entry.shard), strict=True):
+        senones = alignments.decode(labels_table)
+        for row in features.decode(frames, recipe.frontend.mel_bins):
             labels = stack_labels(senones[row.id])
             if len(labels):
                 yield stack(row.frames), labels

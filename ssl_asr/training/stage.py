@@ -10,26 +10,24 @@ import torch
 from ssl_asr.frontend.stacking import STACK
 from ssl_asr.frontend.statistics import global_statistics
 from ssl_asr.hmm.senones import load_senones
-from ssl_asr.labelling.teachers import target_set_id
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec, count_parameters
 from ssl_asr.models.model_files import made_from
 from ssl_asr.models.systems import BASELINE, STUDENT, TEACHER, ModelName
 from ssl_asr.recipe import Cluster, ObjectiveSection, Recipe, Student, Teacher
-from ssl_asr.recipe.identity import Inputs, choices, digest, inputs_key
+from ssl_asr.recipe.identity import Inputs, inputs_key
 from ssl_asr.runtime import cluster
 from ssl_asr.runtime.stage_clock import StageClock, refuse_second
-from ssl_asr.runtime.stage_report import StageReport, read_rejects, read_report
+from ssl_asr.runtime.stage_report import StageReport
 from ssl_asr.runtime.todo import Todo, reasons, upstream, waiting
-from ssl_asr.store import alignments, features, filesystem, targets
 from ssl_asr.store.layout import ALIGNMENTS, FEATURES, TARGETS, model_uri
-from ssl_asr.store.ledger import Shard
-from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.targets import FRAME_SECONDS
 from ssl_asr.training.checkpoints.accounting import write_schedule
 from ssl_asr.training.curve import CurveWriter, Record, read_curve
 from ssl_asr.training.data.examples import SlabReader
+from ssl_asr.training.data.run_sources import labelled_source, source_of_run
 from ssl_asr.training.data.selection import selection_of
-from ssl_asr.training.data.sources import Source, SourceName, source_of
+from ssl_asr.training.data.sources import Source
+from ssl_asr.training.inputs import model_inputs
 from ssl_asr.training.job import TrainingJob
 from ssl_asr.training.objectives.objective import build_objective
 from ssl_asr.training.schedule import (
@@ -41,7 +39,6 @@ from ssl_asr.training.schedule import (
     teacher_schedule,
 )
 
-VERSION = "1"  # raise where equal inputs give another model
 # Products of the stages before that a model is trained on.
 LABELED_STORES, UNLABELED_STORES = (f"{FEATURES}/labeled", f"{ALIGNMENTS}/labeled"), (f"{FEATURES}/unlabeled",)
 
@@ -66,7 +63,7 @@ class TrainingPlan:
 def run_teacher(recipe: Recipe) -> StageReport:
     """Train the bidirectional teacher on the labeled data."""
     settings = recipe.teacher
-    labeled = _source(recipe, "labeled")
+    labeled = source_of_run(recipe, "labeled")
     schedule = teacher_schedule(settings, labeled)
     inputs = model_inputs(recipe, TEACHER)
     return _train(recipe, TrainingPlan(TEACHER, inputs, settings, schedule, [labeled], {LABELED: settings.objective}))
@@ -75,8 +72,8 @@ def run_teacher(recipe: Recipe) -> StageReport:
 def run_student(recipe: Recipe) -> StageReport:
     """Train the student on unlabeled audio with the teacher's targets, and on the labeled data."""
     settings = recipe.student
-    labeled = _source(recipe, "labeled")
-    target_set, unlabeled = _labelled(recipe, _source(recipe, "unlabeled"))
+    labeled = source_of_run(recipe, "labeled")
+    target_set, unlabeled = labelled_source(recipe, source_of_run(recipe, "unlabeled"))
     schedule = student_schedule(settings, labeled, unlabeled)
     inputs = model_inputs(recipe, STUDENT)
     objectives = {LABELED: settings.labeled_objective, UNLABELED: settings.unlabeled_objective}
@@ -87,7 +84,7 @@ def run_student(recipe: Recipe) -> StageReport:
 def run_baseline(recipe: Recipe) -> StageReport:
     """Train the student's network with its schedule, rates and frames on the labeled data alone."""
     settings = recipe.student
-    labeled, unlabeled = _source(recipe, "labeled"), _source(recipe, "unlabeled")
+    labeled, unlabeled = source_of_run(recipe, "labeled"), source_of_run(recipe, "unlabeled")
     schedule = student_schedule(settings, labeled, unlabeled)
     schedule = baseline_schedule(schedule, labeled, unlabeled, settings.selected_share)
     inputs = model_inputs(recipe, BASELINE)
@@ -118,7 +115,7 @@ def fit(job: TrainingJob, workers: Cluster) -> CurveWriter:
 
 def _job(recipe: Recipe, plan: TrainingPlan) -> TrainingJob:
     mean, deviation = global_statistics(recipe.run)
-    dev = _source(recipe, "dev", required=False)
+    dev = source_of_run(recipe, "dev", required=False)
     return TrainingJob(
         run=recipe.run,
         name=plan.name,
@@ -183,60 +180,8 @@ def _todo(recipe: Recipe, name: ModelName, causes: Sequence[Todo]) -> list[Todo]
     return [Todo(name, why)] if why else []
 
 
-def model_inputs(recipe: Recipe, name: ModelName) -> dict[str, str]:
-    """What a model is made from: the recipe's fields for it, and the very shards that it is trained on.
-
-    The schedule follows from these. The baseline depends on how much unlabeled speech there is, not on which.
-    """
-    senone_set, heard = load_senones(recipe.run).id, ShardStore(recipe.run, features.STORE)
-    aligned = ShardStore(recipe.run, alignments.store_name(senone_set))
-    inputs = {
-        "version": VERSION,
-        "senones": senone_set,
-        "features": _digest(heard, "labeled"),
-        "alignments": _digest(aligned, "labeled"),
-        **choices(recipe, name),
-    }
-    if name == "baseline":
-        unlabeled = heard.index("unlabeled")
-        return inputs | {
-            "unlabeled frames": str(unlabeled.column("frames").sum()),
-            "unlabeled slabs": str(len(unlabeled.slabs())),
-        }
-    if name == "student":
-        store = targets.store_name(target_set_id(recipe))
-        labelled = ShardStore(recipe.run, store)
-        return inputs | {
-            "targets": f"{store} {_digest(labelled, 'unlabeled')}",
-            "unlabeled features": _digest(heard, "unlabeled"),
-        }
-    return inputs
-
-
-def _digest(store: ShardStore, split: str) -> str:
-    return digest(store.index(split).column("checksum").tolist())
-
-
 def _is_trained(recipe: Recipe, plan: TrainingPlan) -> bool:
     return made_from(model_uri(recipe.run, plan.name)) == plan.inputs
-
-
-def _source(recipe: Recipe, split: str, required: bool = True) -> Source:
-    """The split's slabs; labeled shards that could not be aligned, which the rejects list, are left out."""
-    name: SourceName = "unlabeled" if split == "unlabeled" else "labeled"
-    source = source_of(name, split, ShardStore(recipe.run, features.STORE).index(split), recipe.seed)
-    if name == "labeled":
-        source = source.only(_finished(recipe, alignments.store_name(load_senones(recipe.run).id), split))
-    if required and not len(source):
-        raise ValueError(
-            f"{recipe.run} has no {split} speech to train on; run the stages 'frontend' and 'hmm'; `ssl-asr failed` "
-            "lists what they rejected"
-        )
-    return source
-
-
-def _finished(recipe: Recipe, store: str, split: str) -> set[Shard]:
-    return set(ShardStore(recipe.run, store).shards(split))
 
 
 def _spec(recipe: Recipe, settings: Teacher | Student) -> ModelSpec:
@@ -248,25 +193,3 @@ def _reader(recipe: Recipe, plan: TrainingPlan) -> SlabReader:
     with_text = any(build_objective(section).needs_text for section in plan.objectives.values())
     senone_set = load_senones(recipe.run).id
     return SlabReader(recipe.run, recipe.frontend.mel_bins, senone_set, plan.target_set, selection, with_text)
-
-
-def _labelled(recipe: Recipe, unlabeled: Source) -> tuple[str, Source]:
-    """Id of the recipe's target set and the slabs that it covers; target sets are never mixed.
-
-    ValueError if shards are missing that the labelling stage did not reject.
-    """
-    for name in recipe.labelling.teachers:
-        if not filesystem.exists(model_uri(recipe.run, name)):
-            raise ValueError(f"{recipe.run} has no {name}; run the stage '{name}' first")
-    target_set = target_set_id(recipe)
-    labelled = _finished(recipe, targets.store_name(target_set), "unlabeled")
-    report = read_report(recipe, "labelling")
-    mine = report is not None and report.key == target_set  # the stored rejects belong to the set labelled last
-    rejected = {reject.id for reject in read_rejects(recipe, "labelling")} if mine else set()
-    missing = {shard for shard in unlabeled.shards if shard.name not in rejected} - labelled
-    if missing or not labelled:
-        raise ValueError(
-            f"{len(missing)} unlabeled shards have no targets in {targets.store_name(target_set)}; "
-            "run the stage 'labelling' first"
-        )
-    return target_set, unlabeled.only(labelled)

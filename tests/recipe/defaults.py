@@ -21,13 +21,13 @@ from ssl_asr.hmm import training as hmm
 from ssl_asr.labelling import teachers
 from ssl_asr.recipe import NETWORKS, OBJECTIVES, Recipe
 from ssl_asr.recipe.identity import Product, leaves
-from ssl_asr.training import stage as training
+from ssl_asr.training import inputs as training
 
 FILE = Path(__file__).with_name("defaults.json")
 Versions = Mapping[str, str]  # of names such as "frontend/parents.py VERSION"
 
 _LISTING = {"corpus/listing.py VERSION": listing.VERSION}
-_TRAINING = {"training/stage.py VERSION": training.VERSION}
+_TRAINING = {"training/inputs.py VERSION": training.VERSION}
 _EVALUATION = {"evaluation/inputs.py VERSION": evaluation.VERSION}
 # Where a default of a product's fields changes, one of these must.
 VERSIONS: Mapping[Product, Versions] = {

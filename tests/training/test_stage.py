@@ -19,7 +19,8 @@ from ssl_asr.recipe import Recipe
 from ssl_asr.store import filesystem
 from ssl_asr.store.layout import model_uri
 from ssl_asr.training.curve import read_curve
-from ssl_asr.training.stage import model_inputs, run_baseline, run_student, run_teacher, todo_student
+from ssl_asr.training.inputs import model_inputs
+from ssl_asr.training.stage import run_baseline, run_student, run_teacher, todo_student
 from ssl_asr.verifying.training_check import check_training
 from tests.training.simulated_stages import simulated_training
 

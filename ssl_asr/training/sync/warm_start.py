@@ -40,9 +40,9 @@ class WarmStart(Replicated):
         return self._now.global_model()
 
     def state_dict(self) -> State:
-        return {"heard": torch.tensor(self.trained_frames), **self.bmuf.state_dict()}
+        return {"trained_frames": torch.tensor(self.trained_frames), **self.bmuf.state_dict()}
 
     def load_state_dict(self, state: State) -> None:
-        self.trained_frames = int(state["heard"])
+        self.trained_frames = int(state["trained_frames"])
         self.bmuf.load_state_dict(state)
         self.dense.load_state_dict({"theta": state["theta"]})

@@ -1,0 +1,53 @@
+"""The sources of training speech that a run holds, with labels or with targets."""
+
+from __future__ import annotations
+
+from ssl_asr.hmm.senones import load_senones
+from ssl_asr.labelling.teachers import target_set_id
+from ssl_asr.recipe import Recipe
+from ssl_asr.runtime.stage_report import read_rejects, read_report
+from ssl_asr.store import alignments, features, filesystem, targets
+from ssl_asr.store.layout import model_uri
+from ssl_asr.store.ledger import Shard
+from ssl_asr.store.shards import ShardStore
+from ssl_asr.training.data.sources import Source, SourceName, source_of
+
+
+def source_of_run(recipe: Recipe, split: str, required: bool = True) -> Source:
+    """The split's slabs; labeled shards that could not be aligned, which the rejects list, are left out."""
+    name: SourceName = "unlabeled" if split == "unlabeled" else "labeled"
+    source = source_of(name, split, ShardStore(recipe.run, features.STORE).index(split), recipe.seed)
+    if name == "labeled":
+        source = source.only(_finished(recipe, alignments.store_name(load_senones(recipe.run).id), split))
+    if required and not len(source):
+        raise ValueError(
+            f"{recipe.run} has no {split} speech to train on; run the stages 'frontend' and 'hmm'; `ssl-asr failed` "
+            "lists what they rejected"
+        )
+    return source
+
+
+def _finished(recipe: Recipe, store: str, split: str) -> set[Shard]:
+    return set(ShardStore(recipe.run, store).shards(split))
+
+
+def labelled_source(recipe: Recipe, unlabeled: Source) -> tuple[str, Source]:
+    """Id of the recipe's target set and the slabs that it covers; target sets are never mixed.
+
+    ValueError if shards are missing that the labelling stage did not reject.
+    """
+    for name in recipe.labelling.teachers:
+        if not filesystem.exists(model_uri(recipe.run, name)):
+            raise ValueError(f"{recipe.run} has no {name}; run the stage '{name}' first")
+    target_set = target_set_id(recipe)
+    labelled = _finished(recipe, targets.store_name(target_set), "unlabeled")
+    report = read_report(recipe, "labelling")
+    mine = report is not None and report.key == target_set  # the stored rejects belong to the set labelled last
+    rejected = {reject.id for reject in read_rejects(recipe, "labelling")} if mine else set()
+    missing = {shard for shard in unlabeled.shards if shard.name not in rejected} - labelled
+    if missing or not labelled:
+        raise ValueError(
+            f"{len(missing)} unlabeled shards have no targets in {targets.store_name(target_set)}; "
+            "run the stage 'labelling' first"
+        )
+    return target_set, unlabeled.only(labelled)

@@ -1,0 +1,48 @@
+"""What a model is made from: by this a training that is done, or begun, is known again."""
+
+from __future__ import annotations
+
+from ssl_asr.hmm.senones import load_senones
+from ssl_asr.labelling.teachers import target_set_id
+from ssl_asr.models.systems import ModelName
+from ssl_asr.recipe import Recipe
+from ssl_asr.recipe.identity import choices, digest
+from ssl_asr.store import alignments, features, targets
+from ssl_asr.store.shards import ShardStore
+
+VERSION = "1"  # raise where equal inputs give another model
+
+
+def model_inputs(recipe: Recipe, name: ModelName) -> dict[str, str]:
+    """What a model is made from: the recipe's fields for it, and the very shards that it is trained on.
+
+    The schedule follows from these. The baseline depends on how much unlabeled speech there is, not on which.
+    """
+    senone_set = load_senones(recipe.run).id
+    made = ShardStore(recipe.run, features.STORE)
+    aligned = ShardStore(recipe.run, alignments.store_name(senone_set))
+    inputs = {
+        "version": VERSION,
+        "senones": senone_set,
+        "features": _digest(made, "labeled"),
+        "alignments": _digest(aligned, "labeled"),
+        **choices(recipe, name),
+    }
+    if name == "baseline":
+        unlabeled = made.index("unlabeled")
+        return inputs | {
+            "unlabeled frames": str(unlabeled.column("frames").sum()),
+            "unlabeled slabs": str(len(unlabeled.slabs())),
+        }
+    if name == "student":
+        store = targets.store_name(target_set_id(recipe))
+        labelled = ShardStore(recipe.run, store)
+        return inputs | {
+            "targets": f"{store} {_digest(labelled, 'unlabeled')}",
+            "unlabeled features": _digest(made, "unlabeled"),
+        }
+    return inputs
+
+
+def _digest(store: ShardStore, split: str) -> str:
+    return digest(store.index(split).column("checksum").tolist())
