@@ -56,7 +56,7 @@ class TrainingPlan:
 
 
 def run_teacher(recipe: Recipe) -> StageReport:
-    """Train the bidirectional teacher on the labeled data."""
+    """Train the teacher on the labeled data."""
     wanted = recipe.teacher
     labeled = _source(recipe, "labeled")
     schedule = teacher_schedule(wanted, labeled)
