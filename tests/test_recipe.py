@@ -136,6 +136,7 @@ def test_a_network_of_another_kind_keeps_the_keys_that_both_have(monkeypatch):
     ("overrides", "said"),
     [
         (["student.network.kind=lstmm"], "student.network.kind=lstmm is not known; did you mean 'lstm'?"),
+        (["teacher.network.kind=[a]"], "teacher.network.kind=['a'] is not known; use one of lstm, blstm"),
         (["teacher.network.kind=7"], "teacher.network.kind=7 is not known; use one of lstm, blstm"),
         (["teacher.objective.kind=crossentropy"], "teacher.objective.kind=crossentropy is not known; did you mean"),
         (["student.network.layrs=3"], "unknown recipe key 'student.network.layrs'; did you mean 'layers'?"),

@@ -75,8 +75,8 @@ def _apply(values: dict[str, Any], override: str) -> None:
     except yaml.YAMLError as error:
         raise ValueError(f"'{override}': the value is not valid YAML; write a list as [a, b]") from error
     choice = _choice_at(sections) if key == "kind" else None
-    if choice is not None and values[key] in choice.table:
-        _keep_known(values, choice.table[values[key]].section)
+    if choice is not None and value in choice.table:
+        _keep_known(values, choice.table[value].section)
 
 
 def _keep_known(values: dict[str, Any], section: type[Section]) -> None:

@@ -61,7 +61,7 @@ class TrainingPlan:
 
 
 def run_teacher(recipe: Recipe) -> StageReport:
-    """Train the bidirectional teacher on the labeled data."""
+    """Train the teacher on the labeled data."""
     settings = recipe.teacher
     labeled = source_of_run(recipe, "labeled")
     schedule = teacher_schedule(settings, labeled)
