@@ -1,5 +1,5 @@
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -106,10 +106,11 @@ def _results() -> Results:
 
 
 def test_results_come_back_as_they_were_written(tmp_path):
-    write_results(str(tmp_path), _results())
-    assert asdict(read_results(str(tmp_path))) == asdict(_results())
+    results = replace(_results(), inputs={"version": "1", "evaluate.beam": "9.0"})
+    write_results(str(tmp_path), results)
+    assert asdict(read_results(str(tmp_path))) == asdict(results)
     kept = json.loads((tmp_path / "decoding" / "results.json").read_text())
-    assert set(kept) == {"kappa", "rows", "werr", "frame_accuracy", "decode_x_real_time", "oov_rate"}
+    assert set(kept) == {"kappa", "rows", "werr", "frame_accuracy", "decode_x_real_time", "oov_rate", "inputs"}
 
 
 def test_results_that_were_never_written_are_asked_for_by_name(tmp_path):
