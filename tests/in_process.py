@@ -5,6 +5,7 @@ For tests of what stages decide. That Ray places the very same work is what the 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -110,7 +111,7 @@ def _place_here(monkeypatch: pytest.MonkeyPatch) -> None:
     for stage in ("training", "evaluation"):
         monkeypatch.setattr(f"ssl_asr.{stage}.stage.cluster.joined", _nothing)
     monkeypatch.setattr("ssl_asr.frontend.stage._measure_prior", _prior)
-    monkeypatch.setattr("ssl_asr.hmm.stage.on_ray", in_series)
+    monkeypatch.setattr("ssl_asr.hmm.placement.on_ray", in_series)
     monkeypatch.setattr("ssl_asr.training.stage.fit", fit_here)
     monkeypatch.setattr("ssl_asr.labelling.calibration_file._measured_on_ray", _calibration)
-    monkeypatch.setattr("ssl_asr.evaluation.stage.ray", Here)
+    monkeypatch.setitem(sys.modules, "ray", Here)

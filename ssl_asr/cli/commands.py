@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ssl_asr.progress import clock
 from ssl_asr.recipe import Recipe
-from ssl_asr.runtime.pipeline import NAMES, STAGES, run_stage, todos
+from ssl_asr.runtime.pipeline import NAMES, STAGES, check_ready, todos
 from ssl_asr.runtime.pipeline import stage as stage_of
 from ssl_asr.runtime.run_directory import save_recipe
 from ssl_asr.runtime.stage_clock import refuse_second
@@ -42,8 +42,9 @@ def run_all(recipe: Recipe) -> None:
 def run_one(stage: str, recipe: Recipe) -> None:
     """One stage; its inputs must exist."""
     _refuse_second([stage], recipe)
+    check_ready(stage, recipe)
     save_recipe(recipe)
-    _said(run_stage(stage, recipe))
+    _said(stage_of(stage).function()(recipe))
     if stage == "report":
         print(page_uri(recipe.run))
 

@@ -17,6 +17,7 @@ from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import Inputs, Product, choices
 from ssl_asr.store import filesystem
 from ssl_asr.store.layout import MANIFEST, split_record_uri
+from ssl_asr.store.ledger import Reject
 from ssl_asr.store.shards import ShardStore
 
 VERSION = "1"
@@ -40,6 +41,7 @@ class SplitRecord:
     utterances: int
     seconds: float
     speakers: int
+    rejects: tuple[Reject, ...] = ()
 
 
 def split_inputs(recipe: Recipe, split: str) -> dict[str, str]:
@@ -57,8 +59,10 @@ def read_record(run: str, split: str) -> SplitRecord | None:
     if not filesystem.exists(uri):
         return None
     try:
-        return SplitRecord(**json.loads(filesystem.read_bytes(uri)))
-    except (json.JSONDecodeError, TypeError) as error:
+        values = json.loads(filesystem.read_bytes(uri))
+        rejects = tuple(Reject(**reject) for reject in values.pop("rejects"))
+        return SplitRecord(**values, rejects=rejects)
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
         raise ValueError(f"{uri} is damaged ({error}); delete it and run the corpus stage again") from error
 
 

@@ -26,7 +26,7 @@ from ssl_asr.corpus.sources import OPEN_SPEECH, CorpusReading, check_sources, re
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import Inputs, choices, inputs_key
 from ssl_asr.runtime.stage_clock import StageClock
-from ssl_asr.runtime.stage_report import StageReport, check_reject_share, read_rejects
+from ssl_asr.runtime.stage_report import StageReport, check_reject_share
 from ssl_asr.runtime.todo import Todo, reasons, waiting
 from ssl_asr.store import filesystem
 from ssl_asr.store.layout import MANIFEST, source_uri, stage_report_uri
@@ -55,7 +55,6 @@ def run_corpus(recipe: Recipe) -> StageReport:
     wanted = {split: split_inputs(recipe, split) for split in SPLITS}
     clock = StageClock(recipe, STAGE, inputs_key({split: inputs_key(inputs) for split, inputs in wanted.items()}))
     todo = [split for split, inputs in wanted.items() if _why_listed(recipe, split, inputs)]
-    rejects = [each for each in read_rejects(recipe, STAGE) if each.id.partition("/")[0] not in todo]
     if todo:
         # From here to the end nothing may look finished: an older report would vouch for half-new files.
         filesystem.delete(stage_report_uri(recipe.run, STAGE))
@@ -63,13 +62,13 @@ def run_corpus(recipe: Recipe) -> StageReport:
         write_sentences(recipe.run, sources)
         for split in todo:
             _list_split(recipe, split, sources, wanted[split])
-        rejects += _rejects(sources)
     if needs_banks(recipe.corpus):
         ensure_banks(recipe)
     ensure_text(recipe)
     records = {split: _record(recipe, split) for split in SPLITS}
     line = "; ".join(dict.fromkeys(record.source for record in records.values()))
     filesystem.write_if_changed(source_uri(recipe.run), f"{line}\n".encode())
+    rejects = [Reject(f"{split}/{each.id}", each.reason) for split in SPLITS for each in records[split].rejects]
     shards = sum(record.shards for record in records.values())
     skipped = sum(record.shards for split, record in records.items() if split not in todo)
     report = clock.finish(shards, skipped, rejects, _figures(records))
@@ -136,7 +135,15 @@ def _list_split(recipe: Recipe, split: str, sources: CorpusReading, inputs: Inpu
     speakers = len({utterance.speaker for utterance in found})
     named = getattr(corpus, split)
     source = (sources.open_line or "") if named == OPEN_SPEECH else f"{split} from {named}"
-    record = SplitRecord(dict(inputs), source, len(kept) + len(new), len(found), round(seconds, 3), speakers)
+    record = SplitRecord(
+        dict(inputs),
+        source,
+        len(kept) + len(new),
+        len(found),
+        round(seconds, 3),
+        speakers,
+        reading.rejects,
+    )
     write_record(recipe.run, split, record)
 
 
@@ -183,14 +190,6 @@ def _frames(utterance: Utterance) -> int:
 
 def _first(rejects: tuple[Reject, ...]) -> str:
     return f"the first: {rejects[0].id}: {rejects[0].reason}" if rejects else "there are none"
-
-
-def _rejects(sources: CorpusReading) -> list[Reject]:
-    return [
-        Reject(f"{split}/{reject.id}", reject.reason)
-        for split, reading in sources.splits.items()
-        for reject in reading.rejects
-    ]
 
 
 def _figures(records: Mapping[str, SplitRecord]) -> Mapping[str, float | str]:

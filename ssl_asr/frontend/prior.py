@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 
 from ssl_asr.frontend.extract import Extractor
-from ssl_asr.frontend.parents import STATISTICS, FeatureParents
+from ssl_asr.frontend.parents import VERSION
 from ssl_asr.frontend.statistics import sums_of
 from ssl_asr.recipe import Recipe
-from ssl_asr.runtime.shard_stage import source_of_entry
+from ssl_asr.recipe.identity import choices
 from ssl_asr.store import filesystem, utterance
 from ssl_asr.store.layout import prior_uri
 from ssl_asr.store.ledger import Shard, checksum
@@ -26,11 +26,11 @@ from ssl_asr.store.shards import ShardStore
 
 @dataclass(frozen=True)
 class Prior:
-    """Mean LFBE [mel bins] over `frames` 10 ms frames; `parents` are those of the shard's features."""
+    """Mean LFBE [mel bins] over `frames` 10 ms frames; `inputs` is what it was made with."""
 
     mean: tuple[float, ...]
     frames: int
-    parents: Mapping[str, str]
+    inputs: Mapping[str, str]
 
     def to_json(self) -> bytes:
         return json.dumps(asdict(self), indent=1, sort_keys=True).encode()
@@ -48,9 +48,14 @@ def read_prior(run: str) -> Prior:
     uri = prior_uri(run)
     try:
         values = json.loads(filesystem.read_bytes(uri))
-        return Prior(tuple(values["mean"]), values["frames"], values["parents"])
+        return Prior(tuple(values["mean"]), values["frames"], values["inputs"])
     except (json.JSONDecodeError, KeyError, TypeError) as error:
         raise ValueError(f"{uri} is damaged ({error}); delete it and run the frontend stage again") from error
+
+
+def prior_inputs(recipe: Recipe) -> dict[str, str]:
+    """What the prior of given speech depends on. The speech itself is no part: see `stage.prior_of_today`."""
+    return {"version": VERSION, **choices(recipe, "features")}
 
 
 def measure_prior(recipe: Recipe, shards: Sequence[Shard]) -> Prior:
@@ -64,10 +69,7 @@ def measure_prior(recipe: Recipe, shards: Sequence[Shard]) -> Prior:
         )
         if extracted:
             sums = sums_of((item.frames for item in extracted), recipe.frontend.mel_bins)
-            entry = manifest.entry(shard)
-            assert entry is not None, "finished shards are asked for"
-            parents = FeatureParents(recipe)(source_of_entry(entry, STATISTICS))
-            prior = Prior(tuple((sums.sum / sums.count).tolist()), sums.count, parents)
+            prior = Prior(tuple((sums.sum / sums.count).tolist()), sums.count, prior_inputs(recipe))
             filesystem.write_bytes(prior_uri(recipe.run), prior.to_json())
             return prior
         reason = rejects[0].reason if rejects else f"{manifest.uri(shard)} is empty"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from ssl_asr.frontend.parents import STATISTICS, FeatureParents
-from ssl_asr.frontend.prior import Prior, measure_prior, read_prior
+from ssl_asr.frontend.prior import Prior, measure_prior, prior_inputs, read_prior
 from ssl_asr.frontend.shard_job import FeatureJob
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import Inputs, choices, inputs_key
@@ -27,7 +27,7 @@ STAGE = "frontend"
 def run_frontend(recipe: Recipe) -> StageReport:
     """Features of every manifest shard; shards with unchanged manifest, recipe and prior are kept."""
     clock = StageClock(recipe, STAGE, inputs_key(choices(recipe, "features")))
-    prior = _prior_of_today(recipe)
+    prior = prior_of_today(recipe)
     if prior is not None and not (stage := shard_stage(recipe, prior)).unfinished():
         return _finish(recipe, clock, stage, [], stage.size)
     with joined():
@@ -42,7 +42,7 @@ def run_frontend(recipe: Recipe) -> StageReport:
 
 def todo_frontend(recipe: Recipe, before: Sequence[Todo]) -> list[Todo]:
     # Without a prior of today all features are made anew.
-    return shard_stage(recipe, _prior_of_today(recipe)).todo(STAGE, FEATURES, before, MANIFEST)
+    return shard_stage(recipe, prior_of_today(recipe)).todo(STAGE, FEATURES, before, MANIFEST)
 
 
 def shard_stage(recipe: Recipe, prior: Prior | None) -> ShardStage:
@@ -55,16 +55,16 @@ def shard_stage(recipe: Recipe, prior: Prior | None) -> ShardStage:
     return ShardStage(recipe, source, store, utterance.SPLITS, parents, STATISTICS)
 
 
-def _prior_of_today(recipe: Recipe) -> Prior | None:
-    """The prior in the run, if one of today's labeled shards would still give it.
+def prior_of_today(recipe: Recipe) -> Prior | None:
+    """The prior in the run, if the front end still makes such features; None if it is to be measured.
 
-    It need not be the first one: labeled speech that is added leaves all features as they are.
+    It stays as it is when labeled speech is added, corrected or dropped. Otherwise each such change would make all
+    features anew, though a prior is no more than a value to start from.
     """
     if not filesystem.exists(prior_uri(recipe.run)):
         return None
-    prior, of_shard = read_prior(recipe.run), FeatureParents(recipe)
-    labeled = shard_stage(recipe, prior).rows_of("labeled")
-    return prior if any(of_shard(each) == prior.parents for each in labeled) else None
+    prior = read_prior(recipe.run)
+    return prior if prior.inputs == prior_inputs(recipe) else None
 
 
 def _measure_prior(recipe: Recipe) -> Prior:

@@ -91,7 +91,13 @@ def stage(name: str) -> Stage:
 
 
 def run_stage(name: str, recipe: Recipe) -> StageReport:
-    """Run one stage by itself; ValueError naming the stage to run first where what it reads is not up to date."""
+    """Run one stage by itself; ValueError as `check_ready`."""
+    check_ready(name, recipe)
+    return stage(name).function()(recipe)
+
+
+def check_ready(name: str, recipe: Recipe) -> None:
+    """ValueError naming the stage to run first, where what `name` reads is missing or not up to date."""
     missing = first_missing(name, recipe)
     if missing is not None:
         raise ValueError(
@@ -105,7 +111,6 @@ def run_stage(name: str, recipe: Recipe) -> StageReport:
             f"(because of {', '.join(outdated.because)}); run `ssl-asr {outdated.after}` with the same recipe first, "
             "or `ssl-asr run` for all stages"
         )
-    return stage(name).function()(recipe)
 
 
 def first_missing(name: str, recipe: Recipe) -> str | None:

@@ -71,6 +71,12 @@ def _held(store: ShardStore) -> StoreContents:
     return StoreContents(store, files, entries, (*unexpected_files, *unexpected_entries))
 
 
+def whole_names(store: ShardStore) -> list[Shard]:
+    """The shards that have both a file and an entry."""
+    held = _held(store)
+    return [shard for shard in held.files if shard in held.entries]
+
+
 def all_shards(stores: Sequence[StoreContents]) -> Shards:
     """All shards of which any store has a file or an entry."""
     every = [shards.numbers for held in stores for shards in (held.files, held.entries)]

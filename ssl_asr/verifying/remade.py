@@ -1,60 +1,83 @@
-"""Which stores a repair makes anew: those whose stage, run with this recipe, leaves every whole shard as it is."""
+"""Which stores a repair makes anew: those whose stage, run now, leaves every whole shard as it is.
+
+The run itself says so, not its recipe: a shard counts as outdated if its entry names other parents than it would have
+today. A stage would make such a shard anew too, and with it all that was made from it.
+"""
 
 from __future__ import annotations
 
-from contextlib import suppress
-from typing import Any
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
-from ssl_asr.labelling.teachers import target_set_id
+from ssl_asr.corpus.listing import read_record, split_inputs
+from ssl_asr.corpus.sources import check_sources
+from ssl_asr.frontend.stage import prior_of_today
+from ssl_asr.frontend.stage import shard_stage as feature_stage
+from ssl_asr.hmm.stage import shard_stage as alignment_stage
+from ssl_asr.hmm.training import hmm_inputs, read_trained
+from ssl_asr.labelling.stage import shard_stage as target_stage
 from ssl_asr.recipe import Recipe
-from ssl_asr.runtime.run_directory import open_recipe
-from ssl_asr.runtime.stage_report import read_report
+from ssl_asr.runtime.shard_stage import ShardStage, source_of_entry
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import (
-    ALIGNMENTS,
-    FEATURES,
-    MANIFEST,
-    STAGE_OF_STORE,
-    alignments_store,
-    recipe_uri,
-    targets_store,
-)
-
-# Sections of the recipe that the shards of each kind are made by.
-_SECTIONS = {
-    MANIFEST: ("corpus",),
-    FEATURES: ("corpus", "frontend"),
-    ALIGNMENTS: ("corpus", "frontend", "hmm"),
-}
-# Of the section `corpus`: no shard depends on them.
-_OF_NO_SHARD = {"cache", "max_reject_share"}
+from ssl_asr.store.inventory import whole_names
+from ssl_asr.store.layout import MANIFEST, model_uri
+from ssl_asr.store.ledger import LedgerEntry, Shard
+from ssl_asr.store.ledger_index import PARALLEL_READS
+from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.utterance import SPLITS
 
 
 def remade_stores(recipe: Recipe, *, labels: bool) -> set[str]:
-    """Names of these stores; no targets among them unless there is a whole model that `labels`.
-
-    A stage must have finished in this run, and by the same sections of the recipe: with others it would make all of
-    its shards anew. Of alignments and targets only those of today's senones and teacher count.
-    """
-    kinds = [kind for kind in _SECTIONS if _is_of_this_recipe(recipe, kind)]
-    found = {kind for kind in kinds if kind != ALIGNMENTS}
-    if ALIGNMENTS in kinds:
-        hmm = read_report(recipe, STAGE_OF_STORE[ALIGNMENTS])
-        assert hmm is not None, "a stage that has finished left a report"
-        found.add(alignments_store(str(hmm.figures["senone_set"])))
-    if labels:
-        with suppress(ValueError):  # there is no teacher yet
-            found.add(targets_store(target_set_id(recipe)))
-    return found
+    """Names of these stores; no targets among them unless there is a whole model that `labels`."""
+    found = {MANIFEST} if _is_listed_as_today(recipe) else set()
+    return found | {stage.store.name for stage in _stages(recipe, labels=labels) if not has_outdated(stage)}
 
 
-def _is_of_this_recipe(recipe: Recipe, kind: str) -> bool:
-    if read_report(recipe, STAGE_OF_STORE[kind]) is None or not filesystem.exists(recipe_uri(recipe.run)):
+def _is_listed_as_today(recipe: Recipe) -> bool:
+    """Whether the sources of all splits are there, and list what they did when the manifest was written."""
+    try:
+        check_sources(recipe.corpus)
+        records = {split: read_record(recipe.run, split) for split in SPLITS}
+        return all(record and record.inputs == split_inputs(recipe, split) for split, record in records.items())
+    except (ValueError, OSError):
         return False
-    kept = open_recipe(recipe.run)
-    return all(_asked(kept, name) == _asked(recipe, name) for name in _SECTIONS[kind]) and kept.seed == recipe.seed
 
 
-def _asked(recipe: Recipe, section: str) -> dict[str, Any]:
-    values: dict[str, Any] = getattr(recipe, section).model_dump()
-    return {name: value for name, value in values.items() if name not in _OF_NO_SHARD}
+def _stages(recipe: Recipe, *, labels: bool) -> Iterator[ShardStage]:
+    """Those that know today what they would make shards with: a prior, a flat start, a teacher."""
+    try:
+        prior = prior_of_today(recipe)
+    except ValueError:  # the prior's file is damaged: with another one, all features would be made anew
+        prior = None
+    if prior is not None:
+        yield feature_stage(recipe, prior)
+    try:
+        trained = read_trained(recipe.run, hmm_inputs(recipe))
+    except ValueError:  # of damaged features: alignments are looked at again once these are repaired
+        trained = None
+    if trained is not None:
+        yield alignment_stage(recipe, trained)
+    if labels and all(filesystem.exists(model_uri(recipe.run, name)) for name in recipe.labelling.teachers):
+        yield target_stage(recipe)
+
+
+def has_outdated(stage: ShardStage) -> bool:
+    """Whether a whole shard of the store was made from something else than it would be today."""
+    held = whole_names(stage.store)
+    with ThreadPoolExecutor(PARALLEL_READS) as pool:
+        return any(pool.map(lambda shard: _is_outdated(stage, shard), held))
+
+
+def _is_outdated(stage: ShardStage, shard: Shard) -> bool:
+    entry, source = _entry(stage.store, shard), _entry(stage.source, shard)
+    if entry is None or source is None:
+        return False
+    return dict(entry.parents) != dict(stage.parents(source_of_entry(source, stage.statistics)))
+
+
+def _entry(store: ShardStore, shard: Shard) -> LedgerEntry | None:
+    """None where it is damaged, which the verification says by itself."""
+    try:
+        return store.entry(shard)
+    except ValueError:
+        return None
