@@ -12,11 +12,11 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from ssl_asr.corpus.sources import OPEN_SPEECH, fingerprint
+from ssl_asr.corpus.sources import OPEN_SPEECH, fingerprint, is_there
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import Inputs, Product, choices
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import MANIFEST, split_record_uri
+from ssl_asr.store.layout import FEATURES, MANIFEST, split_record_uri
 from ssl_asr.store.ledger import Reject
 from ssl_asr.store.shards import ShardStore
 
@@ -33,7 +33,10 @@ _SPLIT: Mapping[str, Product] = {"labeled": "labeled", "unlabeled": "unlabeled",
 
 @dataclass(frozen=True)
 class SplitRecord:
-    """`utterances` and `seconds` count clean recordings, not their degraded copies. `source` is for a person."""
+    """`utterances` and `seconds` count clean recordings, not their degraded copies. `source` is for a person.
+
+    `open_id` tells which open speech the split was cut from; empty for another source.
+    """
 
     inputs: Inputs
     source: str
@@ -41,6 +44,7 @@ class SplitRecord:
     utterances: int
     seconds: float
     speakers: int
+    open_id: str = ""
     rejects: tuple[Reject, ...] = ()
 
 
@@ -50,7 +54,11 @@ def split_inputs(recipe: Recipe, split: str) -> dict[str, str]:
     inputs = {"version": VERSION, **choices(recipe, _SPLIT[split])}
     if source == OPEN_SPEECH:
         return inputs | choices(recipe, _OPEN[split])
-    return inputs | {"source": fingerprint(source)}
+    if is_there(source):
+        return inputs | {"source": fingerprint(source)}
+    # A run goes on where its speech is not, for nothing reads it once there are features.
+    record = read_record(recipe.run, split)
+    return inputs | {"source": record.inputs.get("source", "") if record is not None else ""}
 
 
 def read_record(run: str, split: str) -> SplitRecord | None:
@@ -78,12 +86,14 @@ def forget_record(run: str, split: str) -> None:
 
 
 def is_whole(run: str, split: str, record: SplitRecord) -> bool:
-    """Whether all shards are there that the record speaks of, and audio of some of them: a cache may have moved."""
+    """Whether all shards are there that the record speaks of, and audio of some that have no features yet."""
     store = ShardStore(run, MANIFEST)
     shards = store.shards(split)
     numbers = np.array([shard.number for shard in shards], np.int64)
     if len(shards) != record.shards or not store.have_files(split, numbers).all():
         return False
-    some = shards[:: -(-len(shards) // LOOKED_AT) or 1]
+    made = set(ShardStore(run, FEATURES).shards(split))
+    waiting = [shard for shard in shards if shard not in made]
+    some = waiting[:: -(-len(waiting) // LOOKED_AT) or 1]
     first = (store.read_slab(shard, 0, ["audio"])["audio"][0].as_py() for shard in some)
     return all(map(filesystem.exists, first))

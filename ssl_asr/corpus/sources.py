@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -42,15 +42,16 @@ class CorpusReading:
     """Clean utterances and rejects of the splits that were read.
 
     `open_text` are the sentences of all open speech that may be trained on, and `open_line` says in one line where
-    it comes from; None where none was read.
+    it comes from; None where none was read. `open_id` tells one corpus of open speech from another.
     """
 
     splits: dict[str, Reading]
     open_text: tuple[str, ...] | None
     open_line: str | None
+    open_id: str = ""
 
 
-def check_sources(corpus: Corpus) -> None:
+def check_sources(corpus: Corpus, read: Collection[str] = SPLITS) -> None:
     """ValueError naming the recipe's key if a source is neither open-speech nor an existing READER:PATH."""
     for split in SPLITS:
         source = getattr(corpus, split)
@@ -64,7 +65,7 @@ def check_sources(corpus: Corpus) -> None:
                 f"corpus.{split}={source} is not a source; "
                 + (fix or f"use {OPEN_SPEECH} or one of {', '.join(READERS)}, a colon and a path")
             )
-        if not os.path.exists(os.path.expanduser(path)):
+        if split in read and not is_there(source):
             raise ValueError(f"corpus.{split}={source}: there is no {path}; fix the path")
 
 
@@ -78,7 +79,12 @@ def read_sources(recipe: Recipe, wanted: Sequence[str]) -> CorpusReading:
         split: _read(own[split], split, recipe.corpus) if split in own else Reading(getattr(cut, split))
         for split in wanted
     }
-    return CorpusReading(splits, cut.written if cut else None, speech.source if speech else None)
+    return CorpusReading(
+        splits,
+        cut.written if cut else None,
+        speech.source if speech else None,
+        digest([f"{each.id} {each.duration:g}" for each in speech.utterances]) if speech else "",
+    )
 
 
 def _read(source: str, split: str, corpus: Corpus) -> Reading:
@@ -87,6 +93,11 @@ def _read(source: str, split: str, corpus: Corpus) -> Reading:
     reading = checked(READERS[reader](os.path.expanduser(path), corpus.channel), split, corpus)
     named = (replace(utterance, tags={"set": split, **utterance.tags}) for utterance in reading.utterances)
     return Reading(tuple(named), reading.rejects)
+
+
+def is_there(source: str) -> bool:
+    """Whether the path of a READER:PATH source exists."""
+    return os.path.exists(os.path.expanduser(source.partition(":")[2]))
 
 
 def fingerprint(source: str) -> str:

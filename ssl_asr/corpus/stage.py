@@ -51,14 +51,15 @@ def run_corpus(recipe: Recipe) -> StageReport:
     utterances were rejected than it allows.
     """
     check_conditions(recipe.corpus)
-    check_sources(recipe.corpus)
+    check_sources(recipe.corpus, ())
     wanted = {split: split_inputs(recipe, split) for split in SPLITS}
     clock = StageClock(recipe, STAGE, inputs_key({split: inputs_key(inputs) for split, inputs in wanted.items()}))
     todo = [split for split, inputs in wanted.items() if _why_listed(recipe, split, inputs)]
     if todo:
         # From here to the end nothing may look finished: an older report would vouch for half-new files.
         filesystem.delete(stage_report_uri(recipe.run, STAGE))
-        sources = read_sources(recipe, todo)
+        check_sources(recipe.corpus, todo)
+        todo, sources = _read(recipe, todo)
         write_sentences(recipe.run, sources)
         for split in todo:
             _list_split(recipe, split, sources, wanted[split])
@@ -77,6 +78,19 @@ def run_corpus(recipe: Recipe) -> StageReport:
     return report
 
 
+def _read(recipe: Recipe, todo: Sequence[str]) -> tuple[list[str], CorpusReading]:
+    """The splits that are listed, and what was read. Splits of open speech must all be cut from the same speech."""
+    sources = read_sources(recipe, todo)
+    records = {split: read_record(recipe.run, split) for split in SPLITS if split not in todo}
+    others = [
+        split for split, record in records.items() if record and record.open_id and record.open_id != sources.open_id
+    ]
+    if not sources.open_id or not others:
+        return list(todo), sources
+    both = [split for split in SPLITS if split in (*todo, *others)]
+    return both, read_sources(recipe, both)
+
+
 def shard_parents(recipe: Recipe) -> dict[str, str]:
     """A manifest shard is what its rows say, and as long as the recipe asks for."""
     return {"version": SHARDS_VERSION, **choices(recipe, "shards")}
@@ -85,7 +99,7 @@ def shard_parents(recipe: Recipe) -> dict[str, str]:
 def todo_corpus(recipe: Recipe, before: Sequence[Todo]) -> list[Todo]:
     """Splits that are to be listed again, with the shards that they have today."""
     check_conditions(recipe.corpus)
-    check_sources(recipe.corpus)
+    check_sources(recipe.corpus, ())
     found = []
     for split in SPLITS:
         why = _why_listed(recipe, split, split_inputs(recipe, split))
@@ -142,6 +156,7 @@ def _list_split(recipe: Recipe, split: str, sources: CorpusReading, inputs: Inpu
         len(found),
         round(seconds, 3),
         speakers,
+        sources.open_id if named == OPEN_SPEECH else "",
         reading.rejects,
     )
     write_record(recipe.run, split, record)

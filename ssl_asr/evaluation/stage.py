@@ -76,7 +76,7 @@ def run_evaluate(recipe: Recipe) -> StageReport:
 def todo_evaluate(recipe: Recipe, before: Sequence[Todo]) -> list[Todo]:
     kinds = (MANIFEST, FEATURES, ALIGNMENTS)
     read = [f"{kind}/{split}" for kind in kinds for split in ("dev", "test")]
-    if causes := upstream(before, *read, *SYSTEMS, "language text", "senones"):
+    if causes := upstream(before, *read, *SYSTEMS, "language text", "senones", "senone set"):
         return [waiting("results", causes)]
     senones = load_senones(recipe.run)
     dev, test = (split_slabs(recipe, split, senones) for split in ("dev", "test"))

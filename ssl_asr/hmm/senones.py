@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ssl_asr.lang.phones import SILENCE
+from ssl_asr.recipe.identity import Inputs
 from ssl_asr.store import filesystem
 from ssl_asr.store.layout import senones_uri
 
@@ -63,9 +64,16 @@ def table_id(phones: tuple[str, ...], table: npt.NDArray[np.uint16]) -> str:
     return hashlib.sha256(json.dumps(phones).encode() + table.astype("<u2").tobytes()).hexdigest()[:12]
 
 
-def save_senones(run: str, senones: SenoneSet) -> None:
+def save_senones(run: str, senones: SenoneSet, inputs: Inputs | None = None) -> None:
+    """`inputs` is what the set was made from."""
     buffer = io.BytesIO()
-    np.savez_compressed(buffer, phones=np.array(senones.phones), table=senones.table, counts=senones.counts)
+    np.savez_compressed(
+        buffer,
+        inputs=np.array(json.dumps(dict(inputs or {}), sort_keys=True)),
+        phones=np.array(senones.phones),
+        table=senones.table,
+        counts=senones.counts,
+    )
     filesystem.write_if_changed(senones_uri(run), buffer.getvalue())
 
 

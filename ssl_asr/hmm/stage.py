@@ -17,21 +17,21 @@ from ssl_asr.hmm.training import HmmInputs, Trained, chunk_sources, early_source
 from ssl_asr.lang.lexicon import read_lexicon
 from ssl_asr.lang.phones import PHONES
 from ssl_asr.recipe import Recipe
-from ssl_asr.recipe.identity import inputs_key
+from ssl_asr.recipe.identity import digest, inputs_key
 from ssl_asr.runtime.cluster import joined
 from ssl_asr.runtime.shard_jobs import run_shard_jobs
 from ssl_asr.runtime.shard_stage import ShardStage
 from ssl_asr.runtime.stage_clock import StageClock
 from ssl_asr.runtime.stage_report import StageReport, check_reject_share
 from ssl_asr.runtime.todo import Todo, reasons, upstream, waiting
-from ssl_asr.store import alignments, features
-from ssl_asr.store.layout import ALIGNMENTS, FEATURES, flat_start_uri, tree_uri
+from ssl_asr.store import alignments, features, filesystem
+from ssl_asr.store.layout import ALIGNMENTS, FEATURES, flat_start_uri, senones_uri, stage_report_uri, tree_uri
 from ssl_asr.store.ledger import LedgerEntry, Reject, Shard
 from ssl_asr.store.shards import ShardStore
 
 STAGE = "hmm"
 SPLITS = ("labeled", "dev", "test")
-LEXICON, FLAT_START, SENONES = "lexicon", "flat start", "senones"
+LEXICON, FLAT_START, SENONES, SENONE_SET = "lexicon", "flat start", "senones", "senone set"
 
 
 def run_hmm(recipe: Recipe) -> StageReport:
@@ -46,6 +46,8 @@ def run_hmm(recipe: Recipe) -> StageReport:
     stage = None if trained is None else shard_stage(recipe, trained)
     todo = None if stage is None else stage.unfinished()
     if trained is None or stage is None or todo is None or todo:
+        # Until the senone set is there again, an older report must not vouch for it.
+        filesystem.delete(stage_report_uri(recipe.run, STAGE))
         with joined():
             trained = trained or _train(recipe, labeled, lexicon, inputs)
             stage = shard_stage(recipe, trained)
@@ -69,10 +71,20 @@ def todo_hmm(recipe: Recipe, before: Sequence[Todo]) -> list[Todo]:
         found += causes
     if causes:
         # All alignments are those of one senone set.
-        return [*found, *(waiting(f"{ALIGNMENTS}/{split}", causes, _count(recipe, split)) for split in SPLITS)]
+        aligned = [waiting(f"{ALIGNMENTS}/{split}", causes, _count(recipe, split)) for split in SPLITS]
+        return [*found, *aligned, waiting(SENONE_SET, causes)]
     trained = read_trained(recipe.run, inputs)
     assert trained is not None, "both parts are there"
-    return [*found, *shard_stage(recipe, trained).todo(STAGE, ALIGNMENTS, before, FEATURES)]
+    aligned = shard_stage(recipe, trained).todo(STAGE, ALIGNMENTS, before, FEATURES)
+    if causes := upstream(aligned, f"{ALIGNMENTS}/labeled"):
+        return [*found, *aligned, waiting(SENONE_SET, causes)]
+    why = reasons(kept_inputs(senones_uri(recipe.run)), _set_inputs(_store(recipe, trained)))
+    return [*found, *aligned, *([Todo(SENONE_SET, why)] if why else [])]
+
+
+def _set_inputs(store: ShardStore) -> dict[str, str]:
+    """What the run's senone set, with its counts, is made from."""
+    return {"senones": store.name, "alignments": digest(store.index("labeled").column("checksum").tolist())}
 
 
 def _todo_lexicon(recipe: Recipe, before: Sequence[Todo]) -> list[Todo]:
@@ -116,7 +128,7 @@ def _finish(
         raise ValueError("no labeled utterance could be aligned; check that texts and audio belong together")
     counts = sum((np.array(entry.statistics["senone_counts"], np.float64) for entry in labeled), np.float64(0))
     senones = SenoneSet(PHONES, trained.table, np.asarray(counts))
-    save_senones(recipe.run, senones)
+    save_senones(recipe.run, senones, _set_inputs(stage.store))
     frames = sum(int(stage.store.index(split).column("frames").sum()) for split in SPLITS)
     figures = _figures(recipe, senones, labeled) | {
         "frames_aligned": float(frames),

@@ -40,7 +40,8 @@ from ssl_asr.training.schedule import (
 )
 
 # Products of the stages before that a model is trained on.
-LABELED_STORES, UNLABELED_STORES = (f"{FEATURES}/labeled", f"{ALIGNMENTS}/labeled"), (f"{FEATURES}/unlabeled",)
+LABELED_STORES = (f"{FEATURES}/labeled", f"{ALIGNMENTS}/labeled", "senone set")
+UNLABELED_STORES = (f"{FEATURES}/unlabeled",)
 
 
 @dataclass(frozen=True)
