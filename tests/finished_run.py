@@ -30,6 +30,7 @@ from ssl_asr.hmm.lexicon_stage import ensure_lexicon
 from ssl_asr.hmm.mixtures import Mixtures
 from ssl_asr.hmm.senones import SenoneSet, save_senones
 from ssl_asr.hmm.stage import SPLITS as ALIGNED
+from ssl_asr.hmm.stage import set_inputs
 from ssl_asr.hmm.training import hmm_inputs, read_trained
 from ssl_asr.hmm.tree import write_table
 from ssl_asr.labelling.shard_job import LabelJob
@@ -101,6 +102,8 @@ def finish_run(recipe: Recipe) -> None:
     _make_features(recipe)
     senones = _make_senones(recipe)
     _align(recipe, senones)
+    aligned = ShardStore(recipe.run, alignments.store_name(senones.id))
+    save_senones(recipe.run, senones, set_inputs(aligned))
     _make_model(recipe, "teacher", senones)
     job = LabelJob(recipe)
     for shard in ShardStore(recipe.run, features.STORE).shards("unlabeled"):

@@ -78,11 +78,11 @@ def todo_hmm(recipe: Recipe, before: Sequence[Todo]) -> list[Todo]:
     aligned = shard_stage(recipe, trained).todo(STAGE, ALIGNMENTS, before, FEATURES)
     if causes := upstream(aligned, f"{ALIGNMENTS}/labeled"):
         return [*found, *aligned, waiting(SENONE_SET, causes)]
-    why = reasons(kept_inputs(senones_uri(recipe.run)), _set_inputs(_store(recipe, trained)))
+    why = reasons(kept_inputs(senones_uri(recipe.run)), set_inputs(_store(recipe, trained)))
     return [*found, *aligned, *([Todo(SENONE_SET, why)] if why else [])]
 
 
-def _set_inputs(store: ShardStore) -> dict[str, str]:
+def set_inputs(store: ShardStore) -> dict[str, str]:
     """What the run's senone set, with its counts, is made from."""
     return {"senones": store.name, "alignments": digest(store.index("labeled").column("checksum").tolist())}
 
@@ -128,7 +128,7 @@ def _finish(
         raise ValueError("no labeled utterance could be aligned; check that texts and audio belong together")
     counts = sum((np.array(entry.statistics["senone_counts"], np.float64) for entry in labeled), np.float64(0))
     senones = SenoneSet(PHONES, trained.table, np.asarray(counts))
-    save_senones(recipe.run, senones, _set_inputs(stage.store))
+    save_senones(recipe.run, senones, set_inputs(stage.store))
     frames = sum(int(stage.store.index(split).column("frames").sum()) for split in SPLITS)
     figures = _figures(recipe, senones, labeled) | {
         "frames_aligned": float(frames),

@@ -62,7 +62,7 @@ def _apply(values: dict[str, Any], override: str) -> None:
     path, equals, value = override.partition("=")
     if not equals:
         raise ValueError(
-            f"'{override}' is no override; write section.key=value, for example student.network.layers=3"
+            f"'{override}' is not an override; write section.key=value, for example student.network.layers=3"
         )
     *sections, key = path.split(".")
     for section in sections:

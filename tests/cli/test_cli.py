@@ -100,10 +100,10 @@ class RemoteError(RayError):
 
 
 def failing(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
-    def fail(stage: str, recipe: Recipe) -> StageReport:
+    def fail(recipe: Recipe) -> StageReport:
         raise error
 
-    monkeypatch.setattr("ssl_asr.cli.commands.run_stage", fail)
+    monkeypatch.setattr(pipeline.Stage, "function", lambda stage: fail)
 
 
 def test_bad_input_is_one_sentence_without_traceback(capsys, tmp_path, monkeypatch):
@@ -138,7 +138,7 @@ def test_interruption_says_how_to_go_on(capsys, tmp_path, monkeypatch):
 
 
 def test_stage_ends_with_its_line_and_keeps_the_recipe(capsys, tmp_path, monkeypatch):
-    monkeypatch.setattr("ssl_asr.cli.commands.run_stage", lambda stage, recipe: finish(recipe, stage))
+    monkeypatch.setattr(pipeline.Stage, "function", lambda stage: lambda recipe: finish(recipe, stage.name))
     assert main(["corpus", "demo", f"run={tmp_path}", "student.network.layers=4"]) == OK
     assert capsys.readouterr().out == "corpus: 0 s, 3 pieces, 1 done before, hours 1.25\n"
     assert open_recipe(str(tmp_path)).student.network.layers == 4

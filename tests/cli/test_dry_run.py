@@ -21,7 +21,7 @@ from ssl_asr.store.layout import MANIFEST, model_uri, recipe_uri
 from ssl_asr.store.shards import ShardStore
 from tests.finished_run import contents, write_source
 
-LABELED_ALIGNMENTS = ["alignments/labeled", "alignments/dev", "alignments/test"]  # all are of one senone set
+LABELED_ALIGNMENTS = ["alignments/labeled", "alignments/dev", "alignments/test", "senone set"]
 MODELS_ON = ["teacher", "targets/unlabeled", "baseline", "student", "results", "report"]
 
 
@@ -129,15 +129,15 @@ def test_added_labeled_speech_trains_the_teacher_and_leaves_other_features(
     ]
 
 
-def test_without_the_labeled_shards_of_its_prior_all_features_are_made_anew(finished_run: Recipe) -> None:
+def test_the_prior_outlives_the_shard_that_it_was_measured_on(finished_run: Recipe) -> None:
     degraded = finished_run.model_copy(
         update={"corpus": finished_run.corpus.model_copy(update={"labeled_copies": 1, "train_conditions": ("room",)})}
     )
     assert todo_frontend(finished_run, []) == []
     run_corpus(degraded)
     found = {todo.product: todo.because for todo in todo_frontend(degraded, [])}
-    assert {*found} == {f"features/{split}" for split in ("labeled", "unlabeled", "dev", "test")}
-    assert found["features/dev"] == ("prior",)
+    assert {*found} == {"features/labeled", "features/unlabeled"}
+    assert found["features/labeled"] == ("manifest",)
 
 
 def test_a_model_that_is_gone_is_made_with_what_follows(finished_run: Recipe, capsys: pytest.CaptureFixture) -> None:
