@@ -1,4 +1,4 @@
-"""Fixtures shared by the rooms: a very small run on real recorded speech, each stage made when first asked for."""
+"""Fixtures shared by all packages: a very small run on real recorded speech, each stage made when first asked for."""
 
 from __future__ import annotations
 

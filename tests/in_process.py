@@ -90,10 +90,6 @@ class Here:
     def wait(pending: list[Any]) -> tuple[list[Any], list[Any]]:
         return pending[:1], pending[1:]
 
-    @staticmethod
-    def get(value: Any) -> Any:
-        return value
-
 
 @contextmanager
 def placed_here() -> Iterator[None]:
@@ -114,4 +110,6 @@ def _place_here(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ssl_asr.hmm.placement.on_ray", in_series)
     monkeypatch.setattr("ssl_asr.training.stage.fit", fit_here)
     monkeypatch.setattr("ssl_asr.labelling.calibration_file._measured_on_ray", _calibration)
+    monkeypatch.setattr("ssl_asr.runtime.cluster.as_task", lambda function, *_: function)
+    monkeypatch.setattr("ssl_asr.runtime.cluster.result_of", lambda value: value)
     monkeypatch.setitem(sys.modules, "ray", Here)

@@ -33,8 +33,8 @@ from ssl_asr.models.length_batches import batches_of_like_length, padding_waste
 from ssl_asr.progress import Progress
 from ssl_asr.recipe import Recipe
 from ssl_asr.runtime.cluster import joined
+from ssl_asr.runtime.job_runner import Pool, run_shard_jobs
 from ssl_asr.runtime.run_directory import open_recipe
-from ssl_asr.runtime.shard_jobs import Pool, run_shard_jobs
 from ssl_asr.store import features, filesystem, targets
 from ssl_asr.store.layout import TARGETS, ledger_folder
 from ssl_asr.store.ledger import Shard

@@ -14,20 +14,21 @@ from ssl_asr.corpus.augment.banks import ensure_banks
 from ssl_asr.corpus.augment.conditions import check_conditions, in_conditions, needs_banks
 from ssl_asr.corpus.augment.noise import noise_kind
 from ssl_asr.corpus.language_text import ensure_text, is_written, language_text, write_sentences
-from ssl_asr.corpus.listing import (
+from ssl_asr.corpus.sources import OPEN_SPEECH, CorpusReading, check_sources, read_sources
+from ssl_asr.corpus.split_records import (
     SplitRecord,
     forget_record,
     is_whole,
     read_record,
+    split_content,
     split_inputs,
     write_record,
 )
-from ssl_asr.corpus.sources import OPEN_SPEECH, CorpusReading, check_sources, read_sources
 from ssl_asr.recipe import Recipe
-from ssl_asr.recipe.identity import Inputs, choices, inputs_key
+from ssl_asr.recipe.identity import Inputs, inputs_key, non_defaults
 from ssl_asr.runtime.stage_clock import StageClock
 from ssl_asr.runtime.stage_report import StageReport, check_reject_share
-from ssl_asr.runtime.todo import Todo, reasons, waiting
+from ssl_asr.runtime.todo import LANGUAGE_TEXT, Todo, reasons, waiting
 from ssl_asr.store import filesystem
 from ssl_asr.store.layout import MANIFEST, source_uri, stage_report_uri
 from ssl_asr.store.ledger import LedgerEntry, Reject, Shard, checksum
@@ -36,7 +37,6 @@ from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.utterance import CLEAN, SCHEMA, SPLITS, Utterance, decode, encode
 
 STAGE = "corpus"
-LANGUAGE_TEXT = "language text"
 FRAMES_A_SECOND = 100
 SHARDS_VERSION = "1"  # raise where equal utterances give other shards
 
@@ -93,7 +93,7 @@ def _read(recipe: Recipe, todo: Sequence[str]) -> tuple[list[str], CorpusReading
 
 def shard_parents(recipe: Recipe) -> dict[str, str]:
     """A manifest shard is what its rows say, and as long as the recipe asks for."""
-    return {"version": SHARDS_VERSION, **choices(recipe, "shards")}
+    return {"version": SHARDS_VERSION, **non_defaults(recipe, "shards")}
 
 
 def todo_corpus(recipe: Recipe, before: Sequence[Todo]) -> list[Todo]:
@@ -107,7 +107,7 @@ def todo_corpus(recipe: Recipe, before: Sequence[Todo]) -> list[Todo]:
             record = read_record(recipe.run, split)
             found.append(Todo(f"manifest/{split}", why, None if record is None else record.shards))
     if found:
-        return [*found, waiting(LANGUAGE_TEXT, found)]
+        return [*found, waiting(LANGUAGE_TEXT, found, certain=False)]
     return [] if is_written(recipe, language_text(recipe)) else [Todo(LANGUAGE_TEXT, ("corpus.lm_text",))]
 
 
@@ -157,6 +157,7 @@ def _list_split(recipe: Recipe, split: str, sources: CorpusReading, inputs: Inpu
         round(seconds, 3),
         speakers,
         sources.open_id if named == OPEN_SPEECH else "",
+        split_content(recipe.run, split),
         reading.rejects,
     )
     write_record(recipe.run, split, record)

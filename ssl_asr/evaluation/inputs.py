@@ -11,7 +11,7 @@ from ssl_asr.hmm.senones import SenoneSet
 from ssl_asr.models.model_files import model_id
 from ssl_asr.models.systems import SYSTEMS
 from ssl_asr.recipe import Recipe
-from ssl_asr.recipe.identity import choices, digest, inputs_key
+from ssl_asr.recipe.identity import digest, inputs_key, non_defaults
 from ssl_asr.store import alignments, features, filesystem, utterance
 from ssl_asr.store.layout import model_uri
 from ssl_asr.store.ledger import checksum
@@ -38,7 +38,7 @@ def check_models(recipe: Recipe, senones: SenoneSet) -> None:
 
 def language_inputs(recipe: Recipe) -> dict[str, str]:
     """What the decoding graph of a given text and senone set depends on."""
-    return {**pronunciation_inputs(recipe), **choices(recipe, "graph")}
+    return {**pronunciation_inputs(recipe), **non_defaults(recipe, "graph")}
 
 
 def result_inputs(recipe: Recipe, senones: SenoneSet, dev: Sequence[Slab], test: Sequence[Slab]) -> dict[str, str]:
@@ -54,8 +54,8 @@ def result_inputs(recipe: Recipe, senones: SenoneSet, dev: Sequence[Slab], test:
         **{name: model_id(model_uri(recipe.run, name)) for name in SYSTEMS},
         **content,
         "priors": checksum(senones.log_priors().tobytes()),
-        **choices(recipe, "hypotheses"),
-        **choices(recipe, "results"),
+        **non_defaults(recipe, "hypotheses"),
+        **non_defaults(recipe, "results"),
     }
 
 
@@ -67,7 +67,7 @@ def describe_system(recipe: Recipe, name: str, graph: GraphInfo, senones: Senone
         "model": model_id(model_uri(recipe.run, name)),
         "graph": graph.checksum,
         "priors": checksum(senones.log_priors().tobytes()),
-        **choices(recipe, "hypotheses"),
+        **non_defaults(recipe, "hypotheses"),
     }
     return System(
         run=recipe.run,

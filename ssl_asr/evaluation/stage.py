@@ -30,7 +30,7 @@ from ssl_asr.recipe.identity import Inputs, inputs_key
 from ssl_asr.runtime import cluster
 from ssl_asr.runtime.stage_clock import StageClock
 from ssl_asr.runtime.stage_report import StageReport, check_reject_share, read_rejects, read_report
-from ssl_asr.runtime.todo import Todo, reasons, upstream, waiting
+from ssl_asr.runtime.todo import LANGUAGE_TEXT, RESULTS, SENONE_SET, SENONES, Todo, reasons, upstream, waiting
 from ssl_asr.store import filesystem
 from ssl_asr.store.layout import ALIGNMENTS, FEATURES, MANIFEST, hypotheses_uri, results_uri
 from ssl_asr.store.ledger import Reject
@@ -76,16 +76,22 @@ def run_evaluate(recipe: Recipe) -> StageReport:
 def todo_evaluate(recipe: Recipe, before: Sequence[Todo]) -> list[Todo]:
     kinds = (MANIFEST, FEATURES, ALIGNMENTS)
     read = [f"{kind}/{split}" for kind in kinds for split in ("dev", "test")]
-    if causes := upstream(before, *read, *SYSTEMS, "language text", "senones", "senone set"):
-        return [waiting("results", causes)]
+    if causes := upstream(before, *read, *SYSTEMS, LANGUAGE_TEXT, SENONES, SENONE_SET):
+        return [waiting(RESULTS, causes)]
     senones = load_senones(recipe.run)
     dev, test = (split_slabs(recipe, split, senones) for split in ("dev", "test"))
     why = reasons(_kept_inputs(recipe), result_inputs(recipe, senones, dev, test))
-    return [Todo("results", why)] if why else []
+    return [Todo(RESULTS, why)] if why else []
 
 
 def _kept_inputs(recipe: Recipe) -> Inputs | None:
-    return read_results(recipe.run).inputs if filesystem.exists(results_uri(recipe.run)) else None
+    """Of the results in the run; None where there are none, or a damaged file: they are made again."""
+    if not filesystem.exists(results_uri(recipe.run)):
+        return None
+    try:
+        return read_results(recipe.run).inputs
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def _made_graph(recipe: Recipe) -> GraphInfo:

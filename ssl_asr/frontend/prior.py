@@ -17,7 +17,7 @@ from ssl_asr.frontend.extract import Extractor
 from ssl_asr.frontend.parents import VERSION
 from ssl_asr.frontend.statistics import sums_of
 from ssl_asr.recipe import Recipe
-from ssl_asr.recipe.identity import choices
+from ssl_asr.recipe.identity import non_defaults
 from ssl_asr.store import filesystem, utterance
 from ssl_asr.store.layout import prior_uri
 from ssl_asr.store.ledger import Shard, checksum
@@ -55,7 +55,7 @@ def read_prior(run: str) -> Prior:
 
 def prior_inputs(recipe: Recipe) -> dict[str, str]:
     """What the prior of given speech depends on. The speech itself is no part: see `stage.prior_of_today`."""
-    return {"version": VERSION, **choices(recipe, "features")}
+    return {"version": VERSION, **non_defaults(recipe, "features")}
 
 
 def measure_prior(recipe: Recipe, shards: Sequence[Shard]) -> Prior:

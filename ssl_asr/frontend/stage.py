@@ -9,9 +9,9 @@ from ssl_asr.frontend.parents import STATISTICS, FeatureParents
 from ssl_asr.frontend.prior import Prior, measure_prior, prior_inputs, read_prior
 from ssl_asr.frontend.shard_job import FeatureJob
 from ssl_asr.recipe import Recipe
-from ssl_asr.recipe.identity import Inputs, choices, inputs_key
+from ssl_asr.recipe.identity import Inputs, inputs_key, non_defaults
 from ssl_asr.runtime.cluster import as_task, joined
-from ssl_asr.runtime.shard_jobs import run_shard_jobs
+from ssl_asr.runtime.job_runner import run_shard_jobs
 from ssl_asr.runtime.shard_stage import ShardStage, SourceShard
 from ssl_asr.runtime.stage_clock import StageClock
 from ssl_asr.runtime.stage_report import StageReport, check_reject_share
@@ -26,7 +26,7 @@ STAGE = "frontend"
 
 def run_frontend(recipe: Recipe) -> StageReport:
     """Features of every manifest shard; shards with unchanged manifest, recipe and prior are kept."""
-    clock = StageClock(recipe, STAGE, inputs_key(choices(recipe, "features")))
+    clock = StageClock(recipe, STAGE, inputs_key(non_defaults(recipe, "features")))
     prior = prior_of_today(recipe)
     if prior is not None and not (stage := shard_stage(recipe, prior)).unfinished():
         return _finish(recipe, clock, stage, [], stage.size)

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from zipfile import BadZipFile
 
 import numpy as np
 import numpy.typing as npt
@@ -113,11 +115,17 @@ def align_chunk(chunk: Sequence[Transcribed], model: FlatModel) -> tuple[Fit, di
 
 
 def kept_inputs(uri: str) -> dict[str, str] | None:
-    """What the arrays at `uri` were made from; None where there are none."""
+    """What the arrays at `uri` were made from; None where there are none, or a damaged file: they are made again."""
     if not filesystem.exists(uri):
         return None
-    with np.load(io.BytesIO(filesystem.read_bytes(uri)), allow_pickle=False) as arrays:
-        return dict(json.loads(str(arrays["inputs"])))
+    data = filesystem.read_bytes(uri)
+    try:
+        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+            if any(arrays[name] is None for name in arrays.files):  # reads all of them
+                return None
+            return dict(json.loads(str(arrays["inputs"])))
+    except (BadZipFile, EOFError, KeyError, OSError, ValueError, zlib.error):
+        return None
 
 
 def write_model(uri: str, model: FlatModel, curve: Sequence[float], inputs: Inputs) -> None:

@@ -9,7 +9,7 @@ from ssl_asr.lang.g2p import pronounce
 from ssl_asr.lang.lexicon import Lexicon, cmudict, write_lexicon
 from ssl_asr.lang.text import normalise
 from ssl_asr.recipe import Recipe
-from ssl_asr.recipe.identity import choices, digest
+from ssl_asr.recipe.identity import digest, non_defaults
 from ssl_asr.store import filesystem, utterance
 from ssl_asr.store.layout import lexicon_inputs_uri, lexicon_uri, lm_text_uri
 from ssl_asr.store.ledger import checksum
@@ -21,7 +21,7 @@ SPLITS = ("labeled", "dev", "test")
 
 def pronunciation_inputs(recipe: Recipe) -> dict[str, str]:
     """What the pronunciations of a given word depend on."""
-    return {"lexicon version": VERSION, **choices(recipe, "lexicon")}
+    return {"lexicon version": VERSION, **non_defaults(recipe, "lexicon")}
 
 
 def lexicon_inputs(recipe: Recipe) -> dict[str, str]:
@@ -35,7 +35,10 @@ def kept_inputs(run: str) -> dict[str, str] | None:
     uri = lexicon_inputs_uri(run)
     if not (filesystem.exists(uri) and filesystem.exists(lexicon_uri(run))):
         return None
-    return dict(json.loads(filesystem.read_bytes(uri)))
+    try:
+        return dict(json.loads(filesystem.read_bytes(uri)))
+    except ValueError:  # damaged: it is made again
+        return None
 
 
 def ensure_lexicon(recipe: Recipe) -> str:

@@ -19,11 +19,21 @@ from ssl_asr.lang.phones import PHONES
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import digest, inputs_key
 from ssl_asr.runtime.cluster import joined
-from ssl_asr.runtime.shard_jobs import run_shard_jobs
+from ssl_asr.runtime.job_runner import run_shard_jobs
 from ssl_asr.runtime.shard_stage import ShardStage
 from ssl_asr.runtime.stage_clock import StageClock
 from ssl_asr.runtime.stage_report import StageReport, check_reject_share
-from ssl_asr.runtime.todo import Todo, reasons, upstream, waiting
+from ssl_asr.runtime.todo import (
+    FLAT_START,
+    LANGUAGE_TEXT,
+    LEXICON,
+    SENONE_SET,
+    SENONES,
+    Todo,
+    reasons,
+    upstream,
+    waiting,
+)
 from ssl_asr.store import alignments, features, filesystem
 from ssl_asr.store.layout import ALIGNMENTS, FEATURES, flat_start_uri, senones_uri, stage_report_uri, tree_uri
 from ssl_asr.store.ledger import LedgerEntry, Reject, Shard
@@ -31,7 +41,6 @@ from ssl_asr.store.shards import ShardStore
 
 STAGE = "hmm"
 SPLITS = ("labeled", "dev", "test")
-LEXICON, FLAT_START, SENONES, SENONE_SET = "lexicon", "flat start", "senones", "senone set"
 
 
 def run_hmm(recipe: Recipe) -> StageReport:
@@ -88,9 +97,9 @@ def set_inputs(store: ShardStore) -> dict[str, str]:
 
 
 def _todo_lexicon(recipe: Recipe, before: Sequence[Todo]) -> list[Todo]:
-    causes = upstream(before, *(f"manifest/{split}" for split in SPLITS), "language text")
+    causes = upstream(before, *(f"manifest/{split}" for split in SPLITS), LANGUAGE_TEXT)
     if causes:
-        return [waiting(LEXICON, causes)]
+        return [waiting(LEXICON, causes, certain=False)]
     why = reasons(lexicon_kept_inputs(recipe.run), lexicon_inputs(recipe))
     return [Todo(LEXICON, why)] if why else []
 

@@ -16,7 +16,7 @@ from ssl_asr.hmm.senones import table_id
 from ssl_asr.hmm.tree import grow_table, merge, read_table, triphone_totals, write_table
 from ssl_asr.lang.phones import PHONES
 from ssl_asr.recipe import Hmm, Recipe
-from ssl_asr.recipe.identity import choices, digest, inputs_key
+from ssl_asr.recipe.identity import digest, inputs_key, non_defaults
 from ssl_asr.store import features
 from ssl_asr.store.layout import flat_start_uri, tree_uri
 from ssl_asr.store.ledger import LedgerEntry
@@ -60,9 +60,9 @@ def hmm_inputs(recipe: Recipe) -> HmmInputs:
         "version": FLAT_START_VERSION,
         "features": digest(labeled.column("checksum").tolist()),
         **pronunciation_inputs(recipe),
-        **choices(recipe, "flat-start"),
+        **non_defaults(recipe, "flat-start"),
     }
-    senones = {"version": SENONES_VERSION, "flat start": inputs_key(flat_start), **choices(recipe, "senones")}
+    senones = {"version": SENONES_VERSION, "flat start": inputs_key(flat_start), **non_defaults(recipe, "senones")}
     return HmmInputs(flat_start, senones)
 
 

@@ -11,11 +11,11 @@ from ssl_asr.labelling.shard_job import LabelJob, TargetParents
 from ssl_asr.labelling.teachers import check_teacher, target_set_id
 from ssl_asr.recipe import Recipe
 from ssl_asr.runtime.cluster import joined
-from ssl_asr.runtime.shard_jobs import Pool, run_shard_jobs
+from ssl_asr.runtime.job_runner import Pool, run_shard_jobs
 from ssl_asr.runtime.shard_stage import ShardStage
 from ssl_asr.runtime.stage_clock import StageClock
 from ssl_asr.runtime.stage_report import StageReport, check_reject_share, read_report
-from ssl_asr.runtime.todo import Todo, upstream, waiting
+from ssl_asr.runtime.todo import PRODUCTS, Todo, upstream, waiting
 from ssl_asr.store import features, filesystem, targets
 from ssl_asr.store.layout import FEATURES, TARGETS, model_uri
 from ssl_asr.store.ledger import Reject, Shard
@@ -64,7 +64,7 @@ def find_work(recipe: Recipe) -> LabellingWork:
 def todo_labelling(recipe: Recipe, before: Sequence[Todo]) -> list[Todo]:
     """All targets wait for a teacher that is to be trained; else those shards whose features have changed."""
     product = f"{TARGETS}/{SPLIT}"
-    if causes := upstream(before, *recipe.labelling.teachers):
+    if causes := upstream(before, *PRODUCTS.intersection(recipe.labelling.teachers)):
         count = len(ShardStore(recipe.run, features.STORE).index(SPLIT).numbers)
         return [waiting(product, causes, count or None)]
     if missing := [name for name in recipe.labelling.teachers if not filesystem.exists(model_uri(recipe.run, name))]:

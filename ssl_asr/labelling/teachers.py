@@ -12,7 +12,7 @@ import torch
 from ssl_asr.models.acoustic import AcousticModel
 from ssl_asr.models.model_files import load_model, model_id
 from ssl_asr.recipe import Recipe
-from ssl_asr.recipe.identity import choices, inputs_key
+from ssl_asr.recipe.identity import inputs_key, non_defaults
 from ssl_asr.store.layout import model_uri
 from ssl_asr.store.ledger import checksum
 
@@ -93,7 +93,7 @@ def teacher_id(recipe: Recipe) -> str:
 
 def labelling_inputs(recipe: Recipe) -> dict[str, str]:
     """What targets depend on besides the features and the teacher."""
-    return {"version": VERSION, **choices(recipe, "targets")}
+    return {"version": VERSION, **non_defaults(recipe, "targets")}
 
 
 def target_set_id(recipe: Recipe) -> str:

@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from ssl_asr.recipe import NETWORKS, NetworkSection
+from ssl_asr.recipe.choice import listed
 
 # What an encoder carries from one chunk to the next: tensors of which dimension 1 is the batch.
 State = tuple[torch.Tensor, ...]
@@ -34,7 +35,7 @@ class Encoder(nn.Module, ABC, Generic[SectionT]):
 
     def initial_state(self, n: int) -> State:
         """The state before the first frame of `n` utterances; ValueError where the encoder needs whole utterances."""
-        raise ValueError(f"a network of kind '{self.section.kind}' hears whole utterances; it can't be run in chunks")
+        raise ValueError(f"a network of kind '{self.section.kind}' needs whole utterances; it can't be run in chunks")
 
     @abstractmethod
     def forward(
@@ -48,5 +49,5 @@ class Encoder(nn.Module, ABC, Generic[SectionT]):
 
 def build_encoder(section: NetworkSection, inputs: int) -> Encoder[Any]:
     """By the table of networks; `inputs` is the width of a 30 ms frame."""
-    encoder: Encoder[Any] = NETWORKS[section.kind].load()(section, inputs)
+    encoder: Encoder[Any] = listed(NETWORKS, section.kind).load()(section, inputs)
     return encoder

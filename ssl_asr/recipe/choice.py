@@ -33,11 +33,18 @@ class Listed:
 Table = dict[str, Listed]
 
 
+def listed(table: Table, kind: str) -> Listed:
+    """ValueError if the table of this process has no such line, as a worker's where a line was added at run time."""
+    if kind not in table:
+        raise ValueError(f"the kind '{kind}' is not in the table of this process: {', '.join(table)}")
+    return table[kind]
+
+
 @dataclass(frozen=True)
 class Choice:
     """Field metadata: a value is of the section that `table` lists for its `kind`, which is `default` if not given.
 
-    The table is read at every validation, so a line may be added at run time.
+    The table is read at every validation, so a line may be added at run time, for this process.
     """
 
     table: Table

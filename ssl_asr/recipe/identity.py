@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 Product = Literal[
     "labeled",  # the utterances of a split, and how they are cut into shards
@@ -69,7 +69,7 @@ class Leaf:
     affects: frozenset[Product] | None
 
 
-def choices(recipe: BaseModel, product: Product) -> dict[str, str]:
+def non_defaults(recipe: BaseModel, product: Product) -> dict[str, str]:
     """The fields that affect `product` and differ from their defaults: "frontend.sample_rate" -> "8000"."""
     found = leaves(recipe)
     return {leaf.path: leaf.value for leaf in found if product in (leaf.affects or ()) and not leaf.is_default}
@@ -97,7 +97,10 @@ def leaves(recipe: BaseModel) -> list[Leaf]:
 
 @cache
 def _defaults(kind: type[BaseModel]) -> BaseModel:
-    return kind()
+    try:
+        return kind()
+    except ValidationError:  # a kind of network that must be given some value
+        return kind.model_construct()
 
 
 def _leaves(
@@ -105,13 +108,13 @@ def _leaves(
 ) -> Iterator[Leaf]:
     for name, field in type(section).model_fields.items():
         mark = next((each.products for each in field.metadata if isinstance(each, Affects)), inherited)
-        value, usual = getattr(section, name), getattr(defaults, name)
+        value, usual = getattr(section, name), getattr(defaults, name, None)
         path = f"{prefix}{name}"
         if not isinstance(value, BaseModel):
             yield Leaf(path, _text(value), _text(value) == _text(usual), mark)
             continue
         if type(value) is not type(usual):  # another kind of network, whose own defaults count then
-            yield Leaf(path, type(value).__name__, False, mark)
+            yield Leaf(path, getattr(value, "kind", type(value).__name__), False, mark)
             usual = _defaults(type(value))
         yield from _leaves(value, usual, f"{path}.", mark)
 

@@ -19,7 +19,7 @@ class NetworkSection(Section):
 
 
 class LstmNetwork(NetworkSection):
-    """Causal: it hears the past and `look_ahead` frames of the future."""
+    """Causal: it sees the past and `look_ahead` frames of the future."""
 
     kind: Literal["lstm"] = "lstm"
     layers: Positive = 5
@@ -28,7 +28,7 @@ class LstmNetwork(NetworkSection):
 
 
 class BlstmNetwork(NetworkSection):
-    """It hears the whole utterance, so it needs no look-ahead."""
+    """It needs the whole utterance, so it needs no look-ahead."""
 
     kind: Literal["blstm"] = "blstm"
     layers: Positive = 5

@@ -4,29 +4,41 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ssl_asr.evaluation.results import read_results
 from ssl_asr.recipe import Recipe
+from ssl_asr.recipe.identity import inputs_key
 from ssl_asr.report.evidence import gather
 from ssl_asr.report.markdown import wer_markdown
 from ssl_asr.report.page import render
 from ssl_asr.runtime.stage_clock import StageClock
-from ssl_asr.runtime.stage_report import StageReport
-from ssl_asr.runtime.todo import NOT_THERE, Todo, waiting
+from ssl_asr.runtime.stage_report import StageReport, read_report
+from ssl_asr.runtime.todo import NOT_THERE, REPORT, RESULTS, Todo, waiting
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import page_uri, stage_report_uri, wer_table_uri
+from ssl_asr.store.layout import page_uri, results_uri, stage_report_uri, wer_table_uri
+
+STAGE = "report"
 
 
 def todo_report(recipe: Recipe, before: Sequence[Todo]) -> list[Todo]:
     if before:
-        return [waiting("report", before)]
-    return [] if filesystem.exists(page_uri(recipe.run)) else [Todo("report", (NOT_THERE,))]
+        return [waiting(REPORT, before)]
+    report = read_report(recipe, STAGE)
+    if report is None or not filesystem.exists(page_uri(recipe.run)):
+        return [Todo(REPORT, (NOT_THERE,))]
+    return [] if report.key == _key(recipe) else [Todo(REPORT, (RESULTS,))]
+
+
+def _key(recipe: Recipe) -> str:
+    """Of the results that the page shows; empty where there are none."""
+    there = filesystem.exists(results_uri(recipe.run))
+    return inputs_key(read_results(recipe.run).inputs) if there else ""
 
 
 def run_report(recipe: Recipe) -> StageReport:
     """Draw the page from the current content of the run; missing parts name the stage that makes them."""
-    filesystem.delete(
-        stage_report_uri(recipe.run, "report")
-    )  # drawn anew each time: times of earlier drawings don't add up
-    clock = StageClock(recipe, "report", "")
+    # The page is drawn anew each time, so times of earlier drawings don't add up.
+    filesystem.delete(stage_report_uri(recipe.run, STAGE))
+    clock = StageClock(recipe, STAGE, _key(recipe))
     evidence = gather(recipe)
     page = render(evidence).encode()
     filesystem.write_bytes(page_uri(recipe.run), page)

@@ -43,8 +43,8 @@ def check_format(run: str) -> None:
     kept = filesystem.read_bytes(uri).decode().strip() if filesystem.exists(uri) else "1"
     if kept != FORMAT:
         raise ValueError(
-            f"{run} was made by another version of ssl_asr (format {kept}; this one has format {FORMAT}), and cannot "
-            "be gone on with; give another directory with run=PATH, or delete this one"
+            f"{run} was made by another version of ssl_asr (format {kept}; this one has format {FORMAT}), and this "
+            "version can't continue it; give another directory with run=PATH, or delete this one"
         )
 
 

@@ -19,7 +19,7 @@ import pyarrow as pa
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import Inputs
 from ssl_asr.runtime.stage_report import read_rejects
-from ssl_asr.runtime.todo import Todo, reasons, upstream, waiting
+from ssl_asr.runtime.todo import REJECTED, Todo, reasons, upstream, waiting
 from ssl_asr.store.ledger import LedgerEntry, Reject, Shard, parents_digest
 from ssl_asr.store.ledger_index import LedgerIndex
 from ssl_asr.store.shards import ShardStore
@@ -154,7 +154,7 @@ class ShardStage:
             if causes := upstream(before, f"{source}/{split}"):
                 found.append(waiting(f"{product}/{split}", causes, len(index.numbers) or None))
             elif shards and all(shard.name in rejected for shard in shards):
-                found.append(Todo(f"rejected {product}/{split}", ("they were rejected",), len(shards)))
+                found.append(Todo(f"{REJECTED}{product}/{split}", ("they were rejected",), len(shards)))
             elif shards:
                 found.append(Todo(f"{product}/{split}", self.reasons(shards[0]), len(shards)))
         return found

@@ -10,6 +10,22 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ssl_asr.recipe.identity import Inputs, differences
+from ssl_asr.store.layout import ALIGNMENTS, FEATURES, MANIFEST, TARGETS
+
+# Names of products beside the stores' splits, such as "features/test", and the models.
+LANGUAGE_TEXT, LEXICON, FLAT_START, SENONES, SENONE_SET = (
+    "language text",
+    "lexicon",
+    "flat start",
+    "senones",
+    "senone set",
+)
+RESULTS, REPORT = "results", "report"
+REJECTED = "rejected "  # before the name of a split whose shards were rejected: nothing waits for them
+_STORES, _SPLITS = (MANIFEST, FEATURES, ALIGNMENTS, TARGETS), ("labeled", "unlabeled", "dev", "test")
+PRODUCTS = frozenset(
+    (LANGUAGE_TEXT, LEXICON, FLAT_START, SENONES, SENONE_SET, "teacher", "baseline", "student", RESULTS, REPORT)
+).union(f"{store}/{split}" for store in _STORES for split in _SPLITS)
 
 NOT_THERE = "not made yet"
 NEW_VERSION = "this version of ssl_asr makes it differently"
@@ -20,7 +36,8 @@ class Todo:
     """A product that is to be made: `pieces` of `unit` of it, because of fields of the recipe, or of inputs.
 
     `stage` makes it; the stage table fills that in. `after` names the stage that has to run first, and then `pieces`
-    is what is there today. `pieces` is None where their number is not known.
+    is what is there today. `pieces` is None where their number is not known. A product that is not `certain` may turn
+    out to be the same as before.
     """
 
     product: str
@@ -29,11 +46,16 @@ class Todo:
     unit: str = "shard"
     after: str = ""
     stage: str = ""
+    certain: bool = True
+
+    def __post_init__(self) -> None:
+        assert self.product.removeprefix(REJECTED) in PRODUCTS, f"{self.product} is not a product"
 
     def line(self) -> str:
         """For a person: "features/test: 2 shards, because of corpus.test_conditions"."""
         why = ", ".join(self.because)
         why = why if why in (NOT_THERE, NEW_VERSION) else f"because of {why}"
+        why = why if self.certain else f"perhaps, {why}"
         if self.pieces is None:
             return f"{self.product}: {why}"
         about = "about " if self.after else ""
@@ -50,11 +72,13 @@ def reasons(before: Inputs | None, now: Inputs) -> tuple[str, ...]:
 
 def upstream(before: Iterable[Todo], *products: str) -> list[Todo]:
     """Those of `products` that are still to be made by stages before."""
+    assert PRODUCTS.issuperset(products), f"{products} are not all products"
     return [todo for todo in before if todo.product in products]
 
 
-def waiting(product: str, causes: Sequence[Todo], pieces: int | None = None, unit: str = "shard") -> Todo:
+def waiting(product: str, causes: Sequence[Todo], pieces: int | None = None, *, certain: bool = True) -> Todo:
     """`product` is made again after `causes`, of this stage or of stages before."""
+    certain = certain and any(cause.certain for cause in causes)
     because = tuple(dict.fromkeys(reason for cause in causes for reason in cause.because))
     first = next((cause.after or cause.stage for cause in causes if cause.after or cause.stage), "")
-    return Todo(product, because, pieces, unit, after=first)
+    return Todo(product, because, pieces, after=first, certain=certain)

@@ -176,9 +176,9 @@ def list_folders(uri: str) -> list[str]:
 def delete(uri: str) -> None:
     """Remove the file or directory tree at `uri`, if there is one."""
     filesystem, path = resolve(uri)
-    kind = _info(uri).type
     # Another process may have been faster: a writer renames its temporary file.
     with reaching(uri), suppress(FileNotFoundError):
+        kind = filesystem.get_file_info(path).type
         if kind == pafs.FileType.Directory:
             filesystem.delete_dir(path)
         elif kind == pafs.FileType.File:

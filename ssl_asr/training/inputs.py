@@ -6,7 +6,7 @@ from ssl_asr.hmm.senones import load_senones
 from ssl_asr.labelling.teachers import target_set_id
 from ssl_asr.models.systems import ModelName
 from ssl_asr.recipe import Recipe
-from ssl_asr.recipe.identity import choices, digest
+from ssl_asr.recipe.identity import digest, non_defaults
 from ssl_asr.store import alignments, features, targets
 from ssl_asr.store.shards import ShardStore
 
@@ -26,7 +26,7 @@ def model_inputs(recipe: Recipe, name: ModelName) -> dict[str, str]:
         "senones": senone_set,
         "features": _digest(made, "labeled"),
         "alignments": _digest(aligned, "labeled"),
-        **choices(recipe, name),
+        **non_defaults(recipe, name),
     }
     if name == "baseline":
         unlabeled = made.index("unlabeled")

@@ -179,7 +179,7 @@ class Loop:
 
     @torch.no_grad()
     def evaluate(self, source: Source, objective: Objective) -> Means:
-        """Loss and figures of the global model on all of a source, dealt over the workers."""
+        """Loss and figures of the global model on all of a source, divided among the workers."""
         mine = flat.parameters(self.model)
         flat.unflatten_into(self.strategy.global_model(), self.model.parameters())
         self.model.eval()

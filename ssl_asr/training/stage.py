@@ -18,7 +18,7 @@ from ssl_asr.recipe.identity import Inputs, inputs_key
 from ssl_asr.runtime import cluster
 from ssl_asr.runtime.stage_clock import StageClock, refuse_second
 from ssl_asr.runtime.stage_report import StageReport
-from ssl_asr.runtime.todo import Todo, reasons, upstream, waiting
+from ssl_asr.runtime.todo import SENONE_SET, Todo, reasons, upstream, waiting
 from ssl_asr.store.layout import ALIGNMENTS, FEATURES, TARGETS, model_uri
 from ssl_asr.store.targets import FRAME_SECONDS
 from ssl_asr.training.checkpoints.accounting import write_schedule
@@ -40,7 +40,7 @@ from ssl_asr.training.schedule import (
 )
 
 # Products of the stages before that a model is trained on.
-LABELED_STORES = (f"{FEATURES}/labeled", f"{ALIGNMENTS}/labeled", "senone set")
+LABELED_STORES = (f"{FEATURES}/labeled", f"{ALIGNMENTS}/labeled", SENONE_SET)
 UNLABELED_STORES = (f"{FEATURES}/unlabeled",)
 
 

@@ -123,7 +123,9 @@ class _BlockRecorder:
 def curve_record(record: BlockRecord) -> Record:
     """As plain values, figures and meters by their names among them."""
     values = asdict(record)
-    return {**values, **values.pop("figures"), **values.pop("meters")}
+    figures, meters = values.pop("figures"), values.pop("meters")
+    assert not (figures.keys() | meters.keys()) & values.keys(), "a figure has the name of a value of every block"
+    return {**values, **figures, **meters}
 
 
 def _export(job: TrainingJob, loop: Loop) -> None:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-from ssl_asr.corpus.listing import read_record, split_inputs
 from ssl_asr.corpus.sources import check_sources
+from ssl_asr.corpus.split_records import read_record, split_inputs
 from ssl_asr.frontend.stage import prior_of_today
 from ssl_asr.frontend.stage import shard_stage as feature_stage
 from ssl_asr.hmm.stage import shard_stage as alignment_stage

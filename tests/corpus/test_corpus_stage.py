@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from ssl_asr.corpus.listing import forget_record
 from ssl_asr.corpus.open_speech import packages, synthesis
+from ssl_asr.corpus.split_records import forget_record
 from ssl_asr.corpus.stage import run_corpus
 from ssl_asr.recipe import Recipe
 from ssl_asr.store.layout import MANIFEST, lm_text_uri, rejects_uri, source_uri

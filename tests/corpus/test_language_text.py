@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ssl_asr.corpus.listing import forget_record
+from ssl_asr.corpus.split_records import forget_record
 from ssl_asr.corpus.stage import LANGUAGE_TEXT, run_corpus, todo_corpus
 from ssl_asr.recipe import Recipe
 from ssl_asr.store.layout import lm_text_uri

@@ -16,7 +16,7 @@ from ssl_asr.labelling.teachers import VERSION, load_teacher
 from ssl_asr.labelling.top_k import KeptMass
 from ssl_asr.models.model_files import model_id
 from ssl_asr.recipe import Recipe
-from ssl_asr.recipe.identity import choices, inputs_key
+from ssl_asr.recipe.identity import inputs_key, non_defaults
 from ssl_asr.runtime.stage_report import read_report
 from ssl_asr.store import features, filesystem, targets
 from ssl_asr.store.layout import model_uri, rejects_uri
@@ -61,7 +61,7 @@ def test_targets_are_the_teachers_largest_logits_row_for_row(labelled_run: Recip
 
 def test_ledger_names_parents_and_what_was_kept(labelled_run: Recipe) -> None:
     teacher, k = model_id(model_uri(labelled_run.run, "teacher")), labelled_run.labelling.k
-    inputs = {"version": VERSION, **choices(labelled_run, "targets")}
+    inputs = {"version": VERSION, **non_defaults(labelled_run, "targets")}
     assert target_store(labelled_run).name == f"targets/{teacher}-{inputs_key(inputs)[:6]}"
     for source in sources(labelled_run):
         entry = target_store(labelled_run).entry(source.shard)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, get_args
 
-from ssl_asr.corpus import listing
+from ssl_asr.corpus import split_records as listing
 from ssl_asr.corpus import stage as corpus
 from ssl_asr.corpus.augment import banks
 from ssl_asr.decoding import graph_files
@@ -26,7 +26,7 @@ from ssl_asr.training import inputs as training
 FILE = Path(__file__).with_name("defaults.json")
 Versions = Mapping[str, str]  # of names such as "frontend/parents.py VERSION"
 
-_LISTING = {"corpus/listing.py VERSION": listing.VERSION}
+_LISTING = {"corpus/split_records.py VERSION": listing.VERSION}
 _TRAINING = {"training/inputs.py VERSION": training.VERSION}
 _EVALUATION = {"evaluation/inputs.py VERSION": evaluation.VERSION}
 # Where a default of a product's fields changes, one of these must.

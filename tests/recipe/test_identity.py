@@ -8,7 +8,7 @@ from typing import Annotated, get_args
 import pytest
 
 from ssl_asr.recipe import Recipe, load_recipe
-from ssl_asr.recipe.identity import Affects, Product, choices, differences, digest, inputs_key, leaves
+from ssl_asr.recipe.identity import Affects, Product, differences, digest, inputs_key, leaves, non_defaults
 from ssl_asr.recipe.section import Section
 from tests.recipe import defaults
 
@@ -42,16 +42,16 @@ def test_a_field_without_a_mark_is_found() -> None:
 
 
 def test_a_recipe_of_defaults_chooses_nothing() -> None:
-    assert {product: choices(Recipe(), product) for product in PRODUCTS} == {product: {} for product in PRODUCTS}
+    assert {product: non_defaults(Recipe(), product) for product in PRODUCTS} == {product: {} for product in PRODUCTS}
 
 
 def test_a_choice_is_what_differs_from_its_default() -> None:
     recipe = load_recipe("demo", ["frontend.low_hz=20", "frontend.high_hz=3500", "frontend.sample_rate=8000"])
-    assert choices(recipe, "features") == {"frontend.high_hz": "3500.0", "frontend.sample_rate": "8000"}
+    assert non_defaults(recipe, "features") == {"frontend.high_hz": "3500.0", "frontend.sample_rate": "8000"}
     # Written out or not, whole or not, it is the same value.
     assert Recipe().frontend.low_hz == 20
     spelled = [Recipe.model_validate({"evaluate": {"beam": beam}}) for beam in (13, 13.0, 9, 9.0)]
-    assert [choices(each, "hypotheses") for each in spelled] == [{}, {}, *[{"evaluate.beam": "9.0"}] * 2]
+    assert [non_defaults(each, "hypotheses") for each in spelled] == [{}, {}, *[{"evaluate.beam": "9.0"}] * 2]
 
 
 @pytest.mark.parametrize(
@@ -89,26 +89,26 @@ def test_a_choice_is_what_differs_from_its_default() -> None:
 def test_a_change_affects_what_it_says_and_nothing_else(override: str, affected: set[str]) -> None:
     before, after = load_recipe("demo"), load_recipe("demo", [override])
     assert before != after
-    moved = {product for product in PRODUCTS if choices(before, product) != choices(after, product)}
+    moved = {product for product in PRODUCTS if non_defaults(before, product) != non_defaults(after, product)}
     assert moved == affected
 
 
 def test_the_seed_affects_all_that_is_drawn() -> None:
     before, after = load_recipe("demo"), load_recipe("demo", ["seed=7"])
-    moved = {product for product in PRODUCTS if choices(before, product) != choices(after, product)}
+    moved = {product for product in PRODUCTS if non_defaults(before, product) != non_defaults(after, product)}
     not_drawn = {"dev", "test", "shards", "features", "lexicon", "flat-start", "senones", "targets", "graph"}
     assert {*PRODUCTS} - moved == {*not_drawn, "hypotheses"}
-    assert choices(after, "teacher")["seed"] == "7"
+    assert non_defaults(after, "teacher")["seed"] == "7"
 
 
 def test_a_section_of_another_kind_is_named_and_judged_by_its_own_defaults() -> None:
     usual = Recipe()
     other = Recipe.model_validate({"teacher": {"network": {"kind": "lstm"}}})
-    assert choices(other, "teacher") == {"teacher.network": "LstmNetwork"}
-    assert differences(choices(usual, "teacher"), choices(other, "teacher")) == ["teacher.network"]
+    assert non_defaults(other, "teacher") == {"teacher.network": "LstmNetwork"}
+    assert differences(non_defaults(usual, "teacher"), non_defaults(other, "teacher")) == ["teacher.network"]
     deeper = Recipe.model_validate({"teacher": {"network": {"kind": "lstm", "look_ahead": 0, "units": 768}}})
-    assert choices(deeper, "teacher") == {"teacher.network": "LstmNetwork", "teacher.network.look_ahead": "0"}
-    assert choices(other, "student") == {}
+    assert non_defaults(deeper, "teacher") == {"teacher.network": "LstmNetwork", "teacher.network.look_ahead": "0"}
+    assert non_defaults(other, "student") == {}
 
 
 def test_keys_are_shared_by_equal_inputs_alone() -> None:

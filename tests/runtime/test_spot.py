@@ -94,7 +94,7 @@ def test_the_own_node_is_the_living_one_at_the_address():
     assert own_node_id(nodes, "10.0.0.2") == "own"
     with pytest.raises(ValueError, match=r"10\.0\.0\.3 has 0 living Ray nodes"):
         own_node_id(nodes, "10.0.0.3")
-    with pytest.raises(ValueError, match="2 Ray nodes"):
+    with pytest.raises(ValueError, match="2 living Ray nodes"):
         own_node_id([*nodes, node("other", "10.0.0.2")], "10.0.0.2")
 
 

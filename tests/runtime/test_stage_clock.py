@@ -42,7 +42,7 @@ def test_report_is_kept_with_its_rejects(recipe, now):
     assert read_report(recipe, "frontend") == report
     assert json.loads(filesystem.read_bytes(rejects_uri(recipe.run, "frontend"))) == {"id": "x", "reason": "empty"}
     assert report.line() == (
-        "frontend: 12 s, 10 pieces, 4 found done, 1 REJECTED (see ssl-asr failed), "
+        "frontend: 12 s, 10 pieces, 4 done before, 1 REJECTED (see ssl-asr failed), "
         "x real time 331.2, frames seen 1,143,892"
     )
 

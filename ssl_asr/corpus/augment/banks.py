@@ -11,12 +11,12 @@ import numpy.typing as npt
 import soundfile
 
 from ssl_asr.corpus.audio import audio_info, read_audio
-from ssl_asr.corpus.augment.noise import KINDS, USES, bank_use
+from ssl_asr.corpus.augment.noise import KINDS, USES
 from ssl_asr.corpus.open_speech.speech import NoiseClips, open_speech
 from ssl_asr.corpus.seeding import generator
 from ssl_asr.progress import Progress
 from ssl_asr.recipe import Recipe
-from ssl_asr.recipe.identity import choices
+from ssl_asr.recipe.identity import non_defaults
 from ssl_asr.store import filesystem
 from ssl_asr.store.layout import bank_inputs_uri, bank_uri
 from ssl_asr.store.ledger import checksum
@@ -32,7 +32,7 @@ _PEAK = 0.9
 
 def ensure_banks(recipe: Recipe) -> None:
     """Write all banks, from recordings of open speech, unless they are there and made from the same."""
-    inputs = {"version": VERSION, **choices(recipe, "noise")}
+    inputs = {"version": VERSION, **non_defaults(recipe, "noise")}
     uri = bank_inputs_uri(recipe.run)
     data = json.dumps(inputs, sort_keys=True).encode()
     banks = [bank_uri(recipe.run, use, kind) for use in USES for kind in KINDS]
@@ -44,9 +44,9 @@ def ensure_banks(recipe: Recipe) -> None:
     filesystem.write_bytes(uri, data)
 
 
-def banks_checksum(run: str, split: str) -> str:
-    """Of the noise that degrades the audio of `split`; empty where the run has none."""
-    uris = [bank_uri(run, bank_use(split), kind) for kind in KINDS]
+def banks_checksum(run: str, use: str) -> str:
+    """Of the noise for `use`, "train" or "test"."""
+    uris = [bank_uri(run, use, kind) for kind in KINDS]
     return checksum(b"".join(filesystem.read_bytes(uri) for uri in uris if filesystem.exists(uri)))
 
 

@@ -90,10 +90,7 @@ def write_schedule(
     if filesystem.exists(uri) and filesystem.list_files(accounts_uri(run, name, key), ".json"):
         if read_schedule(run, name, key) == expected:
             return
-        raise ValueError(
-            f"{uri} is not the schedule of today, so its blocks are none of this one's; delete "
-            f"{training_folder(run, name)}"
-        )
+        raise ValueError(f"{uri} does not match the current schedule; delete {training_folder(run, name)}")
     filesystem.write_bytes(uri, _SCHEDULE.dump_json(expected, indent=1))
 
 

@@ -100,7 +100,7 @@ class SlabReader:
                 yield _example(row, stack(row.frames), soft)
 
     def _joined(self, examples: list[Example], ref: SlabRef) -> list[Example]:
-        """With text and tags from the slab of the manifest, whose rows may be more: some could not be heard."""
+        """With text and tags from the manifest's slab, which may hold more rows: the front end rejects some."""
         store = ShardStore(self.run, utterance.STORE)
         said = {each.id: each for each in utterance.decode(store.read_slab(ref.shard, ref.slab))}
         missing = [example.id for example in examples if example.id not in said]
@@ -121,7 +121,7 @@ def _decoded(store: ShardStore, ref: SlabRef) -> list[targets.TargetRow]:
     try:
         return targets.decode(table)
     except ValueError as error:
-        raise ValueError(f"{store.uri(ref.shard)}: {error}; `ssl-asr verify` fixes it") from error
+        raise ValueError(f"{store.uri(ref.shard)}: {error}; `ssl-asr verify RUN --repair` fixes it") from error
 
 
 def _check_joined(store: ShardStore, ref: SlabRef, here: list[str], there: list[str]) -> None:

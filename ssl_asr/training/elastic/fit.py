@@ -25,7 +25,7 @@ from ssl_asr.store import filesystem
 from ssl_asr.store.layout import ray_folder
 from ssl_asr.training.curve import CurveWriter
 from ssl_asr.training.elastic.events import Kind, read_events, unreleased
-from ssl_asr.training.elastic.failures import FailureCounter, failure_of
+from ssl_asr.training.elastic.failure_counter import FailureCounter, failure_of
 from ssl_asr.training.elastic.follower import Follower
 from ssl_asr.training.elastic.monitor import start_monitor
 from ssl_asr.training.elastic.recovery import callbacks, release, remove_orphans

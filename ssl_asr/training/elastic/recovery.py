@@ -21,7 +21,7 @@ import ray
 from ray.train import UserCallback
 from ray.util.placement_group import PlacementGroup, remove_placement_group
 
-from ssl_asr.training.elastic.failures import FailureCounter, failure_of, refusal_of
+from ssl_asr.training.elastic.failure_counter import FailureCounter, failure_of, refusal_of
 
 logger = logging.getLogger(__name__)
 

@@ -10,6 +10,7 @@ import torch
 
 from ssl_asr.models.acoustic import AcousticModel
 from ssl_asr.recipe import OBJECTIVES, ObjectiveSection
+from ssl_asr.recipe.choice import listed
 from ssl_asr.training.data.batches import Batch, Piece
 
 
@@ -49,5 +50,5 @@ class Objective(Protocol):
 
 def build_objective(section: ObjectiveSection) -> Objective:
     """By the table of objectives."""
-    objective: Objective = OBJECTIVES[section.kind].load()(section)
+    objective: Objective = listed(OBJECTIVES, section.kind).load()(section)
     return objective

@@ -13,7 +13,7 @@ from ssl_asr.training.checkpoints.accounting import write_schedule
 from ssl_asr.training.curve import read_curve
 from ssl_asr.training.data.examples import Example, SlabReader
 from ssl_asr.training.elastic.events import read_events, restarts
-from ssl_asr.training.elastic.failures import FailureCounter
+from ssl_asr.training.elastic.failure_counter import FailureCounter
 from ssl_asr.training.elastic.fit import fit
 from ssl_asr.training.job import TrainingJob
 from tests.cluster.training_helpers import own_run

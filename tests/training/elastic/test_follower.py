@@ -34,7 +34,7 @@ def test_while_the_store_is_away_nobody_waits_for_it(
     for _ in range(3):
         follower.follow(Updates())
     assert slept == []
-    assert capsys.readouterr().err.count("cannot be written to now; training goes on") == 1
+    assert capsys.readouterr().err.count("now; training continues") == 1
     away[0] = False
     follower.follow(Updates())
     assert filesystem.exists(f"{job.run}/training/student/events.jsonl")

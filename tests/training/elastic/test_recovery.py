@@ -10,7 +10,7 @@ import pytest
 import ray
 
 from ssl_asr.training.elastic import recovery
-from ssl_asr.training.elastic.failures import FailureCounter
+from ssl_asr.training.elastic.failure_counter import FailureCounter
 from ssl_asr.training.elastic.monitor import start_monitor
 from ssl_asr.training.elastic.recovery import Guard, Watch, callbacks, unreachable, wait_until_gone
 
@@ -30,7 +30,7 @@ def test_without_the_internals_training_still_has_its_guard() -> None:
 import sys
 import ray.train
 sys.modules["ray.train.v2._internal.execution.callback"] = None
-from ssl_asr.training.elastic.failures import FailureCounter
+from ssl_asr.training.elastic.failure_counter import FailureCounter
 from ssl_asr.training.elastic.recovery import callbacks, release
 release(["train-1"])
 print([type(each).__name__ for each in callbacks(None, FailureCounter())])

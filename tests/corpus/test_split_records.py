@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from ssl_asr.corpus.listing import forget_record, read_record, split_inputs
+from ssl_asr.corpus.split_records import forget_record, read_record, split_inputs
 from ssl_asr.corpus.stage import run_corpus, todo_corpus
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import differences

@@ -4,7 +4,13 @@ import errno
 
 from ray.exceptions import ActorUnavailableError, RayActorError
 
-from ssl_asr.training.elastic.failures import FAILURES_IN_A_ROW, Failure, FailureCounter, failure_of, refusal_of
+from ssl_asr.training.elastic.failure_counter import (
+    FAILURES_IN_A_ROW,
+    Failure,
+    FailureCounter,
+    failure_of,
+    refusal_of,
+)
 
 BROKEN = RuntimeError("[/gloo/transport/tcp/pair.cc:553] Connection closed by peer [127.0.0.1]:4745. GLHF!")
 DEAD = RayActorError(

@@ -14,9 +14,9 @@ import numpy as np
 
 from ssl_asr.corpus.sources import OPEN_SPEECH, fingerprint, is_there
 from ssl_asr.recipe import Recipe
-from ssl_asr.recipe.identity import Inputs, Product, choices
+from ssl_asr.recipe.identity import Inputs, Product, digest, non_defaults
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import FEATURES, MANIFEST, split_record_uri
+from ssl_asr.store.layout import FEATURES, MANIFEST, sentences_uri, split_record_uri
 from ssl_asr.store.ledger import Reject
 from ssl_asr.store.shards import ShardStore
 
@@ -35,7 +35,8 @@ _SPLIT: Mapping[str, Product] = {"labeled": "labeled", "unlabeled": "unlabeled",
 class SplitRecord:
     """`utterances` and `seconds` count clean recordings, not their degraded copies. `source` is for a person.
 
-    `open_id` tells which open speech the split was cut from; empty for another source.
+    `content` tells its shards from others. `open_id` tells which open speech the split was cut from; it is empty for
+    another source.
     """
 
     inputs: Inputs
@@ -45,15 +46,16 @@ class SplitRecord:
     seconds: float
     speakers: int
     open_id: str = ""
+    content: str = ""
     rejects: tuple[Reject, ...] = ()
 
 
 def split_inputs(recipe: Recipe, split: str) -> dict[str, str]:
     """What the listing of `split` depends on; of a source of one's own the files that list it, not the audio."""
     source = getattr(recipe.corpus, split)
-    inputs = {"version": VERSION, **choices(recipe, _SPLIT[split])}
+    inputs = {"version": VERSION, **non_defaults(recipe, _SPLIT[split])}
     if source == OPEN_SPEECH:
-        return inputs | choices(recipe, _OPEN[split])
+        return inputs | non_defaults(recipe, _OPEN[split])
     if is_there(source):
         return inputs | {"source": fingerprint(source)}
     # A run goes on where its speech is not, for nothing reads it once there are features.
@@ -85,12 +87,19 @@ def forget_record(run: str, split: str) -> None:
     filesystem.delete(split_record_uri(run, split))
 
 
+def split_content(run: str, split: str) -> str:
+    """Of the shards that the manifest has of `split`."""
+    return digest(ShardStore(run, MANIFEST).index(split).column("checksum").tolist())
+
+
 def is_whole(run: str, split: str, record: SplitRecord) -> bool:
     """Whether all shards are there that the record speaks of, and audio of some that have no features yet."""
     store = ShardStore(run, MANIFEST)
     shards = store.shards(split)
     numbers = np.array([shard.number for shard in shards], np.int64)
-    if len(shards) != record.shards or not store.have_files(split, numbers).all():
+    if split_content(run, split) != record.content or not store.have_files(split, numbers).all():
+        return False
+    if not filesystem.exists(sentences_uri(run, split)):
         return False
     made = set(ShardStore(run, FEATURES).shards(split))
     waiting = [shard for shard in shards if shard not in made]
