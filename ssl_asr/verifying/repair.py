@@ -55,7 +55,7 @@ def _refuse_without_source(found: Sequence[Finding]) -> None:
         ]
         if blocked:
             raise ValueError(
-                f"nothing was deleted, as {finding.store} can't be made anew from these {blocked[0]}; fix them first"
+                f"nothing was deleted: {finding.store} can't be made again from damaged {blocked[0]}; fix these first"
             )
 
 

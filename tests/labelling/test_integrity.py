@@ -237,7 +237,7 @@ def test_targets_of_other_features_are_told_from_damage(own: Recipe, whole: Reci
     entry = store.entry(shard)
     rewrite_parents(own, {**entry.parents, "features": "old"})
     (finding,) = verify(own).findings
-    assert "was made from features of checksum old, which are" in finding.sentence
+    assert "was made from features with checksum old, but the current checksum is" in finding.sentence
     assert finding.delete == ()
     run_labelling(own)
     assert contents(own) == contents(whole)
