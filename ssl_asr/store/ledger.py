@@ -40,8 +40,8 @@ class LedgerEntry:
     """The facts of one finished shard.
 
     `slabs` holds the frames of each Parquet row group, in this store's own frame rate; `seconds` is the audio's
-    duration; `parents` maps what the shard was made from ("manifest", "frontend.low_hz", "version", ...) to a checksum
-    or a value; `statistics` holds plain numbers or lists.
+    duration; `parents` maps what the shard was made from ("manifest", "frontend.low_hz", "version", ...) to checksums
+    and values; `statistics` holds plain numbers or lists.
     """
 
     store: str
