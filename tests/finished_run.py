@@ -20,7 +20,7 @@ import torch
 
 from ssl_asr.corpus.stage import run_corpus
 from ssl_asr.evaluation.inputs import result_inputs, split_slabs
-from ssl_asr.evaluation.results import write_results
+from ssl_asr.evaluation.results import read_results, write_results
 from ssl_asr.frontend.prior import measure_prior
 from ssl_asr.frontend.shard_job import FeatureJob
 from ssl_asr.frontend.stacking import STACK
@@ -40,6 +40,7 @@ from ssl_asr.models.acoustic import AcousticModel, ModelSpec
 from ssl_asr.models.model_files import MADE_FROM, save_model
 from ssl_asr.models.systems import ModelName
 from ssl_asr.recipe import Recipe, load_recipe
+from ssl_asr.recipe.identity import inputs_key
 from ssl_asr.runtime.pipeline import NAMES
 from ssl_asr.runtime.run_directory import save_recipe
 from ssl_asr.runtime.shard_stage import source_of_entry
@@ -113,8 +114,9 @@ def finish_run(recipe: Recipe) -> None:
     dev, test = (split_slabs(recipe, split, senones) for split in ("dev", "test"))
     write_results(recipe.run, replace(example_results(), inputs=result_inputs(recipe, senones, dev, test)))
     filesystem.write_bytes(page_uri(recipe.run), b"a page")
+    keys = {"labelling": target_set_id(recipe), "report": inputs_key(read_results(recipe.run).inputs)}
     for name in NAMES[1:]:
-        StageClock(recipe, name, target_set_id(recipe) if name == "labelling" else "key").finish(1, 0)
+        StageClock(recipe, name, keys.get(name, "key")).finish(1, 0)
 
 
 @pytest.fixture(scope="session")

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from ssl_asr.models.encoder import State, build_encoder
+from ssl_asr.models.encoder import EncoderState, build_encoder
 from ssl_asr.recipe import NetworkSection
 
 Augment = Callable[[torch.Tensor], torch.Tensor]
@@ -55,8 +55,8 @@ class AcousticModel(nn.Module):
         return (frames_btd.float() - self.mean) * self.scale
 
     def encode(
-        self, frames_btd: torch.Tensor, lengths_b: torch.Tensor, state: State | None = None
-    ) -> tuple[torch.Tensor, State | None]:
+        self, frames_btd: torch.Tensor, lengths_b: torch.Tensor, state: EncoderState | None = None
+    ) -> tuple[torch.Tensor, EncoderState | None]:
         """The encoder's outputs [batch, frames, width] for frames as they are stored, and its state if one is given.
 
         `lengths_b` lies on the CPU. Padding is set to the mean.

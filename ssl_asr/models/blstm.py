@@ -10,7 +10,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn import functional
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from ssl_asr.models.encoder import Encoder, State
+from ssl_asr.models.encoder import Encoder, EncoderState
 from ssl_asr.recipe import BlstmNetwork
 
 
@@ -25,8 +25,8 @@ class Blstm(Encoder[BlstmNetwork]):
         )
 
     def forward(
-        self, frames_btd: torch.Tensor, lengths_b: torch.Tensor, state: State | None = None
-    ) -> tuple[torch.Tensor, State | None]:
+        self, frames_btd: torch.Tensor, lengths_b: torch.Tensor, state: EncoderState | None = None
+    ) -> tuple[torch.Tensor, EncoderState | None]:
         if state is not None:
             self.initial_state(len(frames_btd))  # refuses
         if int(lengths_b.min()) == frames_btd.shape[1]:

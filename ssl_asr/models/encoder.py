@@ -12,7 +12,7 @@ from ssl_asr.recipe import NETWORKS, NetworkSection
 from ssl_asr.recipe.choice import listed
 
 # What an encoder carries from one chunk to the next: tensors of which dimension 1 is the batch.
-State = tuple[torch.Tensor, ...]
+EncoderState = tuple[torch.Tensor, ...]
 SectionT = TypeVar("SectionT", bound=NetworkSection)
 
 
@@ -33,14 +33,14 @@ class Encoder(nn.Module, ABC, Generic[SectionT]):
     def look_ahead(self) -> int:
         return self.section.look_ahead
 
-    def initial_state(self, n: int) -> State:
+    def initial_state(self, n: int) -> EncoderState:
         """The state before the first frame of `n` utterances; ValueError where the encoder needs whole utterances."""
         raise ValueError(f"a network of kind '{self.section.kind}' needs whole utterances; it can't be run in chunks")
 
     @abstractmethod
     def forward(
-        self, frames_btd: torch.Tensor, lengths_b: torch.Tensor, state: State | None = None
-    ) -> tuple[torch.Tensor, State | None]:
+        self, frames_btd: torch.Tensor, lengths_b: torch.Tensor, state: EncoderState | None = None
+    ) -> tuple[torch.Tensor, EncoderState | None]:
         """Outputs [batch, frames, width], and the state at each sequence's own end where one was given.
 
         `lengths_b` lies on the CPU. Outputs of padding mean nothing. Without a state, sequences are whole.

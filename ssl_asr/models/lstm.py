@@ -6,7 +6,7 @@ import torch
 from torch import nn
 from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
 
-from ssl_asr.models.encoder import Encoder, State
+from ssl_asr.models.encoder import Encoder, EncoderState
 from ssl_asr.recipe import LstmNetwork
 
 
@@ -20,14 +20,14 @@ class Lstm(Encoder[LstmNetwork]):
         between = section.dropout if section.layers > 1 else 0.0
         self.lstm = nn.LSTM(inputs, section.units, section.layers, batch_first=True, dropout=between)
 
-    def initial_state(self, n: int) -> State:
+    def initial_state(self, n: int) -> EncoderState:
         shape = (self.section.layers, n, self.section.units)
         like = next(self.lstm.parameters())
         return like.new_zeros(shape), like.new_zeros(shape)
 
     def forward(
-        self, frames_btd: torch.Tensor, lengths_b: torch.Tensor, state: State | None = None
-    ) -> tuple[torch.Tensor, State | None]:
+        self, frames_btd: torch.Tensor, lengths_b: torch.Tensor, state: EncoderState | None = None
+    ) -> tuple[torch.Tensor, EncoderState | None]:
         if state is None:
             return self.lstm(frames_btd)[0], None  # padding comes after all that matters
         if int(lengths_b.min()) == frames_btd.shape[1]:
@@ -35,7 +35,9 @@ class Lstm(Encoder[LstmNetwork]):
             return outputs, after
         return self._ragged(frames_btd, lengths_b, state)
 
-    def _ragged(self, frames_btd: torch.Tensor, lengths_b: torch.Tensor, state: State) -> tuple[torch.Tensor, State]:
+    def _ragged(
+        self, frames_btd: torch.Tensor, lengths_b: torch.Tensor, state: EncoderState
+    ) -> tuple[torch.Tensor, EncoderState]:
         """Packed, so that a state is that of its sequence's last frame; one without a frame keeps its state."""
         outputs = frames_btd.new_zeros(*frames_btd.shape[:2], self.width)
         rows = lengths_b.nonzero().squeeze(1)

@@ -78,7 +78,7 @@ def upstream(before: Iterable[Todo], *products: str) -> list[Todo]:
 
 def waiting(product: str, causes: Sequence[Todo], pieces: int | None = None, *, certain: bool = True) -> Todo:
     """`product` is made again after `causes`, of this stage or of stages before."""
-    certain = certain and any(cause.certain for cause in causes)
     because = tuple(dict.fromkeys(reason for cause in causes for reason in cause.because))
+    certain = NOT_THERE in because or (certain and any(cause.certain for cause in causes))
     first = next((cause.after or cause.stage for cause in causes if cause.after or cause.stage), "")
     return Todo(product, because, pieces, after=first, certain=certain)

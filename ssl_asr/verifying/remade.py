@@ -76,8 +76,9 @@ def _is_outdated(stage: ShardStage, shard: Shard) -> bool:
 
 
 def _entry(store: ShardStore, shard: Shard) -> LedgerEntry | None:
-    """None where it is damaged, which the verification says by itself."""
+    """None where it is damaged or speaks of another shard, which the verification says by itself."""
     try:
-        return store.entry(shard)
+        entry = store.entry(shard)
     except ValueError:
         return None
+    return entry if entry is not None and (entry.store, entry.shard) == (store.name, shard) else None

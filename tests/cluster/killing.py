@@ -92,7 +92,7 @@ class Killing(ABC):
         if self.ended() or sum(self.killed.values()) == self.kills:
             self._wait(0.2)
             return
-        (kind,) = self.draw.non_defaults(list(self.weights), list(self.weights.values()))
+        (kind,) = self.draw.choices(list(self.weights), list(self.weights.values()))
         progress = self.progress()
         victim = getattr(self, f"kill_{kind}")()
         if victim:

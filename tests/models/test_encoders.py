@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from ssl_asr.models.blstm import Blstm
-from ssl_asr.models.encoder import Encoder, State
+from ssl_asr.models.encoder import Encoder, EncoderState
 from ssl_asr.models.lstm import Lstm
 from ssl_asr.recipe import BlstmNetwork, LstmNetwork
 
@@ -38,7 +38,9 @@ def padded(pieces: list[torch.Tensor], value: float = 0.0) -> tuple[torch.Tensor
     return frames, torch.tensor([len(piece) for piece in pieces])
 
 
-def in_chunks(encoder: Encoder, whole: list[torch.Tensor], chance: random.Random) -> tuple[list[torch.Tensor], State]:
+def in_chunks(
+    encoder: Encoder, whole: list[torch.Tensor], chance: random.Random
+) -> tuple[list[torch.Tensor], EncoderState]:
     """Outputs by utterance and the last state; each utterance is cut by itself, so chunks are ragged or empty."""
     begins, state = [0] * len(whole), encoder.initial_state(len(whole))
     found: list[list[torch.Tensor]] = [[] for _ in whole]
@@ -124,7 +126,7 @@ def test_dropout_lies_between_the_layers_in_training_alone() -> None:
 def test_a_network_of_both_directions_refuses_chunks() -> None:
     encoder, state = blstm(), lstm().initial_state(1)
     assert not encoder.is_causal
-    with pytest.raises(ValueError, match="kind 'blstm' hears whole utterances; it can't be run in chunks"):
+    with pytest.raises(ValueError, match="kind 'blstm' needs whole utterances; it can't be run in chunks"):
         encoder.initial_state(1)
     with pytest.raises(ValueError, match="can't be run in chunks"):
         encoder(torch.randn(1, 4, WIDTH), torch.tensor([4]), state)

@@ -104,10 +104,10 @@ def test_the_seed_affects_all_that_is_drawn() -> None:
 def test_a_section_of_another_kind_is_named_and_judged_by_its_own_defaults() -> None:
     usual = Recipe()
     other = Recipe.model_validate({"teacher": {"network": {"kind": "lstm"}}})
-    assert non_defaults(other, "teacher") == {"teacher.network": "LstmNetwork"}
+    assert non_defaults(other, "teacher") == {"teacher.network": "lstm"}
     assert differences(non_defaults(usual, "teacher"), non_defaults(other, "teacher")) == ["teacher.network"]
     deeper = Recipe.model_validate({"teacher": {"network": {"kind": "lstm", "look_ahead": 0, "units": 768}}})
-    assert non_defaults(deeper, "teacher") == {"teacher.network": "LstmNetwork", "teacher.network.look_ahead": "0"}
+    assert non_defaults(deeper, "teacher") == {"teacher.network": "lstm", "teacher.network.look_ahead": "0"}
     assert non_defaults(other, "student") == {}
 
 

@@ -47,7 +47,7 @@ def test_the_utterance_its_features_and_its_figures(recipe: Recipe) -> None:
     last = rows_of(recipe)[-1]
     seen = look(shard_uri(recipe), last.id)
     assert (seen.id, seen.confidence) == (last.id, last.confidence)
-    assert len(seen.heard) // 3 == len(seen.targets.senones)
+    assert len(seen.frames) // 3 == len(seen.targets.senones)
     np.testing.assert_array_equal(seen.targets.senones, last.targets.senones)
     probs = np.exp(last.targets.log_probs)
     np.testing.assert_allclose(seen.entropy, -(probs * np.log(probs)).sum(axis=1), rtol=1e-4)

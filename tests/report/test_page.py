@@ -83,7 +83,7 @@ def test_shows_every_part(page):
         assert words in page.text
     for words in ("learning rate", "frame accuracy", "bytes a 30 ms frame on disk", "look_ahead: 3", "2.60.0"):
         assert words in page.text
-    assert "not there yet" not in page.text
+    assert "not available yet" not in page.text
 
 
 def test_targets_by_condition_and_calibration(page, evidence):
@@ -102,7 +102,7 @@ def test_a_run_without_calibration_says_who_measures_it(tmp_path):
     fill(recipe)
     Path(calibration_uri(recipe)).unlink()
     page = Page(render(gather(recipe)))
-    assert "ssl-asr labelling measures it where there is aligned dev speech" in page.text
+    assert "ssl-asr labelling measures it if there is aligned dev speech" in page.text
     assert page.tags.count("svg") == 12
 
 
@@ -154,8 +154,8 @@ def test_half_a_run_shows_what_there_is(tmp_path):
     html = render(gather(recipe))
     assert "<script>alert" not in html
     page = Page(html)
-    assert "The curve of the student is not there yet: ssl-asr student makes it." in page.text
-    assert "Word error rates are not there yet: ssl-asr evaluate makes them." in page.text
+    assert "The curve of the student is not available yet: ssl-asr student makes it." in page.text
+    assert "Word error rates are not available yet: ssl-asr evaluate makes them." in page.text
     assert page.tags.count("svg") == 6
 
 

@@ -60,7 +60,8 @@ def test_a_run_of_another_version_is_refused_in_one_sentence(
         assert said.out == ""
         assert said.err == (
             f"ssl-asr: {run} was made by another version of ssl_asr (format {kept or 1}; this one has format "
-            f"{FORMAT}), and cannot be gone on with; give another directory with run=PATH, or delete this one\n"
+            f"{FORMAT}), and this version can't continue it; "
+            "give another directory with run=PATH, or delete this one\n"
         )
     assert {path: path.stat().st_mtime_ns for path in Path(run).rglob("*")} == before
 

@@ -24,7 +24,8 @@ from ssl_asr.runtime.todo import NEW_VERSION, NOT_THERE, Todo, reasons, upstream
             Todo("features/dev", ("seed",), 1234567, after="corpus"),
             "features/dev: about 1,234,567 shards, because of seed",
         ),
-        (Todo("hypotheses", ("seed",), 3, "slab"), "hypotheses: 3 slabs, because of seed"),
+        (Todo("results", ("seed",), 3, "slab"), "results: 3 slabs, because of seed"),
+        (Todo("lexicon", ("seed",), certain=False), "lexicon: perhaps, because of seed"),
     ],
 )
 def test_a_line_says_what_how_much_and_why(todo: Todo, line: str) -> None:

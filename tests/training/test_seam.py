@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec
-from ssl_asr.models.encoder import Encoder, State
+from ssl_asr.models.encoder import Encoder, EncoderState
 from ssl_asr.models.model_files import load_model
 from ssl_asr.recipe import NETWORKS, OBJECTIVES, Listed, NetworkSection, ObjectiveSection, load_recipe
 from ssl_asr.store.layout import model_uri
@@ -41,12 +41,12 @@ class Window(Encoder[WindowNetwork]):
         self.inputs = inputs
         self.linear = nn.Linear(2 * inputs, section.width)
 
-    def initial_state(self, n: int) -> State:
+    def initial_state(self, n: int) -> EncoderState:
         return (torch.zeros(1, n, self.inputs),)
 
     def forward(
-        self, frames_btd: torch.Tensor, lengths_b: torch.Tensor, state: State | None = None
-    ) -> tuple[torch.Tensor, State | None]:
+        self, frames_btd: torch.Tensor, lengths_b: torch.Tensor, state: EncoderState | None = None
+    ) -> tuple[torch.Tensor, EncoderState | None]:
         (last,) = state or self.initial_state(len(frames_btd))
         pairs = torch.cat([torch.cat([last[0][:, None], frames_btd[:, :-1]], 1), frames_btd], 2)
         ends = frames_btd[torch.arange(len(frames_btd)), lengths_b - 1]

@@ -122,7 +122,7 @@ def test_with_another_recipe_nothing_is_deleted(own: Recipe, capsys: pytest.Capt
     damage(own, FEATURES, cut, Shard("unlabeled", 0))
     before = shards(own)
     assert main(["verify", own.run, "frontend.mel_bins=40", "--repair"]) == FAILED
-    assert "targets can't be made anew from these features; fix them first" in capsys.readouterr().err
+    assert "targets can't be made again from damaged features; fix these first" in capsys.readouterr().err
     assert shards(own) == before
 
 
