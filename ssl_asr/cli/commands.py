@@ -81,12 +81,14 @@ def plan(recipe: Recipe, question: Question) -> None:
 def status(recipe: Recipe) -> None:
     from ssl_asr.report.status import status_table
 
+    _must_exist(recipe)
     print(status_table(recipe))
 
 
 def failed(recipe: Recipe) -> None:
     from ssl_asr.report.status import rejects
 
+    _must_exist(recipe)
     found = rejects(recipe)
     for stage, reject in found:
         print(f"{stage:<10} {reject.id}: {reject.reason}")
@@ -133,6 +135,11 @@ def licences(recipe: Recipe) -> None:
         raise ValueError(f"the packages that carry the licences can't be fetched: {error}") from error
     for package, text in texts.items():
         print(f"{package}\n{'=' * len(package)}\n{text.strip()}\n")
+
+
+def _must_exist(recipe: Recipe) -> None:
+    if not filesystem.exists(recipe.run):
+        raise ValueError(f"there is no run at {recipe.run}; start it with `ssl-asr run`, or name a run's directory")
 
 
 def _verified(recipe: Recipe, only: Collection[Shard] | None = None) -> Verdict:

@@ -39,8 +39,9 @@ Every stage skips what is done: after an interruption the same command continues
 
 examples:
   ssl-asr run demo                          all stages, then a table of word error rates and a page
-  ssl-asr student demo student.network.layers=3   one stage, with another value
-  ssl-asr run runs/demo --dry-run                 what would be made, and because of what
+  ssl-asr student demo student.network.layers=3
+                                            one stage, with another value
+  ssl-asr run runs/demo --dry-run           what would be made, and because of what
   ssl-asr status runs/demo                  progress of each stage
   ssl-asr failed runs/demo                  which utterances were rejected, and why
   ssl-asr plan paper --hours 1e6 --gpus 64  bytes, hours and cost, before anything is run

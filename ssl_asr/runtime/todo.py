@@ -55,7 +55,7 @@ class Todo:
         """For a person: "features/test: 2 shards, because of corpus.test_conditions"."""
         why = ", ".join(self.because)
         why = why if why in (NOT_THERE, NEW_VERSION) else f"because of {why}"
-        why = why if self.certain else f"perhaps, {why}"
+        why = why if self.certain else f"{why} (may turn out unchanged)"
         if self.pieces is None:
             return f"{self.product}: {why}"
         about = "about " if self.after else ""

@@ -25,7 +25,7 @@ from ssl_asr.runtime.todo import NEW_VERSION, NOT_THERE, Todo, reasons, upstream
             "features/dev: about 1,234,567 shards, because of seed",
         ),
         (Todo("results", ("seed",), 3, "slab"), "results: 3 slabs, because of seed"),
-        (Todo("lexicon", ("seed",), certain=False), "lexicon: perhaps, because of seed"),
+        (Todo("lexicon", ("seed",), certain=False), "lexicon: because of seed (may turn out unchanged)"),
     ],
 )
 def test_a_line_says_what_how_much_and_why(todo: Todo, line: str) -> None:
