@@ -119,7 +119,7 @@ def test_weights_of_one_are_no_weights_bit_for_bit(job: TrainingJob) -> None:
     assert other[0].loss != records[0].loss
 
 
-def test_one_bmuf_worker_without_momentum_equals_dense(job: TrainingJob) -> None:
+def bmuf_of_one_worker_equals_dense(job: TrainingJob) -> None:
     models = []
     for strategy in ("bmuf", "dense"):
         loop = build_loop(replace(job, sync=Sync(block_slabs=2, strategy=strategy)), Worker())
@@ -128,10 +128,18 @@ def test_one_bmuf_worker_without_momentum_equals_dense(job: TrainingJob) -> None
     torch.testing.assert_close(models[0], models[1], rtol=1e-5, atol=1e-6)
 
 
-def test_model_that_never_is_finite_stops_the_run_with_a_sentence(job: TrainingJob) -> None:
+def model_that_is_not_finite_stops_the_run(job: TrainingJob) -> None:
     job = replace(job, mean=np.full_like(job.mean, np.nan))
     with pytest.raises(ValueError, match=r"not finite .* lower optimiser.learning_rate"):
         train(build_loop(job, Worker()))
+
+
+def test_one_bmuf_worker_without_momentum_equals_dense(job: TrainingJob) -> None:
+    bmuf_of_one_worker_equals_dense(job)
+
+
+def test_model_that_never_is_finite_stops_the_run_with_a_sentence(job: TrainingJob) -> None:
+    model_that_is_not_finite_stops_the_run(job)
 
 
 @pytest.mark.parametrize(("gradients", "norm"), [("mean", 0.01), ("sum", 0.02)])

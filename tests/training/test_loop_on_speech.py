@@ -3,15 +3,19 @@
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
 import pytest
-import torch
 
-from ssl_asr.recipe import Recipe, Sync
+from ssl_asr.recipe import Recipe
 from ssl_asr.training.job import TrainingJob, build_loop
 from ssl_asr.training.sync.group import Worker
 from tests.training.jobs import labeled_job
-from tests.training.test_loop import SETTINGS, resumed_equals_unbroken, train
+from tests.training.test_loop import (
+    SETTINGS,
+    bmuf_of_one_worker_equals_dense,
+    model_that_is_not_finite_stops_the_run,
+    resumed_equals_unbroken,
+    train,
+)
 
 
 @pytest.fixture(scope="module")
@@ -41,15 +45,8 @@ def test_learns_real_speech(job: TrainingJob) -> None:
 
 
 def test_one_bmuf_worker_without_momentum_equals_dense(job: TrainingJob) -> None:
-    models = []
-    for strategy in ("bmuf", "dense"):
-        loop = build_loop(replace(job, sync=Sync(block_slabs=2, strategy=strategy)), Worker())
-        train(loop)
-        models.append(loop.strategy.global_model())
-    torch.testing.assert_close(models[0], models[1], rtol=1e-5, atol=1e-6)
+    bmuf_of_one_worker_equals_dense(job)
 
 
 def test_model_that_never_is_finite_stops_the_run_with_a_sentence(job: TrainingJob) -> None:
-    job = replace(job, mean=np.full_like(job.mean, np.nan))
-    with pytest.raises(ValueError, match=r"not finite .* lower optimiser.learning_rate"):
-        train(build_loop(job, Worker()))
+    model_that_is_not_finite_stops_the_run(job)
