@@ -1,0 +1,220 @@
+"""Changes of a recipe, its speech or its run, and for each all that is made again: the table of docs/changes.md."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
+
+SPLITS = ("labeled", "unlabeled", "dev", "test")
+ALIGNED = ("labeled", "dev", "test")
+
+
+def of(*names: str) -> set[str]:
+    return set(names)
+
+
+def stores(kind: str, splits: Iterable[str]) -> set[str]:
+    return {f"{kind}/{split}" for split in splits}
+
+
+RESULTS = of("results")
+# What follows from another model, from another teacher, from other alignments.
+STUDENT = of("student") | RESULTS
+TEACHER = of("teacher", "targets/unlabeled") | STUDENT
+SENONES = of("tree", "senones", "graph", "baseline") | stores("alignments", ALIGNED) | TEACHER
+FEATURES = stores("features", SPLITS) | of("prior", "flat start") | SENONES
+
+
+def write(file: Path, rows: Sequence[dict[str, object]]) -> None:
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+
+def rows_of(file: Path) -> list[dict[str, object]]:
+    return [json.loads(line) for line in file.read_text().splitlines()]
+
+
+def add(split: str) -> Callable[[Path, Path], None]:
+    """Speech of a new speaker."""
+
+    def change(sources: Path, run: Path) -> None:
+        file = sources / f"{split}.jsonl"
+        spare = [{**row, "speaker": "new", "id": f"new-{row['id']}"} for row in rows_of(sources / "spare.jsonl")]
+        write(file, rows_of(file) + spare)
+
+    return change
+
+
+def drop_last(split: str) -> Callable[[Path, Path], None]:
+    def change(sources: Path, run: Path) -> None:
+        file = sources / f"{split}.jsonl"
+        write(file, rows_of(file)[:-1])
+
+    return change
+
+
+def more_text(sources: Path, run: Path) -> None:
+    with (sources / "sentences.txt").open("a") as file:
+        file.write("it was a dark and stormy night\n")
+
+
+def lose(pattern: str) -> Callable[[Path, Path], None]:
+    def change(sources: Path, run: Path) -> None:
+        sorted(run.glob(pattern))[0].unlink()
+
+    return change
+
+
+def nothing(sources: Path, run: Path) -> None: ...
+
+
+def correct_a_text(sources: Path, run: Path) -> None:
+    file = sources / "labeled.jsonl"
+    first, *others = rows_of(file)
+    write(file, [{**first, "text": str(others[0]["text"])}, *others])
+
+
+def bare(product: str) -> str:
+    return product.removeprefix("new ")
+
+
+# Products as a dry run names them; of what is made with another product, it says nothing.
+ANNOUNCED = {
+    **{f"{kind}/{split}": f"{kind}/{split}" for kind in ("manifest", "features", "alignments") for split in SPLITS},
+    **{name: name for name in ("targets/unlabeled", "flat start", "lexicon", "language text", "results")},
+    **{name: name for name in ("teacher", "baseline", "student")},
+    "tree": "senones",
+    "senones": "senone set",
+}
+
+# Name: overrides, what is done to the sources or the run, and all that is made again.
+Change = tuple[list[str], Callable[[Path, Path], None], set[str]]
+CHANGES: dict[str, Change] = {
+    "nothing": ([], nothing, set()),
+    "name and about": (["name=other", "about=other"], nothing, set()),
+    "cluster": (
+        ["cluster.train_workers=[1, 3]", "cluster.label_actors=[1, 1]", "cluster.price_per_actor_hour=2"],
+        nothing,
+        set(),
+    ),
+    "cache": (["corpus.cache=/does/not/exist"], nothing, set()),
+    "reject share": (["corpus.max_reject_share=0.9"], nothing, set()),
+    "checkpoints": (["teacher.sync.checkpoint_blocks=7", "student.sync.max_bad_blocks=9"], nothing, set()),
+    "evaluate.bootstrap": (["evaluate.bootstrap=60"], nothing, RESULTS),
+    "evaluate.kappas": (["evaluate.kappas=[0.25]"], nothing, RESULTS | of("decoded")),
+    "evaluate.beam": (["evaluate.beam=9"], nothing, RESULTS | of("decoded")),
+    "evaluate.lm_order": (["evaluate.lm_order=2"], nothing, RESULTS | of("decoded", "graph")),
+    "language model's text": ([], more_text, RESULTS | of("decoded", "graph", "language text", "lexicon")),
+    "test set": (
+        [],
+        drop_last("test"),
+        stores("manifest", ["test"])
+        | stores("features", ["test"])
+        | stores("alignments", ["test"])
+        | of("decoded", "sentences")
+        | RESULTS,
+    ),
+    "test conditions": (
+        ["corpus.test_conditions=[clean, room]"],
+        nothing,
+        stores("manifest", ["test"])
+        | stores("features", ["test"])
+        | stores("alignments", ["test"])
+        | of("decoded")
+        | RESULTS,
+    ),
+    "dev set": (
+        [],
+        drop_last("dev"),
+        stores("manifest", ["dev"])
+        | stores("features", ["dev"])
+        | stores("alignments", ["dev"])
+        | of("lexicon", "decoded", "sentences", "calibration")
+        | RESULTS,
+    ),
+    "labelling.k": (["labelling.k=5"], nothing, of("targets/unlabeled", "calibration", "decoded") | STUDENT),
+    "labelling.batch_frames": (
+        ["labelling.batch_frames=3000"],
+        nothing,
+        of("targets/unlabeled", "calibration", "decoded") | STUDENT,
+    ),
+    "student's network": (["student.network.units=24"], nothing, of("baseline", "decoded") | STUDENT),
+    "student.labeled_boost": (["student.labeled_boost=1.5"], nothing, of("baseline", "decoded") | STUDENT),
+    "student.selection": (["student.selection=uniform-confidence"], nothing, of("decoded") | STUDENT),
+    "student's unlabeled objective": (
+        ["student.unlabeled_objective.kind=soft-cross-entropy"],
+        nothing,
+        set(),
+    ),
+    "teacher.labeled_passes": (["teacher.labeled_passes=3"], nothing, of("calibration", "decoded") | TEACHER),
+    "hmm.senones": (["hmm.senones=24"], nothing, of("calibration", "decoded") | SENONES),
+    "hmm.flat_start_iterations": (
+        ["hmm.flat_start_iterations=3"],
+        nothing,
+        of("flat start", "calibration", "decoded") | SENONES,
+    ),
+    "hmm.g2p_words": (
+        ["hmm.g2p_words=1000"],
+        nothing,
+        of("lexicon", "flat start", "calibration", "decoded") | SENONES,
+    ),
+    "seed": (["seed=2"], nothing, of("baseline", "calibration", "decoded") | TEACHER),
+    "frontend": (["frontend.mean_memory_seconds=60"], nothing, of("calibration", "decoded") | FEATURES),
+    "labeled speech added": (
+        [],
+        add("labeled"),
+        of("new manifest/labeled", "new features/labeled", "sentences", "flat start")
+        | of("calibration", "decoded")
+        | SENONES,
+    ),
+    "a labeled text corrected": (
+        [],
+        correct_a_text,
+        of("manifest/labeled", "features/labeled", "sentences", "flat start", "calibration", "decoded") | SENONES,
+    ),
+    "a labeled utterance dropped": (
+        [],
+        drop_last("labeled"),
+        of("manifest/labeled", "features/labeled", "sentences", "flat start", "calibration", "decoded") | SENONES,
+    ),
+    "degraded copies": (
+        ["corpus.labeled_copies=1", "corpus.train_conditions=[clean, room]"],
+        nothing,
+        stores("manifest", ["labeled", "unlabeled"])
+        | stores("features", ["labeled", "unlabeled"])
+        | of("flat start", "calibration", "decoded")
+        | SENONES,
+    ),
+    "corpus.shard_minutes": (
+        ["corpus.shard_minutes=5"],
+        nothing,
+        stores("manifest", SPLITS) | of("calibration", "decoded") | FEATURES - of("prior", "graph"),
+    ),
+    "hmm.min_frames_per_senone": (
+        ["hmm.min_frames_per_senone=60"],
+        nothing,
+        of("calibration", "decoded") | SENONES,
+    ),
+    "a lost senone set": ([], lose("hmm/senones.npz"), of("senones")),
+    "unlabeled speech added": (
+        [],
+        add("unlabeled"),
+        of("new manifest/unlabeled", "new features/unlabeled", "new targets/unlabeled", "sentences")
+        | of("baseline", "decoded")
+        | STUDENT,
+    ),
+    "unlabeled condition": (
+        ["corpus.train_conditions=[room]"],
+        nothing,
+        stores("manifest", ["unlabeled"])
+        | stores("features", ["unlabeled"])
+        | of("targets/unlabeled", "decoded")
+        | STUDENT,
+    ),
+    "a lost shard of features": (
+        [],
+        lose("features/unlabeled/*.parquet"),
+        stores("features", ["unlabeled"]),
+    ),
+    "a lost model": ([], lose("models/baseline.safetensors"), of("baseline")),
+}
