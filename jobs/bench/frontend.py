@@ -30,10 +30,11 @@ from threadpoolctl import threadpool_limits
 from ssl_asr.corpus.audio import read_audio
 from ssl_asr.corpus.augment.noise import Bank, bank_use, degrade, load_bank
 from ssl_asr.corpus.stage import run_corpus
-from ssl_asr.frontend.extract import ExtractedUtterance, Extractor, subtract_means
+from ssl_asr.frontend.extract import ExtractedUtterance, Extractor
 from ssl_asr.frontend.lfbe import lfbe
 from ssl_asr.frontend.prior import Prior, measure_prior
 from ssl_asr.frontend.shard_job import FeatureJob
+from ssl_asr.frontend.streams import normalise
 from ssl_asr.recipe import Frontend, Recipe, load_recipe
 from ssl_asr.store import utterance
 from ssl_asr.store.ledger import Shard
@@ -104,7 +105,7 @@ def measure(speech: BenchSpeech, folder: Path) -> dict[str, float]:
         "read": lambda: [read(row, rate) for row in speech.utterances],
         "read, degrade, LFBE": lambda: extractor.all_frames(speech.utterances),
         "LFBE": lambda: [lfbe(samples, frontend) for samples in heard],
-        "running mean": lambda: subtract_means(frames, speech.prior.array(), frontend),
+        "floor and running mean": lambda: normalise(frames, speech.prior.array(), speech.prior.level, frontend),
         "baseline": lambda: plain_loop(speech, folder / "baseline.npz"),
         "baseline LFBE": lambda: [plain_lfbe(samples, frontend) for samples in heard],
         "baseline running mean": lambda: [plain_mean(item.frames, speech.prior.array(), frontend) for item in frames],

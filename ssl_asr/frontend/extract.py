@@ -1,8 +1,8 @@
-"""From utterances to features: read, degrade, filter-bank energies, running mean of each speaker."""
+"""From utterances to filter-bank energies: read, degrade, analyse."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -11,9 +11,8 @@ import numpy.typing as npt
 
 from ssl_asr.corpus.audio import read_audio
 from ssl_asr.corpus.augment.noise import Bank, bank_use, degrade, load_bank
-from ssl_asr.frontend.lfbe import FRAME_SECONDS, lfbe
-from ssl_asr.frontend.running_mean import RunningMean
-from ssl_asr.recipe import Frontend, Recipe
+from ssl_asr.frontend.lfbe import lfbe
+from ssl_asr.recipe import Recipe
 from ssl_asr.store.ledger import Reject
 from ssl_asr.store.utterance import CLEAN, Utterance
 
@@ -65,23 +64,3 @@ class Extractor:
             except ValueError as error:
                 rejects.append(Reject(utterance.id, str(error)))
         return extracted, rejects
-
-
-def subtract_means(
-    extracted: Sequence[ExtractedUtterance], prior: npt.NDArray[np.floating], frontend: Frontend
-) -> list[ExtractedUtterance]:
-    """The same utterances, in the given order, minus the running mean of their speaker in their condition.
-
-    A stream is one speaker in one condition, in the order of `Utterance.order`; it starts from `prior` [mel bins].
-    """
-    streams: dict[tuple[str, str], RunningMean] = {}
-    result = list(extracted)
-    for index in sorted(range(len(extracted)), key=lambda index: extracted[index].utterance.order):
-        item = extracted[index]
-        stream = (item.utterance.speaker, item.utterance.condition)
-        if stream not in streams:
-            streams[stream] = RunningMean(
-                prior, frontend.mean_prior_seconds / FRAME_SECONDS, frontend.mean_memory_seconds / FRAME_SECONDS
-            )
-        result[index] = ExtractedUtterance(item.utterance, streams[stream].subtract(item.frames))
-    return result

@@ -14,9 +14,10 @@ FRAME_SECONDS = 0.01
 WINDOW_SECONDS = 0.025
 # Kaldi's constants are made for 16-bit samples.
 FULL_SCALE = 32768.0
-# The least energy of a bin: one 16-bit step squared, below the noise of any microphone. Some recordings have digital
-# silence. Without the floor it would be log(1.2e-7) and shift the speaker's mean.
-ENERGY_FLOOR = 1.0
+# The least energy of a bin, far below any recording's, however quiet; `EnergyFloor` raises it.
+LEAST_ENERGY = 1e-10
+# A frame of which no bin is above this log energy, one 16-bit step squared, is digital silence or a codec's remains.
+NO_SIGNAL = 0.0
 
 
 def num_frames(samples: int, sample_rate: int) -> int:
@@ -48,5 +49,5 @@ def _options(frontend: Frontend) -> knf.FbankOptions:
     options.mel_opts.num_bins = frontend.mel_bins
     options.mel_opts.low_freq = frontend.low_hz
     options.mel_opts.high_freq = frontend.high_hz
-    options.eps = ENERGY_FLOOR
+    options.eps = LEAST_ENERGY
     return options

@@ -8,7 +8,7 @@ from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import non_defaults
 from ssl_asr.runtime.shard_stage import SourceShard
 
-VERSION = "1"  # raise where equal inputs give other features
+VERSION = "2"  # raise where equal inputs give other features
 # Of a manifest shard: how many of its utterances are degraded, and how many of these by recorded noise.
 STATISTICS = ("degraded", "noisy")
 

@@ -1,7 +1,7 @@
-"""The corpus mean that every speaker's running mean starts from: `features/prior.json`.
+"""Where every speaker starts from: the corpus mean and level, in `features/prior.json`.
 
-It is the plain mean of one labeled shard, the first one when it was measured. It is made before any shard of
-features, and the streaming recogniser begins its speakers with it too.
+They are the plain mean and the level of one labeled shard, the first one when they were measured. They are made
+before any shard of features, and the streaming recogniser begins its speakers with them too.
 """
 
 from __future__ import annotations
@@ -13,9 +13,11 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ssl_asr.frontend.extract import Extractor
+from ssl_asr.frontend.energy_floor import level_of
+from ssl_asr.frontend.extract import ExtractedUtterance, Extractor
 from ssl_asr.frontend.parents import VERSION
 from ssl_asr.frontend.statistics import sums_of
+from ssl_asr.frontend.streams import raise_floors
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import non_defaults
 from ssl_asr.store import filesystem, utterance
@@ -26,9 +28,13 @@ from ssl_asr.store.shards import ShardStore
 
 @dataclass(frozen=True)
 class Prior:
-    """Mean LFBE [mel bins] over `frames` 10 ms frames; `inputs` is what it was made with."""
+    """Mean LFBE [mel bins] over `frames` 10 ms frames, above their floor; `level` is the log of their mean power.
+
+    `inputs` is what it was made with.
+    """
 
     mean: tuple[float, ...]
+    level: float
     frames: int
     inputs: Mapping[str, str]
 
@@ -48,7 +54,7 @@ def read_prior(run: str) -> Prior:
     uri = prior_uri(run)
     try:
         values = json.loads(filesystem.read_bytes(uri))
-        return Prior(tuple(values["mean"]), values["frames"], values["inputs"])
+        return Prior(tuple(values["mean"]), values["level"], values["frames"], values["inputs"])
     except (json.JSONDecodeError, KeyError, TypeError) as error:
         raise ValueError(f"{uri} is damaged ({error}); delete it and run the frontend stage again") from error
 
@@ -68,9 +74,15 @@ def measure_prior(recipe: Recipe, shards: Sequence[Shard]) -> Prior:
             item for slab in slabs for item in utterance.decode(slab)
         )
         if extracted:
-            sums = sums_of((item.frames for item in extracted), recipe.frontend.mel_bins)
-            prior = Prior(tuple((sums.sum / sums.count).tolist()), sums.count, prior_inputs(recipe))
+            prior = _prior_of(extracted, recipe)
             filesystem.write_bytes(prior_uri(recipe.run), prior.to_json())
             return prior
         reason = rejects[0].reason if rejects else f"{manifest.uri(shard)} is empty"
     raise ValueError(f"no labeled audio can be used, so there is no corpus mean: {reason}")
+
+
+def _prior_of(extracted: Sequence[ExtractedUtterance], recipe: Recipe) -> Prior:
+    level = level_of([item.frames for item in extracted])
+    floored = raise_floors(extracted, level, recipe.frontend)
+    sums = sums_of((item.frames for item in floored), recipe.frontend.mel_bins)
+    return Prior(tuple((sums.sum / sums.count).tolist()), level, sums.count, prior_inputs(recipe))

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import cached_property
 
-from ssl_asr.frontend.extract import ExtractedUtterance, Extractor, subtract_means
+from ssl_asr.frontend.extract import ExtractedUtterance, Extractor
 from ssl_asr.frontend.parents import STATISTICS, FeatureParents
 from ssl_asr.frontend.prior import Prior
 from ssl_asr.frontend.statistics import NORMALISED_BY, sums_of
+from ssl_asr.frontend.streams import normalise
 from ssl_asr.recipe import Recipe
 from ssl_asr.runtime.shard_stage import ShardContent, ShardMaker, SourceShard
 from ssl_asr.store import features, utterance
@@ -39,7 +40,7 @@ class FeatureJob(ShardMaker):
         """ValueError where the manifest shard itself cannot be read."""
         slabs = [utterance.decode(slab) for slab in self.source.read_slabs(shard)]
         extracted, rejects = self._extractors[shard.split].all_frames(item for slab in slabs for item in slab)
-        extracted = subtract_means(extracted, self.prior.array(), self.recipe.frontend)
+        extracted = normalise(extracted, self.prior.array(), self.prior.level, self.recipe.frontend)
         return self._content(shard, _rows(slabs, extracted), rejects)
 
     def _content(self, shard: Shard, slabs: list[list[FeatureRow]], rejects: list[Reject]) -> ShardContent:

@@ -2,8 +2,8 @@
 
 Three-state monophones at 10 ms start with all states of an utterance equally long. Then estimation and alignment
 alternate (Viterbi training). Later, LDA over nine spliced frames replaces cepstra with deltas, and the number of
-components is doubled a few times. Every iteration is a map over chunks and a sum in their order, so the result does
-not depend on the worker that computed a chunk.
+components is doubled as often as the data allow. Every iteration is a map over chunks and a sum in their order, so
+the result does not depend on the worker that computed a chunk.
 """
 
 from __future__ import annotations
@@ -19,12 +19,16 @@ import numpy as np
 from ssl_asr.hmm.flat_model import Fit, FlatModel, equal_moments, moments, scatter
 from ssl_asr.hmm.lda import Scatter, lda
 from ssl_asr.hmm.mixtures import Mixtures, estimate, split
+from ssl_asr.hmm.transcripts import NUM_STATES
 from ssl_asr.progress import Progress
 
 LDA_DIMENSIONS = 40
-# After these shares of the iterations LDA is estimated, and components are doubled.
+# After this share of the iterations LDA is estimated; components are doubled at even distances between the others.
 LDA_AT = 0.3
-DOUBLE_AT = (0.5, 0.65, 0.8)
+FIRST_DOUBLING, LAST_DOUBLING = 0.4, 0.85
+# Components are doubled while each has at least this many 10 ms frames on average: 40 minutes give 16 a state.
+FRAMES_A_COMPONENT = 100
+MOST_DOUBLINGS = 6
 
 # Applies a function of a chunk (and further arguments) to every chunk; results in the chunks' order.
 MapChunks = Callable[..., list[Any]]
@@ -40,7 +44,7 @@ def flat_start(
     """
     map_some = map_some or map_chunks
     lda_at = min(max(round(LDA_AT * iterations), 1), iterations - 1) if iterations > 1 else 1
-    double_at = [round(share * iterations) for share in DOUBLE_AT]
+    double_at: list[int] = []
     progress = Progress("flat start", iterations + 1, "iterations")
     model = FlatModel(estimate(reduce(add, map_some(equal_moments))))
     progress.advance()
@@ -52,13 +56,21 @@ def flat_start(
             raise ValueError(
                 "no labeled utterance can be aligned with its text; check that texts and audio belong together"
             )
+        if iteration == lda_at:
+            double_at = doubling_iterations(fit.frames, iterations)
         if lda_at < iteration < iterations:
-            doublings = double_at.count(iteration)
-            for _ in range(doublings):
+            for _ in range(double_at.count(iteration)):
                 model = replace(model, mixtures=split(model.mixtures))
         curve.append(fit.per_frame)
         progress.advance(note=f"{fit.per_frame:.2f} nats a frame")
     return model, curve
+
+
+def doubling_iterations(frames: int, iterations: int) -> list[int]:
+    """After which of the iterations components are doubled, for a model that is estimated from `frames` frames."""
+    most = int(np.log2(max(frames / (NUM_STATES * FRAMES_A_COMPONENT), 1)))
+    shares = np.linspace(FIRST_DOUBLING, LAST_DOUBLING, min(most, MOST_DOUBLINGS))
+    return [round(share * iterations) for share in shares.tolist()]
 
 
 def _estimate(map_chunks: MapChunks, model: FlatModel) -> tuple[FlatModel, Fit]:

@@ -23,7 +23,7 @@ from ssl_asr.store.ledger import LedgerEntry
 from ssl_asr.store.shards import ShardStore
 
 # Raise where equal inputs give another model or table.
-FLAT_START_VERSION, SENONES_VERSION = "1", "1"
+FLAT_START_VERSION, SENONES_VERSION = "2", "1"
 # 10 ms frames for flat start and tree, sampled evenly: 30 h are enough for a few hundred Gaussians.
 MOST_FRAMES = 30 * 3600 * 100
 # The first iterations use a third of the frames, if that is at least a quarter of an hour.

@@ -49,14 +49,16 @@ class Frontend(Section):
     low_hz: PositiveFloat = 20
     high_hz: PositiveFloat = 7600
     stack: Literal[3] = 3  # 10 ms frames stacked into one 30 ms frame
+    # Log energies further than this below the speaker's running level are raised to it: 9 nats are 39 dB.
+    energy_range_nats: PositiveFloat = 9.0
     mean_prior_seconds: PositiveFloat = 1.0  # weight of the corpus mean at a speaker's first frame
-    mean_memory_seconds: PositiveFloat = 120.0  # of the causal running mean
+    mean_memory_seconds: PositiveFloat = 120.0  # of the causal running mean and level
     feature_bits: Literal[16, 8] = 16  # of a stored value; 8: with a range of its own for each bin and utterance
 
 
 class Hmm(Section):
     senones: Annotated[int, Field(gt=0, le=65535), Affects("senones")] = 3183
-    flat_start_iterations: Annotated[Positive, Affects("flat-start")] = 18
+    flat_start_iterations: Annotated[Positive, Affects("flat-start")] = 24
     min_frames_per_senone: Annotated[Positive, Affects("senones")] = 15
     # Of cmudict to train G2P on; 0: words outside it are rejected.
     g2p_words: Annotated[int, Field(ge=0), Affects("lexicon")] = 126000
