@@ -102,6 +102,7 @@ CHANGES: dict[str, Change] = {
     "checkpoints": (["teacher.sync.checkpoint_blocks=7", "student.sync.max_bad_blocks=9"], nothing, set()),
     "evaluate.bootstrap": (["evaluate.bootstrap=60"], nothing, RESULTS),
     "evaluate.kappas": (["evaluate.kappas=[0.25]"], nothing, RESULTS | of("decoded")),
+    "evaluate.prior_scales": (["evaluate.prior_scales=[0.5, 1]"], nothing, RESULTS | of("decoded")),
     "evaluate.beam": (["evaluate.beam=9"], nothing, RESULTS | of("decoded")),
     "evaluate.lm_order": (["evaluate.lm_order=2"], nothing, RESULTS | of("decoded", "graph")),
     "language model's text": ([], more_text, RESULTS | of("decoded", "graph", "language text", "lexicon")),
@@ -121,6 +122,15 @@ CHANGES: dict[str, Change] = {
         | stores("features", ["test"])
         | stores("alignments", ["test"])
         | of("decoded")
+        | RESULTS,
+    ),
+    "dev conditions": (
+        ["corpus.dev_conditions=[clean, room]"],
+        nothing,
+        stores("manifest", ["dev"])
+        | stores("features", ["dev"])
+        | stores("alignments", ["dev"])
+        | of("lexicon", "decoded", "calibration")
         | RESULTS,
     ),
     "dev set": (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -14,13 +15,22 @@ from ssl_asr.models.length_batches import batches_of_like_length
 Float32 = npt.NDArray[np.float32]
 
 
-def acoustic_scores(log_posteriors_ts: Float32, log_priors_s: Float32, kappa: float) -> Float32:
-    """kappa (log p(senone | frame) - log p(senone)): log p(frame | senone) up to a term that only the frame decides.
+@dataclass(frozen=True, order=True)
+class Scales:
+    """`kappa` weighs the acoustic score against the language model, `prior` the log prior within the score."""
 
-    The search treats frames as independent, but they are not. kappa below 1 reduces their weight against the language
-    model.
+    kappa: float
+    prior: float = 1.0
+
+
+def acoustic_scores(log_posteriors_ts: Float32, log_priors_s: Float32, scales: Scales) -> Float32:
+    """kappa (log p(senone | frame) - prior log p(senone)).
+
+    With a prior scale of 1 this is kappa log p(frame | senone), up to a term that only the frame decides. The search
+    treats frames as independent, but they are not: kappa below 1 reduces their weight. A prior scale below 1 takes
+    back less of the network's preference for frequent senones.
     """
-    return np.float32(kappa) * (log_posteriors_ts - log_priors_s)
+    return np.float32(scales.kappa) * (log_posteriors_ts - np.float32(scales.prior) * log_priors_s)
 
 
 def log_posteriors(

@@ -1,7 +1,8 @@
 """Decodes one slab with one system. This is the unit of work; its result is stored and never made twice.
 
 A result is one JSON file, `decoding/<key>/<system>/kappa-<kappa>/<split>/<shard>-<slab>.json`, where the key stands
-for the model, the graph and the search; inside, the parents say which shards it was made from.
+for the model, the graph and the search; inside, the parents say which shards it was made from. A prior scale other
+than 1 is part of the folder's name, `kappa-<kappa>-prior-<scale>`.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import functools
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, astuple, dataclass
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +19,7 @@ import torch
 
 from ssl_asr.decoding.decoder import Decoder, DecodingGraph
 from ssl_asr.decoding.graph_files import load_graph
-from ssl_asr.decoding.scores import acoustic_scores, log_posteriors
+from ssl_asr.decoding.scores import Scales, acoustic_scores, log_posteriors
 from ssl_asr.frontend.stacking import stack, stack_labels
 from ssl_asr.hmm.senones import load_senones
 from ssl_asr.models.acoustic import AcousticModel
@@ -33,7 +34,7 @@ FRAME_SECONDS = 0.03
 
 @dataclass(frozen=True)
 class System:
-    """A model of the run with everything that decides its hypotheses except kappa; `key` is a hash of all of it."""
+    """A model of the run with all that decides its hypotheses but the scales; `key` is a hash of all of it."""
 
     run: str
     name: str
@@ -83,13 +84,13 @@ class DecodedSlab:
         return FRAME_SECONDS * sum(each.frames for each in self.hypotheses)
 
 
-def result_uri(system: System, slab: Slab, kappa: float) -> str:
-    return decoded_uri(system.run, system.key, system.name, kappa, slab.shard.name, slab.number)
+def result_uri(system: System, slab: Slab, scales: Scales) -> str:
+    return decoded_uri(system.run, system.key, system.name, astuple(scales), slab.shard.name, slab.number)
 
 
-def read_result(system: System, slab: Slab, kappa: float) -> DecodedSlab | None:
+def read_result(system: System, slab: Slab, scales: Scales) -> DecodedSlab | None:
     """The slab's result; None if there is none, or if it was made from other shards."""
-    uri = result_uri(system, slab, kappa)
+    uri = result_uri(system, slab, scales)
     if not filesystem.exists(uri):
         return None
     values = json.loads(filesystem.read_bytes(uri))
@@ -99,8 +100,8 @@ def read_result(system: System, slab: Slab, kappa: float) -> DecodedSlab | None:
     return DecodedSlab(values["parents"], values["spent"], found)
 
 
-def decode_slab(system: System, slab: Slab, kappas: Sequence[float]) -> None:
-    """Decode all utterances of the slab with each of `kappas` and keep the results; ValueError on a damaged shard."""
+def decode_slab(system: System, slab: Slab, wanted: Sequence[Scales]) -> None:
+    """Decode the slab's utterances with each of `wanted` and keep the results; ValueError on a damaged shard."""
     torch.set_num_threads(1)
     model, graph, log_priors = _load(system)
     decoder = Decoder(graph, system.beam, system.max_active)
@@ -108,22 +109,22 @@ def decode_slab(system: System, slab: Slab, kappas: Sequence[float]) -> None:
     frames = [stack(row.frames) for row in rows]
     labels = _labels(system, slab)
     began = time.process_time()
-    spent = dict.fromkeys(kappas, 0.0)
-    found: dict[float, list[Hypothesis]] = {
-        kappa: [Hypothesis(row.id, (), len(each), 0, 0) for row, each in zip(rows, frames, strict=True)]
-        for kappa in kappas
+    spent = dict.fromkeys(wanted, 0.0)
+    found: dict[Scales, list[Hypothesis]] = {
+        scales: [Hypothesis(row.id, (), len(each), 0, 0) for row, each in zip(rows, frames, strict=True)]
+        for scales in wanted
     }
     for index, posteriors in log_posteriors(model, frames, system.batch_frames):
         network = time.process_time() - began
-        for kappa in kappas:
+        for scales in wanted:
             began = time.process_time()
-            scores = acoustic_scores(posteriors, log_priors, kappa)
-            found[kappa][index] = _decode(decoder, rows[index].id, scores, posteriors, labels.get(rows[index].id))
-            spent[kappa] += network + time.process_time() - began
+            scored = acoustic_scores(posteriors, log_priors, scales)
+            found[scales][index] = _decode(decoder, rows[index].id, scored, posteriors, labels.get(rows[index].id))
+            spent[scales] += network + time.process_time() - began
         began = time.process_time()
-    for kappa in kappas:
-        result = DecodedSlab(slab.parents, round(spent[kappa], 3), tuple(found[kappa]))
-        filesystem.write_bytes(result_uri(system, slab, kappa), json.dumps(asdict(result)).encode())
+    for scales in wanted:
+        result = DecodedSlab(slab.parents, round(spent[scales], 3), tuple(found[scales]))
+        filesystem.write_bytes(result_uri(system, slab, scales), json.dumps(asdict(result)).encode())
 
 
 def _decode(
@@ -151,8 +152,8 @@ def _labels(system: System, slab: Slab) -> dict[str, npt.NDArray[np.uint16]]:
     return {name: stack_labels(senones) for name, senones in aligned.items()}
 
 
-# A worker decodes many slabs, so it caches what it has loaded, for all three systems of an evaluation.
-@functools.lru_cache(maxsize=3)
+# A worker decodes many slabs, so it caches what it has loaded, for all systems of an evaluation.
+@functools.lru_cache(maxsize=8)
 def _load(system: System) -> tuple[AcousticModel, DecodingGraph, npt.NDArray[np.float32]]:
     model, _ = load_model(model_uri(system.run, system.name))
     return model, _graph(system.run, system.graph), load_senones(system.run).log_priors()

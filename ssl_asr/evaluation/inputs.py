@@ -19,7 +19,8 @@ from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.utterance import Utterance
 from ssl_asr.store.weights import read_weights
 
-VERSION = "1"  # raise where equal inputs give other hypotheses or results
+VERSION = "1"  # raise where equal inputs give other hypotheses, and so other results
+RESULTS_VERSION = "2"  # raise where equal hypotheses give other results
 
 
 def check_models(recipe: Recipe, senones: SenoneSet) -> None:
@@ -50,7 +51,7 @@ def result_inputs(recipe: Recipe, senones: SenoneSet, dev: Sequence[Slab], test:
     graph = graph_inputs(recipe.run, senones.id, language_inputs(recipe))
     return {
         **graph,
-        "version": f"{VERSION}, graph {graph['version']}",
+        "version": f"{VERSION}, results {RESULTS_VERSION}, graph {graph['version']}",
         **{name: model_id(model_uri(recipe.run, name)) for name in SYSTEMS},
         **content,
         "priors": checksum(senones.log_priors().tobytes()),

@@ -53,10 +53,22 @@ class FrameAccuracy:
 
 
 @dataclass(frozen=True)
-class Results:
-    """`decode_x_real_time`: seconds of audio a second of one core; `oov_rate`: of test words outside the graph.
+class TuningPoint:
+    """Word error rate of a system on all of dev, in all its conditions, with these scales."""
 
-    `inputs` is what the results were made from.
+    system: str
+    kappa: float
+    prior_scale: float
+    wer: float
+
+
+@dataclass(frozen=True)
+class Results:
+    """`rows` and what follows them are on test, `dev` on dev, whose word errors at all scales tried are `tuning`.
+
+    `kappa` and `prior_scale` of each system were chosen by these. Systems in `at_bound` have a kappa at the end of
+    what the search may try. `decode_x_real_time`: seconds of audio a second of one core; `oov_rate`: of test words
+    outside the graph. `inputs` is what the results were made from.
     """
 
     kappa: Mapping[str, float]
@@ -65,10 +77,23 @@ class Results:
     frame_accuracy: Sequence[FrameAccuracy]
     decode_x_real_time: float
     oov_rate: float
+    prior_scale: Mapping[str, float] = field(default_factory=dict)
+    dev: Sequence[WordErrors] = ()
+    tuning: Sequence[TuningPoint] = ()
+    at_bound: Sequence[str] = ()
     inputs: Inputs = field(default_factory=dict)
 
     def row(self, system: str, set_: str = ALL, condition: str = ALL) -> WordErrors:
         return next(r for r in self.rows if (r.system, r.set, r.condition) == (system, set_, condition))
+
+    def scale(self, system: str) -> str:
+        """The scales of a system as text: "0.3", "0.3, prior 0.75"; and whether the search ended at its bound."""
+        prior = self.prior_scale.get(system, 1.0)
+        return (
+            f"{self.kappa[system]:g}"
+            + ("" if prior == 1 else f", prior {prior:g}")
+            + (" (at the search's bound)" if system in self.at_bound else "")
+        )
 
     def reduction(self, set_: str = ALL, condition: str = ALL) -> Reduction:
         return next(r for r in self.werr if (r.set, r.condition) == (set_, condition))
@@ -82,6 +107,8 @@ def read_results(run: str) -> Results:
     """ValueError if the evaluate stage has not finished."""
     values = json.loads(filesystem.read_bytes(results_uri(run)))
     values["rows"] = [WordErrors(**row) for row in values["rows"]]
+    values["dev"] = [WordErrors(**row) for row in values.get("dev", ())]
+    values["tuning"] = [TuningPoint(**point) for point in values.get("tuning", ())]
     values["werr"] = [Reduction(**row) for row in values["werr"]]
     values["frame_accuracy"] = [FrameAccuracy(**row) for row in values["frame_accuracy"]]
     return Results(**values)

@@ -1,16 +1,16 @@
-"""The evaluate stage: tunes kappa of every system on dev, decodes the test split, counts errors with intervals.
+"""The evaluate stage: tunes every system's scales on dev, decodes the test split, counts errors with intervals.
 
-Ray tasks decode slab by slab, all systems in parallel. Every decoded slab is stored at once, so an interrupted
-evaluation continues where it stopped.
+Every decoded slab is stored at once, so an interrupted evaluation continues where it stopped.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from ssl_asr.decoding.graph_files import GraphInfo, graph_inputs, make_graph, read_vocabulary
-from ssl_asr.decoding.slabs import DecodedSlab, Slab, System, decode_slab, read_result
+from ssl_asr.decoding.scores import Scales
+from ssl_asr.decoding.slabs import DecodedSlab, Slab, System
 from ssl_asr.evaluation.inputs import (
     check_models,
     describe_system,
@@ -19,9 +19,18 @@ from ssl_asr.evaluation.inputs import (
     result_inputs,
     split_slabs,
 )
-from ssl_asr.evaluation.results import Results, read_results, write_results
-from ssl_asr.evaluation.summary import frame_accuracies, hypothesis_lines, out_of_vocabulary, score, word_errors
-from ssl_asr.evaluation.tuning import best_kappa, describe_kappa
+from ssl_asr.evaluation.results import Results, TuningPoint, WordErrors, read_results, write_results
+from ssl_asr.evaluation.slab_tasks import Pieces, decode, read_decoded, tune
+from ssl_asr.evaluation.summary import (
+    dev_errors,
+    frame_accuracies,
+    hypothesis_lines,
+    out_of_vocabulary,
+    score,
+    word_error_rate,
+    word_errors,
+)
+from ssl_asr.evaluation.tuning import Grid, Tried, best_scales, is_at_bound
 from ssl_asr.hmm.senones import load_senones
 from ssl_asr.models.systems import SYSTEMS
 from ssl_asr.progress import Progress
@@ -37,7 +46,17 @@ from ssl_asr.store.ledger import Reject
 from ssl_asr.store.utterance import Utterance
 
 STAGE = "evaluate"
-Kappas = Mapping[str, Sequence[float]]  # of each system
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What dev has decided: `scales` by system, among those `tried`; `errors` are those on dev with them."""
+
+    scales: Mapping[str, Scales]
+    tried: Mapping[str, Tried]
+    errors: Sequence[WordErrors]
+    at_bound: Sequence[str]
+    pieces: Pieces
 
 
 def run_evaluate(recipe: Recipe) -> StageReport:
@@ -48,27 +67,22 @@ def run_evaluate(recipe: Recipe) -> StageReport:
     dev_utterances, test_utterances = (references(recipe, split) for split in ("dev", "test"))
     inputs = result_inputs(recipe, senones, dev, test)
     clock = StageClock(recipe, STAGE, inputs_key(inputs))
-    pieces, before = len(SYSTEMS) * (len(dev) + len(test)), read_report(recipe, STAGE)
+    before = read_report(recipe, STAGE)
     if before is not None and _kept_inputs(recipe) == inputs:
-        return clock.finish(pieces, pieces, read_rejects(recipe, STAGE), before.figures)
+        return clock.finish(before.pieces, before.pieces, read_rejects(recipe, STAGE), before.figures)
     with cluster.joined():
         graph = _made_graph(recipe)
         systems = [describe_system(recipe, name, graph, senones) for name in SYSTEMS]
-        kappas = {system.name: recipe.evaluate.kappas for system in systems}
-        tuned_on, done = _decode("tuning on dev", systems, dev, kappas)
-        kappa = {
-            name: best_kappa({each: score(dev_utterances, decoded) for each, decoded in by_kappa.items()})
-            for name, by_kappa in tuned_on.items()
-        }
-        decoded, also_done = _decode("decoding test", systems, test, {name: [kappa[name]] for name in SYSTEMS})
-    found = {name: decoded[name][kappa[name]] for name in SYSTEMS}
-    results = replace(_results(recipe, graph, kappa, found, test_utterances), inputs=inputs)
+        tuned = _tune(recipe, systems, dev, dev_utterances)
+        by_scales, decoded = decode("decoding test", {each: [tuned.scales[each.name]] for each in systems}, test)
+    found = {name: by_scales[name][tuned.scales[name]] for name in SYSTEMS}
+    results = replace(_results(recipe, graph, tuned, found, test_utterances), inputs=inputs)
     for name in SYSTEMS:
         lines = hypothesis_lines(found[name], test_utterances)
         filesystem.write_bytes(hypotheses_uri(recipe.run, name), lines.encode())
     write_results(recipe.run, results)
-    rejects = _rejects(found)
-    report = clock.finish(pieces, done + also_done, rejects, _figures(results, recipe))
+    rejects, pieces = _rejects(found), tuned.pieces + decoded
+    report = clock.finish(pieces.total, pieces.kept, rejects, _figures(results))
     check_reject_share(recipe, STAGE, len({reject.id for reject in rejects}), len(test_utterances))
     return report
 
@@ -102,46 +116,22 @@ def _made_graph(recipe: Recipe) -> GraphInfo:
     return graph
 
 
-def _decode(
-    what: str, systems: Sequence[System], slabs: Sequence[Slab], kappas: Kappas
-) -> tuple[dict[str, dict[float, list[DecodedSlab]]], int]:
-    """(results by system and kappa in the order of the slabs, pieces that were done before)."""
-    import ray  # only decoding needs it
-
-    work = {
-        (system, number): _missing(system, slabs[number], kappas)
-        for system in systems
-        for number in range(len(slabs))
-    }
-    todo = {piece: missing for piece, missing in work.items() if missing}
-    progress = Progress(what, len(work), "slabs")
-    progress.skip(len(work) - len(todo))
-    remote = ray.remote(num_cpus=1)(decode_slab)
-    pending = [remote.remote(system, slabs[number], missing) for (system, number), missing in todo.items()]
-    while pending:
-        finished, pending = ray.wait(pending)
-        cluster.result_of(finished[0])
-        progress.advance()
-    return {
-        system.name: {kappa: [_result(system, slab, kappa) for slab in slabs] for kappa in kappas[system.name]}
-        for system in systems
-    }, len(work) - len(todo)
-
-
-def _missing(system: System, slab: Slab, kappas: Kappas) -> tuple[float, ...]:
-    return tuple(kappa for kappa in kappas[system.name] if read_result(system, slab, kappa) is None)
-
-
-def _result(system: System, slab: Slab, kappa: float) -> DecodedSlab:
-    result = read_result(system, slab, kappa)
-    assert result is not None, "every slab was decoded"
-    return result
+def _tune(
+    recipe: Recipe, systems: Sequence[System], dev: Sequence[Slab], utterances: Mapping[str, Utterance]
+) -> Tuned:
+    grid = Grid(recipe.evaluate.kappas, recipe.evaluate.prior_scales)
+    tried, pieces = tune(systems, dev, grid, lambda decoded: word_error_rate(score(utterances, decoded)))
+    scales = {name: best_scales(rates, grid) for name, rates in tried.items()}
+    found = {each.name: read_decoded(each, dev, scales[each.name]) for each in systems}
+    scored = {name: score(utterances, decoded) for name, decoded in found.items()}
+    errors = dev_errors(scored, recipe.evaluate.bootstrap, recipe.seed)
+    return Tuned(scales, tried, errors, [name for name in scales if is_at_bound(scales[name], grid)], pieces)
 
 
 def _results(
     recipe: Recipe,
     graph: GraphInfo,
-    kappa: Mapping[str, float],
+    tuned: Tuned,
     found: Mapping[str, Sequence[DecodedSlab]],
     utterances: Mapping[str, Utterance],
 ) -> Results:
@@ -149,7 +139,15 @@ def _results(
     rows, reductions = word_errors(scored, recipe.evaluate.bootstrap, recipe.seed)
     slabs = [slab for decoded in found.values() for slab in decoded]
     return Results(
-        kappa=kappa,
+        kappa={name: scales.kappa for name, scales in tuned.scales.items()},
+        prior_scale={name: scales.prior for name, scales in tuned.scales.items()},
+        dev=tuned.errors,
+        tuning=[
+            TuningPoint(name, each.kappa, each.prior, wer)
+            for name, tried in tuned.tried.items()
+            for each, wer in sorted(tried.items())
+        ],
+        at_bound=tuned.at_bound,
         rows=rows,
         werr=reductions,
         frame_accuracy=frame_accuracies(found, utterances),
@@ -160,11 +158,11 @@ def _results(
     )
 
 
-def _figures(results: Results, recipe: Recipe) -> dict[str, float | str]:
+def _figures(results: Results) -> dict[str, float | str]:
     figures: dict[str, float | str] = {f"wer_{name}": f"{results.row(name).wer:.1%}" for name in SYSTEMS}
     gain = results.reduction()
     figures["werr"] = f"{gain.werr:.1%} [{gain.low:.1%}, {gain.high:.1%}]"
-    figures["kappa"] = "/".join(describe_kappa(results.kappa[name], recipe.evaluate.kappas) for name in SYSTEMS)
+    figures["kappa"] = " / ".join(map(results.scale, SYSTEMS))
     figures["decoding_x_real_time"] = results.decode_x_real_time
     return figures
 

@@ -56,15 +56,34 @@ def word_errors(
     """Rows of every system and the student's reductions, cell by cell; all systems scored the same utterances."""
     rows, reductions = [], []
     for cell in cells((each.set, each.condition) for each in systems[STUDENT]):
-        part = {
-            name: [each for each in utterances if _in_cell(each.set, each.condition, cell)]
-            for name, utterances in systems.items()
-        }
+        part = _part(systems, cell)
         rows += [_row(name, cell, utterances, replicates, seed) for name, utterances in part.items()]
         compared = compare(part[BASELINE], part[STUDENT], replicates, seed)
         gain = compared.reduction
         reductions.append(Reduction(*cell, gain.value, gain.low, gain.high, compared.p_better))
     return rows, reductions
+
+
+def dev_errors(systems: Mapping[str, Sequence[ScoredUtterance]], replicates: int, seed: int) -> list[WordErrors]:
+    """Rows of every system on all of dev, by condition and in all."""
+    found = [(each.set, each.condition) for scored in systems.values() for each in scored]
+    return [
+        _row(name, cell, utterances, replicates, seed)
+        for cell in cells(found)
+        if cell[0] == ALL
+        for name, utterances in _part(systems, cell).items()
+    ]
+
+
+def word_error_rate(scored: Iterable[ScoredUtterance]) -> float:
+    return reduce(Edits.__add__, (each.edits for each in scored), Edits()).word_error_rate
+
+
+def _part(systems: Mapping[str, Sequence[ScoredUtterance]], cell: Cell) -> dict[str, list[ScoredUtterance]]:
+    return {
+        name: [each for each in utterances if _in_cell(each.set, each.condition, cell)]
+        for name, utterances in systems.items()
+    }
 
 
 def _row(system: str, cell: Cell, utterances: Sequence[ScoredUtterance], replicates: int, seed: int) -> WordErrors:

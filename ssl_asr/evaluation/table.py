@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import textwrap
+
 from ssl_asr.evaluation.results import Results, WordErrors
 from ssl_asr.models.systems import SYSTEMS, TITLES
+
+_WIDTH = 118
 
 
 def format_table(results: Results) -> str:
@@ -18,12 +22,13 @@ def format_table(results: Results) -> str:
     widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
     table = ["  ".join(_padded(line, widths)).rstrip() for line in lines]
     table.insert(1, "-" * len(table[0]))
-    scales = ", ".join(f"{TITLES[system]} {kappa:g}" for system, kappa in results.kappa.items())
+    scales = "; ".join(f"{TITLES[system]} {results.scale(system)}" for system in results.kappa)
     notes = [
         "WERR: WER reduction of the SSL student relative to the baseline. In brackets: 95 % bootstrap intervals.",
-        f"Test words outside the vocabulary: {results.oov_rate:.1%}. Acoustic scale tuned on dev: {scales}.",
+        f"Test words outside the vocabulary: {results.oov_rate:.1%}.",
+        f"Acoustic scale tuned on dev: {scales}.",
     ]
-    return "\n".join([*table, *notes])
+    return "\n".join([*table, *(line for note in notes for line in textwrap.wrap(note, _WIDTH))])
 
 
 def _rate(row: WordErrors) -> str:

@@ -29,7 +29,7 @@ class ExtractedUtterance:
 
 @dataclass(frozen=True)
 class Extractor:
-    """LFBE of the utterances of one split; the test split gets noise that training never uses."""
+    """LFBE of the utterances of one split; dev and test get noise that training never uses."""
 
     recipe: Recipe
     split: str

@@ -20,6 +20,7 @@ from ssl_asr.runtime.cluster import as_task, joined
 from ssl_asr.store import alignments, features, filesystem, layout
 from ssl_asr.store.ledger import LedgerEntry
 from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.utterance import CLEAN
 
 SPLIT = "dev"
 
@@ -78,7 +79,7 @@ def calibration_figures(recipe: Recipe) -> dict[str, float | str]:
 
 
 def measure(recipe: Recipe, parents: tuple[str, ...] = ()) -> Calibration:
-    """Measure the teacher on all aligned dev speech, in this process."""
+    """Measure the teacher on all aligned clean dev speech, in this process."""
     teacher, by_frame, by_utterance = load_teacher(recipe), empty_table(), empty_table()
     for features_entry, _ in _dev(recipe):
         examples = list(_aligned(recipe, features_entry))
@@ -111,14 +112,14 @@ def _dev(recipe: Recipe) -> list[tuple[LedgerEntry, LedgerEntry]]:
 
 
 def _aligned(recipe: Recipe, entry: LedgerEntry) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """(stacked frames, senone of each) of a shard's utterances that are aligned and long enough for a frame."""
+    """(stacked frames, senone of each) of a shard's clean utterances that are aligned and long enough for a frame."""
     source = ShardStore(recipe.run, features.STORE)
     store = ShardStore(recipe.run, alignments.store_name(load_senones(recipe.run).id))
     for frames, labels_table in zip(source.read_slabs(entry.shard), store.read_slabs(entry.shard), strict=True):
         senones = alignments.decode(labels_table)
         for row in features.decode(frames, recipe.frontend.mel_bins):
             labels = stack_labels(senones[row.id])
-            if len(labels):
+            if len(labels) and row.condition == CLEAN:
                 yield stack(row.frames), labels
 
 

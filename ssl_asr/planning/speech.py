@@ -13,7 +13,7 @@ OPEN_TEST_SETS = 4  # three held-out talkers or channels, and one that is in tra
 
 @dataclass(frozen=True)
 class Speech:
-    """Hours; `labeled`, `unlabeled`, `dev` and `test` as stored, so `labeled` and `test` include degraded copies."""
+    """Hours; `labeled`, `unlabeled`, `dev` and `test` as stored, so all but `unlabeled` include degraded copies."""
 
     clean_labeled: Fact
     labeled: Fact
@@ -29,15 +29,15 @@ class Speech:
 def speech_of(recipe: Recipe, question: Question) -> Speech:
     corpus = recipe.corpus
     clean = _hours(question.labeled_hours, corpus.labeled, corpus.labeled_minutes, PUBLISHED_LABELED)
-    copies, conditions = corpus.labeled_copies, len(corpus.test_conditions)
     tested = OPEN_TEST_SETS * corpus.test_minutes
+    dev = _hours(question.test_hours, corpus.dev, corpus.dev_minutes, PUBLISHED_TEST)
     test = _hours(question.test_hours, corpus.test, tested, PUBLISHED_TEST)
     return Speech(
         clean_labeled=clean,
-        labeled=_times(clean, 1 + copies, "copies"),
+        labeled=_times(clean, 1 + corpus.labeled_copies, "copies"),
         unlabeled=_hours(question.hours, corpus.unlabeled, corpus.unlabeled_minutes, PUBLISHED_HOURS),
-        dev=_hours(question.test_hours, corpus.dev, corpus.dev_minutes, PUBLISHED_TEST),
-        test=_times(test, conditions, "conditions"),
+        dev=_times(dev, len(corpus.dev_conditions), "conditions"),
+        test=_times(test, len(corpus.test_conditions), "conditions"),
     )
 
 

@@ -181,11 +181,10 @@ def _hmm(recipe: Recipe, speech: Speech, facts: Facts, cluster: Hardware) -> Sta
 
 
 def _evaluate(recipe: Recipe, speech: Speech, facts: Facts, cluster: Hardware) -> StageTime:
-    kappas, speed = len(recipe.evaluate.kappas), facts.decoding_speed
-    hours = SYSTEMS * (speech.test.value + kappas * speech.dev.value)
-    formula = (
-        f"{SYSTEMS} x ({speech.test.value:.3g} + {kappas} x {speech.dev.value:.3g}) h / {speed.value:.3g} x real"
-    )
+    # The search along kappa and the prior scale, without what it may try beyond the recipe's values.
+    tries, speed = len(recipe.evaluate.kappas) + len(recipe.evaluate.prior_scales) - 1, facts.decoding_speed
+    hours = SYSTEMS * (speech.test.value + tries * speech.dev.value)
+    formula = f"{SYSTEMS} x ({speech.test.value:.3g} + {tries} x {speech.dev.value:.3g}) h / {speed.value:.3g} x real"
     return _on_cores("evaluate", hours / speed.value, facts, cluster, f"{formula} time", speed.source)
 
 

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from ssl_asr.recipe.identity import Affects
-from ssl_asr.recipe.section import Positive, PositiveFloat, Section, Share
+from ssl_asr.recipe.section import NotNegative, Positive, PositiveFloat, Section, Share
 
 ALL_SPLITS = Affects("labeled", "unlabeled", "dev", "test")
 CUTTING = Affects("labeled", "unlabeled", "dev", "test", "shards")
@@ -34,9 +34,11 @@ class Corpus(Section):
     max_seconds: Annotated[PositiveFloat, ALL_SPLITS] = 15
     channel: Annotated[int, Field(ge=0), ALL_SPLITS] = 0
     # Simulated degradation: unlabeled audio gets one condition an utterance, at random; labeled audio keeps its clean
-    # version and gets this many degraded copies; every test utterance appears in every test condition.
+    # version and gets this many degraded copies; every dev and test utterance appears in every condition of its
+    # split, with recorded noise that training never uses.
     train_conditions: Annotated[tuple[str, ...], Affects("labeled", "unlabeled")] = ("clean",)
     labeled_copies: Annotated[int, Field(ge=0), Affects("labeled")] = 0
+    dev_conditions: Annotated[tuple[str, ...], Affects("dev")] = ("clean",)
     test_conditions: Annotated[tuple[str, ...], Affects("test")] = ("clean",)
     shard_minutes: Annotated[PositiveFloat, CUTTING] = 90
     slab_minutes: Annotated[PositiveFloat, CUTTING] = 8
@@ -82,8 +84,10 @@ class Evaluate(Section):
     beam: Annotated[PositiveFloat, Affects("hypotheses")] = 13
     max_active: Annotated[Positive, Affects("hypotheses")] = 5000
     batch_frames: Annotated[Positive, Affects("hypotheses")] = 6000  # as labelling.batch_frames
-    # Acoustic scales tried on dev.
+    # Acoustic scales tried on dev; of two or more, an optimum at either end goes on beyond it (evaluation/tuning.py).
     kappas: Annotated[tuple[PositiveFloat, ...], Field(min_length=1), Affects("results")] = (0.2, 0.3, 0.45, 0.7, 1.0)
+    # Scales of the log prior within the acoustic score, tried on dev at the best kappa.
+    prior_scales: Annotated[tuple[NotNegative, ...], Field(min_length=1), Affects("results")] = (1.0,)
     bootstrap: Annotated[Positive, Affects("results")] = 2000  # replicates
 
 

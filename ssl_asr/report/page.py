@@ -15,6 +15,7 @@ from ssl_asr.progress import clock
 from ssl_asr.report import plots
 from ssl_asr.report.evidence import CorpusRow, Evidence
 from ssl_asr.report.reliability import reliability
+from ssl_asr.report.tuning_plot import tuning_curves
 from ssl_asr.runtime.pipeline import STAGES
 from ssl_asr.store.targets import FRAME_SECONDS
 
@@ -52,6 +53,7 @@ def render(evidence: Evidence) -> str:
         all=ALL,
         bars={name: Markup(plots.wer_bars(results, name)) for name in _sets(results)} if results else {},
         forest=Markup(plots.werr_forest(results)) if results else "",
+        tuning=[Markup(svg) for svg in tuning_curves(results)] if results else [],
         curves=[(name, Markup(plots.learning_curve(curve))) for name, curve in evidence.curves.items()],
         histograms=[Markup(svg) for svg in plots.target_histograms(evidence.targets, evidence.recipe.labelling.k)]
         if evidence.targets

@@ -247,9 +247,11 @@ def graph_uri(run: str, key: str, name: str) -> str:
     return filesystem.join(run, "decoding", "graphs", key, name)
 
 
-def decoded_uri(run: str, key: str, system: str, kappa: float, shard: str, slab: int) -> str:
-    """Hypotheses of one slab."""
-    return filesystem.join(run, "decoding", key, system, f"kappa-{kappa:g}", f"{shard}-{slab:03d}.json")
+def decoded_uri(run: str, key: str, system: str, scales: tuple[float, float], shard: str, slab: int) -> str:
+    """Hypotheses of one slab; `scales` are those of the acoustic score and of the log prior in it."""
+    kappa, prior = scales
+    folder = f"kappa-{kappa:g}" if prior == 1 else f"kappa-{kappa:g}-prior-{prior:g}"
+    return filesystem.join(run, "decoding", key, system, folder, f"{shard}-{slab:03d}.json")
 
 
 def hypotheses_uri(run: str, system: str) -> str:

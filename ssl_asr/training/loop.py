@@ -15,6 +15,7 @@ import torch
 
 from ssl_asr.models.acoustic import AcousticModel
 from ssl_asr.recipe import Batching, Sync
+from ssl_asr.store.utterance import CLEAN
 from ssl_asr.training.data.batches import Batch, batches_of, collated
 from ssl_asr.training.data.examples import Example, Reader
 from ssl_asr.training.data.prefetch import read_ahead
@@ -179,14 +180,19 @@ class Loop:
 
     @torch.no_grad()
     def evaluate(self, source: Source, objective: Objective) -> Means:
-        """Loss and figures of the global model on all of a source, divided among the workers."""
+        """Loss and figures of the global model on a source's clean speech, divided among the workers.
+
+        Degraded copies are left out: those of dev are there to tune decoding, and may come and go between two runs
+        whose curves are compared.
+        """
         mine = flat.parameters(self.model)
         flat.unflatten_into(self.strategy.global_model(), self.model.parameters())
         self.model.eval()
         meter = Meter(objective.figures, self.worker.device)
         look_ahead = self.model.encoder.look_ahead
         for place in range(self.worker.rank, len(source), self.worker.size):
-            examples = self.course.reader.read(source.name, source.slab(place), 0)
+            read = self.course.reader.read(source.name, source.slab(place), 0)
+            examples = [example for example in read if example.condition == CLEAN]
             pieces = batches_of(examples, True, self.course.batching, look_ahead, np.random.default_rng(0))
             for batch in collated(pieces, look_ahead):
                 meter.add(objective.loss(self.model, batch.to(self.worker.device)))

@@ -45,6 +45,7 @@ def run_again(recipe: Recipe, before: dict[str, int]) -> set[str]:
     ("change", "listed"),
     [
         ({"test_conditions": ("clean",)}, {"test"}),
+        ({"dev_conditions": ("clean", "room")}, {"dev"}),
         ({"train_conditions": ("room",)}, {"labeled", "unlabeled"}),
         ({"labeled_copies": 2}, {"labeled"}),
         ({"slab_minutes": 0.25}, {*SPLITS}),

@@ -8,7 +8,7 @@ import torch
 
 from ssl_asr.decoding.decoder import Decoder
 from ssl_asr.decoding.graph_files import graph_inputs, load_graph, make_graph
-from ssl_asr.decoding.scores import acoustic_scores
+from ssl_asr.decoding.scores import Scales, acoustic_scores
 from ssl_asr.evaluation.inputs import language_inputs
 from ssl_asr.evaluation.results import ALL, read_results
 from ssl_asr.evaluation.scoring import Edits, count_edits
@@ -53,7 +53,7 @@ def test_a_network_that_hears_the_alignment_gets_nearly_every_word(aligned_run):
         if set(text.split()) <= known:
             posteriors = np.full((len(labels), senones.size), 0.1 / senones.size, np.float32)
             posteriors[np.arange(len(labels)), labels] += 0.9
-            words = decoder.decode(acoustic_scores(np.log(posteriors), senones.log_priors(), 1.0))
+            words = decoder.decode(acoustic_scores(np.log(posteriors), senones.log_priors(), Scales(1.0)))
             total += count_edits(text.split(), words)
     assert total.words > 200
     assert total.word_error_rate < 0.1

@@ -1,7 +1,7 @@
 import numpy as np
 import torch
 
-from ssl_asr.decoding.scores import acoustic_scores, log_posteriors
+from ssl_asr.decoding.scores import Scales, acoustic_scores, log_posteriors
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec
 from ssl_asr.recipe import LstmNetwork
 
@@ -9,9 +9,18 @@ from ssl_asr.recipe import LstmNetwork
 def test_scores_are_scaled_log_likelihood_ratios():
     posteriors = np.log(np.array([[0.5, 0.25, 0.25]], np.float32))
     priors = np.log(np.array([0.25, 0.25, 0.5], np.float32))
-    scores = acoustic_scores(posteriors, priors, 0.5)
+    scores = acoustic_scores(posteriors, priors, Scales(0.5))
     np.testing.assert_allclose(scores, 0.5 * np.log([[2, 1, 0.5]]), atol=1e-6)
     assert scores.dtype == np.float32
+    assert np.array_equal(scores, np.float32(0.5) * (posteriors - priors))  # bit for bit, so that old results hold
+
+
+def test_a_scaled_prior_takes_back_less_of_it():
+    posteriors = np.log(np.array([[0.5, 0.25, 0.25]], np.float32))
+    priors = np.log(np.array([0.25, 0.25, 0.5], np.float32))
+    np.testing.assert_allclose(acoustic_scores(posteriors, priors, Scales(2.0, 0.0)), 2 * posteriors, atol=1e-6)
+    half = acoustic_scores(posteriors, priors, Scales(1.0, 0.5))
+    np.testing.assert_allclose(half, posteriors - priors / 2, atol=1e-6)
 
 
 def test_every_utterance_gets_its_own_posteriors_whatever_batch_it_is_in():

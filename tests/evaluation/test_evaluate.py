@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from ssl_asr.decoding.graph_files import graph_inputs, load_graph, make_graph, read_info
+from ssl_asr.decoding.scores import Scales
 from ssl_asr.decoding.slabs import read_result
 from ssl_asr.evaluation.inputs import describe_system, language_inputs, split_slabs
 from ssl_asr.evaluation.results import ALL, read_results
@@ -34,8 +35,8 @@ def test_from_models_to_a_table(evaluated):
     recipe, report = evaluated
     results = read_results(recipe.run)
 
-    assert (report.pieces, report.skipped) == (3 * (2 + 4), 0)
-    assert set(results.kappa) == set(SYSTEMS)
+    assert (report.pieces, report.skipped) == (2 * len(results.tuning) + 3 * 4, 0)
+    assert set(results.kappa) == set(results.prior_scale) == set(SYSTEMS)
     student, baseline = results.row("student", ALL, "clean"), results.row("baseline", ALL, "clean")
     assert results.row("student", "bob", "clean").wer == 0
     assert baseline.wer > student.wer
@@ -65,11 +66,38 @@ def test_odd_utterances_are_scored_as_what_they_are(evaluated):
     assert report.rejected == len(SYSTEMS)
 
 
+def _tried(recipe: Recipe, system: str) -> set[tuple[str, str]]:
+    return {(path.parts[-3], path.parts[-2]) for path in _kept(recipe.run) if path.parts[-4] == system}
+
+
 def test_kappa_is_the_best_on_dev_and_test_is_decoded_with_no_other(evaluated):
+    """At 0.0001 the network is not listened to. 0.5 is the largest of the recipe, so one beyond it is tried."""
     recipe, _ = evaluated
-    assert read_results(recipe.run).kappa["student"] == 0.5  # at 0.0001 the network is not listened to
-    tried = {(path.parts[-3], path.parts[-2]) for path in _kept(recipe.run) if path.parts[-4] == "student"}
-    assert tried == {("kappa-0.0001", "dev"), ("kappa-0.5", "dev"), ("kappa-0.5", "test")}
+    assert read_results(recipe.run).kappa["student"] == 0.5
+    tried = {("kappa-0.0001", "dev"), ("kappa-0.5", "dev"), ("kappa-1", "dev"), ("kappa-0.5", "test")}
+    assert _tried(recipe, "student") == tried
+
+
+def test_dev_is_told_with_the_curve_that_decided(evaluated):
+    recipe, _ = evaluated
+    results = read_results(recipe.run)
+    for system in SYSTEMS:
+        curve = {each.kappa: each.wer for each in results.tuning if each.system == system}
+        (chosen,) = (row for row in results.dev if (row.system, row.condition) == (system, "all"))
+        assert chosen.wer == curve[results.kappa[system]] == min(curve.values())
+        assert (chosen.set, chosen.utterances) == (ALL, 6)
+
+
+def test_prior_scales_are_tried_with_the_best_kappa_alone(evaluated_run):
+    before = _kept(evaluated_run.run)
+    settings = evaluated_run.evaluate.model_copy(update={"prior_scales": (0.0, 1.0)})
+    recipe = evaluated_run.model_copy(update={"evaluate": settings})
+    report = run_evaluate(recipe)
+    results = read_results(recipe.run)
+    assert {name for name, _ in _tried(recipe, "student")} >= {"kappa-0.5-prior-0"}
+    assert {each.prior_scale for each in results.tuning if each.system == "student"} == {0.0, 1.0}
+    assert report.pieces - report.skipped == len(_kept(recipe.run).keys() - before.keys())
+    assert {path: when for path, when in _kept(recipe.run).items() if path in before} == before
 
 
 def test_kappa_does_not_depend_on_what_was_said_in_the_test(evaluated_run):
@@ -126,16 +154,17 @@ def test_a_result_of_other_features_does_not_count(evaluated):
     info = read_info(recipe.run, inputs_key(_graph_inputs(recipe)))
     assert info is not None
     system = describe_system(recipe, "student", info, load_senones(recipe.run))
-    assert read_result(system, slab, 0.5) is not None
-    assert read_result(system, replace(slab, parents={**slab.parents, "features": "0"}), 0.5) is None
-    assert read_result(replace(system, key="0"), slab, 0.5) is None
+    assert read_result(system, slab, Scales(0.5)) is not None
+    assert read_result(system, replace(slab, parents={**slab.parents, "features": "0"}), Scales(0.5)) is None
+    assert read_result(replace(system, key="0"), slab, Scales(0.5)) is None
 
 
 def test_another_model_is_another_system(evaluated_run):
     model, about = load_model(model_uri(evaluated_run.run, "teacher"))
     save_model(model_uri(evaluated_run.run, "baseline"), model, about)
     report = run_evaluate(evaluated_run)
-    assert report.skipped == 2 * (2 + 4)
+    made = [each for each in read_results(evaluated_run.run).tuning if each.system == "baseline"]
+    assert report.pieces - report.skipped == 2 * len(made) + 4
     assert read_results(evaluated_run.run).reduction().werr == 0
 
 

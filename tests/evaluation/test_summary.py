@@ -4,8 +4,16 @@ from dataclasses import asdict, replace
 import pytest
 
 from ssl_asr.decoding.slabs import DecodedSlab, Hypothesis
-from ssl_asr.evaluation.results import ALL, FrameAccuracy, Results, read_results, write_results
-from ssl_asr.evaluation.summary import frame_accuracies, hypothesis_lines, out_of_vocabulary, score, word_errors
+from ssl_asr.evaluation.results import ALL, FrameAccuracy, Results, TuningPoint, read_results, write_results
+from ssl_asr.evaluation.summary import (
+    dev_errors,
+    frame_accuracies,
+    hypothesis_lines,
+    out_of_vocabulary,
+    score,
+    word_error_rate,
+    word_errors,
+)
 from ssl_asr.evaluation.table import format_table
 from ssl_asr.models.systems import SYSTEMS
 from ssl_asr.store.utterance import Utterance
@@ -102,7 +110,12 @@ def _results() -> Results:
     systems = {"baseline": score(SAID, WORSE), "teacher": score(SAID, WORSE), "student": score(SAID, PERFECT)}
     rows, reductions = word_errors(systems, 100, 1)
     accuracy = [FrameAccuracy("student", ALL, ALL, 0.4)]
-    return Results(dict.fromkeys(SYSTEMS, 0.35), rows, reductions, accuracy, 50.0, 0.11)
+    dev = dev_errors(systems, 100, 1)
+    tuning = [TuningPoint("student", 0.35, 0.5, 0.4)]
+    scales = {"prior_scale": {"student": 0.5}, "at_bound": ["teacher"]}
+    return Results(
+        dict.fromkeys(SYSTEMS, 0.35), rows, reductions, accuracy, 50.0, 0.11, **scales, dev=dev, tuning=tuning
+    )
 
 
 def test_results_come_back_as_they_were_written(tmp_path):
@@ -110,7 +123,18 @@ def test_results_come_back_as_they_were_written(tmp_path):
     write_results(str(tmp_path), results)
     assert asdict(read_results(str(tmp_path))) == asdict(results)
     kept = json.loads((tmp_path / "decoding" / "results.json").read_text())
-    assert set(kept) == {"kappa", "rows", "werr", "frame_accuracy", "decode_x_real_time", "oov_rate", "inputs"}
+    scores = {"rows", "werr", "frame_accuracy", "decode_x_real_time", "oov_rate", "inputs"}
+    assert set(kept) == scores | {"kappa", "prior_scale", "dev", "tuning", "at_bound"}
+
+
+def test_dev_is_told_by_condition_over_all_its_talkers():
+    rows = dev_errors({"student": score(SAID, WORSE)}, 100, 1)
+    assert [(row.set, row.condition, row.words) for row in rows] == [
+        (ALL, "clean", 6),
+        (ALL, "room", 3),
+        (ALL, ALL, 9),
+    ]
+    assert rows[-1].wer == word_error_rate(score(SAID, WORSE)) == pytest.approx(5 / 9)
 
 
 def test_results_that_were_never_written_are_asked_for_by_name(tmp_path):
@@ -120,8 +144,9 @@ def test_results_that_were_never_written_are_asked_for_by_name(tmp_path):
 
 def test_the_table_shows_every_cell_with_three_systems_and_the_reduction():
     lines = format_table(_results()).splitlines()
-    body = [line.split() for line in lines[2:-2]]
+    body = [line.split() for line in lines[2:-3]]
     assert [row[:2] for row in body] == [[each.set, each.condition] for each in _results().werr]
     assert body[-1][2:4] == ["9", "55.6"]
-    assert "+100.0" in lines[-3]
+    assert "+100.0" in lines[-4]
+    assert "teacher 0.35 (at the search's bound); SSL student 0.35, prior 0.5" in lines[-1]
     assert max(map(len, lines)) <= 120

@@ -29,6 +29,7 @@ Versions = Mapping[str, str]  # of names such as "frontend/parents.py VERSION"
 _LISTING = {"corpus/split_records.py VERSION": listing.VERSION}
 _TRAINING = {"training/inputs.py VERSION": training.VERSION}
 _EVALUATION = {"evaluation/inputs.py VERSION": evaluation.VERSION}
+_RESULTS = {**_EVALUATION, "evaluation/inputs.py RESULTS_VERSION": evaluation.RESULTS_VERSION}
 # Where a default of a product's fields changes, one of these must.
 VERSIONS: Mapping[Product, Versions] = {
     "labeled": _LISTING,
@@ -51,7 +52,7 @@ VERSIONS: Mapping[Product, Versions] = {
     "student": _TRAINING,
     "graph": {"decoding/graph_files.py VERSION": graph_files.VERSION},
     "hypotheses": _EVALUATION,
-    "results": _EVALUATION,
+    "results": _RESULTS,
 }
 # Kinds of a section are defaults of whatever is trained.
 KINDS = "kinds of networks and objectives"

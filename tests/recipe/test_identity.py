@@ -67,6 +67,7 @@ def test_a_choice_is_what_differs_from_its_default() -> None:
         ("student.sync.checkpoint_blocks=7", set()),
         ("labelling.teachers=[teacher, student]", set()),  # so does that of the models
         ("corpus.test_conditions=[clean, room]", {"test"}),
+        ("corpus.dev_conditions=[clean, room]", {"dev"}),
         ("corpus.labeled_copies=3", {"labeled"}),
         ("corpus.train_conditions=[clean, room]", {"labeled", "unlabeled"}),
         ("corpus.slab_minutes=3", {"labeled", "unlabeled", "dev", "test", "shards"}),
@@ -83,6 +84,7 @@ def test_a_choice_is_what_differs_from_its_default() -> None:
         ("evaluate.lm_order=4", {"graph"}),
         ("evaluate.beam=9", {"hypotheses"}),
         ("evaluate.kappas=[0.1]", {"results"}),
+        ("evaluate.prior_scales=[0.5, 1]", {"results"}),
         ("evaluate.bootstrap=10", {"results"}),
     ],
 )

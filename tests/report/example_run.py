@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import numpy as np
 
-from ssl_asr.evaluation.results import FrameAccuracy, Reduction, Results, WordErrors, write_results
+from ssl_asr.evaluation.results import FrameAccuracy, Reduction, Results, TuningPoint, WordErrors, write_results
 from ssl_asr.labelling.calibration import table_of
 from ssl_asr.labelling.calibration_file import Calibration, Summary, calibration_uri
 from ssl_asr.labelling.teachers import target_set_id
@@ -70,7 +71,29 @@ def example_results() -> Results:
                 accuracies.append(FrameAccuracy(system, set_, condition, 0.35 - change))
             gain = 0.045 / base
             reductions.append(Reduction(set_, condition, gain, gain - 1.4 * width, gain + 1.4 * width, 0.99))
-    return Results({"baseline": 0.35, "teacher": 0.35, "student": 0.2}, rows, reductions, accuracies, 41.0, 0.06)
+    kappa = {"baseline": 0.35, "teacher": 0.35, "student": 0.2}
+    dev = [replace(row, wer=row.wer - 0.05) for row in rows if row.set == "all"]
+    return Results(
+        kappa,
+        rows,
+        reductions,
+        accuracies,
+        41.0,
+        0.06,
+        prior_scale={"baseline": 1.0, "teacher": 1.0, "student": 0.75},
+        dev=dev,
+        tuning=list(_tuning(kappa)),
+        at_bound=["teacher"],
+    )
+
+
+def _tuning(kappa: Mapping[str, float]) -> Iterator[TuningPoint]:
+    """A valley around each system's kappa, a little lower for the student with less of the prior."""
+    for system, best in kappa.items():
+        for tried in (0.15, 0.2, 0.25, 0.3, 0.35):
+            yield TuningPoint(system, tried, 1.0, 0.75 + 0.05 * abs(np.log(tried / best)))
+            if system == "student":
+                yield TuningPoint(system, tried, 0.75, 0.74 + 0.05 * abs(np.log(tried / best)))
 
 
 def _fill_stores(recipe: Recipe, random: np.random.Generator) -> None:

@@ -77,8 +77,8 @@ def test_fetches_nothing(page):
 
 
 def test_shows_every_part(page):
-    # bars of 4 sets and of all, reductions, 3 curves, 3 histograms, reliability
-    assert page.tags.count("svg") == 13
+    # bars of 4 sets and of all, reductions, 2 of the tuning, 3 curves, 3 histograms, reliability
+    assert page.tags.count("svg") == 15
     for words in ("82.0", "77.5", "drascula", "babble-10", "unlabeled", "joe-0001", "the audio holds no sample"):
         assert words in page.text
     for words in ("learning rate", "frame accuracy", "bytes a 30 ms frame on disk", "look_ahead: 3", "2.60.0"):
@@ -103,7 +103,13 @@ def test_a_run_without_calibration_says_who_measures_it(tmp_path):
     Path(calibration_uri(recipe)).unlink()
     page = Page(render(gather(recipe)))
     assert "ssl-asr labelling measures it if there is aligned dev speech" in page.text
-    assert page.tags.count("svg") == 12
+    assert page.tags.count("svg") == 14
+
+
+def test_the_tuning_on_dev_is_shown_with_its_choice(page):
+    assert "in clean, babble-10, effects-10, room." in page.text
+    assert "word error rate on dev, %" in page.text
+    assert "teacher 0.35 (at the search's bound); student 0.2, prior 0.75" in page.text
 
 
 def test_drawings_have_their_own_names(page, recipe):

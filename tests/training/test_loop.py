@@ -1,6 +1,6 @@
 """The loop on synthetic examples: it learns, a resumed run equals an unbroken one bit for bit, and BMUF(1) is SGD."""
 
-from dataclasses import asdict, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +9,8 @@ import torch
 
 from ssl_asr.recipe import Optimiser, Sync
 from ssl_asr.training.checkpoints.snapshot import restore, snapshot, write_snapshot
+from ssl_asr.training.data.examples import Example
+from ssl_asr.training.data.sources import SlabRef, SourceName
 from ssl_asr.training.job import TrainingJob, build_loop
 from ssl_asr.training.loop import BlockRecord, BlockWork, Loop
 from ssl_asr.training.sync.group import Worker
@@ -89,6 +91,23 @@ def test_learns_soft_and_hard_targets(job: TrainingJob) -> None:
         assert better.figures["frame_accuracy"] > 2 / SENONES
     assert [record.block for record in records] == list(range(1, 43))
     assert all(record.figures.keys() == {"frame_accuracy"} for record in records)
+
+
+@dataclass(frozen=True)
+class _WithCopies(Synthetic):
+    """Half of the utterances are degraded copies."""
+
+    def read(self, source: SourceName | str, ref: SlabRef, offset: int) -> list[Example]:
+        clean = super().read(source, ref, offset)
+        return [*clean, *(replace(each, condition="room", frames=each.frames + 9) for each in clean)]
+
+
+def test_dev_is_evaluated_on_its_clean_speech(job: TrainingJob) -> None:
+    def dev_loss(reader: Synthetic) -> float:
+        loop = build_loop(replace(job, reader=reader), Worker())
+        return loop.evaluate(job.sources[0], loop.course.objectives["labeled"]).loss
+
+    assert dev_loss(_WithCopies()) == dev_loss(Synthetic())
 
 
 def test_workers_without_a_batch_join_the_others(job: TrainingJob) -> None:

@@ -10,32 +10,35 @@ from ssl_asr.corpus.seeding import fraction
 from ssl_asr.recipe import Corpus
 from ssl_asr.store.utterance import CLEAN, Utterance
 
+_EVALUATED = {"dev": "dev_conditions", "test": "test_conditions"}  # splits whose utterances appear in all conditions
+
 
 def check_conditions(corpus: Corpus) -> None:
-    """ValueError naming the recipe's key if a condition is unknown or the tests have no clean speech."""
-    for key in ("train_conditions", "test_conditions"):
+    """ValueError naming the recipe's key if a condition is unknown or dev or test has no clean speech."""
+    for key in ("train_conditions", *_EVALUATED.values()):
         for name in getattr(corpus, key):
             try:
                 check_condition(name)
             except ValueError as error:
                 raise ValueError(f"corpus.{key}: {error}") from None
-    if CLEAN not in corpus.test_conditions:
-        raise ValueError(
-            "corpus.test_conditions lacks clean; degraded copies take their labels from the clean speech; add it"
-        )
+    for key in _EVALUATED.values():
+        if CLEAN not in getattr(corpus, key):
+            raise ValueError(
+                f"corpus.{key} lacks clean; degraded copies take their labels from the clean speech; add it"
+            )
     if not corpus.train_conditions:
         raise ValueError("corpus.train_conditions is empty; write [clean] for speech as recorded")
 
 
 def needs_banks(corpus: Corpus) -> bool:
-    return any(noise_kind(name) for name in (*corpus.train_conditions, *corpus.test_conditions))
+    return any(map(noise_kind, (*corpus.train_conditions, *corpus.dev_conditions, *corpus.test_conditions)))
 
 
 def in_conditions(recordings: Sequence[Utterance], split: str, corpus: Corpus, seed: int) -> list[list[Utterance]]:
     """For each recording the utterances made from it: clean first, then its degraded copies.
 
-    Labeled: clean and `labeled_copies` different degraded copies. Unlabeled: one random condition. Dev: clean. Test:
-    every test condition. A condition that is listed twice is drawn twice as often.
+    Labeled: clean and `labeled_copies` different degraded copies. Unlabeled: one random condition. Dev and test:
+    every condition of the split. A condition that is listed twice is drawn twice as often.
     """
     versions = []
     for recording in recordings:
@@ -43,10 +46,8 @@ def in_conditions(recordings: Sequence[Utterance], split: str, corpus: Corpus, s
             names = [CLEAN, *_drawn(recording.id, corpus, seed)]
         elif split == "unlabeled":
             names = [_one(recording.id, corpus.train_conditions, seed)]
-        elif split == "test":
-            names = sorted(dict.fromkeys(corpus.test_conditions), key=lambda name: name != CLEAN)
         else:
-            names = [CLEAN]
+            names = sorted(dict.fromkeys(getattr(corpus, _EVALUATED[split])), key=lambda name: name != CLEAN)
         versions.append([_version(recording, name) for name in names])
     return versions
 

@@ -2,13 +2,15 @@ from collections import Counter
 
 import pytest
 
-from ssl_asr.corpus.augment.conditions import check_conditions, in_conditions
+from ssl_asr.corpus.augment.conditions import check_conditions, in_conditions, needs_banks
+from ssl_asr.corpus.augment.noise import bank_use
 from ssl_asr.recipe import Corpus
-from ssl_asr.store.utterance import Utterance
+from ssl_asr.store.utterance import SPLITS, Utterance
 
 CORPUS = Corpus(
     train_conditions=("clean", "clean", "babble-10", "room"),
     labeled_copies=2,
+    dev_conditions=("clean", "room"),
     test_conditions=("babble-0", "clean"),
 )
 RECORDINGS = [Utterance(f"u{number}", "x.wav", "s", number, 1.0, text="a b") for number in range(400)]
@@ -35,14 +37,32 @@ def test_unlabeled_speech_draws_one_as_often_as_listed() -> None:
     assert groups[7:9] == in_conditions(RECORDINGS[7:9], "unlabeled", CORPUS, 1)
 
 
-def test_tests_are_in_every_condition_and_dev_in_none() -> None:
-    for versions in in_conditions(RECORDINGS, "test", CORPUS, 1):
-        assert [version.condition for version in versions] == ["clean", "babble-0"]
-    assert [group[0] for group in in_conditions(RECORDINGS, "dev", CORPUS, 1)] == RECORDINGS
+@pytest.mark.parametrize(("split", "conditions"), [("test", ["clean", "babble-0"]), ("dev", ["clean", "room"])])
+def test_dev_and_test_are_in_every_condition_of_theirs(split: str, conditions: list[str]) -> None:
+    groups = in_conditions(RECORDINGS, split, CORPUS, 1)
+    assert [group[0] for group in groups] == RECORDINGS
+    for versions in groups:
+        assert [version.condition for version in versions] == conditions
+
+
+def test_recorded_noise_is_needed_where_any_split_has_it() -> None:
+    assert not needs_banks(Corpus(dev_conditions=("clean", "room")))
+    for key in ("train_conditions", "dev_conditions", "test_conditions"):
+        assert needs_banks(Corpus(**{key: ("clean", "effects-10")}))
+
+
+def test_training_shares_no_noise_with_dev_and_test() -> None:
+    assert {split: bank_use(split) for split in SPLITS} == {
+        "labeled": "train",
+        "unlabeled": "train",
+        "dev": "test",
+        "test": "test",
+    }
 
 
 def test_refused_before_any_work() -> None:
     with pytest.raises(ValueError, match=r"corpus\.train_conditions: 'bable-10'.*'babble-10'"):
         check_conditions(CORPUS.model_copy(update={"train_conditions": ("bable-10",)}))
-    with pytest.raises(ValueError, match="lacks clean"):
-        check_conditions(CORPUS.model_copy(update={"test_conditions": ("room",)}))
+    for key in ("dev_conditions", "test_conditions"):
+        with pytest.raises(ValueError, match=rf"corpus\.{key} lacks clean"):
+            check_conditions(CORPUS.model_copy(update={key: ("room",)}))
