@@ -14,7 +14,7 @@ import kaldifst
 import numpy as np
 import numpy.typing as npt
 
-from ssl_asr.decoding.transitions import Arrays, add_self_loops
+from ssl_asr.hmm.transitions import Arrays, add_self_loops
 from ssl_asr.lang.fst_arrays import from_numpy, to_numpy
 from ssl_asr.lang.lexicon_fst import lexicon_fst
 from ssl_asr.lang.ngram import Vocabulary, grammar_fst

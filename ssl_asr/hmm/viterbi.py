@@ -32,6 +32,14 @@ def align(graph: Any, log_likelihoods: npt.NDArray[np.floating], states: Labels)
     """
     scores = np.zeros((len(log_likelihoods), NUM_STATES), np.float32)
     scores[:, states] = SCALE * log_likelihoods
+    return best_path(graph, scores)
+
+
+def best_path(graph: Any, scores: npt.NDArray[np.float32]) -> Labels | None:
+    """Class of each frame, int32 [T], on the best path of a graph with input label c + 1 of class c.
+
+    `scores` [T, classes], C-contiguous, are scaled log-likelihoods. None if no path of the graph fits T frames.
+    """
     for beam in BEAMS:
         decoder = kaldi_decoder.FasterDecoder(graph, kaldi_decoder.FasterDecoderOptions(beam=beam))
         decoder.decode(kaldi_decoder.DecodableCtc(scores))

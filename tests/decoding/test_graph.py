@@ -7,7 +7,7 @@ import pytest
 
 from ssl_asr.decoding.decoder import Decoder
 from ssl_asr.decoding.graph import build_graph
-from ssl_asr.decoding.transitions import STAY_COST
+from ssl_asr.hmm.transitions import STAY_COST
 from ssl_asr.lang.fst_arrays import from_numpy, serialise
 from ssl_asr.lang.ngram import estimate_arpa, vocabulary_of
 
