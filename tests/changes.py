@@ -195,6 +195,14 @@ CHANGES: dict[str, Change] = {
         | of("flat start", "calibration", "decoded")
         | SENONES,
     ),
+    "parallel data": (
+        ["corpus.unlabeled_copies=1", "corpus.train_conditions=[clean, room]"],
+        nothing,
+        stores("manifest", ["unlabeled"])
+        | stores("features", ["unlabeled"])
+        | of("targets/unlabeled", "baseline", "decoded")
+        | STUDENT,
+    ),
     "corpus.shard_minutes": (
         ["corpus.shard_minutes=5"],
         nothing,

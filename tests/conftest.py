@@ -10,7 +10,7 @@ import pytest
 
 from ssl_asr.recipe import Recipe, load_recipe
 
-pytest_plugins = ["tests.toy_run", "tests.finished_run"]
+pytest_plugins = ["tests.toy_run", "tests.finished_run", "tests.parallel_run"]
 
 # Tests share the downloads of `make demo`.
 CACHE = os.environ.get("SSL_ASR_CACHE", str(Path(__file__).parents[1] / ".cache"))

@@ -14,6 +14,7 @@ from ssl_asr.labelling.teachers import teacher_id
 from ssl_asr.models.model_files import model_id
 from ssl_asr.recipe import Recipe
 from ssl_asr.store import targets
+from ssl_asr.store.copies import label_rows
 from ssl_asr.store.integrity import Damage, SlabRows, check_same_rows
 from ssl_asr.store.layout import model_uri
 
@@ -48,7 +49,10 @@ def check_beside(slabs: Sequence[SlabRows], feature_slabs: Sequence[SlabRows]) -
     """Damage if the rows of the target slabs `slabs` do not match the rows of the feature slabs `feature_slabs`."""
     check_same_rows(slabs, feature_slabs)
     for index, (slab, feature_slab) in enumerate(zip(slabs, feature_slabs, strict=True)):
-        expected = [stacked_length(count) for count in feature_slab.frames.tolist()]
+        own = label_rows(feature_slab.ids, feature_slab.conditions)
+        expected = [
+            stacked_length(count) if own[row] == row else 0 for row, count in enumerate(feature_slab.frames.tolist())
+        ]
         if slab.frames.tolist() != expected:
             raise Damage(f"has other 30 ms frames in slab {index} than its features make")
 

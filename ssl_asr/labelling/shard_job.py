@@ -17,6 +17,7 @@ from ssl_asr.models.length_batches import batches_of_like_length
 from ssl_asr.recipe import Recipe
 from ssl_asr.runtime.shard_stage import ShardContent, ShardMaker, SourceShard
 from ssl_asr.store import features, targets, top_k_codec
+from ssl_asr.store.copies import label_rows
 from ssl_asr.store.features import FeatureRow
 from ssl_asr.store.ledger import Shard
 from ssl_asr.store.shards import ShardStore
@@ -37,7 +38,8 @@ class LabelJob(ShardMaker):
     """Holds the teacher; labels and publishes shards. An actor keeps one job for its lifetime.
 
     Several threads may call it at once: one shard uses the network, the others read, encode and publish meanwhile.
-    The content of a shard depends on the shard alone.
+    The content of a shard depends on the shard alone. A degraded copy beside its clean recording is not labelled: its
+    row stays empty, and whoever reads it takes the targets of the recording.
     """
 
     def __init__(self, recipe: Recipe) -> None:
@@ -63,7 +65,7 @@ class LabelJob(ShardMaker):
         with self._network:
             # Set again in every calling thread: OpenMP keeps the number for each thread.
             torch.set_num_threads(1)
-            labelled = self.label([row.frames for slab in slabs for row in slab])
+            labelled = self.label([row.frames for slab in slabs for row in _labelled(slab)])
         return self._content(slabs, labelled)
 
     def label(self, utterances: Sequence[npt.NDArray[np.float16]]) -> list[tuple[Labels, KeptMass]]:
@@ -86,10 +88,11 @@ class LabelJob(ShardMaker):
         meters, tables = Meters(), []
         results = iter(labelled)
         for slab in slabs:
-            mine = [next(results) for _ in slab]
-            for row, result in zip(slab, mine, strict=True):
-                meters.add(row.condition, *result)
-            tables.append(self._encode(slab, [labels for labels, _ in mine]))
+            labels = {}
+            for row in _labelled(slab):
+                labels[row.id], kept = next(results)
+                meters.add(row.condition, labels[row.id], kept)
+            tables.append(self._encode(slab, [labels.get(row.id, no_frames(self.codec.k)) for row in slab]))
         counts = [int(table["num_frames"].to_numpy().sum()) for table in tables]
         return ShardContent(
             targets.SCHEMA,
@@ -108,3 +111,9 @@ class LabelJob(ShardMaker):
         encoded = top_k_codec.encode(senones, log_probs, self.codec)
         frames = [len(each.senones) for each in labels]
         return targets.encode([row.id for row in slab], [each.confidence for each in labels], frames, encoded)
+
+
+def _labelled(slab: Sequence[FeatureRow]) -> list[FeatureRow]:
+    """The rows with targets of their own."""
+    rows = label_rows([row.id for row in slab], [row.condition for row in slab])
+    return [row for place, row in enumerate(slab) if rows[place] == place]

@@ -75,5 +75,5 @@ def top_k(log_probs_ts: torch.Tensor, k: int) -> tuple[Labels, KeptMass]:
 
 
 def no_frames(k: int) -> Labels:
-    """Targets of an utterance too short for one 30 ms frame; its row stays, so that rows of all stores match."""
+    """Targets of a copy, or of an utterance too short for one frame; the row stays, so that rows of stores match."""
     return Labels(np.zeros((0, k), np.uint16), np.zeros((0, k), np.float32))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
+from ssl_asr.corpus.augment.conditions import versions
 from ssl_asr.planning.compute import (
     FRAMES_AN_HOUR,
     Devices,
@@ -120,9 +121,9 @@ def _speech(recipe: Recipe, run: Recipe, speech: Speech, question: Question) -> 
     given = {"labeled": question.labeled_hours, "unlabeled": question.hours}
     found = {split: _hours(run, split) for split in SPLITS if given.get(split, question.test_hours) is None}
     known = {split: fact for split, fact in found.items() if fact is not None}
-    labeled = known.get("labeled")
-    if labeled is not None:
-        known["clean_labeled"] = Fact(labeled.value / (1 + recipe.corpus.labeled_copies), labeled.source)
+    for split, name in (("labeled", "clean_labeled"), ("unlabeled", "recorded_unlabeled")):
+        if (stored := known.get(split)) is not None:
+            known[name] = Fact(stored.value / versions(recipe.corpus, split), stored.source)
     return replace(speech, **known)
 
 

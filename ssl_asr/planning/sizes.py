@@ -47,8 +47,8 @@ def _shards(recipe: Recipe, speech: Speech, facts: Facts) -> list[Store]:
         ),
         Store(
             "targets",
-            speech.unlabeled.value * FRAMES_AN_HOUR * targets.value,
-            f"{number(speech.unlabeled.value)} h x 120,000 frames x {targets.value:.4g} bytes",
+            speech.recorded_unlabeled.value * FRAMES_AN_HOUR * targets.value,
+            f"{number(speech.recorded_unlabeled.value)} h x 120,000 frames x {targets.value:.4g} bytes",
             targets.source,
         ),
         Store(

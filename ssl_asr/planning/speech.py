@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ssl_asr.corpus.augment.conditions import versions
 from ssl_asr.planning.facts import PUBLISHED_HOURS, PUBLISHED_LABELED, PUBLISHED_TEST, Fact, is_open_speech
 from ssl_asr.planning.question import Question
 from ssl_asr.recipe import Recipe
@@ -13,9 +14,13 @@ OPEN_TEST_SETS = 4  # three held-out talkers or channels, and one that is in tra
 
 @dataclass(frozen=True)
 class Speech:
-    """Hours; `labeled`, `unlabeled`, `dev` and `test` as stored, so all but `unlabeled` include degraded copies."""
+    """Hours; `labeled`, `unlabeled`, `dev` and `test` as stored, so all include degraded copies.
+
+    `clean_labeled` and `recorded_unlabeled` are without copies: one version of each recording.
+    """
 
     clean_labeled: Fact
+    recorded_unlabeled: Fact
     labeled: Fact
     unlabeled: Fact
     dev: Fact
@@ -29,15 +34,17 @@ class Speech:
 def speech_of(recipe: Recipe, question: Question) -> Speech:
     corpus = recipe.corpus
     clean = _hours(question.labeled_hours, corpus.labeled, corpus.labeled_minutes, PUBLISHED_LABELED)
+    recorded = _hours(question.hours, corpus.unlabeled, corpus.unlabeled_minutes, PUBLISHED_HOURS)
     tested = OPEN_TEST_SETS * corpus.test_minutes
     dev = _hours(question.test_hours, corpus.dev, corpus.dev_minutes, PUBLISHED_TEST)
     test = _hours(question.test_hours, corpus.test, tested, PUBLISHED_TEST)
     return Speech(
         clean_labeled=clean,
-        labeled=_times(clean, 1 + corpus.labeled_copies, "copies"),
-        unlabeled=_hours(question.hours, corpus.unlabeled, corpus.unlabeled_minutes, PUBLISHED_HOURS),
-        dev=_times(dev, len(corpus.dev_conditions), "conditions"),
-        test=_times(test, len(corpus.test_conditions), "conditions"),
+        recorded_unlabeled=recorded,
+        labeled=_times(clean, versions(corpus, "labeled"), "versions"),
+        unlabeled=_times(recorded, versions(corpus, "unlabeled"), "versions"),
+        dev=_times(dev, versions(corpus, "dev"), "conditions"),
+        test=_times(test, versions(corpus, "test"), "conditions"),
     )
 
 

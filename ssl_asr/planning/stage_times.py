@@ -138,8 +138,9 @@ def training_time(recipe: Recipe, training: Training, start: Fact, cluster: Hard
 
 
 def _labelling(recipe: Recipe, speech: Speech, facts: Facts, rates: Rates, cluster: Hardware) -> StageTime:
-    hours, devices = speech.unlabeled.value, cluster.devices
-    shard = recipe.corpus.shard_minutes / 60 * FRAMES_AN_HOUR * rates.labelling.value
+    hours, devices = speech.recorded_unlabeled.value, cluster.devices  # copies have the recordings' targets
+    labelled = hours / max(speech.unlabeled.value, 1e-9)
+    shard = labelled * recipe.corpus.shard_minutes / 60 * FRAMES_AN_HOUR * rates.labelling.value
     lost = loss_share(shard, cluster.kills.value / 3600, cluster.recovery.value)
     formula = f"{number(hours)} h x 120,000 frames x {_microseconds(rates.labelling)}"
     return _stage(

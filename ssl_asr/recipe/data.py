@@ -33,11 +33,14 @@ class Corpus(Section):
     min_seconds: Annotated[PositiveFloat, ALL_SPLITS] = 0.6
     max_seconds: Annotated[PositiveFloat, ALL_SPLITS] = 15
     channel: Annotated[int, Field(ge=0), ALL_SPLITS] = 0
-    # Simulated degradation: unlabeled audio gets one condition an utterance, at random; labeled audio keeps its clean
-    # version and gets this many degraded copies; every dev and test utterance appears in every condition of its
-    # split, with recorded noise that training never uses.
+    # Simulated degradation: labeled audio keeps its clean version and gets this many degraded copies, in different
+    # conditions. So does unlabeled audio with `unlabeled_copies`: the teacher labels the clean version, and copies
+    # have the same targets (Mosner et al. 2019). With 0 copies an unlabeled utterance is in one condition, at random.
+    # Every dev and test utterance appears in every condition of its split, with recorded noise that training never
+    # uses.
     train_conditions: Annotated[tuple[str, ...], Affects("labeled", "unlabeled")] = ("clean",)
     labeled_copies: Annotated[int, Field(ge=0), Affects("labeled")] = 0
+    unlabeled_copies: Annotated[int, Field(ge=0), Affects("unlabeled")] = 0
     dev_conditions: Annotated[tuple[str, ...], Affects("dev")] = ("clean",)
     test_conditions: Annotated[tuple[str, ...], Affects("test")] = ("clean",)
     shard_minutes: Annotated[PositiveFloat, CUTTING] = 90

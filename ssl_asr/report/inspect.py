@@ -12,6 +12,7 @@ import numpy.typing as npt
 from ssl_asr.report.senone_names import SenoneNames, names_for
 from ssl_asr.runtime.run_directory import open_recipe
 from ssl_asr.store import features, filesystem, targets
+from ssl_asr.store.copies import label_rows
 from ssl_asr.store.features import FeatureRow
 from ssl_asr.store.layout import TARGETS, kind_of_store, parse_shard_uri, recipe_uri
 from ssl_asr.store.ledger import Shard
@@ -60,12 +61,12 @@ class Inspected:
 def look(uri: str, utterance: str | None = None) -> Inspected:
     """The utterance of the shard of targets at `uri`, or the first that has frames; ValueError as a sentence."""
     store, shard = target_shard(uri)
-    slab, label, teacher = _find(store, shard, utterance)
-    frames = _features_row(store.root, shard, slab, label.id)
+    teacher = _teacher_of(store, shard)
+    frames, label = _find(store, shard, utterance)
     recipe_there = filesystem.exists(recipe_uri(store.root))
     names = names_for(open_recipe(store.root), teacher) if recipe_there else None
     return Inspected(
-        label.id, frames.speaker, frames.condition, label.confidence, frames.frames, label.targets, names
+        frames.id, frames.speaker, frames.condition, label.confidence, frames.frames, label.targets, names
     )
 
 
@@ -83,25 +84,34 @@ def target_shard(uri: str) -> tuple[ShardStore, Shard]:
     return ShardStore(root, name), Shard(split, number)
 
 
-def _find(store: ShardStore, shard: Shard, utterance: str | None) -> tuple[int, TargetRow, str]:
-    """(slab, row, id of the teacher) of the utterance; only its own slab is decoded."""
-    uri, ids = store.uri(shard), []
+def _teacher_of(store: ShardStore, shard: Shard) -> str:
+    """The id of the teacher; ValueError where the shard does not hold targets."""
+    uri = store.uri(shard)
     with store.open(shard) as file:
         metadata = file.schema_arrow.metadata or {}
         try:
             targets.codec_of(metadata)
         except ValueError as error:
             raise ValueError(f"{uri} holds no targets that this version reads ({error}); label it again") from error
-    teacher = metadata.get(_TEACHER, b"").decode()
+    return metadata.get(_TEACHER, b"").decode()
+
+
+def _find(store: ShardStore, shard: Shard, utterance: str | None) -> tuple[FeatureRow, TargetRow]:
+    """The features of the utterance and its targets, of a copy those of its recording; only its slab is decoded."""
+    uri, ids = store.uri(shard), []
     for slab, table in enumerate(store.read_slabs(shard, ["id", "num_frames"])):
         names, frames = (column.to_pylist() for column in table.columns)
         ids += names
-        matches = [name for name, count in zip(names, frames, strict=True) if utterance in (name, None) and count]
-        if matches:
-            rows = targets.decode(store.read_slab(shard, slab))
-            return slab, next(row for row in rows if row.id == matches[0]), teacher
-        if utterance in names:
+        first = next((name for name, count in zip(names, frames, strict=True) if count), None)
+        wanted = first if utterance is None else utterance
+        if wanted not in names:
+            continue
+        rows, place = _features_rows(store.root, shard, slab, names), names.index(wanted)
+        own = label_rows(names, [row.condition for row in rows])
+        label = targets.decode(store.read_slab(shard, slab))[own[place]]
+        if not len(label.targets.senones):
             raise ValueError(f"utterance '{utterance}' of {uri} is too short for a frame of 30 ms; name another")
+        return rows[place], label
     raise ValueError(_unknown(uri, ids, utterance))
 
 
@@ -113,15 +123,14 @@ def _unknown(uri: str, ids: list[str], utterance: str | None) -> str:
     return f"{uri} holds no utterance '{utterance}'; {fix}"
 
 
-def _features_row(run: str, shard: Shard, slab: int, utterance: str) -> FeatureRow:
-    """The features of the utterance; ValueError if their shard is missing or holds other utterances."""
+def _features_rows(run: str, shard: Shard, slab: int, utterances: list[str]) -> list[FeatureRow]:
+    """The features of the slab; ValueError if their shard is missing or holds others than these utterances."""
     store = ShardStore(run, features.STORE)
     table = store.read_slab(shard, slab)
     rows = features.decode(table, int(table.schema.metadata[_MEL_BINS]))
-    found = next((row for row in rows if row.id == utterance), None)
-    if found is None:
+    if utterances != [row.id for row in rows]:
         raise ValueError(
-            f"{store.uri(shard)} slab {slab} does not hold '{utterance}' of the targets beside it; "
+            f"{store.uri(shard)} slab {slab} does not hold the utterances of the targets beside it; "
             "run the stages frontend and labelling again"
         )
-    return found
+    return rows

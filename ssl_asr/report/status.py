@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from ssl_asr.corpus.augment.conditions import versions
 from ssl_asr.models.systems import MODELS
 from ssl_asr.progress import clock
 from ssl_asr.recipe import Recipe
@@ -124,6 +125,8 @@ def _throughput(
     done = next(iter(made), None)
     audio = 0.0 if done is None else done.total("seconds")
     left = 0.0 if expected is None else expected.without(done).total("seconds")
+    if stage == "labelling":
+        left /= versions(recipe.corpus, "unlabeled")  # copies have the targets of their recordings
     under_way = isinstance(attempt, Heartbeat)
     worked = (
         attempt.work_seconds / 3600 if isinstance(attempt, Heartbeat) else float(attempt.figures.get(ACTOR_HOURS, 0))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -21,10 +21,14 @@ class Damage(ValueError):
 
 @dataclass(frozen=True)
 class SlabRows:
-    """The data that joins the stores: `ids` of a slab's utterances, and `frames` int64 [utterances]."""
+    """The data that joins the stores: `ids` of a slab's utterances, and `frames` int64 [utterances].
+
+    `conditions` is empty in stores that don't say them.
+    """
 
     ids: list[str]
     frames: npt.NDArray[np.int64]
+    conditions: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -118,7 +122,8 @@ def _check_footer(schema: pa.Schema, entry: LedgerEntry, schemas: Sequence[pa.Sc
 def _slabs(file: pq.ParquetFile, look: LookAtSlab) -> Iterator[SlabRows]:
     for index in range(file.num_row_groups):
         table = file.read_row_group(index)
-        rows = SlabRows(table["id"].to_pylist(), _frames(table))
+        conditions = table["condition"].to_pylist() if "condition" in table.column_names else []
+        rows = SlabRows(table["id"].to_pylist(), _frames(table), conditions)
         if len(rows.ids) != len(set(rows.ids)):
             raise Damage(f"has an utterance twice in slab {index}")
         look(table)

@@ -47,7 +47,8 @@ def run_again(recipe: Recipe, before: dict[str, int]) -> set[str]:
         ({"test_conditions": ("clean",)}, {"test"}),
         ({"dev_conditions": ("clean", "room")}, {"dev"}),
         ({"train_conditions": ("room",)}, {"labeled", "unlabeled"}),
-        ({"labeled_copies": 2}, {"labeled"}),
+        ({"labeled_copies": 0}, {"labeled"}),
+        ({"unlabeled_copies": 1}, {"unlabeled"}),
         ({"slab_minutes": 0.25}, {*SPLITS}),
         # Of open speech, of which there is none here.
         ({"labeled_minutes": 1, "unlabeled_minutes": 1, "dev_minutes": 2, "test_minutes": 1}, set()),

@@ -67,3 +67,24 @@ def test_more_kills_cost_more(printed):
     calm, wild = (lost(printed("paper", "--kills-per-hour", rate)) for rate in ("0", "1"))
     assert calm == 0
     assert wild > 20
+
+
+def test_copies_grow_features_and_training_but_not_targets_and_labelling(printed):
+    def amount(text: str, name: str) -> float:
+        return float(re.search(rf"^{name} +.*?([\d,.]+) h x", text, re.MULTILINE).group(1).replace(",", ""))
+
+    words = (
+        "paper",
+        "--hours",
+        "1e5",
+        "--labeled-hours",
+        "1000",
+        "--test-hours",
+        "1",
+        "corpus.train_conditions=[room]",
+    )
+    alone, parallel = printed(*words), printed(*words, "corpus.unlabeled_copies=1")
+    for name in ("features", "student"):
+        assert amount(parallel, name) - amount(alone, name) == pytest.approx(1e5, rel=0.01)
+    for name in ("targets", "labelling", "teacher", "alignments"):
+        assert amount(parallel, name) == amount(alone, name)

@@ -69,6 +69,7 @@ def test_a_choice_is_what_differs_from_its_default() -> None:
         ("corpus.test_conditions=[clean, room]", {"test"}),
         ("corpus.dev_conditions=[clean, room]", {"dev"}),
         ("corpus.labeled_copies=3", {"labeled"}),
+        ("corpus.unlabeled_copies=3", {"unlabeled"}),
         ("corpus.train_conditions=[clean, room]", {"labeled", "unlabeled"}),
         ("corpus.slab_minutes=3", {"labeled", "unlabeled", "dev", "test", "shards"}),
         ("corpus.test_minutes=5", {"open-test", "open-dev", "open-labeled", "open-unlabeled"}),

@@ -55,6 +55,16 @@ def test_the_utterance_its_features_and_its_figures(recipe: Recipe) -> None:
     assert f"{len(probs)} frames of 30 ms" in seen.line()
 
 
+def test_a_copy_is_shown_with_its_own_features_and_its_recordings_targets(parallel_run: Recipe) -> None:
+    clean, copy = rows_of(parallel_run, 0)[:2]
+    seen, own = (look(shard_uri(parallel_run, 0), row.id) for row in (copy, clean))
+    assert (seen.id, seen.confidence, seen.speaker) == (copy.id, clean.confidence, own.speaker)
+    assert (own.condition, seen.condition) == ("clean", copy.id.partition("@")[2])
+    np.testing.assert_array_equal(seen.targets.senones, clean.targets.senones)
+    assert np.abs(seen.frames - own.frames).max() > 0.5
+    assert look(shard_uri(parallel_run, 0)).id == clean.id
+
+
 def test_a_picture_where_it_was_asked_for(recipe: Recipe, tmp_path: Path, monkeypatch, capsys) -> None:
     monkeypatch.chdir(tmp_path)
     name = rows_of(recipe)[0].id

@@ -80,6 +80,9 @@ def test_labelling_under_way_tells_speed_time_left_and_cost(tmp_path):
     assert line_of(recipe, "labelling").endswith(
         "0.01 of 0.01 h of audio, 4 x real time, 1 s left, 0.500 actor hours"
     )
+    corpus = recipe.corpus.model_copy(update={"unlabeled_copies": 1})  # half of the manifest is never labelled
+    parallel = {row.stage: row.throughput for row in statuses(recipe.model_copy(update={"corpus": corpus}))}
+    assert (parallel["labelling"].done, parallel["labelling"].total) == (20.0, 22.5)
     cluster = recipe.cluster.model_copy(update={"price_per_actor_hour": 3.0})
     assert line_of(recipe.model_copy(update={"cluster": cluster}), "labelling").endswith("actor hours, cost 1.50")
 

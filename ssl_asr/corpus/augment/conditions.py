@@ -8,6 +8,7 @@ from dataclasses import replace
 from ssl_asr.corpus.augment.noise import check_condition, noise_kind
 from ssl_asr.corpus.seeding import fraction
 from ssl_asr.recipe import Corpus
+from ssl_asr.store.copies import copy_id
 from ssl_asr.store.utterance import CLEAN, Utterance
 
 _EVALUATED = {"dev": "dev_conditions", "test": "test_conditions"}  # splits whose utterances appear in all conditions
@@ -28,45 +29,64 @@ def check_conditions(corpus: Corpus) -> None:
             )
     if not corpus.train_conditions:
         raise ValueError("corpus.train_conditions is empty; write [clean] for speech as recorded")
+    degraded = len(_degraded(corpus))
+    for key in ("labeled_copies", "unlabeled_copies"):
+        if getattr(corpus, key) > degraded:
+            raise ValueError(
+                f"corpus.{key}={getattr(corpus, key)} asks for more copies than the {degraded} different degraded "
+                "conditions in corpus.train_conditions; add conditions such as babble-20, or ask for fewer copies"
+            )
 
 
 def needs_banks(corpus: Corpus) -> bool:
     return any(map(noise_kind, (*corpus.train_conditions, *corpus.dev_conditions, *corpus.test_conditions)))
 
 
+def versions(corpus: Corpus, split: str) -> int:
+    """How many utterances of `split` are made from one recording."""
+    if split in _EVALUATED:
+        return len(set(getattr(corpus, _EVALUATED[split])))
+    return 1 + {"labeled": corpus.labeled_copies, "unlabeled": corpus.unlabeled_copies}[split]
+
+
 def in_conditions(recordings: Sequence[Utterance], split: str, corpus: Corpus, seed: int) -> list[list[Utterance]]:
     """For each recording the utterances made from it: clean first, then its degraded copies.
 
-    Labeled: clean and `labeled_copies` different degraded copies. Unlabeled: one random condition. Dev and test:
-    every condition of the split. A condition that is listed twice is drawn twice as often.
+    Labeled and unlabeled: clean and different degraded copies, `labeled_copies` and `unlabeled_copies` of them; but
+    without `unlabeled_copies`, unlabeled speech is in one random condition. Dev and test: every condition of the
+    split. A condition that is listed twice is drawn twice as often.
     """
-    versions = []
+    found = []
     for recording in recordings:
         if split == "labeled":
-            names = [CLEAN, *_drawn(recording.id, corpus, seed)]
+            names = [CLEAN, *_drawn(recording.id, corpus.labeled_copies, corpus, seed)]
+        elif split == "unlabeled" and corpus.unlabeled_copies:
+            names = [CLEAN, *_drawn(recording.id, corpus.unlabeled_copies, corpus, seed)]
         elif split == "unlabeled":
             names = [_one(recording.id, corpus.train_conditions, seed)]
         else:
             names = sorted(dict.fromkeys(getattr(corpus, _EVALUATED[split])), key=lambda name: name != CLEAN)
-        versions.append([_version(recording, name) for name in names])
-    return versions
+        found.append([_version(recording, name) for name in names])
+    return found
 
 
 def _version(recording: Utterance, condition: str) -> Utterance:
     if condition == CLEAN:
         return recording
-    return replace(recording, id=f"{recording.id}@{condition}", condition=condition, recording=recording.id)
+    return replace(recording, id=copy_id(recording.id, condition), condition=condition, recording=recording.id)
 
 
 def _one(recording: str, names: Sequence[str], seed: int, number: int = 0) -> str:
     return names[int(fraction(seed, "condition", str(number), recording) * len(names))]
 
 
-def _drawn(recording: str, corpus: Corpus, seed: int) -> Iterator[str]:
+def _degraded(corpus: Corpus) -> set[str]:
+    return set(corpus.train_conditions) - {CLEAN}
+
+
+def _drawn(recording: str, copies: int, corpus: Corpus, seed: int) -> Iterator[str]:
     left = [name for name in corpus.train_conditions if name != CLEAN]
-    for number in range(corpus.labeled_copies):
-        if not left:
-            return
+    for number in range(copies):
         name = _one(recording, left, seed, number + 1)
         yield name
         left = [other for other in left if other != name]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from ssl_asr.frontend.stacking import stack, stack_labels
 from ssl_asr.store import alignments, features, targets, utterance
+from ssl_asr.store.copies import label_rows
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.utterance import CLEAN
 from ssl_asr.training.data.selection import Selection
@@ -74,30 +75,36 @@ class SlabReader:
         table = ShardStore(self.run, features.STORE).read_slab(ref.shard, ref.slab)
         rows = features.decode(table, self.mel_bins)
         read = self._soft if source == "unlabeled" else self._hard
-        examples = list(read(rows, ref, offset))
+        examples = [
+            _example(row, stack(row.frames, offset), each)
+            for row, each in zip(rows, read(rows, ref, offset), strict=True)
+            if each is not None
+        ]
         return self._joined(examples, ref) if self.with_text else examples
 
-    def _hard(self, rows: list[features.FeatureRow], ref: SlabRef, offset: int) -> Iterator[Example]:
+    def _hard(self, rows: list[features.FeatureRow], ref: SlabRef, offset: int) -> list[FrameTargets | None]:
+        """For each row its labels; None where it has none."""
         store = ShardStore(self.run, alignments.store_name(self.senone_set))
         labels = alignments.decode(store.read_slab(ref.shard, ref.slab))
         _check_joined(store, ref, [row.id for row in rows], list(labels))
-        for row in rows:
-            if len(labels[row.id]):
-                senones = stack_labels(labels[row.id], offset)
-                if len(senones):
-                    yield _example(row, stack(row.frames, offset), FrameTargets(senones[:, None]))
+        stacked = [stack_labels(labels[row.id], offset) for row in rows]
+        return [FrameTargets(senones[:, None]) if len(senones) else None for senones in stacked]
 
-    def _soft(self, rows: list[features.FeatureRow], ref: SlabRef, offset: int) -> Iterator[Example]:
+    def _soft(self, rows: list[features.FeatureRow], ref: SlabRef, offset: int) -> list[FrameTargets | None]:
+        """For each row its recording's targets, the same arrays for all copies; None where it is not selected."""
         assert self.target_set is not None, "soft targets need a target set"
         assert offset == 0, "targets are made at feature offset 0"
         store = ShardStore(self.run, targets.store_name(self.target_set))
         labelled = _decoded(store, ref)
         _check_joined(store, ref, [row.id for row in rows], [row.id for row in labelled])
-        for row, label in zip(rows, labelled, strict=True):
-            selected = self.selection is None or self.selection.keeps(label.id, label.confidence)
-            if selected and len(label.targets.senones):
-                soft = FrameTargets(label.targets.senones, np.exp(label.targets.log_probs))
-                yield _example(row, stack(row.frames), soft)
+        soft = [self._selected(label) for label in labelled]
+        return [soft[place] for place in label_rows([row.id for row in rows], [row.condition for row in rows])]
+
+    def _selected(self, label: targets.TargetRow) -> FrameTargets | None:
+        selected = self.selection is None or self.selection.keeps(label.id, label.confidence)
+        if not (selected and len(label.targets.senones)):
+            return None
+        return FrameTargets(label.targets.senones, np.exp(label.targets.log_probs))
 
     def _joined(self, examples: list[Example], ref: SlabRef) -> list[Example]:
         """With text and tags from the manifest's slab, which may hold more rows: the front end rejects some."""

@@ -2,7 +2,7 @@ from collections import Counter
 
 import pytest
 
-from ssl_asr.corpus.augment.conditions import check_conditions, in_conditions, needs_banks
+from ssl_asr.corpus.augment.conditions import check_conditions, in_conditions, needs_banks, versions
 from ssl_asr.corpus.augment.noise import bank_use
 from ssl_asr.recipe import Corpus
 from ssl_asr.store.utterance import SPLITS, Utterance
@@ -17,10 +17,10 @@ RECORDINGS = [Utterance(f"u{number}", "x.wav", "s", number, 1.0, text="a b") for
 
 
 def test_labeled_speech_keeps_its_clean_version_first() -> None:
-    for recording, versions in zip(RECORDINGS, in_conditions(RECORDINGS, "labeled", CORPUS, 1), strict=True):
-        assert versions[0] == recording
-        assert sorted(version.condition for version in versions[1:]) == ["babble-10", "room"]
-        for version in versions[1:]:
+    for recording, group in zip(RECORDINGS, in_conditions(RECORDINGS, "labeled", CORPUS, 1), strict=True):
+        assert group[0] == recording
+        assert sorted(version.condition for version in group[1:]) == ["babble-10", "room"]
+        for version in group[1:]:
             assert version.id == f"{recording.id}@{version.condition}"
             assert (version.recording, version.text, version.order) == (recording.id, recording.text, recording.order)
 
@@ -41,8 +41,8 @@ def test_unlabeled_speech_draws_one_as_often_as_listed() -> None:
 def test_dev_and_test_are_in_every_condition_of_theirs(split: str, conditions: list[str]) -> None:
     groups = in_conditions(RECORDINGS, split, CORPUS, 1)
     assert [group[0] for group in groups] == RECORDINGS
-    for versions in groups:
-        assert [version.condition for version in versions] == conditions
+    for group in groups:
+        assert [version.condition for version in group] == conditions
 
 
 def test_recorded_noise_is_needed_where_any_split_has_it() -> None:
@@ -60,9 +60,28 @@ def test_training_shares_no_noise_with_dev_and_test() -> None:
     }
 
 
+def test_unlabeled_copies_are_drawn_as_labeled_ones_beside_the_clean_version() -> None:
+    corpus = CORPUS.model_copy(update={"unlabeled_copies": 2})
+    assert in_conditions(RECORDINGS, "unlabeled", corpus, 1) == in_conditions(RECORDINGS, "labeled", corpus, 1)
+    one = in_conditions(RECORDINGS, "unlabeled", CORPUS.model_copy(update={"unlabeled_copies": 1}), 1)
+    assert all([len(group), group[0]] == [2, recording] for group, recording in zip(one, RECORDINGS, strict=True))
+    assert Counter(group[1].condition for group in one)["room"] == pytest.approx(200, abs=40)
+
+
+@pytest.mark.parametrize("split", SPLITS)
+@pytest.mark.parametrize("copies", [0, 2])
+def test_as_many_versions_as_are_told(split: str, copies: int) -> None:
+    corpus = CORPUS.model_copy(update={"labeled_copies": 1, "unlabeled_copies": copies})
+    groups = in_conditions(RECORDINGS, split, corpus, 1)
+    assert {len(group) for group in groups} == {versions(corpus, split)}
+
+
 def test_refused_before_any_work() -> None:
     with pytest.raises(ValueError, match=r"corpus\.train_conditions: 'bable-10'.*'babble-10'"):
         check_conditions(CORPUS.model_copy(update={"train_conditions": ("bable-10",)}))
     for key in ("dev_conditions", "test_conditions"):
         with pytest.raises(ValueError, match=rf"corpus\.{key} lacks clean"):
             check_conditions(CORPUS.model_copy(update={key: ("room",)}))
+    for key in ("labeled_copies", "unlabeled_copies"):
+        with pytest.raises(ValueError, match=rf"corpus\.{key}=3 asks for more copies than the 2 different degraded"):
+            check_conditions(CORPUS.model_copy(update={key: 3}))

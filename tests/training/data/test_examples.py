@@ -9,10 +9,12 @@ from ssl_asr.labelling.teachers import target_set_id
 from ssl_asr.labelling.top_k import CONFIDENCE_BINS, confidence_bin
 from ssl_asr.recipe import Recipe
 from ssl_asr.store import features, targets
+from ssl_asr.store.copies import recording_of
 from ssl_asr.store.shards import ShardStore
-from ssl_asr.training.data.examples import SlabReader
+from ssl_asr.training.data.examples import Example, SlabReader
 from ssl_asr.training.data.selection import Selection, selection_of
 from ssl_asr.training.data.sources import SlabRef, source_of
+from tests.parallel_run import COPIES
 
 
 def selecting(recipe: Recipe, share: float) -> Recipe:
@@ -69,3 +71,24 @@ def test_the_share_and_an_even_spread_are_read(labelled_run: Recipe, share: floa
     assert [frames for slab in read(recipe) for frames in slab] == wanted
     assert len(read(recipe)) == len(slabs(recipe))
     assert [row.id for row in rows(recipe)] == [row.id for row in every]
+
+
+def test_a_copy_has_the_targets_of_its_recording_and_is_selected_with_it(parallel_run: Recipe) -> None:
+    target_set = target_set_id(parallel_run)
+    for share in (1.0, 0.4):
+        recipe = selecting(parallel_run, share)
+        reader = SlabReader(recipe.run, 64, "none", target_set, selection_of(recipe, target_set))
+        examples = [each for ref in slabs(recipe) for each in reader.read("unlabeled", ref, 0)]
+        recorded = {row.id: row for row in rows(recipe) if len(row.targets.senones)}
+        versions: dict[str, list[Example]] = {}
+        for each in examples:
+            versions.setdefault(recording_of(each.id, each.condition), []).append(each)
+        assert all(len(group) == 1 + COPIES for group in versions.values())
+        assert len(versions) == len(recorded) if share == 1.0 else 0 < len(versions) < len(recorded)
+        for name, group in versions.items():
+            for each in group:
+                assert len(each.frames) == len(recorded[name].targets.senones)
+                np.testing.assert_array_equal(each.targets.senones, recorded[name].targets.senones)
+                np.testing.assert_array_equal(each.targets.posteriors, np.exp(recorded[name].targets.log_probs))
+            assert all(each.targets is group[0].targets for each in group)  # decoded once
+            assert len({each.frames.tobytes() for each in group}) == 1 + COPIES
