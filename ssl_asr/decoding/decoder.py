@@ -33,15 +33,9 @@ class Decoder:
     def decode(self, scores_ts: npt.NDArray[np.float32]) -> list[str]:
         """Words of the best path through scores [30 ms frames, senones]; none if there is no frame or no path.
 
-        ValueError if scores are not finite or have fewer senones than the graph: the search checks neither.
+        ValueError as `check_scores`.
         """
-        if scores_ts.ndim != 2 or (len(scores_ts) and scores_ts.shape[1] < self._graph.max_label):
-            raise ValueError(
-                f"scores of shape {scores_ts.shape} do not fit a graph of {self._graph.max_label} senones; "
-                f"the model and the graph are of different senone sets"
-            )
-        if not np.isfinite(scores_ts).all():
-            raise ValueError("scores are not finite: the model or its features hold NaN or infinite values")
+        check_scores(scores_ts, self._graph)
         if len(scores_ts) == 0:
             return []
         self._search.decode(kaldi_decoder.DecodableCtc(np.ascontiguousarray(scores_ts, np.float32)))
@@ -50,3 +44,14 @@ class Decoder:
             return []
         _, _, word_ids, _ = kaldifst.get_linear_symbol_sequence(path)
         return [self._graph.words[number - 1] for number in word_ids]
+
+
+def check_scores(scores_ts: npt.NDArray[np.float32], graph: DecodingGraph) -> None:
+    """ValueError if scores are not finite or have fewer senones than the graph: a search checks neither."""
+    if scores_ts.ndim != 2 or (len(scores_ts) and scores_ts.shape[1] < graph.max_label):
+        raise ValueError(
+            f"scores of shape {scores_ts.shape} do not fit a graph of {graph.max_label} senones; "
+            f"the model and the graph are of different senone sets"
+        )
+    if not np.isfinite(scores_ts).all():
+        raise ValueError("scores are not finite: the model or its features hold NaN or infinite values")
