@@ -1,4 +1,4 @@
-"""Examples to padded batches: shuffled chunks of fixed length, or whole utterances of similar length."""
+"""Examples to padded batches: random chunks, or whole utterances, of similar length."""
 
 from __future__ import annotations
 
@@ -75,37 +75,46 @@ class Batch:
 
 
 def cut(examples: Sequence[Example], longest: int | None) -> list[Piece]:
-    """Cut every utterance into pieces of at most `longest` targets; None keeps it whole."""
+    """Cut every utterance into the fewest pieces of at most `longest` targets, as even as can be; None: no cut."""
     pieces = []
     for example in examples:
         length = len(example.targets.senones)
-        step = longest or length
-        pieces += [Piece(example, begin, min(step, length - begin)) for begin in range(0, length, step)]
+        parts = -(-length // longest) if longest else 1
+        ends = [length * part // parts for part in range(parts + 1)]
+        pieces += [Piece(example, begin, end - begin) for begin, end in zip(ends, ends[1:], strict=False)]
     return pieces
 
 
 def chunk_batches(
     examples: Sequence[Example], batching: Batching, look_ahead: int, rng: np.random.Generator
 ) -> list[list[Piece]]:
-    """Chunks of `chunk_frames` inputs, shuffled over all examples (Parthasarathi et al. 2019: 32 frames).
+    """Chunks of at most `chunk_frames` inputs, drawn from all examples (Parthasarathi et al. 2019: 32 frames).
 
     Chunks overlap by the look-ahead: each target is predicted once, by a chunk that includes its own frame.
     """
     pieces = cut(examples, batching.chunk_frames - look_ahead)
-    order = rng.permutation(len(pieces))
-    size = batching.batch_chunks
-    return [[pieces[index] for index in order[begin : begin + size]] for begin in range(0, len(order), size)]
+    return _of_like_length(pieces, batching.batch_chunks * batching.chunk_frames, look_ahead, rng)
 
 
 def whole_batches(
     examples: Sequence[Example], batching: Batching, look_ahead: int, rng: np.random.Generator
 ) -> list[list[Piece]]:
-    """Whole utterances of similar length, at most `batch_frames` a batch with padding, batches shuffled."""
-    pieces = sorted(cut(examples, None), key=lambda piece: piece.count)
+    """Whole utterances, at most `batch_frames` a batch with padding."""
+    return _of_like_length(cut(examples, None), batching.batch_frames, look_ahead, rng)
+
+
+def _of_like_length(
+    pieces: Sequence[Piece], batch_frames: int, look_ahead: int, rng: np.random.Generator
+) -> list[list[Piece]]:
+    """Random batches of pieces of similar length, at most `batch_frames` inputs with padding, in random order.
+
+    Of random lengths, a third of a batch of chunks would be padding: an utterance is seldom a multiple of a chunk.
+    """
+    order = rng.permutation(len(pieces))
     batches: list[list[Piece]] = []
-    for piece in pieces:
+    for piece in sorted((pieces[index] for index in order), key=lambda piece: piece.count):
         longest = piece.count + look_ahead
-        if not batches or (len(batches[-1]) + 1) * longest > batching.batch_frames:
+        if not batches or (len(batches[-1]) + 1) * longest > batch_frames:
             batches.append([])
         batches[-1].append(piece)
     return [batches[index] for index in rng.permutation(len(batches))]

@@ -5,7 +5,7 @@ import pytest
 import torch
 
 from ssl_asr.recipe import Augmentation, Batching
-from ssl_asr.training.data.batches import batches_of, collate
+from ssl_asr.training.data.batches import batches_of, collate, cut
 from ssl_asr.training.data.examples import Example, FrameTargets
 from ssl_asr.training.data.masking import mask
 
@@ -47,9 +47,23 @@ def test_same_seed_same_batches_and_shuffled() -> None:
     assert order(1) != order(2)
 
 
-def test_whole_batches_keep_to_their_budget() -> None:
-    for pieces in batches_of(EXAMPLES, True, SETTINGS, 3, np.random.default_rng(0)):
-        assert len(pieces) == 1 or len(pieces) * max(piece.count + 3 for piece in pieces) <= SETTINGS.batch_frames
+@pytest.mark.parametrize(("whole", "budget"), [(True, SETTINGS.batch_frames), (False, 4 * 32)])
+def test_batches_keep_to_their_budget(whole: bool, budget: int) -> None:
+    for pieces in batches_of(EXAMPLES, whole, SETTINGS, 3, np.random.default_rng(0)):
+        assert len(pieces) == 1 or len(pieces) * max(piece.count + 3 for piece in pieces) <= budget
+
+
+@pytest.mark.parametrize("whole", [False, True])
+def test_little_of_a_batch_is_padding(whole: bool) -> None:
+    lengths = np.random.default_rng(0).lognormal(np.log(70), 0.6, 300).astype(int) + 10
+    batches = batches_of([example(length, 0) for length in lengths], whole, SETTINGS, 0, np.random.default_rng(0))
+    computed = sum(len(pieces) * max(piece.count for piece in pieces) for pieces in batches)
+    assert 1 - lengths.sum() / computed < 0.05
+
+
+def test_chunks_of_an_utterance_are_even() -> None:
+    assert [piece.count for piece in cut([example(59, 0)], 29)] == [19, 20, 20]
+    assert [piece.count for piece in cut([example(58, 0), example(3, 1)], 29)] == [29, 29, 3]
 
 
 def test_mask_hides_alike_bands_in_all_three_stacked_frames() -> None:
