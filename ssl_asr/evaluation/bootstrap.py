@@ -1,15 +1,17 @@
-"""Confidence intervals of word error rates: the bootstrap of Bisani & Ney (2004), resampling whole recordings.
+"""Confidence intervals of word error rates: the bootstrap of Bisani & Ney (2004), resampling whole blocks.
 
-Recordings are drawn with replacement, and all systems are scored on the same sample. So the difficulty of the sample
-does not blur the difference between two systems. A recording that was also tested under noise is drawn with all its
-copies, because their errors are correlated. Speakers are not drawn, because a test set has too few. So an interval
-holds for other sentences of these talkers, not for other talkers.
+Blocks are drawn with replacement, and all systems are scored on the same sample. So the difficulty of the sample does
+not blur the difference between two systems. A block is a recording, with all its copies under noise, because their
+errors are correlated: such an interval holds for other sentences of these talkers. Or a block is a speaker with all
+sentences: then the interval holds for other talkers like these. With few speakers it is too narrow: the bootstrap's
+variance of a mean over n blocks is (n - 1) / n of the unbiased one. Below `LEAST_SPEAKERS` none is given.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +20,17 @@ from ssl_asr.evaluation.scoring import ScoredUtterance
 
 _LIMITS = (0.025, 0.975)
 _REPLICATES_AT_ONCE = 200
+LEAST_SPEAKERS = 3
+Block = Literal["recording", "speaker"]
 Float64 = npt.NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Draws:
+    """How many test sets are drawn, and from which seed."""
+
+    replicates: int
+    seed: int
 
 
 @dataclass(frozen=True)
@@ -38,20 +50,23 @@ class Comparison:
     p_better: float
 
 
-def word_error_interval(utterances: Sequence[ScoredUtterance], replicates: int, seed: int) -> Interval:
+def word_error_interval(utterances: Sequence[ScoredUtterance], draws: Draws, block: Block = "recording") -> Interval:
     """Word error rate of one system with its percentile interval."""
-    errors, words = _by_recording([utterances])
-    drawn_errors, drawn_words = _draw(errors, words, replicates, seed)
+    errors, words = _by_block([utterances], block)
+    drawn_errors, drawn_words = _draw(errors, words, draws)
     return _interval(_rate(errors.sum(1), words.sum())[0], _rate(drawn_errors, drawn_words)[:, 0])
 
 
 def compare(
-    baseline: Sequence[ScoredUtterance], candidate: Sequence[ScoredUtterance], replicates: int, seed: int
+    baseline: Sequence[ScoredUtterance],
+    candidate: Sequence[ScoredUtterance],
+    draws: Draws,
+    block: Block = "recording",
 ) -> Comparison:
     """1 - WER(candidate) / WER(baseline) on the same utterances in the same order."""
     assert [each.id for each in baseline] == [each.id for each in candidate], "systems scored on the same utterances"
-    errors, words = _by_recording([baseline, candidate])
-    drawn, _ = _draw(errors, words, replicates, seed)
+    errors, words = _by_block([baseline, candidate], block)
+    drawn, _ = _draw(errors, words, draws)
     return Comparison(
         _interval(float(_reduction(errors.sum(1)[None])[0]), _reduction(drawn)),
         float((drawn[:, 1] < drawn[:, 0]).mean()),
@@ -63,27 +78,27 @@ def _reduction(errors: Float64) -> Float64:
     return 1 - np.where(errors[:, 0] == errors[:, 1], 1, errors[:, 1] / np.maximum(errors[:, 0], 1))
 
 
-def _by_recording(systems: Sequence[Sequence[ScoredUtterance]]) -> tuple[Float64, Float64]:
-    """Errors [systems, recordings] and words [recordings], summed over the conditions of a recording."""
-    recordings = {each.recording: None for each in systems[0]}
-    place = {recording: number for number, recording in enumerate(sorted(recordings))}
+def _by_block(systems: Sequence[Sequence[ScoredUtterance]], block: Block) -> tuple[Float64, Float64]:
+    """Errors [systems, blocks] and words [blocks], summed over all that a block says, in all conditions."""
+    names = sorted({getattr(each, block) for each in systems[0]})
+    place = {name: number for number, name in enumerate(names)}
     errors, words = np.zeros((len(systems), len(place))), np.zeros(len(place))
     for each in systems[0]:
-        words[place[each.recording]] += each.edits.words
+        words[place[getattr(each, block)]] += each.edits.words
     for number, utterances in enumerate(systems):
         for each in utterances:
-            errors[number, place[each.recording]] += each.edits.errors
+            errors[number, place[getattr(each, block)]] += each.edits.errors
     return errors, words
 
 
-def _draw(errors: Float64, words: Float64, replicates: int, seed: int) -> tuple[Float64, Float64]:
+def _draw(errors: Float64, words: Float64, draws: Draws) -> tuple[Float64, Float64]:
     """Errors [replicates, systems] and words [replicates] of resampled test sets."""
-    generator = np.random.default_rng(seed)
-    recordings = len(words)
+    generator = np.random.default_rng(draws.seed)
+    blocks = len(words)
     parts = []
-    for begin in range(0, replicates, _REPLICATES_AT_ONCE):
-        count = min(_REPLICATES_AT_ONCE, replicates - begin)
-        times = generator.multinomial(recordings, np.full(recordings, 1 / recordings), size=count)
+    for begin in range(0, draws.replicates, _REPLICATES_AT_ONCE):
+        count = min(_REPLICATES_AT_ONCE, draws.replicates - begin)
+        times = generator.multinomial(blocks, np.full(blocks, 1 / blocks), size=count)
         parts.append(times @ np.vstack([errors, words]).T)
     drawn = np.concatenate(parts)
     return drawn[:, :-1], drawn[:, -1]

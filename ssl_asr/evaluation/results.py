@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from typing import Any
 
 from ssl_asr.recipe.identity import Inputs
 from ssl_asr.store import filesystem
@@ -14,8 +15,17 @@ ALL = "all"  # the set or condition of an aggregate
 
 
 @dataclass(frozen=True)
+class SpeakerLimits:
+    """95 % interval over speakers; no limits where there are too few `speakers` for one."""
+
+    speakers: int
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
 class WordErrors:
-    """Word error rate of a system with its 95 % interval; 0.25 is 25 %."""
+    """Word error rate of a system with its 95 % interval over recordings; 0.25 is 25 %."""
 
     system: str
     set: str
@@ -28,11 +38,15 @@ class WordErrors:
     deletions: int
     substitutions: int
     utterances: int
+    by_speaker: SpeakerLimits = SpeakerLimits(0)
 
 
 @dataclass(frozen=True)
 class Reduction:
-    """Word error rate reduction of the student relative to the baseline, 0.1 is 10 % fewer errors."""
+    """Word error rate reduction of the student relative to the baseline, 0.1 is 10 % fewer errors.
+
+    The limits and `p_better` are over recordings, `by_speaker` has those over speakers.
+    """
 
     set: str
     condition: str
@@ -40,6 +54,7 @@ class Reduction:
     low: float
     high: float
     p_better: float
+    by_speaker: SpeakerLimits = SpeakerLimits(0)
 
 
 @dataclass(frozen=True)
@@ -66,6 +81,8 @@ class TuningPoint:
 class Results:
     """`rows` and what follows them are on test, `dev` on dev, whose word errors at all scales tried are `tuning`.
 
+    `headline` is the set of the first figures to look at: all test sets together but for `other_channels`, which were
+    recorded unlike most of the labeled speech.
     `kappa` and `prior_scale` of each system were chosen by these. Systems in `at_bound` have a kappa at the end of
     what the search may try. `decode_x_real_time`: seconds of audio a second of one core; `oov_rate`: of test words
     outside the graph. `inputs` is what the results were made from.
@@ -81,10 +98,22 @@ class Results:
     dev: Sequence[WordErrors] = ()
     tuning: Sequence[TuningPoint] = ()
     at_bound: Sequence[str] = ()
+    headline: str = ALL
+    other_channels: Sequence[str] = ()
     inputs: Inputs = field(default_factory=dict)
 
     def row(self, system: str, set_: str = ALL, condition: str = ALL) -> WordErrors:
         return next(r for r in self.rows if (r.system, r.set, r.condition) == (system, set_, condition))
+
+    def main_reductions(self) -> list[Reduction]:
+        """The headline by condition and in all, each set in all conditions, and everything."""
+        sets = [each for each in self.werr if each.condition == ALL and each.set not in (ALL, self.headline)]
+        head = [each for each in self.werr if each.set == self.headline]
+        return [*head, *sets, self.reduction()] if self.headline != ALL else [*head[:-1], *sets, self.reduction()]
+
+    def label(self, set_: str) -> str:
+        """The name of a set, with what is to be known of it."""
+        return f"{set_} (other channel)" if set_ in self.other_channels else set_
 
     def scale(self, system: str) -> str:
         """The scales of a system as text: "0.3", "0.3, prior 0.75"; and whether the search ended at its bound."""
@@ -106,9 +135,13 @@ def write_results(run: str, results: Results) -> None:
 def read_results(run: str) -> Results:
     """ValueError if the evaluate stage has not finished."""
     values = json.loads(filesystem.read_bytes(results_uri(run)))
-    values["rows"] = [WordErrors(**row) for row in values["rows"]]
-    values["dev"] = [WordErrors(**row) for row in values.get("dev", ())]
+    values["rows"] = [WordErrors(**_with_speakers(row)) for row in values["rows"]]
+    values["dev"] = [WordErrors(**_with_speakers(row)) for row in values.get("dev", ())]
     values["tuning"] = [TuningPoint(**point) for point in values.get("tuning", ())]
-    values["werr"] = [Reduction(**row) for row in values["werr"]]
+    values["werr"] = [Reduction(**_with_speakers(row)) for row in values["werr"]]
     values["frame_accuracy"] = [FrameAccuracy(**row) for row in values["frame_accuracy"]]
     return Results(**values)
+
+
+def _with_speakers(row: dict[str, Any]) -> dict[str, Any]:
+    return row | {"by_speaker": SpeakerLimits(**row.get("by_speaker", {"speakers": 0}))}

@@ -46,10 +46,15 @@ def count_edits(reference: Sequence[str], hypothesis: Sequence[str]) -> Edits:
 
 @dataclass(frozen=True)
 class ScoredUtterance:
-    """One system's errors on one utterance; `recording` is shared by the copies of it in other conditions."""
+    """One system's errors on one utterance; `recording` is shared by the copies of it in other conditions.
+
+    `other_channel` marks a test set that was recorded differently from the labeled speech.
+    """
 
     id: str
     recording: str
     set: str
     condition: str
     edits: Edits
+    speaker: str = ""
+    other_channel: bool = False

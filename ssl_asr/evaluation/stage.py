@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from ssl_asr.decoding.graph_files import GraphInfo, graph_inputs, make_graph, read_vocabulary
 from ssl_asr.decoding.scores import Scales
 from ssl_asr.decoding.slabs import DecodedSlab, Slab, System
+from ssl_asr.evaluation.bootstrap import Draws
 from ssl_asr.evaluation.inputs import (
     check_models,
     describe_system,
@@ -19,20 +20,21 @@ from ssl_asr.evaluation.inputs import (
     result_inputs,
     split_slabs,
 )
-from ssl_asr.evaluation.results import Results, TuningPoint, WordErrors, read_results, write_results
+from ssl_asr.evaluation.results import ALL, Results, TuningPoint, WordErrors, read_results, write_results
 from ssl_asr.evaluation.slab_tasks import Pieces, decode, read_decoded, tune
 from ssl_asr.evaluation.summary import (
-    dev_errors,
+    cells_of,
     frame_accuracies,
     hypothesis_lines,
     out_of_vocabulary,
+    reductions,
     score,
     word_error_rate,
     word_errors,
 )
 from ssl_asr.evaluation.tuning import Grid, Tried, best_scales, is_at_bound
 from ssl_asr.hmm.senones import load_senones
-from ssl_asr.models.systems import SYSTEMS
+from ssl_asr.models.systems import BASELINE, STUDENT, SYSTEMS
 from ssl_asr.progress import Progress
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import Inputs, inputs_key
@@ -124,8 +126,9 @@ def _tune(
     scales = {name: best_scales(rates, grid) for name, rates in tried.items()}
     found = {each.name: read_decoded(each, dev, scales[each.name]) for each in systems}
     scored = {name: score(utterances, decoded) for name, decoded in found.items()}
-    errors = dev_errors(scored, recipe.evaluate.bootstrap, recipe.seed)
-    return Tuned(scales, tried, errors, [name for name in scales if is_at_bound(scales[name], grid)], pieces)
+    errors = word_errors(scored, Draws(recipe.evaluate.bootstrap, recipe.seed))
+    pooled = [row for row in errors if row.set == ALL]
+    return Tuned(scales, tried, pooled, [name for name in scales if is_at_bound(scales[name], grid)], pieces)
 
 
 def _results(
@@ -136,7 +139,7 @@ def _results(
     utterances: Mapping[str, Utterance],
 ) -> Results:
     scored = {name: score(utterances, decoded) for name, decoded in found.items()}
-    rows, reductions = word_errors(scored, recipe.evaluate.bootstrap, recipe.seed)
+    draws, found_cells = Draws(recipe.evaluate.bootstrap, recipe.seed), cells_of(scored[STUDENT])
     slabs = [slab for decoded in found.values() for slab in decoded]
     return Results(
         kappa={name: scales.kappa for name, scales in tuned.scales.items()},
@@ -148,8 +151,10 @@ def _results(
             for each, wer in sorted(tried.items())
         ],
         at_bound=tuned.at_bound,
-        rows=rows,
-        werr=reductions,
+        headline=found_cells.headline,
+        other_channels=sorted(found_cells.other_channels),
+        rows=word_errors(scored, draws),
+        werr=reductions(scored[BASELINE], scored[STUDENT], draws),
         frame_accuracy=frame_accuracies(found, utterances),
         decode_x_real_time=round(
             sum(slab.seconds for slab in slabs) / max(sum(slab.spent for slab in slabs), 1e-9), 1
@@ -159,9 +164,12 @@ def _results(
 
 
 def _figures(results: Results) -> dict[str, float | str]:
-    figures: dict[str, float | str] = {f"wer_{name}": f"{results.row(name).wer:.1%}" for name in SYSTEMS}
-    gain = results.reduction()
+    head = results.headline
+    figures: dict[str, float | str] = {f"wer_{name}": f"{results.row(name, head).wer:.1%}" for name in SYSTEMS}
+    gain = results.reduction(head)
     figures["werr"] = f"{gain.werr:.1%} [{gain.low:.1%}, {gain.high:.1%}]"
+    if head != ALL:
+        figures = {"tested_on": head, **figures, "werr_of_everything": f"{results.reduction().werr:.1%}"}
     figures["kappa"] = " / ".join(map(results.scale, SYSTEMS))
     figures["decoding_x_real_time"] = results.decode_x_real_time
     return figures

@@ -4,93 +4,89 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import reduce
 
 from ssl_asr.decoding.slabs import DecodedSlab, Hypothesis
-from ssl_asr.evaluation.bootstrap import compare, word_error_interval
-from ssl_asr.evaluation.results import ALL, FrameAccuracy, Reduction, WordErrors
+from ssl_asr.evaluation.bootstrap import LEAST_SPEAKERS, Draws, Interval, compare, word_error_interval
+from ssl_asr.evaluation.cells import Cell, Cells, is_of_other_channel, set_of
+from ssl_asr.evaluation.results import FrameAccuracy, Reduction, SpeakerLimits, WordErrors
 from ssl_asr.evaluation.scoring import Edits, ScoredUtterance, count_edits
-from ssl_asr.models.systems import BASELINE, STUDENT
 from ssl_asr.store.utterance import Utterance
 
-Cell = tuple[str, str]  # test set and condition, either may be ALL
+Scored = Mapping[str, Sequence[ScoredUtterance]]  # by system; all systems have scored the same utterances
 
 
 def score(references: Mapping[str, Utterance], decoded: Iterable[DecodedSlab]) -> list[ScoredUtterance]:
     """Scores of the decoded utterances that have a reference text, which may be empty; ValueError if none has one."""
     scored = []
     for hypothesis in _hypotheses(decoded):
-        reference = references[hypothesis.id]
-        if reference.text is not None:
-            edits = count_edits(reference.text.split(), hypothesis.words)
-            scored.append(
-                ScoredUtterance(reference.id, reference.recording, test_set(reference), reference.condition, edits)
-            )
+        said = references[hypothesis.id]
+        if said.text is not None:
+            edits = count_edits(said.text.split(), hypothesis.words)
+            place = (said.id, said.recording, set_of(said), said.condition)
+            scored.append(ScoredUtterance(*place, edits, said.speaker, is_of_other_channel(said)))
     if not scored:
         raise ValueError("no decoded utterance has a reference text; add texts to the dev and test splits")
     return scored
 
 
-def test_set(utterance: Utterance) -> str:
-    """The talker or channel that the utterance's result is reported under."""
-    return utterance.tags.get("set", "test")
+def cells_of(scored: Iterable[ScoredUtterance]) -> Cells:
+    """The cells of what was scored; a test set is of another channel if an utterance of it is."""
+    utterances = list(scored)
+    other = frozenset(each.set for each in utterances if each.other_channel)
+    return Cells(tuple(dict.fromkeys((each.set, each.condition) for each in utterances)), other)
 
 
-def cells(found: Iterable[Cell]) -> list[Cell]:
-    """Sets by name, conditions in the order of the data; each set's aggregate after it, those of all sets last."""
-    known = dict.fromkeys(found)
-    sets = sorted({set_ for set_, _ in known})
-    conditions = list(dict.fromkeys(condition for _, condition in known))
-    wanted = [(set_, condition) for set_ in [*sets, ALL] for condition in [*conditions, ALL]]
-    return [cell for cell in wanted if ALL in cell or cell in known]
+def word_errors(systems: Scored, draws: Draws) -> list[WordErrors]:
+    """Rows of every system, cell by cell."""
+    found = cells_of(next(iter(systems.values())))
+    parts = ((name, cell, _part(scored, found, cell)) for cell in found for name, scored in systems.items())
+    return [_row(name, cell, part, draws) for name, cell, part in parts]
 
 
-def _in_cell(utterance_set: str, condition: str, cell: Cell) -> bool:
-    return cell[0] in (utterance_set, ALL) and cell[1] in (condition, ALL)
-
-
-def word_errors(
-    systems: Mapping[str, Sequence[ScoredUtterance]], replicates: int, seed: int
-) -> tuple[list[WordErrors], list[Reduction]]:
-    """Rows of every system and the student's reductions, cell by cell; all systems scored the same utterances."""
-    rows, reductions = [], []
-    for cell in cells((each.set, each.condition) for each in systems[STUDENT]):
-        part = _part(systems, cell)
-        rows += [_row(name, cell, utterances, replicates, seed) for name, utterances in part.items()]
-        compared = compare(part[BASELINE], part[STUDENT], replicates, seed)
-        gain = compared.reduction
-        reductions.append(Reduction(*cell, gain.value, gain.low, gain.high, compared.p_better))
-    return rows, reductions
-
-
-def dev_errors(systems: Mapping[str, Sequence[ScoredUtterance]], replicates: int, seed: int) -> list[WordErrors]:
-    """Rows of every system on all of dev, by condition and in all."""
-    found = [(each.set, each.condition) for scored in systems.values() for each in scored]
-    return [
-        _row(name, cell, utterances, replicates, seed)
-        for cell in cells(found)
-        if cell[0] == ALL
-        for name, utterances in _part(systems, cell).items()
-    ]
+def reductions(
+    baseline: Sequence[ScoredUtterance], candidate: Sequence[ScoredUtterance], draws: Draws
+) -> list[Reduction]:
+    """Of the candidate's word error rate relative to the baseline's, cell by cell."""
+    found = cells_of(baseline)
+    return [_reduction(cell, _part(baseline, found, cell), _part(candidate, found, cell), draws) for cell in found]
 
 
 def word_error_rate(scored: Iterable[ScoredUtterance]) -> float:
-    return reduce(Edits.__add__, (each.edits for each in scored), Edits()).word_error_rate
+    return _edits(scored).word_error_rate
 
 
-def _part(systems: Mapping[str, Sequence[ScoredUtterance]], cell: Cell) -> dict[str, list[ScoredUtterance]]:
-    return {
-        name: [each for each in utterances if _in_cell(each.set, each.condition, cell)]
-        for name, utterances in systems.items()
-    }
+def _edits(scored: Iterable[ScoredUtterance]) -> Edits:
+    return reduce(Edits.__add__, (each.edits for each in scored), Edits())
 
 
-def _row(system: str, cell: Cell, utterances: Sequence[ScoredUtterance], replicates: int, seed: int) -> WordErrors:
-    edits = reduce(Edits.__add__, (each.edits for each in utterances), Edits())
-    rate = word_error_interval(utterances, replicates, seed)
-    counts = (edits.words, edits.insertions, edits.deletions, edits.substitutions, len(utterances))
-    return WordErrors(system, *cell, rate.value, rate.low, rate.high, *counts)
+def _part(scored: Iterable[ScoredUtterance], found: Cells, cell: Cell) -> list[ScoredUtterance]:
+    return [each for each in scored if found.holds(cell, (each.set, each.condition))]
+
+
+def _row(system: str, cell: Cell, scored: Sequence[ScoredUtterance], draws: Draws) -> WordErrors:
+    edits, rate = _edits(scored), word_error_interval(scored, draws)
+    counts = (edits.words, edits.insertions, edits.deletions, edits.substitutions, len(scored))
+    limits = _speaker_limits(scored, lambda: word_error_interval(scored, draws, "speaker"))
+    return WordErrors(system, *cell, rate.value, rate.low, rate.high, *counts, limits)
+
+
+def _reduction(
+    cell: Cell, baseline: Sequence[ScoredUtterance], candidate: Sequence[ScoredUtterance], draws: Draws
+) -> Reduction:
+    compared = compare(baseline, candidate, draws)
+    gain = compared.reduction
+    limits = _speaker_limits(baseline, lambda: compare(baseline, candidate, draws, "speaker").reduction)
+    return Reduction(*cell, gain.value, gain.low, gain.high, compared.p_better, limits)
+
+
+def _speaker_limits(scored: Iterable[ScoredUtterance], interval: Callable[[], Interval]) -> SpeakerLimits:
+    speakers = len({each.speaker for each in scored})
+    if speakers < LEAST_SPEAKERS:
+        return SpeakerLimits(speakers)
+    found = interval()
+    return SpeakerLimits(speakers, found.low, found.high)
 
 
 def frame_accuracies(
@@ -98,15 +94,17 @@ def frame_accuracies(
 ) -> list[FrameAccuracy]:
     """Frame accuracy of every system and cell with aligned frames; empty if the test split is not aligned."""
     accuracies = []
+    other = frozenset(set_of(each) for each in references.values() if is_of_other_channel(each))
     for system, decoded in systems.items():
         labelled: Counter[Cell] = Counter()
         correct: Counter[Cell] = Counter()
         for hypothesis in _hypotheses(decoded):
             reference = references[hypothesis.id]
-            labelled[test_set(reference), reference.condition] += hypothesis.labelled
-            correct[test_set(reference), reference.condition] += hypothesis.correct
-        for cell in cells(labelled):
-            inside = [each for each in labelled if _in_cell(*each, cell)]
+            labelled[set_of(reference), reference.condition] += hypothesis.labelled
+            correct[set_of(reference), reference.condition] += hypothesis.correct
+        found = Cells(tuple(labelled), other)
+        for cell in found:
+            inside = [each for each in labelled if found.holds(cell, each)]
             if frames := sum(labelled[each] for each in inside):
                 share = sum(correct[each] for each in inside) / frames
                 accuracies.append(FrameAccuracy(system, *cell, share))
@@ -127,7 +125,7 @@ def hypothesis_lines(decoded: Iterable[DecodedSlab], references: Mapping[str, Ut
         reference = references[hypothesis.id]
         line = {
             "id": reference.id,
-            "set": test_set(reference),
+            "set": set_of(reference),
             "condition": reference.condition,
             "reference": reference.text,
             "hypothesis": " ".join(hypothesis.words),

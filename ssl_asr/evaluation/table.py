@@ -1,38 +1,70 @@
-"""The table of word error rates for a terminal."""
+"""The tables of word error rates and of the student's gain, for a terminal."""
 
 from __future__ import annotations
 
 import textwrap
 
-from ssl_asr.evaluation.results import Results, WordErrors
+from ssl_asr.evaluation.bootstrap import LEAST_SPEAKERS
+from ssl_asr.evaluation.results import ALL, Reduction, Results, SpeakerLimits, WordErrors
 from ssl_asr.models.systems import SYSTEMS, TITLES
 
 _WIDTH = 118
 
 
 def format_table(results: Results) -> str:
-    """Rows are sets and conditions, columns are systems with 95 % intervals; notes below explain the table."""
-    header = ["set", "condition", "words", *(f"{TITLES[system]} WER %" for system in SYSTEMS), "WERR %", "P(better)"]
-    lines = [header]
-    for reduction in results.werr:
-        cell = (reduction.set, reduction.condition)
-        rows = [results.row(system, *cell) for system in SYSTEMS]
-        gain = f"{100 * reduction.werr:+.1f} [{100 * reduction.low:+.1f}, {100 * reduction.high:+.1f}]"
-        lines.append([*cell, str(rows[0].words), *map(_rate, rows), gain, f"{reduction.p_better:.3f}"])
-    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
-    table = ["  ".join(_padded(line, widths)).rstrip() for line in lines]
-    table.insert(1, "-" * len(table[0]))
-    scales = "; ".join(f"{TITLES[system]} {results.scale(system)}" for system in results.kappa)
-    notes = [
-        "WERR: WER reduction of the SSL student relative to the baseline. In brackets: 95 % bootstrap intervals.",
-        f"Test words outside the vocabulary: {results.oov_rate:.1%}.",
-        f"Acoustic scale tuned on dev: {scales}.",
-    ]
-    return "\n".join([*table, *(line for note in notes for line in textwrap.wrap(note, _WIDTH))])
+    """Word error rates by system, cell by cell; the student's gain in the main cells; and notes on both."""
+    rates = [["set", "condition", "words", *(f"{TITLES[system]} WER %" for system in SYSTEMS)]]
+    for each in results.werr:
+        rows = [results.row(system, each.set, each.condition) for system in SYSTEMS]
+        rates.append([results.label(each.set), each.condition, str(rows[0].words), *map(rate, rows)])
+    gains = [["set", "condition", "WERR %", "over speakers", "P(better)"]]
+    for each in results.main_reductions():
+        figures = [gain(each), over_speakers(each.by_speaker), f"{each.p_better:.3f}"]
+        gains.append([results.label(each.set), each.condition, *figures])
+    lines = [line for note in _notes(results) for line in textwrap.wrap(note, _WIDTH)]
+    return "\n".join([*_table(rates), "", *_table(gains), *lines])
 
 
-def _rate(row: WordErrors) -> str:
+def rate(row: WordErrors) -> str:
+    """ "81.0 [77.5, 84.3]", in percent."""
     return f"{100 * row.wer:.1f} [{100 * row.low:.1f}, {100 * row.high:.1f}]"
+
+
+def gain(cell: Reduction) -> str:
+    """ "+4.2 [+1.4, +7.1]", in percent."""
+    return f"{100 * cell.werr:+.1f} {_limits(cell.low, cell.high)}"
+
+
+def over_speakers(limits: SpeakerLimits) -> str:
+    """ "[-1.2, +4.0] of 9", or "2 speakers" where these are too few."""
+    if limits.low is None or limits.high is None:
+        return f"{limits.speakers} speaker{'' if limits.speakers == 1 else 's'}"
+    return f"{_limits(limits.low, limits.high)} of {limits.speakers}"
+
+
+def _limits(low: float, high: float) -> str:
+    return f"[{100 * low:+.1f}, {100 * high:+.1f}]"
+
+
+def _notes(results: Results) -> list[str]:
+    notes = [
+        "WERR: WER reduction of the SSL student relative to the baseline. In brackets: 95 % bootstrap intervals, "
+        f"over recordings or over speakers; with less than {LEAST_SPEAKERS} speakers there is none over these.",
+        f"Test words outside the vocabulary: {results.oov_rate:.1%}.",
+        "Acoustic scale tuned on dev: "
+        + "; ".join(f"{TITLES[system]} {results.scale(system)}" for system in results.kappa)
+        + ".",
+    ]
+    if results.headline != ALL:
+        others = ", ".join(results.other_channels)
+        notes.insert(0, f"Headline: {results.headline}. Not in it: {others}, recorded unlike most labeled speech.")
+    return notes
+
+
+def _table(lines: list[list[str]]) -> list[str]:
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    table = ["  ".join(_padded(line, widths)).rstrip() for line in lines]
+    return [table[0], "-" * len(table[0]), *table[1:]]
 
 
 def _padded(line: list[str], widths: list[int]) -> list[str]:

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from ssl_asr.evaluation.results import ALL, Results
-from ssl_asr.models.systems import BASELINE, STUDENT, TEACHER
+from ssl_asr.evaluation.results import ALL, Reduction, Results
+from ssl_asr.evaluation.table import gain, over_speakers, rate
+from ssl_asr.models.systems import BASELINE, STUDENT, TEACHER, TITLES
 
 
 def wer_markdown(results: Results) -> str:
-    """Conditions over all test sets, then sets over all conditions, then everything."""
-    cells = [each for each in results.werr if each.set == ALL and each.condition != ALL]
-    cells += [each for each in results.werr if each.condition == ALL and each.set != ALL]
-    cells.append(results.reduction())
-    lines = [
-        "| test speech | words | baseline WER % | teacher WER % | SSL student WER % | WERR % of the student |",
-        "|---|---:|---:|---:|---:|---:|",
-    ]
-    for each in cells:
-        rows = [results.row(system, each.set, each.condition) for system in (BASELINE, TEACHER, STUDENT)]
-        rates = " | ".join(f"{100 * row.wer:.1f} [{100 * row.low:.1f}, {100 * row.high:.1f}]" for row in rows)
-        gain = f"{100 * each.werr:+.1f} [{100 * each.low:+.1f}, {100 * each.high:+.1f}]"
-        lines.append(f"| {_name(each.set, each.condition)} | {rows[0].words:,} | {rates} | {gain} |")
-    return "\n".join(lines) + "\n"
+    """The headline by condition and in all, then sets over all conditions, then everything."""
+    systems = (BASELINE, TEACHER, STUDENT)
+    titles = ["test speech", "words", *(f"{TITLES[each]} WER %" for each in systems)]
+    titles += ["WERR % of the student", "over speakers"]
+    lines = [titles, ["---", *["---:"] * (len(titles) - 1)]]
+    for each in results.main_reductions():
+        rows = [results.row(system, each.set, each.condition) for system in systems]
+        gains = [gain(each), over_speakers(each.by_speaker)]
+        lines.append([_name(results, each), f"{rows[0].words:,}", *map(rate, rows), *gains])
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
-def _name(set_: str, condition: str) -> str:
-    if set_ == condition == ALL:
+def _name(results: Results, cell: Reduction) -> str:
+    if cell.condition != ALL:
+        return cell.condition if cell.set == ALL else f"{cell.set}, {cell.condition}"
+    if cell.set == ALL:
         return "**everything**"
-    return condition if set_ == ALL else f"set {set_}"
+    return f"**{cell.set}**" if cell.set == results.headline else f"set {results.label(cell.set)}"

@@ -73,13 +73,15 @@ def summary(evidence: Evidence) -> str:
     results = evidence.results
     if results is None:
         return "This run has no word error rates yet: ssl-asr evaluate measures them."
-    gain, words = results.reduction(), results.row(STUDENT).words
-    rates = [f"{100 * results.row(system).wer:.1f} %" for system in (BASELINE, STUDENT)]
+    head = results.headline
+    gain, words = results.reduction(head), results.row(STUDENT, head).words
+    rates = [f"{100 * results.row(system, head).wer:.1f} %" for system in (BASELINE, STUDENT)]
     direction = "fewer" if gain.werr >= 0 else "more"
+    where = "" if head == ALL else f" of {head}"
     sentence = (
-        f"On {words:,} spoken test words the student that also learned from {_hours(evidence, 'unlabeled')} without "
-        f"transcripts made {abs(100 * gain.werr):.1f} % {direction} word errors than the same network trained on the "
-        f"{_hours(evidence, 'labeled')} with transcripts alone: {rates[0]} became {rates[1]} "
+        f"On {words:,} spoken test words{where} the student that also learned from {_hours(evidence, 'unlabeled')} "
+        f"without transcripts made {abs(100 * gain.werr):.1f} % {direction} word errors than the same network "
+        f"trained on the {_hours(evidence, 'labeled')} with transcripts alone: {rates[0]} became {rates[1]} "
     )
     interval = f"95 % interval of the reduction {100 * gain.low:.1f} to {100 * gain.high:.1f} %"
     crosses = "; it includes zero, so this run alone does not show a gain" if gain.low <= 0 <= gain.high else ""
@@ -95,8 +97,9 @@ def _hours(evidence: Evidence, split: str) -> str:
 
 
 def _sets(results: Results) -> list[str]:
-    """Test sets, with the aggregate of all first."""
-    return [ALL, *sorted({row.set for row in results.rows} - {ALL})]
+    """Everything that has word error rates of its own, with the headline first and the aggregate of all second."""
+    sets = dict.fromkeys(each.set for each in results.werr)
+    return list(dict.fromkeys([results.headline, ALL, *sets]))
 
 
 def _target_means(evidence: Evidence) -> dict[str, float]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from ssl_asr.evaluation.results import ALL, Results
+from ssl_asr.evaluation.results import ALL, Reduction, Results
 from ssl_asr.models.systems import BASELINE, STUDENT, TEACHER, TITLES
 from ssl_asr.report.evidence import TargetShard
 from ssl_asr.report.learning_curves import CurvePoint, LearningCurve
@@ -36,14 +36,12 @@ def wer_bars(results: Results, set_: str) -> str:
 
 def werr_forest(results: Results) -> str:
     """Word error rate reduction of the student over the baseline, with 95 % intervals, cell by cell."""
-    cells = [each for each in results.werr if each.set == ALL and each.condition != ALL]
-    cells += [each for each in results.werr if each.condition == ALL and each.set != ALL]
-    cells.append(results.reduction())
-    names = [_cell_name(each.set, each.condition) for each in cells]
+    cells = results.main_reductions()
+    names = [_cell_name(results, each) for each in cells]
     with drawn("werr", 5.6, 1.2 + 0.27 * len(cells)) as (_, axes, out):
         axis = axes[0]
         for place, each in enumerate(cells):
-            overall = each.set == each.condition == ALL
+            overall = (each.set, each.condition) in ((results.headline, ALL), (ALL, ALL))
             axis.plot([100 * each.low, 100 * each.high], [place, place], color=COLOUR[STUDENT], linewidth=2)
             axis.plot(100 * each.werr, place, "D" if overall else "o", color=COLOUR[STUDENT], markersize=7)
         axis.axvline(0, color=FAINT, linewidth=1)
@@ -54,10 +52,10 @@ def werr_forest(results: Results) -> str:
     return out[0]
 
 
-def _cell_name(set_: str, condition: str) -> str:
-    if set_ == condition == ALL:
+def _cell_name(results: Results, cell: Reduction) -> str:
+    if cell.set == cell.condition == ALL:
         return "everything"
-    return f"all, {condition}" if set_ == ALL else f"{set_}, all conditions"
+    return f"{results.label(cell.set)}, {'all conditions' if cell.condition == ALL else cell.condition}"
 
 
 def _crowded(names: Sequence[str]) -> dict[str, Any]:

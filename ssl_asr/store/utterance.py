@@ -16,6 +16,7 @@ from ssl_asr.store.layout import MANIFEST
 STORE = MANIFEST
 SPLITS = ("labeled", "unlabeled", "dev", "test")
 CLEAN = "clean"
+OTHER_CHANNEL = "other"  # tag `channel` of a test set that was recorded differently from most of the labeled speech
 
 SCHEMA = pa.schema(
     [
@@ -42,7 +43,7 @@ class Utterance:
     `condition` is what the front end does to the audio: "clean" (nothing: as recorded) or a simulated one such
     as "babble-10" (decibels of signal to noise), "effects-5", "room". A degraded copy has its own id,
     `<recording>@<condition>`, and `recording` names the utterance it was made from. For other utterances `recording`
-    equals `id`. `text` is None on unlabeled data. `tags` are only for reports, e.g. {"set": "bob"}.
+    equals `id`. `text` is None on unlabeled data. `tags` are only for reports: {"set": "bob", "channel": "other"}.
     """
 
     id: str

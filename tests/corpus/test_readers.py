@@ -116,6 +116,11 @@ def test_nemo_lines(tmp_path: Path, clips: list[Clip]) -> None:
     reading = read_nemo(str(manifest))
     _same_speech(reading, clips)
     assert len({utterance.id for utterance in reading.utterances}) == len(clips)
+    tagged = {**rows[0], "tags": {"set": "far", "channel": "other"}}
+    manifest.write_text("\n".join(map(json.dumps, [tagged, {**rows[0], "tags": ["far"]}])))
+    reading = read_nemo(str(manifest))
+    assert [utterance.tags for utterance in reading.utterances] == [tagged["tags"]]
+    assert "tags are ['far'], not an object of strings" in reading.rejects[0].reason
     manifest.write_text('{"text": "no audio"}\nnot json\n["a list"]\n')
     reading = read_nemo(str(manifest))
     assert reading.utterances == ()
@@ -140,6 +145,9 @@ def test_lhotse_cuts(tmp_path: Path, clips: list[Clip], ending: str) -> None:
     file = tmp_path / f"cuts.{ending}"
     CutSet.from_cuts(cuts).to_file(file)
     _same_speech(read_lhotse(str(file)), clips)
+    cuts[0].custom = {"tags": {"set": "far"}}
+    CutSet.from_cuts(cuts[:2]).to_file(file)
+    assert [each.tags for each in read_lhotse(str(file)).utterances] == [{"set": "far"}, {}]
     odd = [cuts[0].append(cuts[1]), cuts[2].perturb_speed(1.1)]
     CutSet.from_cuts(odd).to_file(file)
     reading = read_lhotse(str(file))

@@ -2,7 +2,7 @@ import kaldialign
 import numpy as np
 import pytest
 
-from ssl_asr.evaluation.bootstrap import compare, word_error_interval
+from ssl_asr.evaluation.bootstrap import Draws, compare, word_error_interval
 from ssl_asr.evaluation.scoring import Edits, ScoredUtterance, count_edits
 
 
@@ -24,7 +24,7 @@ def test_the_interval_agrees_with_kaldialigns_bootstrap():
         ScoredUtterance(str(n), str(n), "test", "clean", count_edits(r, h))
         for n, (r, h) in enumerate(zip(references, hypotheses, strict=True))
     ]
-    ours = word_error_interval(scored, 4000, seed=1)
+    ours = word_error_interval(scored, Draws(4000, 1))
     theirs = kaldialign.bootstrap_wer_ci(references, hypotheses, replications=4000)
     assert ours.value == pytest.approx(theirs["wer"], abs=2e-3)
     assert ours.low == pytest.approx(theirs["ci95min"], abs=5e-3)
@@ -33,13 +33,13 @@ def test_the_interval_agrees_with_kaldialigns_bootstrap():
 
 def test_equal_seeds_give_equal_intervals_and_other_seeds_others():
     system = _system(0.3, 0)
-    assert word_error_interval(system, 300, 1) == word_error_interval(system, 300, 1)
-    assert word_error_interval(system, 300, 1) != word_error_interval(system, 300, 2)
+    assert word_error_interval(system, Draws(300, 1)) == word_error_interval(system, Draws(300, 1))
+    assert word_error_interval(system, Draws(300, 1)) != word_error_interval(system, Draws(300, 2))
 
 
 def test_the_interval_covers_the_truth_about_as_often_as_it_says():
     covered = sum(
-        (interval := word_error_interval(_system(0.3, seed, 200), 400, seed)).low <= 0.3 <= interval.high
+        (interval := word_error_interval(_system(0.3, seed, 200), Draws(400, seed))).low <= 0.3 <= interval.high
         for seed in range(200)
     )
     assert 180 <= covered <= 199
@@ -52,10 +52,10 @@ def test_pairing_sees_a_small_gain_that_two_single_intervals_would_hide():
         ScoredUtterance(str(n), str(n), "t", "c", Edits(10, deletions=max(int(e) - (n % 4 == 0), 0)))
         for n, e in enumerate(hard)
     ]
-    found = compare(baseline, better, 1000, 1)
+    found = compare(baseline, better, Draws(1000, 1))
     assert 0 < found.reduction.low < found.reduction.value < found.reduction.high
     assert found.p_better == 1
-    alone = [word_error_interval(system, 1000, 1) for system in (baseline, better)]
+    alone = [word_error_interval(system, Draws(1000, 1)) for system in (baseline, better)]
     assert alone[1].high > alone[0].low
 
 
@@ -67,12 +67,12 @@ def test_copies_of_a_recording_are_drawn_together():
         for n in range(10)
         for each in once
     ]
-    assert word_error_interval(copies, 500, 1) == word_error_interval(once, 500, 1)
+    assert word_error_interval(copies, Draws(500, 1)) == word_error_interval(once, Draws(500, 1))
 
 
 def test_a_system_compared_with_itself_gains_nothing():
     system = _system(0.2, 5)
-    found = compare(system, system, 200, 1)
+    found = compare(system, system, Draws(200, 1))
     assert (found.reduction.value, found.reduction.low, found.reduction.high, found.p_better) == (0, 0, 0, 0)
 
 
@@ -81,7 +81,7 @@ def test_a_baseline_almost_without_error_gives_finite_figures(baseline_errors):
     baseline = [ScoredUtterance(str(n), str(n), "t", "c", Edits(5)) for n in range(9)]
     baseline[0] = ScoredUtterance("0", "0", "t", "c", Edits(5, insertions=baseline_errors))
     worse = [ScoredUtterance(str(n), str(n), "t", "c", Edits(5, substitutions=2)) for n in range(9)]
-    found = compare(baseline, worse, 200, 1)
+    found = compare(baseline, worse, Draws(200, 1))
     assert np.isfinite([found.reduction.value, found.reduction.low, found.reduction.high]).all()
     assert found.reduction.value < 0
     assert found.p_better == 0
@@ -89,4 +89,39 @@ def test_a_baseline_almost_without_error_gives_finite_figures(baseline_errors):
 
 def test_only_empty_references_give_finite_figures():
     silence = [ScoredUtterance("a", "a", "t", "c", Edits(0, insertions=1))]
-    assert word_error_interval(silence, 50, 1).value == 1
+    assert word_error_interval(silence, Draws(50, 1)).value == 1
+
+
+def _by_talker(rates: list[float], utterances: int, seed: int) -> list[ScoredUtterance]:
+    """Each of the talkers has an error rate of their own."""
+    generator = np.random.default_rng(seed)
+    return [
+        ScoredUtterance(
+            f"{speaker}-{n}", f"{speaker}-{n}", "t", "c", Edits(10, int(generator.binomial(10, rate))), speaker
+        )
+        for speaker, rate in ((f"s{number}", rate) for number, rate in enumerate(rates))
+        for n in range(utterances)
+    ]
+
+
+def test_an_interval_over_speakers_covers_other_talkers_which_one_over_recordings_does_not():
+    """Talkers differ by far more than chance: many sentences of a few talkers say little of others."""
+    generator, covered = np.random.default_rng(0), {"recording": 0, "speaker": 0}
+    for seed in range(60):
+        scored = _by_talker(list(generator.uniform(0.1, 0.5, 12)), 20, seed)
+        for block in covered:
+            found = word_error_interval(scored, Draws(200, seed), block)
+            covered[block] += found.low <= 0.3 <= found.high
+    assert covered["speaker"] >= 49  # of 12 blocks a little less than 95 %
+    assert covered["recording"] < 40
+
+
+def test_speakers_are_drawn_with_all_that_they_say():
+    """With one utterance a speaker there is no difference; with equal talkers there is no spread."""
+    scored = _by_talker([0.2, 0.4, 0.3, 0.5, 0.1], 1, 3)
+    assert word_error_interval(scored, Draws(200, 1), "speaker") == word_error_interval(scored, Draws(200, 1))
+    equal = [
+        ScoredUtterance(f"{s}{n}", f"{s}{n}", "t", "c", Edits(10, deletions=n), s) for s in "abcd" for n in range(9)
+    ]
+    alike = word_error_interval(equal, Draws(200, 1), "speaker")
+    assert alike.low == alike.value == alike.high == 0.4

@@ -4,12 +4,22 @@ from dataclasses import asdict, replace
 import pytest
 
 from ssl_asr.decoding.slabs import DecodedSlab, Hypothesis
-from ssl_asr.evaluation.results import ALL, FrameAccuracy, Results, TuningPoint, read_results, write_results
+from ssl_asr.evaluation.bootstrap import Draws
+from ssl_asr.evaluation.results import (
+    ALL,
+    FrameAccuracy,
+    Results,
+    SpeakerLimits,
+    TuningPoint,
+    read_results,
+    write_results,
+)
 from ssl_asr.evaluation.summary import (
-    dev_errors,
+    cells_of,
     frame_accuracies,
     hypothesis_lines,
     out_of_vocabulary,
+    reductions,
     score,
     word_error_rate,
     word_errors,
@@ -18,12 +28,14 @@ from ssl_asr.evaluation.table import format_table
 from ssl_asr.models.systems import SYSTEMS
 from ssl_asr.store.utterance import Utterance
 
+DRAWS = Draws(100, 1)
 
-def _said(name: str, text: str | None, set_: str, condition: str = "clean") -> Utterance:
-    recording = name.partition("@")[0]
-    return Utterance(
-        name, "a.wav", "s", 0, 1.0, text=text, recording=recording, condition=condition, tags={"set": set_}
-    )
+
+def _said(
+    name: str, text: str | None, set_: str, condition: str = "clean", speaker: str = "s", **tags: str
+) -> Utterance:
+    recording, tags = name.partition("@")[0], {"set": set_, **tags}
+    return Utterance(name, "a.wav", speaker, 0, 1.0, text=text, recording=recording, condition=condition, tags=tags)
 
 
 SAID = {
@@ -59,7 +71,7 @@ def test_utterances_without_text_are_not_scored_those_with_empty_text_are():
 
 def test_every_cell_and_aggregate_counts_its_utterances():
     systems = {"baseline": score(SAID, WORSE), "teacher": score(SAID, WORSE), "student": score(SAID, PERFECT)}
-    rows, reductions = word_errors(systems, 100, 1)
+    rows, gains = word_errors(systems, DRAWS), reductions(systems["baseline"], systems["student"], DRAWS)
     baseline = {(row.set, row.condition): row for row in rows if row.system == "baseline"}
     assert set(baseline) == {
         ("bob", "clean"),
@@ -76,8 +88,35 @@ def test_every_cell_and_aggregate_counts_its_utterances():
     assert whole.wer == pytest.approx(5 / 9)
     assert baseline["bob", "room"].deletions == 2
     assert baseline[ALL, "clean"].words == 6
-    assert [(each.set, each.condition) for each in reductions] == list(baseline)
-    assert {each.werr for each in reductions} == {1.0}
+    assert [(each.set, each.condition) for each in gains] == list(baseline)
+    assert {each.werr for each in gains} == {1.0}
+
+
+def test_a_set_of_another_channel_is_in_no_headline_but_in_everything():
+    said = {
+        name: replace(each, tags={**each.tags, "channel": "other"})
+        for name, each in SAID.items()
+        if each.tags["set"] == "joe"
+    }
+    systems = {"baseline": score(SAID | said, WORSE), "student": score(SAID | said, PERFECT)}
+    assert cells_of(systems["baseline"]).headline == "bob"
+    rows = {(row.set, row.condition): row for row in word_errors(systems, DRAWS) if row.system == "baseline"}
+    assert (rows["bob", ALL].words, rows["joe", ALL].words, rows[ALL, ALL].words) == (6, 3, 9)
+
+
+def test_speakers_are_counted_and_too_few_get_no_interval():
+    said = {f"u{n}": _said(f"u{n}", "oh dear", "few" if n < 2 else "many", speaker=f"s{n}") for n in range(6)}
+    decoded = [
+        DecodedSlab({}, 1.0, tuple(Hypothesis(name, ("oh",) * (n % 3), 1, 0, 0) for n, name in enumerate(said)))
+    ]
+    perfect = [DecodedSlab({}, 1.0, tuple(Hypothesis(name, ("oh", "dear"), 1, 0, 0) for name in said))]
+    systems = {"baseline": score(said, decoded), "student": score(said, perfect)}
+    rows = {(row.set, row.system): row.by_speaker for row in word_errors(systems, DRAWS) if row.condition == ALL}
+    gains = {each.set: each.by_speaker for each in reductions(*systems.values(), DRAWS) if each.condition == ALL}
+    assert rows["few", "baseline"] == gains["few"] == SpeakerLimits(2)
+    assert (rows["many", "baseline"].speakers, rows[ALL, "student"].speakers, gains[ALL].speakers) == (4, 6, 6)
+    assert rows["many", "baseline"].low < rows["many", "baseline"].high
+    assert gains[ALL].low == gains[ALL].high == 1
 
 
 def test_frame_accuracy_by_cell_and_none_without_alignments():
@@ -108,14 +147,12 @@ def test_hypotheses_are_one_json_object_a_line():
 
 def _results() -> Results:
     systems = {"baseline": score(SAID, WORSE), "teacher": score(SAID, WORSE), "student": score(SAID, PERFECT)}
-    rows, reductions = word_errors(systems, 100, 1)
+    rows, gains = word_errors(systems, DRAWS), reductions(systems["baseline"], systems["student"], DRAWS)
     accuracy = [FrameAccuracy("student", ALL, ALL, 0.4)]
-    dev = dev_errors(systems, 100, 1)
+    dev = [row for row in rows if row.set == ALL]
     tuning = [TuningPoint("student", 0.35, 0.5, 0.4)]
-    scales = {"prior_scale": {"student": 0.5}, "at_bound": ["teacher"]}
-    return Results(
-        dict.fromkeys(SYSTEMS, 0.35), rows, reductions, accuracy, 50.0, 0.11, **scales, dev=dev, tuning=tuning
-    )
+    scales = {"prior_scale": {"student": 0.5}, "at_bound": ["teacher"], "other_channels": []}
+    return Results(dict.fromkeys(SYSTEMS, 0.35), rows, gains, accuracy, 50.0, 0.11, **scales, dev=dev, tuning=tuning)
 
 
 def test_results_come_back_as_they_were_written(tmp_path):
@@ -124,17 +161,11 @@ def test_results_come_back_as_they_were_written(tmp_path):
     assert asdict(read_results(str(tmp_path))) == asdict(results)
     kept = json.loads((tmp_path / "decoding" / "results.json").read_text())
     scores = {"rows", "werr", "frame_accuracy", "decode_x_real_time", "oov_rate", "inputs"}
-    assert set(kept) == scores | {"kappa", "prior_scale", "dev", "tuning", "at_bound"}
+    assert set(kept) == scores | {"kappa", "prior_scale", "dev", "tuning", "at_bound", "headline", "other_channels"}
 
 
-def test_dev_is_told_by_condition_over_all_its_talkers():
-    rows = dev_errors({"student": score(SAID, WORSE)}, 100, 1)
-    assert [(row.set, row.condition, row.words) for row in rows] == [
-        (ALL, "clean", 6),
-        (ALL, "room", 3),
-        (ALL, ALL, 9),
-    ]
-    assert rows[-1].wer == word_error_rate(score(SAID, WORSE)) == pytest.approx(5 / 9)
+def test_the_rate_of_all_is_that_of_all_words():
+    assert word_error_rate(score(SAID, WORSE)) == pytest.approx(5 / 9)
 
 
 def test_results_that_were_never_written_are_asked_for_by_name(tmp_path):
@@ -142,11 +173,22 @@ def test_results_that_were_never_written_are_asked_for_by_name(tmp_path):
         read_results(str(tmp_path))
 
 
-def test_the_table_shows_every_cell_with_three_systems_and_the_reduction():
+def test_the_tables_show_every_cell_with_three_systems_and_the_reduction():
     lines = format_table(_results()).splitlines()
-    body = [line.split() for line in lines[2:-3]]
-    assert [row[:2] for row in body] == [[each.set, each.condition] for each in _results().werr]
-    assert body[-1][2:4] == ["9", "55.6"]
-    assert "+100.0" in lines[-4]
+    between = lines.index("")
+    rates, gains = ([line.split() for line in part] for part in (lines[2:between], lines[between + 3 :]))
+    results = _results()
+    assert [row[:2] for row in rates] == [[each.set, each.condition] for each in results.werr]
+    main = [[each.set, each.condition] for each in results.main_reductions()]
+    assert [row[:2] for row in gains[: len(main)]] == main
+    assert main == [[ALL, "clean"], [ALL, "room"], ["bob", ALL], ["joe", ALL], [ALL, ALL]]
+    assert rates[-1][2:4] == ["9", "55.6"]
+    assert gains[len(main) - 1] == ["all", "all", "+100.0", "[+100.0,", "+100.0]", "1", "speaker", "1.000"]
     assert "teacher 0.35 (at the search's bound); SSL student 0.35, prior 0.5" in lines[-1]
     assert max(map(len, lines)) <= 120
+
+
+def test_the_table_names_its_headline_and_the_sets_that_are_not_in_it():
+    told = format_table(replace(_results(), headline="bob", other_channels=["joe"]))
+    assert "joe (other channel)  clean" in told
+    assert "Headline: bob. Not in it: joe" in told

@@ -26,20 +26,22 @@ from ssl_asr.training import inputs as training
 FILE = Path(__file__).with_name("defaults.json")
 Versions = Mapping[str, str]  # of names such as "frontend/parents.py VERSION"
 
-_LISTING = {"corpus/split_records.py VERSION": listing.VERSION}
 _TRAINING = {"training/inputs.py VERSION": training.VERSION}
 _EVALUATION = {"evaluation/inputs.py VERSION": evaluation.VERSION}
 _RESULTS = {**_EVALUATION, "evaluation/inputs.py RESULTS_VERSION": evaluation.RESULTS_VERSION}
+
+
+def _listed(split: str) -> Versions:
+    return {f"corpus/split_records.py VERSIONS of {split}": listing.VERSIONS[split]}
+
+
 # Where a default of a product's fields changes, one of these must.
 VERSIONS: Mapping[Product, Versions] = {
-    "labeled": _LISTING,
-    "unlabeled": _LISTING,
-    "dev": _LISTING,
-    "test": _LISTING,
-    "open-labeled": _LISTING,
-    "open-unlabeled": _LISTING,
-    "open-dev": _LISTING,
-    "open-test": _LISTING,
+    **{split: _listed(split) for split in ("labeled", "unlabeled", "dev", "test")},
+    "open-labeled": _listed("labeled"),
+    "open-unlabeled": _listed("unlabeled"),
+    "open-dev": _listed("dev"),
+    "open-test": _listed("test"),
     "shards": {"corpus/stage.py SHARDS_VERSION": corpus.SHARDS_VERSION},
     "noise": {"corpus/augment/banks.py VERSION": banks.VERSION, "frontend/parents.py VERSION": parents.VERSION},
     "features": {"frontend/parents.py VERSION": parents.VERSION},

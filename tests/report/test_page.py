@@ -77,9 +77,19 @@ def test_fetches_nothing(page):
 
 
 def test_shows_every_part(page):
-    # bars of 4 sets and of all, reductions, 2 of the tuning, 3 curves, 3 histograms, reliability
-    assert page.tags.count("svg") == 15
-    for words in ("82.0", "77.5", "drascula", "babble-10", "unlabeled", "joe-0001", "the audio holds no sample"):
+    # bars of 4 sets, of the headline and of all, reductions, 2 of the tuning, 3 curves, 3 histograms, reliability
+    assert page.tags.count("svg") == 16
+    for words in (
+        "82.0",
+        "77.5",
+        "75.0",
+        "+0.1 to +8.0 of 9",
+        "drascula",
+        "babble-10",
+        "unlabeled",
+        "joe-0001",
+        "the audio holds no sample",
+    ):
         assert words in page.text
     for words in ("learning rate", "frame accuracy", "bytes a 30 ms frame on disk", "look_ahead: 3", "2.60.0"):
         assert words in page.text
@@ -103,7 +113,7 @@ def test_a_run_without_calibration_says_who_measures_it(tmp_path):
     Path(calibration_uri(recipe)).unlink()
     page = Page(render(gather(recipe)))
     assert "ssl-asr labelling measures it if there is aligned dev speech" in page.text
-    assert page.tags.count("svg") == 14
+    assert page.tags.count("svg") == 15
 
 
 def test_the_tuning_on_dev_is_shown_with_its_choice(page):
@@ -127,17 +137,29 @@ def test_same_run_draws_the_same_page(page, recipe, evidence):
 def test_markdown_table(page, recipe):
     lines = Path(recipe.run, "report", "wer.md").read_text().splitlines()
     assert lines[0].startswith("| test speech | words | baseline WER %")
+    assert lines[2].startswith("| bob + joe, clean | 1,200 | 68.0 [65.0, 71.0] |")
+    assert lines[6].startswith("| **bob + joe** | 1,200 | 75.0 [72.0, 78.0] |")
+    assert lines[6].endswith("| +6.0 [+1.8, +10.2] | 2 speakers |")
+    assert [line.split(" | ")[0] for line in lines[7:11]] == [
+        "| set bob",
+        "| set joe",
+        "| set asterisk (other channel)",
+        "| set drascula (other channel)",
+    ]
     assert lines[-1].startswith("| **everything** | 1,200 | 82.0 [80.8, 83.2] |")
-    assert len(lines) == 2 + 4 + 4 + 1
+    assert lines[-1].endswith("| [+0.1, +8.0] of 9 |")
+    assert len(lines) == 2 + 5 + 4 + 1
     assert len({line.count("|") for line in lines}) == 1
 
 
 def test_summary_says_where_the_interval_includes_zero(evidence):
-    assert "5.5 % fewer word errors" in summary(evidence)
+    assert "On 1,200 spoken test words of bob + joe the student" in summary(evidence)
+    assert "6.0 % fewer word errors" in summary(evidence)
     assert "includes zero" not in summary(evidence)
     results = example_results()
-    last = replace(results.werr[-1], werr=-0.01, low=-0.04, high=0.02)
-    weak = replace(evidence, results=replace(results, werr=[*results.werr[:-1], last]))
+    head = replace(results.reduction(results.headline), werr=-0.01, low=-0.04, high=0.02)
+    gains = [head if (each.set, each.condition) == (head.set, "all") else each for each in results.werr]
+    weak = replace(evidence, results=replace(results, werr=gains))
     assert "1.0 % more word errors" in summary(weak)
     assert "it includes zero, so this run alone does not show a gain" in summary(weak)
 
@@ -171,7 +193,8 @@ def test_one_condition_one_shard_one_block(tmp_path):
     results = read_results(recipe.run)
     only = [row for row in results.rows if row.set in ("bob", "all") and row.condition in ("clean", "all")]
     gains = [each for each in results.werr if each.set in ("bob", "all") and each.condition in ("clean", "all")]
-    write_results(recipe.run, replace(results, rows=only, werr=gains, frame_accuracy=[]))
+    plain = {"headline": "all", "other_channels": []}
+    write_results(recipe.run, replace(results, rows=only, werr=gains, frame_accuracy=[], **plain))
     curve = tmp_path / "training" / "student" / "curve.jsonl"
     curve.write_text(curve.read_text().splitlines()[0] + "\n")
     for path in sorted((tmp_path / "ledger" / target_store(recipe).name / "unlabeled").iterdir())[1:]:

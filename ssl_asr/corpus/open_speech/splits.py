@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from ssl_asr.corpus.open_speech.speech import OpenSpeech
 from ssl_asr.corpus.seeding import digest
 from ssl_asr.lang.text import normalise, unknown_characters
 from ssl_asr.recipe import Corpus
-from ssl_asr.store.utterance import Utterance
+from ssl_asr.store.utterance import OTHER_CHANNEL, Utterance
 
 _LETTERS_A_SECOND = (4.0, 20.0)  # slower: mostly silence or no speech; faster: the text belongs to other audio
 _WORDS = 2
@@ -54,7 +54,8 @@ def cut_open_speech(speech: OpenSpeech, corpus: Corpus, seed: int) -> Splits:
     test: list[Utterance] = []
     for name, speakers in [*speech.held_out.items(), *speech.seen.items()]:
         spoken = [utterance for utterance in kept if utterance.speaker in speakers]
-        test += [_tagged(utterance, name) for utterance in _take(spoken, corpus.test_minutes, seed)]
+        tags = {"set": name} | ({"channel": OTHER_CHANNEL} if name in speech.other_channels else {})
+        test += [_tagged(utterance, tags) for utterance in _take(spoken, corpus.test_minutes, seed)]
     held_out = frozenset().union(*speech.held_out.values())
     tested = {utterance.text for utterance in test}
     pool = [utterance for utterance in kept if utterance.speaker not in held_out and utterance.text not in tested]
@@ -66,7 +67,7 @@ def cut_open_speech(speech: OpenSpeech, corpus: Corpus, seed: int) -> Splits:
     unlabeled = left if corpus.unlabeled_minutes is None else _take(left, share * corpus.unlabeled_minutes, seed)
     written = sorted(utterance.text or "" for utterance in pool)
     return Splits(
-        tuple(labeled), tuple(unlabeled), tuple(_tagged(u, "dev") for u in dev), tuple(test), tuple(written)
+        tuple(labeled), tuple(unlabeled), tuple(_tagged(u, {"set": "dev"}) for u in dev), tuple(test), tuple(written)
     )
 
 
@@ -104,5 +105,5 @@ def _without(utterances: Sequence[Utterance], taken: Sequence[Utterance]) -> lis
     return [utterance for utterance in utterances if utterance.text not in texts]
 
 
-def _tagged(utterance: Utterance, name: str) -> Utterance:
-    return replace(utterance, tags={**utterance.tags, "set": name})
+def _tagged(utterance: Utterance, tags: Mapping[str, str]) -> Utterance:
+    return replace(utterance, tags={**utterance.tags, **tags})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from ssl_asr.corpus.readers.reading import Reading, in_speaker_order
+from ssl_asr.corpus.readers.reading import Reading, in_speaker_order, tags_of
 from ssl_asr.store.ledger import Reject
 from ssl_asr.store.utterance import Utterance
 
@@ -15,6 +15,7 @@ def read_lhotse(path: str, channel: int = 0) -> Reading:
 
     Rejected are cuts that mix, pad or perturb audio, cuts with several supervisions, and cuts whose audio is a shell
     command. `channel` is not used: each cut names its own. A recording without a speaker counts as one speaker.
+    A cut's custom field `tags` is an object of strings: of a test split `set` names the test set.
     """
     from lhotse import load_manifest_lazy  # seconds to import
 
@@ -60,4 +61,5 @@ def _utterance(cut: Any, folder: Path) -> Utterance:
         duration=float(cut.duration),
         channel=sources[0].channels.index(cut.channel),
         text=spoken.text if spoken else None,
+        tags=tags_of(cut.custom or {}),
     )

@@ -1,4 +1,4 @@
-"""Reads a NeMo manifest: one JSON object a line, with audio_filepath and optional duration, offset, text, speaker."""
+"""Reads a NeMo manifest: JSON objects with audio_filepath and optional duration, offset, text, speaker and tags."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 from pathlib import Path
 from typing import Any
 
-from ssl_asr.corpus.readers.reading import Reading, in_speaker_order
+from ssl_asr.corpus.readers.reading import Reading, in_speaker_order, tags_of
 from ssl_asr.store.ledger import Reject
 from ssl_asr.store.utterance import Utterance
 
@@ -17,7 +17,8 @@ def read_nemo(path: str, channel: int = 0) -> Reading:
 
     An id is the line's `id` or `utt_id`, or else the audio file's name with, for a segment, its offset in ms. A
     relative audio_filepath is taken from the manifest's folder. Without `speaker`, the audio file counts as the
-    speaker. Lines that are not a JSON object or name no audio are rejected by their number.
+    speaker. `tags` is an object of strings: of a test split `set` names the test set. Lines that are not a JSON
+    object or name no audio are rejected by their number.
     """
     file = Path(path).absolute()
     if not file.is_file():
@@ -54,4 +55,5 @@ def _utterance(row: dict[str, Any], folder: Path, channel: int) -> Utterance:
         duration=math.inf if duration is None else float(duration),
         channel=int(row.get("channel", channel)),
         text=text,
+        tags=tags_of(row),
     )

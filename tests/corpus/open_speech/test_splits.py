@@ -39,6 +39,13 @@ def test_held_out_speakers_are_only_tested(splits: Splits, speech: OpenSpeech) -
         assert {u.speaker for u in splits.test if u.tags["set"] == name} <= speakers
 
 
+def test_the_sets_of_another_channel_say_so(splits: Splits, speech: OpenSpeech) -> None:
+    other = {utterance.tags["set"] for utterance in splits.test if utterance.tags.get("channel") == "other"}
+    assert other == speech.other_channels
+    for utterance in (*splits.labeled, *splits.unlabeled, *splits.dev):
+        assert "channel" not in utterance.tags
+
+
 def test_sizes(splits: Splits) -> None:
     def minutes(found) -> float:
         return sum(utterance.duration for utterance in found) / 60
