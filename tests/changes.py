@@ -157,6 +157,11 @@ CHANGES: dict[str, Change] = {
         set(),
     ),
     "teacher.labeled_passes": (["teacher.labeled_passes=3"], nothing, of("calibration", "decoded") | TEACHER),
+    "versions of a pass": (
+        ["teacher.versions=one", "student.versions=one"],
+        nothing,
+        of("baseline", "calibration", "decoded") | TEACHER,
+    ),
     "hmm.senones": (["hmm.senones=24"], nothing, of("calibration", "decoded") | SENONES),
     "hmm.flat_start_iterations": (
         ["hmm.flat_start_iterations=3"],

@@ -9,7 +9,14 @@ from ssl_asr.planning.facts import NOTICE_SECONDS
 from ssl_asr.planning.network import block_steps
 from ssl_asr.planning.numbers import number
 from ssl_asr.planning.preemption import loss_share
-from ssl_asr.planning.stage_times import Hardware, Training, block_seconds, group_kills, traffic_of
+from ssl_asr.planning.stage_times import (
+    Hardware,
+    Training,
+    block_seconds,
+    group_kills,
+    heard_minutes,
+    traffic_of,
+)
 from ssl_asr.recipe import Recipe
 
 # Parthasarathi et al. 2019 train 64 workers with blocks of 100; Ericson et al. see no difference from 5 to 80.
@@ -48,7 +55,7 @@ def block(recipe: Recipe, training: Training, cluster: Hardware, slabs: int) -> 
     seconds = block_seconds(recipe, training, slabs, efficiency)
     return BlockEstimate(
         slabs,
-        block_steps(training.batching, recipe.corpus.slab_minutes, slabs).minibatches,
+        block_steps(training.batching, heard_minutes(recipe, training), slabs).minibatches,
         seconds,
         efficiency,
         loss_share(seconds * sync.checkpoint_blocks, group_kills(cluster), cluster.recovery.value),

@@ -64,10 +64,14 @@ def _times(hours: Fact, times: int, of_what: str) -> Fact:
 
 @dataclass(frozen=True)
 class TrainingSpeech:
-    """Hours that a network is trained on, over all passes: on chunks, then on whole utterances."""
+    """Hours that a network is trained on, over all passes: on chunks, then on whole utterances.
+
+    `slab_share` is the part of a slab's speech that a pass hears.
+    """
 
     chunked: float
     whole: float
+    slab_share: float = 1.0
 
     @property
     def hours(self) -> float:
@@ -75,14 +79,21 @@ class TrainingSpeech:
 
 
 def teacher_speech(recipe: Recipe, speech: Speech) -> TrainingSpeech:
-    teacher = recipe.teacher
-    return TrainingSpeech(speech.labeled.value * teacher.labeled_passes, speech.labeled.value * teacher.whole_passes)
+    teacher, stored = recipe.teacher, speech.labeled.value
+    heard = speech.clean_labeled.value if teacher.versions == "one" else stored
+    return TrainingSpeech(heard * teacher.labeled_passes, heard * teacher.whole_passes, heard / stored)
 
 
 def student_speech(recipe: Recipe, speech: Speech) -> TrainingSpeech:
     """The baseline is trained on the same number of hours, all of them labeled."""
     student = recipe.student
-    unlabeled = speech.unlabeled.value * student.unlabeled_passes * student.selected_share
-    hours = unlabeled + speech.labeled.value * student.sub_epochs
+    stored = hours = _student_hours(recipe, speech.labeled, speech.unlabeled)
+    if student.versions == "one":
+        hours = _student_hours(recipe, speech.clean_labeled, speech.recorded_unlabeled)
     whole = hours * student.whole_sub_epochs / student.sub_epochs
-    return TrainingSpeech(hours - whole, whole)
+    return TrainingSpeech(hours - whole, whole, hours / stored)
+
+
+def _student_hours(recipe: Recipe, labeled: Fact, unlabeled: Fact) -> float:
+    student = recipe.student
+    return unlabeled.value * student.unlabeled_passes * student.selected_share + labeled.value * student.sub_epochs

@@ -106,13 +106,18 @@ def stage_times(recipe: Recipe, speech: Speech, facts: Facts, rates: Rates, clus
 
 
 def traffic_of(recipe: Recipe, training: Training, strategy: str, workers: int, gbit: float, slabs: int) -> Traffic:
-    steps = block_steps(training.batching, recipe.corpus.slab_minutes, slabs)
+    steps = block_steps(training.batching, heard_minutes(recipe, training), slabs)
     network, rate = training.network, training.rate.value
     return traffic(strategy, network.parameters, training.optimiser, training.sync, workers, steps, rate, gbit)
 
 
+def heard_minutes(recipe: Recipe, training: Training) -> float:
+    """Minutes of a slab that a pass hears."""
+    return recipe.corpus.slab_minutes * training.trained_on.slab_share
+
+
 def block_seconds(recipe: Recipe, training: Training, slabs: int, efficiency: float) -> float:
-    return slabs * recipe.corpus.slab_minutes / 60 * FRAMES_AN_HOUR * training.rate.value / efficiency
+    return slabs * heard_minutes(recipe, training) / 60 * FRAMES_AN_HOUR * training.rate.value / efficiency
 
 
 def group_kills(cluster: Hardware) -> float:

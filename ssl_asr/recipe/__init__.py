@@ -15,7 +15,7 @@ from ssl_asr.recipe.network import NETWORKS, BlstmNetwork, LstmNetwork, NetworkS
 from ssl_asr.recipe.objective import OBJECTIVES, CrossEntropySection, ObjectiveSection, SoftCrossEntropySection
 from ssl_asr.recipe.optimiser import Optimiser
 from ssl_asr.recipe.sync import MomentPolicy, Sync, Variant
-from ssl_asr.recipe.training import Student, Teacher
+from ssl_asr.recipe.training import Heard, Student, Teacher
 from ssl_asr.recipe.whole import Recipe
 
 __all__ = [
@@ -30,6 +30,7 @@ __all__ = [
     "CrossEntropySection",
     "Evaluate",
     "Frontend",
+    "Heard",
     "Hmm",
     "Labelling",
     "Listed",

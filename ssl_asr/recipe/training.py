@@ -22,10 +22,16 @@ HardObjective = Annotated[SerializeAsAny[ObjectiveSection], Choice(OBJECTIVES, "
 SoftObjective = Annotated[SerializeAsAny[ObjectiveSection], Choice(OBJECTIVES, "soft-cross-entropy")]
 
 
+# What a pass hears of a recording that has degraded copies: all versions, or one, drawn anew for each pass. With one,
+# a pass is as long as one over clean speech alone.
+Heard = Literal["all", "one"]
+
+
 class Teacher(Section):
     network: TeacherNetwork = BlstmNetwork()
     labeled_passes: Positive = 10  # on chunks
     whole_passes: Annotated[int, Field(ge=0)] = 2  # then on whole utterances
+    versions: Heard = "all"
     objective: HardObjective = CrossEntropySection()
     optimiser: Optimiser = Optimiser()
     batching: Batching = Batching()
@@ -49,6 +55,7 @@ class Student(Section):
     # A block ends with its segment: make a segment a multiple of the workers times sync.block_slabs.
     order: Literal["sub-epochs", "blocks", "segregated"] = "sub-epochs"
     segment_slabs: Positive = 16
+    versions: Heard = "all"  # of labeled and unlabeled recordings
     labeled_boost: PositiveFloat = 1.2  # learning rate of the labeled part over that of the unlabeled
     # Unlabeled utterances in training: all, or this share of their frames, spread over the teacher's confidence.
     selection: Annotated[Literal["all", "uniform-confidence"], Affects("student")] = "all"

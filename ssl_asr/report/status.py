@@ -20,9 +20,11 @@ from ssl_asr.store.layout import FEATURES, MANIFEST, STAGE_OF_STORE
 from ssl_asr.store.ledger import Reject
 from ssl_asr.store.run_index import StoreIndex, run_index, shards_in_any
 from ssl_asr.store.shards import ShardStore
-from ssl_asr.training.data.sources import source_of
+from ssl_asr.training.data.run_sources import versions_of_pass
+from ssl_asr.training.data.sources import SourceName, source_of
 from ssl_asr.training.schedule import baseline_schedule, student_schedule, teacher_schedule
 
+SPLITS: tuple[SourceName, ...] = ("labeled", "unlabeled")  # of training
 ALIGNED = ("labeled", "dev", "test")
 # Stages that only turn audio into shards, so that finished shards measure their progress.
 STREAMING = ("frontend", "labelling")
@@ -145,8 +147,11 @@ def _blocks(recipe: Recipe, name: str) -> tuple[int, int | None]:
 
 def _scheduled_blocks(recipe: Recipe, name: str, workers: int) -> int | None:
     store = ShardStore(recipe.run, FEATURES)
-    labeled = source_of("labeled", "labeled", store.index("labeled"), recipe.seed)
-    unlabeled = source_of("unlabeled", "unlabeled", store.index("unlabeled"), recipe.seed)
+    heard = recipe.teacher.versions if name == "teacher" else recipe.student.versions
+    labeled, unlabeled = (
+        source_of(split, split, store.index(split), recipe.seed, versions_of_pass(recipe.corpus, split, heard))
+        for split in SPLITS
+    )
     if not len(labeled) or not len(unlabeled):
         return None
     if name == "teacher":

@@ -9,6 +9,7 @@ from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import digest, non_defaults
 from ssl_asr.store import alignments, features, targets
 from ssl_asr.store.shards import ShardStore
+from ssl_asr.training.data.run_sources import versions_of_pass
 
 VERSION = "2"  # raise where equal inputs give another model
 
@@ -30,10 +31,12 @@ def model_inputs(recipe: Recipe, name: ModelName) -> dict[str, str]:
     }
     if name == "baseline":
         unlabeled = made.index("unlabeled")
-        return inputs | {
+        inputs |= {
             "unlabeled frames": str(unlabeled.column("frames").sum()),
             "unlabeled slabs": str(len(unlabeled.slabs())),
         }
+        versions = versions_of_pass(recipe.corpus, "unlabeled", recipe.student.versions)
+        return inputs if versions == 1 else inputs | {"unlabeled versions": str(versions)}
     if name == "student":
         store = targets.store_name(target_set_id(recipe))
         labelled = ShardStore(recipe.run, store)

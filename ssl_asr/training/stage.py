@@ -27,6 +27,7 @@ from ssl_asr.training.data.examples import SlabReader
 from ssl_asr.training.data.run_sources import labelled_source, source_of_run
 from ssl_asr.training.data.selection import selection_of
 from ssl_asr.training.data.sources import Source
+from ssl_asr.training.data.versions import OneVersion
 from ssl_asr.training.inputs import model_inputs
 from ssl_asr.training.job import TrainingJob
 from ssl_asr.training.objectives.objective import build_objective
@@ -64,7 +65,7 @@ class TrainingPlan:
 def run_teacher(recipe: Recipe) -> StageReport:
     """Train the teacher on the labeled data."""
     settings = recipe.teacher
-    labeled = source_of_run(recipe, "labeled")
+    labeled = source_of_run(recipe, "labeled", settings.versions)
     schedule = teacher_schedule(settings, labeled)
     inputs = model_inputs(recipe, TEACHER)
     return _train(recipe, TrainingPlan(TEACHER, inputs, settings, schedule, [labeled], {LABELED: settings.objective}))
@@ -73,8 +74,8 @@ def run_teacher(recipe: Recipe) -> StageReport:
 def run_student(recipe: Recipe) -> StageReport:
     """Train the student on unlabeled audio with the teacher's targets, and on the labeled data."""
     settings = recipe.student
-    labeled = source_of_run(recipe, "labeled")
-    target_set, unlabeled = labelled_source(recipe, source_of_run(recipe, "unlabeled"))
+    labeled = source_of_run(recipe, "labeled", settings.versions)
+    target_set, unlabeled = labelled_source(recipe, source_of_run(recipe, "unlabeled", settings.versions))
     schedule = student_schedule(settings, labeled, unlabeled)
     inputs = model_inputs(recipe, STUDENT)
     objectives = {LABELED: settings.labeled_objective, UNLABELED: settings.unlabeled_objective}
@@ -85,7 +86,7 @@ def run_student(recipe: Recipe) -> StageReport:
 def run_baseline(recipe: Recipe) -> StageReport:
     """Train the student's network with its schedule, rates and frames on the labeled data alone."""
     settings = recipe.student
-    labeled, unlabeled = source_of_run(recipe, "labeled"), source_of_run(recipe, "unlabeled")
+    labeled, unlabeled = (source_of_run(recipe, split, settings.versions) for split in ("labeled", "unlabeled"))
     schedule = student_schedule(settings, labeled, unlabeled)
     schedule = baseline_schedule(schedule, labeled, unlabeled, settings.selected_share)
     inputs = model_inputs(recipe, BASELINE)
@@ -192,5 +193,12 @@ def _spec(recipe: Recipe, settings: Teacher | Student) -> ModelSpec:
 def _reader(recipe: Recipe, plan: TrainingPlan) -> SlabReader:
     selection = None if plan.target_set is None else selection_of(recipe, plan.target_set)
     with_text = any(build_objective(section).needs_text for section in plan.objectives.values())
-    senone_set = load_senones(recipe.run).id
-    return SlabReader(recipe.run, recipe.frontend.mel_bins, senone_set, plan.target_set, selection, with_text)
+    return SlabReader(
+        run=recipe.run,
+        mel_bins=recipe.frontend.mel_bins,
+        senone_set=load_senones(recipe.run).id,
+        target_set=plan.target_set,
+        selection=selection,
+        one_version=OneVersion(recipe.seed) if plan.settings.versions == "one" else None,
+        with_text=with_text,
+    )

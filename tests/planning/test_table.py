@@ -88,3 +88,7 @@ def test_copies_grow_features_and_training_but_not_targets_and_labelling(printed
         assert amount(parallel, name) - amount(alone, name) == pytest.approx(1e5, rel=0.01)
     for name in ("targets", "labelling", "teacher", "alignments"):
         assert amount(parallel, name) == amount(alone, name)
+    one = printed(*words, "corpus.unlabeled_copies=1", "student.versions=one")
+    for name in ("student", "baseline"):
+        assert amount(one, name) == amount(alone, name)
+    assert amount(one, "features") == amount(parallel, "features")

@@ -11,11 +11,12 @@ import numpy.typing as npt
 
 from ssl_asr.frontend.stacking import stack, stack_labels
 from ssl_asr.store import alignments, features, targets, utterance
-from ssl_asr.store.copies import label_rows
+from ssl_asr.store.copies import label_rows, recording_of
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.utterance import CLEAN
 from ssl_asr.training.data.selection import Selection
 from ssl_asr.training.data.sources import SlabRef, SourceName
+from ssl_asr.training.data.versions import OneVersion
 
 
 @dataclass(frozen=True)
@@ -56,8 +57,8 @@ class Reader(Protocol):
 class SlabReader:
     """Joins the stores of a run; `target_set` is None if training uses no unlabeled audio.
 
-    `selection` is the part of the unlabeled utterances that training uses; None means all. `with_text` joins
-    the manifest.
+    `selection` is the part of the unlabeled utterances that training uses; None means all. `one_version` chooses what
+    a pass hears of a recording and its copies; None means all. `with_text` joins the manifest.
     """
 
     run: str
@@ -65,6 +66,7 @@ class SlabReader:
     senone_set: str
     target_set: str | None = None
     selection: Selection | None = None
+    one_version: OneVersion | None = None
     with_text: bool = False
 
     def read(self, source: SourceName | str, ref: SlabRef, offset: int) -> list[Example]:
@@ -75,11 +77,11 @@ class SlabReader:
         table = ShardStore(self.run, features.STORE).read_slab(ref.shard, ref.slab)
         rows = features.decode(table, self.mel_bins)
         read = self._soft if source == "unlabeled" else self._hard
-        examples = [
-            _example(row, stack(row.frames, offset), each)
-            for row, each in zip(rows, read(rows, ref, offset), strict=True)
-            if each is not None
-        ]
+        labelled = [(row, each) for row, each in zip(rows, read(rows, ref, offset), strict=True) if each is not None]
+        if self.one_version is not None and ref.sweep is not None:
+            recordings = [recording_of(row.id, row.condition) for row, _ in labelled]
+            labelled = [labelled[place] for place in self.one_version.places(recordings, source, ref.sweep)]
+        examples = [_example(row, stack(row.frames, offset), each) for row, each in labelled]
         return self._joined(examples, ref) if self.with_text else examples
 
     def _hard(self, rows: list[features.FeatureRow], ref: SlabRef, offset: int) -> list[FrameTargets | None]:

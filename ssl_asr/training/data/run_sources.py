@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from ssl_asr.corpus.augment.conditions import versions
 from ssl_asr.hmm.senones import load_senones
 from ssl_asr.labelling.teachers import target_set_id
-from ssl_asr.recipe import Recipe
+from ssl_asr.recipe import Corpus, Heard, Recipe
 from ssl_asr.runtime.stage_report import read_rejects, read_report
 from ssl_asr.store import alignments, features, filesystem, targets
 from ssl_asr.store.layout import model_uri
@@ -13,10 +14,14 @@ from ssl_asr.store.shards import ShardStore
 from ssl_asr.training.data.sources import Source, SourceName, source_of
 
 
-def source_of_run(recipe: Recipe, split: str, required: bool = True) -> Source:
-    """The split's slabs; labeled shards that could not be aligned, which the rejects list, are left out."""
+def source_of_run(recipe: Recipe, split: str, heard: Heard = "all", required: bool = True) -> Source:
+    """The split's slabs, of whose recordings a pass hears all versions or one.
+
+    Labeled shards that could not be aligned, which the rejects list, are left out.
+    """
     name: SourceName = "unlabeled" if split == "unlabeled" else "labeled"
-    source = source_of(name, split, ShardStore(recipe.run, features.STORE).index(split), recipe.seed)
+    finished = ShardStore(recipe.run, features.STORE).index(split)
+    source = source_of(name, split, finished, recipe.seed, versions_of_pass(recipe.corpus, split, heard))
     if name == "labeled":
         source = source.only(_finished(recipe, alignments.store_name(load_senones(recipe.run).id), split))
     if required and not len(source):
@@ -25,6 +30,11 @@ def source_of_run(recipe: Recipe, split: str, required: bool = True) -> Source:
             "lists what they rejected"
         )
     return source
+
+
+def versions_of_pass(corpus: Corpus, split: str, heard: Heard) -> int:
+    """Of how many versions of each recording a pass hears one; 1 where it hears all."""
+    return versions(corpus, split) if heard == "one" else 1
 
 
 def _finished(recipe: Recipe, store: str, split: str) -> set[Shard]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Literal
 
@@ -22,11 +22,15 @@ SourceName = Literal["labeled", "unlabeled"]
 
 @dataclass(frozen=True)
 class SlabRef:
-    """One row group of a features shard; `frames` are 10 ms frames."""
+    """One row group of a features shard; `frames` are 10 ms frames.
+
+    `sweep` is the pass over its source that it is read in; None outside of any pass, as for dev speech.
+    """
 
     shard: Shard
     slab: int
     frames: int
+    sweep: int | None = field(default=None, compare=False)  # it is the same slab in every pass
 
     @property
     def name(self) -> str:
@@ -39,12 +43,14 @@ class Source:
     """`table` int32 [slabs, 3] holds shard number, slab and frames of all slabs of `split`.
 
     A million hours are eight million slabs, and every worker gets all of them: as objects they would need gigabytes.
+    A pass hears one of `versions` versions of every recording; 1 where it hears all that is stored.
     """
 
     name: SourceName
     split: str
     table: npt.NDArray[np.int32]
     seed: int
+    versions: int = 1
 
     def __len__(self) -> int:
         return len(self.table)
@@ -54,8 +60,8 @@ class Source:
 
     @property
     def frames(self) -> int:
-        """Total 10 ms frames."""
-        return int(self.table[:, 2].sum(dtype=np.int64))
+        """10 ms frames of a pass; where versions of a recording differ in length, the mean over all draws."""
+        return round(int(self.table[:, 2].sum(dtype=np.int64)) / self.versions)
 
     @property
     def shards(self) -> set[Shard]:
@@ -74,7 +80,7 @@ class Source:
     def at(self, position: int) -> SlabRef:
         """The slab at `position` of the endless stream."""
         sweep, place = divmod(position, len(self))
-        return self.slab(int(_permutation(self.name, len(self), self.seed, sweep)[place]))
+        return replace(self.slab(int(_permutation(self.name, len(self), self.seed, sweep)[place])), sweep=sweep)
 
 
 @lru_cache(maxsize=8)
@@ -88,6 +94,6 @@ def seed_of(*parts: int | str) -> int:
     return int.from_bytes(digest[:8], "little") >> 1
 
 
-def source_of(name: SourceName, split: str, finished: LedgerIndex, seed: int) -> Source:
+def source_of(name: SourceName, split: str, finished: LedgerIndex, seed: int, versions: int = 1) -> Source:
     """All slabs of a split's finished feature shards."""
-    return Source(name, split, finished.slabs(), seed)
+    return Source(name, split, finished.slabs(), seed, versions)
