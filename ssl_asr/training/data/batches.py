@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -81,7 +82,7 @@ def cut(examples: Sequence[Example], longest: int | None) -> list[Piece]:
         length = len(example.targets.senones)
         parts = -(-length // longest) if longest else 1
         ends = [length * part // parts for part in range(parts + 1)]
-        pieces += [Piece(example, begin, end - begin) for begin, end in zip(ends, ends[1:], strict=False)]
+        pieces += [Piece(example, begin, end - begin) for begin, end in itertools.pairwise(ends)]
     return pieces
 
 
