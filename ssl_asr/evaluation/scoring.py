@@ -45,6 +45,31 @@ def count_edits(reference: Sequence[str], hypothesis: Sequence[str]) -> Edits:
 
 
 @dataclass(frozen=True)
+class AlignedWord:
+    """A reference word and what was recognised for it; one of them is "" at a deletion or an insertion."""
+
+    reference: str
+    hypothesis: str
+
+    @property
+    def right(self) -> bool:
+        return self.reference == self.hypothesis
+
+
+def align_words(reference: Sequence[str], hypothesis: Sequence[str]) -> tuple[AlignedWord, ...]:
+    """The words side by side, in the alignment whose edits `count_edits` counts."""
+    pairs = kaldialign.align(list(reference), list(hypothesis), "", sclite_mode=True)
+    return tuple(AlignedWord(*pair) for pair in pairs)
+
+
+def edits_of(aligned: Sequence[AlignedWord]) -> Edits:
+    insertions = sum(not each.reference for each in aligned)
+    deletions = sum(not each.hypothesis for each in aligned)
+    wrong = sum(not each.right for each in aligned)
+    return Edits(len(aligned) - insertions, insertions, deletions, wrong - insertions - deletions)
+
+
+@dataclass(frozen=True)
 class ScoredUtterance:
     """One system's errors on one utterance; `recording` is shared by the copies of it in other conditions.
 

@@ -25,13 +25,13 @@ from ssl_asr.evaluation.slab_tasks import Pieces, decode, read_decoded, tune
 from ssl_asr.evaluation.summary import (
     cells_of,
     frame_accuracies,
-    hypothesis_lines,
     out_of_vocabulary,
     reductions,
     score,
     word_error_rate,
     word_errors,
 )
+from ssl_asr.evaluation.transcripts import write_transcripts
 from ssl_asr.evaluation.tuning import Grid, Tried, best_scales, is_at_bound
 from ssl_asr.hmm.senones import load_senones
 from ssl_asr.models.systems import BASELINE, STUDENT, SYSTEMS
@@ -43,7 +43,7 @@ from ssl_asr.runtime.stage_clock import StageClock
 from ssl_asr.runtime.stage_report import StageReport, check_reject_share, read_rejects, read_report
 from ssl_asr.runtime.todo import LANGUAGE_TEXT, RESULTS, SENONE_SET, SENONES, Todo, reasons, upstream, waiting
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import ALIGNMENTS, FEATURES, MANIFEST, hypotheses_uri, results_uri
+from ssl_asr.store.layout import ALIGNMENTS, FEATURES, MANIFEST, results_uri
 from ssl_asr.store.ledger import Reject
 from ssl_asr.store.utterance import Utterance
 
@@ -80,8 +80,7 @@ def run_evaluate(recipe: Recipe) -> StageReport:
     found = {name: by_scales[name][tuned.scales[name]] for name in SYSTEMS}
     results = replace(_results(recipe, graph, tuned, found, test_utterances), inputs=inputs)
     for name in SYSTEMS:
-        lines = hypothesis_lines(found[name], test_utterances)
-        filesystem.write_bytes(hypotheses_uri(recipe.run, name), lines.encode())
+        write_transcripts(recipe.run, name, found[name], test_utterances)
     write_results(recipe.run, results)
     rejects, pieces = _rejects(found), tuned.pieces + decoded
     report = clock.finish(pieces.total, pieces.kept, rejects, _figures(results))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import reduce
@@ -116,22 +115,6 @@ def out_of_vocabulary(references: Iterable[Utterance], words: Iterable[str]) -> 
     known = set(words)
     reference = [word for each in references for word in (each.text or "").split()]
     return sum(word not in known for word in reference) / max(len(reference), 1)
-
-
-def hypothesis_lines(decoded: Iterable[DecodedSlab], references: Mapping[str, Utterance]) -> str:
-    """One JSON object an utterance: reference and hypothesis."""
-    lines = []
-    for hypothesis in _hypotheses(decoded):
-        reference = references[hypothesis.id]
-        line = {
-            "id": reference.id,
-            "set": set_of(reference),
-            "condition": reference.condition,
-            "reference": reference.text,
-            "hypothesis": " ".join(hypothesis.words),
-        }
-        lines.append(json.dumps(line | ({"error": hypothesis.error} if hypothesis.error else {})) + "\n")
-    return "".join(lines)
 
 
 def _hypotheses(decoded: Iterable[DecodedSlab]) -> Iterable[Hypothesis]:

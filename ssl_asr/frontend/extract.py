@@ -17,6 +17,7 @@ from ssl_asr.store.ledger import Reject
 from ssl_asr.store.utterance import CLEAN, Utterance
 
 Frames = npt.NDArray[np.float32]
+Samples = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -38,15 +39,20 @@ class Extractor:
     def _bank(self) -> Bank:
         return load_bank(self.recipe.run, bank_use(self.split), self.recipe.frontend.sample_rate)
 
+    def waveform(self, utterance: Utterance) -> Samples:
+        """The audio as it is recognised [samples]; ValueError with one sentence if it is unusable."""
+        rate = self.recipe.frontend.sample_rate
+        clean = read_audio(utterance.audio, utterance.offset, utterance.duration, utterance.channel, rate)
+        if utterance.condition == CLEAN:
+            return clean
+        waveform = degrade(clean, rate, utterance.condition, utterance.id, self.recipe.seed, self._bank)
+        # A degraded copy is trained with the alignment of its clean recording, frame by frame.
+        assert len(waveform) == len(clean), f"{utterance.condition} changed the length of {utterance.id}"
+        return waveform
+
     def frames(self, utterance: Utterance) -> Frames:
         """LFBE [10 ms frames, mel bins]; ValueError with one sentence if the audio is unusable."""
-        rate = self.recipe.frontend.sample_rate
-        waveform = read_audio(utterance.audio, utterance.offset, utterance.duration, utterance.channel, rate)
-        if utterance.condition != CLEAN:
-            clean = waveform
-            waveform = degrade(clean, rate, utterance.condition, utterance.id, self.recipe.seed, self._bank)
-            # A degraded copy is trained with the alignment of its clean recording, frame by frame.
-            assert len(waveform) == len(clean), f"{utterance.condition} changed the length of {utterance.id}"
+        waveform = self.waveform(utterance)
         try:
             frames = lfbe(waveform, self.recipe.frontend)
         except ValueError as error:

@@ -1,6 +1,6 @@
 import pytest
 
-from ssl_asr.evaluation.scoring import Edits, count_edits
+from ssl_asr.evaluation.scoring import Edits, align_words, count_edits, edits_of
 
 # reference, hypothesis, insertions, deletions, substitutions; counted by hand after sclite's rules
 GOLDEN = [
@@ -21,6 +21,10 @@ GOLDEN = [
 def test_golden_counts(reference, hypothesis, insertions, deletions, substitutions):
     edits = count_edits(reference.split(), hypothesis.split())
     assert edits == Edits(len(reference.split()), insertions, deletions, substitutions)
+    aligned = align_words(reference.split(), hypothesis.split())
+    assert edits_of(aligned) == edits
+    assert [each.reference for each in aligned if each.reference] == reference.split()
+    assert [each.hypothesis for each in aligned if each.hypothesis] == hypothesis.split()
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 import json
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import pytest
 
@@ -17,7 +18,6 @@ from ssl_asr.evaluation.results import (
 from ssl_asr.evaluation.summary import (
     cells_of,
     frame_accuracies,
-    hypothesis_lines,
     out_of_vocabulary,
     reductions,
     score,
@@ -25,7 +25,9 @@ from ssl_asr.evaluation.summary import (
     word_errors,
 )
 from ssl_asr.evaluation.table import format_table
+from ssl_asr.evaluation.transcripts import read_transcripts, write_transcripts
 from ssl_asr.models.systems import SYSTEMS
+from ssl_asr.store.layout import hypotheses_uri
 from ssl_asr.store.utterance import Utterance
 
 DRAWS = Draws(100, 1)
@@ -133,8 +135,9 @@ def test_out_of_vocabulary_words_are_counted_among_those_said():
     assert out_of_vocabulary([], []) == 0
 
 
-def test_hypotheses_are_one_json_object_a_line():
-    lines = [json.loads(line) for line in hypothesis_lines(WORSE, SAID).splitlines()]
+def test_transcripts_are_one_json_object_a_line(tmp_path):
+    write_transcripts(str(tmp_path), "student", WORSE, SAID)
+    lines = [json.loads(line) for line in Path(hypotheses_uri(str(tmp_path), "student")).read_text().splitlines()]
     assert lines[1] == {
         "id": "b1@room",
         "set": "bob",
@@ -143,6 +146,9 @@ def test_hypotheses_are_one_json_object_a_line():
         "hypothesis": "oh",
     }
     assert len(lines) == 5
+    assert [asdict(each) for each in read_transcripts(str(tmp_path), "student")] == [
+        {"error": "", **x} for x in lines
+    ]
 
 
 def _results() -> Results:
