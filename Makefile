@@ -1,5 +1,5 @@
 # make demo    everything from recorded speech to a table of word error rates
-# make test    make check, then all tests but the long ones on clusters
+# make test    make check, then all tests but the long ones on clusters; with chromium-headless-shell, the pages in it too
 # make test-cluster    those: students and labels made on several nodes that come, go and are killed
 # make chaos   100 kills of workers, nodes and drivers while labelling, and while training (SSL_ASR_CHAOS_KILLS, _SEED)
 # make check   formatting, lint, types, import rules

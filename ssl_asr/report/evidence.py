@@ -23,6 +23,7 @@ from ssl_asr.labelling.teachers import target_set_id
 from ssl_asr.labelling.top_k import KeptMass
 from ssl_asr.models.systems import MODELS
 from ssl_asr.recipe import Recipe
+from ssl_asr.report.errors.analysis import ErrorAnalysis, analyse
 from ssl_asr.report.learning_curves import LearningCurve, curve_of
 from ssl_asr.report.status import rejects
 from ssl_asr.runtime.pipeline import NAMES
@@ -60,6 +61,7 @@ class TargetShard:
 class Evidence:
     recipe: Recipe
     results: Results | None
+    errors: ErrorAnalysis | None
     curves: Mapping[str, LearningCurve]
     targets: tuple[TargetShard, ...]
     target_conditions: Mapping[str, KeptMass]  # what was kept of the speech in each condition
@@ -78,9 +80,11 @@ def gather(recipe: Recipe) -> Evidence:
     labelled = _labelled(recipe, stores)
     curves = {name: curve for name in MODELS if (curve := curve_of(recipe.run, name)) is not None}
     source = source_uri(recipe.run)
+    results = read_results(recipe.run) if filesystem.exists(results_uri(recipe.run)) else None
     return Evidence(
         recipe=recipe,
-        results=read_results(recipe.run) if filesystem.exists(results_uri(recipe.run)) else None,
+        results=results,
+        errors=analyse(recipe, results) if results is not None else None,
         curves=curves,
         targets=() if labelled is None else _target_shards(labelled),
         target_conditions={} if labelled is None else _by_condition(labelled),

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib import resources
 
 import numpy as np
-from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from ssl_asr.evaluation.results import ALL, Results
 from ssl_asr.models.systems import BASELINE, STUDENT, SYSTEMS, TITLES
 from ssl_asr.progress import clock
 from ssl_asr.report import plots
+from ssl_asr.report.errors.clips import NO_CLIPS, Clips
 from ssl_asr.report.evidence import CorpusRow, Evidence
 from ssl_asr.report.reliability import reliability
+from ssl_asr.report.templates import fill
 from ssl_asr.report.tuning_plot import tuning_curves
 from ssl_asr.runtime.pipeline import STAGES
 from ssl_asr.store.targets import FRAME_SECONDS
@@ -36,20 +36,20 @@ class StageLine:
     figures: str
 
 
-def render(evidence: Evidence) -> str:
+def render(evidence: Evidence, clips: Clips = NO_CLIPS) -> str:
     """The HTML of the report."""
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters["percent"] = lambda share, digits=1: f"{100 * share:.{digits}f}"
-    environment.filters["count"] = lambda number: f"{number:,}"
-    template = environment.from_string((resources.files("ssl_asr") / "report" / "page.html").read_text())
     results = evidence.results
-    return template.render(
+    return fill(
+        "page.html",
         evidence=evidence,
+        analysis=evidence.errors,
+        clips=clips,
         recipe=evidence.recipe,
         results=results,
         summary=summary(evidence),
         sets=_sets(results) if results else [],
         systems=[(name, TITLES[name]) for name in SYSTEMS],
+        titles=TITLES,
         all=ALL,
         bars={name: Markup(plots.wer_bars(results, name)) for name in _sets(results)} if results else {},
         forest=Markup(plots.werr_forest(results)) if results else "",
@@ -63,7 +63,7 @@ def render(evidence: Evidence) -> str:
         reliability=Markup(reliability(evidence.calibration.by_frame)) if evidence.calibration else "",
         corpus_totals=_corpus_totals(evidence.corpus),
         stages=_stage_lines(evidence),
-        total_time=clock(sum(report.seconds for report in evidence.stages.values())),
+        total_time=clock(sum(report.seconds for name, report in evidence.stages.items() if name != "report")),
         rejects=evidence.rejects[:SHOWN_REJECTS],
     )
 
@@ -133,18 +133,10 @@ def _stage_lines(evidence: Evidence) -> list[StageLine]:
     lines = []
     for stage in STAGES:
         report = evidence.stages.get(stage.name)
-        if report is None:
-            lines.append(
-                StageLine(
-                    stage.name,
-                    stage.does,
-                    "under way" if stage.name in evidence.curves else "not done yet",
-                    0.0,
-                    "",
-                    "",
-                    "",
-                )
-            )
+        if stage.name == "report" or report is None:
+            # The time that this drawing takes can't be on it.
+            state = "this page" if stage.name == "report" else "under way" if stage.name in evidence.curves else ""
+            lines.append(StageLine(stage.name, stage.does, state or "not done yet", 0.0, "", "", ""))
             continue
         audio = evidence.audio_seconds.get(stage.name)
         speed = f"{audio / report.seconds:,.0f}×" if audio and report.seconds else ""

@@ -1,4 +1,7 @@
-"""The report stage: `report/index.html`, one page with everything inlined, and `report/wer.md`."""
+"""The report stage: `report/index.html`, `report/compare.html`, the audio that they play, and `report/wer.md`.
+
+All else is inlined, so the folder can be moved, and needs no server.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,9 @@ from collections.abc import Sequence
 from ssl_asr.evaluation.results import read_results
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import inputs_key
+from ssl_asr.report.errors.analysis import to_play
+from ssl_asr.report.errors.clips import NO_CLIPS, choose, write_clips
+from ssl_asr.report.errors.comparison import render_comparison
 from ssl_asr.report.evidence import gather
 from ssl_asr.report.markdown import wer_markdown
 from ssl_asr.report.page import render
@@ -14,7 +20,7 @@ from ssl_asr.runtime.stage_clock import StageClock
 from ssl_asr.runtime.stage_report import StageReport, read_report
 from ssl_asr.runtime.todo import NOT_THERE, REPORT, RESULTS, Todo, waiting
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import page_uri, results_uri, stage_report_uri, wer_table_uri
+from ssl_asr.store.layout import compare_page_uri, page_uri, results_uri, stage_report_uri, wer_table_uri
 
 STAGE = "report"
 
@@ -40,9 +46,14 @@ def run_report(recipe: Recipe) -> StageReport:
     filesystem.delete(stage_report_uri(recipe.run, STAGE))
     clock = StageClock(recipe, STAGE, _key(recipe))
     evidence = gather(recipe)
-    page = render(evidence).encode()
+    clips = NO_CLIPS
+    if evidence.errors is not None:
+        clips = write_clips(recipe, choose(to_play(evidence.errors)))
+        compared = render_comparison(recipe, evidence.errors, clips)
+        filesystem.write_bytes(compare_page_uri(recipe.run), compared.encode())
+    page = render(evidence, clips).encode()
     filesystem.write_bytes(page_uri(recipe.run), page)
     if evidence.results is not None:
         table = wer_markdown(evidence.results)
         filesystem.write_bytes(wer_table_uri(recipe.run), table.encode())
-    return clock.finish(1, 0, figures={"kilobytes": f"{len(page) / 1024:.0f}"})
+    return clock.finish(1, 0, figures={"kilobytes": f"{len(page) / 1024:.0f}", "clips": len(clips.files)})

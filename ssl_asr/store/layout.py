@@ -266,5 +266,19 @@ def page_uri(run: str) -> str:
     return filesystem.join(run, "report", "index.html")
 
 
+def compare_page_uri(run: str) -> str:
+    """The page that compares two systems."""
+    return filesystem.join(run, "report", "compare.html")
+
+
+def clips_folder(run: str) -> str:
+    """Audio that the pages play."""
+    return filesystem.join(run, "report", "audio")
+
+
+def clip_uri(run: str, name: str) -> str:
+    return filesystem.join(clips_folder(run), name)
+
+
 def wer_table_uri(run: str) -> str:
     return filesystem.join(run, "report", "wer.md")

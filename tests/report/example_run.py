@@ -67,11 +67,11 @@ def target_store(recipe: Recipe) -> ShardStore:
     return ShardStore(recipe.run, targets.store_name(target_set_id(recipe)))
 
 
-def example_results() -> Results:
+def example_results(conditions: Mapping[str, float] = CONDITIONS) -> Results:
     rows, reductions, accuracies = [], [], []
     for set_ in [HEADLINE, *SETS, "all"]:
-        for condition in [*CONDITIONS, "all"]:
-            base = SETS.get(set_, 0.68 if set_ == HEADLINE else 0.75) + CONDITIONS.get(condition, 0.07)
+        for condition in [*conditions, "all"]:
+            base = SETS.get(set_, 0.68 if set_ == HEADLINE else 0.75) + conditions.get(condition, 0.07)
             width = 0.012 if set_ == "all" else 0.03
             speakers = SpeakerLimits(9, 0.001, 0.08) if set_ == "all" else SpeakerLimits(1 + (set_ == HEADLINE))
             for system, change in SYSTEMS.items():

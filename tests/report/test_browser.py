@@ -1,0 +1,138 @@
+"""The pages in a real browser, from the disk: they fit, choose and sort by keyboard, and play."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from ssl_asr.evaluation.results import write_results
+from ssl_asr.report.stage import run_report
+from ssl_asr.store.layout import compare_page_uri, page_uri
+from tests.report.example_run import example_recipe, example_results, fill
+
+PROGRAM = next(filter(None, map(shutil.which, ("chromium-headless-shell", "chromium", "google-chrome"))), None)
+TEN = ["clean", *(f"{kind}-{decibels}" for kind in ("babble", "effects") for decibels in (20, 10, 5, 0)), "room"]
+WIDER_THAN_ITS_BOX = """[...document.querySelectorAll('.scroll')]
+  .filter(each => each.scrollWidth > each.clientWidth)
+  .map(each => each.closest('section')?.id ?? each.firstChild.id)"""
+
+pytestmark = pytest.mark.skipif(
+    PROGRAM is None and "CI" not in os.environ, reason="no browser: apt-get install chromium-headless-shell"
+)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    assert PROGRAM is not None, "continuous integration installs a browser"
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=PROGRAM, args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def show(browser: Browser):
+    """Opens a file 1,200 pixels wide; at the end, nothing but files may have been asked for and no script failed."""
+    pages, asked, failed = [], [], []
+
+    def opened(uri: str, width: int = 1200) -> Page:
+        page = browser.new_page(viewport={"width": width, "height": 900})
+        page.on("request", lambda request: asked.append(request.url))
+        page.on("pageerror", lambda error: failed.append(str(error)))
+        page.on("console", lambda message: failed.append(message.text))
+        page.goto(Path(uri).as_uri())
+        pages.append(page)
+        return page
+
+    yield opened
+    for page in pages:
+        page.close()
+    assert failed == []
+    assert all(url.startswith("file://") for url in asked)
+
+
+@pytest.fixture(scope="module")
+def ten_conditions(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The page of a run with as many conditions as the laptop preset has."""
+    recipe = example_recipe(tmp_path_factory.mktemp("ten"))
+    fill(recipe)
+    write_results(recipe.run, example_results({name: 0.01 * n for n, name in enumerate(TEN)}))
+    run_report(recipe)
+    return page_uri(recipe.run)
+
+
+def test_no_table_scrolls_sideways(show, reported, ten_conditions):
+    for uri in (page_uri(reported.run), compare_page_uri(reported.run), ten_conditions):
+        page = show(uri)
+        page.evaluate(
+            "document.querySelectorAll('details').forEach(each => { each.removeAttribute('name'); each.open = true })"
+        )
+        assert page.evaluate(WIDER_THAN_ITS_BOX) == []
+        assert page.evaluate("document.documentElement.scrollWidth") == 1200
+
+
+def test_a_small_screen_does_not_scroll_as_a_whole(show, reported):
+    for uri in (page_uri(reported.run), compare_page_uri(reported.run)):
+        assert show(uri, 400).evaluate("document.documentElement.scrollWidth") == 400
+
+
+def test_a_player_plays(show, reported):
+    page = show(page_uri(reported.run))
+    seconds = page.evaluate(
+        """() => new Promise((done, fail) => {
+          const player = document.querySelector('audio');
+          player.addEventListener('loadedmetadata', () => done(player.duration));
+          player.addEventListener('error', () => fail(player.error.message));
+          player.load(); player.preload = 'auto';
+        })"""
+    )
+    assert seconds == pytest.approx(1.0, abs=0.01)
+
+
+def figures(page: Page, column: int) -> list[float]:
+    return [float(text) for text in page.locator(f"#utterances tbody tr td:nth-child({column})").all_inner_texts()]
+
+
+def test_wins_and_losses_are_chosen_and_sorted_by_keyboard(show, reported):
+    page = show(compare_page_uri(reported.run))
+    wins, losses, ties = map(int, re.findall(r"\d+", page.inner_text("#score")))
+    assert page.locator("#utterances tbody tr").count() == wins + losses + ties
+    gains = figures(page, 1)
+    assert gains == sorted(gains, reverse=True)
+    assert (sum(gain > 0 for gain in gains), sum(gain < 0 for gain in gains)) == (wins, losses)
+
+    page.select_option("#show", "win")
+    assert len(figures(page, 1)) == wins
+    assert min(figures(page, 1)) > 0
+    page.locator("#utterances th button").nth(3).focus()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Enter")
+    words = figures(page, 4)
+    assert words == sorted(words)
+    assert page.locator("#utterances th").nth(3).get_attribute("aria-sort") == "ascending"
+
+    page.select_option("#show", "")
+    page.select_option("#first", "student")
+    page.select_option("#second", "baseline")
+    assert list(map(int, re.findall(r"\d+", page.inner_text("#score")))) == [losses, wins, ties]
+    page.select_option("#second", "student")
+    assert page.inner_text("#score") == "Choose two different systems."
+
+
+def test_a_search_finds_words_and_every_word_is_shown_aligned(show, reported):
+    page = show(compare_page_uri(reported.run))
+    page.fill("#words", "zyzzyva")
+    row = page.locator("#utterances tbody tr")
+    assert row.count() == 1
+    columns = [text.split("\n") for text in row.locator(".pair").all_inner_texts()]
+    assert columns[0] == ["said", "baseline", "SSL student"]
+    assert [column[0] for column in columns[1:] if column[0] != "+"] == ["a", "zyzzyva", "sat"]
+    page.fill("#words", "nobody says this")
+    assert page.inner_text("#place") == "no utterance"
+    assert page.is_disabled("#after")
