@@ -1,4 +1,4 @@
-"""What the unlabeled speech gains, over several seeds: `python jobs/bench/gain.py [RECIPE] [--seeds 1 2 3] [key=value]`.
+"""What the unlabeled speech gains, over several seeds: `python jobs/bench/gain.py [RECIPE] [--seeds 1 2 3]`.
 
 Every seed is a whole run of its own, below --folder: it cuts other splits of open speech and starts other networks.
 A run that is there is not made again, and one that was stopped goes on. It prints the word error rates of each seed
@@ -16,13 +16,12 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from jobs.bench.endtoend import times
 from ssl_asr.cli import commands
 from ssl_asr.evaluation.results import ALL, Results, read_results
 from ssl_asr.models.systems import BASELINE, STUDENT, TITLES
 from ssl_asr.runtime.run_directory import open_recipe
 from ssl_asr.store.utterance import CLEAN
-
-from jobs.bench.endtoend import times
 
 TOPLINE = "topline"
 Figures = Mapping[str, float]
@@ -50,7 +49,7 @@ def figures_of(results: Results) -> dict[str, float]:
     """In percent, by name: "student", "student clean", "WERR bob + joe", "share all"."""
     systems = list(dict.fromkeys(row.system for row in results.rows))
     places = {"": (ALL, ALL), " clean": (ALL, CLEAN), f" {results.headline}": (results.headline, ALL)}
-    figures = {}
+    figures: dict[str, float] = {}
     for name, place in places.items():
         rates = {system: 100 * results.row(system, *place).wer for system in systems}
         figures |= {f"{TITLES[system]}{name}": wer for system, wer in rates.items()}
