@@ -82,7 +82,7 @@ def bare(product: str) -> str:
 ANNOUNCED = {
     **{f"{kind}/{split}": f"{kind}/{split}" for kind in ("manifest", "features", "alignments") for split in SPLITS},
     **{name: name for name in ("targets/unlabeled", "flat start", "lexicon", "language text", "results")},
-    **{name: name for name in ("teacher", "baseline", "student")},
+    **{name: name for name in ("teacher", "baseline", "student", "topline")},
     "tree": "senones",
     "senones": "senone set",
 }
@@ -104,6 +104,11 @@ CHANGES: dict[str, Change] = {
     "evaluate.kappas": (["evaluate.kappas=[0.25]"], nothing, RESULTS | of("decoded")),
     "evaluate.prior_scales": (["evaluate.prior_scales=[0.5, 1]"], nothing, RESULTS | of("decoded")),
     "evaluate.beam": (["evaluate.beam=9"], nothing, RESULTS | of("decoded")),
+    "evaluate.topline": (
+        ["evaluate.topline=true"],
+        nothing,
+        RESULTS | of("topline", "alignments/unlabeled", "decoded"),
+    ),
     "evaluate.lm_order": (["evaluate.lm_order=2"], nothing, RESULTS | of("decoded", "graph")),
     "language model's text": ([], more_text, RESULTS | of("decoded", "graph", "language text", "lexicon")),
     "test set": (

@@ -65,7 +65,7 @@ def _checked_text(utterance: Utterance, split: str) -> str | None:
     text = utterance.text
     unknown = unknown_characters(text) if text else ""
     if split not in _TEXT_NEEDED:
-        # Only the language model uses this text, so a text that it can't read is dropped.
+        # Only the language model and the topline use this text, so a text that they can't read is dropped.
         return normalise(text) if text and not unknown else None
     spoken = normalise(text or "")
     if unknown:

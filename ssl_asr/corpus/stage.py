@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import pyarrow.parquet as pq
 
@@ -137,8 +136,6 @@ def _list_split(recipe: Recipe, split: str, sources: CorpusReading, inputs: Inpu
     corpus, store = recipe.corpus, ShardStore(recipe.run, MANIFEST)
     forget_record(recipe.run, split)
     groups = in_conditions(reading.utterances, split, corpus, recipe.seed)
-    if split == "unlabeled":
-        groups = [[replace(utterance, text=None) for utterance in group] for group in groups]
     before = _former_shards(store, split, shard_parents(recipe))
     kept, new = sharding.plan_shards(groups, before, corpus.shard_minutes, corpus.slab_minutes)
     for number, slabs in new.items():
@@ -178,6 +175,7 @@ def _write_shard(store: ShardStore, shard: Shard, slabs: sharding.Slabs, parents
         statistics={
             "degraded": sum(utterance.condition != CLEAN for utterance in rows),
             "noisy": sum(noise_kind(utterance.condition) is not None for utterance in rows),
+            "texts": sum(utterance.text is not None for utterance in rows),
         },
     )
 

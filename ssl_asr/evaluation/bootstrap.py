@@ -73,6 +73,28 @@ def compare(
     )
 
 
+def share_of_gain(
+    baseline: Sequence[ScoredUtterance],
+    candidate: Sequence[ScoredUtterance],
+    topline: Sequence[ScoredUtterance],
+    draws: Draws,
+) -> Interval | None:
+    """(WER(baseline) - WER(candidate)) / (WER(baseline) - WER(topline)), on the samples of `compare`.
+
+    None where the topline's gain, the denominator, is not clearly above zero: where its own interval includes zero.
+    """
+    errors, words = _by_block([baseline, candidate, topline], "recording")
+    drawn, _ = _draw(errors, words, draws)
+    gains = drawn[:, :1] - drawn[:, 1:]
+    if np.quantile(gains[:, 1], _LIMITS[0]) <= 0 or errors[0].sum() <= errors[2].sum():
+        return None
+    # In the few samples where the topline gains nothing, any gain of the candidate is an infinite share of it.
+    shares = np.where(gains[:, 1] > 0, gains[:, 0] / np.maximum(gains[:, 1], 1), np.copysign(np.inf, gains[:, 0]))
+    low, high = np.quantile(shares, _LIMITS, method="inverted_cdf")
+    totals = errors.sum(1)
+    return Interval(float((totals[0] - totals[1]) / (totals[0] - totals[2])), float(low), float(high))
+
+
 def _reduction(errors: Float64) -> Float64:
     """[samples, 2] errors to relative reductions; a baseline without an error counts as one with one error."""
     return 1 - np.where(errors[:, 0] == errors[:, 1], 1, errors[:, 1] / np.maximum(errors[:, 0], 1))

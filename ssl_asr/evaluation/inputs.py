@@ -9,7 +9,7 @@ from ssl_asr.decoding.slabs import Slab, System
 from ssl_asr.hmm.lexicon_stage import pronunciation_inputs
 from ssl_asr.hmm.senones import SenoneSet
 from ssl_asr.models.model_files import model_id
-from ssl_asr.models.systems import SYSTEMS
+from ssl_asr.models.systems import evaluated
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import digest, inputs_key, non_defaults
 from ssl_asr.store import alignments, features, filesystem, utterance
@@ -25,7 +25,7 @@ RESULTS_VERSION = "3"  # raise where equal hypotheses give other results
 
 def check_models(recipe: Recipe, senones: SenoneSet) -> None:
     """ValueError naming the first model that is missing or was trained for other senones."""
-    for name in SYSTEMS:
+    for name in evaluated(recipe):
         uri = model_uri(recipe.run, name)
         if not filesystem.exists(uri):
             raise ValueError(f"{uri} is missing; run the {name} stage first")
@@ -52,7 +52,7 @@ def result_inputs(recipe: Recipe, senones: SenoneSet, dev: Sequence[Slab], test:
     return {
         **graph,
         "version": f"{VERSION}, results {RESULTS_VERSION}, graph {graph['version']}",
-        **{name: model_id(model_uri(recipe.run, name)) for name in SYSTEMS},
+        **{name: model_id(model_uri(recipe.run, name)) for name in evaluated(recipe)},
         **content,
         "priors": checksum(senones.log_priors().tobytes()),
         **non_defaults(recipe, "hypotheses"),

@@ -42,10 +42,23 @@ class WordErrors:
 
 
 @dataclass(frozen=True)
+class ToplineShare:
+    """Share of the topline's gain over the baseline that the student has, with its interval; 0.4 is 40 %.
+
+    No figures where the topline's gain is not clearly above zero.
+    """
+
+    value: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+
+@dataclass(frozen=True)
 class Reduction:
     """Word error rate reduction of the student relative to the baseline, 0.1 is 10 % fewer errors.
 
-    The limits and `p_better` are over recordings, `by_speaker` has those over speakers.
+    The limits and `p_better` are over recordings, `by_speaker` has those over speakers. `topline_share` is None where
+    there was no topline.
     """
 
     set: str
@@ -55,6 +68,7 @@ class Reduction:
     high: float
     p_better: float
     by_speaker: SpeakerLimits = SpeakerLimits(0)
+    topline_share: ToplineShare | None = None
 
 
 @dataclass(frozen=True)
@@ -102,6 +116,15 @@ class Results:
     other_channels: Sequence[str] = ()
     inputs: Inputs = field(default_factory=dict)
 
+    @property
+    def systems(self) -> list[str]:
+        """Those that were tested, in the order of the tables."""
+        return list(dict.fromkeys(row.system for row in self.rows))
+
+    @property
+    def has_topline(self) -> bool:
+        return any(each.topline_share is not None for each in self.werr)
+
     def row(self, system: str, set_: str = ALL, condition: str = ALL) -> WordErrors:
         return next(r for r in self.rows if (r.system, r.set, r.condition) == (system, set_, condition))
 
@@ -138,10 +161,15 @@ def read_results(run: str) -> Results:
     values["rows"] = [WordErrors(**_with_speakers(row)) for row in values["rows"]]
     values["dev"] = [WordErrors(**_with_speakers(row)) for row in values.get("dev", ())]
     values["tuning"] = [TuningPoint(**point) for point in values.get("tuning", ())]
-    values["werr"] = [Reduction(**_with_speakers(row)) for row in values["werr"]]
+    values["werr"] = [Reduction(**_with_share(_with_speakers(row))) for row in values["werr"]]
     values["frame_accuracy"] = [FrameAccuracy(**row) for row in values["frame_accuracy"]]
     return Results(**values)
 
 
 def _with_speakers(row: dict[str, Any]) -> dict[str, Any]:
     return row | {"by_speaker": SpeakerLimits(**row.get("by_speaker", {"speakers": 0}))}
+
+
+def _with_share(row: dict[str, Any]) -> dict[str, Any]:
+    share = row.get("topline_share")
+    return row | {"topline_share": None if share is None else ToplineShare(**share)}

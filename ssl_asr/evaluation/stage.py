@@ -31,10 +31,11 @@ from ssl_asr.evaluation.summary import (
     word_error_rate,
     word_errors,
 )
+from ssl_asr.evaluation.table import share_text
 from ssl_asr.evaluation.transcripts import write_transcripts
 from ssl_asr.evaluation.tuning import Grid, Tried, best_scales, is_at_bound
 from ssl_asr.hmm.senones import load_senones
-from ssl_asr.models.systems import BASELINE, STUDENT, SYSTEMS
+from ssl_asr.models.systems import BASELINE, STUDENT, TOPLINE, evaluated
 from ssl_asr.progress import Progress
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import Inputs, inputs_key
@@ -74,13 +75,13 @@ def run_evaluate(recipe: Recipe) -> StageReport:
         return clock.finish(before.pieces, before.pieces, read_rejects(recipe, STAGE), before.figures)
     with cluster.joined():
         graph = _made_graph(recipe)
-        systems = [describe_system(recipe, name, graph, senones) for name in SYSTEMS]
+        systems = [describe_system(recipe, name, graph, senones) for name in evaluated(recipe)]
         tuned = _tune(recipe, systems, dev, dev_utterances)
         by_scales, decoded = decode("decoding test", {each: [tuned.scales[each.name]] for each in systems}, test)
-    found = {name: by_scales[name][tuned.scales[name]] for name in SYSTEMS}
+    found = {name: by_scales[name][scales] for name, scales in tuned.scales.items()}
     results = replace(_results(recipe, graph, tuned, found, test_utterances), inputs=inputs)
-    for name in SYSTEMS:
-        write_transcripts(recipe.run, name, found[name], test_utterances)
+    for name, slabs in found.items():
+        write_transcripts(recipe.run, name, slabs, test_utterances)
     write_results(recipe.run, results)
     rejects, pieces = _rejects(found), tuned.pieces + decoded
     report = clock.finish(pieces.total, pieces.kept, rejects, _figures(results))
@@ -91,7 +92,7 @@ def run_evaluate(recipe: Recipe) -> StageReport:
 def todo_evaluate(recipe: Recipe, before: Sequence[Todo]) -> list[Todo]:
     kinds = (MANIFEST, FEATURES, ALIGNMENTS)
     read = [f"{kind}/{split}" for kind in kinds for split in ("dev", "test")]
-    if causes := upstream(before, *read, *SYSTEMS, LANGUAGE_TEXT, SENONES, SENONE_SET):
+    if causes := upstream(before, *read, *evaluated(recipe), LANGUAGE_TEXT, SENONES, SENONE_SET):
         return [waiting(RESULTS, causes)]
     senones = load_senones(recipe.run)
     dev, test = (split_slabs(recipe, split, senones) for split in ("dev", "test"))
@@ -153,7 +154,7 @@ def _results(
         headline=found_cells.headline,
         other_channels=sorted(found_cells.other_channels),
         rows=word_errors(scored, draws),
-        werr=reductions(scored[BASELINE], scored[STUDENT], draws),
+        werr=reductions(scored[BASELINE], scored[STUDENT], draws, scored.get(TOPLINE)),
         frame_accuracy=frame_accuracies(found, utterances),
         decode_x_real_time=round(
             sum(slab.seconds for slab in slabs) / max(sum(slab.spent for slab in slabs), 1e-9), 1
@@ -164,12 +165,16 @@ def _results(
 
 def _figures(results: Results) -> dict[str, float | str]:
     head = results.headline
-    figures: dict[str, float | str] = {f"wer_{name}": f"{results.row(name, head).wer:.1%}" for name in SYSTEMS}
+    figures: dict[str, float | str] = {
+        f"wer_{name}": f"{results.row(name, head).wer:.1%}" for name in results.systems
+    }
     gain = results.reduction(head)
     figures["werr"] = f"{gain.werr:.1%} [{gain.low:.1%}, {gain.high:.1%}]"
+    if gain.topline_share is not None:
+        figures["share_of_topline"] = share_text(gain.topline_share)
     if head != ALL:
         figures = {"tested_on": head, **figures, "werr_of_everything": f"{results.reduction().werr:.1%}"}
-    figures["kappa"] = " / ".join(map(results.scale, SYSTEMS))
+    figures["kappa"] = " / ".join(map(results.scale, results.systems))
     figures["decoding_x_real_time"] = results.decode_x_real_time
     return figures
 

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import reduce
 
 from ssl_asr.decoding.slabs import DecodedSlab, Hypothesis
-from ssl_asr.evaluation.bootstrap import LEAST_SPEAKERS, Draws, Interval, compare, word_error_interval
+from ssl_asr.evaluation.bootstrap import LEAST_SPEAKERS, Draws, Interval, compare, share_of_gain, word_error_interval
 from ssl_asr.evaluation.cells import Cell, Cells, is_of_other_channel, set_of
-from ssl_asr.evaluation.results import FrameAccuracy, Reduction, SpeakerLimits, WordErrors
+from ssl_asr.evaluation.results import FrameAccuracy, Reduction, SpeakerLimits, ToplineShare, WordErrors
 from ssl_asr.evaluation.scoring import Edits, ScoredUtterance, count_edits
 from ssl_asr.store.utterance import Utterance
 
@@ -45,11 +46,22 @@ def word_errors(systems: Scored, draws: Draws) -> list[WordErrors]:
 
 
 def reductions(
-    baseline: Sequence[ScoredUtterance], candidate: Sequence[ScoredUtterance], draws: Draws
+    baseline: Sequence[ScoredUtterance],
+    candidate: Sequence[ScoredUtterance],
+    draws: Draws,
+    topline: Sequence[ScoredUtterance] | None = None,
 ) -> list[Reduction]:
-    """Of the candidate's word error rate relative to the baseline's, cell by cell."""
-    found = cells_of(baseline)
-    return [_reduction(cell, _part(baseline, found, cell), _part(candidate, found, cell), draws) for cell in found]
+    """Of the candidate's word error rate relative to the baseline's, cell by cell; and its share of the topline's."""
+    found, gains = cells_of(baseline), []
+    for cell in found:
+        pair = (_part(baseline, found, cell), _part(candidate, found, cell))
+        gain = _reduction(cell, *pair, draws)
+        if topline is not None:
+            share = share_of_gain(*pair, _part(topline, found, cell), draws)
+            known = ToplineShare() if share is None else ToplineShare(share.value, share.low, share.high)
+            gain = replace(gain, topline_share=known)
+        gains.append(gain)
+    return gains
 
 
 def word_error_rate(scored: Iterable[ScoredUtterance]) -> float:

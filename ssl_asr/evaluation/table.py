@@ -5,21 +5,23 @@ from __future__ import annotations
 import textwrap
 
 from ssl_asr.evaluation.bootstrap import LEAST_SPEAKERS
-from ssl_asr.evaluation.results import ALL, Reduction, Results, SpeakerLimits, WordErrors
-from ssl_asr.models.systems import SYSTEMS, TITLES
+from ssl_asr.evaluation.results import ALL, Reduction, Results, SpeakerLimits, ToplineShare, WordErrors
+from ssl_asr.models.systems import TITLES
 
 _WIDTH = 118
 
 
 def format_table(results: Results) -> str:
     """Word error rates by system, cell by cell; the student's gain in the main cells; and notes on both."""
-    rates = [["set", "condition", "words", *(f"{TITLES[system]} WER %" for system in SYSTEMS)]]
+    rates = [["set", "condition", "words", *(f"{TITLES[system]} WER %" for system in results.systems)]]
     for each in results.werr:
-        rows = [results.row(system, each.set, each.condition) for system in SYSTEMS]
+        rows = [results.row(system, each.set, each.condition) for system in results.systems]
         rates.append([results.label(each.set), each.condition, str(rows[0].words), *map(rate, rows)])
     gains = [["set", "condition", "WERR %", "over speakers", "P(better)"]]
+    gains[0] += ["of topline's gain %"] if results.has_topline else []
     for each in results.main_reductions():
         figures = [gain(each), over_speakers(each.by_speaker), f"{each.p_better:.3f}"]
+        figures += [] if each.topline_share is None else [share_text(each.topline_share)]
         gains.append([results.label(each.set), each.condition, *figures])
     lines = [line for note in _notes(results) for line in textwrap.wrap(note, _WIDTH)]
     return "\n".join([*_table(rates), "", *_table(gains), *lines])
@@ -42,6 +44,13 @@ def over_speakers(limits: SpeakerLimits) -> str:
     return f"{_limits(limits.low, limits.high)} of {limits.speakers}"
 
 
+def share_text(share: ToplineShare) -> str:
+    """ "43 [22, 61]", in percent; "-" where the topline's gain is not clearly above zero."""
+    if share.value is None or share.low is None or share.high is None:
+        return "-"
+    return f"{100 * share.value:.0f} [{100 * share.low:.0f}, {100 * share.high:.0f}]"
+
+
 def _limits(low: float, high: float) -> str:
     return f"[{100 * low:+.1f}, {100 * high:+.1f}]"
 
@@ -55,6 +64,12 @@ def _notes(results: Results) -> list[str]:
         + "; ".join(f"{TITLES[system]} {results.scale(system)}" for system in results.kappa)
         + ".",
     ]
+    if results.has_topline:
+        notes.insert(
+            1,
+            "Topline: the student's network trained with true labels on all audio. Of its gain: the share that the "
+            "SSL student has; - where the topline's own gain is not clearly above zero.",
+        )
     if results.headline != ALL:
         others = ", ".join(results.other_channels)
         notes.insert(0, f"Headline: {results.headline}. Not in it: {others}, recorded unlike most labeled speech.")

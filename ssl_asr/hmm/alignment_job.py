@@ -16,7 +16,7 @@ from ssl_asr.hmm.flat_model import Fit
 from ssl_asr.hmm.senones import SILENCE_SENONE
 from ssl_asr.hmm.training import HmmInputs, Trained, read_trained
 from ssl_asr.hmm.triphones import triphone_codes
-from ssl_asr.lang.lexicon import Lexicon, read_lexicon
+from ssl_asr.lang.lexicon import Lexicon, read_lexicon, read_unlabeled_lexicon
 from ssl_asr.recipe.identity import inputs_key
 from ssl_asr.runtime.shard_stage import ShardContent, ShardMaker, SourceShard
 from ssl_asr.store import alignments, features, utterance
@@ -56,11 +56,15 @@ class AlignmentJob(ShardMaker):
     def lexicon(self) -> Lexicon:
         return read_lexicon(self.run)
 
+    @cached_property
+    def unlabeled_lexicon(self) -> Lexicon:
+        return read_unlabeled_lexicon(self.run)
+
     def make(self, shard: Shard) -> ShardContent:
         """ValueError if the features shard itself cannot be read."""
         slabs = [features.decode(slab, self.mel_bins) for slab in self.source.read_slabs(shard)]
         with threadpool_limits(1):
-            aligned = _Shard(self, manifest(self.run, shard), [row for slab in slabs for row in slab])
+            aligned = _Shard(self, shard.split, manifest(self.run, shard), [row for slab in slabs for row in slab])
             senones = [[aligned.senones(row) for row in slab] for slab in slabs]
         frames = [sum(map(len, slab)) for slab in senones]
         return ShardContent(
@@ -69,7 +73,8 @@ class AlignmentJob(ShardMaker):
             frames,
             seconds=sum(frames) * features.FRAME_SECONDS,
             metadata={"senone_set": self.trained.senone_set, "frame_seconds": str(features.FRAME_SECONDS)},
-            statistics=_statistics([row for slab in senones for row in slab], int(self.table.max()) + 1, aligned.fit),
+            statistics=_statistics([row for slab in senones for row in slab], int(self.table.max()) + 1, aligned.fit)
+            | ({"without_text": aligned.without_text} if aligned.may_lack_text else {}),
             rejects=aligned.rejects,
         )
 
@@ -85,15 +90,22 @@ def load_job(run: str, mel_bins: int, inputs: HmmInputs) -> AlignmentJob:
 class _Shard:
     """Alignments of the recordings of one shard, each made at its first use."""
 
-    def __init__(self, job: AlignmentJob, spoken: Mapping[str, Utterance], rows: Sequence[FeatureRow]) -> None:
+    def __init__(
+        self, job: AlignmentJob, split: str, spoken: Mapping[str, Utterance], rows: Sequence[FeatureRow]
+    ) -> None:
         self.job, self.spoken = job, spoken
+        self.may_lack_text, self.without_text = split == "unlabeled", 0
+        self.lexicon = job.unlabeled_lexicon if self.may_lack_text else job.lexicon
         self.fit = Fit()
         self.rejects: list[Reject] = []
         self._clean = {spoken[row.id].recording: row for row in rows if row.condition == utterance.CLEAN}
         self._known: dict[str, Senones | str] = {}
 
     def senones(self, row: FeatureRow) -> Senones:
-        """Senone of each 10 ms frame of `row`; empty if the utterance is rejected."""
+        """Senone of each 10 ms frame of `row`; empty if the utterance is rejected, or if its text is not known."""
+        if self.may_lack_text and self.spoken[row.id].text is None:
+            self.without_text += 1
+            return NOTHING
         # A degraded copy without its clean recording is aligned by itself.
         like = self._clean.get(self.spoken[row.id].recording, row)
         if like.id not in self._known:
@@ -109,7 +121,7 @@ class _Shard:
         return found
 
     def _align(self, row: FeatureRow) -> Senones | str:
-        ready = transcribe(row.frames, self.spoken[row.id], self.job.lexicon)
+        ready = transcribe(row.frames, self.spoken[row.id], self.lexicon)
         if isinstance(ready, str):
             return ready
         aligned = self.job.model.align(ready)

@@ -45,7 +45,7 @@ def ensure_lexicon(recipe: Recipe) -> str:
     """The lexicon as today's texts and recipe ask for; returns its checksum. One of the same texts is left alone."""
     inputs = lexicon_inputs(recipe)
     if kept_inputs(recipe.run) != inputs:
-        texts = [line for split in SPLITS for line in _texts(recipe, split)] + _lm_text(recipe)
+        texts = [line for split in SPLITS for line in texts_of(recipe, split)] + _lm_text(recipe)
         words = sorted({word for text in texts for word in text.split()})
         write_lexicon(recipe.run, build_lexicon(words, recipe.hmm.g2p_words, recipe.corpus.cache))
         filesystem.write_bytes(lexicon_inputs_uri(recipe.run), json.dumps(inputs, sort_keys=True).encode())
@@ -62,7 +62,8 @@ def build_lexicon(words: Iterable[str], g2p_words: int, cache: str) -> Lexicon:
     return Lexicon.from_pairs([*dictionary.entries(known), *guessed.items()])
 
 
-def _texts(recipe: Recipe, split: str) -> list[str]:
+def texts_of(recipe: Recipe, split: str) -> list[str]:
+    """Texts of the split's utterances, normalised; empty where there is none."""
     store = ShardStore(recipe.run, utterance.STORE)
     slabs = (slab for shard in store.shards(split) for slab in store.read_slabs(shard, ["text"]))
     return [normalise(text or "") for slab in slabs for text in slab["text"].to_pylist()]

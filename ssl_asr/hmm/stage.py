@@ -8,6 +8,7 @@ from functools import partial
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from ssl_asr.hmm import unlabeled_texts
 from ssl_asr.hmm.alignment_job import alignment_parents, load_job
 from ssl_asr.hmm.flat_model import kept_inputs
 from ssl_asr.hmm.lexicon_stage import ensure_lexicon, lexicon_inputs
@@ -20,7 +21,7 @@ from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import digest, inputs_key
 from ssl_asr.runtime.cluster import joined
 from ssl_asr.runtime.job_runner import run_shard_jobs
-from ssl_asr.runtime.shard_stage import ShardStage
+from ssl_asr.runtime.shard_stage import Outcome, ShardStage
 from ssl_asr.runtime.stage_clock import StageClock
 from ssl_asr.runtime.stage_report import StageReport, check_reject_share
 from ssl_asr.runtime.todo import (
@@ -50,19 +51,20 @@ def run_hmm(recipe: Recipe) -> StageReport:
     labeled = [entry for entry in ShardStore(recipe.run, features.STORE).entries("labeled") if entry.rows]
     if not labeled:
         raise ValueError(f"{recipe.run} has no labeled features yet; run the frontend stage first")
+    unlabeled_texts.check_texts(recipe)
     lexicon = ensure_lexicon(recipe)
     trained, failed = read_trained(recipe.run, inputs), list[Reject]()
-    stage = None if trained is None else shard_stage(recipe, trained)
-    todo = None if stage is None else stage.unfinished()
-    if trained is None or stage is None or todo is None or todo:
+    stages = [] if trained is None else alignment_stages(recipe, trained)
+    todo = [shard for stage in stages for shard in stage.unfinished()]
+    if trained is None or todo:
         # Until the senone set is there again, an older report must not vouch for it.
         filesystem.delete(stage_report_uri(recipe.run, STAGE))
         with joined():
             trained = trained or _train(recipe, labeled, lexicon, inputs)
-            stage = shard_stage(recipe, trained)
-            todo = stage.unfinished()
-            failed = _align(recipe, stage, inputs, todo)
-    return _finish(recipe, clock, trained, stage, failed, stage.size - len(todo))
+            stages = alignment_stages(recipe, trained)
+            todo = [shard for stage in stages for shard in stage.unfinished()]
+            failed = _align(recipe, stages, inputs, todo)
+    return _finish(recipe, clock, trained, stages, failed, len(todo))
 
 
 def todo_hmm(recipe: Recipe, before: Sequence[Todo]) -> list[Todo]:
@@ -80,11 +82,13 @@ def todo_hmm(recipe: Recipe, before: Sequence[Todo]) -> list[Todo]:
         found += causes
     if causes:
         # All alignments are those of one senone set.
-        aligned = [waiting(f"{ALIGNMENTS}/{split}", causes, _count(recipe, split)) for split in SPLITS]
+        splits = aligned_splits(recipe)
+        aligned = [waiting(f"{ALIGNMENTS}/{split}", causes, _count(recipe, split)) for split in splits]
         return [*found, *aligned, waiting(SENONE_SET, causes)]
     trained = read_trained(recipe.run, inputs)
     assert trained is not None, "both parts are there"
-    aligned = shard_stage(recipe, trained).todo(STAGE, ALIGNMENTS, before, FEATURES)
+    stages = alignment_stages(recipe, trained)
+    aligned = [todo for stage in stages for todo in stage.todo(STAGE, ALIGNMENTS, before, FEATURES)]
     if causes := upstream(aligned, f"{ALIGNMENTS}/labeled"):
         return [*found, *aligned, waiting(SENONE_SET, causes)]
     why = reasons(kept_inputs(senones_uri(recipe.run)), set_inputs(_store(recipe, trained)))
@@ -108,9 +112,16 @@ def _count(recipe: Recipe, split: str) -> int | None:
     return len(ShardStore(recipe.run, features.STORE).index(split).numbers) or None
 
 
-def shard_stage(recipe: Recipe, trained: Trained) -> ShardStage:
+def aligned_splits(recipe: Recipe) -> tuple[str, ...]:
+    """Those that every run aligns, and `unlabeled` for the topline."""
+    return (*SPLITS, unlabeled_texts.SPLIT) if recipe.evaluate.topline else SPLITS
+
+
+def alignment_stages(recipe: Recipe, trained: Trained) -> list[ShardStage]:
+    """Of the splits that every run aligns, and of the unlabeled speech for the topline."""
     source, store = ShardStore(recipe.run, features.STORE), _store(recipe, trained)
-    return ShardStage(recipe, source, store, SPLITS, partial(alignment_parents, trained=trained))
+    mine = ShardStage(recipe, source, store, SPLITS, partial(alignment_parents, trained=trained))
+    return [mine, unlabeled_texts.unlabeled_stage(recipe, trained)] if recipe.evaluate.topline else [mine]
 
 
 def _train(recipe: Recipe, labeled: Sequence[LedgerEntry], lexicon: str, inputs: HmmInputs) -> Trained:
@@ -123,29 +134,41 @@ def _train(recipe: Recipe, labeled: Sequence[LedgerEntry], lexicon: str, inputs:
         return train(recipe.run, recipe.hmm, on_ray(chunks), on_ray(early), inputs)
 
 
-def _align(recipe: Recipe, stage: ShardStage, inputs: HmmInputs, todo: Sequence[Shard]) -> list[Reject]:
+def _align(recipe: Recipe, stages: Sequence[ShardStage], inputs: HmmInputs, todo: Sequence[Shard]) -> list[Reject]:
+    if any(shard.split == unlabeled_texts.SPLIT for shard in todo):
+        unlabeled_texts.ensure_lexicon(recipe)
     job = partial(load_job, recipe.run, recipe.frontend.mel_bins, inputs)
-    return run_shard_jobs(STAGE, todo, job, skipped=stage.size - len(todo))
+    return run_shard_jobs(STAGE, todo, job, skipped=sum(stage.size for stage in stages) - len(todo))
 
 
 def _finish(
-    recipe: Recipe, clock: StageClock, trained: Trained, stage: ShardStage, failed: list[Reject], skipped: int
+    recipe: Recipe, clock: StageClock, trained: Trained, stages: Sequence[ShardStage], failed: list[Reject], made: int
 ) -> StageReport:
-    outcome = stage.tidy(failed)
-    labeled = stage.store.entries("labeled")
+    outcome, *others = (_tidied(stage, failed) for stage in stages)
+    store, size = _store(recipe, trained), sum(stage.size for stage in stages)
+    labeled = store.entries("labeled")
     if not sum(entry.frames for entry in labeled):
         raise ValueError("no labeled utterance could be aligned; check that texts and audio belong together")
     counts = sum((np.array(entry.statistics["senone_counts"], np.float64) for entry in labeled), np.float64(0))
     senones = SenoneSet(PHONES, trained.table, np.asarray(counts))
-    save_senones(recipe.run, senones, set_inputs(stage.store))
-    frames = sum(int(stage.store.index(split).column("frames").sum()) for split in SPLITS)
+    save_senones(recipe.run, senones, set_inputs(store))
+    frames = sum(int(store.index(split).column("frames").sum()) for split in SPLITS)
     figures = _figures(recipe, senones, labeled) | {
         "frames_aligned": float(frames),
         "failures_share": outcome.lost / max(outcome.rows, 1),
     }
-    report = clock.finish(stage.size, skipped, outcome.rejects, figures)
+    if recipe.evaluate.topline:
+        figures |= unlabeled_texts.figures(recipe, trained)
+    else:
+        unlabeled_texts.drop_outdated(recipe, trained)
+    rejects = [reject for each in (outcome, *others) for reject in each.rejects]
+    report = clock.finish(size, size - made, rejects, figures)
     check_reject_share(recipe, STAGE, outcome.lost, outcome.rows)
     return report
+
+
+def _tidied(stage: ShardStage, failed: Sequence[Reject]) -> Outcome:
+    return stage.tidy([reject for reject in failed if reject.id.partition("/")[0] in stage.splits])
 
 
 def _figures(recipe: Recipe, senones: SenoneSet, labeled: Sequence[LedgerEntry]) -> dict[str, float | str]:

@@ -16,7 +16,7 @@ import pocketsphinx
 
 from ssl_asr.lang.phones import PHONE_IDS, SILENCE
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import lexicon_uri
+from ssl_asr.store.layout import lexicon_uri, unlabeled_lexicon_uri
 
 Phones = tuple[str, ...]
 WORD = re.compile(r"[a-z']*[a-z][a-z']*")  # the alphabet of normalised texts
@@ -39,6 +39,10 @@ class Lexicon:
     def unknown(self, words: Iterable[str]) -> list[str]:
         """Those of `words` without a pronunciation, each once, in their order."""
         return [word for word in dict.fromkeys(words) if word not in self.pronunciations]
+
+    def __or__(self, other: Lexicon) -> Lexicon:
+        """The words of both."""
+        return Lexicon(dict(sorted({**self.pronunciations, **other.pronunciations}.items())))
 
     def to_text(self) -> str:
         return "".join(f"{word} {' '.join(phones)}\n" for word, phones in self.entries(self.words))
@@ -82,5 +86,13 @@ def write_lexicon(run: str, lexicon: Lexicon) -> None:
 
 def read_lexicon(run: str) -> Lexicon:
     """The run's lexicon; ValueError if the hmm stage has not written it."""
-    uri = lexicon_uri(run)
+    return _read(lexicon_uri(run))
+
+
+def read_unlabeled_lexicon(run: str) -> Lexicon:
+    """The run's lexicon with the words of the unlabeled speech's texts; ValueError as above."""
+    return read_lexicon(run) | _read(unlabeled_lexicon_uri(run))
+
+
+def _read(uri: str) -> Lexicon:
     return Lexicon.from_text(filesystem.read_bytes(uri).decode(), uri)

@@ -54,7 +54,7 @@ def stated_rates(recipe: Recipe, devices: Devices) -> Rates:
     teacher, student = teacher_network(recipe), student_network(recipe)
     learns = training_seconds(student, devices)
     labels = labelling_seconds(teacher, devices, recipe.labelling.precision)
-    return Rates(training_seconds(teacher, devices), learns, learns, labels)
+    return Rates(training_seconds(teacher, devices), learns, learns, learns, labels)
 
 
 def _facts(recipe: Recipe, run: Recipe, facts: Facts) -> Facts:
@@ -83,7 +83,8 @@ def _rates(recipe: Recipe, run: Recipe, rates: Rates, devices: Devices) -> Rates
     found = {
         "teacher": _training(run, "teacher", old, new, devices),
         "baseline": _training(run, "baseline", small, wanted, devices),
-        "student": _training(run, "student", small, wanted, devices),
+        "student": (learns := _training(run, "student", small, wanted, devices)),
+        "topline": _training(run, "topline", small, wanted, devices) or learns,
         "labelling": _labelling(run, old, new) if recipe.labelling.precision == run.labelling.precision else None,
     }
     return replace(rates, **{name: rate for name, rate in found.items() if rate is not None})

@@ -72,7 +72,8 @@ def make_plan(recipe: Recipe, question: Question, devices: Devices, knowledge: P
     cluster = cluster_of(recipe, question, devices)
     speech, facts, rates = knowledge.speech, knowledge.facts, knowledge.rates
     stages = stage_times(recipe, speech, facts, rates, cluster)
-    teacher, _, student = trainings(recipe, speech, rates)
+    by_name = {training.name: training for training in trainings(recipe, speech, rates)}
+    teacher, student = by_name["teacher"], by_name["student"]
     share = recipe.student.selected_share * min(recipe.student.unlabeled_passes, 1)
     unique = {"teacher": speech.labeled.value, "student": speech.labeled.value + share * speech.unlabeled.value}
     return Plan(

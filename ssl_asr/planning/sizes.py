@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ssl_asr.models.systems import TEACHER, trained
 from ssl_asr.planning.compute import FRAMES_AN_HOUR, NetworkSize, student_network, teacher_network
 from ssl_asr.planning.facts import Facts
 from ssl_asr.planning.network import moments
@@ -28,7 +29,7 @@ def stores(recipe: Recipe, speech: Speech, facts: Facts, workers: int) -> list[S
 
 
 def _shards(recipe: Recipe, speech: Speech, facts: Facts) -> list[Store]:
-    aligned = speech.labeled.value + speech.dev.value + speech.test.value
+    aligned = speech.aligned(recipe)
     features, alignments, targets = facts.feature_bytes, facts.alignment_bytes, facts.target_bytes
     utterances = speech.stored * 3600 / facts.utterance_seconds.value
     entries = _entries(recipe, speech)
@@ -74,14 +75,13 @@ def _entries(recipe: Recipe, speech: Speech) -> float:
 
 def _weights(recipe: Recipe, workers: int) -> list[Store]:
     teacher, student = teacher_network(recipe), student_network(recipe)
-    pairs = [
-        ("teacher", teacher, recipe.teacher.optimiser, recipe.teacher.sync),
-        ("baseline", student, recipe.student.optimiser, recipe.student.sync),
-        ("student", student, recipe.student.optimiser, recipe.student.sync),
-    ]
-    numbers = [checkpoint_numbers(network, optimiser, sync, workers) for _, network, optimiser, sync in pairs]
+    taught = (teacher, recipe.teacher.optimiser, recipe.teacher.sync)
+    learned = (student, recipe.student.optimiser, recipe.student.sync)
+    models = trained(recipe)
+    pairs = [taught if name == TEACHER else learned for name in models]
+    numbers = [checkpoint_numbers(network, optimiser, sync, workers) for network, optimiser, sync in pairs]
     each = " + ".join(f"{count / 1e6:.3g} M" for count in numbers)
-    saved = [model_bytes(network) for _, network, _, _ in pairs]
+    saved = [model_bytes(network) for network, _, _ in pairs]
     return [
         Store(
             "checkpoints",
@@ -93,7 +93,7 @@ def _weights(recipe: Recipe, workers: int) -> list[Store]:
             "models",
             sum(saved),
             f"4 bytes x ({' + '.join(f'{size / 4e6:.3g} M' for size in saved)}) parameters",
-            "formula: float32, teacher, baseline and student, each with mean and scale of its inputs",
+            f"formula: float32, {', '.join(models[:-1])} and {models[-1]}, each with mean and scale of its inputs",
         ),
     ]
 

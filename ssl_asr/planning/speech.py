@@ -26,6 +26,11 @@ class Speech:
     dev: Fact
     test: Fact
 
+    def aligned(self, recipe: Recipe) -> float:
+        """With labels from texts: of the unlabeled speech only for the topline."""
+        texts = self.unlabeled.value if recipe.evaluate.topline else 0.0
+        return self.labeled.value + self.dev.value + self.test.value + texts
+
     @property
     def stored(self) -> float:
         return sum(split.value for split in (self.labeled, self.unlabeled, self.dev, self.test))

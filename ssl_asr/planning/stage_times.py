@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ssl_asr.models.systems import evaluated, trained
 from ssl_asr.planning.compute import FRAMES_AN_HOUR, Devices, NetworkSize, student_network, teacher_network
 from ssl_asr.planning.facts import Fact, Facts
 from ssl_asr.planning.network import STRATEGIES, Traffic, block_steps, traffic
@@ -11,8 +12,6 @@ from ssl_asr.planning.numbers import number
 from ssl_asr.planning.preemption import loss_share
 from ssl_asr.planning.speech import Speech, TrainingSpeech, student_speech, teacher_speech
 from ssl_asr.recipe import Batching, Optimiser, Recipe, Sync
-
-SYSTEMS = 3  # teacher, baseline and student are decoded
 
 
 @dataclass(frozen=True)
@@ -22,6 +21,7 @@ class Rates:
     teacher: Fact
     baseline: Fact
     student: Fact
+    topline: Fact
     labelling: Fact
 
 
@@ -81,16 +81,14 @@ def trainings(recipe: Recipe, speech: Speech, rates: Rates) -> list[Training]:
         teacher.sync,
         rates.teacher,
     )
-    return [
-        taught,
-        Training("baseline", network, trained_on, student.optimiser, student.batching, student.sync, rates.baseline),
-        Training("student", network, trained_on, student.optimiser, student.batching, student.sync, rates.student),
-    ]
+    alike = {"baseline": rates.baseline, "student": rates.student, "topline": rates.topline}
+    settings = (network, trained_on, student.optimiser, student.batching, student.sync)
+    return [taught, *(Training(name, *settings, alike[name]) for name in trained(recipe) if name in alike)]
 
 
 def stage_times(recipe: Recipe, speech: Speech, facts: Facts, rates: Rates, cluster: Hardware) -> list[StageTime]:
     """Stage times in the order of the pipeline; corpus and report are not planned."""
-    teacher, baseline, student = (
+    teacher, *others = (
         training_time(recipe, training, facts.start_seconds, cluster) for training in trainings(recipe, speech, rates)
     )
     labelling = _labelling(recipe, speech, facts, rates, cluster)
@@ -99,8 +97,7 @@ def stage_times(recipe: Recipe, speech: Speech, facts: Facts, rates: Rates, clus
         _hmm(recipe, speech, facts, cluster),
         teacher,
         labelling,
-        baseline,
-        student,
+        *others,
         _evaluate(recipe, speech, facts, cluster),
     ]
 
@@ -176,7 +173,7 @@ def _frontend(speech: Speech, facts: Facts, cluster: Hardware) -> StageTime:
 
 
 def _hmm(recipe: Recipe, speech: Speech, facts: Facts, cluster: Hardware) -> StageTime:
-    aligned = speech.labeled.value + speech.dev.value + speech.test.value
+    aligned = speech.aligned(recipe)
     passes = recipe.hmm.flat_start_iterations
     clean, flat, align = speech.clean_labeled.value, facts.flat_start_speed, facts.alignment_speed
     hours = clean * passes / flat.value + aligned / align.value
@@ -189,8 +186,9 @@ def _hmm(recipe: Recipe, speech: Speech, facts: Facts, cluster: Hardware) -> Sta
 def _evaluate(recipe: Recipe, speech: Speech, facts: Facts, cluster: Hardware) -> StageTime:
     # The search along kappa and the prior scale, without what it may try beyond the recipe's values.
     tries, speed = len(recipe.evaluate.kappas) + len(recipe.evaluate.prior_scales) - 1, facts.decoding_speed
-    hours = SYSTEMS * (speech.test.value + tries * speech.dev.value)
-    formula = f"{SYSTEMS} x ({speech.test.value:.3g} + {tries} x {speech.dev.value:.3g}) h / {speed.value:.3g} x real"
+    systems = len(evaluated(recipe))
+    hours = systems * (speech.test.value + tries * speech.dev.value)
+    formula = f"{systems} x ({speech.test.value:.3g} + {tries} x {speech.dev.value:.3g}) h / {speed.value:.3g} x real"
     return _on_cores("evaluate", hours / speed.value, facts, cluster, f"{formula} time", speed.source)
 
 

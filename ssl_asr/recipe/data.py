@@ -92,6 +92,9 @@ class Evaluate(Section):
     # Scales of the log prior within the acoustic score, tried on dev at the best kappa.
     prior_scales: Annotated[tuple[NotNegative, ...], Field(min_length=1), Affects("results")] = (1.0,)
     bootstrap: Annotated[Positive, Affects("results")] = 2000  # replicates
+    # A system more: the student's network trained with true labels on all audio, where the texts of the unlabeled
+    # audio are known. It says how much could be gained; nothing else sees these texts.
+    topline: Annotated[bool, Affects("results")] = False
 
 
 class Cluster(Section):

@@ -39,6 +39,7 @@ Product = Literal[
     "targets",
     "baseline",
     "student",
+    "topline",
     "graph",
     "hypotheses",
     "results",

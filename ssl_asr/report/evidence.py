@@ -78,7 +78,9 @@ class Evidence:
 def gather(recipe: Recipe) -> Evidence:
     stores = run_index(recipe.run)
     labelled = _labelled(recipe, stores)
-    curves = {name: curve for name in MODELS if (curve := curve_of(recipe.run, name)) is not None}
+    curves: dict[str, LearningCurve] = {
+        name: curve for name in MODELS if (curve := curve_of(recipe.run, name)) is not None
+    }
     source = source_uri(recipe.run)
     results = read_results(recipe.run) if filesystem.exists(results_uri(recipe.run)) else None
     return Evidence(

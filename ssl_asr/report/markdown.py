@@ -3,19 +3,24 @@
 from __future__ import annotations
 
 from ssl_asr.evaluation.results import ALL, Reduction, Results
-from ssl_asr.evaluation.table import gain, over_speakers, rate
-from ssl_asr.models.systems import BASELINE, STUDENT, TEACHER, TITLES
+from ssl_asr.evaluation.table import gain, over_speakers, rate, share_text
+from ssl_asr.models.systems import TITLES
 
 
 def wer_markdown(results: Results) -> str:
     """The headline by condition and in all, then sets over all conditions, then everything."""
-    systems = (BASELINE, TEACHER, STUDENT)
+    systems = results.systems
     titles = ["test speech", "words", *(f"{TITLES[each]} WER %" for each in systems)]
-    titles += ["WERR % of the student", "over speakers"]
+    titles += [
+        "WERR % of the student",
+        "over speakers",
+        *(["of the topline's gain %"] if results.has_topline else []),
+    ]
     lines = [titles, ["---", *["---:"] * (len(titles) - 1)]]
     for each in results.main_reductions():
         rows = [results.row(system, each.set, each.condition) for system in systems]
         gains = [gain(each), over_speakers(each.by_speaker)]
+        gains += [] if each.topline_share is None else [share_text(each.topline_share)]
         lines.append([_name(results, each), f"{rows[0].words:,}", *map(rate, rows), *gains])
     return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 

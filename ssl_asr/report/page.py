@@ -8,7 +8,8 @@ import numpy as np
 from markupsafe import Markup
 
 from ssl_asr.evaluation.results import ALL, Results
-from ssl_asr.models.systems import BASELINE, STUDENT, SYSTEMS, TITLES
+from ssl_asr.evaluation.table import share_text
+from ssl_asr.models.systems import BASELINE, STUDENT, TITLES, trained
 from ssl_asr.progress import clock
 from ssl_asr.report import plots
 from ssl_asr.report.errors.clips import NO_CLIPS, Clips
@@ -48,8 +49,10 @@ def render(evidence: Evidence, clips: Clips = NO_CLIPS) -> str:
         results=results,
         summary=summary(evidence),
         sets=_sets(results) if results else [],
-        systems=[(name, TITLES[name]) for name in SYSTEMS],
+        systems=[(name, TITLES[name]) for name in results.systems] if results else [],
         titles=TITLES,
+        models=trained(evidence.recipe),
+        share_text=share_text,
         all=ALL,
         bars={name: Markup(plots.wer_bars(results, name)) for name in _sets(results)} if results else {},
         forest=Markup(plots.werr_forest(results)) if results else "",

@@ -9,28 +9,29 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from ssl_asr.evaluation.results import ALL, Reduction, Results
-from ssl_asr.models.systems import BASELINE, STUDENT, TEACHER, TITLES
+from ssl_asr.models.systems import STUDENT, TEACHER, TITLES
 from ssl_asr.report.evidence import TargetShard
 from ssl_asr.report.learning_curves import CurvePoint, LearningCurve
 from ssl_asr.report.svg import COLOUR, FAINT, INK, SHADE, drawn
 
 
 def wer_bars(results: Results, set_: str) -> str:
-    """Word error rate by condition for the three systems on one test set, with 95 % intervals."""
+    """Word error rate by condition for all systems on one test set, with 95 % intervals."""
     conditions = [row.condition for row in results.rows if row.system == STUDENT and row.set == set_]
     with drawn(f"wer-{set_}", 5.6, 3.4) as (figure, axes, out):
         axis = axes[0]
-        for place, system in enumerate((BASELINE, TEACHER, STUDENT)):
+        systems, width = results.systems, 0.81 / len(results.systems)
+        for place, system in enumerate(systems):
             rows = [results.row(system, set_, condition) for condition in conditions]
             rates = 100 * np.array([row.wer for row in rows])
             spread = 100 * np.array([[row.wer - row.low for row in rows], [row.high - row.wer for row in rows]])
-            where = np.arange(len(rows)) + (place - 1) * 0.27
-            axis.bar(where, rates, 0.25, color=COLOUR[system], label=TITLES[system])
+            where = np.arange(len(rows)) + (place - (len(systems) - 1) / 2) * width
+            axis.bar(where, rates, 0.93 * width, color=COLOUR[system], label=TITLES[system])
             axis.errorbar(where, rates, np.maximum(spread, 0), fmt="none", ecolor=INK, elinewidth=1, capsize=2)
         axis.set_xticks(range(len(conditions)), conditions, **_crowded(conditions))
         axis.grid(axis="x", visible=False)
         axis.set_ylabel("word error rate, %")
-        figure.legend(loc="outside upper left", ncols=3, handlelength=1)
+        figure.legend(loc="outside upper left", ncols=len(systems), handlelength=1)
     return out[0]
 
 

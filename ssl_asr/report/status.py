@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ssl_asr.corpus.augment.conditions import versions
-from ssl_asr.models.systems import MODELS
+from ssl_asr.hmm.stage import aligned_splits
+from ssl_asr.models.systems import MODELS, trained
 from ssl_asr.progress import clock
 from ssl_asr.recipe import Recipe
 from ssl_asr.report.learning_curves import curve_of
@@ -22,10 +23,9 @@ from ssl_asr.store.run_index import StoreIndex, run_index, shards_in_any
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.training.data.run_sources import versions_of_pass
 from ssl_asr.training.data.sources import SourceName, source_of
-from ssl_asr.training.schedule import baseline_schedule, student_schedule, teacher_schedule
+from ssl_asr.training.model_schedules import schedule_of, settings_of
 
 SPLITS: tuple[SourceName, ...] = ("labeled", "unlabeled")  # of training
-ALIGNED = ("labeled", "dev", "test")
 # Stages that only turn audio into shards, so that finished shards measure their progress.
 STREAMING = ("frontend", "labelling")
 
@@ -83,7 +83,9 @@ def _status(recipe: Recipe, stage: str, stores: Sequence[StoreIndex]) -> StageSt
         unit = _unit(stage) if stage not in MODELS else "slabs"  # what a finished training stage counts
         speed = _throughput(recipe, stage, made, None, report)
         return StageStatus(stage, "done", report.pieces, report.pieces, unit, report.rejected, report.seconds, speed)
-    expected = _expected(stage, stores)
+    if stage in MODELS and stage not in trained(recipe):
+        return StageStatus(stage, "off", 0, None, _unit(stage), 0, None)
+    expected = _expected(recipe, stage, stores)
     total: int | None = 0 if expected is None else len(expected.shards)
     done, total = _blocks(recipe, stage) if stage in MODELS else (shards_in_any(made), total)
     rejected = sum(int(each.total("rejects")) for each in made)
@@ -105,12 +107,12 @@ def _made(stage: str, stores: Sequence[StoreIndex], attempt: Heartbeat | StageRe
     return mine
 
 
-def _expected(stage: str, stores: Sequence[StoreIndex]) -> StoreIndex | None:
+def _expected(recipe: Recipe, stage: str, stores: Sequence[StoreIndex]) -> StoreIndex | None:
     """The shards of the manifest that the stage is to go through; None where that is not known."""
     manifest = next((each for each in stores if each.kind == MANIFEST), None)
     if stage not in ("frontend", "hmm", "labelling") or manifest is None:
         return None
-    return manifest.only({"hmm": ALIGNED, "labelling": ("unlabeled",)}.get(stage, utterance.SPLITS))
+    return manifest.only({"hmm": aligned_splits(recipe), "labelling": ("unlabeled",)}.get(stage, utterance.SPLITS))
 
 
 def _throughput(
@@ -147,17 +149,15 @@ def _blocks(recipe: Recipe, name: str) -> tuple[int, int | None]:
 
 def _scheduled_blocks(recipe: Recipe, name: str, workers: int) -> int | None:
     store = ShardStore(recipe.run, FEATURES)
-    heard = recipe.teacher.versions if name == "teacher" else recipe.student.versions
+    model = next(each for each in MODELS if each == name)
+    settings = settings_of(recipe, model)
     labeled, unlabeled = (
-        source_of(split, split, store.index(split), recipe.seed, versions_of_pass(recipe.corpus, split, heard))
+        source_of(
+            split, split, store.index(split), recipe.seed, versions_of_pass(recipe.corpus, split, settings.versions)
+        )
         for split in SPLITS
     )
     if not len(labeled) or not len(unlabeled):
         return None
-    if name == "teacher":
-        schedule, sync = teacher_schedule(recipe.teacher, labeled), recipe.teacher.sync
-    else:
-        schedule, sync = student_schedule(recipe.student, labeled, unlabeled), recipe.student.sync
-        if name == "baseline":
-            schedule = baseline_schedule(schedule, labeled, unlabeled, recipe.student.selected_share)
-    return sum(math.ceil(phase.count / (sync.block_slabs * workers)) for phase in schedule)
+    schedule = schedule_of(recipe, model, labeled, unlabeled)
+    return sum(math.ceil(phase.count / (settings.sync.block_slabs * workers)) for phase in schedule)

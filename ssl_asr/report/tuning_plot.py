@@ -41,7 +41,7 @@ def _curve(results: Results, along: str) -> str:
             axis.xaxis.set_minor_formatter(NullFormatter())
         axis.set_xlabel("acoustic scale" if along == "kappa" else "prior scale")
         axis.set_ylabel("word error rate on dev, %")
-        figure.legend(loc="outside upper left", ncols=3, handlelength=1)
+        figure.legend(loc="outside upper left", ncols=4, handlelength=1)
     return out[0]
 
 

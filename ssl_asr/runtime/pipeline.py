@@ -76,10 +76,17 @@ STAGES = (
         exclusive=True,
     ),
     Stage(
+        "topline",
+        "ssl_asr.training.stage",
+        "trains the student's network on the true labels of all audio, if evaluate.topline asks for it",
+        ("hmm",),
+        exclusive=True,
+    ),
+    Stage(
         "evaluate",
         "ssl_asr.evaluation.stage",
-        "decodes the test speech with all three models and counts word errors",
-        ("teacher", "baseline", "student"),
+        "decodes the test speech with all models and counts word errors",
+        ("teacher", "baseline", "student", "topline"),
     ),
     Stage("report", "ssl_asr.report.stage", "draws everything on one page"),
 )

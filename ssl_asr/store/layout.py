@@ -165,6 +165,11 @@ def lexicon_inputs_uri(run: str) -> str:
     return hmm_uri(run, "lexicon.json")
 
 
+def unlabeled_lexicon_uri(run: str) -> str:
+    """Pronunciations of words of the unlabeled speech's texts that the lexicon lacks."""
+    return hmm_uri(run, "unlabeled_lexicon.txt")
+
+
 def senones_uri(run: str) -> str:
     return hmm_uri(run, "senones.npz")
 

@@ -43,7 +43,8 @@ class Utterance:
     `condition` is what the front end does to the audio: "clean" (nothing: as recorded) or a simulated one such
     as "babble-10" (decibels of signal to noise), "effects-5", "room". A degraded copy has its own id,
     `<recording>@<condition>`, and `recording` names the utterance it was made from. For other utterances `recording`
-    equals `id`. `text` is None on unlabeled data. `tags` are only for reports: {"set": "bob", "channel": "other"}.
+    equals `id`. `text` is None where it is not known; that of unlabeled data is
+    for the topline alone. `tags` are only for reports: {"set": "bob", "channel": "other"}.
     """
 
     id: str

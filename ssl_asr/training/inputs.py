@@ -37,6 +37,11 @@ def model_inputs(recipe: Recipe, name: ModelName) -> dict[str, str]:
         }
         versions = versions_of_pass(recipe.corpus, "unlabeled", recipe.student.versions)
         return inputs if versions == 1 else inputs | {"unlabeled versions": str(versions)}
+    if name == "topline":
+        return inputs | {
+            "unlabeled alignments": _digest(aligned, "unlabeled"),
+            "unlabeled features": _digest(made, "unlabeled"),
+        }
     if name == "student":
         store = targets.store_name(target_set_id(recipe))
         labelled = ShardStore(recipe.run, store)

@@ -141,5 +141,24 @@ def baseline_schedule(
     return [phase for phase in phases if phase.count]
 
 
+def topline_schedule(student_phases: Sequence[Phase], selected_share: float = 1.0) -> list[Phase]:
+    """The student's schedule with labels in place of the teacher's targets, at every feature offset in turn.
+
+    Where the student is trained on `selected_share` of the frames of its unlabeled slabs, this is on all frames of
+    that share of the slabs.
+    """
+    phases: list[Phase] = []
+    consumed, owed = 0, 0.0  # unlabeled slabs
+    for index, phase in enumerate(student_phases):
+        if phase.source == "unlabeled":
+            owed += phase.count * selected_share
+            count = round(owed)
+            owed -= count
+            phase = replace(phase, objective=LABELED, first=consumed, count=count, offset=index % OFFSETS)
+            consumed += count
+        phases.append(phase)
+    return [phase for phase in phases if phase.count]
+
+
 def _decay(first: float, last: float, steps: int) -> list[float]:
     return [first * (last / first) ** (step / max(steps - 1, 1)) for step in range(steps)]

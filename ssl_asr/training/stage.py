@@ -1,9 +1,9 @@
-"""The three training stages: the teacher, the student, and the baseline without unlabeled audio."""
+"""The training stages: the teacher, the student, the baseline without unlabeled audio, the topline with its texts."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 
@@ -12,7 +12,7 @@ from ssl_asr.frontend.statistics import global_statistics
 from ssl_asr.hmm.senones import load_senones
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec, count_parameters
 from ssl_asr.models.model_files import made_from
-from ssl_asr.models.systems import BASELINE, STUDENT, TEACHER, ModelName
+from ssl_asr.models.systems import BASELINE, STUDENT, TEACHER, TOPLINE, ModelName
 from ssl_asr.recipe import Cluster, ObjectiveSection, Recipe, Student, Teacher
 from ssl_asr.recipe.identity import Inputs, inputs_key
 from ssl_asr.runtime import cluster
@@ -24,21 +24,15 @@ from ssl_asr.store.targets import FRAME_SECONDS
 from ssl_asr.training.checkpoints.accounting import write_schedule
 from ssl_asr.training.curve import CurveWriter, Record, read_curve
 from ssl_asr.training.data.examples import SlabReader
-from ssl_asr.training.data.run_sources import labelled_source, source_of_run
+from ssl_asr.training.data.run_sources import labelled_source, source_of_run, true_source
 from ssl_asr.training.data.selection import selection_of
 from ssl_asr.training.data.sources import Source
 from ssl_asr.training.data.versions import OneVersion
 from ssl_asr.training.inputs import model_inputs
 from ssl_asr.training.job import TrainingJob
+from ssl_asr.training.model_schedules import schedule_of, settings_of
 from ssl_asr.training.objectives.objective import build_objective
-from ssl_asr.training.schedule import (
-    LABELED,
-    UNLABELED,
-    Phase,
-    baseline_schedule,
-    student_schedule,
-    teacher_schedule,
-)
+from ssl_asr.training.schedule import LABELED, UNLABELED, Phase
 
 # Products of the stages before that a model is trained on.
 LABELED_STORES = (f"{FEATURES}/labeled", f"{ALIGNMENTS}/labeled", SENONE_SET)
@@ -64,34 +58,49 @@ class TrainingPlan:
 
 def run_teacher(recipe: Recipe) -> StageReport:
     """Train the teacher on the labeled data."""
-    settings = recipe.teacher
-    labeled = source_of_run(recipe, "labeled", settings.versions)
-    schedule = teacher_schedule(settings, labeled)
-    inputs = model_inputs(recipe, TEACHER)
-    return _train(recipe, TrainingPlan(TEACHER, inputs, settings, schedule, [labeled], {LABELED: settings.objective}))
+    return _train(recipe, _plan(recipe, TEACHER, {LABELED: recipe.teacher.objective}))
 
 
 def run_student(recipe: Recipe) -> StageReport:
     """Train the student on unlabeled audio with the teacher's targets, and on the labeled data."""
     settings = recipe.student
-    labeled = source_of_run(recipe, "labeled", settings.versions)
     target_set, unlabeled = labelled_source(recipe, source_of_run(recipe, "unlabeled", settings.versions))
-    schedule = student_schedule(settings, labeled, unlabeled)
-    inputs = model_inputs(recipe, STUDENT)
     objectives = {LABELED: settings.labeled_objective, UNLABELED: settings.unlabeled_objective}
-    sources = [labeled, unlabeled]
-    return _train(recipe, TrainingPlan(STUDENT, inputs, settings, schedule, sources, objectives, target_set))
+    return _train(recipe, replace(_plan(recipe, STUDENT, objectives, unlabeled), target_set=target_set))
 
 
 def run_baseline(recipe: Recipe) -> StageReport:
     """Train the student's network with its schedule, rates and frames on the labeled data alone."""
-    settings = recipe.student
-    labeled, unlabeled = (source_of_run(recipe, split, settings.versions) for split in ("labeled", "unlabeled"))
-    schedule = student_schedule(settings, labeled, unlabeled)
-    schedule = baseline_schedule(schedule, labeled, unlabeled, settings.selected_share)
-    inputs = model_inputs(recipe, BASELINE)
-    objectives = {LABELED: settings.labeled_objective}
-    return _train(recipe, TrainingPlan(BASELINE, inputs, settings, schedule, [labeled], objectives))
+    return _train(recipe, _plan(recipe, BASELINE, {LABELED: recipe.student.labeled_objective}))
+
+
+def run_topline(recipe: Recipe) -> StageReport:
+    """Train the student's network with its schedule, rates and frames on the true labels of all audio.
+
+    Without `evaluate.topline` there is none.
+    """
+    if not recipe.evaluate.topline:
+        return StageClock(recipe, TOPLINE, "off").finish(0, 0, figures={"off": "evaluate.topline asks for none"})
+    unlabeled = true_source(recipe, source_of_run(recipe, "unlabeled", recipe.student.versions))
+    return _train(recipe, _plan(recipe, TOPLINE, {LABELED: recipe.student.labeled_objective}, unlabeled))
+
+
+def _plan(
+    recipe: Recipe,
+    name: ModelName,
+    objectives: Mapping[str, ObjectiveSection],
+    trained_on: Source | None = None,
+) -> TrainingPlan:
+    """Of a model that is trained on labeled speech, and on the unlabeled speech `trained_on`, if any."""
+    settings = settings_of(recipe, name)
+    labeled = source_of_run(recipe, "labeled", settings.versions)
+    # The baseline's length follows from the unlabeled speech too.
+    unlabeled = trained_on
+    if unlabeled is None:
+        unlabeled = source_of_run(recipe, "unlabeled", settings.versions, required=name == BASELINE)
+    schedule = schedule_of(recipe, name, labeled, unlabeled)
+    sources = [labeled] if trained_on is None else [labeled, trained_on]
+    return TrainingPlan(name, model_inputs(recipe, name), settings, schedule, sources, objectives)
 
 
 def _train(recipe: Recipe, plan: TrainingPlan) -> StageReport:
@@ -175,6 +184,12 @@ def todo_student(recipe: Recipe, before: Sequence[Todo]) -> list[Todo]:
     return _todo(recipe, "student", upstream(before, *LABELED_STORES, *UNLABELED_STORES, f"{TARGETS}/unlabeled"))
 
 
+def todo_topline(recipe: Recipe, before: Sequence[Todo]) -> list[Todo]:
+    if not recipe.evaluate.topline:
+        return []
+    return _todo(recipe, "topline", upstream(before, *LABELED_STORES, *UNLABELED_STORES, f"{ALIGNMENTS}/unlabeled"))
+
+
 def _todo(recipe: Recipe, name: ModelName, causes: Sequence[Todo]) -> list[Todo]:
     if causes:
         return [waiting(name, causes)]
@@ -201,4 +216,5 @@ def _reader(recipe: Recipe, plan: TrainingPlan) -> SlabReader:
         selection=selection,
         one_version=OneVersion(recipe.seed) if plan.settings.versions == "one" else None,
         with_text=with_text,
+        true_labels=plan.name == TOPLINE,
     )

@@ -13,7 +13,7 @@ from ssl_asr.corpus.sources import check_sources
 from ssl_asr.corpus.split_records import read_record, split_inputs
 from ssl_asr.frontend.stage import prior_of_today
 from ssl_asr.frontend.stage import shard_stage as feature_stage
-from ssl_asr.hmm.stage import shard_stage as alignment_stage
+from ssl_asr.hmm.stage import alignment_stages
 from ssl_asr.hmm.training import hmm_inputs, read_trained
 from ssl_asr.labelling.stage import shard_stage as target_stage
 from ssl_asr.recipe import Recipe
@@ -30,7 +30,9 @@ from ssl_asr.store.utterance import SPLITS
 def remade_stores(recipe: Recipe, *, labels: bool) -> set[str]:
     """Names of these stores; no targets among them unless there is a whole model that `labels`."""
     found = {MANIFEST} if _is_listed_as_today(recipe) else set()
-    return found | {stage.store.name for stage in _stages(recipe, labels=labels) if not has_outdated(stage)}
+    stages = list(_stages(recipe, labels=labels))
+    outdated = {stage.store.name for stage in stages if has_outdated(stage)}
+    return found | {stage.store.name for stage in stages} - outdated
 
 
 def _is_listed_as_today(recipe: Recipe) -> bool:
@@ -56,14 +58,14 @@ def _stages(recipe: Recipe, *, labels: bool) -> Iterator[ShardStage]:
     except ValueError:  # of damaged features: alignments are looked at again once these are repaired
         trained = None
     if trained is not None:
-        yield alignment_stage(recipe, trained)
+        yield from alignment_stages(recipe, trained)
     if labels and all(filesystem.exists(model_uri(recipe.run, name)) for name in recipe.labelling.teachers):
         yield target_stage(recipe)
 
 
 def has_outdated(stage: ShardStage) -> bool:
-    """Whether a whole shard of the store was made from something else than it would be today."""
-    held = whole_names(stage.store)
+    """Whether a whole shard that the stage makes was made from something else than it would be today."""
+    held = [shard for shard in whole_names(stage.store) if shard.split in stage.splits]
     with ThreadPoolExecutor(PARALLEL_READS) as pool:
         return any(pool.map(lambda shard: _is_outdated(stage, shard), held))
 

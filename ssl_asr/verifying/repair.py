@@ -11,11 +11,10 @@ from ssl_asr.store import filesystem
 from ssl_asr.store.layout import ALIGNMENTS, FEATURES, MANIFEST, STAGE_OF_STORE, TARGETS
 from ssl_asr.store.ledger import Shard
 from ssl_asr.verifying.findings import Finding
-from ssl_asr.verifying.run import ALIGNED, UNLABELED, check_shards, refuse_under_way, verify
+from ssl_asr.verifying.run import check_shards, refuse_under_way, splits_of, verify
 
-# What each kind of shard is made from, directly or not, and the splits that its stage reads, None for all.
+# What each kind of shard is made from, directly or not.
 _MADE_FROM = {FEATURES: (MANIFEST,), ALIGNMENTS: (MANIFEST, FEATURES), TARGETS: (MANIFEST, FEATURES)}
-_READS = {FEATURES: None, ALIGNMENTS: ALIGNED, TARGETS: UNLABELED}
 
 
 def repair(recipe: Recipe, suspects: Collection[Shard]) -> Iterator[StageReport]:
@@ -27,7 +26,7 @@ def repair(recipe: Recipe, suspects: Collection[Shard]) -> Iterator[StageReport]
     """
     refuse_under_way(recipe)
     found = verify(recipe, suspects).findings
-    _refuse_without_source(found)
+    _refuse_without_source(recipe, found)
     for finding in found:
         if finding.shard is None:
             _delete(finding)
@@ -46,12 +45,12 @@ def _delete(finding: Finding) -> None:
         filesystem.delete(uri)
 
 
-def _refuse_without_source(found: Sequence[Finding]) -> None:
+def _refuse_without_source(recipe: Recipe, found: Sequence[Finding]) -> None:
     for finding in found:
         blocked = [
             source.store
             for source in found
-            if finding.remade and not source.remade and _is_source(source, finding.store)
+            if finding.remade and not source.remade and _is_source(recipe, source, finding.store)
         ]
         if blocked:
             raise ValueError(
@@ -59,10 +58,9 @@ def _refuse_without_source(found: Sequence[Finding]) -> None:
             )
 
 
-def _is_source(source: Finding, kind: str) -> bool:
+def _is_source(recipe: Recipe, source: Finding, kind: str) -> bool:
     """Whether the stage that writes `kind` reads the shard at fault."""
-    splits = _READS.get(kind)
-    reads = source.shard is not None and (splits is None or source.shard.split in splits)
+    reads = source.shard is not None and source.shard.split in splits_of(recipe, kind)
     return reads and source.store in _MADE_FROM.get(kind, ())
 
 

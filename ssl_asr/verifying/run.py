@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TypeVar
 
+from ssl_asr.hmm.stage import aligned_splits
 from ssl_asr.labelling.integrity import senones_by_teacher
 from ssl_asr.models.model_files import load_model
 from ssl_asr.progress import Progress, clock
@@ -39,11 +40,15 @@ from ssl_asr.verifying.shard_check import ShardCheck, Verdict
 from ssl_asr.verifying.training_check import check_training
 
 READERS = 4  # threads; each holds the shard that it reads and one decoded slab
-ALIGNED, UNLABELED = ("labeled", "dev", "test"), ("unlabeled",)
-# By kind of store: the kind that its shards are made from, and the splits that have them.
-_SOURCES = {FEATURES: (MANIFEST, utterance.SPLITS), ALIGNMENTS: (FEATURES, ALIGNED), TARGETS: (FEATURES, UNLABELED)}
+# By kind of store: the kind that its shards are made from.
+_SOURCES = {FEATURES: MANIFEST, ALIGNMENTS: FEATURES, TARGETS: FEATURES}
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+
+
+def splits_of(recipe: Recipe, kind: str) -> tuple[str, ...]:
+    """The splits that have shards of this kind of store."""
+    return {ALIGNMENTS: aligned_splits(recipe), TARGETS: ("unlabeled",)}.get(kind, utterance.SPLITS)
 
 
 def verify(recipe: Recipe, only: Collection[Shard] | None = None) -> Verdict:
@@ -139,7 +144,7 @@ def _unmade_of(
     recipe: Recipe, kind: str, stores: Sequence[StoreContents], formatter: FindingFormatter
 ) -> list[Finding]:
     """Shards of today's store of this kind that left no trace, although its stage has finished and rejected none."""
-    stage, (source_kind, splits) = STAGE_OF_STORE[kind], _SOURCES[kind]
+    stage, source_kind, splits = STAGE_OF_STORE[kind], _SOURCES[kind], splits_of(recipe, kind)
     mine = next((held for held in stores if held.kind == kind and held.store.name in formatter.remade), None)
     source = next((held for held in stores if held.kind == source_kind), None)
     report = read_report(recipe, stage)

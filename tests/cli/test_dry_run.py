@@ -109,6 +109,15 @@ def test_a_change_makes_what_depends_on_it(
     assert {each.removesuffix(", prior") for each in reasons} == ({key} if made else set())
 
 
+def test_a_topline_that_is_asked_for_makes_its_labels_its_model_and_the_results(
+    finished: Recipe, capsys: pytest.CaptureFixture
+) -> None:
+    found = told(capsys, "run", finished.run, "evaluate.topline=true")
+    assert products(found) == ["alignments/unlabeled", "topline", "results", "report"]
+    assert found["hmm"] == ["alignments/unlabeled: 2 shards, not made yet"]
+    assert found["topline"] == ["topline: not made yet"]
+
+
 def test_added_labeled_speech_trains_the_teacher_and_leaves_other_features(
     finished_run: Recipe, tmp_path: Path, capsys: pytest.CaptureFixture
 ) -> None:

@@ -17,11 +17,12 @@ from ssl_asr.frontend.stacking import stack_labels
 from ssl_asr.hmm.senones import load_senones
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec
 from ssl_asr.models.model_files import save_model
-from ssl_asr.models.systems import SYSTEMS
 from ssl_asr.recipe import BlstmNetwork, LstmNetwork
 from ssl_asr.store import alignments, utterance
 from ssl_asr.store.layout import model_uri
 from ssl_asr.store.shards import ShardStore
+
+SYSTEMS = ("baseline", "teacher", "student")
 
 
 def _aligned_texts(run: str, split: str, senone_set: str) -> list[tuple[str, np.ndarray]]:

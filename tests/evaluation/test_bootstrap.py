@@ -2,7 +2,7 @@ import kaldialign
 import numpy as np
 import pytest
 
-from ssl_asr.evaluation.bootstrap import Draws, compare, word_error_interval
+from ssl_asr.evaluation.bootstrap import Draws, compare, share_of_gain, word_error_interval
 from ssl_asr.evaluation.scoring import Edits, ScoredUtterance, count_edits
 
 
@@ -102,6 +102,42 @@ def _by_talker(rates: list[float], utterances: int, seed: int) -> list[ScoredUtt
         for speaker, rate in ((f"s{number}", rate) for number, rate in enumerate(rates))
         for n in range(utterances)
     ]
+
+
+def _with_errors(errors: np.ndarray) -> list[ScoredUtterance]:
+    return [ScoredUtterance(str(n), str(n), "t", "c", Edits(10, deletions=int(e))) for n, e in enumerate(errors)]
+
+
+def test_the_share_of_the_toplines_gain_lies_in_its_interval():
+    generator = np.random.default_rng(0)
+    baseline = generator.integers(4, 9, 300)
+    student, topline = baseline - (generator.random(300) < 0.2), baseline - (generator.random(300) < 0.5)
+    found = share_of_gain(*map(_with_errors, (baseline, student, topline)), Draws(1000, 1))
+    gains = [int((baseline - each).sum()) for each in (student, topline)]
+    assert found.value == pytest.approx(gains[0] / gains[1])
+    assert 0.25 < found.low < found.value < found.high < 0.55
+    # Word error rates are over the same words, so the share is that of the reductions too.
+    reductions = [
+        compare(_with_errors(baseline), _with_errors(each), Draws(9, 1)).reduction for each in (student, topline)
+    ]
+    assert found.value == pytest.approx(reductions[0].value / reductions[1].value)
+
+
+@pytest.mark.parametrize("gain", [0.0, 0.02, -0.5])
+def test_there_is_no_share_where_the_topline_does_not_clearly_gain(gain):
+    generator = np.random.default_rng(1)
+    baseline = generator.integers(3, 7, 200)
+    topline = baseline - np.sign(gain) * (generator.random(200) < abs(gain)) + generator.integers(-1, 2, 200)
+    assert share_of_gain(*map(_with_errors, (baseline, baseline - 1, topline)), Draws(500, 1)) is None
+
+
+def test_a_share_stays_finite_where_a_few_samples_hold_no_gain_of_the_topline():
+    generator = np.random.default_rng(5)
+    for seed in range(30):
+        baseline = generator.integers(3, 7, 40)
+        topline = baseline - (generator.random(40) < 0.15)
+        found = share_of_gain(*map(_with_errors, (baseline, baseline - 1, topline)), Draws(300, seed))
+        assert found is None or np.isfinite([found.low, found.value, found.high]).all()
 
 
 def test_an_interval_over_speakers_covers_other_talkers_which_one_over_recordings_does_not():

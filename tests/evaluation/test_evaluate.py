@@ -14,12 +14,13 @@ from ssl_asr.evaluation.stage import run_evaluate
 from ssl_asr.evaluation.table import format_table
 from ssl_asr.hmm.senones import load_senones
 from ssl_asr.models.model_files import load_model, save_model
-from ssl_asr.models.systems import SYSTEMS
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import inputs_key
 from ssl_asr.store import features, utterance
 from ssl_asr.store.layout import model_uri, rejects_uri
 from ssl_asr.store.shards import ShardStore
+
+SYSTEMS = ("baseline", "teacher", "student")
 
 
 def _kept(run: str) -> dict[Path, int]:
@@ -146,6 +147,30 @@ def test_what_was_decoded_is_kept_and_only_the_rest_is_done_again(evaluated_run)
     again = run_evaluate(evaluated_run)
     assert again.skipped == again.pieces
     assert again.figures["wer_student"] == report.figures["wer_student"]
+
+
+def test_a_topline_is_a_system_more_and_gives_the_students_share_of_its_gain(evaluated_run):
+    before = _kept(evaluated_run.run)
+    recipe = evaluated_run.model_copy(
+        update={"evaluate": evaluated_run.evaluate.model_copy(update={"topline": True})}
+    )
+    with pytest.raises(ValueError, match=r"topline\.safetensors is missing; run the topline stage"):
+        run_evaluate(recipe)
+    shutil.copy(model_uri(recipe.run, "student"), model_uri(recipe.run, "topline"))
+    report = run_evaluate(recipe)
+    assert {path: when for path, when in _kept(recipe.run).items() if path in before} == before
+    results = read_results(recipe.run)
+    assert results.systems == ["baseline", "teacher", "student", "topline"]
+    assert results.row("topline").wer == results.row("student").wer
+    share = results.reduction().topline_share
+    assert (share.value, share.low, share.high) == (1, 1, 1)  # the same network
+    assert report.figures["share_of_topline"] == "100 [100, 100]"
+    told = format_table(results)
+    assert "topline WER %" in told
+    assert "of topline's gain %" in told
+    run_evaluate(evaluated_run)
+    assert read_results(recipe.run).systems == list(SYSTEMS)
+    assert read_results(recipe.run).reduction().topline_share is None
 
 
 def test_a_result_of_other_features_does_not_count(evaluated):

@@ -10,8 +10,8 @@ import torch
 
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec
 from ssl_asr.models.model_files import MADE_FROM, load_model, made_from, save_model
-from ssl_asr.models.systems import MODELS, SYSTEMS, TITLES
-from ssl_asr.recipe import BlstmNetwork, LstmNetwork, NetworkSection
+from ssl_asr.models.systems import MODELS, TITLES, evaluated, trained
+from ssl_asr.recipe import BlstmNetwork, LstmNetwork, NetworkSection, load_recipe
 from ssl_asr.store.weights import read_weights, write_weights
 
 LSTM = LstmNetwork(layers=2, units=8, look_ahead=2, dropout=0.3)
@@ -82,5 +82,8 @@ def test_a_torn_file_is_refused_by_name(tmp_path: Path) -> None:
 
 
 def test_every_system_is_trained_and_has_a_title() -> None:
-    assert set(SYSTEMS) <= set(MODELS)
-    assert set(SYSTEMS) <= set(TITLES)
+    for settings in ([], ["evaluate.topline=true"]):
+        recipe = load_recipe("demo", settings)
+        assert set(evaluated(recipe)) <= set(trained(recipe)) <= set(MODELS)
+        assert set(evaluated(recipe)) <= set(TITLES)
+        assert ("topline" in trained(recipe)) == bool(settings)

@@ -80,13 +80,14 @@ def test_a_choice_is_what_differs_from_its_default() -> None:
         ("teacher.network.layers=9", {"teacher"}),
         ("teacher.optimiser.momentum=0.5", {"teacher"}),
         ("labelling.k=7", {"targets"}),
-        ("student.network.layers=9", {"baseline", "student"}),
+        ("student.network.layers=9", {"baseline", "student", "topline"}),
         ("student.unlabeled_objective.kind=cross-entropy", {"student"}),
         ("evaluate.lm_order=4", {"graph"}),
         ("evaluate.beam=9", {"hypotheses"}),
         ("evaluate.kappas=[0.1]", {"results"}),
         ("evaluate.prior_scales=[0.5, 1]", {"results"}),
         ("evaluate.bootstrap=10", {"results"}),
+        ("evaluate.topline=true", {"results"}),
     ],
 )
 def test_a_change_affects_what_it_says_and_nothing_else(override: str, affected: set[str]) -> None:

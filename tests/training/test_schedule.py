@@ -2,11 +2,12 @@
 
 import random
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 
 from ssl_asr.recipe import load_recipe
-from ssl_asr.training.schedule import Phase, baseline_schedule, student_schedule, teacher_schedule
+from ssl_asr.training.schedule import Phase, baseline_schedule, student_schedule, teacher_schedule, topline_schedule
 from tests.training.walked import LABELED, ORDERS, STUDENT, UNLABELED, random_student, student_of
 
 
@@ -47,6 +48,25 @@ def how_trained(phases: list[Phase]) -> dict[tuple[str, int], tuple[float, int, 
         for each in phases
         for position in range(each.first, each.first + each.count)
     }
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_the_topline_hears_what_the_student_hears_with_labels(seed: int) -> None:
+    rng = random.Random(seed)
+    student, labeled, unlabeled = random_student(rng, rng.choice(ORDERS))
+    phases = student_schedule(student, labeled, unlabeled)
+    topline = topline_schedule(phases)
+    assert {phase.objective for phase in topline} == {"labeled"}
+    for mine, theirs in zip(topline, phases, strict=True):
+        assert replace(mine, objective=theirs.objective, offset=theirs.offset) == theirs
+    assert [phase for phase in topline if phase.source == "labeled"] == [
+        phase for phase in phases if phase.source == "labeled"
+    ]
+    share = rng.uniform(0.2, 0.9)
+    selected = topline_schedule(phases, share)
+    heard = stretch_of(selected, "unlabeled")
+    assert heard == list(range(len(heard)))
+    assert len(heard) == pytest.approx(share * len(stretch_of(phases, "unlabeled")), abs=0.51)
 
 
 def test_student_phases_alternate_boost_and_rotate_offsets() -> None:

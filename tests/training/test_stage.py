@@ -14,14 +14,16 @@ from pathlib import Path
 
 import pytest
 
+from ssl_asr.hmm.stage import run_hmm
 from ssl_asr.models.model_files import MADE_FROM, load_model
 from ssl_asr.recipe import Recipe
 from ssl_asr.store import filesystem
 from ssl_asr.store.layout import model_uri
 from ssl_asr.training.curve import read_curve
 from ssl_asr.training.inputs import model_inputs
-from ssl_asr.training.stage import run_baseline, run_student, run_teacher, todo_student
+from ssl_asr.training.stage import run_baseline, run_student, run_teacher, run_topline, todo_student, todo_topline
 from ssl_asr.verifying.training_check import check_training
+from tests.in_process import placed_here
 from tests.training.simulated_stages import simulated_training
 
 # A driver of its own, as a user starts it; the recipe comes from the file given.
@@ -105,6 +107,31 @@ def test_baseline_has_the_students_frames_and_hears_no_unlabeled_audio(unbroken:
     again = run_baseline(unbroken)
     assert (again.skipped, again.pieces) == (report.pieces, report.pieces)
     assert again.seconds == report.seconds
+
+
+def test_the_topline_has_the_students_frames_and_hears_all_audio_with_its_labels(unbroken: Recipe) -> None:
+    off = run_topline(unbroken)
+    assert (off.pieces, off.skipped) == (0, 0)
+    assert todo_topline(unbroken, []) == []
+    recipe = unbroken.model_copy(update={"evaluate": unbroken.evaluate.model_copy(update={"topline": True})})
+    with pytest.raises(ValueError, match="no alignment of unlabeled speech; run the stage 'hmm' first"):
+        run_topline(recipe)
+    with placed_here():
+        run_hmm(recipe)
+    assert [todo.product for todo in todo_topline(recipe, [])] == ["topline"]
+    with simulated_training():
+        run_topline(recipe)
+    assert todo_topline(recipe, []) == []
+    student, topline = (read_curve(recipe.run, name) for name in ("student", "topline"))
+    blocks = [[record for record in curve if "loss" in record] for curve in (student, topline)]
+    assert [record["source"] for record in blocks[0]] == [record["source"] for record in blocks[1]]
+    assert [record["learning_rate"] for record in blocks[0]] == [record["learning_rate"] for record in blocks[1]]
+    frames = [sum(record["frames"] for record in curve) for curve in blocks]
+    assert frames[1] == pytest.approx(frames[0], rel=0.05)
+    spec = [load_model(model_uri(recipe.run, name))[0].spec for name in ("student", "topline")]
+    assert spec[0] == spec[1]
+    # What the student was made from is as before.
+    assert todo_student(recipe, []) == []
 
 
 def test_changed_recipe_or_changed_data_trains_anew(labelled_run: Recipe, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import chain, zip_longest
 
 from ssl_asr.evaluation.results import Results
-from ssl_asr.models.systems import BASELINE, STUDENT, SYSTEMS
+from ssl_asr.models.systems import BASELINE, STUDENT
 from ssl_asr.recipe import Recipe
 from ssl_asr.report.errors import bands
 from ssl_asr.report.errors.bands import Band
@@ -44,9 +44,7 @@ class ErrorAnalysis:
 def analyse(recipe: Recipe, results: Results) -> ErrorAnalysis | None:
     """None where no system's transcripts are in the run, or no test utterance has a text."""
     run = recipe.run
-    systems = tuple(
-        each for each in SYSTEMS if each in results.kappa and filesystem.exists(hypotheses_uri(run, each))
-    )
+    systems = tuple(each for each in results.systems if filesystem.exists(hypotheses_uri(run, each)))
     utterances = read_aligned(recipe, systems) if systems else ()
     if not utterances:
         return None

@@ -55,8 +55,9 @@ class Reader(Protocol):
 
 @dataclass(frozen=True)
 class SlabReader:
-    """Joins the stores of a run; `target_set` is None if training uses no unlabeled audio.
+    """Joins the stores of a run; `target_set` is None if training uses no targets of unlabeled audio.
 
+    Unlabeled audio has these targets, or with `true_labels`, for the topline alone, the labels of its texts.
     `selection` is the part of the unlabeled utterances that training uses; None means all. `one_version` chooses what
     a pass hears of a recording and its copies; None means all. `with_text` joins the manifest.
     """
@@ -68,6 +69,7 @@ class SlabReader:
     selection: Selection | None = None
     one_version: OneVersion | None = None
     with_text: bool = False
+    true_labels: bool = False
 
     def read(self, source: SourceName | str, ref: SlabRef, offset: int) -> list[Example]:
         """The slab's utterances that have labels and are selected; there may be none.
@@ -76,13 +78,18 @@ class SlabReader:
         """
         table = ShardStore(self.run, features.STORE).read_slab(ref.shard, ref.slab)
         rows = features.decode(table, self.mel_bins)
-        read = self._soft if source == "unlabeled" else self._hard
+        soft = source == "unlabeled" and not self.true_labels
+        read = self._soft if soft else self._hard
         labelled = [(row, each) for row, each in zip(rows, read(rows, ref, offset), strict=True) if each is not None]
         if self.one_version is not None and ref.sweep is not None:
             recordings = [recording_of(row.id, row.condition) for row, _ in labelled]
             labelled = [labelled[place] for place in self.one_version.places(recordings, source, ref.sweep)]
         examples = [_example(row, stack(row.frames, offset), each) for row, each in labelled]
-        return self._joined(examples, ref) if self.with_text else examples
+        if not self.with_text:
+            return examples
+        joined = self._joined(examples, ref)
+        # Who learns from a teacher's targets never sees what was said, even where the manifest knows it.
+        return [replace(example, text=None) for example in joined] if soft else joined
 
     def _hard(self, rows: list[features.FeatureRow], ref: SlabRef, offset: int) -> list[FrameTargets | None]:
         """For each row its labels; None where it has none."""

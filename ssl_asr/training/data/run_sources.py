@@ -41,6 +41,14 @@ def _finished(recipe: Recipe, store: str, split: str) -> set[Shard]:
     return set(ShardStore(recipe.run, store).shards(split))
 
 
+def true_source(recipe: Recipe, unlabeled: Source) -> Source:
+    """The slabs of unlabeled speech that are aligned by its texts; ValueError if there is none."""
+    found = unlabeled.only(_finished(recipe, alignments.store_name(load_senones(recipe.run).id), "unlabeled"))
+    if not len(found):
+        raise ValueError(f"{recipe.run} has no alignment of unlabeled speech; run the stage 'hmm' first")
+    return found
+
+
 def labelled_source(recipe: Recipe, unlabeled: Source) -> tuple[str, Source]:
     """Id of the recipe's target set and the slabs that it covers; target sets are never mixed.
 

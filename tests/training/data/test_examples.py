@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import numpy as np
 import pytest
 
+from ssl_asr.hmm.senones import load_senones
 from ssl_asr.labelling.teachers import target_set_id
 from ssl_asr.labelling.top_k import CONFIDENCE_BINS, confidence_bin
 from ssl_asr.recipe import Recipe
-from ssl_asr.store import features, targets
+from ssl_asr.store import alignments, features, targets, utterance
 from ssl_asr.store.copies import recording_of
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.training.data.examples import Example, SlabReader
@@ -52,6 +56,44 @@ def test_everything_is_read_unless_a_selection_is_asked_for(labelled_run: Recipe
     whole = read(labelled_run)
     assert sum(map(sum, whole)) == sum(len(row.targets.senones) for row in rows(labelled_run))
     assert read(selecting(labelled_run, 1.0)) == whole
+
+
+def test_who_learns_from_targets_never_sees_a_text_of_unlabeled_speech(labelled_run: Recipe) -> None:
+    """The manifest holds texts, for the topline; a reader that joins it for an objective leaves them out."""
+    said = ShardStore(labelled_run.run, utterance.STORE)
+    known = [row.text for shard in said.shards("unlabeled") for row in utterance.decode(said.read(shard))]
+    assert all(known)
+    reader = SlabReader(labelled_run.run, 64, "none", target_set_id(labelled_run), with_text=True)
+    examples = [each for ref in slabs(labelled_run) for each in reader.read("unlabeled", ref, 0)]
+    assert len(examples) > 20
+    assert {each.text for each in examples} == {None}
+    assert all(each.tags for each in examples)
+    assert all(each.targets.posteriors is not None for each in examples)
+
+
+def test_labels_of_unlabeled_speech_are_read_by_nobody_who_did_not_ask_for_them(
+    labelled_run: Recipe, tmp_path: Path
+) -> None:
+    shutil.copytree(labelled_run.run, tmp_path / "run")
+    run, senone_set = str(tmp_path / "run"), load_senones(labelled_run.run).id
+    heard, aligned = ShardStore(run, features.STORE), ShardStore(run, alignments.store_name(senone_set))
+    for entry in heard.entries("unlabeled"):
+        rows = [features.decode(slab, 64) for slab in heard.read_slabs(entry.shard)]
+        tables = [
+            alignments.encode([row.id for row in slab], [np.full(len(row.frames), 7, np.uint16) for row in slab])
+            for slab in rows
+        ]
+        aligned.publish(entry.shard, alignments.SCHEMA, tables, entry.slabs, seconds=1, parents={}, metadata={})
+    ref = slabs(labelled_run)[0]
+    true = SlabReader(run, 64, senone_set, true_labels=True, with_text=True)
+    for offset in range(3):
+        examples = true.read("unlabeled", ref, offset)
+        assert {int(each.targets.senones.min()) for each in examples} == {7}
+        assert all(each.targets.posteriors is None and each.text for each in examples)
+    student = SlabReader(run, 64, senone_set, target_set_id(labelled_run))
+    assert all(each.targets.posteriors is not None for each in student.read("unlabeled", ref, 0))
+    with pytest.raises(AssertionError, match="soft targets need a target set"):
+        SlabReader(run, 64, senone_set).read("unlabeled", ref, 0)
 
 
 @pytest.mark.parametrize("share", [0.3, 0.6])

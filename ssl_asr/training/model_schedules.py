@@ -1,0 +1,31 @@
+"""The schedule of each model of a recipe, by the model's name."""
+
+from __future__ import annotations
+
+from ssl_asr.models.systems import BASELINE, STUDENT, TEACHER, ModelName
+from ssl_asr.recipe import Recipe, Student, Teacher
+from ssl_asr.training.data.sources import Source
+from ssl_asr.training.schedule import (
+    Phase,
+    baseline_schedule,
+    student_schedule,
+    teacher_schedule,
+    topline_schedule,
+)
+
+
+def settings_of(recipe: Recipe, name: ModelName) -> Teacher | Student:
+    """The section that says how the model is trained; all but the teacher are trained as the student is."""
+    return recipe.teacher if name == TEACHER else recipe.student
+
+
+def schedule_of(recipe: Recipe, name: ModelName, labeled: Source, unlabeled: Source) -> list[Phase]:
+    if name == TEACHER:
+        return teacher_schedule(recipe.teacher, labeled)
+    phases = student_schedule(recipe.student, labeled, unlabeled)
+    if name == STUDENT:
+        return phases
+    share = recipe.student.selected_share
+    if name == BASELINE:
+        return baseline_schedule(phases, labeled, unlabeled, share)
+    return topline_schedule(phases, share)
