@@ -26,7 +26,9 @@ def by_stage(recipe):
 
 
 def test_nothing_run_yet(tmp_path):
-    assert {row.state for row in statuses(example_recipe(tmp_path))} == {"waiting"}
+    states = {row.stage: row.state for row in statuses(example_recipe(tmp_path))}
+    assert states.pop("topline") == "off"
+    assert {*states.values()} == {"waiting"}
 
 
 def test_finished_run(tmp_path):
