@@ -31,6 +31,7 @@ def parallel_recipe(run: Path, *overrides: str) -> Recipe:
         "corpus.labeled_minutes=1.5",
         "corpus.unlabeled_minutes=2",
         f"corpus.unlabeled_copies={COPIES}",
+        "corpus.train_conditions=[clean, babble-20, room, speed-0.9, speed-1.1+effects-10]",
         "corpus.test_conditions=[clean]",
         *overrides,
     )

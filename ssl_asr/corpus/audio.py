@@ -82,7 +82,7 @@ def _count_frames(file: soundfile.SoundFile) -> int:
     return count
 
 
-def read_audio(uri: str, offset: float, duration: float, channel: int, sample_rate: int) -> npt.NDArray[np.float32]:
+def read_audio(uri: str, offset: float, duration: float, channel: int, sample_rate: float) -> npt.NDArray[np.float32]:
     """A segment of one channel, resampled: [samples], nominally in [-1, 1].
 
     `offset` and `duration` are seconds. ValueError with one sentence on a missing, empty or truncated file, a

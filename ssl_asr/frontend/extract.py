@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from ssl_asr.corpus.audio import read_audio
 from ssl_asr.corpus.augment.noise import Bank, bank_use, degrade, load_bank
+from ssl_asr.corpus.augment.speed import speed_of
 from ssl_asr.frontend.lfbe import lfbe
 from ssl_asr.recipe import Recipe
 from ssl_asr.store.ledger import Reject
@@ -42,12 +43,14 @@ class Extractor:
     def waveform(self, utterance: Utterance) -> Samples:
         """The audio as it is recognised [samples]; ValueError with one sentence if it is unusable."""
         rate = self.recipe.frontend.sample_rate
-        clean = read_audio(utterance.audio, utterance.offset, utterance.duration, utterance.channel, rate)
+        # Samples of this rate, taken for samples of the front end's, play at the condition's speed.
+        read_at = rate / speed_of(utterance.condition)
+        spoken = read_audio(utterance.audio, utterance.offset, utterance.duration, utterance.channel, read_at)
         if utterance.condition == CLEAN:
-            return clean
-        waveform = degrade(clean, rate, utterance.condition, utterance.id, self.recipe.seed, self._bank)
-        # A degraded copy is trained with the alignment of its clean recording, frame by frame.
-        assert len(waveform) == len(clean), f"{utterance.condition} changed the length of {utterance.id}"
+            return spoken
+        waveform = degrade(spoken, rate, utterance.condition, utterance.id, self.recipe.seed, self._bank)
+        # A degraded copy is trained with the alignment of its clean recording, frame by frame in its own time.
+        assert len(waveform) == len(spoken), f"{utterance.condition} changed the length of {utterance.id}"
         return waveform
 
     def frames(self, utterance: Utterance) -> Frames:

@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 from threadpoolctl import threadpool_limits
 
+from ssl_asr.corpus.augment.speed import fits, recording_places, speed_of
 from ssl_asr.frontend.stacking import stack_labels
 from ssl_asr.hmm.chunks import manifest, transcribe
 from ssl_asr.hmm.flat_model import Fit
@@ -41,7 +42,10 @@ def alignment_parents(source: SourceShard, trained: Trained) -> dict[str, str]:
 
 
 class AlignmentJob(ShardMaker):
-    """Aligns a shard: clean recordings by the model, degraded copies like the recording that they were made from."""
+    """Aligns a shard: clean recordings by the model, degraded copies like the recording that they were made from.
+
+    The alignment of a copy at another speed is the recording's in its own time: the same senone at the same sound.
+    """
 
     def __init__(self, run: str, mel_bins: int, trained: Trained) -> None:
         store = ShardStore(run, alignments.store_name(trained.senone_set))
@@ -111,10 +115,8 @@ class _Shard:
         if like.id not in self._known:
             self._known[like.id] = self._align(like)
         found = self._known[like.id]
-        if not isinstance(found, str) and len(found) != len(row.frames):
-            found = (
-                f"it has {len(row.frames)} frames of 10 ms, but {like.id}, which it was made from, has {len(found)}"
-            )
+        if not isinstance(found, str):
+            found = _in_time_of(row, like, found)
         if isinstance(found, str):
             self.rejects.append(Reject(row.id, found))
             return NOTHING
@@ -129,6 +131,15 @@ class _Shard:
             return f"no path through its text fits its {len(row.frames)} frames of 10 ms"
         self.fit += Fit(aligned.log_likelihood, len(aligned.labels))
         return self.job.table.reshape(-1)[triphone_codes(aligned.labels)]
+
+
+def _in_time_of(row: FeatureRow, like: FeatureRow, senones: Senones) -> Senones | str:
+    """`senones` of `like`, which `row` was made from, in the time of `row`, or why there are none."""
+    factor, frames = speed_of(row.condition) / speed_of(like.condition), len(row.frames)
+    if not fits(frames, len(senones), factor):
+        at = f", at {factor:g} of its speed" if factor != 1 else ""
+        return f"it has {frames} frames of 10 ms, but {like.id}, which it was made from{at}, has {len(senones)}"
+    return senones if factor == 1 else senones[recording_places(frames, len(senones), factor)]
 
 
 def _statistics(rows: Sequence[Senones], senones: int, fit: Fit) -> dict[str, Any]:

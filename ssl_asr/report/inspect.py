@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import difflib
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
+from ssl_asr.corpus.augment.speed import recording_places, speed_of
+from ssl_asr.frontend.stacking import stacked_length
 from ssl_asr.report.senone_names import SenoneNames, names_for
 from ssl_asr.runtime.run_directory import open_recipe
 from ssl_asr.store import features, filesystem, targets
@@ -111,8 +113,15 @@ def _find(store: ShardStore, shard: Shard, utterance: str | None) -> tuple[Featu
         label = targets.decode(store.read_slab(shard, slab))[own[place]]
         if not len(label.targets.senones):
             raise ValueError(f"utterance '{utterance}' of {uri} is too short for a frame of 30 ms; name another")
-        return rows[place], label
+        return rows[place], replace(label, targets=_in_time_of(rows[place], rows[own[place]], label.targets))
     raise ValueError(_unknown(uri, ids, utterance))
+
+
+def _in_time_of(row: FeatureRow, like: FeatureRow, kept: SparseTargets) -> SparseTargets:
+    """The targets of `like`, which `row` was made from, in the time of `row`."""
+    factor = speed_of(row.condition) / speed_of(like.condition)
+    places = recording_places(stacked_length(len(row.frames)), len(kept.senones), factor)
+    return SparseTargets(kept.senones[places], kept.log_probs[places])
 
 
 def _unknown(uri: str, ids: list[str], utterance: str | None) -> str:

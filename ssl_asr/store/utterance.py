@@ -41,10 +41,10 @@ class Utterance:
 
     `offset` and `duration` are seconds; `order` is the utterance's place in its speaker's time order.
     `condition` is what the front end does to the audio: "clean" (nothing: as recorded) or a simulated one such
-    as "babble-10" (decibels of signal to noise), "effects-5", "room". A degraded copy has its own id,
-    `<recording>@<condition>`, and `recording` names the utterance it was made from. For other utterances `recording`
-    equals `id`. `text` is None where it is not known; that of unlabeled data is
-    for the topline alone. `tags` are only for reports: {"set": "bob", "channel": "other"}.
+    as "babble-10" (decibels of signal to noise), "effects-5", "room", "speed-0.9" (which lasts `duration` / 0.9). A
+    degraded copy has its own id, `<recording>@<condition>`, and `recording` names the utterance it was made from. For
+    other utterances `recording` equals `id`. `text` is None where it is not known; that of unlabeled data is for the
+    topline alone. `tags` are only for reports: {"set": "bob", "channel": "other"}.
     """
 
     id: str

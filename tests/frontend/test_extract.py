@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from ssl_asr.corpus.audio import read_audio
+from ssl_asr.corpus.augment.speed import fits, recording_places
 from ssl_asr.frontend.extract import Extractor
 from ssl_asr.frontend.lfbe import NO_SIGNAL, lfbe
 from ssl_asr.frontend.prior import read_prior
@@ -66,3 +69,24 @@ def test_a_degraded_copy_is_as_long_as_its_recording_and_not_alike(corpus_run: R
         assert clean.shape == degraded.shape
         assert np.abs(clean - degraded).mean() > 0.1
         np.testing.assert_array_equal(degraded, extractor.frames(copy))
+
+
+@pytest.mark.parametrize("factor", [0.9, 1.1])
+def test_a_copy_at_another_speed_says_the_same_at_the_same_place(corpus_run: Recipe, factor: float) -> None:
+    """Its frames are most like the recording's where the times of the labels say, and not a few frames off."""
+    extractor = Extractor(corpus_run, "labeled")
+    found = {shift: [] for shift in (-4, -2, 0, 2, 4)}
+    for item in some_utterances(corpus_run, "labeled", 5):
+        copy = replace(item, id=f"{item.id}@speed-{factor}", condition=f"speed-{factor}")
+        clean, changed = extractor.frames(item), extractor.frames(copy)
+        assert fits(len(changed), len(clean), factor)
+        assert not fits(len(clean), len(clean), factor)
+        places = recording_places(len(changed), len(clean), factor)
+        # The middle of the range: pitch and formants move energy between neighbouring bins.
+        loud, wanted = changed[:, 10:50].mean(axis=1), clean[:, 10:50].mean(axis=1)
+        for shift, correlations in found.items():
+            moved = wanted[np.clip(places + shift, 0, len(clean) - 1)]
+            correlations.append(np.corrcoef(loud, moved)[0, 1])
+    mean = {shift: float(np.mean(each)) for shift, each in found.items()}
+    assert max(mean, key=mean.get) == 0
+    assert mean[0] > 0.95

@@ -102,6 +102,34 @@ def test_copies_get_the_alignment_of_their_recording_wherever_it_lies(aligned, g
     np.testing.assert_array_equal(found[copy.id], found[spoken.id])
 
 
+@pytest.mark.parametrize("factor", [0.9, 1.1])
+def test_a_copy_at_another_speed_has_the_alignment_in_its_own_time(aligned, good, factor):
+    spoken, frames = good
+    condition = f"speed-{factor}+room"
+    copy = replace(spoken, id=f"{spoken.id}@{condition}", condition=condition, recording=spoken.id)
+    count = round(len(frames) / factor)
+    noise = np.random.default_rng(0).normal(0, 3, (count, frames.shape[1])).astype(np.float16)
+    found, rejects = aligned([(spoken, frames), (copy, noise)])
+    assert rejects == {}
+    starts = np.flatnonzero(np.diff(found[spoken.id])) + 1
+    changes = np.flatnonzero(np.diff(found[copy.id])) + 1
+    assert len(found[copy.id]) == count
+    # A senone of two or more frames is never lost at these speeds; boundaries lie where they are heard, to a frame.
+    for start in starts:
+        assert np.abs(changes - start / factor).min() <= 1
+    found, rejects = aligned([(spoken, frames), (replace(copy), noise[: count - 5])])
+    assert len(found[copy.id]) == 0
+    assert f"which it was made from, at {factor:g} of its speed, has {len(frames)}" in rejects[copy.id]
+
+
+def test_a_copy_at_another_speed_without_its_recording_is_aligned_by_itself(aligned, good):
+    spoken, frames = good
+    copy = replace(spoken, id=f"{spoken.id}@speed-0.9", condition="speed-0.9", recording=spoken.id)
+    found, rejects = aligned([(copy, frames)])
+    assert rejects == {}
+    assert len(found[copy.id]) == len(frames)
+
+
 def test_a_copy_of_other_length_is_rejected(aligned, good):
     spoken, frames = good
     copy = replace(spoken, id=f"{spoken.id}@room", condition="room", recording=spoken.id)

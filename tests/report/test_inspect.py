@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 from pathlib import Path
 
@@ -56,13 +57,21 @@ def test_the_utterance_its_features_and_its_figures(recipe: Recipe) -> None:
 
 
 def test_a_copy_is_shown_with_its_own_features_and_its_recordings_targets(parallel_run: Recipe) -> None:
-    clean, copy = rows_of(parallel_run, 0)[:2]
+    rows = rows_of(parallel_run, 0)
+    clean, copy = next(
+        pair for pair in itertools.pairwise(rows) if "@" not in pair[0].id and "speed" not in pair[1].id
+    )
     seen, own = (look(shard_uri(parallel_run, 0), row.id) for row in (copy, clean))
     assert (seen.id, seen.confidence, seen.speaker) == (copy.id, clean.confidence, own.speaker)
     assert (own.condition, seen.condition) == ("clean", copy.id.partition("@")[2])
     np.testing.assert_array_equal(seen.targets.senones, clean.targets.senones)
     assert np.abs(seen.frames - own.frames).max() > 0.5
-    assert look(shard_uri(parallel_run, 0)).id == clean.id
+    assert look(shard_uri(parallel_run, 0)).id == rows[0].id
+    slow = next(row.id for row in rows if "@speed-0.9" in row.id)
+    seen, own = (look(shard_uri(parallel_run, 0), name) for name in (slow, slow.partition("@")[0]))
+    assert len(seen.frames) // 3 == len(seen.targets.senones) > len(own.targets.senones)
+    assert (seen.largest[0], seen.largest[-1]) == (own.largest[0], own.largest[-1])
+    assert np.isin(own.largest, seen.largest).all()
 
 
 def test_a_picture_where_it_was_asked_for(recipe: Recipe, tmp_path: Path, monkeypatch, capsys) -> None:

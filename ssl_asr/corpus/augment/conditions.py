@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from ssl_asr.corpus.augment.noise import check_condition, noise_kind
+from ssl_asr.corpus.augment.speed import speed_of
 from ssl_asr.corpus.seeding import fraction
 from ssl_asr.recipe import Corpus
 from ssl_asr.store.copies import copy_id
@@ -26,6 +27,10 @@ def check_conditions(corpus: Corpus) -> None:
         if CLEAN not in getattr(corpus, key):
             raise ValueError(
                 f"corpus.{key} lacks clean; degraded copies take their labels from the clean speech; add it"
+            )
+        if changed := [name for name in getattr(corpus, key) if speed_of(name) != 1]:
+            raise ValueError(
+                f"corpus.{key}: {changed[0]} is for training alone; results are of real speech; remove it"
             )
     if not corpus.train_conditions:
         raise ValueError("corpus.train_conditions is empty; write [clean] for speech as recorded")

@@ -1,7 +1,9 @@
 """Simulated degradation of speech: babble, sound effects and rooms, by the name of a condition.
 
 "clean" is the audio as recorded; "babble-10" and "effects-10" add noise at 10 dB below the speech, both powers taken
-over the whole utterance; "room" is reverberation. Random choices depend only on the seed and the utterance's id.
+over the whole utterance; "room" is reverberation. Random choices depend only on the seed and the utterance's id. A
+condition may begin with a speed, as in "speed-0.9" and "speed-0.9+babble-10" (`speed.py`): the speech has that speed
+when it is read, the noise keeps its own.
 """
 
 from __future__ import annotations
@@ -18,6 +20,7 @@ import soxr
 from scipy.signal import fftconvolve
 
 from ssl_asr.corpus.augment.rooms import impulse_response
+from ssl_asr.corpus.augment.speed import check_speed, split_speed
 from ssl_asr.corpus.seeding import generator
 from ssl_asr.store import filesystem
 from ssl_asr.store.layout import bank_uri
@@ -27,7 +30,7 @@ Waveform = npt.NDArray[np.float32]
 KINDS = ("babble", "effects")
 USES = ("train", "test")
 _NOISY = re.compile(r"(babble|effects)-(-?\d+(?:\.\d+)?)")
-_EXAMPLES = (CLEAN, "room", *(f"{kind}-{ratio}" for kind in KINDS for ratio in (20, 10, 5, 0)))
+_EXAMPLES = (CLEAN, "room", "speed-0.9", *(f"{kind}-{ratio}" for kind in KINDS for ratio in (20, 10, 5, 0)))
 
 
 @dataclass(frozen=True)
@@ -40,16 +43,18 @@ class Bank:
 
 def check_condition(name: str) -> None:
     """ValueError with the nearest valid name if `name` is not a condition."""
-    if name in (CLEAN, "room") or _NOISY.fullmatch(name):
+    check_speed(name)
+    _, noise = split_speed(name)
+    if noise in (CLEAN, "room") or _NOISY.fullmatch(noise):
         return
     near = difflib.get_close_matches(name, _EXAMPLES, 1, cutoff=0.4)
-    fix = f"did you mean '{near[0]}'?" if near else "use clean, room, babble-<dB> or effects-<dB>"
+    fix = f"did you mean '{near[0]}'?" if near else "use clean, room, babble-<dB>, effects-<dB> or speed-<factor>"
     raise ValueError(f"'{name}' is not a condition; {fix}")
 
 
 def noise_kind(condition: str) -> str | None:
     """Which kind of recorded noise the condition needs, if any."""
-    match = _NOISY.fullmatch(condition)
+    match = _NOISY.fullmatch(split_speed(condition)[1])
     return match[1] if match else None
 
 
@@ -78,15 +83,16 @@ def _load(uri: str, sample_rate: int) -> Waveform:
 def degrade(
     waveform: Waveform, sample_rate: int, condition: str, utterance_id: str, seed: int, bank: Bank
 ) -> Waveform:
-    """`waveform` [samples] under `condition`: same length, speech at the same place.
+    """`waveform` [samples], at the condition's speed already, with its noise: same length, speech at the same place.
 
     ValueError where the condition is unknown or the bank lacks its noise.
     """
     check_condition(condition)
-    if condition == CLEAN:
+    _, noise_name = split_speed(condition)
+    if noise_name == CLEAN:
         return waveform
     rng = generator(seed, "degrade", utterance_id)
-    match = _NOISY.fullmatch(condition)
+    match = _NOISY.fullmatch(noise_name)
     if match is None:
         return _reverberate(waveform, impulse_response(rng, sample_rate))
     noise = bank.babble if match[1] == "babble" else bank.effects

@@ -9,9 +9,11 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from ssl_asr.frontend.stacking import stack, stack_labels
+from ssl_asr.corpus.augment.speed import recording_places, speed_of
+from ssl_asr.frontend.stacking import stack, stack_labels, stacked_length
 from ssl_asr.store import alignments, features, targets, utterance
 from ssl_asr.store.copies import label_rows, recording_of
+from ssl_asr.store.features import FeatureRow
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.utterance import CLEAN
 from ssl_asr.training.data.selection import Selection
@@ -91,7 +93,7 @@ class SlabReader:
         # Who learns from a teacher's targets never sees what was said, even where the manifest knows it.
         return [replace(example, text=None) for example in joined] if soft else joined
 
-    def _hard(self, rows: list[features.FeatureRow], ref: SlabRef, offset: int) -> list[FrameTargets | None]:
+    def _hard(self, rows: list[FeatureRow], ref: SlabRef, offset: int) -> list[FrameTargets | None]:
         """For each row its labels; None where it has none."""
         store = ShardStore(self.run, alignments.store_name(self.senone_set))
         labels = alignments.decode(store.read_slab(ref.shard, ref.slab))
@@ -99,7 +101,7 @@ class SlabReader:
         stacked = [stack_labels(labels[row.id], offset) for row in rows]
         return [FrameTargets(senones[:, None]) if len(senones) else None for senones in stacked]
 
-    def _soft(self, rows: list[features.FeatureRow], ref: SlabRef, offset: int) -> list[FrameTargets | None]:
+    def _soft(self, rows: list[FeatureRow], ref: SlabRef, offset: int) -> list[FrameTargets | None]:
         """For each row its recording's targets, the same arrays for all copies; None where it is not selected."""
         assert self.target_set is not None, "soft targets need a target set"
         assert offset == 0, "targets are made at feature offset 0"
@@ -107,7 +109,8 @@ class SlabReader:
         labelled = _decoded(store, ref)
         _check_joined(store, ref, [row.id for row in rows], [row.id for row in labelled])
         soft = [self._selected(label) for label in labelled]
-        return [soft[place] for place in label_rows([row.id for row in rows], [row.condition for row in rows])]
+        own = label_rows([row.id for row in rows], [row.condition for row in rows])
+        return [_in_time_of(row, rows[place], soft[place]) for row, place in zip(rows, own, strict=True)]
 
     def _selected(self, label: targets.TargetRow) -> FrameTargets | None:
         selected = self.selection is None or self.selection.keeps(label.id, label.confidence)
@@ -128,8 +131,19 @@ class SlabReader:
         return [replace(each, text=said[each.id].text, tags=said[each.id].tags) for each in examples]
 
 
-def _example(row: features.FeatureRow, frames: npt.NDArray[np.float16], frame_targets: FrameTargets) -> Example:
+def _example(row: FeatureRow, frames: npt.NDArray[np.float16], frame_targets: FrameTargets) -> Example:
     return Example(frames, frame_targets, row.id, row.speaker, row.condition)
+
+
+def _in_time_of(row: FeatureRow, like: FeatureRow, soft: FrameTargets | None) -> FrameTargets | None:
+    """Targets of `like`, which `row` was made from, in the time of `row`: the same targets at the same sound."""
+    factor, frames = speed_of(row.condition) / speed_of(like.condition), stacked_length(len(row.frames))
+    if soft is None or soft.posteriors is None or factor == 1:
+        return soft
+    if not frames:
+        return None
+    places = recording_places(frames, len(soft.senones), factor)
+    return FrameTargets(soft.senones[places], soft.posteriors[places])
 
 
 def _decoded(store: ShardStore, ref: SlabRef) -> list[targets.TargetRow]:

@@ -82,6 +82,9 @@ def test_refused_before_any_work() -> None:
     for key in ("dev_conditions", "test_conditions"):
         with pytest.raises(ValueError, match=rf"corpus\.{key} lacks clean"):
             check_conditions(CORPUS.model_copy(update={key: ("room",)}))
+    for key in ("dev_conditions", "test_conditions"):
+        with pytest.raises(ValueError, match=rf"corpus\.{key}: speed-0.9\+room is for training alone"):
+            check_conditions(CORPUS.model_copy(update={key: ("clean", "speed-0.9+room")}))
     for key in ("labeled_copies", "unlabeled_copies"):
         with pytest.raises(ValueError, match=rf"corpus\.{key}=3 asks for more copies than the 2 different degraded"):
             check_conditions(CORPUS.model_copy(update={key: 3}))
