@@ -17,7 +17,7 @@ from torch import nn
 from ssl_asr.models.encoder import EncoderState, build_encoder
 from ssl_asr.recipe import NetworkSection
 
-Augment = Callable[[torch.Tensor], torch.Tensor]
+Augment = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]  # of normalised frames [B, T, D] and lengths [B]
 
 
 @dataclass(frozen=True)
@@ -63,7 +63,7 @@ class AcousticModel(nn.Module):
         """
         inputs = self.normalise(frames_btd)
         if self.training and self.augment is not None:
-            inputs = self.augment(inputs)
+            inputs = self.augment(inputs, lengths_b)
         longest = inputs.shape[1]
         if int(lengths_b.min()) < longest:
             inside_bt = torch.arange(longest)[None, :] < lengths_b[:, None]

@@ -69,10 +69,48 @@ def test_chunks_of_an_utterance_are_even() -> None:
 def test_mask_hides_alike_bands_in_all_three_stacked_frames() -> None:
     torch.manual_seed(0)
     settings = Augmentation(frequency_masks=1, frequency_mask_bins=8, time_masks=1, time_mask_frames=4)
-    masked = mask(torch.ones(50, 32, 192), settings)
+    masked = mask(torch.ones(50, 32, 192), torch.full((50,), 32), settings)
     thirds = masked.view(50, 32, 3, 64)
     assert torch.equal(thirds[:, :, 0], thirds[:, :, 1])
     assert torch.equal(thirds[:, :, 0], thirds[:, :, 2])
     hidden = 1 - masked.mean().item()
     assert 0.05 < hidden < 0.25
     assert (masked.sum(dim=(1, 2)) > 0).all()
+
+
+def hidden_times(lengths: torch.Tensor, settings: Augmentation) -> torch.Tensor:
+    """Bool [B, T]: frames that a mask hides, of rows of these lengths."""
+    return mask(torch.ones(len(lengths), int(lengths.max()), 6), lengths, settings)[:, :, 0] == 0
+
+
+def test_time_masks_lie_in_the_frames_of_their_row_and_are_at_most_a_share_of_them() -> None:
+    torch.manual_seed(0)
+    lengths = torch.tensor([30] * 2000 + [10] * 2000 + [2] * 2000)
+    hidden = hidden_times(lengths, Augmentation(time_masks=1, time_mask_frames=6, time_mask_share=0.5))
+    assert not hidden[torch.arange(30)[None, :] >= lengths[:, None]].any(), "none is spent on padding"
+    widths = hidden.sum(dim=1)
+    for length, widest in ((30, 6), (10, 5), (2, 1)):
+        counts = torch.bincount(widths[lengths == length])
+        assert len(counts) == widest + 1
+        np.testing.assert_allclose(counts / counts.sum(), 1 / (widest + 1), atol=0.05)
+    # All places alike: only the edges are in fewer masks.
+    middle = hidden[lengths == 30].float().mean(dim=0)[6:24]
+    assert middle.min() > 0.7 * middle.max()
+
+
+def test_a_frequency_mask_may_be_any_band_up_to_its_width_and_all_bins_at_most() -> None:
+    torch.manual_seed(0)
+    frames, lengths = torch.ones(3000, 1, 3 * 8), torch.ones(3000).long()
+    hidden = mask(frames, lengths, Augmentation(frequency_masks=1, frequency_mask_bins=3))[:, 0, :8] == 0
+    bands = {tuple(row.nonzero()[:, 0].tolist()) for row in hidden}
+    assert bands == {tuple(range(begin, begin + width)) for width in range(4) for begin in range(9 - width)}
+    wide = mask(frames, lengths, Augmentation(frequency_masks=1, frequency_mask_bins=50))[:, 0, :8] == 0
+    assert set(wide.sum(dim=1).tolist()) == set(range(9))
+
+
+def test_several_masks_may_overlap_and_hide_no_more_than_their_sum() -> None:
+    torch.manual_seed(0)
+    lengths = torch.full((2000,), 40)
+    one, two = (hidden_times(lengths, Augmentation(time_masks=count, time_mask_frames=8)) for count in (1, 2))
+    assert one.float().mean() < two.float().mean() < 2 * one.float().mean() * 1.05
+    assert two.sum(dim=1).max() <= 16
