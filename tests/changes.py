@@ -173,6 +173,11 @@ CHANGES: dict[str, Change] = {
         nothing,
         of("flat start", "calibration", "decoded") | SENONES,
     ),
+    "hmm.wrong_texts": (
+        ["hmm.wrong_texts=weigh"],
+        nothing,
+        of("flat start", "calibration", "decoded") | SENONES,
+    ),
     "hmm.g2p_words": (
         ["hmm.g2p_words=1000"],
         nothing,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Sequence
 from functools import partial
 
@@ -14,6 +15,7 @@ from ssl_asr.hmm.flat_model import kept_inputs
 from ssl_asr.hmm.lexicon_stage import ensure_lexicon, lexicon_inputs
 from ssl_asr.hmm.lexicon_stage import kept_inputs as lexicon_kept_inputs
 from ssl_asr.hmm.senones import SenoneSet, save_senones
+from ssl_asr.hmm.text_counts import total_counts, warnings
 from ssl_asr.hmm.training import HmmInputs, Trained, chunk_sources, early_sources, hmm_inputs, read_trained, train
 from ssl_asr.lang.lexicon import read_lexicon
 from ssl_asr.lang.phones import PHONES
@@ -137,7 +139,7 @@ def _train(recipe: Recipe, labeled: Sequence[LedgerEntry], lexicon: str, inputs:
 def _align(recipe: Recipe, stages: Sequence[ShardStage], inputs: HmmInputs, todo: Sequence[Shard]) -> list[Reject]:
     if any(shard.split == unlabeled_texts.SPLIT for shard in todo):
         unlabeled_texts.ensure_lexicon(recipe)
-    job = partial(load_job, recipe.run, recipe.frontend.mel_bins, inputs)
+    job = partial(load_job, recipe.run, recipe.frontend.mel_bins, inputs, recipe.hmm.wrong_texts)
     return run_shard_jobs(STAGE, todo, job, skipped=sum(stage.size for stage in stages) - len(todo))
 
 
@@ -163,6 +165,8 @@ def _finish(
         unlabeled_texts.drop_outdated(recipe, trained)
     rejects = [reject for each in (outcome, *others) for reject in each.rejects]
     report = clock.finish(size, size - made, rejects, figures)
+    for warning in warnings(entry.statistics for entry in labeled):
+        print(f"warning: {warning}", file=sys.stderr)
     check_reject_share(recipe, STAGE, outcome.lost, outcome.rows)
     return report
 
@@ -181,6 +185,7 @@ def _figures(recipe: Recipe, senones: SenoneSet, labeled: Sequence[LedgerEntry])
         "words": float(len(read_lexicon(recipe.run).words)),
         "log_likelihood_per_frame": total("log_likelihood") / max(total("fitted_frames"), 1.0),
         "silence_share": total("silent_frames") / sum(entry.frames for entry in labeled),
+        "doubted_texts": float(total_counts(entry.statistics for entry in labeled).doubted),
     }
 
 

@@ -14,6 +14,7 @@ from ssl_asr.hmm.flat_start import MapChunks, flat_start
 from ssl_asr.hmm.lexicon_stage import pronunciation_inputs
 from ssl_asr.hmm.senones import table_id
 from ssl_asr.hmm.tree import grow_table, merge, read_table, triphone_totals, write_table
+from ssl_asr.hmm.trusted import trusted_model
 from ssl_asr.lang.phones import PHONES
 from ssl_asr.recipe import Hmm, Recipe
 from ssl_asr.recipe.identity import digest, inputs_key, non_defaults
@@ -33,10 +34,11 @@ LEAST_EARLY_FRAMES = 15 * 60 * 100
 
 @dataclass(frozen=True)
 class HmmInputs:
-    """What the flat start's model was made from, and what the senone table was."""
+    """What the flat start's model is made from, what the senone table is, and what else labeled alignments are."""
 
     flat_start: dict[str, str]
     senones: dict[str, str]
+    labeled: dict[str, str]
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ def hmm_inputs(recipe: Recipe) -> HmmInputs:
         **non_defaults(recipe, "flat-start"),
     }
     senones = {"version": SENONES_VERSION, "flat start": inputs_key(flat_start), **non_defaults(recipe, "senones")}
-    return HmmInputs(flat_start, senones)
+    return HmmInputs(flat_start, senones, non_defaults(recipe, "alignments"))
 
 
 def read_trained(run: str, inputs: HmmInputs) -> Trained | None:
@@ -80,7 +82,8 @@ def train(run: str, hmm: Hmm, chunks: MapChunks, some_chunks: MapChunks, inputs:
     """
     found = read_model(flat_start_uri(run), inputs.flat_start)
     if found is None:
-        found = flat_start(chunks, hmm.flat_start_iterations, some_chunks)
+        model, curve = flat_start(chunks, hmm.flat_start_iterations, some_chunks)
+        found = (model if hmm.wrong_texts == "keep" else trusted_model(chunks, model)), curve
         write_model(flat_start_uri(run), *found, inputs.flat_start)
     table = read_table(tree_uri(run), inputs.senones)
     if table is None:

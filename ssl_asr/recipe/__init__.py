@@ -9,7 +9,7 @@ trained model does (BMUF with two workers is not BMUF with four), as it must on 
 from ssl_asr.recipe.augmentation import Augmentation
 from ssl_asr.recipe.batching import Batching
 from ssl_asr.recipe.choice import Choice, Listed
-from ssl_asr.recipe.data import Cluster, Corpus, Evaluate, Frontend, Hmm, Labelling
+from ssl_asr.recipe.data import Cluster, Corpus, Evaluate, Frontend, Hmm, Labelling, WrongTexts
 from ssl_asr.recipe.loading import load_recipe, parse_recipe, presets, recipe_text
 from ssl_asr.recipe.network import NETWORKS, BlstmNetwork, LstmNetwork, NetworkSection
 from ssl_asr.recipe.objective import OBJECTIVES, CrossEntropySection, ObjectiveSection, SoftCrossEntropySection
@@ -45,6 +45,7 @@ __all__ = [
     "Sync",
     "Teacher",
     "Variant",
+    "WrongTexts",
     "load_recipe",
     "parse_recipe",
     "presets",

@@ -10,6 +10,7 @@ from ssl_asr.recipe.identity import Affects
 from ssl_asr.recipe.section import NotNegative, Positive, PositiveFloat, Section, Share
 
 ALL_SPLITS = Affects("labeled", "unlabeled", "dev", "test")
+WrongTexts = Literal["keep", "weigh", "reject"]
 CUTTING = Affects("labeled", "unlabeled", "dev", "test", "shards")
 
 
@@ -66,6 +67,9 @@ class Hmm(Section):
     senones: Annotated[int, Field(gt=0, le=65535), Affects("senones")] = 3183
     flat_start_iterations: Annotated[Positive, Affects("flat-start")] = 24
     min_frames_per_senone: Annotated[Positive, Affects("senones")] = 15
+    # Labeled utterances whose text is found to belong to other audio. keep: they are trained on like all others;
+    # weigh: by the probability that the text is right; reject: not at all.
+    wrong_texts: Annotated[WrongTexts, Affects("flat-start", "alignments")] = "keep"
     # Of cmudict to train G2P on; 0: words outside it are rejected.
     g2p_words: Annotated[int, Field(ge=0), Affects("lexicon")] = 126000
 

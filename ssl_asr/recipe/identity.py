@@ -35,6 +35,7 @@ Product = Literal[
     "lexicon",
     "flat-start",
     "senones",
+    "alignments",
     "teacher",
     "targets",
     "baseline",

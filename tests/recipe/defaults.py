@@ -48,6 +48,7 @@ VERSIONS: Mapping[Product, Versions] = {
     "lexicon": {"hmm/lexicon_stage.py VERSION": lexicon_stage.VERSION},
     "flat-start": {"hmm/training.py FLAT_START_VERSION": hmm.FLAT_START_VERSION},
     "senones": {"hmm/training.py SENONES_VERSION": hmm.SENONES_VERSION},
+    "alignments": {"hmm/alignment_job.py VERSION": alignment_job.VERSION},
     "teacher": _TRAINING,
     "targets": {"labelling/teachers.py VERSION": teachers.VERSION},
     "baseline": _TRAINING,
@@ -59,8 +60,6 @@ VERSIONS: Mapping[Product, Versions] = {
 }
 # Kinds of a section are defaults of whatever is trained.
 KINDS = "kinds of networks and objectives"
-# No field is for these alone.
-OTHERS = {"alignments": {"hmm/alignment_job.py VERSION": alignment_job.VERSION}}
 
 
 def today() -> dict[str, dict[str, Any]]:
@@ -74,7 +73,7 @@ def today() -> dict[str, dict[str, Any]]:
         for product in get_args(Product)
     }
     products[KINDS] = {"versions": dict(_TRAINING), "fields": _kinds()}
-    return products | {name: {"versions": versions, "fields": {}} for name, versions in OTHERS.items()}
+    return products
 
 
 def complaints(kept: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:

@@ -77,6 +77,7 @@ def test_a_choice_is_what_differs_from_its_default() -> None:
         ("hmm.g2p_words=100", {"lexicon"}),
         ("hmm.flat_start_iterations=7", {"flat-start"}),
         ("hmm.senones=1234", {"senones"}),
+        ("hmm.wrong_texts=weigh", {"flat-start", "alignments"}),
         ("teacher.network.layers=9", {"teacher"}),
         ("teacher.optimiser.momentum=0.5", {"teacher"}),
         ("labelling.k=7", {"targets"}),
@@ -101,7 +102,7 @@ def test_the_seed_affects_all_that_is_drawn() -> None:
     before, after = load_recipe("demo"), load_recipe("demo", ["seed=7"])
     moved = {product for product in PRODUCTS if non_defaults(before, product) != non_defaults(after, product)}
     not_drawn = {"dev", "test", "shards", "features", "lexicon", "flat-start", "senones", "targets", "graph"}
-    assert {*PRODUCTS} - moved == {*not_drawn, "hypotheses"}
+    assert {*PRODUCTS} - moved == {*not_drawn, "alignments", "hypotheses"}
     assert non_defaults(after, "teacher")["seed"] == "7"
 
 

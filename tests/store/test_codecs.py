@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from ssl_asr.store import alignments
+from ssl_asr.store.alignments import Confidence
 from ssl_asr.store.arrays import from_column, to_column
 from ssl_asr.store.weights import read_weights, write_weights
 
@@ -19,6 +20,13 @@ def test_alignments_keep_rows_that_failed() -> None:
     decoded = alignments.decode(alignments.encode(["a", "b"], senones))
     assert decoded["a"].tolist() == [0, 65535, 3]
     assert decoded["b"].tolist() == []
+
+
+def test_confidences_come_back_row_by_row() -> None:
+    said = [Confidence(1.5, 0.75, 0.5), Confidence(), Confidence(-2.0, 0.0, 0.0)]
+    table = alignments.encode(["a", "b", "c"], [np.zeros(3, np.int64)] * 3, said)
+    assert alignments.decode_confidences(table) == said
+    assert alignments.decode_confidences(alignments.encode(["a"], [np.zeros(3, np.int64)])) == [Confidence()]
 
 
 def test_columns_in_several_chunks_and_slices_decode_alike() -> None:

@@ -47,6 +47,9 @@ class Example:
     weight: float = 1.0
 
 
+Weighted = tuple[FrameTargets, float]  # with the weight of each frame in the loss
+
+
 class Reader(Protocol):
     """Where the training loop's examples come from."""
 
@@ -86,22 +89,26 @@ class SlabReader:
         if self.one_version is not None and ref.sweep is not None:
             recordings = [recording_of(row.id, row.condition) for row, _ in labelled]
             labelled = [labelled[place] for place in self.one_version.places(recordings, source, ref.sweep)]
-        examples = [_example(row, stack(row.frames, offset), each) for row, each in labelled]
+        examples = [_example(row, stack(row.frames, offset), *each) for row, each in labelled]
         if not self.with_text:
             return examples
         joined = self._joined(examples, ref)
         # Who learns from a teacher's targets never sees what was said, even where the manifest knows it.
         return [replace(example, text=None) for example in joined] if soft else joined
 
-    def _hard(self, rows: list[FeatureRow], ref: SlabRef, offset: int) -> list[FrameTargets | None]:
-        """For each row its labels; None where it has none."""
+    def _hard(self, rows: list[FeatureRow], ref: SlabRef, offset: int) -> list[Weighted | None]:
+        """For each row its labels and their weight; None where it has none, or none that count."""
         store = ShardStore(self.run, alignments.store_name(self.senone_set))
-        labels = alignments.decode(store.read_slab(ref.shard, ref.slab))
+        table = store.read_slab(ref.shard, ref.slab)
+        labels, weights = alignments.decode(table), [each.weight for each in alignments.decode_confidences(table)]
         _check_joined(store, ref, [row.id for row in rows], list(labels))
         stacked = [stack_labels(labels[row.id], offset) for row in rows]
-        return [FrameTargets(senones[:, None]) if len(senones) else None for senones in stacked]
+        return [
+            (FrameTargets(senones[:, None]), weight) if len(senones) and weight else None
+            for senones, weight in zip(stacked, weights, strict=True)
+        ]
 
-    def _soft(self, rows: list[FeatureRow], ref: SlabRef, offset: int) -> list[FrameTargets | None]:
+    def _soft(self, rows: list[FeatureRow], ref: SlabRef, offset: int) -> list[Weighted | None]:
         """For each row its recording's targets, the same arrays for all copies; None where it is not selected."""
         assert self.target_set is not None, "soft targets need a target set"
         assert offset == 0, "targets are made at feature offset 0"
@@ -112,11 +119,11 @@ class SlabReader:
         own = label_rows([row.id for row in rows], [row.condition for row in rows])
         return [_in_time_of(row, rows[place], soft[place]) for row, place in zip(rows, own, strict=True)]
 
-    def _selected(self, label: targets.TargetRow) -> FrameTargets | None:
+    def _selected(self, label: targets.TargetRow) -> Weighted | None:
         selected = self.selection is None or self.selection.keeps(label.id, label.confidence)
         if not (selected and len(label.targets.senones)):
             return None
-        return FrameTargets(label.targets.senones, np.exp(label.targets.log_probs))
+        return FrameTargets(label.targets.senones, np.exp(label.targets.log_probs)), 1.0
 
     def _joined(self, examples: list[Example], ref: SlabRef) -> list[Example]:
         """With text and tags from the manifest's slab, which may hold more rows: the front end rejects some."""
@@ -131,19 +138,21 @@ class SlabReader:
         return [replace(each, text=said[each.id].text, tags=said[each.id].tags) for each in examples]
 
 
-def _example(row: FeatureRow, frames: npt.NDArray[np.float16], frame_targets: FrameTargets) -> Example:
-    return Example(frames, frame_targets, row.id, row.speaker, row.condition)
+def _example(row: FeatureRow, frames: npt.NDArray[np.float16], frame_targets: FrameTargets, weight: float) -> Example:
+    return Example(frames, frame_targets, row.id, row.speaker, row.condition, weight=weight)
 
 
-def _in_time_of(row: FeatureRow, like: FeatureRow, soft: FrameTargets | None) -> FrameTargets | None:
+def _in_time_of(row: FeatureRow, like: FeatureRow, soft: Weighted | None) -> Weighted | None:
     """Targets of `like`, which `row` was made from, in the time of `row`: the same targets at the same sound."""
     factor, frames = speed_of(row.condition) / speed_of(like.condition), stacked_length(len(row.frames))
-    if soft is None or soft.posteriors is None or factor == 1:
+    if soft is None or factor == 1:
         return soft
     if not frames:
         return None
-    places = recording_places(frames, len(soft.senones), factor)
-    return FrameTargets(soft.senones[places], soft.posteriors[places])
+    targets_of, weight = soft
+    assert targets_of.posteriors is not None, "soft targets"
+    places = recording_places(frames, len(targets_of.senones), factor)
+    return FrameTargets(targets_of.senones[places], targets_of.posteriors[places]), weight
 
 
 def _decoded(store: ShardStore, ref: SlabRef) -> list[targets.TargetRow]:

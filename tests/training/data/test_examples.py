@@ -14,7 +14,9 @@ from ssl_asr.labelling.teachers import target_set_id
 from ssl_asr.labelling.top_k import CONFIDENCE_BINS, confidence_bin
 from ssl_asr.recipe import Recipe
 from ssl_asr.store import alignments, features, targets, utterance
+from ssl_asr.store.alignments import Confidence
 from ssl_asr.store.copies import recording_of
+from ssl_asr.store.ledger import Shard
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.training.data.examples import Example, SlabReader
 from ssl_asr.training.data.selection import Selection, selection_of
@@ -138,3 +140,22 @@ def test_a_copy_has_the_targets_of_its_recording_and_is_selected_with_it(paralle
                 np.testing.assert_array_equal(each.targets.posteriors, np.exp(wanted.log_probs[places]))
                 assert factor != 1 or each.targets is group[0].targets  # decoded once
             assert len({each.frames.tobytes() for each in group}) == 1 + COPIES
+
+
+def test_labels_weigh_what_their_alignment_says(tmp_path: Path) -> None:
+    frames = np.ones((30, 64), np.float16)
+    rows = [features.FeatureRow(name, "anna", "clean", frames) for name in ("sure", "doubted", "wrong", "rejected")]
+    senones = [np.full(length, 7) for length in (30, 30, 30, 0)]
+    trust = [Confidence(), Confidence(-0.1, 0.4, 0.4), Confidence(-3.0, 0.01, 0.0), Confidence()]
+    labels = alignments.encode([row.id for row in rows], senones, trust)
+    shard, common = Shard("labeled", 0), {"seconds": 1.2, "parents": {}, "metadata": {}}
+    for name, schema, table in (
+        (features.STORE, features.SCHEMA, features.encode(rows)),
+        (alignments.store_name("set"), alignments.SCHEMA, labels),
+    ):
+        ShardStore(str(tmp_path), name).publish(shard, schema, [table], [120], **common)
+    reader = SlabReader(str(tmp_path), 64, "set")
+    assert [(each.id, each.weight) for each in reader.read("labeled", SlabRef(shard, 0, 120), 0)] == [
+        ("sure", 1.0),
+        ("doubted", pytest.approx(0.4)),
+    ]
