@@ -82,7 +82,7 @@ def bare(product: str) -> str:
 ANNOUNCED = {
     **{f"{kind}/{split}": f"{kind}/{split}" for kind in ("manifest", "features", "alignments") for split in SPLITS},
     **{name: name for name in ("targets/unlabeled", "flat start", "lexicon", "language text", "results")},
-    **{name: name for name in ("teacher", "baseline", "student", "topline")},
+    **{name: name for name in ("teacher", "baseline", "baseline-short", "student", "topline")},
     "tree": "senones",
     "senones": "senone set",
 }
@@ -155,6 +155,11 @@ CHANGES: dict[str, Change] = {
     ),
     "student's network": (["student.network.units=24"], nothing, of("baseline", "decoded") | STUDENT),
     "student.labeled_boost": (["student.labeled_boost=1.5"], nothing, of("baseline", "decoded") | STUDENT),
+    "student.shorter_baseline": (
+        ["student.shorter_baseline=0.5"],
+        nothing,
+        RESULTS | of("baseline-short", "decoded"),
+    ),
     "student.selection": (["student.selection=uniform-confidence"], nothing, of("decoded") | STUDENT),
     "student's unlabeled objective": (
         ["student.unlabeled_objective.kind=soft-cross-entropy"],

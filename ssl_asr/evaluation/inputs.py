@@ -9,7 +9,7 @@ from ssl_asr.decoding.slabs import Slab, System
 from ssl_asr.hmm.lexicon_stage import pronunciation_inputs
 from ssl_asr.hmm.senones import SenoneSet
 from ssl_asr.models.model_files import model_id
-from ssl_asr.models.systems import evaluated
+from ssl_asr.models.systems import evaluated, stage_of
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import digest, inputs_key, non_defaults
 from ssl_asr.store import alignments, features, filesystem, utterance
@@ -28,12 +28,12 @@ def check_models(recipe: Recipe, senones: SenoneSet) -> None:
     for name in evaluated(recipe):
         uri = model_uri(recipe.run, name)
         if not filesystem.exists(uri):
-            raise ValueError(f"{uri} is missing; run the {name} stage first")
+            raise ValueError(f"{uri} is missing; run the {stage_of(name)} stage first")
         _, about = read_weights(uri)
         if about.get("senone_set") != senones.id:
             raise ValueError(
                 f"{uri} was trained for senone set {about.get('senone_set')}, the run's is {senones.id}; "
-                f"run the {name} stage again"
+                f"run the {stage_of(name)} stage again"
             )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ssl_asr.models.systems import BASELINE
 from ssl_asr.recipe.identity import Inputs
 from ssl_asr.store import filesystem
 from ssl_asr.store.layout import results_uri
@@ -97,6 +98,8 @@ class Results:
 
     `headline` is the set of the first figures to look at: all test sets together but for `other_channels`, which were
     recorded unlike most of the labeled speech.
+    `baseline_model` is the one that did better on dev, where there are two; `rows` have it as the baseline, `dev` and
+    `tuning` have both by their models' names.
     `kappa` and `prior_scale` of each system were chosen by these. Systems in `at_bound` have a kappa at the end of
     what the search may try. `decode_x_real_time`: seconds of audio a second of one core; `oov_rate`: of test words
     outside the graph. `inputs` is what the results were made from.
@@ -114,6 +117,7 @@ class Results:
     at_bound: Sequence[str] = ()
     headline: str = ALL
     other_channels: Sequence[str] = ()
+    baseline_model: str = BASELINE
     inputs: Inputs = field(default_factory=dict)
 
     @property
@@ -124,6 +128,9 @@ class Results:
     @property
     def has_topline(self) -> bool:
         return any(each.topline_share is not None for each in self.werr)
+
+    def dev_row(self, model: str) -> WordErrors:
+        return next(row for row in self.dev if (row.system, row.condition) == (model, ALL))
 
     def row(self, system: str, set_: str = ALL, condition: str = ALL) -> WordErrors:
         return next(r for r in self.rows if (r.system, r.set, r.condition) == (system, set_, condition))

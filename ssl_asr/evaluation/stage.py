@@ -6,12 +6,12 @@ Every decoded slab is stored at once, so an interrupted evaluation continues whe
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ssl_asr.decoding.graph_files import GraphInfo, graph_inputs, make_graph, read_vocabulary
-from ssl_asr.decoding.scores import Scales
-from ssl_asr.decoding.slabs import DecodedSlab, Slab, System
+from ssl_asr.decoding.slabs import DecodedSlab
 from ssl_asr.evaluation.bootstrap import Draws
+from ssl_asr.evaluation.decisions import Decisions, decide
 from ssl_asr.evaluation.inputs import (
     check_models,
     describe_system,
@@ -20,22 +20,20 @@ from ssl_asr.evaluation.inputs import (
     result_inputs,
     split_slabs,
 )
-from ssl_asr.evaluation.results import ALL, Results, TuningPoint, WordErrors, read_results, write_results
-from ssl_asr.evaluation.slab_tasks import Pieces, decode, read_decoded, tune
+from ssl_asr.evaluation.results import ALL, Results, read_results, write_results
+from ssl_asr.evaluation.slab_tasks import decode
 from ssl_asr.evaluation.summary import (
     cells_of,
     frame_accuracies,
     out_of_vocabulary,
     reductions,
     score,
-    word_error_rate,
     word_errors,
 )
 from ssl_asr.evaluation.table import share_text
 from ssl_asr.evaluation.transcripts import write_transcripts
-from ssl_asr.evaluation.tuning import Grid, Tried, best_scales, is_at_bound
 from ssl_asr.hmm.senones import load_senones
-from ssl_asr.models.systems import BASELINE, STUDENT, TOPLINE, evaluated
+from ssl_asr.models.systems import BASELINE, BASELINE_SHORT, STUDENT, TITLES, TOPLINE, evaluated
 from ssl_asr.progress import Progress
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import Inputs, inputs_key
@@ -49,17 +47,6 @@ from ssl_asr.store.ledger import Reject
 from ssl_asr.store.utterance import Utterance
 
 STAGE = "evaluate"
-
-
-@dataclass(frozen=True)
-class Tuned:
-    """What dev has decided: `scales` by system, among those `tried`; `errors` are those on dev with them."""
-
-    scales: Mapping[str, Scales]
-    tried: Mapping[str, Tried]
-    errors: Sequence[WordErrors]
-    at_bound: Sequence[str]
-    pieces: Pieces
 
 
 def run_evaluate(recipe: Recipe) -> StageReport:
@@ -76,14 +63,15 @@ def run_evaluate(recipe: Recipe) -> StageReport:
     with cluster.joined():
         graph = _made_graph(recipe)
         systems = [describe_system(recipe, name, graph, senones) for name in evaluated(recipe)]
-        tuned = _tune(recipe, systems, dev, dev_utterances)
-        by_scales, decoded = decode("decoding test", {each: [tuned.scales[each.name]] for each in systems}, test)
-    found = {name: by_scales[name][scales] for name, scales in tuned.scales.items()}
-    results = replace(_results(recipe, graph, tuned, found, test_utterances), inputs=inputs)
+        decided = decide(recipe, systems, dev, dev_utterances)
+        tested = [each for each in systems if each.name in decided.tested.values()]
+        by_scales, made = decode("decoding test", {each: [decided.scales[each.name]] for each in tested}, test)
+    found = {system: by_scales[model][decided.scales[model]] for system, model in decided.tested.items()}
+    results = replace(_results(recipe, graph, decided, found, test_utterances), inputs=inputs)
     for name, slabs in found.items():
         write_transcripts(recipe.run, name, slabs, test_utterances)
     write_results(recipe.run, results)
-    rejects, pieces = _rejects(found), tuned.pieces + decoded
+    rejects, pieces = _rejects(found), decided.pieces + made
     report = clock.finish(pieces.total, pieces.kept, rejects, _figures(results))
     check_reject_share(recipe, STAGE, len({reject.id for reject in rejects}), len(test_utterances))
     return report
@@ -118,23 +106,10 @@ def _made_graph(recipe: Recipe) -> GraphInfo:
     return graph
 
 
-def _tune(
-    recipe: Recipe, systems: Sequence[System], dev: Sequence[Slab], utterances: Mapping[str, Utterance]
-) -> Tuned:
-    grid = Grid(recipe.evaluate.kappas, recipe.evaluate.prior_scales)
-    tried, pieces = tune(systems, dev, grid, lambda decoded: word_error_rate(score(utterances, decoded)))
-    scales = {name: best_scales(rates, grid) for name, rates in tried.items()}
-    found = {each.name: read_decoded(each, dev, scales[each.name]) for each in systems}
-    scored = {name: score(utterances, decoded) for name, decoded in found.items()}
-    errors = word_errors(scored, Draws(recipe.evaluate.bootstrap, recipe.seed))
-    pooled = [row for row in errors if row.set == ALL]
-    return Tuned(scales, tried, pooled, [name for name in scales if is_at_bound(scales[name], grid)], pieces)
-
-
 def _results(
     recipe: Recipe,
     graph: GraphInfo,
-    tuned: Tuned,
+    decided: Decisions,
     found: Mapping[str, Sequence[DecodedSlab]],
     utterances: Mapping[str, Utterance],
 ) -> Results:
@@ -142,15 +117,12 @@ def _results(
     draws, found_cells = Draws(recipe.evaluate.bootstrap, recipe.seed), cells_of(scored[STUDENT])
     slabs = [slab for decoded in found.values() for slab in decoded]
     return Results(
-        kappa={name: scales.kappa for name, scales in tuned.scales.items()},
-        prior_scale={name: scales.prior for name, scales in tuned.scales.items()},
-        dev=tuned.errors,
-        tuning=[
-            TuningPoint(name, each.kappa, each.prior, wer)
-            for name, tried in tuned.tried.items()
-            for each, wer in sorted(tried.items())
-        ],
-        at_bound=tuned.at_bound,
+        kappa={name: scales.kappa for name, scales in decided.scales.items()},
+        prior_scale={name: scales.prior for name, scales in decided.scales.items()},
+        dev=decided.errors,
+        tuning=decided.points(),
+        at_bound=decided.at_bound,
+        baseline_model=decided.baseline,
         headline=found_cells.headline,
         other_channels=sorted(found_cells.other_channels),
         rows=word_errors(scored, draws),
@@ -174,7 +146,9 @@ def _figures(results: Results) -> dict[str, float | str]:
         figures["share_of_topline"] = share_text(gain.topline_share)
     if head != ALL:
         figures = {"tested_on": head, **figures, "werr_of_everything": f"{results.reduction().werr:.1%}"}
-    figures["kappa"] = " / ".join(map(results.scale, results.systems))
+    figures["kappa"] = " / ".join(map(results.scale, results.kappa))
+    if BASELINE_SHORT in results.kappa:
+        figures["baseline"] = TITLES[results.baseline_model]
     figures["decoding_x_real_time"] = results.decode_x_real_time
     return figures
 

@@ -6,7 +6,7 @@ import textwrap
 
 from ssl_asr.evaluation.bootstrap import LEAST_SPEAKERS
 from ssl_asr.evaluation.results import ALL, Reduction, Results, SpeakerLimits, ToplineShare, WordErrors
-from ssl_asr.models.systems import TITLES
+from ssl_asr.models.systems import BASELINE_SHORT, BASELINES, TITLES
 
 _WIDTH = 118
 
@@ -64,6 +64,8 @@ def _notes(results: Results) -> list[str]:
         + "; ".join(f"{TITLES[system]} {results.scale(system)}" for system in results.kappa)
         + ".",
     ]
+    if BASELINE_SHORT in results.kappa:
+        notes.insert(1, baseline_note(results))
     if results.has_topline:
         notes.insert(
             1,
@@ -74,6 +76,16 @@ def _notes(results: Results) -> list[str]:
         others = ", ".join(results.other_channels)
         notes.insert(0, f"Headline: {results.headline}. Not in it: {others}, recorded unlike most labeled speech.")
     return notes
+
+
+def baseline_note(results: Results) -> str:
+    """Which of two baselines counts, and why."""
+    rates = " against ".join(
+        f"{100 * results.dev_row(model).wer:.1f} ({TITLES[model]})"
+        for model in sorted(BASELINES, key=lambda model: model != results.baseline_model)
+    )
+    length = "the shorter" if results.baseline_model == BASELINE_SHORT else "the matched"
+    return f"Baseline: {length} schedule, by word error rate on dev, %: {rates}."
 
 
 def _table(lines: list[list[str]]) -> list[str]:

@@ -82,6 +82,9 @@ class TrainingSpeech:
     def hours(self) -> float:
         return self.chunked + self.whole
 
+    def share(self, share: float) -> TrainingSpeech:
+        return TrainingSpeech(share * self.chunked, share * self.whole)
+
 
 def teacher_speech(recipe: Recipe, speech: Speech) -> TrainingSpeech:
     teacher, stored = recipe.teacher, speech.labeled.value

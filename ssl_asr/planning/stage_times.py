@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ssl_asr.models.systems import evaluated, trained
+from ssl_asr.models.systems import BASELINE, BASELINE_SHORT, STUDENT, TOPLINE, evaluated, trained
 from ssl_asr.planning.compute import FRAMES_AN_HOUR, Devices, NetworkSize, student_network, teacher_network
 from ssl_asr.planning.facts import Fact, Facts
 from ssl_asr.planning.network import STRATEGIES, Traffic, block_steps, traffic
@@ -81,9 +81,16 @@ def trainings(recipe: Recipe, speech: Speech, rates: Rates) -> list[Training]:
         teacher.sync,
         rates.teacher,
     )
-    alike = {"baseline": rates.baseline, "student": rates.student, "topline": rates.topline}
-    settings = (network, trained_on, student.optimiser, student.batching, student.sync)
-    return [taught, *(Training(name, *settings, alike[name]) for name in trained(recipe) if name in alike)]
+    short = trained_on.share(student.shorter_baseline)
+    alike = {
+        BASELINE: (trained_on, rates.baseline),
+        BASELINE_SHORT: (short, rates.baseline),
+        STUDENT: (trained_on, rates.student),
+        TOPLINE: (trained_on, rates.topline),
+    }
+    settings = (student.optimiser, student.batching, student.sync)
+    models = [name for name in trained(recipe) if name in alike]
+    return [taught, *(Training(name, network, alike[name][0], *settings, alike[name][1]) for name in models)]
 
 
 def stage_times(recipe: Recipe, speech: Speech, facts: Facts, rates: Rates, cluster: Hardware) -> list[StageTime]:
@@ -186,9 +193,13 @@ def _hmm(recipe: Recipe, speech: Speech, facts: Facts, cluster: Hardware) -> Sta
 def _evaluate(recipe: Recipe, speech: Speech, facts: Facts, cluster: Hardware) -> StageTime:
     # The search along kappa and the prior scale, without what it may try beyond the recipe's values.
     tries, speed = len(recipe.evaluate.kappas) + len(recipe.evaluate.prior_scales) - 1, facts.decoding_speed
-    systems = len(evaluated(recipe))
-    hours = systems * (speech.test.value + tries * speech.dev.value)
-    formula = f"{systems} x ({speech.test.value:.3g} + {tries} x {speech.dev.value:.3g}) h / {speed.value:.3g} x real"
+    tuned = evaluated(recipe)
+    tested = len(tuned) - (BASELINE_SHORT in tuned)
+    hours = tested * speech.test.value + len(tuned) * tries * speech.dev.value
+    formula = (
+        f"({tested} x {speech.test.value:.3g} + {len(tuned) * tries} x {speech.dev.value:.3g}) h / {speed.value:.3g} "
+        "x real"
+    )
     return _on_cores("evaluate", hours / speed.value, facts, cluster, f"{formula} time", speed.source)
 
 

@@ -39,6 +39,7 @@ Product = Literal[
     "teacher",
     "targets",
     "baseline",
+    "baseline-short",
     "student",
     "topline",
     "graph",

@@ -60,6 +60,8 @@ class Student(Section):
     # Unlabeled utterances in training: all, or this share of their frames, spread over the teacher's confidence.
     selection: Annotated[Literal["all", "uniform-confidence"], Affects("student")] = "all"
     selected_share: Annotated[float, Field(gt=0, le=1)] = 1.0
+    # A second baseline on this share of the frames, through the same rates: the better one on dev counts. 0: none.
+    shorter_baseline: Annotated[float, Field(ge=0, lt=1), Affects("baseline-short")] = 0.0
     labeled_objective: HardObjective = CrossEntropySection()
     unlabeled_objective: Annotated[SoftObjective, Affects("student")] = SoftCrossEntropySection()
     optimiser: Optimiser = Optimiser()

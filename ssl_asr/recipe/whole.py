@@ -14,7 +14,7 @@ from ssl_asr.recipe.training import Student, Teacher
 # Of utterances into splits and conditions, of noise, of weights and batches, and of bootstrap samples.
 _RANDOM = Affects(
     *("open-labeled", "open-unlabeled", "open-dev", "open-test", "labeled", "unlabeled", "noise"),
-    *("teacher", "baseline", "student", "topline", "results"),
+    *("teacher", "baseline", "baseline-short", "student", "topline", "results"),
 )
 
 
@@ -29,7 +29,7 @@ class Recipe(Section):
     hmm: Hmm = Hmm()
     teacher: Annotated[Teacher, Affects("teacher")] = Teacher()
     labelling: Annotated[Labelling, Affects("targets")] = Labelling()
-    student: Annotated[Student, Affects("baseline", "student", "topline")] = Student()
+    student: Annotated[Student, Affects("baseline", "baseline-short", "student", "topline")] = Student()
     evaluate: Evaluate = Evaluate()
     # Where and on how many machines work runs. The number of training workers does shape a model, as it must where
     # machines come and go.

@@ -21,7 +21,7 @@ from ssl_asr.evaluation.results import Results, read_results
 from ssl_asr.labelling.calibration_file import Calibration, read_calibration
 from ssl_asr.labelling.teachers import target_set_id
 from ssl_asr.labelling.top_k import KeptMass
-from ssl_asr.models.systems import MODELS
+from ssl_asr.models.systems import MODELS, stage_of
 from ssl_asr.recipe import Recipe
 from ssl_asr.report.errors.analysis import ErrorAnalysis, analyse
 from ssl_asr.report.learning_curves import LearningCurve, curve_of
@@ -167,8 +167,10 @@ def _audio_seconds(
         "frontend": of(features.STORE, features.FRAME_SECONDS),
         "hmm": of(ALIGNMENTS, features.FRAME_SECONDS),
         "labelling": 0.0 if labelled is None else float(labelled.column("frames").sum()) * targets.FRAME_SECONDS,
-        **{name: curve.frames * targets.FRAME_SECONDS for name, curve in curves.items()},
     }
+    for name in MODELS:
+        if name in curves:
+            audio[stage_of(name)] = audio.get(stage_of(name), 0.0) + curves[name].frames * targets.FRAME_SECONDS
     return {stage: seconds for stage, seconds in audio.items() if seconds}
 
 

@@ -8,8 +8,8 @@ import numpy as np
 from markupsafe import Markup
 
 from ssl_asr.evaluation.results import ALL, Results
-from ssl_asr.evaluation.table import share_text
-from ssl_asr.models.systems import BASELINE, STUDENT, TITLES, trained
+from ssl_asr.evaluation.table import baseline_note, share_text
+from ssl_asr.models.systems import BASELINE, BASELINE_SHORT, STUDENT, TITLES, trained
 from ssl_asr.progress import clock
 from ssl_asr.report import plots
 from ssl_asr.report.errors.clips import NO_CLIPS, Clips
@@ -53,6 +53,7 @@ def render(evidence: Evidence, clips: Clips = NO_CLIPS) -> str:
         titles=TITLES,
         models=trained(evidence.recipe),
         share_text=share_text,
+        baseline_note=baseline_note(results) if results and BASELINE_SHORT in results.kappa else "",
         all=ALL,
         bars={name: Markup(plots.wer_bars(results, name)) for name in _sets(results)} if results else {},
         forest=Markup(plots.werr_forest(results)) if results else "",

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ssl_asr.corpus.augment.conditions import versions
 from ssl_asr.hmm.stage import aligned_splits
-from ssl_asr.models.systems import MODELS, trained
+from ssl_asr.models.systems import MODELS, ModelName, stage_of, trained
 from ssl_asr.progress import clock
 from ssl_asr.recipe import Recipe
 from ssl_asr.report.learning_curves import curve_of
@@ -140,17 +140,18 @@ def _throughput(
 
 
 def _blocks(recipe: Recipe, name: str) -> tuple[int, int | None]:
-    """Blocks in a model's curve, and all blocks of its schedule for the same number of workers."""
-    curve = curve_of(recipe.run, name)
-    return (
-        (0, None) if curve is None else (len(curve.blocks), _scheduled_blocks(recipe, name, curve.blocks[-1].workers))
-    )
+    """Blocks in the curves of a stage's models, and all blocks of their schedules for the same number of workers."""
+    models = [model for model in trained(recipe) if stage_of(model) == name]
+    curves = [curve.blocks for model in models if (curve := curve_of(recipe.run, model)) is not None]
+    if not curves:
+        return 0, None
+    totals = [_scheduled_blocks(recipe, model, curves[-1][-1].workers) for model in models]
+    return sum(map(len, curves)), None if None in totals else sum(total or 0 for total in totals)
 
 
-def _scheduled_blocks(recipe: Recipe, name: str, workers: int) -> int | None:
+def _scheduled_blocks(recipe: Recipe, name: ModelName, workers: int) -> int | None:
     store = ShardStore(recipe.run, FEATURES)
-    model = next(each for each in MODELS if each == name)
-    settings = settings_of(recipe, model)
+    settings = settings_of(recipe, name)
     labeled, unlabeled = (
         source_of(
             split, split, store.index(split), recipe.seed, versions_of_pass(recipe.corpus, split, settings.versions)
@@ -159,5 +160,5 @@ def _scheduled_blocks(recipe: Recipe, name: str, workers: int) -> int | None:
     )
     if not len(labeled) or not len(unlabeled):
         return None
-    schedule = schedule_of(recipe, model, labeled, unlabeled)
+    schedule = schedule_of(recipe, name, labeled, unlabeled)
     return sum(math.ceil(phase.count / (settings.sync.block_slabs * workers)) for phase in schedule)

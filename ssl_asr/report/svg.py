@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ssl_asr.models.systems import BASELINE, STUDENT, TEACHER, TOPLINE
+from ssl_asr.models.systems import BASELINE, BASELINE_SHORT, STUDENT, TEACHER, TOPLINE
 
 # Placeholder colours in the SVG and the CSS variables that replace them; the page defines these for light and dark.
 _CSS = {
@@ -24,9 +24,10 @@ _CSS = {
     "#100006": "var(--student)",
     "#100007": "var(--shade)",
     "#100008": "var(--topline)",
+    "#100009": "var(--baseline-short)",
 }
 INK, FAINT, GRID, SHADE = "#100001", "#100002", "#100003", "#100007"
-COLOUR = {BASELINE: "#100004", TEACHER: "#100005", STUDENT: "#100006", TOPLINE: "#100008"}
+COLOUR = {BASELINE: "#100004", BASELINE_SHORT: "#100009", TEACHER: "#100005", STUDENT: "#100006", TOPLINE: "#100008"}
 
 _STYLE = {
     "svg.fonttype": "none",

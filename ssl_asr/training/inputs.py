@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ssl_asr.hmm.senones import load_senones
 from ssl_asr.labelling.teachers import target_set_id
-from ssl_asr.models.systems import ModelName
+from ssl_asr.models.systems import BASELINES, STUDENT, TOPLINE, ModelName
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import digest, non_defaults
 from ssl_asr.store import alignments, features, targets
@@ -29,7 +29,7 @@ def model_inputs(recipe: Recipe, name: ModelName) -> dict[str, str]:
         "alignments": _digest(aligned, "labeled"),
         **non_defaults(recipe, name),
     }
-    if name == "baseline":
+    if name in BASELINES:
         unlabeled = made.index("unlabeled")
         inputs |= {
             "unlabeled frames": str(unlabeled.column("frames").sum()),
@@ -37,12 +37,12 @@ def model_inputs(recipe: Recipe, name: ModelName) -> dict[str, str]:
         }
         versions = versions_of_pass(recipe.corpus, "unlabeled", recipe.student.versions)
         return inputs if versions == 1 else inputs | {"unlabeled versions": str(versions)}
-    if name == "topline":
+    if name == TOPLINE:
         return inputs | {
             "unlabeled alignments": _digest(aligned, "unlabeled"),
             "unlabeled features": _digest(made, "unlabeled"),
         }
-    if name == "student":
+    if name == STUDENT:
         store = targets.store_name(target_set_id(recipe))
         labelled = ShardStore(recipe.run, store)
         return inputs | {

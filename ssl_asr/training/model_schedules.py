@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from ssl_asr.models.systems import BASELINE, STUDENT, TEACHER, ModelName
+from ssl_asr.models.systems import BASELINE, STUDENT, TEACHER, TOPLINE, ModelName
 from ssl_asr.recipe import Recipe, Student, Teacher
 from ssl_asr.training.data.sources import Source
 from ssl_asr.training.schedule import (
     Phase,
     baseline_schedule,
+    shorter_schedule,
     student_schedule,
     teacher_schedule,
     topline_schedule,
@@ -26,6 +27,7 @@ def schedule_of(recipe: Recipe, name: ModelName, labeled: Source, unlabeled: Sou
     if name == STUDENT:
         return phases
     share = recipe.student.selected_share
-    if name == BASELINE:
-        return baseline_schedule(phases, labeled, unlabeled, share)
-    return topline_schedule(phases, share)
+    if name == TOPLINE:
+        return topline_schedule(phases, share)
+    matched = baseline_schedule(phases, labeled, unlabeled, share)
+    return matched if name == BASELINE else shorter_schedule(matched, recipe.student.shorter_baseline)

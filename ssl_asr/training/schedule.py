@@ -141,6 +141,19 @@ def baseline_schedule(
     return [phase for phase in phases if phase.count]
 
 
+def shorter_schedule(baseline_phases: Sequence[Phase], share: float) -> list[Phase]:
+    """This share of the slabs of every phase, at its rate: as many rates are passed through in less time."""
+    phases: list[Phase] = []
+    consumed, owed = 0, 0.0  # slabs
+    for phase in baseline_phases:
+        owed += phase.count * share
+        count = round(owed)
+        owed -= count
+        phases.append(replace(phase, first=consumed, count=count))
+        consumed += count
+    return [phase for phase in phases if phase.count]
+
+
 def topline_schedule(student_phases: Sequence[Phase], selected_share: float = 1.0) -> list[Phase]:
     """The student's schedule with labels in place of the teacher's targets, at every feature offset in turn.
 

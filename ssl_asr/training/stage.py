@@ -12,7 +12,7 @@ from ssl_asr.frontend.statistics import global_statistics
 from ssl_asr.hmm.senones import load_senones
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec, count_parameters
 from ssl_asr.models.model_files import made_from
-from ssl_asr.models.systems import BASELINE, STUDENT, TEACHER, TOPLINE, ModelName
+from ssl_asr.models.systems import BASELINES, STUDENT, TEACHER, TOPLINE, ModelName, stage_of, trained
 from ssl_asr.recipe import Cluster, ObjectiveSection, Recipe, Student, Teacher
 from ssl_asr.recipe.identity import Inputs, inputs_key
 from ssl_asr.runtime import cluster
@@ -22,7 +22,7 @@ from ssl_asr.runtime.todo import SENONE_SET, Todo, reasons, upstream, waiting
 from ssl_asr.store.layout import ALIGNMENTS, FEATURES, TARGETS, model_uri
 from ssl_asr.store.targets import FRAME_SECONDS
 from ssl_asr.training.checkpoints.accounting import write_schedule
-from ssl_asr.training.curve import CurveWriter, Record, read_curve
+from ssl_asr.training.curve import CurveWriter, read_curve
 from ssl_asr.training.data.examples import SlabReader
 from ssl_asr.training.data.run_sources import labelled_source, source_of_run, true_source
 from ssl_asr.training.data.selection import selection_of
@@ -55,6 +55,10 @@ class TrainingPlan:
     def key(self) -> str:
         return inputs_key(self.inputs)
 
+    @property
+    def slabs(self) -> int:
+        return sum(phase.count for phase in self.schedule)
+
 
 def run_teacher(recipe: Recipe) -> StageReport:
     """Train the teacher on the labeled data."""
@@ -70,8 +74,12 @@ def run_student(recipe: Recipe) -> StageReport:
 
 
 def run_baseline(recipe: Recipe) -> StageReport:
-    """Train the student's network with its schedule, rates and frames on the labeled data alone."""
-    return _train(recipe, _plan(recipe, BASELINE, {LABELED: recipe.student.labeled_objective}))
+    """Train the student's network with its schedule, rates and frames on the labeled data alone.
+
+    With `student.shorter_baseline` a second one is trained on fewer frames.
+    """
+    names = [name for name in BASELINES if name in trained(recipe)]
+    return _train(recipe, *(_plan(recipe, name, {LABELED: recipe.student.labeled_objective}) for name in names))
 
 
 def run_topline(recipe: Recipe) -> StageReport:
@@ -97,24 +105,35 @@ def _plan(
     # The baseline's length follows from the unlabeled speech too.
     unlabeled = trained_on
     if unlabeled is None:
-        unlabeled = source_of_run(recipe, "unlabeled", settings.versions, required=name == BASELINE)
+        unlabeled = source_of_run(recipe, "unlabeled", settings.versions, required=name in BASELINES)
     schedule = schedule_of(recipe, name, labeled, unlabeled)
     sources = [labeled] if trained_on is None else [labeled, trained_on]
     return TrainingPlan(name, model_inputs(recipe, name), settings, schedule, sources, objectives)
 
 
-def _train(recipe: Recipe, plan: TrainingPlan) -> StageReport:
-    refuse_second(recipe, plan.name)
-    clock = StageClock(recipe, plan.name, plan.key)
-    slabs = sum(phase.count for phase in plan.schedule)
-    if _is_trained(recipe, plan):
-        return clock.finish(slabs, slabs, figures=_figures(recipe, plan, read_curve(recipe.run, plan.name)))
-    clock.claim()
+def _train(recipe: Recipe, *plans: TrainingPlan) -> StageReport:
+    """Train the models of one stage, but for those that are trained; the first gives the stage its figures."""
+    stage = stage_of(plans[0].name)
+    refuse_second(recipe, stage)
+    keys: dict[str, str] = {plan.name: plan.key for plan in plans}
+    clock = StageClock(recipe, stage, plans[0].key if len(plans) == 1 else inputs_key(keys))
+    left = [plan for plan in plans if not _is_trained(recipe, plan)]
+    if left:
+        clock.claim()
+        with cluster.joined():
+            for plan in left:
+                _fit(recipe, plan)
+    slabs, made = (sum(plan.slabs for plan in some) for some in (plans, left))
+    figures = _figures(recipe, plans[0])
+    for plan in plans[1:]:
+        figures |= {f"{plan.name}_{name}": value for name, value in _figures(recipe, plan).items()}
+    return clock.finish(slabs, slabs - made, figures=figures)
+
+
+def _fit(recipe: Recipe, plan: TrainingPlan) -> None:
     job = _job(recipe, plan)
     write_schedule(job.run, job.name, job.key, job.schedule, {source.name: len(source) for source in job.sources})
-    with cluster.joined():
-        curve = fit(job, recipe.cluster)
-    return clock.finish(slabs, 0, figures=_figures(recipe, plan, curve.records))
+    fit(job, recipe.cluster)
 
 
 def fit(job: TrainingJob, workers: Cluster) -> CurveWriter:
@@ -149,7 +168,8 @@ def _job(recipe: Recipe, plan: TrainingPlan) -> TrainingJob:
     )
 
 
-def _figures(recipe: Recipe, plan: TrainingPlan, curve: Sequence[Record]) -> dict[str, float | str]:
+def _figures(recipe: Recipe, plan: TrainingPlan) -> dict[str, float | str]:
+    curve = read_curve(recipe.run, plan.name)
     blocks = [record for record in curve if "loss" in record]
     on_dev = [record for record in curve if "dev_loss" in record]
     hours = sum(record["frames"] for record in blocks) * FRAME_SECONDS / 3600
@@ -177,7 +197,9 @@ def todo_teacher(recipe: Recipe, before: Sequence[Todo]) -> list[Todo]:
 
 
 def todo_baseline(recipe: Recipe, before: Sequence[Todo]) -> list[Todo]:
-    return _todo(recipe, "baseline", upstream(before, *LABELED_STORES, *UNLABELED_STORES))
+    causes = upstream(before, *LABELED_STORES, *UNLABELED_STORES)
+    names = [name for name in BASELINES if name in trained(recipe)]
+    return [todo for name in names for todo in _todo(recipe, name, causes)]
 
 
 def todo_student(recipe: Recipe, before: Sequence[Todo]) -> list[Todo]:

@@ -173,6 +173,30 @@ def test_a_topline_is_a_system_more_and_gives_the_students_share_of_its_gain(eva
     assert read_results(recipe.run).reduction().topline_share is None
 
 
+@pytest.mark.parametrize(("better", "told"), [("teacher", "the shorter"), ("baseline", "the matched")])
+def test_the_baseline_is_the_better_of_two_on_dev(evaluated_run, better, told):
+    """The short one is as good as the teacher, or the matched one again: of equals the matched one counts."""
+    before, run = read_results(evaluated_run.run), evaluated_run.run
+    student = evaluated_run.student.model_copy(update={"shorter_baseline": 0.5})
+    recipe = evaluated_run.model_copy(update={"student": student})
+    with pytest.raises(ValueError, match=r"baseline-short\.safetensors is missing; run the baseline stage"):
+        run_evaluate(recipe)
+    shutil.copy(model_uri(run, better), model_uri(run, "baseline-short"))
+    report = run_evaluate(recipe)
+    results = read_results(run)
+    assert results.baseline_model == ("baseline-short" if better == "teacher" else "baseline")
+    assert results.systems == list(SYSTEMS)
+    assert results.row("baseline").wer == before.row(better).wer
+    # Both are told on dev, each with its own scales; the other one is not decoded on test.
+    assert results.dev_row("baseline").wer == before.dev_row("baseline").wer
+    assert results.dev_row("baseline-short").wer == before.dev_row(better).wer
+    assert set(results.kappa) == {*SYSTEMS, "baseline-short"}
+    tested = {system for system in results.kappa if any(split == "test" for _, split in _tried(recipe, system))}
+    assert tested == {*SYSTEMS} | ({"baseline-short"} if better == "teacher" else set())
+    assert f"Baseline: {told} schedule, by word error rate on dev" in format_table(results)
+    assert report.figures["baseline"] == ("short baseline" if better == "teacher" else "baseline")
+
+
 def test_a_result_of_other_features_does_not_count(evaluated):
     recipe, _ = evaluated
     slab = split_slabs(recipe, "dev", load_senones(recipe.run))[0]

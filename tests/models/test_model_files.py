@@ -10,8 +10,9 @@ import torch
 
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec
 from ssl_asr.models.model_files import MADE_FROM, load_model, made_from, save_model
-from ssl_asr.models.systems import MODELS, TITLES, evaluated, trained
+from ssl_asr.models.systems import MODELS, TITLES, evaluated, stage_of, trained
 from ssl_asr.recipe import BlstmNetwork, LstmNetwork, NetworkSection, load_recipe
+from ssl_asr.runtime.pipeline import NAMES
 from ssl_asr.store.weights import read_weights, write_weights
 
 LSTM = LstmNetwork(layers=2, units=8, look_ahead=2, dropout=0.3)
@@ -82,8 +83,13 @@ def test_a_torn_file_is_refused_by_name(tmp_path: Path) -> None:
 
 
 def test_every_system_is_trained_and_has_a_title() -> None:
-    for settings in ([], ["evaluate.topline=true"]):
-        recipe = load_recipe("demo", settings)
+    usual = {"teacher", "baseline", "student"}
+    asked = {"evaluate.topline": ("true", "topline"), "student.shorter_baseline": ("0.5", "baseline-short")}
+    for keys in ([], [*asked][:1], [*asked]):
+        off = {"evaluate.topline": "false", "student.shorter_baseline": "0"}
+        on = {key: asked[key][0] for key in keys}
+        recipe = load_recipe("demo", [f"{key}={value}" for key, value in (off | on).items()])
+        assert set(trained(recipe)) == usual | {asked[key][1] for key in keys}
         assert set(evaluated(recipe)) <= set(trained(recipe)) <= set(MODELS)
         assert set(evaluated(recipe)) <= set(TITLES)
-        assert ("topline" in trained(recipe)) == bool(settings)
+        assert {stage_of(name) for name in trained(recipe)} <= set(NAMES)

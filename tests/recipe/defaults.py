@@ -52,6 +52,7 @@ VERSIONS: Mapping[Product, Versions] = {
     "teacher": _TRAINING,
     "targets": {"labelling/teachers.py VERSION": teachers.VERSION},
     "baseline": _TRAINING,
+    "baseline-short": _TRAINING,
     "student": _TRAINING,
     "topline": _TRAINING,
     "graph": {"decoding/graph_files.py VERSION": graph_files.VERSION},

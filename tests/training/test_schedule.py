@@ -7,7 +7,14 @@ from dataclasses import replace
 import pytest
 
 from ssl_asr.recipe import load_recipe
-from ssl_asr.training.schedule import Phase, baseline_schedule, student_schedule, teacher_schedule, topline_schedule
+from ssl_asr.training.schedule import (
+    Phase,
+    baseline_schedule,
+    shorter_schedule,
+    student_schedule,
+    teacher_schedule,
+    topline_schedule,
+)
 from tests.training.walked import LABELED, ORDERS, STUDENT, UNLABELED, random_student, student_of
 
 
@@ -67,6 +74,23 @@ def test_the_topline_hears_what_the_student_hears_with_labels(seed: int) -> None
     heard = stretch_of(selected, "unlabeled")
     assert heard == list(range(len(heard)))
     assert len(heard) == pytest.approx(share * len(stretch_of(phases, "unlabeled")), abs=0.51)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_shorter_schedule_has_its_share_of_the_slabs_and_all_the_rates(seed: int) -> None:
+    rng = random.Random(seed)
+    student, labeled, unlabeled = random_student(rng, "sub-epochs")
+    matched = baseline_schedule(student_schedule(student, labeled, unlabeled), labeled, unlabeled)
+    share = rng.uniform(0.3, 0.9)
+    phases = shorter_schedule(matched, share)
+    heard = stretch_of(phases, "labeled")
+    assert heard == list(range(len(heard)))
+    assert len(heard) == pytest.approx(share * len(stretch_of(matched, "labeled")), abs=0.51)
+    rates = [phase.learning_rate for phase in phases]
+    assert {*rates} <= {phase.learning_rate for phase in matched}
+    if all(phase.count * share > 1 for phase in matched):
+        assert rates == [phase.learning_rate for phase in matched]
+        assert [phase.whole for phase in phases] == [phase.whole for phase in matched]
 
 
 def test_student_phases_alternate_boost_and_rotate_offsets() -> None:

@@ -16,12 +16,21 @@ import pytest
 
 from ssl_asr.hmm.stage import run_hmm
 from ssl_asr.models.model_files import MADE_FROM, load_model
+from ssl_asr.models.systems import BASELINES
 from ssl_asr.recipe import Recipe
 from ssl_asr.store import filesystem
 from ssl_asr.store.layout import model_uri
 from ssl_asr.training.curve import read_curve
 from ssl_asr.training.inputs import model_inputs
-from ssl_asr.training.stage import run_baseline, run_student, run_teacher, run_topline, todo_student, todo_topline
+from ssl_asr.training.stage import (
+    run_baseline,
+    run_student,
+    run_teacher,
+    run_topline,
+    todo_baseline,
+    todo_student,
+    todo_topline,
+)
 from ssl_asr.verifying.training_check import check_training
 from tests.in_process import placed_here
 from tests.training.simulated_stages import simulated_training
@@ -107,6 +116,26 @@ def test_baseline_has_the_students_frames_and_hears_no_unlabeled_audio(unbroken:
     again = run_baseline(unbroken)
     assert (again.skipped, again.pieces) == (report.pieces, report.pieces)
     assert again.seconds == report.seconds
+
+
+def test_a_shorter_baseline_is_trained_beside_the_matched_one_which_stays(unbroken: Recipe) -> None:
+    student = unbroken.student.model_copy(update={"shorter_baseline": 0.5})
+    recipe = unbroken.model_copy(update={"student": student})
+    with simulated_training():
+        run_baseline(unbroken)
+        before = filesystem.read_bytes(model_uri(recipe.run, "baseline"))
+        assert [todo.product for todo in todo_baseline(recipe, [])] == ["baseline-short"]
+        report = run_baseline(recipe)
+    assert filesystem.read_bytes(model_uri(recipe.run, "baseline")) == before
+    frames = [sum(record.get("frames", 0) for record in read_curve(recipe.run, name)) for name in BASELINES]
+    assert frames[1] == pytest.approx(frames[0] / 2, rel=0.1)
+    assert 0 < report.skipped < report.pieces
+    assert "baseline-short_dev_loss" in report.figures
+    assert todo_baseline(recipe, []) == []
+    again = run_baseline(recipe)
+    assert again.skipped == again.pieces
+    # The short one is audited as the others are.
+    assert any(line.startswith("baseline-short: ") for line in check_training(recipe.run).trained)
 
 
 def test_the_topline_has_the_students_frames_and_hears_all_audio_with_its_labels(unbroken: Recipe) -> None:
