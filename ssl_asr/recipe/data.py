@@ -45,6 +45,7 @@ class Corpus(Section):
     unlabeled_copies: Annotated[int, Field(ge=0), Affects("unlabeled")] = 0
     dev_conditions: Annotated[tuple[str, ...], Affects("dev")] = ("clean",)
     test_conditions: Annotated[tuple[str, ...], Affects("test")] = ("clean",)
+    # With all copies. A pass that hears one version of each recording takes less from a slab.
     shard_minutes: Annotated[PositiveFloat, CUTTING] = 90
     slab_minutes: Annotated[PositiveFloat, CUTTING] = 8
     max_reject_share: Annotated[Share, Affects()] = 0.1  # more than this and the stage fails instead of warning
