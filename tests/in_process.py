@@ -104,6 +104,7 @@ def _place_here(monkeypatch: pytest.MonkeyPatch) -> None:
     for stage in ("frontend", "hmm", "labelling"):
         monkeypatch.setattr(f"ssl_asr.{stage}.stage.joined", _nothing)
         monkeypatch.setattr(f"ssl_asr.{stage}.stage.run_shard_jobs", shard_by_shard)
+    monkeypatch.setattr("ssl_asr.training.sequence.stage.run_shard_jobs", shard_by_shard)
     for stage in ("training", "evaluation"):
         monkeypatch.setattr(f"ssl_asr.{stage}.stage.cluster.joined", _nothing)
     monkeypatch.setattr("ssl_asr.frontend.stage._measure_prior", _prior)

@@ -150,3 +150,17 @@ def test_refusals_of_a_network_name_the_mend(overrides, said):
     with pytest.raises(ValueError, match=re.escape(said)) as refused:
         load_recipe("demo", overrides)
     assert "\n" not in str(refused.value)
+
+
+def test_a_part_of_sequence_training_may_be_set_alone() -> None:
+    recipe = load_recipe("demo", ["student.sequence.sync.block_slabs=1", "student.sequence.optimiser.name=sgd"])
+    assert recipe.student.sequence.sync.strategy == "gtc"
+    assert recipe.student.sequence.optimiser.learning_rate == 5e-5
+    assert recipe.student.sequence.epochs == 0
+
+
+def test_smbr_is_no_objective_to_start_with() -> None:
+    with pytest.raises(ValueError, match=r"leave the objective and set sequence\.epochs"):
+        load_recipe("demo", ["teacher.objective.kind=smbr"])
+    with pytest.raises(ValueError, match=r"sequence\.sync\.optimiser_state=correct"):
+        load_recipe("demo", ["teacher.sequence.sync.optimiser_state=correct", "teacher.sequence.optimiser.name=sgd"])

@@ -8,12 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 import torch
 
 from ssl_asr.decoding.decoder import DecodingGraph
 from ssl_asr.decoding.graph import build_graph
 from ssl_asr.evaluation.stage import run_evaluate
+from ssl_asr.frontend.statistics import sums_of
 from ssl_asr.hmm.senones import SenoneSet, save_senones
 from ssl_asr.lang.fst_arrays import from_numpy
 from ssl_asr.lang.lexicon import Lexicon, write_lexicon
@@ -118,7 +120,15 @@ def publish(run: str, split: str, number: int, slabs: Sequence[Sequence[Spoken]]
         (features.STORE, features.SCHEMA, heard),
         (alignments.store_name(senone_set), alignments.SCHEMA, aligned),
     ):
-        ShardStore(run, name).publish(shard, schema, tables, counts, seconds=1.0, parents={}, metadata={})
+        statistics = _sums(tables) if name == features.STORE else {}
+        ShardStore(run, name).publish(
+            shard, schema, tables, counts, seconds=1.0, parents={}, metadata={}, statistics=statistics
+        )
+
+
+def _sums(tables: Sequence[pa.Table]) -> dict[str, object]:
+    rows = [row.frames for table in tables for row in features.decode(table, 64)]
+    return dict(sums_of(rows, 64).to_statistics())
 
 
 def _utterance(spoken: Spoken) -> Utterance:

@@ -14,11 +14,13 @@ import kaldifst
 
 from ssl_asr.decoding.decoder import DecodingGraph
 from ssl_asr.decoding.graph import build_graph
+from ssl_asr.hmm.lexicon_stage import pronunciation_inputs
 from ssl_asr.hmm.senones import load_senones
 from ssl_asr.lang.fst_arrays import serialise
 from ssl_asr.lang.lexicon import read_lexicon
 from ssl_asr.lang.ngram import Vocabulary, estimate_arpa, vocabulary_of
-from ssl_asr.recipe.identity import Inputs, inputs_key
+from ssl_asr.recipe import Recipe
+from ssl_asr.recipe.identity import Inputs, inputs_key, non_defaults
 from ssl_asr.store import filesystem
 from ssl_asr.store.layout import graph_uri, lm_text_uri
 from ssl_asr.store.ledger import checksum
@@ -36,6 +38,12 @@ class GraphInfo:
     states: int
     arcs: int
     max_label: int
+
+
+def graph_language(recipe: Recipe, lm_order: int) -> dict[str, str]:
+    """What the graph of a given text and senone set depends on, with an n-gram of this order."""
+    chosen = recipe.model_copy(update={"evaluate": recipe.evaluate.model_copy(update={"lm_order": lm_order})})
+    return {**pronunciation_inputs(recipe), **non_defaults(chosen, "graph")}
 
 
 def graph_inputs(run: str, senone_set: str, language: Inputs) -> dict[str, str]:
@@ -75,12 +83,12 @@ def load_graph(run: str, key: str) -> DecodingGraph:
     """The graph for decoding; ValueError naming the file if it is damaged."""
     info = read_info(run, key)
     if info is None:
-        raise ValueError(f"{graph_uri(run, key, 'graph.json')} is missing; run the evaluate stage")
+        raise ValueError(f"{graph_uri(run, key, 'graph.json')} is missing; run the stage that asked for it again")
     uri = graph_uri(run, key, "HCLG.fst")
     data = filesystem.read_bytes(uri)
     if checksum(data) != info.checksum:
         raise ValueError(
-            f"{uri} is damaged; delete {graph_uri(run, key, 'graph.json')} and run the evaluate stage again"
+            f"{uri} is damaged; delete {graph_uri(run, key, 'graph.json')} and run the stage that asked for it again"
         )
     with tempfile.TemporaryDirectory() as folder:  # OpenFst reads only from disk
         path = Path(folder) / "HCLG.fst"

@@ -21,9 +21,9 @@ from ssl_asr.decoding.decoder import Decoder, DecodingGraph
 from ssl_asr.decoding.graph_files import load_graph
 from ssl_asr.decoding.scores import Scales, acoustic_scores, log_posteriors
 from ssl_asr.frontend.stacking import stack, stack_labels
-from ssl_asr.hmm.senones import load_senones
+from ssl_asr.hmm.senones import load_senones, log_shares
 from ssl_asr.models.acoustic import AcousticModel
-from ssl_asr.models.model_files import load_model
+from ssl_asr.models.model_files import POSTERIOR_COUNTS, load_model
 from ssl_asr.store import alignments, features, filesystem
 from ssl_asr.store.layout import decoded_uri, model_uri
 from ssl_asr.store.ledger import Shard
@@ -155,8 +155,10 @@ def _labels(system: System, slab: Slab) -> dict[str, npt.NDArray[np.uint16]]:
 # A worker decodes many slabs, so it caches what it has loaded, for all systems of an evaluation.
 @functools.lru_cache(maxsize=8)
 def _load(system: System) -> tuple[AcousticModel, DecodingGraph, npt.NDArray[np.float32]]:
-    model, _ = load_model(model_uri(system.run, system.name))
-    return model, _graph(system.run, system.graph), load_senones(system.run).log_priors()
+    model, about = load_model(model_uri(system.run, system.name))
+    counts = about.get(POSTERIOR_COUNTS)  # the model's own, after sequence training
+    log_priors = log_shares(np.array(counts)) if counts else load_senones(system.run).log_priors()
+    return model, _graph(system.run, system.graph), log_priors
 
 
 @functools.lru_cache(maxsize=1)

@@ -12,7 +12,7 @@ from ssl_asr.evaluation.results import ALL, TuningPoint, WordErrors
 from ssl_asr.evaluation.slab_tasks import Pieces, read_decoded, tune
 from ssl_asr.evaluation.summary import score, word_error_rate, word_errors
 from ssl_asr.evaluation.tuning import Grid, Tried, best_scales, is_at_bound
-from ssl_asr.models.systems import BASELINE, BASELINES
+from ssl_asr.models.systems import BASELINE, BASELINES, smbr_name
 from ssl_asr.recipe import Recipe
 from ssl_asr.store.utterance import Utterance
 
@@ -30,14 +30,25 @@ class Decisions:
     @property
     def baseline(self) -> str:
         """The baseline with fewer errors on dev, each with its best scales; of equals the matched one."""
-        known = [name for name in BASELINES if name in self.scales]
-        return min(known, key=lambda name: self.tried[name][self.scales[name]])
+        return self._better(BASELINES)
 
     @property
     def tested(self) -> dict[str, str]:
         """The model of each system that is tested; the baseline comes first."""
-        others = {name: name for name in self.scales if name not in BASELINES}
-        return {BASELINE: self.baseline, **others}
+        after_smbr = tuple(map(smbr_name, BASELINES))
+        tested = {}
+        for name in self.scales:
+            if name in BASELINES:
+                tested[BASELINE] = self.baseline
+            elif name in after_smbr:
+                tested[smbr_name(BASELINE)] = self._better(after_smbr)
+            else:
+                tested[name] = name
+        return tested
+
+    def _better(self, names: Sequence[str]) -> str:
+        known = [name for name in names if name in self.scales]
+        return min(known, key=lambda name: self.tried[name][self.scales[name]])
 
     def points(self) -> list[TuningPoint]:
         return [

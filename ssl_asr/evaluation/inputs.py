@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ssl_asr.decoding.graph_files import GraphInfo, graph_inputs
+from ssl_asr.decoding.graph_files import GraphInfo, graph_inputs, graph_language
 from ssl_asr.decoding.slabs import Slab, System
-from ssl_asr.hmm.lexicon_stage import pronunciation_inputs
 from ssl_asr.hmm.senones import SenoneSet
 from ssl_asr.models.model_files import model_id
 from ssl_asr.models.systems import evaluated, stage_of
@@ -39,7 +38,7 @@ def check_models(recipe: Recipe, senones: SenoneSet) -> None:
 
 def language_inputs(recipe: Recipe) -> dict[str, str]:
     """What the decoding graph of a given text and senone set depends on."""
-    return {**pronunciation_inputs(recipe), **non_defaults(recipe, "graph")}
+    return graph_language(recipe, recipe.evaluate.lm_order)
 
 
 def result_inputs(recipe: Recipe, senones: SenoneSet, dev: Sequence[Slab], test: Sequence[Slab]) -> dict[str, str]:

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from ssl_asr.models.systems import BASELINE
+from ssl_asr.models.systems import BASELINE, STUDENT, smbr_name
 from ssl_asr.recipe.identity import Inputs
 from ssl_asr.store import filesystem
 from ssl_asr.store.layout import results_uri
@@ -57,6 +57,8 @@ class ToplineShare:
 @dataclass(frozen=True)
 class Reduction:
     """Word error rate reduction of the student relative to the baseline, 0.1 is 10 % fewer errors.
+
+    With sequence training, of the one after it relative to the other after it.
 
     The limits and `p_better` are over recordings, `by_speaker` has those over speakers. `topline_share` is None where
     there was no topline.
@@ -124,6 +126,14 @@ class Results:
     def systems(self) -> list[str]:
         """Those that were tested, in the order of the tables."""
         return list(dict.fromkeys(row.system for row in self.rows))
+
+    @property
+    def compared(self) -> tuple[str, str]:
+        """The baseline and the student that `werr` is about: after sequence training, where there was any."""
+        baseline, student = (
+            smbr_name(name) if smbr_name(name) in self.systems else name for name in (BASELINE, STUDENT)
+        )
+        return baseline, student
 
     @property
     def has_topline(self) -> bool:

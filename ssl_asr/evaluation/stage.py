@@ -33,7 +33,7 @@ from ssl_asr.evaluation.summary import (
 from ssl_asr.evaluation.table import share_text
 from ssl_asr.evaluation.transcripts import write_transcripts
 from ssl_asr.hmm.senones import load_senones
-from ssl_asr.models.systems import BASELINE, BASELINE_SHORT, STUDENT, TITLES, TOPLINE, evaluated
+from ssl_asr.models.systems import BASELINE, BASELINE_SHORT, STUDENT, TITLES, TOPLINE, evaluated, final_name
 from ssl_asr.progress import Progress
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import Inputs, inputs_key
@@ -116,6 +116,7 @@ def _results(
     scored = {name: score(utterances, decoded) for name, decoded in found.items()}
     draws, found_cells = Draws(recipe.evaluate.bootstrap, recipe.seed), cells_of(scored[STUDENT])
     slabs = [slab for decoded in found.values() for slab in decoded]
+    baseline, student, topline = (final_name(recipe, name) for name in (BASELINE, STUDENT, TOPLINE))
     return Results(
         kappa={name: scales.kappa for name, scales in decided.scales.items()},
         prior_scale={name: scales.prior for name, scales in decided.scales.items()},
@@ -126,7 +127,7 @@ def _results(
         headline=found_cells.headline,
         other_channels=sorted(found_cells.other_channels),
         rows=word_errors(scored, draws),
-        werr=reductions(scored[BASELINE], scored[STUDENT], draws, scored.get(TOPLINE)),
+        werr=reductions(scored[baseline], scored[student], draws, scored.get(topline)),
         frame_accuracy=frame_accuracies(found, utterances),
         decode_x_real_time=round(
             sum(slab.seconds for slab in slabs) / max(sum(slab.spent for slab in slabs), 1e-9), 1

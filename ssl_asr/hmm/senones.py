@@ -56,8 +56,13 @@ class SenoneSet:
 
         Without a floor the division by the prior would let a senone without frames win every frame.
         """
-        counts = np.maximum(self.counts, floor)
-        return np.log(counts / counts.sum()).astype(np.float32)
+        return log_shares(self.counts, floor)
+
+
+def log_shares(counts: npt.NDArray[np.float64], floor: float = 1.0) -> npt.NDArray[np.float32]:
+    """Log share of each senone's frames, as `SenoneSet.log_priors`."""
+    floored = np.maximum(counts, floor)
+    return np.log(floored / floored.sum()).astype(np.float32)
 
 
 def table_id(phones: tuple[str, ...], table: npt.NDArray[np.uint16]) -> str:

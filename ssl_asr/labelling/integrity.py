@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 from ssl_asr.frontend.stacking import stacked_length
 from ssl_asr.labelling.teachers import teacher_id
 from ssl_asr.models.model_files import model_id
+from ssl_asr.models.systems import teachers_of
 from ssl_asr.recipe import Recipe
 from ssl_asr.store import targets
 from ssl_asr.store.copies import label_rows
@@ -21,7 +22,7 @@ from ssl_asr.store.layout import model_uri
 
 def senones_by_teacher(recipe: Recipe, outputs: Mapping[str, int]) -> dict[str, int]:
     """Number of senones by teacher id, for models and the recipe's ensemble; `outputs` are those of model files."""
-    members = [model_uri(recipe.run, name) for name in recipe.labelling.teachers]
+    members = [model_uri(recipe.run, name) for name in teachers_of(recipe)]
     found = {model_id(uri): count for uri, count in outputs.items()}
     return found | ({teacher_id(recipe): outputs[members[0]]} if set(members) <= outputs.keys() else {})
 

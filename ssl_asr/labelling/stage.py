@@ -9,6 +9,7 @@ from functools import partial
 from ssl_asr.labelling.calibration_file import calibration_figures
 from ssl_asr.labelling.shard_job import LabelJob, TargetParents
 from ssl_asr.labelling.teachers import check_teacher, target_set_id
+from ssl_asr.models.systems import stage_of, teachers_of
 from ssl_asr.recipe import Recipe
 from ssl_asr.runtime.cluster import joined
 from ssl_asr.runtime.job_runner import Pool, run_shard_jobs
@@ -53,9 +54,9 @@ def find_work(recipe: Recipe) -> LabellingWork:
     """Starts the stage; ValueError if its inputs are missing or do not fit the recipe."""
     if not len(ShardStore(recipe.run, features.STORE).index(SPLIT).numbers):
         raise ValueError(f"{recipe.run} has no unlabeled features yet; run the frontend stage first")
-    for name in recipe.labelling.teachers:
+    for name in teachers_of(recipe):
         if not filesystem.exists(uri := model_uri(recipe.run, name)):
-            raise ValueError(f"{uri} is missing; run the {name} stage first")
+            raise ValueError(f"{uri} is missing; run the {stage_of(name)} stage first")
     check_teacher(recipe)  # refused here, in one sentence, rather than in every actor
     stage = shard_stage(recipe)
     return LabellingWork(StageClock(recipe, STAGE, target_set_id(recipe)), stage, stage.unfinished())
@@ -64,11 +65,11 @@ def find_work(recipe: Recipe) -> LabellingWork:
 def todo_labelling(recipe: Recipe, before: Sequence[Todo]) -> list[Todo]:
     """All targets wait for a teacher that is to be trained; else those shards whose features have changed."""
     product = f"{TARGETS}/{SPLIT}"
-    if causes := upstream(before, *PRODUCTS.intersection(recipe.labelling.teachers)):
+    if causes := upstream(before, *PRODUCTS.intersection(teachers_of(recipe))):
         count = len(ShardStore(recipe.run, features.STORE).index(SPLIT).numbers)
         return [waiting(product, causes, count or None)]
-    if missing := [name for name in recipe.labelling.teachers if not filesystem.exists(model_uri(recipe.run, name))]:
-        return [Todo(product, (f"{missing[0]}, which is not trained yet",), after=missing[0])]
+    if missing := [name for name in teachers_of(recipe) if not filesystem.exists(model_uri(recipe.run, name))]:
+        return [Todo(product, (f"{missing[0]}, which is not trained yet",), after=stage_of(missing[0]))]
     return shard_stage(recipe).todo(STAGE, TARGETS, before, FEATURES)
 
 

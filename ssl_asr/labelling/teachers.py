@@ -11,6 +11,7 @@ import torch
 
 from ssl_asr.models.acoustic import AcousticModel
 from ssl_asr.models.model_files import load_model, model_id
+from ssl_asr.models.systems import teachers_of
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import inputs_key, non_defaults
 from ssl_asr.store.layout import model_uri
@@ -66,7 +67,7 @@ class Ensemble:
 
 def load_teacher(recipe: Recipe) -> Labeller:
     """The recipe's teacher, on its device; ValueError if a file is damaged or does not fit the recipe."""
-    models = [_load(recipe, name) for name in recipe.labelling.teachers]
+    models = [_load(recipe, name) for name in teachers_of(recipe)]
     for model in models:
         if recipe.cluster.use_gpu:
             model.cuda()
@@ -77,7 +78,7 @@ def load_teacher(recipe: Recipe) -> Labeller:
 
 def check_teacher(recipe: Recipe) -> None:
     """Raises the ValueErrors of `load_teacher`, on a machine that may have no GPU."""
-    _as_one([NetworkLabeller(_load(recipe, name)) for name in recipe.labelling.teachers])
+    _as_one([NetworkLabeller(_load(recipe, name)) for name in teachers_of(recipe)])
 
 
 def _as_one(members: Sequence[Labeller]) -> Labeller:
@@ -86,7 +87,7 @@ def _as_one(members: Sequence[Labeller]) -> Labeller:
 
 def teacher_id(recipe: Recipe) -> str:
     """Content hash of the teacher: of its file, or of all files of an ensemble."""
-    uris = [model_uri(recipe.run, name) for name in recipe.labelling.teachers]
+    uris = [model_uri(recipe.run, name) for name in teachers_of(recipe)]
     ids = [model_id(uri) for uri in uris]
     return ids[0] if len(ids) == 1 else checksum(" ".join(ids).encode())[:12]
 

@@ -18,7 +18,9 @@ from ssl_asr.store.ledger import checksum
 from ssl_asr.store.weights import read_description, read_weights, write_weights
 
 ACOUSTIC = "acoustic"
-MADE_FROM = "made_from"  # what a model was trained on and by, among what is said about it
+# Among what is said about a model: what it was trained on and by; and, of a model whose posteriors are not those of
+# the alignments any more, how many frames it gives to each senone of the labeled speech.
+MADE_FROM, POSTERIOR_COUNTS = "made_from", "posterior_counts"
 
 
 def save_model(uri: str, model: AcousticModel, about: Mapping[str, Any]) -> str:

@@ -1,11 +1,15 @@
-"""The models that runs train, and the systems that are evaluated: each is listed here and nowhere else."""
+"""The models that runs train, and the systems that are evaluated: each is listed here and nowhere else.
+
+Where a network's `sequence` section says so, its stage trains two models: "teacher" by cross-entropy, and from it
+"teacher-smbr".
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Final, Literal
 
-from ssl_asr.recipe import Recipe
+from ssl_asr.recipe import Recipe, Student, Teacher
 
 ModelName = Literal["teacher", "baseline", "baseline-short", "student", "topline"]
 TEACHER: Final = "teacher"
@@ -30,6 +34,8 @@ _ASKED_FOR: Mapping[ModelName, Callable[[Recipe], bool]] = {
     BASELINE_SHORT: lambda recipe: recipe.student.shorter_baseline > 0,
     TOPLINE: lambda recipe: recipe.evaluate.topline,
 }
+_SMBR = "-smbr"
+TITLES |= {name + _SMBR: f"{title} sMBR" for name, title in TITLES.items()}
 
 
 def trained(recipe: Recipe) -> tuple[ModelName, ...]:
@@ -37,11 +43,37 @@ def trained(recipe: Recipe) -> tuple[ModelName, ...]:
     return tuple(name for name in MODELS if name not in _ASKED_FOR or _ASKED_FOR[name](recipe))
 
 
-def evaluated(recipe: Recipe) -> tuple[ModelName, ...]:
-    """The models whose scales are tuned on dev, in the order of the tables; all but one baseline are tested too."""
-    return tuple(name for name in _COLUMNS if name in trained(recipe))
+def evaluated(recipe: Recipe) -> tuple[str, ...]:
+    """The models whose scales are tuned on dev, in the order of the tables; after each, what sMBR has made of it.
+
+    All but one baseline are tested too.
+    """
+    wanted = (name for name in _COLUMNS if name in trained(recipe))
+    return tuple(each for name in wanted for each in dict.fromkeys((name, final_name(recipe, name))))
 
 
-def stage_of(name: ModelName) -> str:
-    """The stage that trains the model."""
-    return BASELINE if name in BASELINES else name
+def smbr_name(name: str) -> str:
+    """The model that sequence training makes of the model `name`."""
+    return name + _SMBR
+
+
+def stage_of(name: str) -> str:
+    """The stage that trains it: that of "teacher-smbr" is "teacher". Another name is its own stage."""
+    model = name.removesuffix(_SMBR)
+    return BASELINE if model in BASELINES else model
+
+
+def settings_of(recipe: Recipe, name: str) -> Teacher | Student:
+    """The section that says how the model is trained; all but the teacher are trained as the student is."""
+    return recipe.teacher if stage_of(name) == TEACHER else recipe.student
+
+
+def final_name(recipe: Recipe, name: str) -> str:
+    """What the stage of the model `name` ends with: after sequence training, if the recipe wants it."""
+    wanted = name in MODELS and settings_of(recipe, name).sequence.epochs > 0
+    return smbr_name(name) if wanted else name
+
+
+def teachers_of(recipe: Recipe) -> tuple[str, ...]:
+    """The models that label, by the names of their files."""
+    return tuple(final_name(recipe, name) for name in recipe.labelling.teachers)

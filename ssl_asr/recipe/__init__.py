@@ -12,8 +12,15 @@ from ssl_asr.recipe.choice import Choice, Listed
 from ssl_asr.recipe.data import Cluster, Corpus, Evaluate, Frontend, Hmm, Labelling, WrongTexts
 from ssl_asr.recipe.loading import load_recipe, parse_recipe, presets, recipe_text
 from ssl_asr.recipe.network import NETWORKS, BlstmNetwork, LstmNetwork, NetworkSection
-from ssl_asr.recipe.objective import OBJECTIVES, CrossEntropySection, ObjectiveSection, SoftCrossEntropySection
+from ssl_asr.recipe.objective import (
+    OBJECTIVES,
+    CrossEntropySection,
+    ObjectiveSection,
+    SmbrSection,
+    SoftCrossEntropySection,
+)
 from ssl_asr.recipe.optimiser import Optimiser
+from ssl_asr.recipe.sequence import SequenceTraining
 from ssl_asr.recipe.sync import MomentPolicy, Sync, Variant
 from ssl_asr.recipe.training import Heard, Student, Teacher
 from ssl_asr.recipe.whole import Recipe
@@ -40,6 +47,8 @@ __all__ = [
     "ObjectiveSection",
     "Optimiser",
     "Recipe",
+    "SequenceTraining",
+    "SmbrSection",
     "SoftCrossEntropySection",
     "Student",
     "Sync",

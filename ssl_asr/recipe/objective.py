@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Literal
 
 from ssl_asr.recipe.choice import Listed, Table
-from ssl_asr.recipe.section import Section
+from ssl_asr.recipe.section import NotNegative, PositiveFloat, Section
+
+Smoothing = Literal["ce", "kl"]
 
 
 class ObjectiveSection(Section):
@@ -24,9 +26,23 @@ class SoftCrossEntropySection(ObjectiveSection):
     kind: Literal["soft-cross-entropy"] = "soft-cross-entropy"
 
 
+class SmbrSection(ObjectiveSection):
+    """The expected accuracy of the paths of lattices; the stages set it up from a network's `sequence` section.
+
+    `start` is the file of the model whose posteriors smooth it, where `smoothing` is "kl".
+    """
+
+    kind: Literal["smbr"] = "smbr"
+    kappa: PositiveFloat = 0.333
+    smoothing: Smoothing = "ce"
+    smoothing_weight: NotNegative = 0.1
+    start: str = ""
+
+
 OBJECTIVES: Table = {
     "cross-entropy": Listed(CrossEntropySection, "ssl_asr.training.objectives.cross_entropy:CrossEntropy"),
     "soft-cross-entropy": Listed(
         SoftCrossEntropySection, "ssl_asr.training.objectives.soft_cross_entropy:SoftCrossEntropy"
     ),
+    "smbr": Listed(SmbrSection, "ssl_asr.training.objectives.smbr:Smbr"),
 }

@@ -11,9 +11,16 @@ from ssl_asr.recipe.batching import Batching
 from ssl_asr.recipe.choice import Choice
 from ssl_asr.recipe.identity import Affects
 from ssl_asr.recipe.network import NETWORKS, BlstmNetwork, LstmNetwork, NetworkSection
-from ssl_asr.recipe.objective import OBJECTIVES, CrossEntropySection, ObjectiveSection, SoftCrossEntropySection
+from ssl_asr.recipe.objective import (
+    OBJECTIVES,
+    CrossEntropySection,
+    ObjectiveSection,
+    SmbrSection,
+    SoftCrossEntropySection,
+)
 from ssl_asr.recipe.optimiser import Optimiser
 from ssl_asr.recipe.section import Positive, PositiveFloat, Section
+from ssl_asr.recipe.sequence import SequenceTraining
 from ssl_asr.recipe.sync import Sync
 
 TeacherNetwork = Annotated[SerializeAsAny[NetworkSection], Choice(NETWORKS, "blstm")]
@@ -37,6 +44,7 @@ class Teacher(Section):
     batching: Batching = Batching()
     augmentation: Augmentation = Augmentation()
     sync: Sync = Sync()
+    sequence: Annotated[SequenceTraining, Affects("teacher-smbr")] = SequenceTraining()
 
     @model_validator(mode="after")
     def _consistent(self) -> Teacher:
@@ -68,6 +76,9 @@ class Student(Section):
     batching: Batching = Batching()
     augmentation: Augmentation = Augmentation()
     sync: Sync = Sync()
+    sequence: Annotated[
+        SequenceTraining, Affects("baseline-smbr", "baseline-short-smbr", "student-smbr", "topline-smbr")
+    ] = SequenceTraining()
 
     @model_validator(mode="after")
     def _consistent(self) -> Student:
@@ -77,8 +88,16 @@ class Student(Section):
 
 def _must_fit(trained: Teacher | Student) -> None:
     """What must hold between the sections of one training."""
-    if trained.sync.optimiser_state == "correct" and trained.optimiser.name != "adam":
-        raise ValueError("sync.optimiser_state=correct is BMUF-Adam's; use average or reset, or optimiser.name=adam")
+    for prefix, part in (("", trained), ("sequence.", trained.sequence)):
+        if part.sync.optimiser_state == "correct" and part.optimiser.name != "adam":
+            raise ValueError(
+                f"{prefix}sync.optimiser_state=correct is BMUF-Adam's; use average or reset, or "
+                f"{prefix}optimiser.name=adam"
+            )
+    objectives = [trained.objective] if isinstance(trained, Teacher) else []
+    objectives += [trained.labeled_objective, trained.unlabeled_objective] if isinstance(trained, Student) else []
+    if any(isinstance(each, SmbrSection) for each in objectives):
+        raise ValueError("smbr needs a trained model and its lattices; leave the objective and set sequence.epochs=3")
     look_ahead, chunk = trained.network.look_ahead, trained.batching.chunk_frames
     if look_ahead >= chunk:
         raise ValueError(

@@ -15,6 +15,7 @@ from ssl_asr.recipe.training import Student, Teacher
 _RANDOM = Affects(
     *("open-labeled", "open-unlabeled", "open-dev", "open-test", "labeled", "unlabeled", "noise"),
     *("teacher", "baseline", "baseline-short", "student", "topline", "results"),
+    *("teacher-smbr", "baseline-smbr", "baseline-short-smbr", "student-smbr", "topline-smbr"),
 )
 
 

@@ -21,7 +21,7 @@ from ssl_asr.evaluation.results import Results, read_results
 from ssl_asr.labelling.calibration_file import Calibration, read_calibration
 from ssl_asr.labelling.teachers import target_set_id
 from ssl_asr.labelling.top_k import KeptMass
-from ssl_asr.models.systems import MODELS, stage_of
+from ssl_asr.models.systems import MODELS, smbr_name, stage_of, teachers_of
 from ssl_asr.recipe import Recipe
 from ssl_asr.report.errors.analysis import ErrorAnalysis, analyse
 from ssl_asr.report.learning_curves import LearningCurve, curve_of
@@ -79,7 +79,10 @@ def gather(recipe: Recipe) -> Evidence:
     stores = run_index(recipe.run)
     labelled = _labelled(recipe, stores)
     curves: dict[str, LearningCurve] = {
-        name: curve for name in MODELS if (curve := curve_of(recipe.run, name)) is not None
+        name: curve
+        for model in MODELS
+        for name in (model, smbr_name(model))
+        if (curve := curve_of(recipe.run, name)) is not None
     }
     source = source_uri(recipe.run)
     results = read_results(recipe.run) if filesystem.exists(results_uri(recipe.run)) else None
@@ -103,7 +106,7 @@ def gather(recipe: Recipe) -> Evidence:
 
 def _labelled(recipe: Recipe, stores: Sequence[StoreIndex]) -> LedgerIndex | None:
     """Shards of the run's current target set; sets of earlier teachers and settings may exist beside it."""
-    if not all(filesystem.exists(model_uri(recipe.run, name)) for name in recipe.labelling.teachers):
+    if not all(filesystem.exists(model_uri(recipe.run, name)) for name in teachers_of(recipe)):
         return None
     name = targets.store_name(target_set_id(recipe))
     mine = next((each.splits.get("unlabeled") for each in stores if each.store.name == name), None)

@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from ssl_asr.evaluation.results import ALL, Results
 from ssl_asr.evaluation.table import baseline_note, share_text
-from ssl_asr.models.systems import BASELINE, BASELINE_SHORT, STUDENT, TITLES, trained
+from ssl_asr.models.systems import BASELINE_SHORT, STUDENT, TITLES, trained
 from ssl_asr.progress import clock
 from ssl_asr.report import plots
 from ssl_asr.report.errors.clips import NO_CLIPS, Clips
@@ -79,7 +79,7 @@ def summary(evidence: Evidence) -> str:
         return "This run has no word error rates yet: ssl-asr evaluate measures them."
     head = results.headline
     gain, words = results.reduction(head), results.row(STUDENT, head).words
-    rates = [f"{100 * results.row(system, head).wer:.1f} %" for system in (BASELINE, STUDENT)]
+    rates = [f"{100 * results.row(system, head).wer:.1f} %" for system in results.compared]
     direction = "fewer" if gain.werr >= 0 else "more"
     where = "" if head == ALL else f" of {head}"
     sentence = (

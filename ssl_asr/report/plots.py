@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from ssl_asr.evaluation.results import ALL, Reduction, Results
-from ssl_asr.models.systems import STUDENT, TEACHER, TITLES
+from ssl_asr.models.systems import STUDENT, TEACHER, TITLES, stage_of
 from ssl_asr.report.evidence import TargetShard
 from ssl_asr.report.learning_curves import CurvePoint, LearningCurve
 from ssl_asr.report.svg import COLOUR, FAINT, INK, SHADE, drawn
@@ -26,7 +26,9 @@ def wer_bars(results: Results, set_: str) -> str:
             rates = 100 * np.array([row.wer for row in rows])
             spread = 100 * np.array([[row.wer - row.low for row in rows], [row.high - row.wer for row in rows]])
             where = np.arange(len(rows)) + (place - (len(systems) - 1) / 2) * width
-            axis.bar(where, rates, 0.93 * width, color=COLOUR[system], label=TITLES[system])
+            # After sequence training, a model has its colour still.
+            hatch = "" if stage_of(system) == system else "///"
+            axis.bar(where, rates, 0.93 * width, color=COLOUR[system], label=TITLES[system], hatch=hatch)
             axis.errorbar(where, rates, np.maximum(spread, 0), fmt="none", ecolor=INK, elinewidth=1, capsize=2)
         axis.set_xticks(range(len(conditions)), conditions, **_crowded(conditions))
         axis.grid(axis="x", visible=False)

@@ -8,6 +8,7 @@ import numpy as np
 
 from ssl_asr.hmm.senones import SenoneSet, load_senones
 from ssl_asr.labelling.teachers import teacher_id
+from ssl_asr.models.systems import teachers_of
 from ssl_asr.recipe import Recipe
 from ssl_asr.store import filesystem
 from ssl_asr.store.layout import model_uri, senones_uri
@@ -37,7 +38,7 @@ def names_for(recipe: Recipe, teacher: str) -> SenoneNames | None:
     The run's senones belong to its current teacher: another teacher's numbers may mean other sounds.
     """
     known = [senones_uri(recipe.run)]
-    known += [model_uri(recipe.run, name) for name in recipe.labelling.teachers]
+    known += [model_uri(recipe.run, name) for name in teachers_of(recipe)]
     if not all(map(filesystem.exists, known)) or teacher_id(recipe) != teacher:
         return None
     return names_of(load_senones(recipe.run))

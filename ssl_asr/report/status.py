@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ssl_asr.corpus.augment.conditions import versions
 from ssl_asr.hmm.stage import aligned_splits
-from ssl_asr.models.systems import MODELS, ModelName, stage_of, trained
+from ssl_asr.models.systems import MODELS, ModelName, settings_of, stage_of, trained
 from ssl_asr.progress import clock
 from ssl_asr.recipe import Recipe
 from ssl_asr.report.learning_curves import curve_of
@@ -17,13 +17,13 @@ from ssl_asr.runtime.pipeline import NAMES
 from ssl_asr.runtime.stage_clock import Heartbeat, read_heartbeat
 from ssl_asr.runtime.stage_report import ACTOR_HOURS, StageReport, read_rejects, read_report
 from ssl_asr.store import targets, utterance
-from ssl_asr.store.layout import FEATURES, MANIFEST, STAGE_OF_STORE
+from ssl_asr.store.layout import FEATURES, MANIFEST, STAGE_OF_STORE, stage_of_store
 from ssl_asr.store.ledger import Reject
 from ssl_asr.store.run_index import StoreIndex, run_index, shards_in_any
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.training.data.run_sources import versions_of_pass
 from ssl_asr.training.data.sources import SourceName, source_of
-from ssl_asr.training.model_schedules import schedule_of, settings_of
+from ssl_asr.training.model_schedules import schedule_of
 
 SPLITS: tuple[SourceName, ...] = ("labeled", "unlabeled")  # of training
 # Stages that only turn audio into shards, so that finished shards measure their progress.
@@ -67,7 +67,7 @@ def statuses(recipe: Recipe) -> list[StageStatus]:
 def rejects(recipe: Recipe) -> list[tuple[str, Reject]]:
     """(stage, reject) of all stages, finished or running, in the order of the pipeline."""
     found = {
-        (STAGE_OF_STORE[each.kind], reject)
+        (stage_of_store(each.store.name), reject)
         for each in run_index(recipe.run)
         for split in each.splits
         for reject in each.store.rejects(split)
@@ -101,7 +101,7 @@ def _unit(stage: str) -> str:
 
 def _made(stage: str, stores: Sequence[StoreIndex], attempt: Heartbeat | StageReport | None) -> list[StoreIndex]:
     """The entries that the stage has written; of targets only the set of its last attempt, not of other teachers."""
-    mine = [each for each in stores if STAGE_OF_STORE[each.kind] == stage]
+    mine = [each for each in stores if stage_of_store(each.store.name) == stage]
     if stage == "labelling" and attempt is not None:
         return [each for each in mine if each.store.name == targets.store_name(attempt.key)]
     return mine

@@ -12,7 +12,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from ssl_asr.models.systems import BASELINE, BASELINE_SHORT, STUDENT, TEACHER, TOPLINE
+from ssl_asr.models.systems import BASELINE, BASELINE_SHORT, STUDENT, TEACHER, TOPLINE, smbr_name
 
 # Placeholder colours in the SVG and the CSS variables that replace them; the page defines these for light and dark.
 _CSS = {
@@ -28,6 +28,7 @@ _CSS = {
 }
 INK, FAINT, GRID, SHADE = "#100001", "#100002", "#100003", "#100007"
 COLOUR = {BASELINE: "#100004", BASELINE_SHORT: "#100009", TEACHER: "#100005", STUDENT: "#100006", TOPLINE: "#100008"}
+COLOUR |= {smbr_name(name): colour for name, colour in COLOUR.items()}
 
 _STYLE = {
     "svg.fonttype": "none",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -31,6 +31,12 @@ def best_path(lattice: Lattice, scores: Float) -> BestPath:
         found.append(arriving[values.argmax()])
         node = int(lattice.arcs.sources[found[-1]])
     return BestPath(float(ends.max()), np.array(found[::-1]))
+
+
+def most(lattice: Lattice, values: Float) -> float:
+    """The largest sum of `values` [A] along a path, whatever the path costs."""
+    free = replace(lattice.arcs, costs=np.zeros_like(lattice.arcs.costs))
+    return best_path(replace(lattice, arcs=free, final_costs=np.zeros_like(lattice.final_costs)), values).score
 
 
 def prune(lattice: Lattice, scores: Float, beam: float) -> Lattice:

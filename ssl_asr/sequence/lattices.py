@@ -5,7 +5,7 @@ Costs and scores are natural logarithms. Acoustic scores are not part of a latti
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -68,6 +68,11 @@ class Lattice:
     def frames(self) -> Int:
         """The frame of each arc [A]."""
         return np.repeat(np.arange(self.num_frames, dtype=np.int32), np.diff(self.first_arcs))
+
+    def with_priors(self, log_priors_s: npt.NDArray[np.floating], kappa: float) -> Lattice:
+        """Costs that hold kappa times the log prior of the senone too: what remains to be scored are posteriors."""
+        costs = self.arcs.costs + (kappa * log_priors_s[self.arcs.senones]).astype(np.float32)
+        return replace(self, arcs=replace(self.arcs, costs=costs))
 
     def scores(self, scores_ts: npt.NDArray[np.floating]) -> Float:
         """The acoustic score of each arc [A], from those of all senones [frames, senones]."""

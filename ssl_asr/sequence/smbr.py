@@ -20,29 +20,24 @@ from ssl_asr.sequence.forward_backward import forward_backward
 class ExpectedAccuracy:
     """`accuracies` float64 [U] are expected numbers of right frames, to be differentiated.
 
-    `lost` counts the utterances whose probabilities underflowed: they have accuracy 0 and no gradient.
+    `lost` [U] says of which utterances the probabilities underflowed: they have accuracy 0 and no gradient.
     """
 
     accuracies: torch.Tensor
-    lost: int
+    lost: torch.Tensor
 
 
 def expected_accuracy(
-    logits_nv: torch.Tensor,
-    log_priors_v: torch.Tensor,
-    references_n: torch.Tensor,
-    batch: LatticeBatch,
-    *,
-    kappa: float,
+    logits_nv: torch.Tensor, references_n: torch.Tensor, batch: LatticeBatch, *, kappa: float
 ) -> ExpectedAccuracy:
-    """Of paths by their scores kappa (log posterior - log prior); `log_priors_v` may have a scale of its own.
+    """Of paths by kappa log posteriors minus the lattices' costs, which hold the priors (`Lattice.with_priors`).
 
     Rows [n] are the frames of the batch's utterances, one after the other; `references_n` are their aligned senones.
     Logits stand for log posteriors: a constant a frame changes neither accuracies nor gradients.
     """
     device = logits_nv.device
     rows, senones = torch.from_numpy(batch.rows).to(device), torch.from_numpy(batch.senones).to(device)
-    scores = kappa * (logits_nv.detach()[rows, senones].double() - log_priors_v[senones].double())
+    scores = kappa * logits_nv.detach()[rows, senones].double()
     right = (references_n[rows] == senones).double()
     found = forward_backward(batch, scores.cpu().numpy(), right.cpu().numpy())
     accuracies: torch.Tensor = _Accuracies.apply(
@@ -52,7 +47,9 @@ def expected_accuracy(
         torch.from_numpy(kappa * found.gradients).to(device),
         torch.from_numpy(batch.arc_utterances).to(device),
     )
-    return ExpectedAccuracy(accuracies, len(found.lost))
+    lost = torch.zeros(len(batch.num_frames), dtype=torch.bool)
+    lost[torch.from_numpy(found.lost)] = True
+    return ExpectedAccuracy(accuracies, lost.to(device))
 
 
 class _Accuracies(torch.autograd.Function):

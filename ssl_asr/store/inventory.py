@@ -13,8 +13,8 @@ from ssl_asr.store.ledger import Shard
 from ssl_asr.store.listing import Numbers
 from ssl_asr.store.shards import ShardStore
 
-# In the order in which each is made from the ones before; the last two are folders of stores.
-_SINGLE, _FOLDERS = (layout.MANIFEST, layout.FEATURES), (layout.ALIGNMENTS, layout.TARGETS)
+# In the order in which each is made from the ones before; the last three are folders of stores.
+_SINGLE, _FOLDERS = (layout.MANIFEST, layout.FEATURES), (layout.ALIGNMENTS, layout.TARGETS, layout.LATTICES)
 _NAME = re.compile(r"([^/]+)/([0-9]{6,18})")
 
 
@@ -47,7 +47,7 @@ class StoreContents:
 
     @property
     def kind(self) -> str:
-        """ "manifest", "features", "alignments" or "targets"."""
+        """ "manifest", "features", "alignments", "targets" or "lattices"."""
         return layout.kind_of_store(self.store.name)
 
 

@@ -10,13 +10,13 @@ import re
 
 from ssl_asr.store import filesystem
 
-# Names of stores; alignments and targets are folders of stores.
-MANIFEST, FEATURES, ALIGNMENTS, TARGETS = "manifest", "features", "alignments", "targets"
-# Which stage writes the stores of each kind.
+# Names of stores; the last three are folders of stores.
+MANIFEST, FEATURES, ALIGNMENTS, TARGETS, LATTICES = "manifest", "features", "alignments", "targets", "lattices"
+# Which stage writes the stores of each kind; lattices are written by the stage of the model that they are for.
 STAGE_OF_STORE = {MANIFEST: "corpus", FEATURES: "frontend", ALIGNMENTS: "hmm", TARGETS: "labelling"}
 FORMAT = "2"  # raise where a run of the version before can't be read
 SHARD_SUFFIX, ENTRY_SUFFIX, MODEL_SUFFIX = ".parquet", ".json", ".safetensors"
-_SHARD = re.compile(r"(.+)/(manifest|features|(?:alignments|targets)/[^/]+)/([^/]+)/(\d+)\.parquet")
+_SHARD = re.compile(r"(.+)/(manifest|features|(?:alignments|targets|lattices)/[^/]+)/([^/]+)/(\d+)\.parquet")
 
 
 def recipe_uri(run: str) -> str:
@@ -60,9 +60,20 @@ def targets_store(set_id: str) -> str:
     return f"{TARGETS}/{set_id}"
 
 
+def lattices_store(set_id: str) -> str:
+    """`set_id` is "<stage>-<models>-<settings>"."""
+    return f"{LATTICES}/{set_id}"
+
+
 def kind_of_store(store: str) -> str:
-    """MANIFEST, FEATURES, ALIGNMENTS or TARGETS."""
+    """MANIFEST, FEATURES, ALIGNMENTS, TARGETS or LATTICES."""
     return store.partition("/")[0]
+
+
+def stage_of_store(store: str) -> str:
+    """The stage that writes the store of this name."""
+    kind, _, name = store.partition("/")
+    return name.rsplit("-", 2)[0] if kind == LATTICES else STAGE_OF_STORE[kind]
 
 
 def store_folder(run: str, store: str) -> str:

@@ -22,7 +22,7 @@ class StoreIndex:
 
     @property
     def kind(self) -> str:
-        """ "manifest", "features", "alignments" or "targets"."""
+        """ "manifest", "features", "alignments", "targets" or "lattices"."""
         return kind_of_store(self.store.name)
 
     @property

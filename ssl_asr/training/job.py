@@ -11,8 +11,10 @@ import torch
 
 from ssl_asr.frontend.stacking import STACK
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec
+from ssl_asr.models.model_files import load_model
 from ssl_asr.recipe import Augmentation, Batching, ObjectiveSection, Optimiser, Sync
 from ssl_asr.recipe.identity import inputs_key
+from ssl_asr.store.layout import model_uri
 from ssl_asr.training.data.examples import Reader
 from ssl_asr.training.data.masking import mask
 from ssl_asr.training.data.sources import Source, seed_of
@@ -28,7 +30,9 @@ class TrainingJob:
     """`inputs` is what the model is made from. A job with the same inputs goes on from its checkpoint.
 
     `objectives` are by the names that phases call them by; `dev` is judged by `dev_objective`. `mean` and `deviation`
-    are the global statistics of one 10 ms frame, [mel bins]. `about` is kept with the finished model.
+    are the global statistics of one 10 ms frame, [mel bins]. `about` is kept with the finished model. `start` names
+    the run's model that training begins with, None: random weights. `counts_posteriors` keeps the model's posterior
+    counts with it, by which decoding divides where sequence training has moved them.
     """
 
     run: str
@@ -49,6 +53,8 @@ class TrainingJob:
     mean: np.ndarray
     deviation: np.ndarray
     about: Mapping[str, str] = field(default_factory=dict)
+    start: str | None = None
+    counts_posteriors: bool = False
 
     @property
     def key(self) -> str:
@@ -57,13 +63,25 @@ class TrainingJob:
 
 
 def build_model(job: TrainingJob) -> AcousticModel:
-    """The network before the first step: the same on every worker."""
+    """The network before the first step: the same on every worker.
+
+    ValueError if the model that it begins with is damaged or of another size.
+    """
     torch.manual_seed(seed_of(job.seed, job.name, "weights"))
     model = AcousticModel(job.spec)
     mean, deviation = (torch.from_numpy(np.tile(values, STACK)) for values in (job.mean, job.deviation))
     model.set_statistics(mean, deviation)
+    if job.start is not None:
+        _begin_with(model, model_uri(job.run, job.start))
     model.augment = partial(mask, settings=job.augmentation)
     return model
+
+
+def _begin_with(model: AcousticModel, uri: str) -> None:
+    start, _ = load_model(uri)
+    if start.spec != model.spec:
+        raise ValueError(f"{uri} is another network than the recipe's; delete it and train it again")
+    model.load_state_dict(start.state_dict())
 
 
 def build_loop(job: TrainingJob, worker: Worker) -> Loop:

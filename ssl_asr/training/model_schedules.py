@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ssl_asr.models.systems import BASELINE, STUDENT, TEACHER, TOPLINE, ModelName
-from ssl_asr.recipe import Recipe, Student, Teacher
+from ssl_asr.recipe import Recipe
 from ssl_asr.training.data.sources import Source
 from ssl_asr.training.schedule import (
     Phase,
@@ -13,11 +13,6 @@ from ssl_asr.training.schedule import (
     teacher_schedule,
     topline_schedule,
 )
-
-
-def settings_of(recipe: Recipe, name: ModelName) -> Teacher | Student:
-    """The section that says how the model is trained; all but the teacher are trained as the student is."""
-    return recipe.teacher if name == TEACHER else recipe.student
 
 
 def schedule_of(recipe: Recipe, name: ModelName, labeled: Source, unlabeled: Source) -> list[Phase]:

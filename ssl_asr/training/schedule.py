@@ -7,10 +7,10 @@ Every slab is consumed exactly once a phase, for any history of kills and resize
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from ssl_asr.recipe import Student, Teacher
+from ssl_asr.recipe import SequenceTraining, Student, Teacher
 from ssl_asr.training.data.sources import Source, SourceName
 
 OFFSETS = 3
@@ -171,6 +171,26 @@ def topline_schedule(student_phases: Sequence[Phase], selected_share: float = 1.
             consumed += count
         phases.append(phase)
     return [phase for phase in phases if phase.count]
+
+
+def sequence_schedule(settings: SequenceTraining, labeled: Source, epochs: range) -> list[Phase]:
+    """These of the settings' epochs: passes over the labeled data on whole utterances, at feature offset 0."""
+    optimiser = settings.optimiser
+    rates = _decay(optimiser.learning_rate, optimiser.final_learning_rate, settings.epochs)
+    return [Phase("labeled", epoch * len(labeled), len(labeled), rates[epoch], 0, True) for epoch in epochs]
+
+
+def shortened(phases: Sequence[Phase], shares: Mapping[SourceName, float]) -> list[Phase]:
+    """The same phases, each with this share of the slabs of its source, within half a slab at the end of each."""
+    found: list[Phase] = []
+    consumed, owed = dict.fromkeys(shares, 0), dict.fromkeys(shares, 0.0)
+    for phase in phases:
+        owed[phase.source] += phase.count * shares[phase.source]
+        count = round(owed[phase.source])
+        owed[phase.source] -= count
+        found.append(replace(phase, first=consumed[phase.source], count=count))
+        consumed[phase.source] += count
+    return [phase for phase in found if phase.count]
 
 
 def _decay(first: float, last: float, steps: int) -> list[float]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 
 import torch
 
@@ -12,13 +13,23 @@ from ssl_asr.frontend.statistics import global_statistics
 from ssl_asr.hmm.senones import load_senones
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec, count_parameters
 from ssl_asr.models.model_files import made_from
-from ssl_asr.models.systems import BASELINES, STUDENT, TEACHER, TOPLINE, ModelName, stage_of, trained
+from ssl_asr.models.systems import (
+    BASELINES,
+    STUDENT,
+    TEACHER,
+    TOPLINE,
+    ModelName,
+    settings_of,
+    smbr_name,
+    stage_of,
+    trained,
+)
 from ssl_asr.recipe import Cluster, ObjectiveSection, Recipe, Student, Teacher
 from ssl_asr.recipe.identity import Inputs, inputs_key
 from ssl_asr.runtime import cluster
 from ssl_asr.runtime.stage_clock import StageClock, refuse_second
-from ssl_asr.runtime.stage_report import StageReport
-from ssl_asr.runtime.todo import SENONE_SET, Todo, reasons, upstream, waiting
+from ssl_asr.runtime.stage_report import StageReport, read_rejects
+from ssl_asr.runtime.todo import LANGUAGE_TEXT, SENONE_SET, Todo, reasons, upstream, waiting
 from ssl_asr.store.layout import ALIGNMENTS, FEATURES, TARGETS, model_uri
 from ssl_asr.store.targets import FRAME_SECONDS
 from ssl_asr.training.checkpoints.accounting import write_schedule
@@ -30,9 +41,11 @@ from ssl_asr.training.data.sources import Source
 from ssl_asr.training.data.versions import OneVersion
 from ssl_asr.training.inputs import model_inputs
 from ssl_asr.training.job import TrainingJob
-from ssl_asr.training.model_schedules import schedule_of, settings_of
+from ssl_asr.training.model_schedules import schedule_of
 from ssl_asr.training.objectives.objective import build_objective
 from ssl_asr.training.schedule import LABELED, UNLABELED, Phase
+from ssl_asr.training.sequence.inputs import smbr_inputs
+from ssl_asr.training.sequence.stage import is_sequence_trained, sequence_figures, train_sequence
 
 # Products of the stages before that a model is trained on.
 LABELED_STORES = (f"{FEATURES}/labeled", f"{ALIGNMENTS}/labeled", SENONE_SET)
@@ -58,6 +71,11 @@ class TrainingPlan:
     @property
     def slabs(self) -> int:
         return sum(phase.count for phase in self.schedule)
+
+    @property
+    def sequence_slabs(self) -> int:
+        """Of the sequence training that follows; 0 where none does."""
+        return self.settings.sequence.epochs * len(self.sources[0])
 
 
 def run_teacher(recipe: Recipe) -> StageReport:
@@ -118,22 +136,26 @@ def _train(recipe: Recipe, *plans: TrainingPlan) -> StageReport:
     keys: dict[str, str] = {plan.name: plan.key for plan in plans}
     clock = StageClock(recipe, stage, plans[0].key if len(plans) == 1 else inputs_key(keys))
     left = [plan for plan in plans if not _is_trained(recipe, plan)]
-    if left:
+    sequence = [plan for plan in plans if plan.sequence_slabs and not _is_sequence_trained(recipe, plan)]
+    rejects = [] if left or sequence else read_rejects(recipe, stage)
+    if left or sequence:
         clock.claim()
         with cluster.joined():
             for plan in left:
-                _fit(recipe, plan)
-    slabs, made = (sum(plan.slabs for plan in some) for some in (plans, left))
+                _fit(_job(recipe, plan), recipe.cluster)
+            for plan in sequence:
+                rejects += train_sequence(recipe, _job(recipe, plan), partial(_fit, workers=recipe.cluster))
+    slabs = sum(plan.slabs + plan.sequence_slabs for plan in plans)
+    made = sum(plan.slabs for plan in left) + sum(plan.sequence_slabs for plan in sequence)
     figures = _figures(recipe, plans[0])
     for plan in plans[1:]:
         figures |= {f"{plan.name}_{name}": value for name, value in _figures(recipe, plan).items()}
-    return clock.finish(slabs, slabs - made, figures=figures)
+    return clock.finish(slabs, slabs - made, rejects, figures)
 
 
-def _fit(recipe: Recipe, plan: TrainingPlan) -> None:
-    job = _job(recipe, plan)
+def _fit(job: TrainingJob, workers: Cluster) -> None:
     write_schedule(job.run, job.name, job.key, job.schedule, {source.name: len(source) for source in job.sources})
-    fit(job, recipe.cluster)
+    fit(job, workers)
 
 
 def fit(job: TrainingJob, workers: Cluster) -> CurveWriter:
@@ -169,6 +191,12 @@ def _job(recipe: Recipe, plan: TrainingPlan) -> TrainingJob:
 
 
 def _figures(recipe: Recipe, plan: TrainingPlan) -> dict[str, float | str]:
+    """Of the training by cross-entropy, and of what followed it."""
+    figures = _curve_figures(recipe, plan)
+    return figures | sequence_figures(recipe, plan.name) if plan.sequence_slabs else figures
+
+
+def _curve_figures(recipe: Recipe, plan: TrainingPlan) -> dict[str, float | str]:
     curve = read_curve(recipe.run, plan.name)
     blocks = [record for record in curve if "loss" in record]
     on_dev = [record for record in curve if "dev_loss" in record]
@@ -193,34 +221,46 @@ def _parameters(recipe: Recipe, settings: Teacher | Student) -> int:
 
 
 def todo_teacher(recipe: Recipe, before: Sequence[Todo]) -> list[Todo]:
-    return _todo(recipe, "teacher", upstream(before, *LABELED_STORES))
+    return _todo(recipe, "teacher", before, *LABELED_STORES)
 
 
 def todo_baseline(recipe: Recipe, before: Sequence[Todo]) -> list[Todo]:
-    causes = upstream(before, *LABELED_STORES, *UNLABELED_STORES)
     names = [name for name in BASELINES if name in trained(recipe)]
-    return [todo for name in names for todo in _todo(recipe, name, causes)]
+    return [todo for name in names for todo in _todo(recipe, name, before, *LABELED_STORES, *UNLABELED_STORES)]
 
 
 def todo_student(recipe: Recipe, before: Sequence[Todo]) -> list[Todo]:
-    return _todo(recipe, "student", upstream(before, *LABELED_STORES, *UNLABELED_STORES, f"{TARGETS}/unlabeled"))
+    return _todo(recipe, "student", before, *LABELED_STORES, *UNLABELED_STORES, f"{TARGETS}/unlabeled")
 
 
 def todo_topline(recipe: Recipe, before: Sequence[Todo]) -> list[Todo]:
     if not recipe.evaluate.topline:
         return []
-    return _todo(recipe, "topline", upstream(before, *LABELED_STORES, *UNLABELED_STORES, f"{ALIGNMENTS}/unlabeled"))
+    return _todo(recipe, "topline", before, *LABELED_STORES, *UNLABELED_STORES, f"{ALIGNMENTS}/unlabeled")
 
 
-def _todo(recipe: Recipe, name: ModelName, causes: Sequence[Todo]) -> list[Todo]:
-    if causes:
-        return [waiting(name, causes)]
+def _todo(recipe: Recipe, name: ModelName, before: Sequence[Todo], *needed: str) -> list[Todo]:
+    """The model by cross-entropy, and the one that sequence training makes of it."""
+    found = [waiting(name, causes)] if (causes := upstream(before, *needed)) else _todo_model(recipe, name)
+    if not settings_of(recipe, name).sequence.epochs:
+        return found
+    if causes := [*found, *upstream(before, LANGUAGE_TEXT)]:
+        return [*found, waiting(smbr_name(name), causes)]
+    why = reasons(made_from(model_uri(recipe.run, smbr_name(name))), smbr_inputs(recipe, name))
+    return [Todo(smbr_name(name), why)] if why else []
+
+
+def _todo_model(recipe: Recipe, name: ModelName) -> list[Todo]:
     why = reasons(made_from(model_uri(recipe.run, name)), model_inputs(recipe, name))
     return [Todo(name, why)] if why else []
 
 
 def _is_trained(recipe: Recipe, plan: TrainingPlan) -> bool:
     return made_from(model_uri(recipe.run, plan.name)) == plan.inputs
+
+
+def _is_sequence_trained(recipe: Recipe, plan: TrainingPlan) -> bool:
+    return _is_trained(recipe, plan) and is_sequence_trained(recipe, plan.name)
 
 
 def _spec(recipe: Recipe, settings: Teacher | Student) -> ModelSpec:

@@ -6,11 +6,11 @@ run the same code. A `Listener` handles their records.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
-from typing import Protocol
+from typing import Any, Protocol
 
-from ssl_asr.models.model_files import MADE_FROM, save_model
+from ssl_asr.models.model_files import MADE_FROM, POSTERIOR_COUNTS, save_model
 from ssl_asr.store.layout import checkpoints_folder, model_uri
 from ssl_asr.training.checkpoints import accounting
 from ssl_asr.training.checkpoints.accounting import BlockAccount
@@ -19,6 +19,7 @@ from ssl_asr.training.checkpoints.snapshot import restore, snapshot
 from ssl_asr.training.curve import Record
 from ssl_asr.training.job import TrainingJob, build_loop
 from ssl_asr.training.loop import BlockRecord, BlockWork, Loop
+from ssl_asr.training.posteriors import posterior_counts
 from ssl_asr.training.sync import flat
 from ssl_asr.training.sync.group import Worker
 
@@ -54,8 +55,9 @@ def train(job: TrainingJob, worker: Worker, listener: Listener, preemption_notic
     with Saver(checkpoints) as saver:
         recorder = _BlockRecorder(job, loop, listener, curve, saver, preemption_noticed)
         loop.run(recorder.on_block)
+    counts = posterior_counts(loop, loop.course.sources["labeled"]) if job.counts_posteriors else None
     if worker.rank == 0:
-        _export(job, loop)
+        _export(job, loop, {} if counts is None else {POSTERIOR_COUNTS: counts})
     return loop
 
 
@@ -128,7 +130,7 @@ def curve_record(record: BlockRecord) -> Record:
     return {**values, **figures, **meters}
 
 
-def _export(job: TrainingJob, loop: Loop) -> None:
+def _export(job: TrainingJob, loop: Loop, measured: Mapping[str, Any]) -> None:
     flat.unflatten_into(loop.strategy.global_model(), loop.model.parameters())
-    about = {**job.about, MADE_FROM: job.inputs, "blocks": loop.block}
+    about = {**job.about, MADE_FROM: job.inputs, "blocks": loop.block, **measured}
     save_model(model_uri(job.run, job.name), loop.model, about)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from ssl_asr.store.layout import FEATURES, MANIFEST, STAGE_OF_STORE, TARGETS, kind_of_store
+from ssl_asr.store.layout import FEATURES, MANIFEST, STAGE_OF_STORE, TARGETS, kind_of_store, stage_of_store
 from ssl_asr.store.ledger import Shard
 from ssl_asr.store.shards import ShardStore
 
@@ -53,7 +53,7 @@ class FindingFormatter:
         return self._shard(store, shard, problem)
 
     def unmade(self, store: ShardStore, shard: Shard) -> Finding:
-        stage = STAGE_OF_STORE[kind_of_store(store.name)]
+        stage = stage_of_store(store.name)
         return self._shard(store, shard, f"is missing with its ledger entry, though {stage} has finished")
 
     def unread(self, store: ShardStore, shard: Shard, error: Exception) -> Finding:
@@ -79,7 +79,7 @@ class FindingFormatter:
         uri, kind = store.uri(shard), kind_of_store(store.name)
         if store.name in self.remade:
             return Finding(f"{uri} {problem}; `{self._repair()}` makes it anew", shard, kind, delete, remade=True)
-        stage = STAGE_OF_STORE[kind]
+        stage = stage_of_store(store.name)
         first = f"delete {' and '.join(delete)}, then " if delete else ""
         whose = " with the teacher and recipe of these targets" if kind == TARGETS else ""
         return Finding(f"{uri} {problem}; {first}run `ssl-asr {stage} {self.run}` again{whose}", shard, kind)

@@ -16,6 +16,7 @@ from ssl_asr.frontend.stage import shard_stage as feature_stage
 from ssl_asr.hmm.stage import alignment_stages
 from ssl_asr.hmm.training import hmm_inputs, read_trained
 from ssl_asr.labelling.stage import shard_stage as target_stage
+from ssl_asr.models.systems import teachers_of
 from ssl_asr.recipe import Recipe
 from ssl_asr.runtime.shard_stage import ShardStage, source_of_entry
 from ssl_asr.store import filesystem
@@ -59,7 +60,7 @@ def _stages(recipe: Recipe, *, labels: bool) -> Iterator[ShardStage]:
         trained = None
     if trained is not None:
         yield from alignment_stages(recipe, trained)
-    if labels and all(filesystem.exists(model_uri(recipe.run, name)) for name in recipe.labelling.teachers):
+    if labels and all(filesystem.exists(model_uri(recipe.run, name)) for name in teachers_of(recipe)):
         yield target_stage(recipe)
 
 

@@ -9,6 +9,7 @@ from functools import partial
 import pyarrow as pa
 
 from ssl_asr.labelling.integrity import check_beside, check_slab
+from ssl_asr.sequence import lattice_shards
 from ssl_asr.store import alignments, features, layout, targets, utterance
 from ssl_asr.store.integrity import Checked, Damage, LookAtSlab, SlabRows, check_parents, check_same_rows, check_shard
 from ssl_asr.store.inventory import StoreContents
@@ -21,6 +22,7 @@ SCHEMAS: Mapping[str, Sequence[pa.Schema]] = {
     layout.FEATURES: list(features.SCHEMAS.values()),
     layout.ALIGNMENTS: [alignments.SCHEMA],
     layout.TARGETS: [targets.SCHEMA],
+    layout.LATTICES: [lattice_shards.SCHEMA],
 }
 
 
@@ -97,6 +99,8 @@ class ShardCheck:
                 check_beside(checked.slabs, source)
             if held.kind == layout.ALIGNMENTS and source is not None:
                 _check_alignments(checked.slabs, source)
+            if held.kind == layout.LATTICES and source is not None:
+                check_same_rows(checked.slabs, source)
         except Damage as damage:
             return [self.formatter.damaged(held.store, shard, str(damage))]
         return []
@@ -109,12 +113,21 @@ class ShardCheck:
         return none_needed or any(shard in held.files or shard in held.entries for held in beside)
 
     def _look(self, store: ShardStore, shard: Shard) -> LookAtSlab:
+        if layout.kind_of_store(store.name) == layout.LATTICES:
+            return _look_at_lattices
         if layout.kind_of_store(store.name) != layout.TARGETS:
             return lambda slab: None
         # The store's name begins with the teacher's id.
         return partial(
             check_slab, senones=self.senones.get(store.name.removeprefix(f"{layout.TARGETS}/").partition("-")[0])
         )
+
+
+def _look_at_lattices(slab: pa.Table) -> None:
+    try:
+        lattice_shards.decode(slab)
+    except ValueError as error:
+        raise Damage(f"is not whole: {error}") from error
 
 
 def _holds_any(held: StoreContents) -> bool:

@@ -22,10 +22,14 @@ from ssl_asr.labelling import teachers
 from ssl_asr.recipe import NETWORKS, OBJECTIVES, Recipe
 from ssl_asr.recipe.identity import Product, leaves
 from ssl_asr.training import inputs as training
+from ssl_asr.training.sequence import inputs as sequence
+from ssl_asr.training.sequence import lattice_sets
 
 FILE = Path(__file__).with_name("defaults.json")
 Versions = Mapping[str, str]  # of names such as "frontend/parents.py VERSION"
 
+_LATTICES = {"training/sequence/lattice_sets.py VERSION": lattice_sets.VERSION}
+_SEQUENCE = {**_LATTICES, "training/sequence/inputs.py VERSION": sequence.VERSION}
 _TRAINING = {"training/inputs.py VERSION": training.VERSION}
 _EVALUATION = {"evaluation/inputs.py VERSION": evaluation.VERSION}
 _RESULTS = {**_EVALUATION, "evaluation/inputs.py RESULTS_VERSION": evaluation.RESULTS_VERSION}
@@ -55,6 +59,12 @@ VERSIONS: Mapping[Product, Versions] = {
     "baseline-short": _TRAINING,
     "student": _TRAINING,
     "topline": _TRAINING,
+    "lattices": _LATTICES,
+    "teacher-smbr": _SEQUENCE,
+    "baseline-smbr": _SEQUENCE,
+    "baseline-short-smbr": _SEQUENCE,
+    "student-smbr": _SEQUENCE,
+    "topline-smbr": _SEQUENCE,
     "graph": {"decoding/graph_files.py VERSION": graph_files.VERSION},
     "hypotheses": _EVALUATION,
     "results": _RESULTS,

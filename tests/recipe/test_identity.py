@@ -84,12 +84,19 @@ def test_a_choice_is_what_differs_from_its_default() -> None:
         ("student.network.layers=9", {"baseline", "baseline-short", "student", "topline"}),
         ("student.shorter_baseline=0.5", {"baseline-short"}),
         ("student.unlabeled_objective.kind=cross-entropy", {"student"}),
+        ("teacher.sequence.epochs=3", {"teacher-smbr"}),
+        ("teacher.sequence.kappa=0.5", {"lattices"}),  # of which the model's own inputs take account
+        (
+            "student.sequence.optimiser.learning_rate=0.1",
+            {"baseline-smbr", "baseline-short-smbr", "student-smbr", "topline-smbr"},
+        ),
+        ("student.sequence.sync.checkpoint_blocks=7", set()),
         ("evaluate.lm_order=4", {"graph"}),
         ("evaluate.beam=9", {"hypotheses"}),
         ("evaluate.kappas=[0.1]", {"results"}),
         ("evaluate.prior_scales=[0.5, 1]", {"results"}),
         ("evaluate.bootstrap=10", {"results"}),
-        ("evaluate.topline=true", {"results"}),
+        ("evaluate.topline=false", {"results"}),
     ],
 )
 def test_a_change_affects_what_it_says_and_nothing_else(override: str, affected: set[str]) -> None:
@@ -103,7 +110,7 @@ def test_the_seed_affects_all_that_is_drawn() -> None:
     before, after = load_recipe("demo"), load_recipe("demo", ["seed=7"])
     moved = {product for product in PRODUCTS if non_defaults(before, product) != non_defaults(after, product)}
     not_drawn = {"dev", "test", "shards", "features", "lexicon", "flat-start", "senones", "targets", "graph"}
-    assert {*PRODUCTS} - moved == {*not_drawn, "alignments", "hypotheses"}
+    assert {*PRODUCTS} - moved == {*not_drawn, "alignments", "lattices", "hypotheses"}
     assert non_defaults(after, "teacher")["seed"] == "7"
 
 

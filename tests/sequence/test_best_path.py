@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from ssl_asr.sequence.best_path import best_path, prune
+from ssl_asr.sequence.best_path import best_path, most, prune
 from tests.sequence.random_lattices import paths, random_lattice
 
 
@@ -30,6 +30,13 @@ def test_pruning_keeps_exactly_the_arcs_of_paths_within_the_beam(seed, beam):
     assert sorted(_labels(pruned.arcs)) == sorted(_labels(kept))
     assert pruned.num_frames == lattice.num_frames
     assert pruned.density <= lattice.density
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_most_that_a_path_can_collect(seed):
+    lattice, _, all_paths = _scored(seed)
+    worth = np.random.default_rng(seed).integers(0, 2, len(lattice.arcs)).astype(float)
+    assert most(lattice, worth) == max(worth[list(path)].sum() for path in all_paths)
 
 
 def _labels(arcs):

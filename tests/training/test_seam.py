@@ -63,6 +63,7 @@ class Letters:
 
     figures = ("letters_right", "first_speaker")
     needs_text = True
+    needs_lattices = False
 
     def __init__(self, section: LettersSection) -> None:
         self.section = section

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -11,6 +11,8 @@ import numpy.typing as npt
 
 from ssl_asr.corpus.augment.speed import recording_places, speed_of
 from ssl_asr.frontend.stacking import stack, stack_labels, stacked_length
+from ssl_asr.sequence import lattice_shards
+from ssl_asr.sequence.lattices import Lattice
 from ssl_asr.store import alignments, features, targets, utterance
 from ssl_asr.store.copies import label_rows, recording_of
 from ssl_asr.store.features import FeatureRow
@@ -34,7 +36,7 @@ class Example:
     """One utterance at 30 ms: frames float16 [T, 192], their targets, and whose they are.
 
     `weight` is that of each of its frames in the loss. `text` and `tags` stand in the manifest alone and are joined
-    where an objective asks for them.
+    where an objective asks for them; so is the `lattice`, of an utterance at feature offset 0.
     """
 
     frames: npt.NDArray[np.float16]
@@ -45,6 +47,7 @@ class Example:
     tags: Mapping[str, str] = field(default_factory=dict)
     text: str | None = None
     weight: float = 1.0
+    lattice: Lattice | None = None
 
 
 Weighted = tuple[FrameTargets, float]  # with the weight of each frame in the loss
@@ -64,7 +67,8 @@ class SlabReader:
 
     Unlabeled audio has these targets, or with `true_labels`, for the topline alone, the labels of its texts.
     `selection` is the part of the unlabeled utterances that training uses; None means all. `one_version` chooses what
-    a pass hears of a recording and its copies; None means all. `with_text` joins the manifest.
+    a pass hears of a recording and its copies; None means all. `with_text` joins the manifest. `lattices` names a
+    store of lattices of the labeled split: utterances without one are left out.
     """
 
     run: str
@@ -75,6 +79,7 @@ class SlabReader:
     one_version: OneVersion | None = None
     with_text: bool = False
     true_labels: bool = False
+    lattices: str | None = None
 
     def read(self, source: SourceName | str, ref: SlabRef, offset: int) -> list[Example]:
         """The slab's utterances that have labels and are selected; there may be none.
@@ -90,6 +95,8 @@ class SlabReader:
             recordings = [recording_of(row.id, row.condition) for row, _ in labelled]
             labelled = [labelled[place] for place in self.one_version.places(recordings, source, ref.sweep)]
         examples = [_example(row, stack(row.frames, offset), *each) for row, each in labelled]
+        if self.lattices is not None and ref.shard.split == "labeled":
+            examples = list(self._with_lattices(examples, ref, self.lattices))
         if not self.with_text:
             return examples
         joined = self._joined(examples, ref)
@@ -124,6 +131,21 @@ class SlabReader:
         if not (selected and len(label.targets.senones)):
             return None
         return FrameTargets(label.targets.senones, np.exp(label.targets.log_probs)), 1.0
+
+    def _with_lattices(self, examples: list[Example], ref: SlabRef, name: str) -> Iterator[Example]:
+        store = ShardStore(self.run, name)
+        table = store.read_slab(ref.shard, ref.slab)
+        try:
+            found = lattice_shards.decode(table)
+        except ValueError as error:
+            raise ValueError(f"{store.uri(ref.shard)}: {error}; {_again(store, ref)}") from error
+        for example in examples:
+            if example.id not in found:
+                raise ValueError(f"{store.uri(ref.shard)} slab {ref.slab} lacks {example.id}; {_again(store, ref)}")
+            lattice = found[example.id]
+            if lattice is not None:
+                assert lattice.num_frames == len(example.targets.senones), "lattices are made of aligned frames"
+                yield replace(example, lattice=lattice)
 
     def _joined(self, examples: list[Example], ref: SlabRef) -> list[Example]:
         """With text and tags from the manifest's slab, which may hold more rows: the front end rejects some."""
@@ -163,9 +185,13 @@ def _decoded(store: ShardStore, ref: SlabRef) -> list[targets.TargetRow]:
         raise ValueError(f"{store.uri(ref.shard)}: {error}; `ssl-asr verify RUN --repair` fixes it") from error
 
 
+def _again(store: ShardStore, ref: SlabRef) -> str:
+    return f"delete {store.ledger_uri(ref.shard)} and run the stage that writes it again"
+
+
 def _check_joined(store: ShardStore, ref: SlabRef, here: list[str], there: list[str]) -> None:
     if here != there:
         raise ValueError(
             f"{store.uri(ref.shard)} slab {ref.slab} does not hold the utterances of the features beside it; "
-            f"delete {store.ledger_uri(ref.shard)} and run the stage that writes it again"
+            + _again(store, ref)
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from ssl_asr.corpus.augment.conditions import versions
 from ssl_asr.hmm.senones import load_senones
 from ssl_asr.labelling.teachers import target_set_id
+from ssl_asr.models.systems import stage_of, teachers_of
 from ssl_asr.recipe import Corpus, Heard, Recipe
 from ssl_asr.runtime.stage_report import read_rejects, read_report
 from ssl_asr.store import alignments, features, filesystem, targets
@@ -54,9 +55,9 @@ def labelled_source(recipe: Recipe, unlabeled: Source) -> tuple[str, Source]:
 
     ValueError if shards are missing that the labelling stage did not reject.
     """
-    for name in recipe.labelling.teachers:
+    for name in teachers_of(recipe):
         if not filesystem.exists(model_uri(recipe.run, name)):
-            raise ValueError(f"{recipe.run} has no {name}; run the stage '{name}' first")
+            raise ValueError(f"{recipe.run} has no {name}; run the stage '{stage_of(name)}' first")
     target_set = target_set_id(recipe)
     labelled = _finished(recipe, targets.store_name(target_set), "unlabeled")
     report = read_report(recipe, "labelling")

@@ -19,11 +19,21 @@ def hard_cross_entropy(logits_nv: torch.Tensor, labels_n: torch.Tensor) -> torch
     return functional.cross_entropy(logits_nv, labels_n)
 
 
+def label_cross_entropy(logits_nv: torch.Tensor, batch: Batch) -> torch.Tensor:
+    """Mean nats a frame of the batch's labels, by its weights."""
+    labels_n = batch.senones[:, 0]
+    if batch.weights is None:
+        return hard_cross_entropy(logits_nv, labels_n)
+    each_n = functional.cross_entropy(logits_nv, labels_n, reduction="none")
+    return (each_n * batch.weights).sum() / (batch.weight or 1.0)
+
+
 class CrossEntropy:
     """Nats a frame, weighted by the examples' weights."""
 
     figures = (FRAME_ACCURACY,)
     needs_text = False
+    needs_lattices = False
 
     def __init__(self, section: CrossEntropySection) -> None:
         self.section = section
@@ -34,10 +44,4 @@ class CrossEntropy:
     def loss(self, model: AcousticModel, batch: Batch) -> Loss:
         logits_nv = valid_logits(model, batch)
         right = hits(logits_nv, batch)
-        labels_n = batch.senones[:, 0]
-        if batch.weights is None:
-            loss = hard_cross_entropy(logits_nv, labels_n)
-        else:
-            each_n = functional.cross_entropy(logits_nv, labels_n, reduction="none")
-            loss = (each_n * batch.weights).sum() / (batch.weight or 1.0)
-        return Loss(loss, batch.weight, {FRAME_ACCURACY: right})
+        return Loss(label_cross_entropy(logits_nv, batch), batch.weight, {FRAME_ACCURACY: right})

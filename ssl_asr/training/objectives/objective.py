@@ -30,11 +30,12 @@ class Objective(Protocol):
     """Built from its section of the recipe.
 
     `figures` names the figures of every `Loss`. `needs_text` asks for the manifest beside the features: examples then
-    have their text and tags.
+    have their text and tags. `needs_lattices` asks for the lattices: examples without one are left out.
     """
 
     figures: tuple[str, ...]
     needs_text: bool
+    needs_lattices: bool
 
     def weight(self, pieces: Sequence[Piece]) -> float:
         """Weight of the batch that these pieces will be, in frames, tokens or what the loss is a mean of.

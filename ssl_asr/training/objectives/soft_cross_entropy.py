@@ -21,6 +21,7 @@ class SoftCrossEntropy:
 
     figures = (FRAME_ACCURACY,)
     needs_text = False
+    needs_lattices = False
 
     def __init__(self, section: SoftCrossEntropySection) -> None:
         self.section = section
