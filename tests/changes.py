@@ -135,7 +135,7 @@ CHANGES: dict[str, Change] = {
         stores("manifest", ["dev"])
         | stores("features", ["dev"])
         | stores("alignments", ["dev"])
-        | of("lexicon", "decoded", "calibration")
+        | of("decoded", "calibration")
         | RESULTS,
     ),
     "dev set": (
@@ -189,7 +189,7 @@ CHANGES: dict[str, Change] = {
         of("lexicon", "flat start", "calibration", "decoded") | SENONES,
     ),
     "seed": (["seed=2"], nothing, of("baseline", "calibration", "decoded") | TEACHER),
-    "frontend": (["frontend.mean_memory_seconds=60"], nothing, of("calibration", "decoded") | FEATURES),
+    "frontend": (["frontend.mel_bins=40"], nothing, of("calibration", "decoded") | FEATURES),
     "labeled speech added": (
         [],
         add("labeled"),

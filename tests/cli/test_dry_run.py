@@ -13,7 +13,7 @@ import pytest
 from ssl_asr.cli.main import OK, main
 from ssl_asr.corpus.stage import run_corpus
 from ssl_asr.frontend.stage import todo_frontend
-from ssl_asr.models.systems import MODELS
+from ssl_asr.models.systems import trained
 from ssl_asr.recipe import Recipe
 from ssl_asr.runtime.pipeline import NAMES
 from ssl_asr.runtime.run_directory import open_recipe
@@ -59,7 +59,7 @@ def test_another_test_condition_touches_the_test_alone(finished: Recipe, capsys:
     before = contents(finished.run)
     found = told(capsys, "run", finished.run, "corpus.test_conditions=[clean]")
     why = "because of corpus.test_conditions"
-    up_to_date = {key: ["up to date"] for key in ("teacher", "labelling", "baseline", "student")}
+    up_to_date = {key: ["up to date"] for key in ("teacher", "labelling", "baseline", "student", "topline")}
     assert found == up_to_date | {
         "corpus": [f"manifest/test: 2 shards, {why}", f"language text: {why} (may turn out unchanged)"],
         "frontend": [f"features/test: about 2 shards, {why}"],
@@ -163,9 +163,10 @@ def test_a_new_run_has_everything_to_make(
 ) -> None:
     run = tmp_path / "new"
     found = told(capsys, "run", recipe_uri(finished_run.run), f"run={run}")
-    assert {line.partition(": ")[2] for lines in found.values() for line in lines} == {"not made yet"}
     assert set(found) == {*NAMES}
-    assert {*MODELS} <= {*products(found)}
+    assert found.pop("topline") == ["up to date"], "it is off"
+    assert {line.partition(": ")[2] for lines in found.values() for line in lines} == {"not made yet"}
+    assert {*trained(finished_run)} <= {*products(found)}
     assert not run.exists()
 
 

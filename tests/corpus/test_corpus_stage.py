@@ -63,7 +63,8 @@ def test_done_work_is_skipped_and_a_lost_shard_made_again(corpus_run: Recipe) ->
 
 
 def test_same_recipe_same_bytes_and_no_stale_shards(corpus_run: Recipe, tmp_path: Path) -> None:
-    conditions = ("corpus.train_conditions=[clean]", "corpus.test_conditions=[clean]")  # no banks to make
+    # No banks to make.
+    conditions = ("corpus.train_conditions=[clean]", "corpus.test_conditions=[clean]", "corpus.labeled_copies=0")
     other = tiny_recipe(tmp_path, "corpus.shard_minutes=0.5", *conditions)
     store = ShardStore(corpus_run.run, MANIFEST)
     assert run_corpus(other).pieces > sum(len(store.shards(split)) for split in SPLITS)

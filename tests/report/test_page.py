@@ -123,7 +123,7 @@ def test_a_run_without_calibration_says_who_measures_it(tmp_path):
 def test_the_tuning_on_dev_is_shown_with_its_choice(page):
     assert "in clean, babble-10, effects-10, room." in page.text
     assert "word error rate on dev, %" in page.text
-    assert "teacher 0.35 (at the search's bound); student 0.2, prior 0.75" in page.text
+    assert "teacher 0.35 (at the search's bound); SSL student 0.2, prior 0.75" in page.text
 
 
 def test_drawings_have_their_own_names(page, recipe):

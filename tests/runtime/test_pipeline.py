@@ -90,7 +90,7 @@ def test_the_command_says_it_in_one_line(finished_run: Recipe, ran: list[str], c
 def test_what_is_to_be_made_names_its_stage(finished: Recipe) -> None:
     recipe = open_recipe(finished.run, ["hmm.senones=77"])
     found = todos(recipe)
-    assert {todo.stage for todo in found} == {*NAMES} - {"corpus", "frontend"}
+    assert {todo.stage for todo in found} == {*NAMES} - {"corpus", "frontend", "topline"}  # the last is off
     assert todo_of("student", recipe) == [todo for todo in found if todo.stage == "student"]
     assert {each for name in NAMES for each in ancestors(name)} < {*NAMES}
     assert todos(finished) == []
