@@ -83,6 +83,7 @@ ANNOUNCED = {
     **{f"{kind}/{split}": f"{kind}/{split}" for kind in ("manifest", "features", "alignments") for split in SPLITS},
     **{name: name for name in ("targets/unlabeled", "flat start", "lexicon", "language text", "results")},
     **{name: name for name in ("teacher", "baseline", "baseline-short", "student", "topline")},
+    **{name: name for name in ("teacher-smbr", "baseline-smbr", "student-smbr")},
     "tree": "senones",
     "senones": "senone set",
 }
@@ -171,6 +172,16 @@ CHANGES: dict[str, Change] = {
         ["teacher.versions=one", "student.versions=one"],
         nothing,
         of("baseline", "calibration", "decoded") | TEACHER,
+    ),
+    "the teacher's sequence training": (
+        ["teacher.sequence.epochs=1", "teacher.sequence.lm_order=1", "teacher.sequence.beam=5"],
+        nothing,
+        of("teacher-smbr", "lattices/labeled", "graph", "targets/unlabeled", "calibration", "decoded") | STUDENT,
+    ),
+    "the student's sequence training": (
+        ["student.sequence.epochs=1", "student.sequence.lm_order=1", "student.sequence.beam=5"],
+        nothing,
+        of("baseline-smbr", "student-smbr", "lattices/labeled", "graph", "decoded") | RESULTS,
     ),
     "hmm.senones": (["hmm.senones=24"], nothing, of("calibration", "decoded") | SENONES),
     "hmm.flat_start_iterations": (

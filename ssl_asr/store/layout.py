@@ -61,7 +61,7 @@ def targets_store(set_id: str) -> str:
 
 
 def lattices_store(set_id: str) -> str:
-    """`set_id` is "<stage>-<models>-<settings>"."""
+    """`set_id` is "<model>-<made by>-<settings>", of the model whose sequence training they are for."""
     return f"{LATTICES}/{set_id}"
 
 
@@ -73,7 +73,13 @@ def kind_of_store(store: str) -> str:
 def stage_of_store(store: str) -> str:
     """The stage that writes the store of this name."""
     kind, _, name = store.partition("/")
-    return name.rsplit("-", 2)[0] if kind == LATTICES else STAGE_OF_STORE[kind]
+    # A stage trains the model of its name, and others whose names begin with it: "baseline-short".
+    return name.partition("-")[0] if kind == LATTICES else STAGE_OF_STORE[kind]
+
+
+def owner_of_lattices(store: str) -> str:
+    """The model that the store of lattices of this name is for."""
+    return store.partition("/")[2].rsplit("-", 2)[0]
 
 
 def store_folder(run: str, store: str) -> str:

@@ -31,6 +31,14 @@ def test_a_shard_is_read_back_from_its_path() -> None:
     assert layout.parse_shard_uri("/runs/demo/features/prior.json") is None
 
 
+def test_a_store_says_which_stage_writes_it() -> None:
+    for store, stage in (("features", "frontend"), ("targets/3f2a90c1", "labelling")):
+        assert layout.stage_of_store(store) == stage
+    lattices = layout.lattices_store("baseline-short-3f2a90c1b2d4-a1b2c3")
+    assert (layout.stage_of_store(lattices), layout.owner_of_lattices(lattices)) == ("baseline", "baseline-short")
+    assert layout.kind_of_store(lattices) == layout.LATTICES
+
+
 def test_the_key_of_a_schedule_is_read_back_from_its_path() -> None:
     uri = layout.schedule_uri("/runs/demo", "student", "abc")
     assert layout.key_of_schedule("/runs/demo", "student", uri) == "abc"

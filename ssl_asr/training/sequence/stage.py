@@ -18,7 +18,7 @@ from ssl_asr.runtime.job_runner import run_shard_jobs
 from ssl_asr.runtime.shard_stage import ShardStage
 from ssl_asr.runtime.stage_report import check_reject_share
 from ssl_asr.store import alignments, features, filesystem
-from ssl_asr.store.layout import LATTICES, index_folder, ledger_folder, model_uri, stage_of_store, store_folder
+from ssl_asr.store.layout import LATTICES, index_folder, ledger_folder, model_uri, owner_of_lattices, store_folder
 from ssl_asr.store.ledger import Reject
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.training.curve import read_curve
@@ -110,4 +110,4 @@ def _delete_others(run: str, owner: str, used: Sequence[str]) -> None:
 
 def _stores(run: str, owner: str) -> list[str]:
     found = [f"{LATTICES}/{name}" for name in filesystem.list_folders(store_folder(run, LATTICES))]
-    return [store for store in found if stage_of_store(store) == owner]
+    return [store for store in found if owner_of_lattices(store) == owner]

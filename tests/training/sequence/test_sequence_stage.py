@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from ssl_asr.decoding.graph_files import make_graph
+from ssl_asr.hmm.senones import load_senones
 from ssl_asr.models.model_files import MADE_FROM, POSTERIOR_COUNTS, load_model
 from ssl_asr.models.systems import final_name, teachers_of
 from ssl_asr.recipe import Recipe
@@ -21,6 +22,8 @@ from ssl_asr.store.ledger import Shard
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.training.checkpoints.accounting import accounted_keys, read_accounts
 from ssl_asr.training.curve import read_curve
+from ssl_asr.training.data.examples import SlabReader
+from ssl_asr.training.data.run_sources import source_of_run
 from ssl_asr.training.sequence.inputs import smbr_inputs
 from ssl_asr.training.sequence.lattice_job import LatticeJob
 from ssl_asr.training.sequence.lattice_sets import lattice_set
@@ -64,7 +67,7 @@ def test_a_second_model_is_trained_from_the_first_which_stays(
     assert before.read_bytes() == after.read_bytes()
     model, about = load_model(model_uri(recipe.run, "teacher-smbr"))
     start, _ = load_model(model_uri(recipe.run, "teacher"))
-    moved = [float((a - b).abs().max()) for a, b in zip(model.parameters(), start.parameters(), strict=True)]
+    moved = [float((a - b).detach().abs().max()) for a, b in zip(model.parameters(), start.parameters(), strict=True)]
     assert 0 < max(moved) < 0.3
     assert about[MADE_FROM] == smbr_inputs(recipe, "teacher")
     assert len(about[POSTERIOR_COUNTS]) == model.spec.outputs
@@ -109,6 +112,25 @@ def test_an_utterance_without_a_lattice_is_told_and_left_out(sequenced: tuple[Re
     assert report.rejected == 1
     frames = sum(record["frames"] for record in read_curve(recipe.run, "teacher-smbr") if "loss" in record)
     assert frames == store_by(recipe, "teacher").index("labeled").column("frames").sum()
+
+
+def test_the_reader_joins_lattices_and_leaves_out_what_has_none(sequenced: tuple[Recipe, StageReport]) -> None:
+    recipe, _ = sequenced
+    store, senone_set = store_by(recipe, "teacher"), load_senones(recipe.run).id
+    plain = SlabReader(recipe.run, 64, senone_set)
+    joined = SlabReader(recipe.run, 64, senone_set, lattices=store.name)
+    source = source_of_run(recipe, "labeled")
+    for ref in source:
+        before, after = plain.read("labeled", ref, 0), joined.read("labeled", ref, 0)
+        assert [each.id for each in after] == [each.id for each in before if each.id != "odd-cut"]
+        for example in after:
+            assert example.lattice is not None
+            assert example.lattice.num_frames == len(example.targets.senones)
+    (dev,) = source_of_run(recipe, "dev")
+    assert [each.lattice for each in joined.read("labeled", dev, 0)] == [None]
+    other = SlabReader(recipe.run, 64, senone_set, lattices="lattices/of-another-model")
+    with pytest.raises(ValueError, match=r"000000\.parquet is missing"):
+        other.read("labeled", source.slab(0), 0)
 
 
 def test_verify_knows_lattices_and_all_three_trainings(sequenced: tuple[Recipe, StageReport], tmp_path: Path) -> None:
