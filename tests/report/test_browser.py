@@ -6,12 +6,13 @@ import os
 import re
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from ssl_asr.evaluation.results import write_results
+from ssl_asr.evaluation.results import Results, ToplineShare, write_results
 from ssl_asr.report.stage import run_report
 from ssl_asr.store.layout import compare_page_uri, page_uri
 from tests.report.example_run import example_recipe, example_results, fill
@@ -57,12 +58,22 @@ def show(browser: Browser):
     assert all(url.startswith("file://") for url in asked)
 
 
+def with_topline(results: Results) -> Results:
+    rows = [replace(row, system="topline") for row in results.rows if row.system == "student"]
+    share = ToplineShare(0.43, -0.22, 1.61)
+    return replace(
+        results,
+        rows=[*results.rows, *rows],
+        werr=[replace(each, topline_share=share) for each in results.werr],
+    )
+
+
 @pytest.fixture(scope="module")
 def ten_conditions(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The page of a run with as many conditions as the laptop preset has."""
+    """The page of a run with as many conditions as the laptop preset has, and with a topline."""
     recipe = example_recipe(tmp_path_factory.mktemp("ten"))
     fill(recipe)
-    write_results(recipe.run, example_results({name: 0.01 * n for n, name in enumerate(TEN)}))
+    write_results(recipe.run, with_topline(example_results({name: 0.01 * n for n, name in enumerate(TEN)})))
     run_report(recipe)
     return page_uri(recipe.run)
 
