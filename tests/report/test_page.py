@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from ssl_asr.evaluation.results import read_results, write_results
+from ssl_asr.evaluation.results import ToplineShare, TuningPoint, read_results, write_results
 from ssl_asr.labelling.calibration_file import calibration_uri
 from ssl_asr.recipe import Recipe
 from ssl_asr.report.evidence import Evidence, gather
+from ssl_asr.report.markdown import wer_markdown
 from ssl_asr.report.page import render, summary
 from ssl_asr.report.stage import run_report
 from tests.report.example_run import example_recipe, example_results, fill, target_store
@@ -124,6 +125,38 @@ def test_the_tuning_on_dev_is_shown_with_its_choice(page):
     assert "in clean, babble-10, effects-10, room." in page.text
     assert "word error rate on dev, %" in page.text
     assert "teacher 0.35 (at the search's bound); SSL student 0.2, prior 0.75" in page.text
+
+
+def test_a_topline_and_a_second_baseline_are_told(evidence):
+    results = example_results()
+    top = [replace(row, system="topline", wer=row.wer - 0.06) for row in results.rows if row.system == "student"]
+    short = [replace(row, system="baseline-short") for row in results.dev if row.system == "baseline"]
+    point = TuningPoint("baseline-short", 0.3, 1.0, 0.71)
+    several = replace(
+        results,
+        rows=[*results.rows, *top],
+        werr=[replace(each, topline_share=ToplineShare(0.43, 0.22, 0.61)) for each in results.werr],
+        dev=[*results.dev, *short],
+        kappa={**results.kappa, "baseline-short": 0.3},
+        prior_scale={**results.prior_scale, "baseline-short": 1.0},
+        tuning=[*results.tuning, point],
+        baseline_model="baseline-short",
+    )
+    text = Page(render(replace(evidence, results=several))).text
+    assert "word error rate, topline" in text
+    assert "43 %of the topline’s gain; 95 % interval 22 to 61" in text
+    assert "43 [22, 61]" in text
+    assert "Baseline: the shorter schedule, by word error rate on dev, %: 77.0 (short baseline) against 77.0" in text
+    lines = wer_markdown(several).splitlines()
+    assert "topline WER %" in lines[0]
+    assert lines[-1].endswith("| 43 [22, 61] |")
+    unclear = [replace(each, topline_share=ToplineShare()) for each in results.werr]
+    lines = wer_markdown(replace(several, werr=unclear)).splitlines()
+    assert lines[-1].endswith("| - |")
+    assert (
+        "of the topline’s gain; 95 %"
+        not in Page(render(replace(evidence, results=replace(several, werr=unclear)))).text
+    )
 
 
 def test_drawings_have_their_own_names(page, recipe):
