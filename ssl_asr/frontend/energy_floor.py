@@ -12,8 +12,8 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
-from scipy.signal import lfilter
 
+from ssl_asr.frontend.decayed_sums import DecayedSums
 from ssl_asr.frontend.lfbe import NO_SIGNAL
 
 
@@ -26,11 +26,8 @@ class EnergyFloor:
     """
 
     def __init__(self, prior_level: float, range_nats: float, memory_frames: float) -> None:
-        self._range = range_nats
-        self._decay = float(np.exp(-1.0 / memory_frames))
-        self._level = prior_level  # before the first signal
-        # Decayed power of the past frames and their decayed number, as they enter the next frame.
-        self._state = np.zeros(2)
+        self._range, self._prior_level = range_nats, prior_level
+        self._sums = DecayedSums(np.zeros(2), memory_frames)  # of powers, and the number of frames with a signal
 
     def raise_to(self, frames: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
         """log(e^x + e^floor) of `frames` [10 ms frames, bins]; advances the stream.
@@ -41,14 +38,10 @@ class EnergyFloor:
         return np.logaddexp(exact, self._floors(exact)[:, None]).astype(np.float32)
 
     def _floors(self, frames: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        if not len(frames):
-            return np.zeros(0)
-        power, heard = _powers(frames)
-        sums, last = lfilter([1.0], [1.0, -self._decay], np.stack([power, heard]), zi=self._state[:, None])
-        self._state = last[:, 0]
-        known = sums[1] > 0
-        levels = np.full(len(frames), self._level)
-        levels[known] = np.log(sums[0, known] / sums[1, known])
+        powers, counts = self._sums.advance(np.column_stack(_powers(frames))).T
+        known = counts > 0
+        levels = np.full(len(frames), self._prior_level)
+        levels[known] = np.log(powers[known] / counts[known])
         return levels - self._range
 
 

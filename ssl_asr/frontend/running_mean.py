@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.signal import lfilter
+
+from ssl_asr.frontend.decayed_sums import DecayedSums
 
 
 class RunningMean:
@@ -20,15 +21,10 @@ class RunningMean:
     """
 
     def __init__(self, prior: npt.NDArray[np.floating], prior_frames: float, memory_frames: float) -> None:
-        self._decay = float(np.exp(-1.0 / memory_frames))
-        # The decayed sum of the past frames, as it enters the next frame; the last element is their decayed weight.
-        self._state = self._decay * prior_frames * np.append(prior.astype(np.float64), 1.0)
+        # The last column counts the frames.
+        self._sums = DecayedSums(prior_frames * np.append(prior.astype(np.float64), 1.0), memory_frames)
 
     def subtract(self, frames: npt.NDArray[np.floating]) -> npt.NDArray[np.float32]:
         """`frames` [frames, bins] minus the mean up to and including each of them; advances the stream."""
-        if not len(frames):
-            return frames.astype(np.float32)
-        counted = np.column_stack([frames.astype(np.float64), np.ones(len(frames))])
-        sums, last = lfilter([1.0], [1.0, -self._decay], counted, axis=0, zi=self._state[None])
-        self._state = last[0]
+        sums = self._sums.advance(np.column_stack([frames.astype(np.float64), np.ones(len(frames))]))
         return (frames - sums[:, :-1] / sums[:, -1:]).astype(np.float32)
