@@ -7,8 +7,10 @@ before any shard of features, and the streaming recogniser begins its speakers w
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +21,7 @@ from ssl_asr.frontend.parents import VERSION
 from ssl_asr.frontend.statistics import sums_of
 from ssl_asr.frontend.streams import raise_floors
 from ssl_asr.recipe import Recipe
-from ssl_asr.recipe.identity import non_defaults
+from ssl_asr.recipe.identity import Inputs, non_defaults
 from ssl_asr.store import filesystem, utterance
 from ssl_asr.store.layout import prior_uri
 from ssl_asr.store.ledger import Shard, checksum
@@ -51,10 +53,23 @@ class Prior:
 
 def read_prior(run: str) -> Prior:
     """ValueError naming the file if it is missing or damaged."""
-    uri = prior_uri(run)
-    try:
-        values = json.loads(filesystem.read_bytes(uri))
+    with _damage_named(prior_uri(run)) as values:
         return Prior(tuple(values["mean"]), values["level"], values["frames"], values["inputs"])
+
+
+def made_with(run: str) -> Inputs | None:
+    """What the run's prior was made with; None where there is none. The priors of other versions say it too."""
+    if not filesystem.exists(prior_uri(run)):
+        return None
+    with _damage_named(prior_uri(run)) as values:
+        return dict(values["inputs"])
+
+
+@contextmanager
+def _damage_named(uri: str) -> Iterator[dict[str, Any]]:
+    """The values of the file, to be read inside."""
+    try:
+        yield json.loads(filesystem.read_bytes(uri))
     except (json.JSONDecodeError, KeyError, TypeError) as error:
         raise ValueError(f"{uri} is damaged ({error}); delete it and run the frontend stage again") from error
 

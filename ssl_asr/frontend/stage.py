@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from functools import partial
 
 from ssl_asr.frontend.parents import STATISTICS, FeatureParents
-from ssl_asr.frontend.prior import Prior, measure_prior, prior_inputs, read_prior
+from ssl_asr.frontend.prior import Prior, made_with, measure_prior, prior_inputs, read_prior
 from ssl_asr.frontend.shard_job import FeatureJob
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import Inputs, inputs_key, non_defaults
@@ -16,8 +16,8 @@ from ssl_asr.runtime.shard_stage import ShardStage, SourceShard
 from ssl_asr.runtime.stage_clock import StageClock
 from ssl_asr.runtime.stage_report import StageReport, check_reject_share
 from ssl_asr.runtime.todo import Todo
-from ssl_asr.store import features, filesystem, utterance
-from ssl_asr.store.layout import FEATURES, MANIFEST, prior_uri
+from ssl_asr.store import features, utterance
+from ssl_asr.store.layout import FEATURES, MANIFEST
 from ssl_asr.store.ledger import Reject
 from ssl_asr.store.shards import ShardStore
 
@@ -61,10 +61,7 @@ def prior_of_today(recipe: Recipe) -> Prior | None:
     It stays as it is when labeled speech is added, corrected or dropped. Otherwise each such change would make all
     features anew, though a prior is no more than a value to start from.
     """
-    if not filesystem.exists(prior_uri(recipe.run)):
-        return None
-    prior = read_prior(recipe.run)
-    return prior if prior.inputs == prior_inputs(recipe) else None
+    return read_prior(recipe.run) if made_with(recipe.run) == prior_inputs(recipe) else None
 
 
 def _measure_prior(recipe: Recipe) -> Prior:

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ssl_asr.frontend.stage import run_frontend
+from ssl_asr.frontend.stage import prior_of_today, run_frontend
 from ssl_asr.frontend.statistics import NORMALISED_BY, global_statistics
 from ssl_asr.recipe import Recipe
 from ssl_asr.store import features, filesystem, utterance
@@ -142,6 +142,15 @@ def test_without_usable_labeled_audio_there_is_one_sentence(bad_run: Recipe, tmp
         run_frontend(bad_run)
     with pytest.raises(ValueError, match="has no manifest of labeled speech yet; run the corpus stage first"):
         run_frontend(bad_run.model_copy(update={"run": str(tmp_path / "nothing")}))
+
+
+def test_a_prior_of_another_version_is_measured_again(feature_run: Recipe, tmp_path: Path) -> None:
+    recipe = feature_run.model_copy(update={"run": str(tmp_path)})
+    former = {"mean": [1.0] * 64, "frames": 9, "inputs": {"version": "1"}}  # it knows no level
+    filesystem.write_bytes(prior_uri(recipe.run), json.dumps(former).encode())
+    assert prior_of_today(recipe) is None
+    shutil.copy(prior_uri(feature_run.run), prior_uri(recipe.run))
+    assert prior_of_today(recipe) == prior_of_today(feature_run)
 
 
 def test_a_damaged_prior_is_refused_by_name(feature_run: Recipe, tmp_path: Path) -> None:
