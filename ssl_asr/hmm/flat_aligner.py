@@ -39,16 +39,17 @@ class FlatAligner:
         self._model, self._senones, self._lexicon = model, table.reshape(-1), lexicon
         self._spoken, self._wrong_texts = spoken, wrong_texts
         self._texts: Texts | None = None
+        self._ready: dict[str, Transcribed | str] = {}
         self._fit, self._counts = Fit(), TextCounts()
 
     def check_texts(self, rows: Sequence[FeatureRow]) -> None:
         """Check the texts of clean `rows`, which are rivals of each other."""
         clean = [row for row in rows if row.condition == utterance.CLEAN]
-        ready = [transcribe(row.frames, self._spoken[row.id], self._lexicon) for row in clean]
+        ready = [self._transcribed(row) for row in clean]
         self._texts = Texts([one for one in ready if isinstance(one, Transcribed)])
 
     def align(self, row: FeatureRow) -> Alignment | str:
-        ready = transcribe(row.frames, self._spoken[row.id], self._lexicon)
+        ready = self._transcribed(row)
         if isinstance(ready, str):
             return ready
         if self._texts is None or row.id not in self._texts:  # such as a copy without its recording
@@ -70,6 +71,11 @@ class FlatAligner:
             "fitted_frames": self._fit.frames,
             **self._counts.statistics(),
         }
+
+    def _transcribed(self, row: FeatureRow) -> Transcribed | str:
+        if row.id not in self._ready:
+            self._ready[row.id] = transcribe(row.frames, self._spoken[row.id], self._lexicon)
+        return self._ready[row.id]
 
     def _confidence(self, check: TextCheck | None) -> Confidence:
         if check is None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ssl_asr.decoding.graph_files import graph_inputs, graph_language
 from ssl_asr.hmm.senones import load_senones
 from ssl_asr.models.model_files import model_id
-from ssl_asr.models.systems import settings_of
+from ssl_asr.models.systems import TEACHER, settings_of, stage_of
 from ssl_asr.recipe import Recipe, SequenceTraining
 from ssl_asr.recipe.identity import Inputs, digest, inputs_key, non_defaults
 from ssl_asr.runtime.shard_stage import SourceShard
@@ -68,7 +68,7 @@ def lattice_inputs(recipe: Recipe, owner: str) -> dict[str, str]:
     """What lattices depend on besides the features and the models that make them."""
     senone_set = load_senones(recipe.run).id
     aligned = ShardStore(recipe.run, alignments.store_name(senone_set)).index(SPLIT)
-    section = "teacher." if settings_of(recipe, owner) == recipe.teacher else "student."
+    section = "teacher." if stage_of(owner) == TEACHER else "student."
     mine = {name: value for name, value in non_defaults(recipe, "lattices").items() if name.startswith(section)}
     return {
         "lattice version": VERSION,
