@@ -100,7 +100,7 @@ def finish_run(recipe: Recipe) -> None:
     """All that the recipe's stages would leave behind."""
     save_recipe(recipe)
     run_corpus(recipe)
-    _make_features(recipe)
+    make_features(recipe)
     senones = _make_senones(recipe)
     _align(recipe, senones)
     aligned = ShardStore(recipe.run, alignments.store_name(senones.id))
@@ -151,7 +151,7 @@ def contents(run: str, *, caches: bool = False) -> dict[str, tuple[int, bytes]]:
     return found
 
 
-def _make_features(recipe: Recipe) -> None:
+def make_features(recipe: Recipe) -> None:
     manifest = ShardStore(recipe.run, utterance.STORE)
     job = FeatureJob(recipe, measure_prior(recipe, manifest.shards("labeled")))
     for split in utterance.SPLITS:

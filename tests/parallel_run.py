@@ -11,13 +11,12 @@ import pytest
 import torch
 
 from ssl_asr.corpus.stage import run_corpus
-from ssl_asr.frontend.prior import measure_prior
-from ssl_asr.frontend.shard_job import FeatureJob
 from ssl_asr.labelling.shard_job import LabelJob
 from ssl_asr.recipe import Recipe
 from ssl_asr.runtime.run_directory import save_recipe
-from ssl_asr.store import features, utterance
+from ssl_asr.store import features
 from ssl_asr.store.shards import ShardStore
+from tests.finished_run import make_features
 from tests.labelling.conftest import save_teacher
 
 COPIES = 2
@@ -35,14 +34,6 @@ def parallel_recipe(run: Path, *overrides: str) -> Recipe:
         "corpus.test_conditions=[clean]",
         *overrides,
     )
-
-
-def make_features(recipe: Recipe) -> None:
-    manifest = ShardStore(recipe.run, utterance.STORE)
-    job = FeatureJob(recipe, measure_prior(recipe, manifest.shards("labeled")))
-    for split in utterance.SPLITS:
-        for shard in manifest.shards(split):
-            job(shard)
 
 
 def label(recipe: Recipe) -> None:

@@ -122,14 +122,6 @@ def test_a_copy_at_another_speed_has_the_alignment_in_its_own_time(aligned, good
     assert f"which it was made from, at {factor:g} of its speed, has {len(frames)}" in rejects[copy.id]
 
 
-def test_a_copy_at_another_speed_without_its_recording_is_aligned_by_itself(aligned, good):
-    spoken, frames = good
-    copy = replace(spoken, id=f"{spoken.id}@speed-0.9", condition="speed-0.9", recording=spoken.id)
-    found, rejects = aligned([(copy, frames)])
-    assert rejects == {}
-    assert len(found[copy.id]) == len(frames)
-
-
 def test_a_copy_of_other_length_is_rejected(aligned, good):
     spoken, frames = good
     copy = replace(spoken, id=f"{spoken.id}@room", condition="room", recording=spoken.id)
@@ -138,9 +130,10 @@ def test_a_copy_of_other_length_is_rejected(aligned, good):
     assert f"but {spoken.id}, which it was made from, has {len(frames)}" in rejects[copy.id]
 
 
-def test_a_copy_without_its_recording_is_aligned_by_itself(aligned, good):
+@pytest.mark.parametrize("condition", ["room", "speed-0.9"])
+def test_a_copy_without_its_recording_is_aligned_by_itself(aligned, good, condition):
     spoken, frames = good
-    copy = replace(spoken, id=f"{spoken.id}@room", condition="room", recording=spoken.id)
+    copy = replace(spoken, id=f"{spoken.id}@{condition}", condition=condition, recording=spoken.id)
     found, rejects = aligned([(copy, frames)])
     assert rejects == {}
     assert len(found[copy.id]) == len(frames)
