@@ -3,13 +3,15 @@
 Every seed is a whole run of its own, below --folder: it cuts other splits of open speech and starts other networks.
 A run that is there is not made again, and one that was stopped goes on. It prints the word error rates of each seed
 and of their mean, the relative reductions, and the share of the topline's gain where the recipe has a topline; then
-one JSON object as the last line. WERR of the mean is the mean of the seeds' WERRs.
+one JSON object as the last line. WERR of the mean is the mean of the seeds' WERRs. A share is nan where the topline's
+own gain is not clearly above zero.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import statistics
 import sys
@@ -19,11 +21,10 @@ from pathlib import Path
 from jobs.bench.endtoend import times
 from ssl_asr.cli import commands
 from ssl_asr.evaluation.results import ALL, Results, read_results
-from ssl_asr.models.systems import BASELINE, STUDENT, TITLES
+from ssl_asr.models.systems import TITLES
 from ssl_asr.runtime.run_directory import open_recipe
 from ssl_asr.store.utterance import CLEAN
 
-TOPLINE = "topline"
 Figures = Mapping[str, float]
 
 
@@ -46,17 +47,18 @@ def main() -> None:
 
 
 def figures_of(results: Results) -> dict[str, float]:
-    """In percent, by name: "student", "student clean", "WERR bob + joe", "share all"."""
-    systems = list(dict.fromkeys(row.system for row in results.rows))
-    places = {"": (ALL, ALL), " clean": (ALL, CLEAN), f" {results.headline}": (results.headline, ALL)}
+    """In percent, by name: "SSL student", "WERR bob + joe"; a share of a topline's unclear gain is NaN."""
+    places = {"": (ALL, ALL), " clean": (ALL, CLEAN)}
+    if results.headline != ALL:
+        places[f" {results.headline}"] = (results.headline, ALL)
     figures: dict[str, float] = {}
     for name, place in places.items():
-        rates = {system: 100 * results.row(system, *place).wer for system in systems}
-        figures |= {f"{TITLES[system]}{name}": wer for system, wer in rates.items()}
-        gained = rates[BASELINE] - rates[STUDENT]
-        figures[f"WERR{name}"] = 100 * gained / rates[BASELINE]
-        if TOPLINE in rates:
-            figures[f"share{name}"] = 100 * gained / (rates[BASELINE] - rates[TOPLINE])
+        gain = results.reduction(*place)
+        figures |= {f"{TITLES[each]}{name}": 100 * results.row(each, *place).wer for each in results.systems}
+        figures[f"WERR{name}"] = 100 * gain.werr
+        if gain.topline_share is not None:
+            share = gain.topline_share.value
+            figures[f"share{name}"] = math.nan if share is None else 100 * share
     return figures | {"WERR lower bound": 100 * results.reduction().low}
 
 
@@ -77,12 +79,12 @@ def _over(found: Mapping[str, Figures], name: str, what: Callable[[Sequence[floa
 
 
 def _spread(values: Sequence[float]) -> float:
-    """Standard deviation of the seeds."""
-    return statistics.stdev(values) if len(values) > 1 else 0.0
+    """Standard deviation over the seeds; NaN for one alone."""
+    return statistics.stdev(values) if len(values) > 1 else math.nan
 
 
 def _rounded(values: Figures) -> Figures:
-    return {name: round(value, 2) for name, value in values.items()}
+    return {name: round(value, 2) for name, value in values.items() if math.isfinite(value)}
 
 
 if __name__ == "__main__":
