@@ -37,8 +37,8 @@ class Corpus(Section):
     # Simulated degradation: labeled audio keeps its clean version and gets this many degraded copies, in different
     # conditions. So does unlabeled audio with `unlabeled_copies`: the teacher labels the clean version, and copies
     # have the same targets (Mosner et al. 2019). With 0 copies an unlabeled utterance is in one condition, at random.
-    # Every dev and test utterance appears in every condition of its split, with recorded noise that training never
-    # uses. Conditions: clean, room, babble-<dB>, effects-<dB>; in training also speed-<factor> from 0.8 to 1.25, such
+    # Every dev and test utterance appears in every condition of its split, with recorded noise of its own.
+    # Conditions: clean, room, babble-<dB>, effects-<dB>; in training also speed-<factor> from 0.8 to 1.25, such
     # as speed-0.9, and both, such as speed-0.9+babble-20.
     train_conditions: Annotated[tuple[str, ...], Affects("labeled", "unlabeled")] = ("clean",)
     labeled_copies: Annotated[int, Field(ge=0), Affects("labeled")] = 0

@@ -1,4 +1,4 @@
-"""Noise banks of a run: one long babble and one sequence of sound effects, for training and for tests."""
+"""Noise banks of a run: one long babble and one sequence of sound effects, for training, dev and test."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from ssl_asr.store import filesystem
 from ssl_asr.store.layout import bank_inputs_uri, bank_uri
 from ssl_asr.store.ledger import checksum
 
-VERSION = "1"  # raise where equal recordings and seed give other noise
+VERSION = "2"  # raise where equal recordings and seed give other noise
 Waveform = npt.NDArray[np.float32]
 RATE = 11025  # at least the rate of every recording
 _VOICES = 6  # at the same time in babble
@@ -45,13 +45,13 @@ def ensure_banks(recipe: Recipe) -> None:
 
 
 def banks_checksum(run: str, use: str) -> str:
-    """Of the noise for `use`, "train" or "test"."""
+    """Of the noise for `use`, "train", "dev" or "test"."""
     uris = [bank_uri(run, use, kind) for kind in KINDS]
     return checksum(b"".join(filesystem.read_bytes(uri) for uri in uris if filesystem.exists(uri)))
 
 
 def write_banks(run: str, use: str, clips: NoiseClips, seed: int) -> None:
-    """Write the babble and effects banks of `use`, "train" or "test", deterministically."""
+    """Write the babble and effects banks of `use`, "train", "dev" or "test", deterministically."""
     _write(bank_uri(run, use, "babble"), babble(clips.babble, seed))
     made = effects(clips.effects, seed) if clips.effects else made_up_effects(seed, use)
     _write(bank_uri(run, use, "effects"), made)

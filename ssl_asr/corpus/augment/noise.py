@@ -28,7 +28,7 @@ from ssl_asr.store.utterance import CLEAN
 
 Waveform = npt.NDArray[np.float32]
 KINDS = ("babble", "effects")
-USES = ("train", "test")
+USES = ("train", "dev", "test")
 _NOISY = re.compile(r"(babble|effects)-(-?\d+(?:\.\d+)?)")
 _EXAMPLES = (CLEAN, "room", "speed-0.9", *(f"{kind}-{ratio}" for kind in KINDS for ratio in (20, 10, 5, 0)))
 
@@ -59,12 +59,12 @@ def noise_kind(condition: str) -> str | None:
 
 
 def bank_use(split: str) -> str:
-    """The bank for a split's audio: training never uses the noise of dev and test."""
-    return "test" if split in ("dev", "test") else "train"
+    """The bank for a split's audio: training, dev and test share no noise."""
+    return split if split in ("dev", "test") else "train"
 
 
 def load_bank(run: str, use: str, sample_rate: int) -> Bank:
-    """The noise of a run for `use` "train" or "test", resampled."""
+    """The noise of a run for `use` "train", "dev" or "test", resampled."""
     return Bank(**{kind: _load(bank_uri(run, use, kind), sample_rate) for kind in KINDS})
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ssl_asr.corpus.open_speech import asterisk, drascula, packages, synthesis
 from ssl_asr.corpus.open_speech.clips import LAYOUT, Clip, indexed, list_asterisk, unpack_drascula, unpack_queen
+from ssl_asr.corpus.open_speech.noise_clips import NoiseClips, with_dev
 from ssl_asr.store.utterance import Utterance
 
 BABBLE = {
@@ -21,21 +22,13 @@ BABBLE = {
 
 
 @dataclass(frozen=True)
-class NoiseClips:
-    """Files for noise banks: `babble` has a list for each talker, `effects` one list, empty for made-up effects."""
-
-    babble: tuple[tuple[str, ...], ...]
-    effects: tuple[str, ...]
-
-
-@dataclass(frozen=True)
 class OpenSpeech:
     """All utterances of open speech, with texts, and how they are tested.
 
     `held_out` names the speakers of each test set who must not be in training data. `seen` names the speakers of the
-    test sets that hold other sentences of training speakers. `noise` has the keys "train" and "test". `source` is one
-    line for the user: what was used, and why. `other_channels` are test sets of another kind of recording than most
-    training speech.
+    test sets that hold other sentences of training speakers. `noise` has the keys "train", "dev" and "test". `source`
+    is one line for the user: what was used, and why. `other_channels` are test sets of another kind of recording than
+    most training speech.
     """
 
     utterances: tuple[Utterance, ...]
@@ -69,7 +62,7 @@ def _recorded(root: Path, folders: Mapping[str, Path]) -> OpenSpeech:
         utterances += indexed(root / "clips" / f"{name}-{LAYOUT}", unpack)
     speakers = {utterance.speaker for utterance in utterances}
     effects = sorted(str(file) for file in (root / "clips" / f"queen-{LAYOUT}" / "effects").iterdir())
-    noise = {
+    clips = {
         use: NoiseClips(
             tuple(tuple(map(str, asterisk.clips(folders[name]))) for name in names),
             # Neighbours in the list are often variants of one sound, so the list is cut into halves.
@@ -88,7 +81,7 @@ def _recorded(root: Path, folders: Mapping[str, Path]) -> OpenSpeech:
             "asterisk": frozenset(name for name in speakers if name.startswith("asterisk-")),
         },
         seen={"joe": frozenset({"queen-joe"})},
-        noise=noise,
+        noise=with_dev(clips),
         source=f"recorded: {len(utterances)} clips, {hours:.2f} h, of {len(folders)} Debian packages in {root}",
         # Of one of these corpora only the hero is in training, a tenth of it; of the other nobody.
         other_channels=frozenset({"drascula", "asterisk"}),
@@ -103,7 +96,7 @@ def _synthesised(root: Path, reason: str) -> OpenSpeech:
             yield Clip(spoken.id, spoken.file, spoken.speaker, spoken.text, "synthetic")
 
     utterances = indexed(folder, unpack)
-    noise = {
+    clips = {
         use: NoiseClips(
             tuple(
                 tuple(utterance.audio for utterance in utterances if utterance.speaker == speaker)
@@ -119,7 +112,7 @@ def _synthesised(root: Path, reason: str) -> OpenSpeech:
         utterances=tuple(utterance for utterance in utterances if utterance.speaker not in kept_for_noise),
         held_out={"unseen": frozenset(synthesis.HELD_OUT)},
         seen={"seen": frozenset(synthesis.SEEN)},
-        noise=noise,
+        noise=with_dev(clips),
         source=f"synthesised because {reason}: {len(utterances)} sentences, {hours:.2f} h; shows the pipeline, "
         "proves no gain",
     )

@@ -51,11 +51,11 @@ def test_recorded_noise_is_needed_where_any_split_has_it() -> None:
         assert needs_banks(Corpus(**{key: ("clean", "effects-10")}))
 
 
-def test_training_shares_no_noise_with_dev_and_test() -> None:
+def test_training_dev_and_test_share_no_noise() -> None:
     assert {split: bank_use(split) for split in SPLITS} == {
         "labeled": "train",
         "unlabeled": "train",
-        "dev": "test",
+        "dev": "dev",
         "test": "test",
     }
 

@@ -1,7 +1,9 @@
+import itertools
+
 import numpy as np
 import pytest
 
-from ssl_asr.corpus.augment.noise import Bank, check_condition, degrade, load_bank
+from ssl_asr.corpus.augment.noise import KINDS, USES, Bank, check_condition, degrade, load_bank
 from ssl_asr.corpus.augment.rooms import impulse_response
 from ssl_asr.recipe import Recipe
 from tests.corpus.conftest import Clip
@@ -79,17 +81,16 @@ def test_wrong_conditions(bank: Bank) -> None:
         degrade(np.ones(10, np.float32), RATE, "babble-10", "a", 1, nothing)
 
 
-def test_training_and_test_noise_differ(corpus_run: Recipe, bank: Bank, recorded) -> None:
-    test = load_bank(corpus_run.run, "test", RATE)
-    for mine, other in ((bank.babble, test.babble), (bank.effects, test.effects)):
-        assert len(mine) > 60 * RATE
-        assert len(other) > 60 * RATE
-        # No second of test noise is anywhere in the training noise.
+@pytest.mark.parametrize(("use", "other_use"), itertools.combinations(USES, 2))
+def test_no_two_uses_share_noise(corpus_run: Recipe, recorded, use: str, other_use: str) -> None:
+    banks = load_bank(corpus_run.run, use, RATE), load_bank(corpus_run.run, other_use, RATE)
+    for kind in KINDS:
+        mine, other = (getattr(bank, kind) for bank in banks)
+        assert min(len(mine), len(other)) > 30 * RATE
+        # No second of one is anywhere in the other.
         piece = other[20 * RATE : 21 * RATE]
         found = np.fft.irfft(np.fft.rfft(mine, 2**22) * np.conj(np.fft.rfft(piece, 2**22)))
         assert np.abs(found[: len(mine)]).max() < 0.9 * np.sum(piece**2)
-    uses = recorded.noise
-    assert not {file for talker in uses["train"].babble for file in talker} & {
-        file for talker in uses["test"].babble for file in talker
-    }
-    assert not set(uses["train"].effects) & set(uses["test"].effects)
+    one, two = recorded.noise[use], recorded.noise[other_use]
+    assert not set(itertools.chain(*one.babble)) & set(itertools.chain(*two.babble))
+    assert not set(one.effects) & set(two.effects)
