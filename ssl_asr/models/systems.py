@@ -59,8 +59,8 @@ def smbr_name(name: str) -> str:
 
 def stage_of(name: str) -> str:
     """The stage that trains it: that of "teacher-smbr" is "teacher". Another name is its own stage."""
-    model = name.removesuffix(_SMBR)
-    return BASELINE if model in BASELINES else model
+    stages = (TEACHER, BASELINE, STUDENT, TOPLINE)
+    return next((stage for stage in stages if f"{name}-".startswith(f"{stage}-")), name)
 
 
 def settings_of(recipe: Recipe, name: str) -> Teacher | Student:

@@ -10,6 +10,7 @@ from ssl_asr.planning.facts import GPU_GBIT, LOOPBACK_GBIT, NO_KILLS, RECOVERY_S
 from ssl_asr.planning.measured import PlanInputs
 from ssl_asr.planning.network import STRATEGIES, Traffic, minibatches_of, worker_counts
 from ssl_asr.planning.question import Question
+from ssl_asr.planning.sequence import sequence_times
 from ssl_asr.planning.sizes import Store, stores
 from ssl_asr.planning.speech import Speech
 from ssl_asr.planning.stage_times import Hardware, StageTime, Training, stage_times, traffic_of, trainings
@@ -71,8 +72,9 @@ def cluster_of(recipe: Recipe, question: Question, devices: Devices) -> Hardware
 def make_plan(recipe: Recipe, question: Question, devices: Devices, knowledge: PlanInputs) -> Plan:
     cluster = cluster_of(recipe, question, devices)
     speech, facts, rates = knowledge.speech, knowledge.facts, knowledge.rates
-    stages = stage_times(recipe, speech, facts, rates, cluster)
     by_name = {training.name: training for training in trainings(recipe, speech, rates)}
+    *stages, evaluate = stage_times(recipe, speech, facts, rates, cluster)
+    stages += [*sequence_times(recipe, speech, facts.start_seconds, by_name, cluster), evaluate]
     teacher, student = by_name["teacher"], by_name["student"]
     share = recipe.student.selected_share * min(recipe.student.unlabeled_passes, 1)
     unique = {"teacher": speech.labeled.value, "student": speech.labeled.value + share * speech.unlabeled.value}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ssl_asr.models.systems import TEACHER, trained
+from ssl_asr.models.systems import MODELS, TEACHER, final_name, settings_of, stage_of, trained
 from ssl_asr.planning.compute import FRAMES_AN_HOUR, NetworkSize, student_network, teacher_network
 from ssl_asr.planning.facts import Facts
 from ssl_asr.planning.network import moments
@@ -74,14 +74,11 @@ def _entries(recipe: Recipe, speech: Speech) -> float:
 
 
 def _weights(recipe: Recipe, workers: int) -> list[Store]:
-    teacher, student = teacher_network(recipe), student_network(recipe)
-    taught = (teacher, recipe.teacher.optimiser, recipe.teacher.sync)
-    learned = (student, recipe.student.optimiser, recipe.student.sync)
-    models = trained(recipe)
-    pairs = [taught if name == TEACHER else learned for name in models]
-    numbers = [checkpoint_numbers(network, optimiser, sync, workers) for network, optimiser, sync in pairs]
+    models = [each for name in trained(recipe) for each in dict.fromkeys((name, final_name(recipe, name)))]
+    networks = [teacher_network(recipe) if stage_of(name) == TEACHER else student_network(recipe) for name in models]
+    numbers = [_checkpoint(recipe, name, network, workers) for name, network in zip(models, networks, strict=True)]
     each = " + ".join(f"{count / 1e6:.3g} M" for count in numbers)
-    saved = [model_bytes(network) for network, _, _ in pairs]
+    saved = [model_bytes(network) for network in networks]
     return [
         Store(
             "checkpoints",
@@ -96,6 +93,12 @@ def _weights(recipe: Recipe, workers: int) -> list[Store]:
             f"formula: float32, {', '.join(models[:-1])} and {models[-1]}, each with mean and scale of its inputs",
         ),
     ]
+
+
+def _checkpoint(recipe: Recipe, name: str, network: NetworkSize, workers: int) -> int:
+    settings = settings_of(recipe, name)
+    part = settings if name in MODELS else settings.sequence
+    return checkpoint_numbers(network, part.optimiser, part.sync, workers)
 
 
 def checkpoint_numbers(network: NetworkSize, optimiser: Optimiser, sync: Sync, workers: int) -> int:

@@ -176,7 +176,7 @@ def _stage(
 def _frontend(speech: Speech, facts: Facts, cluster: Hardware) -> StageTime:
     speed = facts.frontend_speed
     formula = f"{number(speech.stored)} h / {speed.value:,.0f} x real time"
-    return _on_cores("frontend", speech.stored / speed.value, facts, cluster, formula, speed.source)
+    return on_cores("frontend", speech.stored / speed.value, facts.start_seconds, cluster, formula, speed.source)
 
 
 def _hmm(recipe: Recipe, speech: Speech, facts: Facts, cluster: Hardware) -> StageTime:
@@ -187,7 +187,7 @@ def _hmm(recipe: Recipe, speech: Speech, facts: Facts, cluster: Hardware) -> Sta
     formula = (
         f"{number(clean)} h x {passes} / {flat.value:,.0f} + {number(aligned)} h / {align.value:,.0f} x real time"
     )
-    return _on_cores("hmm", hours, facts, cluster, formula, f"{flat.source}; aligning, {align.source}")
+    return on_cores("hmm", hours, facts.start_seconds, cluster, formula, f"{flat.source}; aligning, {align.source}")
 
 
 def _evaluate(recipe: Recipe, speech: Speech, facts: Facts, cluster: Hardware) -> StageTime:
@@ -200,11 +200,12 @@ def _evaluate(recipe: Recipe, speech: Speech, facts: Facts, cluster: Hardware) -
         f"({tested} x {speech.test.value:.3g} + {len(tuned) * tries} x {speech.dev.value:.3g}) h / {speed.value:.3g} "
         "x real"
     )
-    return _on_cores("evaluate", hours / speed.value, facts, cluster, f"{formula} time", speed.source)
+    return on_cores("evaluate", hours / speed.value, facts.start_seconds, cluster, f"{formula} time", speed.source)
 
 
-def _on_cores(stage: str, hours: float, facts: Facts, cluster: Hardware, formula: str, source: str) -> StageTime:
-    wall = facts.start_seconds.value + hours * 3600 / cluster.cpus
+def on_cores(stage: str, hours: float, start: Fact, cluster: Hardware, formula: str, source: str) -> StageTime:
+    """A stage of tasks that CPU cores do, for `hours` of one core."""
+    wall = start.value + hours * 3600 / cluster.cpus
     return StageTime(stage, "core", cluster.cpus, hours, wall, 1.0, 0.0, formula, source)
 
 

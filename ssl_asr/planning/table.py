@@ -68,10 +68,10 @@ def _stores(plan: Plan, sources: Footnotes) -> list[str]:
 
 def _stages(plan: Plan, sources: Footnotes) -> list[str]:
     start = sources.cite("a stage's wall time: its start, and work / (devices x efficiency x (1 - lost))")
-    lines = [f"{'stage':<11}{'on':>11}{'work':>11}{'wall':>15}{'effic.':>8}{'lost':>7}  how {start}"]
+    lines = [f"{'stage':<14}{'on':>11}{'work':>11}{'wall':>15}{'effic.':>8}{'lost':>7}  how {start}"]
     lines += [_stage(stage, sources) for stage in plan.stages]
     wall = sum(stage.wall_seconds for stage in plan.stages)
-    lines.append(f"{'in turn':<33}{time_text(wall):>15}")
+    lines.append(f"{'in turn':<36}{time_text(wall):>15}")
     return lines + _cost(plan)
 
 
@@ -80,7 +80,7 @@ def _stage(stage: StageTime, sources: Footnotes) -> str:
     devices = f"{stage.devices} {stage.kind}s"
     shares = f"{stage.efficiency:>8.1%}{stage.lost:>7.1%}"
     how = f"{stage.formula} {sources.cite(stage.source)}"
-    return f"{stage.stage:<11}{devices:>11}{work:>11}{time_text(stage.wall_seconds):>15}{shares}  {how}"
+    return f"{stage.stage:<14}{devices:>11}{work:>11}{time_text(stage.wall_seconds):>15}{shares}  {how}"
 
 
 def _cost(plan: Plan) -> list[str]:

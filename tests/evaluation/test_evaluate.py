@@ -7,13 +7,13 @@ import pytest
 
 from ssl_asr.decoding.graph_files import graph_inputs, load_graph, make_graph, read_info
 from ssl_asr.decoding.scores import Scales
-from ssl_asr.decoding.slabs import read_result
+from ssl_asr.decoding.slabs import decode_slab, read_result
 from ssl_asr.evaluation.inputs import describe_system, language_inputs, split_slabs
 from ssl_asr.evaluation.results import ALL, read_results
 from ssl_asr.evaluation.stage import run_evaluate
 from ssl_asr.evaluation.table import format_table
 from ssl_asr.hmm.senones import load_senones
-from ssl_asr.models.model_files import load_model, save_model
+from ssl_asr.models.model_files import POSTERIOR_COUNTS, load_model, save_model
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import inputs_key
 from ssl_asr.store import features, utterance
@@ -195,6 +195,43 @@ def test_the_baseline_is_the_better_of_two_on_dev(evaluated_run, better, told):
     assert tested == {*SYSTEMS} | ({"baseline-short"} if better == "teacher" else set())
     assert f"Baseline: {told} schedule, by word error rate on dev" in format_table(results)
     assert report.figures["baseline"] == ("short baseline" if better == "teacher" else "baseline")
+
+
+def test_models_by_sequence_training_are_systems_more_that_gains_are_about(evaluated_run):
+    sequence = evaluated_run.student.sequence.model_copy(update={"epochs": 1})
+    student = evaluated_run.student.model_copy(update={"sequence": sequence})
+    recipe = evaluated_run.model_copy(update={"student": student})
+    with pytest.raises(ValueError, match=r"baseline-smbr\.safetensors is missing; run the baseline stage"):
+        run_evaluate(recipe)
+    for name in ("baseline", "student"):
+        # As if sMBR had made of both what the other is.
+        model, about = load_model(model_uri(recipe.run, "student" if name == "baseline" else "baseline"))
+        save_model(model_uri(recipe.run, f"{name}-smbr"), model, about)
+    before = read_results(recipe.run)
+    run_evaluate(recipe)
+    results = read_results(recipe.run)
+    assert results.systems == ["baseline", "baseline-smbr", "teacher", "student", "student-smbr"]
+    assert results.compared == ("baseline-smbr", "student-smbr")
+    assert results.row("student-smbr").wer == results.row("baseline").wer
+    assert before.reduction().werr > 0 > results.reduction().werr
+    assert "SSL student sMBR WER %" in format_table(results)
+
+
+def test_a_model_with_posterior_counts_is_decoded_with_them_for_priors(toy_run):
+    """With counts that make silence rare, its score grows, and nothing but silence is heard."""
+    model, about = load_model(model_uri(toy_run.run, "student"))
+    senones, (slab, *_) = load_senones(toy_run.run), split_slabs(toy_run, "dev", load_senones(toy_run.run))
+    info = make_graph(toy_run.run, 3, _graph_inputs(toy_run))
+    heard = []
+    for counts in (None, senones.counts.tolist(), [1.0, *[1e30] * (senones.size - 1)]):
+        save_model(model_uri(toy_run.run, "student"), model, about | ({POSTERIOR_COUNTS: counts} if counts else {}))
+        system = describe_system(toy_run, "student", info, senones)
+        decode_slab(system, slab, [Scales(0.5)])
+        found = read_result(system, slab, Scales(0.5))
+        assert found is not None
+        heard.append([each.words for each in found.hypotheses])
+    assert heard[0] == heard[1] != heard[2]
+    assert all(words == () for words in heard[2])
 
 
 def test_a_result_of_other_features_does_not_count(evaluated):
