@@ -58,9 +58,9 @@ BFLOAT16_GAIN = Fact(2.0, "stated, not measured: an A10G is twice as fast in bfl
 # 1.35e11 frames x 6 x 24.27e6 on 64 V100 in 4.5 days (Parthasarathi et al. 2019).
 PUBLISHED_GFLOPS = Fact(790, "published: 64 V100 trained the student on a million hours in 4.5 days")
 
-# Sequence training, of the demo's teacher; both depend on the beams and on how sure the network is.
-SMBR_COST = Fact(1.5, f"measured: an sMBR epoch over one by cross-entropy ({BENCH}, smbr)")
-LATTICE_SPEED = Fact(50, f"measured: lattices by one core, network included ({BENCH}, smbr)")
+# Sequence training: both depend on the beams and on how sure the network is. jobs/bench/smbr.py measures them.
+SMBR_COST = Fact(1.5, "stated, not measured: an sMBR epoch over one by cross-entropy")
+LATTICE_SPEED = Fact(50, "stated, not measured: lattices by one core, network included")
 
 GPU_GBIT = Fact(10, "stated: a g5.2xlarge, as in cluster.yaml, has up to 10 Gbit/s")
 LOOPBACK_GBIT = Fact(4.4, f"measured: gloo within one machine averages 24 M float32 in 0.175 s ({BENCH}, overhead)")
