@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+import soundfile
 import torch
 
 from ssl_asr.decoding.decoder import DecodingGraph
@@ -30,6 +31,7 @@ from ssl_asr.store.layout import model_uri
 from ssl_asr.store.ledger import Shard
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.utterance import Utterance
+from tests.in_process import placed_here
 
 PRONUNCIATIONS = {
     "a": [["AH"], ["EY"]],
@@ -220,6 +222,21 @@ def evaluated(
     shutil.copytree(unevaluated, run)
     recipe = toy_recipe(run)
     return recipe, run_evaluate(recipe)
+
+
+@pytest.fixture(scope="session")
+def decoded(tmp_path_factory: pytest.TempPathFactory, unevaluated: Path) -> Recipe:
+    """The same after an evaluation without Ray; not to be changed.
+
+    The manifest names the audio without a folder, so only from the run's parent can it be read.
+    """
+    folder = tmp_path_factory.mktemp("decoded")
+    shutil.copytree(unevaluated, folder / "run")
+    soundfile.write(folder / "toy.wav", np.random.default_rng(1).normal(0, 0.1, 8000), 8000)
+    recipe = toy_recipe(folder / "run")
+    with placed_here():
+        run_evaluate(recipe)
+    return recipe
 
 
 @pytest.fixture

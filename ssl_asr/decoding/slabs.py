@@ -103,9 +103,9 @@ def read_result(system: System, slab: Slab, scales: Scales) -> DecodedSlab | Non
 def decode_slab(system: System, slab: Slab, wanted: Sequence[Scales]) -> None:
     """Decode the slab's utterances with each of `wanted` and keep the results; ValueError on a damaged shard."""
     torch.set_num_threads(1)
-    model, graph, log_priors = _load(system)
+    model, graph, log_priors = load_system(system)
     decoder = Decoder(graph, system.beam, system.max_active)
-    rows = features.decode(ShardStore(system.run, features.STORE).read_slab(slab.shard, slab.number), system.mel_bins)
+    rows = read_rows(system, slab)
     frames = [stack(row.frames) for row in rows]
     labels = _labels(system, slab)
     began = time.process_time()
@@ -125,6 +125,11 @@ def decode_slab(system: System, slab: Slab, wanted: Sequence[Scales]) -> None:
     for scales in wanted:
         result = DecodedSlab(slab.parents, round(spent[scales], 3), tuple(found[scales]))
         filesystem.write_bytes(result_uri(system, slab, scales), json.dumps(asdict(result)).encode())
+
+
+def read_rows(system: System, slab: Slab) -> list[features.FeatureRow]:
+    """The slab's features; ValueError on a damaged shard."""
+    return features.decode(ShardStore(system.run, features.STORE).read_slab(slab.shard, slab.number), system.mel_bins)
 
 
 def _decode(
@@ -154,7 +159,8 @@ def _labels(system: System, slab: Slab) -> dict[str, npt.NDArray[np.uint16]]:
 
 # A worker decodes many slabs, so it caches what it has loaded, for all systems of an evaluation.
 @functools.lru_cache(maxsize=8)
-def _load(system: System) -> tuple[AcousticModel, DecodingGraph, npt.NDArray[np.float32]]:
+def load_system(system: System) -> tuple[AcousticModel, DecodingGraph, npt.NDArray[np.float32]]:
+    """The network, the graph and the log priors [senones]."""
     model, about = load_model(model_uri(system.run, system.name))
     counts = about.get(POSTERIOR_COUNTS)  # the model's own, after sequence training
     log_priors = log_shares(np.array(counts)) if counts else load_senones(system.run).log_priors()

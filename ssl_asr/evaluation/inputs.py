@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ssl_asr.decoding.graph_files import GraphInfo, graph_inputs, graph_language
+from ssl_asr.decoding.slab_words import VERSION as WORDS_VERSION
 from ssl_asr.decoding.slabs import Slab, System
 from ssl_asr.hmm.senones import SenoneSet
 from ssl_asr.models.model_files import model_id
@@ -56,6 +57,7 @@ def result_inputs(recipe: Recipe, senones: SenoneSet, dev: Sequence[Slab], test:
         "priors": checksum(senones.log_priors().tobytes()),
         **non_defaults(recipe, "hypotheses"),
         **non_defaults(recipe, "results"),
+        **({"lattice version": WORDS_VERSION} if recipe.evaluate.lattices else {}),
     }
 
 

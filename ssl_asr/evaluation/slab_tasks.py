@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ssl_asr.decoding.scores import Scales
+from ssl_asr.decoding.slab_words import SlabWords, find_words, read_words
 from ssl_asr.decoding.slabs import DecodedSlab, Slab, System, decode_slab, read_result
 from ssl_asr.evaluation.tuning import Grid, Tried, next_scales
 from ssl_asr.progress import Progress
@@ -52,17 +54,41 @@ def decode(what: str, wanted: Mapping[System, Sequence[Scales]], slabs: Sequence
     progress = Progress(what, len(work), "slabs")
     progress.skip(len(work) - len(todo))
     remote = ray.remote(num_cpus=1)(decode_slab)
-    pending = [remote.remote(system, slabs[number], missing) for (system, number), missing in todo.items()]
-    while pending:
-        finished, pending = ray.wait(pending)
-        cluster.result_of(finished[0])
-        progress.advance()
+    _wait([remote.remote(system, slabs[number], missing) for (system, number), missing in todo.items()], progress)
     total = len(slabs) * sum(map(len, wanted.values()))
     decoded = {
         system.name: {scales: read_decoded(system, slabs, scales) for scales in found}
         for system, found in wanted.items()
     }
     return decoded, Pieces(total, total - sum(map(len, todo.values())))
+
+
+def words_of(
+    what: str, wanted: Mapping[System, Scales], slabs: Sequence[Slab], beam: float
+) -> dict[str, list[SlabWords]]:
+    """By system, the times, posteriors and alternatives of the words of slabs that were decoded with these scales."""
+    import ray
+
+    work = [(system, slab, scales) for system, scales in wanted.items() for slab in slabs]
+    todo = [piece for piece in work if read_words(*piece, beam) is None]
+    progress = Progress(what, len(work), "slabs")
+    progress.skip(len(work) - len(todo))
+    remote = ray.remote(num_cpus=1)(find_words)
+    _wait([remote.remote(*piece, beam) for piece in todo], progress)
+    found = {
+        system.name: [read_words(system, slab, scales, beam) for slab in slabs] for system, scales in wanted.items()
+    }
+    assert all(None not in each for each in found.values()), "the words of every slab were found"
+    return {name: [each for each in slabs if each is not None] for name, slabs in found.items()}
+
+
+def _wait(pending: Sequence[Any], progress: Progress) -> None:
+    import ray
+
+    while pending:
+        finished, pending = ray.wait(pending)
+        cluster.result_of(finished[0])
+        progress.advance()
 
 
 def read_decoded(system: System, slabs: Sequence[Slab], scales: Scales) -> list[DecodedSlab]:

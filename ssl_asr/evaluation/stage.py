@@ -32,6 +32,7 @@ from ssl_asr.evaluation.summary import (
 )
 from ssl_asr.evaluation.table import share_text
 from ssl_asr.evaluation.transcripts import write_transcripts
+from ssl_asr.evaluation.words import find_words_of, publish_words
 from ssl_asr.hmm.senones import load_senones
 from ssl_asr.models.systems import BASELINE, BASELINE_SHORT, STUDENT, TITLES, TOPLINE, evaluated, final_name
 from ssl_asr.progress import Progress
@@ -64,12 +65,14 @@ def run_evaluate(recipe: Recipe) -> StageReport:
         graph = _made_graph(recipe)
         systems = [describe_system(recipe, name, graph, senones) for name in evaluated(recipe)]
         decided = decide(recipe, systems, dev, dev_utterances)
-        tested = [each for each in systems if each.name in decided.tested.values()]
-        by_scales, made = decode("decoding test", {each: [decided.scales[each.name]] for each in tested}, test)
+        tested = {each: decided.scales[each.name] for each in systems if each.name in decided.tested.values()}
+        by_scales, made = decode("decoding test", {each: [scales] for each, scales in tested.items()}, test)
+        words = find_words_of(recipe, tested, dev, test) if recipe.evaluate.lattices else None
     found = {system: by_scales[model][decided.scales[model]] for system, model in decided.tested.items()}
     results = replace(_results(recipe, graph, decided, found, test_utterances), inputs=inputs)
+    confidences = publish_words(recipe, words, decided.tested, dev_utterances, test_utterances)
     for name, slabs in found.items():
-        write_transcripts(recipe.run, name, slabs, test_utterances)
+        write_transcripts(recipe.run, name, slabs, test_utterances, confidences.get(name))
     write_results(recipe.run, results)
     rejects, pieces = _rejects(found), decided.pieces + made
     report = clock.finish(pieces.total, pieces.kept, rejects, _figures(results))

@@ -98,6 +98,10 @@ class Evaluate(Section):
     # Scales of the log prior within the acoustic score, tried on dev at the best kappa.
     prior_scales: Annotated[tuple[NotNegative, ...], Field(min_length=1), Affects("results")] = (1.0,)
     bootstrap: Annotated[Positive, Affects("results")] = 2000  # replicates
+    # Confidences, times and alternatives of the recognised words of test, by lattices of this beam. The hypotheses
+    # stay those of the search above. The lattice's search has no limit of active states: keep its beam small.
+    lattices: Annotated[bool, Affects("results")] = True
+    lattice_beam: Annotated[PositiveFloat, Affects("results")] = 7
     # A system more: the student's network trained with true labels on all audio, where the texts of the unlabeled
     # audio are known. It says how much could be gained; nothing else sees these texts.
     topline: Annotated[bool, Affects("results")] = False

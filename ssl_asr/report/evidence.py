@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 import yaml
 
 from ssl_asr.evaluation.results import Results, read_results
+from ssl_asr.evaluation.word_quality import WordQuality, read_word_quality
 from ssl_asr.labelling.calibration_file import Calibration, read_calibration
 from ssl_asr.labelling.teachers import target_set_id
 from ssl_asr.labelling.top_k import KeptMass
@@ -62,6 +63,7 @@ class Evidence:
     recipe: Recipe
     results: Results | None
     errors: ErrorAnalysis | None
+    words: Mapping[str, WordQuality]  # by system; empty without lattices
     curves: Mapping[str, LearningCurve]
     targets: tuple[TargetShard, ...]
     target_conditions: Mapping[str, KeptMass]  # what was kept of the speech in each condition
@@ -90,6 +92,7 @@ def gather(recipe: Recipe) -> Evidence:
         recipe=recipe,
         results=results,
         errors=analyse(recipe, results) if results is not None else None,
+        words=read_word_quality(recipe.run) if results is not None else {},
         curves=curves,
         targets=() if labelled is None else _target_shards(labelled),
         target_conditions={} if labelled is None else _by_condition(labelled),

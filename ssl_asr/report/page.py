@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from ssl_asr.evaluation.results import ALL, Results
 from ssl_asr.evaluation.table import baseline_note, share_text
-from ssl_asr.models.systems import BASELINE_SHORT, STUDENT, TITLES, trained
+from ssl_asr.models.systems import BASELINE_SHORT, STUDENT, TEACHER, TITLES, trained
 from ssl_asr.progress import clock
 from ssl_asr.report import plots
 from ssl_asr.report.errors.clips import NO_CLIPS, Clips
@@ -64,7 +64,13 @@ def render(evidence: Evidence, clips: Clips = NO_CLIPS) -> str:
         else [],
         target_means=_target_means(evidence),
         target_conditions=_target_conditions(evidence),
-        reliability=Markup(reliability(evidence.calibration.by_frame)) if evidence.calibration else "",
+        reliability=Markup(reliability(evidence.calibration.by_frame.bins, TEACHER)) if evidence.calibration else "",
+        word_quality=evidence.words,
+        word_reliability={
+            name: Markup(reliability(each.bins, name, "words", "confidence"))
+            for name, each in evidence.words.items()
+            if each.words
+        },
         corpus_totals=_corpus_totals(evidence.corpus),
         stages=_stage_lines(evidence),
         total_time=clock(sum(report.seconds for name, report in evidence.stages.items() if name != "report")),

@@ -280,6 +280,29 @@ def hypotheses_uri(run: str, system: str) -> str:
     return filesystem.join(run, "decoding", "hypotheses", f"{system}.jsonl")
 
 
+def ctm_folder(run: str) -> str:
+    return filesystem.join(run, "decoding", "ctm")
+
+
+def ctm_uri(run: str, system: str) -> str:
+    """Recognised words with times and confidences, in NIST's format."""
+    return filesystem.join(ctm_folder(run), f"{system}.ctm")
+
+
+def alternatives_folder(run: str) -> str:
+    return filesystem.join(run, "decoding", "nbest")
+
+
+def alternatives_uri(run: str, system: str) -> str:
+    """The best sentences of each utterance."""
+    return filesystem.join(alternatives_folder(run), f"{system}.jsonl")
+
+
+def words_uri(run: str) -> str:
+    """How good the words' confidences and times are."""
+    return filesystem.join(run, "decoding", "words.json")
+
+
 def results_uri(run: str) -> str:
     return filesystem.join(run, "decoding", "results.json")
 

@@ -13,7 +13,7 @@ from typing import Any, get_args
 from ssl_asr.corpus import split_records as listing
 from ssl_asr.corpus import stage as corpus
 from ssl_asr.corpus.augment import banks
-from ssl_asr.decoding import graph_files
+from ssl_asr.decoding import graph_files, slab_words
 from ssl_asr.evaluation import inputs as evaluation
 from ssl_asr.frontend import parents
 from ssl_asr.hmm import alignment_job, lexicon_stage
@@ -32,7 +32,8 @@ _LATTICES = {"training/sequence/lattice_sets.py VERSION": lattice_sets.VERSION}
 _SEQUENCE = {**_LATTICES, "training/sequence/inputs.py VERSION": sequence.VERSION}
 _TRAINING = {"training/inputs.py VERSION": training.VERSION}
 _EVALUATION = {"evaluation/inputs.py VERSION": evaluation.VERSION}
-_RESULTS = {**_EVALUATION, "evaluation/inputs.py RESULTS_VERSION": evaluation.RESULTS_VERSION}
+_WORDS = {"decoding/slab_words.py VERSION": slab_words.VERSION}
+_RESULTS = {**_EVALUATION, **_WORDS, "evaluation/inputs.py RESULTS_VERSION": evaluation.RESULTS_VERSION}
 
 
 def _listed(split: str) -> Versions:

@@ -14,11 +14,21 @@ from ssl_asr.store.utterance import Utterance
 
 @dataclass(frozen=True)
 class Recognised:
-    """One system's words against the reference; `error` says why there are none."""
+    """One system's words against the reference; `error` says why there are none.
+
+    `confidences` are of the recognised words; there are none without lattices.
+    """
 
     words: tuple[AlignedWord, ...]
     edits: Edits
     error: str = ""
+    confidences: tuple[float | None, ...] = ()
+
+    @property
+    def judged(self) -> list[tuple[AlignedWord, float | None]]:
+        """The words with their confidences, None where none is known."""
+        known = iter(self.confidences)
+        return [(each, next(known, None) if each.hypothesis else None) for each in self.words]
 
 
 @dataclass(frozen=True)
@@ -54,5 +64,5 @@ def _aligned(utterance: Utterance, transcripts: Mapping[str, Transcript]) -> Ali
     systems = {}
     for system, transcript in transcripts.items():
         words = align_words(reference, transcript.hypothesis.split())
-        systems[system] = Recognised(words, edits_of(words), transcript.error)
+        systems[system] = Recognised(words, edits_of(words), transcript.error, transcript.confidences)
     return AlignedUtterance(utterance, next(iter(transcripts.values())).set, systems)

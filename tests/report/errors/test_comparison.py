@@ -57,6 +57,11 @@ def test_pages_of_a_decoded_run(reported):
     assert f"{errors.errors} errors in {errors.words} words" in page.text
     assert "odd-unknown-word" in page.text
     assert "Not decoded: scores are not finite" in page.text
+    assert "Word confidences and times" in page.text
+    (each,) = [each for each in analysis.utterances if each.utterance.id == "odd-unknown-word"]
+    judged = each.systems["student"].judged
+    assert [pair.hypothesis for pair, _ in judged] == ["a", "cat", "sat"]
+    assert min(confidence for _, confidence in judged) > 0.5
     clips = [name for name in page.fetched if name.startswith("audio/")]
     assert set(page.fetched) == {"compare.html", *clips}
     on_disk = {path.name for path in Path(clips_folder(reported.run)).iterdir()}

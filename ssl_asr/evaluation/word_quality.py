@@ -1,0 +1,158 @@
+"""How good word confidences and word times are, on the test split: `decoding/words.json`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from ssl_asr.decoding.slab_words import RecognisedWord, SlabWords
+from ssl_asr.decoding.slabs import FRAME_SECONDS, Slab
+from ssl_asr.evaluation.confidence import Curve, fit_curve, normalised_cross_entropy
+from ssl_asr.evaluation.scoring import align_words
+from ssl_asr.frontend.stacking import stack_labels
+from ssl_asr.hmm.senones import SenoneSet
+from ssl_asr.hmm.word_times import word_times
+from ssl_asr.labelling.calibration import Bin, table_of
+from ssl_asr.lang.lexicon import Lexicon
+from ssl_asr.store import alignments, filesystem
+from ssl_asr.store.layout import words_uri
+from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.utterance import Utterance
+
+_SURE = 50.0  # score of the senone that an alignment has, against 0 for all others
+
+Starts = Mapping[str, Sequence[float]]  # of each recording: when its words begin, in seconds
+
+
+@dataclass(frozen=True)
+class WordQuality:
+    """One system's words on test.
+
+    `curve` made confidences of posteriors; None: too little dev speech, they are the posteriors. `nce` is the
+    normalised cross-entropy of confidences, `posterior_nce` of posteriors, None where all words are right or wrong.
+    `bins` are of confidences, by words. `start_difference` is the mean absolute difference in seconds between the
+    starts of `timed` right words and the forced alignment's; None without one. `narrowed` utterances have a lattice
+    of a smaller beam, `without_lattice` and `without_times` have none. `x_real_time`: seconds of audio a second of
+    one core.
+    """
+
+    words: int
+    curve: Curve | None
+    nce: float | None
+    posterior_nce: float | None
+    bins: tuple[Bin, ...]
+    start_difference: float | None
+    timed: int
+    narrowed: int
+    without_lattice: int
+    without_times: int
+    x_real_time: float
+
+
+def words_by_utterance(slabs: Iterable[SlabWords]) -> dict[str, tuple[RecognisedWord, ...]]:
+    return {each.id: each.words for slab in slabs for each in slab.utterances}
+
+
+def learn_curve(dev: Sequence[SlabWords], utterances: Mapping[str, Utterance]) -> Curve | None:
+    return fit_curve(*_judged(words_by_utterance(dev), utterances))
+
+
+def measure_words(
+    found: Sequence[SlabWords],
+    utterances: Mapping[str, Utterance],
+    curve: Curve | None,
+    starts: Starts,
+    seconds: float,
+) -> WordQuality:
+    """`seconds` of audio are in the slabs."""
+    words = words_by_utterance(found)
+    posteriors, right = _judged(words, utterances)
+    confidences = (curve or Curve()).confidences(posteriors)
+    differences = np.array(list(_start_differences(words, utterances, starts)))
+    listed = [each for slab in found for each in slab.utterances]
+    return WordQuality(
+        words=len(right),
+        curve=curve,
+        nce=normalised_cross_entropy(confidences, right),
+        posterior_nce=normalised_cross_entropy(posteriors, right),
+        bins=tuple(table_of(confidences, right, np.ones(len(right), int)).bins()),
+        start_difference=round(float(differences.mean()), 4) if len(differences) else None,
+        timed=len(differences),
+        narrowed=sum(each.narrowed for each in listed),
+        without_lattice=sum(bool(each.error and each.words) for each in listed),
+        without_times=sum(bool(each.error and not each.words) for each in listed),
+        x_real_time=round(seconds / max(sum(slab.spent for slab in found), 1e-9), 1),
+    )
+
+
+def _judged(
+    words: Mapping[str, Sequence[RecognisedWord]], utterances: Mapping[str, Utterance]
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
+    """Posteriors and whether the word is right, of all words with a posterior in utterances with a text."""
+    posteriors, right = [], []
+    for name, found in words.items():
+        text = utterances[name].text
+        if text is not None:
+            pairs = [pair for pair in align_words(text.split(), [each.word for each in found]) if pair.hypothesis]
+            for each, pair in zip(found, pairs, strict=True):
+                if each.posterior is not None:
+                    posteriors.append(each.posterior)
+                    right.append(pair.right)
+    return np.array(posteriors, np.float64), np.array(right, bool)
+
+
+def _start_differences(
+    words: Mapping[str, Sequence[RecognisedWord]], utterances: Mapping[str, Utterance], starts: Starts
+) -> Iterable[float]:
+    """Absolute differences in seconds, of the words that are right."""
+    for name, found in words.items():
+        said = utterances[name]
+        if said.recording not in starts:
+            continue
+        times, recognised = iter(starts[said.recording]), iter(found)
+        for pair in align_words((said.text or "").split(), [each.word for each in found]):
+            expected = next(times) if pair.reference else None
+            word = next(recognised) if pair.hypothesis else None
+            if pair.right and expected is not None and word is not None:
+                yield abs(word.start - expected)
+
+
+def reference_starts(
+    run: str, slabs: Sequence[Slab], utterances: Mapping[str, Utterance], lexicon: Lexicon, senones: SenoneSet
+) -> Starts:
+    """From the forced alignments of the slabs, as far as they are aligned: each recording once."""
+    store, starts = ShardStore(run, alignments.store_name(senones.id)), {}
+    for slab in slabs:
+        if "alignments" not in slab.parents:
+            continue
+        for name, labels in alignments.decode(store.read_slab(slab.shard, slab.number)).items():
+            said = utterances[name]
+            words = (said.text or "").split()
+            if said.recording in starts or not words or not len(labels) or lexicon.unknown(words):
+                continue
+            scores = _SURE * np.eye(senones.size, dtype=np.float32)[stack_labels(labels)]
+            times = word_times(words, lexicon, scores, senones.table)
+            if times is not None:
+                starts[said.recording] = [FRAME_SECONDS * time.start for time in times]
+    return starts
+
+
+def write_word_quality(run: str, quality: Mapping[str, WordQuality]) -> None:
+    values = {system: asdict(each) for system, each in quality.items()}
+    filesystem.write_bytes(words_uri(run), json.dumps(values, indent=1).encode())
+
+
+def read_word_quality(run: str) -> dict[str, WordQuality]:
+    """By system; empty if no lattices were made."""
+    if not filesystem.exists(words_uri(run)):
+        return {}
+    return {system: _quality(values) for system, values in json.loads(filesystem.read_bytes(words_uri(run))).items()}
+
+
+def _quality(values: dict) -> WordQuality:
+    curve = None if values["curve"] is None else Curve(**values["curve"])
+    return WordQuality(**{**values, "curve": curve, "bins": tuple(Bin(**each) for each in values["bins"])})
