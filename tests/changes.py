@@ -102,7 +102,7 @@ CHANGES: dict[str, Change] = {
     "reject share": (["corpus.max_reject_share=0.9"], nothing, set()),
     "checkpoints": (["teacher.sync.checkpoint_blocks=7", "student.sync.max_bad_blocks=9"], nothing, set()),
     "evaluate.bootstrap": (["evaluate.bootstrap=60"], nothing, RESULTS),
-    "evaluate.lattices": (["evaluate.lattices=false"], nothing, RESULTS),
+    "evaluate.lattices": (["evaluate.lattices=true"], nothing, RESULTS | of("decoded")),
     "evaluate.kappas": (["evaluate.kappas=[0.25]"], nothing, RESULTS | of("decoded")),
     "evaluate.prior_scales": (["evaluate.prior_scales=[0.5, 1]"], nothing, RESULTS | of("decoded")),
     "evaluate.beam": (["evaluate.beam=9"], nothing, RESULTS | of("decoded")),

@@ -192,7 +192,8 @@ ODD = [
 
 
 def toy_recipe(run: Path) -> Recipe:
-    settings = ["evaluate.kappas=[0.0001, 0.5]", "evaluate.bootstrap=100", "corpus.max_reject_share=0.5"]
+    settings = ["evaluate.kappas=[0.0001, 0.5]", "evaluate.bootstrap=100", "evaluate.lattices=true"]
+    settings.append("corpus.max_reject_share=0.5")
     return load_recipe("demo", [f"run={run}", *settings])
 
 

@@ -35,9 +35,9 @@ class WordQuality:
     `curve` made confidences of posteriors; None: too little dev speech, they are the posteriors. `nce` is the
     normalised cross-entropy of confidences, `posterior_nce` of posteriors, None where all words are right or wrong.
     `bins` are of confidences, by words. `start_difference` is the mean absolute difference in seconds between the
-    starts of `timed` right words and the forced alignment's; None without one. `narrowed` utterances have a lattice
-    of a smaller beam, `without_lattice` and `without_times` have none. `x_real_time`: seconds of audio a second of
-    one core.
+    starts of `timed` right words and the forced alignment's, `start_median` its median; None without one. `narrowed`
+    utterances have a lattice of a smaller beam, `without_lattice` and `without_times` have none. `x_real_time`:
+    seconds of audio a second of one core.
     """
 
     words: int
@@ -46,6 +46,7 @@ class WordQuality:
     posterior_nce: float | None
     bins: tuple[Bin, ...]
     start_difference: float | None
+    start_median: float | None
     timed: int
     narrowed: int
     without_lattice: int
@@ -81,6 +82,7 @@ def measure_words(
         posterior_nce=normalised_cross_entropy(posteriors, right),
         bins=tuple(table_of(confidences, right, np.ones(len(right), int)).bins()),
         start_difference=round(float(differences.mean()), 4) if len(differences) else None,
+        start_median=round(float(np.median(differences)), 4) if len(differences) else None,
         timed=len(differences),
         narrowed=sum(each.narrowed for each in listed),
         without_lattice=sum(bool(each.error and each.words) for each in listed),

@@ -99,8 +99,9 @@ class Evaluate(Section):
     prior_scales: Annotated[tuple[NotNegative, ...], Field(min_length=1), Affects("results")] = (1.0,)
     bootstrap: Annotated[Positive, Affects("results")] = 2000  # replicates
     # Confidences, times and alternatives of the recognised words of test, by lattices of this beam. The hypotheses
-    # stay those of the search above. The lattice's search has no limit of active states: keep its beam small.
-    lattices: Annotated[bool, Affects("results")] = True
+    # stay those of the search above. A lattice takes longer than the search, and has no limit of active states: keep
+    # its beam small.
+    lattices: Annotated[bool, Affects("results")] = False
     lattice_beam: Annotated[PositiveFloat, Affects("results")] = 7
     # A system more: the student's network trained with true labels on all audio, where the texts of the unlabeled
     # audio are known. It says how much could be gained; nothing else sees these texts.
