@@ -16,7 +16,7 @@ import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -52,6 +52,7 @@ Product = Literal[
     "hypotheses",
     "results",
 ]
+PRODUCTS: Mapping[str, Product] = {name: name for name in get_args(Product)}  # by name
 Inputs = Mapping[str, str]
 
 

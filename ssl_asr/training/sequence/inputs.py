@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import get_args
-
 from ssl_asr.models.model_files import model_id
 from ssl_asr.models.systems import smbr_name
 from ssl_asr.recipe import Recipe
-from ssl_asr.recipe.identity import Product, digest, non_defaults
+from ssl_asr.recipe.identity import PRODUCTS, digest, non_defaults
 from ssl_asr.store import features
 from ssl_asr.store.layout import model_uri
 from ssl_asr.store.shards import ShardStore
@@ -18,12 +16,11 @@ VERSION = "1"  # raise where equal inputs give another model
 
 def smbr_inputs(recipe: Recipe, name: str) -> dict[str, str]:
     """Of what is trained from the model `name`, which is there. Lattices follow from these."""
-    product = smbr_name(name)
     made = ShardStore(recipe.run, features.STORE).index(SPLIT)
     return {
         "version": VERSION,
         name: model_id(model_uri(recipe.run, name)),
         "features": digest(made.column("checksum").tolist()),
         **lattice_inputs(recipe, name),
-        **next(non_defaults(recipe, each) for each in get_args(Product) if each == product),
+        **non_defaults(recipe, PRODUCTS[smbr_name(name)]),
     }
