@@ -57,6 +57,16 @@ def smbr_name(name: str) -> str:
     return name + _SMBR
 
 
+def first_epoch_name(smbr: str) -> str:
+    """The model after the first epoch of the training of the model `smbr`; it makes the lattices of the others."""
+    return f"{smbr}-first"
+
+
+def fold_name(name: str, fold: int) -> str:
+    """A model trained like `name`, without one fold of the labeled speech."""
+    return f"{name}-fold-{fold}"
+
+
 def stage_of(name: str) -> str:
     """The stage that trains it: that of "teacher-smbr" is "teacher". Another name is its own stage."""
     stages = (TEACHER, BASELINE, STUDENT, TOPLINE)

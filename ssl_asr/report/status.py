@@ -2,30 +2,24 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ssl_asr.corpus.augment.conditions import versions
 from ssl_asr.hmm.stage import aligned_splits
-from ssl_asr.models.systems import MODELS, ModelName, settings_of, stage_of, trained
+from ssl_asr.models.systems import MODELS, trained
 from ssl_asr.progress import clock
 from ssl_asr.recipe import Recipe
-from ssl_asr.report.learning_curves import curve_of
+from ssl_asr.report.blocks import trained_blocks
 from ssl_asr.report.throughput import Throughput
 from ssl_asr.runtime.pipeline import NAMES
 from ssl_asr.runtime.stage_clock import Heartbeat, read_heartbeat
 from ssl_asr.runtime.stage_report import ACTOR_HOURS, StageReport, read_rejects, read_report
 from ssl_asr.store import targets, utterance
-from ssl_asr.store.layout import FEATURES, MANIFEST, STAGE_OF_STORE, stage_of_store
+from ssl_asr.store.layout import MANIFEST, STAGE_OF_STORE, stage_of_store
 from ssl_asr.store.ledger import Reject
 from ssl_asr.store.run_index import StoreIndex, run_index, shards_in_any
-from ssl_asr.store.shards import ShardStore
-from ssl_asr.training.data.run_sources import versions_of_pass
-from ssl_asr.training.data.sources import SourceName, source_of
-from ssl_asr.training.model_schedules import schedule_of
 
-SPLITS: tuple[SourceName, ...] = ("labeled", "unlabeled")  # of training
 # Stages that only turn audio into shards, so that finished shards measure their progress.
 STREAMING = ("frontend", "labelling")
 
@@ -87,7 +81,7 @@ def _status(recipe: Recipe, stage: str, stores: Sequence[StoreIndex]) -> StageSt
         return StageStatus(stage, "off", 0, None, _unit(stage), 0, None)
     expected = _expected(recipe, stage, stores)
     total: int | None = 0 if expected is None else len(expected.shards)
-    done, total = _blocks(recipe, stage) if stage in MODELS else (shards_in_any(made), total)
+    done, total = trained_blocks(recipe, stage) if stage in MODELS else (shards_in_any(made), total)
     rejected = sum(int(each.total("rejects")) for each in made)
     state = "begun" if heartbeat or done else "waiting"
     seconds = None if heartbeat is None else heartbeat.seconds
@@ -137,28 +131,3 @@ def _throughput(
     )
     price = recipe.cluster.price_per_actor_hour
     return Throughput(audio, audio + left, attempt.seconds, worked, price, under_way)
-
-
-def _blocks(recipe: Recipe, name: str) -> tuple[int, int | None]:
-    """Blocks in the curves of a stage's models, and all blocks of their schedules for the same number of workers."""
-    models = [model for model in trained(recipe) if stage_of(model) == name]
-    curves = [curve.blocks for model in models if (curve := curve_of(recipe.run, model)) is not None]
-    if not curves:
-        return 0, None
-    totals = [_scheduled_blocks(recipe, model, curves[-1][-1].workers) for model in models]
-    return sum(map(len, curves)), None if None in totals else sum(total or 0 for total in totals)
-
-
-def _scheduled_blocks(recipe: Recipe, name: ModelName, workers: int) -> int | None:
-    store = ShardStore(recipe.run, FEATURES)
-    settings = settings_of(recipe, name)
-    labeled, unlabeled = (
-        source_of(
-            split, split, store.index(split), recipe.seed, versions_of_pass(recipe.corpus, split, settings.versions)
-        )
-        for split in SPLITS
-    )
-    if not len(labeled) or not len(unlabeled):
-        return None
-    schedule = schedule_of(recipe, name, labeled, unlabeled)
-    return sum(math.ceil(phase.count / (settings.sync.block_slabs * workers)) for phase in schedule)

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
+import pytest
+
 from ssl_asr.labelling.teachers import target_set_id
 from ssl_asr.report.status import rejects, status_table, statuses
 from ssl_asr.runtime.stage_clock import StageClock
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import heartbeat_uri, stage_report_uri
+from ssl_asr.store.layout import curve_uri, heartbeat_uri, stage_report_uri
 from ssl_asr.store.ledger import Reject, Shard
 from ssl_asr.store.shards import ShardStore
 from tests.report.example_run import example_recipe, fill, target_store
@@ -57,6 +59,36 @@ def test_stages_under_way_count_shards_and_blocks(tmp_path):
     # 18 labeled slabs 5 times and 20 unlabeled slabs 3 times, 2 workers of 2 slabs a block, no block across phases
     assert (student.state, student.done, student.unit) == ("begun", 80, "blocks")
     assert student.total == 5 * 5 + 5 * 3
+
+
+def write_blocks(recipe, model: str, blocks: int, phase: int = 0) -> None:
+    record = {"phase": phase, "source": "labeled", "loss": 1.0, "workers": 2, "frames": 9, "seconds": 1.0}
+    lines = [json.dumps({**record, "block": block}) + "\n" for block in range(blocks)]
+    filesystem.write_bytes(curve_uri(recipe.run, model), "".join(lines).encode())
+
+
+def test_blocks_of_sequence_training_count_when_their_turn_has_come(tmp_path):
+    recipe = example_recipe(tmp_path)
+    fill(recipe)
+    filesystem.delete(stage_report_uri(recipe.run, "student"))
+    sequence = recipe.student.sequence.model_copy(update={"epochs": 3})
+    recipe = recipe.model_copy(update={"student": recipe.student.model_copy(update={"sequence": sequence})})
+    total = 5 * 5 + 5 * 3 + 3 * 5  # as above, and three times 18 labeled slabs
+    write_blocks(recipe, "student", 30, phase=9)
+    assert (by_stage(recipe)["student"].done, by_stage(recipe)["student"].total) == (30, total)
+    write_blocks(recipe, "student-smbr-first", 5)
+    write_blocks(recipe, "student-smbr", 2)
+    assert by_stage(recipe)["student"].done == 37
+    # While the student is trained by cross-entropy again, what was made of it before does not count.
+    write_blocks(recipe, "student", 30, phase=8)
+    assert (by_stage(recipe)["student"].done, by_stage(recipe)["student"].total) == (30, total)
+    folds = recipe.student.model_copy(update={"sequence": sequence.model_copy(update={"folds": 3})})
+    recipe = recipe.model_copy(update={"student": folds})
+    write_blocks(recipe, "student", 30, phase=9)
+    write_blocks(recipe, "student-fold-0", 4)
+    row = by_stage(recipe)["student"]
+    assert row.done == 34
+    assert row.total == pytest.approx(total + 3 * 40 * 0.5, rel=0.2)  # folds: half of the passes
 
 
 def line_of(recipe, stage: str) -> str:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from ssl_asr.models.systems import smbr_name
+from ssl_asr.models.systems import first_epoch_name, fold_name, smbr_name
 from ssl_asr.recipe import Augmentation, CrossEntropySection, SequenceTraining, SmbrSection
 from ssl_asr.store.layout import model_uri
 from ssl_asr.training.data.examples import SlabReader
-from ssl_asr.training.data.sources import Source
 from ssl_asr.training.job import TrainingJob
-from ssl_asr.training.schedule import LABELED, sequence_schedule, shortened
+from ssl_asr.training.schedule import LABELED, sequence_schedule
+from ssl_asr.training.sequence.schedules import fold_schedule, without_fold
 
 DEV = "dev"  # the objective on dev speech, of which no lattices are made: cross-entropy
 
@@ -18,16 +18,8 @@ DEV = "dev"  # the objective on dev speech, of which no lattices are made: cross
 def makers_of(name: str, settings: SequenceTraining) -> list[str]:
     """The models that make the last lattices for the sequence training of the model `name`."""
     if settings.folds > 1:
-        return [_fold_name(name, fold) for fold in range(settings.folds)]
-    return [_first_name(smbr_name(name)) if settings.epochs > 1 else name]
-
-
-def _first_name(smbr: str) -> str:
-    return f"{smbr}-first"
-
-
-def _fold_name(name: str, fold: int) -> str:
-    return f"{name}-fold-{fold}"
+        return [fold_name(name, fold) for fold in range(settings.folds)]
+    return [first_epoch_name(smbr_name(name)) if settings.epochs > 1 else name]
 
 
 def smbr_job(trained: TrainingJob, settings: SequenceTraining, inputs: dict[str, str], lattices: str) -> TrainingJob:
@@ -61,14 +53,16 @@ def smbr_job(trained: TrainingJob, settings: SequenceTraining, inputs: dict[str,
 def first_epoch(job: TrainingJob) -> TrainingJob:
     """The first epoch of an `smbr_job`, as a model of its own: it makes the lattices of the others."""
     inputs = {**job.inputs, "epochs": "the first"}
-    return replace(job, name=_first_name(job.name), inputs=inputs, schedule=job.schedule[:1], counts_posteriors=False)
+    return replace(
+        job, name=first_epoch_name(job.name), inputs=inputs, schedule=job.schedule[:1], counts_posteriors=False
+    )
 
 
 def other_epochs(job: TrainingJob, lattices: str) -> TrainingJob:
     """What follows the first epoch, on the lattices of its model."""
     assert isinstance(job.reader, SlabReader), "stages read from stores"
     reader = replace(job.reader, lattices=lattices)
-    return replace(job, schedule=job.schedule[1:], reader=reader, start=_first_name(job.name))
+    return replace(job, schedule=job.schedule[1:], reader=reader, start=first_epoch_name(job.name))
 
 
 def fold_jobs(trained: TrainingJob, folds: int, passes: float) -> list[TrainingJob]:
@@ -80,26 +74,16 @@ def fold_jobs(trained: TrainingJob, folds: int, passes: float) -> list[TrainingJ
 
 
 def _fold_job(trained: TrainingJob, fold: int, folds: int, passes: float) -> TrainingJob:
-    sources = tuple(_without(source, fold, folds) for source in trained.sources)
+    sources = tuple(without_fold(source, fold, folds) for source in trained.sources)
     if not all(map(len, sources)):
         raise ValueError(
             f"{trained.run} has too few labeled shards for sequence.folds={folds}; lower it or corpus.shard_minutes"
         )
-    shares = {
-        after.name: passes * len(after) / len(before) for before, after in zip(trained.sources, sources, strict=True)
-    }
     return replace(
         trained,
-        name=_fold_name(trained.name, fold),
+        name=fold_name(trained.name, fold),
         inputs={**trained.inputs, "fold": f"{fold} of {folds}", "share of passes": f"{passes:g}"},
-        schedule=tuple(shortened(trained.schedule, shares)),
+        schedule=tuple(fold_schedule(trained.schedule, trained.sources, sources, passes)),
         sources=sources,
         dev=None,
     )
-
-
-def _without(source: Source, fold: int, folds: int) -> Source:
-    """Unlabeled speech stays: its targets are a teacher's, not labels that are known by heart."""
-    if source.name != "labeled":
-        return source
-    return source.only([shard for shard in source.shards if shard.number % folds != fold])
