@@ -1,14 +1,16 @@
 "use strict";
 const data = JSON.parse(document.getElementById("data").textContent);
 const SYSTEMS_FROM = 7; // where the systems' parts begin in an utterance's list
+const PARTS = 3; // of each system
 const PAGE = 50;
 
 const names = data.systems.map((each) => each.name);
 const utterances = data.utterances.map((row) => ({
   id: row[0], set: data.sets[row[1]], condition: data.conditions[row[2]], speaker: data.speakers[row[3]],
   seconds: row[4], clip: row[5], said: row[6] ? row[6].split(" ") : [],
-  letters: names.map((_, system) => row[SYSTEMS_FROM + 2 * system]),
-  words: names.map((_, system) => row[SYSTEMS_FROM + 2 * system + 1]),
+  letters: names.map((_, system) => row[SYSTEMS_FROM + PARTS * system]),
+  words: names.map((_, system) => row[SYSTEMS_FROM + PARTS * system + 1]),
+  confidences: names.map((_, system) => row[SYSTEMS_FROM + PARTS * system + 2]),
 }));
 for (const each of utterances) {
   each.errors = each.letters.map((letters) => letters.replaceAll("=", "").length);
@@ -51,9 +53,10 @@ function places(each, system) {
   const made = [[]], taken = [];
   let at = 0;
   for (const letter of each.letters[system]) {
-    if (letter === "i") made.at(-1).push(words[at++]);
+    const cell = letter === "d" ? { letter, word: "–" } : { letter, word: words[at], sure: each.confidences[system][at++] };
+    if (letter === "i") made.at(-1).push(cell);
     else {
-      taken.push({ letter, word: letter === "d" ? "–" : words[at++] });
+      taken.push(cell);
       made.push([]);
     }
   }
@@ -63,7 +66,12 @@ function places(each, system) {
 function pair(said, cells) {
   const column = make("span", "", "pair");
   column.append(make("span", said));
-  for (const cell of cells) column.append(make("span", cell ? cell.word : "", cell ? { "=": "same", s: "sub", d: "del", i: "ins" }[cell.letter] : ""));
+  for (const cell of cells) {
+    const line = make("span");
+    if (cell) line.append(make("span", cell.word, { "=": "same", s: "sub", d: "del", i: "ins" }[cell.letter]));
+    if (cell?.sure != null) line.append(make("span", ` ${cell.sure}`, "sure"));
+    column.append(line);
+  }
   return column;
 }
 
@@ -76,7 +84,7 @@ function aligned(each, a, b) {
   for (let place = 0; place <= each.said.length; place++) {
     const made = [first.made[place], second.made[place]];
     for (let extra = 0; extra < Math.max(made[0].length, made[1].length); extra++) {
-      block.append(pair("+", made.map((words) => words[extra] && { letter: "i", word: words[extra] })));
+      block.append(pair("+", made.map((cells) => cells[extra])));
     }
     if (place < each.said.length) block.append(pair(each.said[place], [first.taken[place], second.taken[place]]));
   }

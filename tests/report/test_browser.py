@@ -144,6 +144,7 @@ def test_a_search_finds_words_and_every_word_is_shown_aligned(show, reported):
     columns = [text.split("\n") for text in row.locator(".pair").all_inner_texts()]
     assert columns[0] == ["said", "baseline", "SSL student"]
     assert [column[0] for column in columns[1:] if column[0] != "+"] == ["a", "zyzzyva", "sat"]
+    assert re.fullmatch(r"a \d+", columns[1][2])  # with its confidence
     page.fill("#words", "nobody says this")
     assert page.inner_text("#place") == "no utterance"
     assert page.is_disabled("#after")

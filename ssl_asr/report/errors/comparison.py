@@ -1,8 +1,9 @@
 """The data of the page that compares two systems: every utterance with every system's words, as compact JSON.
 
 An utterance is a list: id, set, condition, speaker, seconds, clip or null, the reference, and for each system the
-alignment and the words. Sets, conditions and speakers are numbers of lists. The alignment has one letter a pair of
-words: "=" the same, "s" substituted, "d" deleted, "i" inserted.
+alignment, the words and their confidences. Sets, conditions and speakers are numbers of lists. The alignment has one
+letter a pair of words: "=" the same, "s" substituted, "d" deleted, "i" inserted. Confidences are in percent, or null;
+there are none without lattices.
 """
 
 from __future__ import annotations
@@ -36,11 +37,12 @@ class Score:
 
 @dataclass(frozen=True)
 class Comparison:
-    """`data` is JSON for the page; `shown` of `utterances` are on it. `scores` count all, by pair of systems."""
+    """`data` is JSON for the page; `shown` of `utterances` are on it, with or without confidences."""
 
     data: str
     shown: int
     utterances: int
+    confidences: bool
 
 
 def render_comparison(recipe: Recipe, analysis: ErrorAnalysis, clips: Clips) -> str:
@@ -86,7 +88,8 @@ def compare_systems(
     }
     lines = ",\n".join(rows[place] for place in sorted(rows))
     data = f'{json.dumps(head)[:-1]}, "utterances": [\n{lines}\n]}}'
-    return Comparison(_inside_script(data), len(rows), len(utterances))
+    known = any(recognised.confidences for each in utterances for recognised in each.systems.values())
+    return Comparison(_inside_script(data), len(rows), len(utterances), known)
 
 
 def score(utterances: Iterable[AlignedUtterance], first: str, second: str) -> Score:
@@ -109,9 +112,10 @@ def _row(
     return json.dumps(values, separators=(",", ":"))
 
 
-def _words(recognised: Recognised) -> tuple[str, str]:
+def _words(recognised: Recognised) -> tuple[str, str, list[int | None]]:
     letters = "".join(map(_letter, recognised.words))
-    return letters, " ".join(pair.hypothesis for pair in recognised.words if pair.hypothesis)
+    words = " ".join(pair.hypothesis for pair in recognised.words if pair.hypothesis)
+    return letters, words, [None if each is None else round(100 * each) for each in recognised.confidences]
 
 
 def _letter(pair: AlignedWord) -> str:

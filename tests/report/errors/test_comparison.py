@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 from ssl_asr.evaluation.results import read_results
@@ -19,9 +20,19 @@ from tests.report.test_page import Page
 def test_words_letters_and_scores():
     found = json.loads(compare_systems(SAID, ("baseline", "student"), {"b": "b.flac"}).data)
     assert [each["name"] for each in found["systems"]] == ["baseline", "student"]
-    assert found["utterances"][1] == ["b", 0, 0, 1, 4.0, "b.flac", "the cat", "=d", "the", "i=s", "oh the dog"]
+    row = ["b", 0, 0, 1, 4.0, "b.flac", "the cat", "=d", "the", [], "i=s", "oh the dog", []]
+    assert found["utterances"][1] == row
     assert {"pair": ["baseline", "student"], "wins": 1, "losses": 2, "ties": 0} in found["scores"]
     assert score(SAID, "student", "baseline") == Score(2, 1, 0)
+
+
+def test_confidences_are_those_of_the_recognised_words():
+    utterance = said("x", "the cat sat", student="the dog")
+    known = replace(utterance.systems["student"], confidences=(0.876, None))
+    found = compare_systems([replace(utterance, systems={"student": known})], ("student",), {})
+    assert json.loads(found.data)["utterances"][0][-3:] == ["=sd", "the dog", [88, None]]
+    assert found.confidences
+    assert not compare_systems([utterance], ("student",), {}).confidences
 
 
 def test_words_can_not_end_the_script():
@@ -70,6 +81,7 @@ def test_pages_of_a_decoded_run(reported):
 
     compared = Page(Path(compare_page_uri(reported.run)).read_text())
     assert compared.fetched == ["index.html"]
+    assert "Small figures are confidences" in compared.text
     data = json.loads(compared.scripts[0])
     assert len(data["utterances"]) == results.row("student").utterances
     gain = next(each for each in data["scores"] if each["pair"] == ["baseline", "student"])
