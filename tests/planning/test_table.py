@@ -105,9 +105,8 @@ def test_sequence_training_is_planned_where_it_is_wanted(printed):
     assert "student-smbr" not in once
     thrice = printed("demo", "teacher.sequence.epochs=3", "student.sequence.epochs=3")
     assert work(thrice, "teacher-smbr") == pytest.approx(3 * work(once, "teacher-smbr"), rel=0.02)
-    assert work(thrice, "lattices") == pytest.approx(
-        6 * work(once, "lattices"), rel=0.02
-    )  # made anew after one epoch
+    # Three models in place of one, each with lattices that are made anew after the first epoch.
+    assert work(thrice, "lattices") == pytest.approx(6 * work(once, "lattices"), rel=0.02)
     assert work(thrice, "student-smbr") == work(thrice, "baseline-smbr")
     folds = printed("demo", "teacher.sequence.epochs=3", "teacher.sequence.folds=3")
     assert work(folds, "lattices") == work(once, "lattices")
