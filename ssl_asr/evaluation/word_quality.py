@@ -59,7 +59,8 @@ def words_by_utterance(slabs: Iterable[SlabWords]) -> dict[str, tuple[Recognised
 
 
 def learn_curve(dev: Sequence[SlabWords], utterances: Mapping[str, Utterance]) -> Curve | None:
-    return fit_curve(*_judged(words_by_utterance(dev), utterances))
+    judged = _judged(words_by_utterance(dev), utterances)
+    return fit_curve(judged.posteriors, judged.durations, judged.right)
 
 
 def measure_words(
@@ -71,15 +72,15 @@ def measure_words(
 ) -> WordQuality:
     """`seconds` of audio are in the slabs."""
     words = words_by_utterance(found)
-    posteriors, right = _judged(words, utterances)
-    confidences = (curve or Curve()).confidences(posteriors)
+    judged = _judged(words, utterances)
+    confidences, right = (curve or Curve()).confidences(judged.posteriors, judged.durations), judged.right
     differences = np.array(list(_start_differences(words, utterances, starts)))
     listed = [each for slab in found for each in slab.utterances]
     return WordQuality(
         words=len(right),
         curve=curve,
         nce=normalised_cross_entropy(confidences, right),
-        posterior_nce=normalised_cross_entropy(posteriors, right),
+        posterior_nce=normalised_cross_entropy(judged.posteriors, right),
         bins=tuple(table_of(confidences, right, np.ones(len(right), int)).bins()),
         start_difference=round(float(differences.mean()), 4) if len(differences) else None,
         start_median=round(float(np.median(differences)), 4) if len(differences) else None,
@@ -91,11 +92,17 @@ def measure_words(
     )
 
 
-def _judged(
-    words: Mapping[str, Sequence[RecognisedWord]], utterances: Mapping[str, Utterance]
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.bool_]]:
-    """Posteriors and whether the word is right, of all words with a posterior in utterances with a text."""
-    posteriors, right = [], []
+@dataclass(frozen=True)
+class _Judged:
+    """All words with a posterior in utterances with a text [words]; durations in seconds."""
+
+    posteriors: npt.NDArray[np.float64]
+    durations: npt.NDArray[np.float64]
+    right: npt.NDArray[np.bool_]
+
+
+def _judged(words: Mapping[str, Sequence[RecognisedWord]], utterances: Mapping[str, Utterance]) -> _Judged:
+    posteriors, durations, right = [], [], []
     for name, found in words.items():
         text = utterances[name].text
         if text is not None:
@@ -103,8 +110,9 @@ def _judged(
             for each, pair in zip(found, pairs, strict=True):
                 if each.posterior is not None:
                     posteriors.append(each.posterior)
+                    durations.append(each.duration)
                     right.append(pair.right)
-    return np.array(posteriors, np.float64), np.array(right, bool)
+    return _Judged(np.array(posteriors, np.float64), np.array(durations, np.float64), np.array(right, bool))
 
 
 def _start_differences(

@@ -27,7 +27,7 @@ from ssl_asr.store import filesystem
 from ssl_asr.store.layout import alternatives_folder, ctm_folder, words_uri
 from ssl_asr.store.utterance import Utterance
 
-# Of dev, at most so many slabs, spread over all of it, teach the curve of confidences: two parameters need no more.
+# Of dev, at most so many slabs, spread over all of it, teach the curve of confidences: three parameters need no more.
 _CURVE_SLABS = 5
 
 
@@ -83,6 +83,6 @@ def _confidences(found: Sequence[SlabWords], curve: Curve) -> Confidences:
     confidences: dict[str, list[float | None]] = {}
     for name, words in words_by_utterance(found).items():
         posteriors = np.array([np.nan if each.posterior is None else each.posterior for each in words], np.float64)
-        known = curve.confidences(posteriors)
+        known = curve.confidences(posteriors, np.array([each.duration for each in words], np.float64))
         confidences[name] = [None if np.isnan(each) else round(float(each), 3) for each in known]
     return confidences
