@@ -3,8 +3,8 @@
 A lattice holds only a part of all paths, and the search treats frames as independent, so its posteriors are too high.
 A logistic regression fitted on dev makes confidences of them: the share of words with a confidence of 0.7 that are
 right should be 70 % (Evermann and Woodland, "Large vocabulary decoding and confidence estimation using word posterior
-probabilities", 2000, use a tree in its place). It takes the word's duration too: where many words are left out, a long
-word is less often right at the same posterior, as on the demo's speech.
+probabilities", 2000, use a tree in its place). It takes the word's duration too: on the demo's speech, where
+many words are left out, a long word is less often right at the same posterior.
 """
 
 from __future__ import annotations

@@ -269,11 +269,16 @@ def graph_uri(run: str, key: str, name: str) -> str:
     return filesystem.join(run, "decoding", "graphs", key, name)
 
 
+def decoding_folder(run: str, key: str) -> str:
+    """All hypotheses of this key."""
+    return filesystem.join(run, "decoding", key)
+
+
 def decoded_uri(run: str, key: str, system: str, scales: tuple[float, float], shard: str, slab: int) -> str:
     """Hypotheses of one slab; `scales` are those of the acoustic score and of the log prior in it."""
     kappa, prior = scales
     folder = f"kappa-{kappa:g}" if prior == 1 else f"kappa-{kappa:g}-prior-{prior:g}"
-    return filesystem.join(run, "decoding", key, system, folder, f"{shard}-{slab:03d}.json")
+    return filesystem.join(decoding_folder(run, key), system, folder, f"{shard}-{slab:03d}.json")
 
 
 def hypotheses_uri(run: str, system: str) -> str:
