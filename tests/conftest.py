@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from ssl_asr.recipe import Recipe, load_recipe
+from tests.pinned import PINNED
 
 pytest_plugins = ["tests.toy_run", "tests.finished_run", "tests.parallel_run"]
 
@@ -23,6 +24,7 @@ def tiny_recipe(run: Path, *overrides: str) -> Recipe:
         [
             f"run={run}",
             f"corpus.cache={CACHE}",
+            *PINNED,
             "corpus.labeled_minutes=6",
             "corpus.unlabeled_minutes=5",
             "corpus.dev_minutes=1",

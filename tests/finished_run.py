@@ -48,6 +48,7 @@ from ssl_asr.runtime.stage_clock import StageClock
 from ssl_asr.store import alignments, features, filesystem, utterance
 from ssl_asr.store.layout import flat_start_uri, model_uri, page_uri, tree_uri
 from ssl_asr.store.shards import ShardStore
+from tests.pinned import PINNED
 from tests.report.example_run import example_results
 
 TEXTS = {
@@ -82,6 +83,7 @@ def small_recipe(folder: Path) -> Recipe:
         [
             f"run={folder}/run",
             f"corpus.cache={folder}/cache",
+            *PINNED,
             *(f"corpus.{split}=nemo:{listing}" for split, listing in sources.items()),
             "corpus.train_conditions=[clean]",
             "corpus.test_conditions=[clean, room]",

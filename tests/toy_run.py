@@ -32,6 +32,7 @@ from ssl_asr.store.ledger import Shard
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.utterance import Utterance
 from tests.in_process import placed_here
+from tests.pinned import PINNED
 
 PRONUNCIATIONS = {
     "a": [["AH"], ["EY"]],
@@ -194,7 +195,7 @@ ODD = [
 def toy_recipe(run: Path) -> Recipe:
     settings = ["evaluate.kappas=[0.0001, 0.5]", "evaluate.bootstrap=100", "evaluate.lattices=true"]
     settings.append("corpus.max_reject_share=0.5")
-    return load_recipe("demo", [f"run={run}", *settings])
+    return load_recipe("demo", [f"run={run}", *PINNED, *settings])
 
 
 @pytest.fixture(scope="session")

@@ -96,7 +96,7 @@ def test_a_choice_is_what_differs_from_its_default() -> None:
         ("evaluate.kappas=[0.1]", {"results"}),
         ("evaluate.prior_scales=[0.5, 1]", {"results"}),
         ("evaluate.bootstrap=10", {"results"}),
-        ("evaluate.topline=true", {"results"}),
+        ("evaluate.topline=false", {"results"}),
     ],
 )
 def test_a_change_affects_what_it_says_and_nothing_else(override: str, affected: set[str]) -> None:

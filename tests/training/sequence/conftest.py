@@ -16,6 +16,7 @@ from ssl_asr.recipe import Recipe, load_recipe
 from ssl_asr.store import filesystem
 from ssl_asr.training.stage import run_teacher
 from tests.in_process import placed_here
+from tests.pinned import PINNED
 from tests.toy_run import PRONUNCIATIONS, TEXT, Spoken, pronounced, publish
 
 SHARDS = 4
@@ -51,7 +52,7 @@ def spoken(shard: int, slab: int) -> list[Spoken]:
 
 def recipe_on(run: Path, *overrides: str) -> Recipe:
     """With sequence training if `overrides` say so."""
-    return load_recipe("demo", [f"run={run}", "corpus.max_reject_share=0.5", *SMALL, *overrides])
+    return load_recipe("demo", [f"run={run}", *PINNED, "corpus.max_reject_share=0.5", *SMALL, *overrides])
 
 
 @pytest.fixture(scope="session")
