@@ -24,13 +24,13 @@ from ssl_asr.evaluation.results import read_results, write_results
 from ssl_asr.frontend.prior import measure_prior
 from ssl_asr.frontend.shard_job import FeatureJob
 from ssl_asr.frontend.stacking import STACK
+from ssl_asr.hmm.aligned_set import set_inputs
 from ssl_asr.hmm.alignment_job import alignment_parents
 from ssl_asr.hmm.flat_model import FlatModel, write_model
 from ssl_asr.hmm.lexicon_stage import ensure_lexicon
 from ssl_asr.hmm.mixtures import Mixtures
 from ssl_asr.hmm.senones import SenoneSet, save_senones
 from ssl_asr.hmm.stage import SPLITS as ALIGNED
-from ssl_asr.hmm.stage import set_inputs
 from ssl_asr.hmm.training import hmm_inputs, read_trained
 from ssl_asr.hmm.tree import write_table
 from ssl_asr.labelling.shard_job import LabelJob
@@ -41,7 +41,7 @@ from ssl_asr.models.model_files import MADE_FROM, save_model
 from ssl_asr.models.systems import ModelName
 from ssl_asr.recipe import Recipe, load_recipe
 from ssl_asr.recipe.identity import inputs_key
-from ssl_asr.runtime.pipeline import NAMES
+from ssl_asr.runtime.pipeline import wanted_stages
 from ssl_asr.runtime.run_directory import save_recipe
 from ssl_asr.runtime.shard_stage import source_of_entry
 from ssl_asr.runtime.stage_clock import StageClock
@@ -86,6 +86,7 @@ def small_recipe(folder: Path) -> Recipe:
             *PINNED,
             *(f"corpus.{split}=nemo:{listing}" for split, listing in sources.items()),
             "corpus.train_conditions=[clean]",
+            "corpus.dev_conditions=[clean]",
             "corpus.test_conditions=[clean, room]",
             "corpus.labeled_copies=0",
             "corpus.shard_minutes=0.04",
@@ -105,8 +106,7 @@ def finish_run(recipe: Recipe) -> None:
     make_features(recipe)
     senones = _make_senones(recipe)
     _align(recipe, senones)
-    aligned = ShardStore(recipe.run, alignments.store_name(senones.id))
-    save_senones(recipe.run, senones, set_inputs(aligned))
+    save_senones(recipe.run, senones, set_inputs(recipe.run, senones.alignment_set))
     _make_model(recipe, "teacher", senones)
     job = LabelJob(recipe)
     for shard in ShardStore(recipe.run, features.STORE).shards("unlabeled"):
@@ -117,7 +117,7 @@ def finish_run(recipe: Recipe) -> None:
     write_results(recipe.run, replace(example_results(), inputs=result_inputs(recipe, senones, dev, test)))
     filesystem.write_bytes(page_uri(recipe.run), b"a page")
     keys = {"labelling": target_set_id(recipe), "report": inputs_key(read_results(recipe.run).inputs)}
-    for name in NAMES[1:]:
+    for name in (stage.name for stage in wanted_stages(recipe)[1:]):
         StageClock(recipe, name, keys.get(name, "key")).finish(1, 0)
 
 

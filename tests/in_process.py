@@ -101,9 +101,9 @@ def placed_here() -> Iterator[None]:
 
 
 def _place_here(monkeypatch: pytest.MonkeyPatch) -> None:
-    for stage in ("frontend", "hmm", "labelling"):
-        monkeypatch.setattr(f"ssl_asr.{stage}.stage.joined", _nothing)
-        monkeypatch.setattr(f"ssl_asr.{stage}.stage.run_shard_jobs", shard_by_shard)
+    for stage in ("frontend.stage", "hmm.stage", "training.realign", "labelling.stage"):
+        monkeypatch.setattr(f"ssl_asr.{stage}.joined", _nothing)
+        monkeypatch.setattr(f"ssl_asr.{stage}.run_shard_jobs", shard_by_shard)
     monkeypatch.setattr("ssl_asr.training.sequence.stage.run_shard_jobs", shard_by_shard)
     for stage in ("training", "evaluation"):
         monkeypatch.setattr(f"ssl_asr.{stage}.stage.cluster.joined", _nothing)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from ssl_asr.recipe import Recipe
-from ssl_asr.runtime.pipeline import STAGES, todos
+from ssl_asr.runtime.pipeline import todos, wanted_stages
 from ssl_asr.runtime.run_directory import open_recipe, save_recipe
 from ssl_asr.store import utterance
 from ssl_asr.store.shards import ShardStore
@@ -73,7 +73,7 @@ def recipe_on(sources: Path, run: Path, *overrides: str) -> Recipe:
 
 def run_all(recipe: Recipe) -> None:
     save_recipe(recipe)
-    for stage in STAGES:
+    for stage in wanted_stages(recipe):
         stage.function()(recipe)
 
 

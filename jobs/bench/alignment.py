@@ -169,7 +169,7 @@ def _centres(codes: Codes) -> Codes:
 
 def _aligned(run: str, senones: SenoneSet) -> tuple[list[Utterance], dict[str, npt.NDArray[np.uint16]]]:
     """The clean labeled utterances, and the senones of those of them that are aligned."""
-    manifest, store = ShardStore(run, utterance.STORE), ShardStore(run, alignments.store_name(senones.id))
+    manifest, store = ShardStore(run, utterance.STORE), ShardStore(run, alignments.store_name(senones.alignment_set))
     found: dict[str, npt.NDArray[np.uint16]] = {}
     for shard in store.shards("labeled"):
         found |= {name: row for name, row in alignments.decode(store.read(shard)).items() if len(row)}

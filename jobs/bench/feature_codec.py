@@ -80,7 +80,7 @@ def measure(recipe: Recipe, split: str) -> dict[str, float]:
 def _slabs(recipe: Recipe, split: str) -> Iterator[tuple[list[FeatureRow], Labels]]:
     """Rows of each slab of the split, and the 30 ms labels of those that are aligned."""
     store = ShardStore(recipe.run, features.STORE)
-    aligned = ShardStore(recipe.run, alignments.store_name(load_senones(recipe.run).id))
+    aligned = ShardStore(recipe.run, alignments.store_name(load_senones(recipe.run).alignment_set))
     entries = aligned.entries(split)
     if not entries:
         raise ValueError(f"{recipe.run} has no alignments of the split '{split}'; run its hmm stage first")

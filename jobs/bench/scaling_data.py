@@ -46,9 +46,9 @@ def load_speech(run: str, chunks: int) -> ScalingSpeech:
     """
     recipe = open_recipe(run)
     set_id = target_set_id(recipe)
-    reader = SlabReader(recipe.run, recipe.frontend.mel_bins, load_senones(recipe.run).id, set_id)
+    reader = SlabReader(recipe.run, recipe.frontend.mel_bins, load_senones(recipe.run).alignment_set, set_id)
     soft = _source(recipe, targets.store_name(set_id), "unlabeled")
-    hard = [_source(recipe, alignments.store_name(reader.senone_set), split) for split in ("dev", "test")]
+    hard = [_source(recipe, alignments.store_name(reader.alignment_set), split) for split in ("dev", "test")]
     if not len(soft) or not all(len(source) for source in hard):
         raise ValueError(f"{recipe.run} lacks targets or aligned dev and test speech; run its stages to labelling")
     test = list(hard[1])[:: -(-hard[1].frames // HELD_OUT)]
@@ -57,7 +57,7 @@ def load_speech(run: str, chunks: int) -> ScalingSpeech:
     return ScalingSpeech(
         run=reader.run,
         mel_bins=reader.mel_bins,
-        senone_set=reader.senone_set,
+        alignment_set=reader.alignment_set,
         target_set=set_id,
         train=_recut(heard, chunks),
         held_out=held_out,

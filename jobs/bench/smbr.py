@@ -161,7 +161,7 @@ def measure_epochs(recipe: Recipe) -> Epochs:
     made = {shard: job.make(shard) for shard in sorted(source.shards)}
     spent = time.process_time() - began
     tables = {ref: made[ref.shard].slabs[ref.slab] for ref in source}
-    plain = SlabReader(recipe.run, recipe.frontend.mel_bins, wanted.senone_set)
+    plain = SlabReader(recipe.run, recipe.frontend.mel_bins, wanted.alignment_set)
     frames = [sum(content.slab_frames) for content in made.values()]
     density = np.average([content.statistics["density"] for content in made.values()], weights=frames)
     sequence = wanted.settings

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from ssl_asr.progress import clock
 from ssl_asr.recipe import Recipe
-from ssl_asr.runtime.pipeline import NAMES, STAGES, check_ready, todos
+from ssl_asr.runtime.pipeline import NAMES, check_ready, todos, wanted_stages
 from ssl_asr.runtime.pipeline import stage as stage_of
 from ssl_asr.runtime.run_directory import save_recipe
 from ssl_asr.runtime.stage_clock import refuse_second
@@ -31,7 +31,7 @@ def run_all(recipe: Recipe) -> None:
     from ssl_asr.runtime.cluster import joined  # imports Ray, which takes seconds: the opening comes before
 
     with joined():
-        reports = [_said(stage.function()(recipe)) for stage in STAGES]
+        reports = [_said(stage.function()(recipe)) for stage in wanted_stages(recipe)]
     print(f"\n{_wer_table(recipe)}\n")
     rejected = sum(report.rejected for report in reports)
     if rejected:
@@ -171,7 +171,7 @@ def _wer_table(recipe: Recipe) -> str:
 def _opening(recipe: Recipe) -> str:
     """Text for the start of a run: its stages, earlier times, and the run's directory."""
     lines = [f"ssl-asr run {recipe.name}: {recipe.about}" if recipe.about else f"ssl-asr run {recipe.name}"]
-    for number, stage in enumerate(STAGES, 1):
+    for number, stage in enumerate(wanted_stages(recipe), 1):
         before = read_report(recipe, stage.name)
         took = f" (before: {clock(before.seconds)})" if before is not None else ""
         lines.append(f"  {number} {stage.name:<10} {stage.does}{took}")

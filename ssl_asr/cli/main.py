@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from ssl_asr.planning import question
 from ssl_asr.runtime.failure import sentence_of
-from ssl_asr.runtime.pipeline import NAMES, STAGES
+from ssl_asr.runtime.pipeline import NAMES, STAGES, wanted_stages
 
 if TYPE_CHECKING:
     from ssl_asr.recipe import Recipe
@@ -118,7 +118,8 @@ def _run(words: list[str]) -> int:
     if options.command == "verify":
         return OK if commands.verify(recipe, fixes=options.repair) else FAILED
     if getattr(options, "dry_run", False):
-        commands.dry_run(recipe, NAMES if options.command == "run" else [options.command])
+        wanted = [stage.name for stage in wanted_stages(recipe)]
+        commands.dry_run(recipe, wanted if options.command == "run" else [options.command])
         return OK
     actions = {"run": commands.run_all, "status": commands.status, "failed": commands.failed}
     if options.command in actions:

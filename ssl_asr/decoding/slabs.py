@@ -40,7 +40,7 @@ class System:
     name: str
     key: str
     graph: str
-    senone_set: str
+    alignment_set: str
     mel_bins: int
     beam: float
     max_active: int
@@ -152,7 +152,7 @@ def _labels(system: System, slab: Slab) -> dict[str, npt.NDArray[np.uint16]]:
     """30 ms labels of the slab's aligned utterances; none if the split is not aligned."""
     if "alignments" not in slab.parents:
         return {}
-    store = ShardStore(system.run, alignments.store_name(system.senone_set))
+    store = ShardStore(system.run, alignments.store_name(system.alignment_set))
     aligned = alignments.decode(store.read_slab(slab.shard, slab.number))
     return {name: stack_labels(senones) for name, senones in aligned.items()}
 

@@ -76,7 +76,7 @@ def describe_system(recipe: Recipe, name: str, graph: GraphInfo, senones: Senone
         name=name,
         key=inputs_key(inputs),
         graph=graph.key,
-        senone_set=senones.id,
+        alignment_set=senones.alignment_set,
         mel_bins=recipe.frontend.mel_bins,
         beam=settings.beam,
         max_active=settings.max_active,
@@ -87,7 +87,7 @@ def describe_system(recipe: Recipe, name: str, graph: GraphInfo, senones: Senone
 def split_slabs(recipe: Recipe, split: str, senones: SenoneSet) -> list[Slab]:
     """All slabs of the split's features, in order; ValueError if there is none."""
     slabs = []
-    aligned = ShardStore(recipe.run, alignments.store_name(senones.id))
+    aligned = ShardStore(recipe.run, alignments.store_name(senones.alignment_set))
     for entry in ShardStore(recipe.run, features.STORE).entries(split):
         parents = {"features": entry.checksum}
         if (alignment := aligned.entry(entry.shard)) is not None:

@@ -135,7 +135,7 @@ def reference_starts(
     run: str, slabs: Sequence[Slab], utterances: Mapping[str, Utterance], lexicon: Lexicon, senones: SenoneSet
 ) -> Starts:
     """From the forced alignments of the slabs, as far as they are aligned: each recording once."""
-    store, starts = ShardStore(run, alignments.store_name(senones.id)), {}
+    store, starts = ShardStore(run, alignments.store_name(senones.alignment_set)), {}
     for slab in slabs:
         if "alignments" not in slab.parents:
             continue

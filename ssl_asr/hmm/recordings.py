@@ -35,7 +35,7 @@ class Aligner(Protocol):
     """Aligns utterances of one shard."""
 
     def align(self, row: FeatureRow) -> Alignment | str:
-        """The alignment of `row`, or a sentence that says why it has none."""
+        """The alignment of `row`, or a sentence that says why it has none; no frames if another stage said so."""
         ...
 
     def statistics(self) -> Mapping[str, Any]:
@@ -74,7 +74,7 @@ class Recordings:
         if like.id not in self._known:
             self._known[like.id] = self._aligner.align(like)
         found = self._known[like.id]
-        if not isinstance(found, str):
+        if not isinstance(found, str) and len(found.senones):
             found = _in_time_of(row, like, found)
         if isinstance(found, str):
             self.rejects.append(Reject(row.id, found))

@@ -23,12 +23,14 @@ SILENCE_SENONE = 0
 class SenoneSet:
     """`table` uint16 [left, centre, right] holds the senone of every triphone; those of silence are senone 0.
 
-    `counts` float64 [senones] are the 30 ms frames of each in the labeled alignments.
+    `counts` float64 [senones] are the 30 ms frames of each in the labeled alignments. `realigned_by` is the id of the
+    network that made these; it is empty if the flat start's model did.
     """
 
     phones: tuple[str, ...]
     table: npt.NDArray[np.uint16]
     counts: npt.NDArray[np.float64]
+    realigned_by: str = ""
 
     def __post_init__(self) -> None:
         size = len(self.phones)
@@ -50,6 +52,11 @@ class SenoneSet:
     def id(self) -> str:
         """Content hash of phones and table: alignments and models name the set they belong to by it."""
         return table_id(self.phones, self.table)
+
+    @property
+    def alignment_set(self) -> str:
+        """Names the alignments that the counts are of."""
+        return f"{self.id}-{self.realigned_by}" if self.realigned_by else self.id
 
     def log_priors(self, floor: float = 1.0) -> npt.NDArray[np.float32]:
         """Log share of each senone's frames [senones]; a senone with fewer than `floor` frames counts as `floor`.
@@ -78,6 +85,7 @@ def save_senones(run: str, senones: SenoneSet, inputs: Inputs | None = None) -> 
         phones=np.array(senones.phones),
         table=senones.table,
         counts=senones.counts,
+        realigned_by=np.array(senones.realigned_by),
     )
     filesystem.write_if_changed(senones_uri(run), buffer.getvalue())
 
@@ -87,7 +95,8 @@ def load_senones(run: str) -> SenoneSet:
     data = filesystem.read_bytes(senones_uri(run))
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
-            return SenoneSet(tuple(map(str, arrays["phones"])), arrays["table"], arrays["counts"])
+            realigned_by = str(arrays["realigned_by"]) if "realigned_by" in arrays.files else ""
+            return SenoneSet(tuple(map(str, arrays["phones"])), arrays["table"], arrays["counts"], realigned_by)
     except Exception as error:
         raise ValueError(
             f"{senones_uri(run)} is not a whole senone set ({error}); delete it and run the hmm stage"

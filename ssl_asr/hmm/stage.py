@@ -6,10 +6,10 @@ import sys
 from collections.abc import Sequence
 from functools import partial
 
-import numpy as np
 from threadpoolctl import threadpool_limits
 
 from ssl_asr.hmm import unlabeled_texts
+from ssl_asr.hmm.aligned_set import counted_senones, set_inputs
 from ssl_asr.hmm.alignment_job import alignment_parents, load_job
 from ssl_asr.hmm.flat_model import kept_inputs
 from ssl_asr.hmm.lexicon_stage import ensure_lexicon, lexicon_inputs
@@ -18,9 +18,8 @@ from ssl_asr.hmm.senones import SenoneSet, save_senones
 from ssl_asr.hmm.text_counts import total_counts, warnings
 from ssl_asr.hmm.training import HmmInputs, Trained, chunk_sources, early_sources, hmm_inputs, read_trained, train
 from ssl_asr.lang.lexicon import read_lexicon
-from ssl_asr.lang.phones import PHONES
 from ssl_asr.recipe import Recipe
-from ssl_asr.recipe.identity import digest, inputs_key
+from ssl_asr.recipe.identity import inputs_key
 from ssl_asr.runtime.cluster import joined
 from ssl_asr.runtime.job_runner import run_shard_jobs
 from ssl_asr.runtime.shard_stage import Outcome, ShardStage
@@ -86,20 +85,20 @@ def todo_hmm(recipe: Recipe, before: Sequence[Todo]) -> list[Todo]:
         # All alignments are those of one senone set.
         splits = aligned_splits(recipe)
         aligned = [waiting(f"{ALIGNMENTS}/{split}", causes, _count(recipe, split)) for split in splits]
-        return [*found, *aligned, waiting(SENONE_SET, causes)]
+        return [*found, *aligned, *_if_last(recipe, waiting(SENONE_SET, causes))]
     trained = read_trained(recipe.run, inputs)
     assert trained is not None, "both parts are there"
     stages = alignment_stages(recipe, trained)
     aligned = [todo for stage in stages for todo in stage.todo(STAGE, ALIGNMENTS, before, FEATURES)]
     if causes := upstream(aligned, f"{ALIGNMENTS}/labeled"):
-        return [*found, *aligned, waiting(SENONE_SET, causes)]
-    why = reasons(kept_inputs(senones_uri(recipe.run)), set_inputs(_store(recipe, trained)))
-    return [*found, *aligned, *([Todo(SENONE_SET, why)] if why else [])]
+        return [*found, *aligned, *_if_last(recipe, waiting(SENONE_SET, causes))]
+    why = reasons(kept_inputs(senones_uri(recipe.run)), set_inputs(recipe.run, trained.senone_set))
+    return [*found, *aligned, *(_if_last(recipe, Todo(SENONE_SET, why)) if why else [])]
 
 
-def set_inputs(store: ShardStore) -> dict[str, str]:
-    """What the run's senone set, with its counts, is made from."""
-    return {"senones": store.name, "alignments": digest(store.index("labeled").column("checksum").tolist())}
+def _if_last(recipe: Recipe, senone_set: Todo) -> list[Todo]:
+    """Where a network aligns again, that stage makes the set."""
+    return [] if recipe.hmm.realign else [senone_set]
 
 
 def _todo_lexicon(recipe: Recipe, before: Sequence[Todo]) -> list[Todo]:
@@ -151,9 +150,9 @@ def _finish(
     labeled = store.entries("labeled")
     if not sum(entry.frames for entry in labeled):
         raise ValueError("no labeled utterance could be aligned; check that texts and audio belong together")
-    counts = sum((np.array(entry.statistics["senone_counts"], np.float64) for entry in labeled), np.float64(0))
-    senones = SenoneSet(PHONES, trained.table, np.asarray(counts))
-    save_senones(recipe.run, senones, set_inputs(store))
+    senones = counted_senones(recipe.run, trained.table)
+    if not recipe.hmm.realign:  # else the set is that of the realigned speech
+        save_senones(recipe.run, senones, set_inputs(recipe.run, senones.alignment_set))
     frames = sum(int(store.index(split).column("frames").sum()) for split in SPLITS)
     figures = _figures(recipe, senones, labeled) | {
         "frames_aligned": float(frames),

@@ -103,7 +103,7 @@ def _dev(recipe: Recipe) -> list[tuple[LedgerEntry, LedgerEntry]]:
     """Features and alignments of each dev shard that has both."""
     if not filesystem.exists(layout.senones_uri(recipe.run)):
         return []
-    store = ShardStore(recipe.run, alignments.store_name(load_senones(recipe.run).id))
+    store = ShardStore(recipe.run, alignments.store_name(load_senones(recipe.run).alignment_set))
     aligned = {entry.shard: entry for entry in store.entries(SPLIT)}
     made = ShardStore(recipe.run, features.STORE).entries(SPLIT)
     pairs = [(entry, aligned[entry.shard]) for entry in made if entry.shard in aligned]
@@ -114,7 +114,7 @@ def _dev(recipe: Recipe) -> list[tuple[LedgerEntry, LedgerEntry]]:
 def _aligned(recipe: Recipe, entry: LedgerEntry) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """(stacked frames, senone of each) of a shard's clean utterances that are aligned and long enough for a frame."""
     source = ShardStore(recipe.run, features.STORE)
-    store = ShardStore(recipe.run, alignments.store_name(load_senones(recipe.run).id))
+    store = ShardStore(recipe.run, alignments.store_name(load_senones(recipe.run).alignment_set))
     for frames, labels_table in zip(source.read_slabs(entry.shard), store.read_slabs(entry.shard), strict=True):
         senones = alignments.decode(labels_table)
         for row in features.decode(frames, recipe.frontend.mel_bins):

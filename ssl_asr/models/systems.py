@@ -10,14 +10,20 @@ from collections.abc import Callable, Mapping
 from typing import Final, Literal
 
 from ssl_asr.recipe import Recipe, Student, Teacher
+from ssl_asr.recipe.identity import Product
 
-ModelName = Literal["teacher", "baseline", "baseline-short", "student", "topline"]
+ModelName = Literal[
+    "aligner-1", "aligner-2", "aligner-3", "teacher", "baseline", "baseline-short", "student", "topline"
+]
 TEACHER: Final = "teacher"
 BASELINE: Final = "baseline"
 BASELINE_SHORT: Final = "baseline-short"
 STUDENT: Final = "student"
 TOPLINE: Final = "topline"
-# All models that there may be, in the order of training.
+REALIGN: Final = "realign"  # the stage of the aligners
+# Networks like the teacher that only align speech again, by the round.
+ALIGNERS: tuple[ModelName, ...] = ("aligner-1", "aligner-2", "aligner-3")
+# All other models that there may be, in the order of training.
 MODELS: tuple[ModelName, ...] = (TEACHER, BASELINE, BASELINE_SHORT, STUDENT, TOPLINE)
 # Those that dev chooses the baseline of the results from; of equals the first.
 BASELINES: tuple[ModelName, ...] = (BASELINE, BASELINE_SHORT)
@@ -67,15 +73,22 @@ def fold_name(name: str, fold: int) -> str:
     return f"{name}-fold-{fold}"
 
 
+def product_of(name: ModelName) -> Product:
+    """What the recipe's fields for this model are marked with."""
+    return TEACHER if name == "aligner-1" or name == "aligner-2" or name == "aligner-3" else name
+
+
 def stage_of(name: str) -> str:
     """The stage that trains it: that of "teacher-smbr" is "teacher". Another name is its own stage."""
+    if name in ALIGNERS:
+        return REALIGN
     stages = (TEACHER, BASELINE, STUDENT, TOPLINE)
     return next((stage for stage in stages if f"{name}-".startswith(f"{stage}-")), name)
 
 
 def settings_of(recipe: Recipe, name: str) -> Teacher | Student:
-    """The section that says how the model is trained; all but the teacher are trained as the student is."""
-    return recipe.teacher if stage_of(name) == TEACHER else recipe.student
+    """The section that says how the model is trained: as the teacher, or as the student."""
+    return recipe.teacher if stage_of(name) in (TEACHER, REALIGN) else recipe.student
 
 
 def final_name(recipe: Recipe, name: str) -> str:

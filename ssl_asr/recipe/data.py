@@ -68,6 +68,8 @@ class Hmm(Section):
     senones: Annotated[int, Field(gt=0, le=65535), Affects("senones")] = 3183
     flat_start_iterations: Annotated[Positive, Affects("flat-start")] = 24
     min_frames_per_senone: Annotated[Positive, Affects("senones")] = 15
+    # So often a network like the teacher is trained, and aligns all speech again for the networks that follow.
+    realign: Annotated[int, Field(ge=0, le=3), Affects()] = 0
     # Labeled utterances whose text is found to belong to other audio. keep: they are trained on like all others;
     # weigh: by the probability that the text is right; reject: not at all.
     wrong_texts: Annotated[WrongTexts, Affects("flat-start", "alignments")] = "keep"

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 from ssl_asr.corpus.augment.conditions import versions
 from ssl_asr.hmm.stage import aligned_splits
-from ssl_asr.models.systems import MODELS, trained
+from ssl_asr.models.systems import MODELS
 from ssl_asr.progress import clock
 from ssl_asr.recipe import Recipe
 from ssl_asr.report.blocks import trained_blocks
 from ssl_asr.report.throughput import Throughput
-from ssl_asr.runtime.pipeline import NAMES
+from ssl_asr.runtime.pipeline import NAMES, wanted_stages
 from ssl_asr.runtime.stage_clock import Heartbeat, read_heartbeat
 from ssl_asr.runtime.stage_report import ACTOR_HOURS, StageReport, read_rejects, read_report
 from ssl_asr.store import targets, utterance
@@ -55,7 +55,7 @@ def status_table(recipe: Recipe) -> str:
 
 def statuses(recipe: Recipe) -> list[StageStatus]:
     stores = run_index(recipe.run)
-    return [_status(recipe, stage, stores) for stage in NAMES]
+    return [_status(recipe, stage.name, stores) for stage in wanted_stages(recipe)]
 
 
 def rejects(recipe: Recipe) -> list[tuple[str, Reject]]:
@@ -77,8 +77,6 @@ def _status(recipe: Recipe, stage: str, stores: Sequence[StoreIndex]) -> StageSt
         unit = _unit(stage) if stage not in MODELS else "slabs"  # what a finished training stage counts
         speed = _throughput(recipe, stage, made, None, report)
         return StageStatus(stage, "done", report.pieces, report.pieces, unit, report.rejected, report.seconds, speed)
-    if stage in MODELS and stage not in trained(recipe):
-        return StageStatus(stage, "off", 0, None, _unit(stage), 0, None)
     expected = _expected(recipe, stage, stores)
     total: int | None = 0 if expected is None else len(expected.shards)
     done, total = trained_blocks(recipe, stage) if stage in MODELS else (shards_in_any(made), total)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 class Stage:
     """One step: `does` is what a person reads of it, `needs` the stages whose outputs it reads.
 
-    `exclusive` says that two processes must not do it at once.
+    `exclusive` says that two processes must not do it at once. `wanted_if` is the path of the recipe's value that
+    asks for it; without one, every recipe does.
     """
 
     name: str
@@ -28,6 +30,10 @@ class Stage:
     does: str
     needs: tuple[str, ...] = ()
     exclusive: bool = False
+    wanted_if: str = ""
+
+    def wanted(self, recipe: Recipe) -> bool:
+        return not self.wanted_if or bool(attrgetter(self.wanted_if)(recipe))
 
     def function(self) -> Callable[[Recipe], StageReport]:
         run: Callable[[Recipe], StageReport] = getattr(importlib.import_module(self.module), f"run_{self.name}")
@@ -49,10 +55,18 @@ STAGES = (
         ("corpus", "frontend"),
     ),
     Stage(
+        "realign",
+        "ssl_asr.training.realign",
+        "aligns all of that again by a network, if the recipe asks for it",
+        ("hmm",),
+        exclusive=True,
+        wanted_if="hmm.realign",
+    ),
+    Stage(
         "teacher",
         "ssl_asr.training.stage",
         "trains a bidirectional LSTM on the labeled speech",
-        ("hmm",),
+        ("realign",),
         exclusive=True,
     ),
     Stage(
@@ -65,7 +79,7 @@ STAGES = (
         "baseline",
         "ssl_asr.training.stage",
         "trains the student's network on the labeled speech only",
-        ("hmm",),
+        ("realign",),
         exclusive=True,
     ),
     Stage(
@@ -79,8 +93,9 @@ STAGES = (
         "topline",
         "ssl_asr.training.stage",
         "trains the student's network on the true labels of all audio, if evaluate.topline asks for it",
-        ("hmm",),
+        ("realign",),
         exclusive=True,
+        wanted_if="evaluate.topline",
     ),
     Stage(
         "evaluate",
@@ -95,6 +110,11 @@ NAMES = tuple(stage.name for stage in STAGES)
 
 def stage(name: str) -> Stage:
     return STAGES[NAMES.index(name)]
+
+
+def wanted_stages(recipe: Recipe) -> list[Stage]:
+    """Those that the recipe asks for, in their order."""
+    return [stage for stage in STAGES if stage.wanted(recipe)]
 
 
 def run_stage(name: str, recipe: Recipe) -> StageReport:
@@ -125,7 +145,8 @@ def first_missing(name: str, recipe: Recipe) -> str | None:
     from ssl_asr.runtime.stage_report import read_report
 
     needed = ancestors(name)
-    return next((each for each in NAMES if each in needed and read_report(recipe, each) is None), None)
+    wanted = (stage.name for stage in wanted_stages(recipe))
+    return next((each for each in wanted if each in needed and read_report(recipe, each) is None), None)
 
 
 def todo_of(name: str, recipe: Recipe) -> list[Todo]:
@@ -138,7 +159,7 @@ def todo_of(name: str, recipe: Recipe) -> list[Todo]:
 def todos(recipe: Recipe, names: Sequence[str] = NAMES) -> list[Todo]:
     """What the stages would make now, in their order; starts no Ray and writes nothing but caches."""
     found: list[Todo] = []
-    for name in names:
+    for name in (each.name for each in wanted_stages(recipe) if each.name in names):
         found += [replace(each, stage=name) for each in stage(name).todo_function()(recipe, found)]
     return found
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from ssl_asr.models.systems import MODELS, smbr_name
+from ssl_asr.models.systems import ALIGNERS, MODELS, smbr_name
 from ssl_asr.recipe.identity import Inputs, differences
 from ssl_asr.store.layout import ALIGNMENTS, FEATURES, MANIFEST, TARGETS
 
@@ -25,7 +25,10 @@ RESULTS, REPORT = "results", "report"
 REJECTED = "rejected "  # before the name of a split whose shards were rejected: nothing waits for them
 _STORES, _SPLITS = (MANIFEST, FEATURES, ALIGNMENTS, TARGETS), ("labeled", "unlabeled", "dev", "test")
 PRODUCTS = frozenset(
-    (LANGUAGE_TEXT, LEXICON, FLAT_START, SENONES, SENONE_SET, *MODELS, *map(smbr_name, MODELS), RESULTS, REPORT)
+    (
+        *(LANGUAGE_TEXT, LEXICON, FLAT_START, SENONES, SENONE_SET, *ALIGNERS),
+        *(*MODELS, *map(smbr_name, MODELS), RESULTS, REPORT),
+    )
 ).union(f"{store}/{split}" for store in _STORES for split in _SPLITS)
 
 NOT_THERE = "not made yet"

@@ -41,8 +41,8 @@ class Confidence:
     weight: float = 1.0
 
 
-def store_name(senone_set: str) -> str:
-    return alignments_store(senone_set)
+def store_name(alignment_set: str) -> str:
+    return alignments_store(alignment_set)
 
 
 def encode(

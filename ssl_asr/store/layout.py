@@ -52,8 +52,9 @@ def rejects_uri(run: str, stage: str) -> str:
 # Stores of shards. `store` is a store's whole name, such as "targets/3f2a90c1"; `shard` is "labeled/000003".
 
 
-def alignments_store(senone_set: str) -> str:
-    return f"{ALIGNMENTS}/{senone_set}"
+def alignments_store(alignment_set: str) -> str:
+    """`alignment_set` is the id of a senone set, and "-" and that of the network that aligned, if one did."""
+    return f"{ALIGNMENTS}/{alignment_set}"
 
 
 def targets_store(set_id: str) -> str:
@@ -73,8 +74,10 @@ def kind_of_store(store: str) -> str:
 def stage_of_store(store: str) -> str:
     """The stage that writes the store of this name."""
     kind, _, name = store.partition("/")
-    # A stage trains the model of its name, and others whose names begin with it: "baseline-short".
-    return name.partition("-")[0] if kind == LATTICES else STAGE_OF_STORE[kind]
+    if kind == LATTICES:
+        # A stage trains the model of its name, and others whose names begin with it: "baseline-short".
+        return name.partition("-")[0]
+    return "realign" if kind == ALIGNMENTS and "-" in name else STAGE_OF_STORE[kind]
 
 
 def owner_of_lattices(store: str) -> str:

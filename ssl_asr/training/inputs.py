@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from ssl_asr.hmm.senones import load_senones
+from ssl_asr.hmm.senones import SenoneSet, load_senones
 from ssl_asr.labelling.teachers import target_set_id
-from ssl_asr.models.systems import BASELINES, STUDENT, TOPLINE, ModelName
+from ssl_asr.models.systems import BASELINES, STUDENT, TOPLINE, ModelName, product_of
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import digest, non_defaults
 from ssl_asr.store import alignments, features, targets
@@ -14,20 +14,21 @@ from ssl_asr.training.data.run_sources import versions_of_pass
 VERSION = "3"  # raise where equal inputs give another model
 
 
-def model_inputs(recipe: Recipe, name: ModelName) -> dict[str, str]:
+def model_inputs(recipe: Recipe, name: ModelName, senones: SenoneSet | None = None) -> dict[str, str]:
     """What a model is made from: the recipe's fields for it, and the very shards that it is trained on.
 
-    The schedule follows from these. The baseline depends on how much unlabeled speech there is, not on which.
+    `senones`, which name the alignments, are the run's unless given. The schedule follows from all of these. The
+    baseline depends on how much unlabeled speech there is, not on which.
     """
-    senone_set = load_senones(recipe.run).id
+    senones = senones or load_senones(recipe.run)
     made = ShardStore(recipe.run, features.STORE)
-    aligned = ShardStore(recipe.run, alignments.store_name(senone_set))
+    aligned = ShardStore(recipe.run, alignments.store_name(senones.alignment_set))
     inputs = {
         "version": VERSION,
-        "senones": senone_set,
+        "senones": senones.id,
         "features": _digest(made, "labeled"),
         "alignments": _digest(aligned, "labeled"),
-        **non_defaults(recipe, name),
+        **non_defaults(recipe, product_of(name)),
     }
     if name in BASELINES:
         unlabeled = made.index("unlabeled")

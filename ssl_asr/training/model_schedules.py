@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ssl_asr.models.systems import BASELINE, STUDENT, TEACHER, TOPLINE, ModelName
+from ssl_asr.models.systems import ALIGNERS, BASELINE, STUDENT, TEACHER, TOPLINE, ModelName
 from ssl_asr.recipe import Recipe
 from ssl_asr.training.data.sources import Source
 from ssl_asr.training.schedule import (
@@ -16,7 +16,7 @@ from ssl_asr.training.schedule import (
 
 
 def schedule_of(recipe: Recipe, name: ModelName, labeled: Source, unlabeled: Source) -> list[Phase]:
-    if name == TEACHER:
+    if name in (TEACHER, *ALIGNERS):
         return teacher_schedule(recipe.teacher, labeled)
     phases = student_schedule(recipe.student, labeled, unlabeled)
     if name == STUDENT:

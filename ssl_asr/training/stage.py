@@ -10,7 +10,7 @@ import torch
 
 from ssl_asr.frontend.stacking import STACK
 from ssl_asr.frontend.statistics import global_statistics
-from ssl_asr.hmm.senones import load_senones
+from ssl_asr.hmm.senones import SenoneSet, load_senones
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec, count_parameters
 from ssl_asr.models.model_files import made_from
 from ssl_asr.models.systems import (
@@ -54,9 +54,13 @@ UNLABELED_STORES = (f"{FEATURES}/unlabeled",)
 
 @dataclass(frozen=True)
 class TrainingPlan:
-    """What a stage trains: on which sources, by which schedule; `target_set` names the soft targets, if any."""
+    """What a stage trains: on which sources, by which schedule; `target_set` names the soft targets, if any.
+
+    `senones` are the outputs, and say which alignments are the labels.
+    """
 
     name: ModelName
+    senones: SenoneSet
     inputs: Inputs
     settings: Teacher | Student
     schedule: Sequence[Phase]
@@ -80,7 +84,12 @@ class TrainingPlan:
 
 def run_teacher(recipe: Recipe) -> StageReport:
     """Train the teacher on the labeled data."""
-    return _train(recipe, _plan(recipe, TEACHER, {LABELED: recipe.teacher.objective}))
+    return _train(recipe, teacher_plan(recipe, TEACHER, load_senones(recipe.run)))
+
+
+def teacher_plan(recipe: Recipe, name: ModelName, senones: SenoneSet) -> TrainingPlan:
+    """How the teacher, or a network like it, is trained on the alignments that `senones` names."""
+    return _plan(recipe, name, {LABELED: recipe.teacher.objective}, senones=senones)
 
 
 def run_student(recipe: Recipe) -> StageReport:
@@ -116,17 +125,22 @@ def _plan(
     name: ModelName,
     objectives: Mapping[str, ObjectiveSection],
     trained_on: Source | None = None,
+    senones: SenoneSet | None = None,
 ) -> TrainingPlan:
-    """Of a model that is trained on labeled speech, and on the unlabeled speech `trained_on`, if any."""
-    settings = settings_of(recipe, name)
-    labeled = source_of_run(recipe, "labeled", settings.versions)
+    """Of a model that is trained on labeled speech, and on the unlabeled speech `trained_on`, if any.
+
+    `senones` is the run's unless given.
+    """
+    settings, senones = settings_of(recipe, name), senones or load_senones(recipe.run)
+    labeled = source_of_run(recipe, "labeled", settings.versions, senones=senones)
     # The baseline's length follows from the unlabeled speech too.
     unlabeled = trained_on
     if unlabeled is None:
         unlabeled = source_of_run(recipe, "unlabeled", settings.versions, required=name in BASELINES)
     schedule = schedule_of(recipe, name, labeled, unlabeled)
     sources = [labeled] if trained_on is None else [labeled, trained_on]
-    return TrainingPlan(name, model_inputs(recipe, name), settings, schedule, sources, objectives)
+    inputs = model_inputs(recipe, name, senones)
+    return TrainingPlan(name, senones, inputs, settings, schedule, sources, objectives)
 
 
 def _train(recipe: Recipe, *plans: TrainingPlan) -> StageReport:
@@ -135,14 +149,14 @@ def _train(recipe: Recipe, *plans: TrainingPlan) -> StageReport:
     refuse_second(recipe, stage)
     keys: dict[str, str] = {plan.name: plan.key for plan in plans}
     clock = StageClock(recipe, stage, plans[0].key if len(plans) == 1 else inputs_key(keys))
-    left = [plan for plan in plans if not _is_trained(recipe, plan)]
+    left = [plan for plan in plans if not is_trained(recipe, plan)]
     sequence = [plan for plan in plans if plan.sequence_slabs and not _is_sequence_trained(recipe, plan)]
     rejects = [] if left or sequence else read_rejects(recipe, stage)
     if left or sequence:
         clock.claim()
         with cluster.joined():
             for plan in left:
-                _fit(_job(recipe, plan), recipe.cluster)
+                train(recipe, plan)
             for plan in sequence:
                 rejects += train_sequence(recipe, _job(recipe, plan), partial(_fit, workers=recipe.cluster))
     slabs = sum(plan.slabs + plan.sequence_slabs for plan in plans)
@@ -151,6 +165,11 @@ def _train(recipe: Recipe, *plans: TrainingPlan) -> StageReport:
     for plan in plans[1:]:
         figures |= {f"{plan.name}_{name}": value for name, value in _figures(recipe, plan).items()}
     return clock.finish(slabs, slabs - made, rejects, figures)
+
+
+def train(recipe: Recipe, plan: TrainingPlan) -> None:
+    """Train the model by frames, from its last checkpoint if there is one; call it inside `cluster.joined`."""
+    _fit(_job(recipe, plan), recipe.cluster)
 
 
 def _fit(job: TrainingJob, workers: Cluster) -> None:
@@ -167,12 +186,12 @@ def fit(job: TrainingJob, workers: Cluster) -> CurveWriter:
 
 def _job(recipe: Recipe, plan: TrainingPlan) -> TrainingJob:
     mean, deviation = global_statistics(recipe.run)
-    dev = source_of_run(recipe, "dev", required=False)
+    dev = source_of_run(recipe, "dev", required=False, senones=plan.senones)
     return TrainingJob(
         run=recipe.run,
         name=plan.name,
         inputs=dict(plan.inputs),
-        spec=_spec(recipe, plan.settings),
+        spec=_spec(recipe, plan),
         optimiser=plan.settings.optimiser,
         batching=plan.settings.batching,
         augmentation=plan.settings.augmentation,
@@ -186,7 +205,7 @@ def _job(recipe: Recipe, plan: TrainingPlan) -> TrainingJob:
         reader=_reader(recipe, plan),
         mean=mean,
         deviation=deviation,
-        about={"senone_set": load_senones(recipe.run).id},
+        about={"senone_set": plan.senones.id},
     )
 
 
@@ -203,7 +222,7 @@ def _curve_figures(recipe: Recipe, plan: TrainingPlan) -> dict[str, float | str]
     hours = sum(record["frames"] for record in blocks) * FRAME_SECONDS / 3600
     seconds = sum(record["seconds"] for record in blocks)
     figures: dict[str, float | str] = {
-        "parameters": f"{_parameters(recipe, plan.settings) / 1e6:.2f} M",
+        "parameters": f"{_parameters(recipe, plan) / 1e6:.2f} M",
         "blocks": str(len(blocks)),
         "hours": hours,
         "x_real_time": hours * 3600 / max(seconds, 1e-3),
@@ -215,9 +234,9 @@ def _curve_figures(recipe: Recipe, plan: TrainingPlan) -> dict[str, float | str]
     return figures
 
 
-def _parameters(recipe: Recipe, settings: Teacher | Student) -> int:
+def _parameters(recipe: Recipe, plan: TrainingPlan) -> int:
     with torch.device("meta"):  # shapes without memory
-        return count_parameters(AcousticModel(_spec(recipe, settings)))
+        return count_parameters(AcousticModel(_spec(recipe, plan)))
 
 
 def todo_teacher(recipe: Recipe, before: Sequence[Todo]) -> list[Todo]:
@@ -255,16 +274,16 @@ def _todo_model(recipe: Recipe, name: ModelName) -> list[Todo]:
     return [Todo(name, why)] if why else []
 
 
-def _is_trained(recipe: Recipe, plan: TrainingPlan) -> bool:
+def is_trained(recipe: Recipe, plan: TrainingPlan) -> bool:
     return made_from(model_uri(recipe.run, plan.name)) == plan.inputs
 
 
 def _is_sequence_trained(recipe: Recipe, plan: TrainingPlan) -> bool:
-    return _is_trained(recipe, plan) and is_sequence_trained(recipe, plan.name)
+    return is_trained(recipe, plan) and is_sequence_trained(recipe, plan.name)
 
 
-def _spec(recipe: Recipe, settings: Teacher | Student) -> ModelSpec:
-    return ModelSpec(settings.network, recipe.frontend.mel_bins * STACK, load_senones(recipe.run).size)
+def _spec(recipe: Recipe, plan: TrainingPlan) -> ModelSpec:
+    return ModelSpec(plan.settings.network, recipe.frontend.mel_bins * STACK, plan.senones.size)
 
 
 def _reader(recipe: Recipe, plan: TrainingPlan) -> SlabReader:
@@ -273,7 +292,7 @@ def _reader(recipe: Recipe, plan: TrainingPlan) -> SlabReader:
     return SlabReader(
         run=recipe.run,
         mel_bins=recipe.frontend.mel_bins,
-        senone_set=load_senones(recipe.run).id,
+        alignment_set=plan.senones.alignment_set,
         target_set=plan.target_set,
         selection=selection,
         one_version=OneVersion(recipe.seed) if plan.settings.versions == "one" else None,

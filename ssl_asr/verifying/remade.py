@@ -26,6 +26,7 @@ from ssl_asr.store.ledger import LedgerEntry, Shard
 from ssl_asr.store.ledger_index import PARALLEL_READS
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.utterance import SPLITS
+from ssl_asr.training.realign import rounds
 
 
 def remade_stores(recipe: Recipe, *, labels: bool) -> set[str]:
@@ -60,6 +61,7 @@ def _stages(recipe: Recipe, *, labels: bool) -> Iterator[ShardStage]:
         trained = None
     if trained is not None:
         yield from alignment_stages(recipe, trained)
+        yield from (each.shard_stage(recipe) for each in rounds(recipe))
     if labels and all(filesystem.exists(model_uri(recipe.run, name)) for name in teachers_of(recipe)):
         yield target_stage(recipe)
 

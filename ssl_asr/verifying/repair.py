@@ -36,8 +36,15 @@ def repair(recipe: Recipe, suspects: Collection[Shard]) -> Iterator[StageReport]
             continue
         for finding in bad:
             _delete(finding)
-        yield stage(STAGE_OF_STORE[kind]).function()(recipe)
+        for name in _stages_of(kind, recipe):
+            yield stage(name).function()(recipe)
         _refuse_unmade(kind, check_shards(recipe, suspects))
+
+
+def _stages_of(kind: str, recipe: Recipe) -> list[str]:
+    """Those that write stores of this kind, in their order."""
+    again = kind == ALIGNMENTS and recipe.hmm.realign
+    return [STAGE_OF_STORE[kind], *(["realign"] if again else [])]
 
 
 def _delete(finding: Finding) -> None:

@@ -31,6 +31,7 @@ from ssl_asr.store.layout import (
     TARGETS,
     heartbeat_uri,
     models_folder,
+    stage_of_store,
     targets_store,
 )
 from ssl_asr.store.ledger import Shard
@@ -145,7 +146,7 @@ def _unmade_of(
 ) -> list[Finding]:
     """Shards of today's store of this kind that left no trace, although its stage has finished and rejected none."""
     stage, source_kind, splits = STAGE_OF_STORE[kind], _SOURCES[kind], splits_of(recipe, kind)
-    mine = next((held for held in stores if held.kind == kind and held.store.name in formatter.remade), None)
+    mine = next((each for each in stores if each.store.name in formatter.remade and _is_of(each, kind, stage)), None)
     source = next((held for held in stores if held.kind == source_kind), None)
     report = read_report(recipe, stage)
     if mine is None or source is None or report is None or read_heartbeat(recipe, stage) is not None:
@@ -156,6 +157,10 @@ def _unmade_of(
     wanted = (shard for shard in source.entries if shard.split in splits)
     missing = (shard for shard in wanted if shard not in mine.entries and shard not in mine.files)
     return [formatter.unmade(mine.store, shard) for shard in missing if shard.name not in rejected]
+
+
+def _is_of(held: StoreContents, kind: str, stage: str) -> bool:
+    return held.kind == kind and stage_of_store(held.store.name) == stage
 
 
 def _map(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:

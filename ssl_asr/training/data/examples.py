@@ -73,7 +73,7 @@ class SlabReader:
 
     run: str
     mel_bins: int
-    senone_set: str
+    alignment_set: str
     target_set: str | None = None
     selection: Selection | None = None
     one_version: OneVersion | None = None
@@ -105,7 +105,7 @@ class SlabReader:
 
     def _hard(self, rows: list[FeatureRow], ref: SlabRef, offset: int) -> list[Weighted | None]:
         """For each row its labels and their weight; None where it has none, or none that count."""
-        store = ShardStore(self.run, alignments.store_name(self.senone_set))
+        store = ShardStore(self.run, alignments.store_name(self.alignment_set))
         table = store.read_slab(ref.shard, ref.slab)
         labels, weights = alignments.decode(table), [each.weight for each in alignments.decode_confidences(table)]
         _check_joined(store, ref, [row.id for row in rows], list(labels))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ssl_asr.corpus.augment.conditions import versions
-from ssl_asr.hmm.senones import load_senones
+from ssl_asr.hmm.senones import SenoneSet, load_senones
 from ssl_asr.labelling.teachers import target_set_id
 from ssl_asr.models.systems import stage_of, teachers_of
 from ssl_asr.recipe import Corpus, Heard, Recipe
@@ -15,16 +15,20 @@ from ssl_asr.store.shards import ShardStore
 from ssl_asr.training.data.sources import Source, SourceName, source_of
 
 
-def source_of_run(recipe: Recipe, split: str, heard: Heard = "all", required: bool = True) -> Source:
+def source_of_run(
+    recipe: Recipe, split: str, heard: Heard = "all", *, required: bool = True, senones: SenoneSet | None = None
+) -> Source:
     """The split's slabs, of whose recordings a pass hears all versions or one.
 
-    Labeled shards that could not be aligned, which the rejects list, are left out.
+    Labeled shards that could not be aligned, which the rejects list, are left out. `senones` is the run's unless
+    given.
     """
     name: SourceName = "unlabeled" if split == "unlabeled" else "labeled"
     finished = ShardStore(recipe.run, features.STORE).index(split)
     source = source_of(name, split, finished, recipe.seed, versions_of_pass(recipe.corpus, split, heard))
     if name == "labeled":
-        source = source.only(_finished(recipe, alignments.store_name(load_senones(recipe.run).id), split))
+        aligned = senones or load_senones(recipe.run)
+        source = source.only(_finished(recipe, alignments.store_name(aligned.alignment_set), split))
     if required and not len(source):
         raise ValueError(
             f"{recipe.run} has no {split} speech to train on; run the stages 'frontend' and 'hmm'; `ssl-asr failed` "
@@ -44,7 +48,8 @@ def _finished(recipe: Recipe, store: str, split: str) -> set[Shard]:
 
 def true_source(recipe: Recipe, unlabeled: Source) -> Source:
     """The slabs of unlabeled speech that are aligned by its texts; ValueError if there is none."""
-    found = unlabeled.only(_finished(recipe, alignments.store_name(load_senones(recipe.run).id), "unlabeled"))
+    store = alignments.store_name(load_senones(recipe.run).alignment_set)
+    found = unlabeled.only(_finished(recipe, store, "unlabeled"))
     if not len(found):
         raise ValueError(f"{recipe.run} has no alignment of unlabeled speech; run the stage 'hmm' first")
     return found

@@ -64,7 +64,7 @@ class LatticeJob(ShardMaker):
         torch.set_num_threads(1)  # more cores run more actors, and sums are the same everywhere
         super().__init__(ShardStore(wanted.run, features.STORE), ShardStore(wanted.run, wanted.store))
         self.wanted = wanted
-        self.aligned = ShardStore(wanted.run, alignments.store_name(wanted.senone_set))
+        self.aligned = ShardStore(wanted.run, alignments.store_name(wanted.alignment_set))
         self.log_priors = load_senones(wanted.run).log_priors()
         self._models: dict[str, AcousticModel] = {}
 

@@ -34,7 +34,7 @@ class LatticeSet:
     store: str
     settings: SequenceTraining
     graph: Inputs
-    senone_set: str
+    alignment_set: str
     models: tuple[tuple[str, str], ...]
     inputs: Mapping[str, str]
 
@@ -58,7 +58,7 @@ def lattice_set(recipe: Recipe, owner: str, models: Sequence[str]) -> LatticeSet
         store=lattice_shards.store_name(f"{owner}-{by}-{inputs_key(inputs)[:6]}"),
         settings=settings_of(recipe, owner).sequence,
         graph=_graph(recipe, owner),
-        senone_set=inputs["senones"],
+        alignment_set=load_senones(recipe.run).alignment_set,
         models=known,
         inputs=inputs,
     )
@@ -66,13 +66,13 @@ def lattice_set(recipe: Recipe, owner: str, models: Sequence[str]) -> LatticeSet
 
 def lattice_inputs(recipe: Recipe, owner: str) -> dict[str, str]:
     """What lattices depend on besides the features and the models that make them."""
-    senone_set = load_senones(recipe.run).id
-    aligned = ShardStore(recipe.run, alignments.store_name(senone_set)).index(SPLIT)
+    senones = load_senones(recipe.run)
+    aligned = ShardStore(recipe.run, alignments.store_name(senones.alignment_set)).index(SPLIT)
     section = "teacher." if stage_of(owner) == TEACHER else "student."
     mine = {name: value for name, value in non_defaults(recipe, "lattices").items() if name.startswith(section)}
     return {
         "lattice version": VERSION,
-        "senones": senone_set,
+        "senones": senones.id,
         "alignments": digest(aligned.column("checksum").tolist()),
         "graph": inputs_key(_graph(recipe, owner)),
         **mine,

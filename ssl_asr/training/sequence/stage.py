@@ -86,7 +86,7 @@ def _make(recipe: Recipe, owner: str, models: Sequence[str]) -> tuple[str, list[
     wanted = lattice_set(recipe, owner, models)
     cluster.as_task(make_graph)(recipe.run, wanted.settings.lm_order, wanted.graph)
     stage = _shard_stage(recipe, wanted)
-    aligned = set(ShardStore(recipe.run, alignments.store_name(wanted.senone_set)).shards(SPLIT))
+    aligned = set(ShardStore(recipe.run, alignments.store_name(wanted.alignment_set)).shards(SPLIT))
     todo = [shard for shard in stage.unfinished() if shard in aligned]
     what = f"lattices of {' and '.join(models)}"
     failed = run_shard_jobs(what, todo, partial(LatticeJob, wanted), skipped=len(aligned) - len(todo))

@@ -1,0 +1,79 @@
+"""Alignment by given scores, beside the alignment that it replaces."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pytest
+
+from ssl_asr.hmm.network_aligner import NetworkAligner, spread
+from ssl_asr.hmm.recordings import NOTHING, Alignment, Recordings
+from ssl_asr.lang.lexicon import Lexicon
+from ssl_asr.lang.phones import PHONE_IDS, PHONES
+from ssl_asr.store.alignments import Confidence
+from ssl_asr.store.features import FeatureRow
+from ssl_asr.store.utterance import Utterance
+
+LEXICON = Lexicon.from_pairs([("see", ("S", "IY"))])
+# A senone a phone.
+TABLE = np.broadcast_to(np.arange(len(PHONES), dtype=np.uint16)[None, :, None], (len(PHONES),) * 3)
+TRUST = Confidence(1.5, 0.9, 0.9)
+
+
+def utterance(name: str, text: str = "see", recording: str = "") -> Utterance:
+    return Utterance(name, "a.wav", "anna", 0, 1.0, text=text, recording=recording, condition="clean")
+
+
+def phones(text: str) -> np.ndarray:
+    return np.array([PHONE_IDS[phone] for phone in text.split()], np.uint16)
+
+
+def aligner(spoken: Utterance, before: Mapping[str, Alignment], heard: str = "SIL S S IY SIL") -> NetworkAligner:
+    """The network hears these phones in the first frames of 30 ms, and in all others the last one."""
+
+    def scores(frames: np.ndarray) -> np.ndarray:
+        best = phones(heard)[np.minimum(np.arange(len(frames) // 3), len(phones(heard)) - 1)]
+        return 20 * np.eye(len(PHONES), dtype=np.float32)[best]
+
+    return NetworkAligner(scores, TABLE, LEXICON, {spoken.id: spoken}, before)
+
+
+def row(name: str, length: int) -> FeatureRow:
+    return FeatureRow(name, "anna", "clean", np.zeros((length, 4), np.float16))
+
+
+@pytest.mark.parametrize("rest", [0, 1, 2])
+def test_each_30_ms_label_is_that_of_its_three_frames_and_the_last_fills_the_rest(rest):
+    before = Alignment(np.zeros(15 + rest, np.uint16), TRUST)
+    found = aligner(utterance("u"), {"u": before}).align(row("u", 15 + rest))
+    expected = np.repeat(phones("SIL S S IY SIL"), [3, 3, 3, 3, 3 + rest])
+    np.testing.assert_array_equal(found.senones, expected)
+    assert found.confidence == TRUST
+
+
+def test_the_middle_frame_of_every_offset_has_the_label_of_its_third():
+    senones = spread(np.arange(4, dtype=np.uint16), 12)
+    assert [senones[offset + 1 :: 3][:3].tolist() for offset in (0, 1, 2)] == [[0, 1, 2], [0, 1, 2], [1, 2, 3]]
+
+
+def test_what_was_rejected_before_stays_without_frames_and_is_not_rejected_again():
+    mine = aligner(utterance("u"), {"u": Alignment(NOTHING, TRUST)})
+    recordings = Recordings(mine, {"u": utterance("u")}, [row("u", 15)])
+    assert len(recordings.alignment(row("u", 15)).senones) == 0
+    assert recordings.rejects == []
+
+
+@pytest.mark.parametrize(("text", "length"), [("see see see", 15), ("see", 2)])
+def test_an_utterance_that_no_path_fits_keeps_what_it_had(text, length):
+    before = Alignment(np.full(length, 7, np.uint16), TRUST)
+    mine = aligner(utterance("u", text), {"u": before})
+    assert mine.align(row("u", length)) is before
+    assert mine.statistics() == {"realigned_frames": 0, "changed_frames": 0, "not_realigned": 1}
+
+
+def test_changed_frames_are_counted():
+    before = Alignment(np.repeat(phones("SIL S IY SIL"), [3, 5, 4, 3]), TRUST)
+    mine = aligner(utterance("u"), {"u": before})
+    mine.align(row("u", 15))
+    assert mine.statistics() == {"realigned_frames": 15, "changed_frames": 1, "not_realigned": 0}
