@@ -82,7 +82,7 @@ def bare(product: str) -> str:
 ANNOUNCED = {
     **{f"{kind}/{split}": f"{kind}/{split}" for kind in ("manifest", "features", "alignments") for split in SPLITS},
     **{name: name for name in ("targets/unlabeled", "flat start", "lexicon", "language text", "results")},
-    **{name: name for name in ("teacher", "baseline", "baseline-short", "student", "topline")},
+    **{name: name for name in ("aligner-1", "teacher", "baseline", "baseline-short", "student", "topline")},
     **{name: name for name in ("teacher-smbr", "baseline-smbr", "student-smbr")},
     "tree": "senones",
     "senones": "senone set",
@@ -185,6 +185,11 @@ CHANGES: dict[str, Change] = {
         of("baseline-smbr", "student-smbr", "lattices/labeled", "graph", "decoded") | RESULTS,
     ),
     "hmm.senones": (["hmm.senones=24"], nothing, of("calibration", "decoded") | SENONES),
+    "hmm.realign": (
+        ["hmm.realign=1"],
+        nothing,
+        of("aligner-1", "senones", "baseline", "calibration", "decoded") | stores("alignments", ALIGNED) | TEACHER,
+    ),
     "hmm.flat_start_iterations": (
         ["hmm.flat_start_iterations=3"],
         nothing,

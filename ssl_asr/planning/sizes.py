@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ssl_asr.models.systems import MODELS, TEACHER, final_name, settings_of, stage_of, trained
+from ssl_asr.models.systems import ALIGNERS, MODELS, REALIGN, TEACHER, final_name, settings_of, stage_of, trained
 from ssl_asr.planning.compute import FRAMES_AN_HOUR, NetworkSize, student_network, teacher_network
 from ssl_asr.planning.facts import Facts
 from ssl_asr.planning.network import moments
@@ -29,7 +29,8 @@ def stores(recipe: Recipe, speech: Speech, facts: Facts, workers: int) -> list[S
 
 
 def _shards(recipe: Recipe, speech: Speech, facts: Facts) -> list[Store]:
-    aligned = speech.aligned(recipe)
+    # A network that aligns again writes a set of its own.
+    aligned = speech.aligned(recipe) * (1 + recipe.hmm.realign)
     features, alignments, targets = facts.feature_bytes, facts.alignment_bytes, facts.target_bytes
     utterances = speech.stored * 3600 / facts.utterance_seconds.value
     entries = _entries(recipe, speech)
@@ -74,8 +75,10 @@ def _entries(recipe: Recipe, speech: Speech) -> float:
 
 
 def _weights(recipe: Recipe, workers: int) -> list[Store]:
-    models = [each for name in trained(recipe) for each in dict.fromkeys((name, final_name(recipe, name)))]
-    networks = [teacher_network(recipe) if stage_of(name) == TEACHER else student_network(recipe) for name in models]
+    wanted = (*ALIGNERS[: recipe.hmm.realign], *trained(recipe))
+    models = [each for name in wanted for each in dict.fromkeys((name, final_name(recipe, name)))]
+    taught = (REALIGN, TEACHER)
+    networks = [teacher_network(recipe) if stage_of(name) in taught else student_network(recipe) for name in models]
     numbers = [_checkpoint(recipe, name, network, workers) for name, network in zip(models, networks, strict=True)]
     each = " + ".join(f"{count / 1e6:.3g} M" for count in numbers)
     saved = [model_bytes(network) for network in networks]
@@ -97,7 +100,7 @@ def _weights(recipe: Recipe, workers: int) -> list[Store]:
 
 def _checkpoint(recipe: Recipe, name: str, network: NetworkSize, workers: int) -> int:
     settings = settings_of(recipe, name)
-    part = settings if name in MODELS else settings.sequence
+    part = settings if name in (*ALIGNERS, *MODELS) else settings.sequence
     return checkpoint_numbers(network, part.optimiser, part.sync, workers)
 
 

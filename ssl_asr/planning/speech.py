@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ssl_asr.corpus.augment.conditions import versions
 from ssl_asr.planning.facts import PUBLISHED_HOURS, PUBLISHED_LABELED, PUBLISHED_TEST, Fact, is_open_speech
@@ -81,6 +81,10 @@ class TrainingSpeech:
     @property
     def hours(self) -> float:
         return self.chunked + self.whole
+
+    def times(self, trainings: int) -> TrainingSpeech:
+        """Of several trainings together."""
+        return replace(self, chunked=trainings * self.chunked, whole=trainings * self.whole)
 
     def share(self, share: float) -> TrainingSpeech:
         return TrainingSpeech(share * self.chunked, share * self.whole)

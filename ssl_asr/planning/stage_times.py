@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from ssl_asr.models.systems import BASELINE, BASELINE_SHORT, STUDENT, TOPLINE, evaluated, trained
+from ssl_asr.models.systems import BASELINE, BASELINE_SHORT, REALIGN, STUDENT, TOPLINE, evaluated, trained
 from ssl_asr.planning.compute import FRAMES_AN_HOUR, Devices, NetworkSize, student_network, teacher_network
 from ssl_asr.planning.facts import Fact, Facts
 from ssl_asr.planning.network import STRATEGIES, Traffic, block_steps, traffic
@@ -95,18 +95,26 @@ def trainings(recipe: Recipe, speech: Speech, rates: Rates) -> list[Training]:
 
 def stage_times(recipe: Recipe, speech: Speech, facts: Facts, rates: Rates, cluster: Hardware) -> list[StageTime]:
     """Stage times in the order of the pipeline; corpus and report are not planned."""
-    teacher, *others = (
-        training_time(recipe, training, facts.start_seconds, cluster) for training in trainings(recipe, speech, rates)
-    )
+    planned = trainings(recipe, speech, rates)
+    teacher, *others = (training_time(recipe, training, facts.start_seconds, cluster) for training in planned)
     labelling = _labelling(recipe, speech, facts, rates, cluster)
     return [
         _frontend(speech, facts, cluster),
         _hmm(recipe, speech, facts, cluster),
+        *_realign(recipe, planned[0], facts.start_seconds, cluster),
         teacher,
         labelling,
         *others,
         _evaluate(recipe, speech, facts, cluster),
     ]
+
+
+def _realign(recipe: Recipe, teacher: Training, start: Fact, cluster: Hardware) -> list[StageTime]:
+    """The aligners are trained as the teacher is. The alignment itself, one pass beside many, is not planned."""
+    if not recipe.hmm.realign:
+        return []
+    aligners = replace(teacher, name=REALIGN, trained_on=teacher.trained_on.times(recipe.hmm.realign))
+    return [training_time(recipe, aligners, start, cluster)]
 
 
 def traffic_of(recipe: Recipe, training: Training, strategy: str, workers: int, gbit: float, slabs: int) -> Traffic:

@@ -112,3 +112,14 @@ def test_sequence_training_is_planned_where_it_is_wanted(printed):
     folds = printed("demo", "teacher.sequence.epochs=3", "teacher.sequence.folds=3")
     assert work(folds, "lattices") == work(once, "lattices")
     assert work(folds, "teacher-fold") == pytest.approx(work(plain, "teacher"), rel=0.02)  # 3 x 2/3 x half the passes
+
+
+def test_realignment_costs_a_teacher_s_training_each_time(printed):
+    def hours(text: str, stage: str) -> float:
+        found = re.search(rf"^{stage} .*?([\d,.]+) h x 120,000", text, re.MULTILINE)
+        return float(found.group(1).replace(",", ""))
+
+    text = printed("paper", "hmm.realign=2")
+    assert hours(text, "realign") == pytest.approx(2 * hours(text, "teacher"), rel=0.01)
+    assert "float32, aligner-1, aligner-2, teacher" in text
+    assert "realign" not in printed("paper")
