@@ -6,6 +6,8 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+from ssl_asr.lang.phones import PHONES
+
 SPLITS = ("labeled", "unlabeled", "dev", "test")
 ALIGNED = ("labeled", "dev", "test")
 
@@ -72,6 +74,15 @@ def correct_a_text(sources: Path, run: Path) -> None:
     file = sources / "labeled.jsonl"
     first, *others = rows_of(file)
     write(file, [{**first, "text": str(others[0]["text"])}, *others])
+
+
+def outside_alignments(sources: Path, run: Path) -> None:
+    """All phones in turn, each 80 ms long."""
+    with (sources / "phones.ctm").open("w") as file:
+        for row in rows_of(sources / "labeled.jsonl"):
+            for number in range(int(float(str(row["duration"])) / 0.08)):
+                phone = PHONES[1 + number % (len(PHONES) - 1)]
+                file.write(f"{row['id']} 1 {0.08 * number:.2f} 0.08 {phone}\n")
 
 
 def bare(product: str) -> str:
@@ -189,6 +200,11 @@ CHANGES: dict[str, Change] = {
         ["hmm.realign=1"],
         nothing,
         of("aligner-1", "senones", "baseline", "calibration", "decoded") | stores("alignments", ALIGNED) | TEACHER,
+    ),
+    "hmm.alignments": (
+        ["hmm.alignments=ctm:SOURCES/phones.ctm"],
+        outside_alignments,
+        of("flat start", "calibration", "decoded") | SENONES,
     ),
     "hmm.flat_start_iterations": (
         ["hmm.flat_start_iterations=3"],

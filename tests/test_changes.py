@@ -68,7 +68,8 @@ def recipe_on(sources: Path, run: Path, *overrides: str) -> Recipe:
         "evaluate.max_active=200",
         "cluster.train_workers=[1, 1]",
     ]
-    return tiny_recipe(run, *own, f"corpus.lm_text={sources}/sentences.txt", *small, *overrides)
+    given = [override.replace("SOURCES", str(sources)) for override in overrides]
+    return tiny_recipe(run, *own, f"corpus.lm_text={sources}/sentences.txt", *small, *given)
 
 
 def run_all(recipe: Recipe) -> None:

@@ -8,6 +8,7 @@ from threadpoolctl import threadpool_limits
 
 from ssl_asr.hmm.chunks import manifest
 from ssl_asr.hmm.flat_aligner import FlatAligner
+from ssl_asr.hmm.imported import read_imported
 from ssl_asr.hmm.recordings import Recordings, shard_content
 from ssl_asr.hmm.training import HmmInputs, Trained, read_trained
 from ssl_asr.lang.lexicon import Lexicon, read_lexicon, read_unlabeled_lexicon
@@ -19,7 +20,7 @@ from ssl_asr.store.ledger import Shard
 from ssl_asr.store.shards import ShardStore
 
 VERSION = "2"  # raise where equal inputs give other alignments
-CHECKED_SPLIT = "labeled"  # of which the texts are checked
+CHECKED_SPLIT = "labeled"  # of which the texts are checked, and alignments may be imported
 
 
 def alignment_parents(source: SourceShard, trained: Trained) -> dict[str, str]:
@@ -63,8 +64,10 @@ class AlignmentJob(ShardMaker):
         with threadpool_limits(1):
             may_lack_text = shard.split == "unlabeled"
             lexicon = self.unlabeled_lexicon if may_lack_text else self.lexicon
-            aligner = FlatAligner(self.trained.model, table, lexicon, spoken, self.wrong_texts)
-            if shard.split == CHECKED_SPLIT:
+            checked = shard.split == CHECKED_SPLIT
+            imported = read_imported(self.run, self.trained.inputs.imported) if checked else None
+            aligner = FlatAligner(self.trained.model, table, lexicon, spoken, self.wrong_texts, imported)
+            if checked:
                 aligner.check_texts(rows)
             recordings = Recordings(aligner, spoken, rows, may_lack_text=may_lack_text)
             return shard_content(recordings, slabs, self.trained.senone_set, int(table.max()) + 1)

@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ssl_asr.hmm.cepstra import cepstra
+from ssl_asr.hmm.imported import read_imported
+from ssl_asr.hmm.phone_times import PhoneTimes
 from ssl_asr.hmm.transcripts import least_frames, transcript_graph, usual_path
 from ssl_asr.hmm.viterbi import graph_states
 from ssl_asr.lang.lexicon import Lexicon, read_lexicon
@@ -25,7 +27,7 @@ _KEPT = 256  # chunks that a worker process keeps between iterations
 
 @dataclass(frozen=True)
 class ChunkSource:
-    """One slab of features of a run; with the checksums, a changed file or lexicon is another source."""
+    """One slab of features of a run; with the checksums, a changed file, lexicon or import is another source."""
 
     run: str
     shard: Shard
@@ -33,21 +35,31 @@ class ChunkSource:
     mel_bins: int
     features: str
     lexicon: str
+    imported: str = ""
 
 
 @dataclass(frozen=True)
 class Transcribed:
-    """An utterance ready to align: cepstra [T, 13], graph of its text, all `states` in it, its usual `path`."""
+    """An utterance ready to align: cepstra [T, 13], graph of its text, all `states` in it, its usual `path`.
+
+    `known` are the states of its frames [T] by an imported alignment, if it has one.
+    """
 
     id: str
     cepstra: npt.NDArray[np.float32]
     graph: Any
     states: npt.NDArray[np.int32]
     path: npt.NDArray[np.int32]
+    known: npt.NDArray[np.int32] | None = None
 
 
-def transcribe(frames: npt.NDArray[np.floating], spoken: Utterance, lexicon: Lexicon) -> Transcribed | str:
-    """`spoken` with its features [T, mel bins] ready to align, or a sentence that says why it can't be aligned."""
+def transcribe(
+    frames: npt.NDArray[np.floating], spoken: Utterance, lexicon: Lexicon, times: PhoneTimes | None = None
+) -> Transcribed | str:
+    """`spoken` with its features [T, mel bins] ready to align, or a sentence that says why it can't be aligned.
+
+    `times` are those of its imported alignment, if it has one.
+    """
     text = spoken.text or ""
     words = normalise(text).split()
     unknown = lexicon.unknown(words)
@@ -57,10 +69,13 @@ def transcribe(frames: npt.NDArray[np.floating], spoken: Utterance, lexicon: Lex
         return "its text is empty; write the spoken words"
     if unknown:
         return f"no pronunciation for {', '.join(unknown)}; raise hmm.g2p_words or correct the text"
-    if (least := least_frames(words, lexicon)) > len(frames):
+    known = None if times is None else times.states(len(frames))
+    if isinstance(known, str):
+        return known
+    if known is None and (least := least_frames(words, lexicon)) > len(frames):
         return f"{len(frames)} frames of 10 ms are too few for its text, which needs {least}"
     graph = transcript_graph(words, lexicon)
-    return Transcribed(spoken.id, cepstra(frames), graph, graph_states(graph), usual_path(words, lexicon))
+    return Transcribed(spoken.id, cepstra(frames), graph, graph_states(graph), usual_path(words, lexicon), known)
 
 
 def manifest(run: str, shard: Shard) -> Mapping[str, Utterance]:
@@ -71,12 +86,18 @@ def manifest(run: str, shard: Shard) -> Mapping[str, Utterance]:
 
 @lru_cache(maxsize=_KEPT)
 def load_chunk(source: ChunkSource) -> Sequence[Transcribed]:
-    """The clean utterances of a slab that can be aligned; cached, because every iteration needs them."""
+    """The clean utterances of a slab that can be aligned; cached, because every iteration needs them.
+
+    With imported alignments, those that have one.
+    """
     spoken = manifest(source.run, source.shard)
-    lexicon = _lexicon(source.run, source.lexicon)
+    lexicon, imported = _lexicon(source.run, source.lexicon), read_imported(source.run, source.imported)
     table = ShardStore(source.run, features.STORE).read_slab(source.shard, source.slab)
     rows = [row for row in features.decode(table, source.mel_bins) if row.condition == utterance.CLEAN]
-    ready = (transcribe(row.frames, spoken[row.id], lexicon) for row in rows)
+    if imported is not None:
+        rows = [row for row in rows if imported.get(row.id) is not None]
+    times = [None if imported is None else imported.get(row.id) for row in rows]
+    ready = (transcribe(row.frames, spoken[row.id], lexicon, each) for row, each in zip(rows, times, strict=True))
     return [one for one in ready if isinstance(one, Transcribed)]
 
 

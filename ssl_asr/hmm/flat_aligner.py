@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from ssl_asr.hmm.chunks import Transcribed, transcribe
 from ssl_asr.hmm.flat_model import Fit, FlatModel
+from ssl_asr.hmm.imported import Imported
 from ssl_asr.hmm.recordings import Alignment
 from ssl_asr.hmm.text_check import DOUBTED_BELOW, TextCheck, Texts, align_and_check
 from ssl_asr.hmm.text_counts import TextCounts
@@ -26,7 +27,7 @@ LEAST_WEIGHT = 0.05
 
 
 class FlatAligner:
-    """For one shard; texts are checked once `check_texts` was called."""
+    """For one shard; texts are checked once `check_texts` was called. Imported alignments are taken as they are."""
 
     def __init__(
         self,
@@ -35,9 +36,11 @@ class FlatAligner:
         lexicon: Lexicon,
         spoken: Mapping[str, Utterance],
         wrong_texts: WrongTexts,
+        imported: Imported | None = None,
     ) -> None:
         self._model, self._senones, self._lexicon = model, table.reshape(-1), lexicon
         self._spoken, self._wrong_texts = spoken, wrong_texts
+        self._imported, self._taken, self._made = imported, 0, 0
         self._texts: Texts | None = None
         self._ready: dict[str, Transcribed | str] = {}
         self._fit, self._counts = Fit(), TextCounts()
@@ -62,19 +65,25 @@ class FlatAligner:
             self._counts.add(self._spoken[row.id].speaker, check)
             if self._wrong_texts == "reject" and check.probability < DOUBTED_BELOW:
                 return self._why_wrong(check)
+        self._taken += ready.known is not None
+        self._made += ready.known is None
         self._fit += Fit(aligned.log_likelihood, len(aligned.labels))
         return Alignment(self._senones[triphone_codes(aligned.labels)], self._confidence(check))
 
     def statistics(self) -> Mapping[str, Any]:
+        """With imported alignments, how many recordings have theirs, and how many the model's."""
+        sources = {} if self._imported is None else {"imported": self._taken, "not_imported": self._made}
         return {
             "log_likelihood": self._fit.log_likelihood,
             "fitted_frames": self._fit.frames,
             **self._counts.statistics(),
+            **sources,
         }
 
     def _transcribed(self, row: FeatureRow) -> Transcribed | str:
         if row.id not in self._ready:
-            self._ready[row.id] = transcribe(row.frames, self._spoken[row.id], self._lexicon)
+            times = None if self._imported is None else self._imported.get(row.id)
+            self._ready[row.id] = transcribe(row.frames, self._spoken[row.id], self._lexicon, times)
         return self._ready[row.id]
 
     def _confidence(self, check: TextCheck | None) -> Confidence:

@@ -38,14 +38,24 @@ class FlatModel:
         return spliced(cepstra) @ self.transform.astype(np.float32)
 
     def align(self, utterance: Transcribed) -> Aligned | None:
-        """The most likely states of an utterance; None if no path of its text fits its frames."""
+        """The most likely states of an utterance; None if no path of its text fits its frames.
+
+        If its states are known by an imported alignment, these.
+        """
         frames = self.observe(utterance.cepstra)
+        if utterance.known is not None:
+            states, columns = np.unique(utterance.known, return_inverse=True)
+            scores = self.mixtures.log_likelihoods(frames, states)
+            return Aligned(frames, utterance.known, _total(scores, columns))
         scores = self.mixtures.log_likelihoods(frames, utterance.states)
         labels = align(utterance.graph, scores, utterance.states)
         if labels is None:
             return None
-        columns = np.searchsorted(utterance.states, labels)
-        return Aligned(frames, labels, float(scores[np.arange(len(labels)), columns].sum(dtype=np.float64)))
+        return Aligned(frames, labels, _total(scores, np.searchsorted(utterance.states, labels)))
+
+
+def _total(scores: npt.NDArray[np.float32], columns: npt.NDArray[np.integer]) -> float:
+    return float(scores[np.arange(len(columns)), columns].sum(dtype=np.float64))
 
 
 @dataclass(frozen=True)
@@ -74,8 +84,11 @@ class Fit:
 
 
 def equal_moments(chunk: Sequence[Transcribed]) -> SufficientStatistics:
-    """Statistics [NUM_STATES, 1, 39] of a chunk, with all states of an utterance's usual path equally long."""
-    pairs = [(one, align_equally(one.path, len(one.cepstra))) for one in chunk]
+    """Statistics [NUM_STATES, 1, 39] of a chunk, with all states of an utterance's usual path equally long.
+
+    States that are known are taken as they are.
+    """
+    pairs = [(one, align_equally(one.path, len(one.cepstra)) if one.known is None else one.known) for one in chunk]
     found = [(with_deltas(one.cepstra), labels) for one, labels in pairs if labels is not None]
     if not found:
         return no_moments(NUM_STATES, 1, 3 * CEPSTRA)

@@ -12,6 +12,7 @@ from ssl_asr.hmm import unlabeled_texts
 from ssl_asr.hmm.aligned_set import counted_senones, set_inputs
 from ssl_asr.hmm.alignment_job import alignment_parents, load_job
 from ssl_asr.hmm.flat_model import kept_inputs
+from ssl_asr.hmm.import_stage import ensure_imported
 from ssl_asr.hmm.lexicon_stage import ensure_lexicon, lexicon_inputs
 from ssl_asr.hmm.lexicon_stage import kept_inputs as lexicon_kept_inputs
 from ssl_asr.hmm.senones import SenoneSet, save_senones
@@ -53,6 +54,7 @@ def run_hmm(recipe: Recipe) -> StageReport:
     if not labeled:
         raise ValueError(f"{recipe.run} has no labeled features yet; run the frontend stage first")
     unlabeled_texts.check_texts(recipe)
+    ensure_imported(recipe)
     lexicon = ensure_lexicon(recipe)
     trained, failed = read_trained(recipe.run, inputs), list[Reject]()
     stages = [] if trained is None else alignment_stages(recipe, trained)
@@ -130,7 +132,7 @@ def _train(recipe: Recipe, labeled: Sequence[LedgerEntry], lexicon: str, inputs:
 
     # One thread here and in the tasks: sums come out the same on every machine.
     with threadpool_limits(1):
-        chunks = chunk_sources(recipe, labeled, lexicon)
+        chunks = chunk_sources(recipe, labeled, lexicon, inputs.imported)
         early = early_sources(chunks, labeled)
         return train(recipe.run, recipe.hmm, on_ray(chunks), on_ray(early), inputs)
 
@@ -178,6 +180,7 @@ def _figures(recipe: Recipe, senones: SenoneSet, labeled: Sequence[LedgerEntry])
     def total(name: str) -> float:
         return float(sum(entry.statistics[name] for entry in labeled))
 
+    sources = ("imported", "not_imported") if recipe.hmm.alignments else ()
     return {
         "senones": float(senones.size),
         "senone_set": senones.id,
@@ -185,6 +188,7 @@ def _figures(recipe: Recipe, senones: SenoneSet, labeled: Sequence[LedgerEntry])
         "log_likelihood_per_frame": total("log_likelihood") / max(total("fitted_frames"), 1.0),
         "silence_share": total("silent_frames") / sum(entry.frames for entry in labeled),
         "doubted_texts": float(total_counts(entry.statistics for entry in labeled).doubted),
+        **{name: total(name) for name in sources},
     }
 
 

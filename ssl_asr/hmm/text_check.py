@@ -84,11 +84,12 @@ class Texts:
 def align_and_check(model: FlatModel, own: Transcribed, rivals: Rivals) -> tuple[Aligned | None, TextCheck | None]:
     """The alignment of `own`, None if no path fits, and the check of its text, None if it has no rival.
 
-    A better text is looked for among all rivals; only the drawn ones say what chance is.
+    An imported alignment is taken for that of the text. A better text is looked for among all rivals; only the drawn
+    ones say what chance is.
     """
     frames = model.observe(own.cepstra)
     scores = model.mixtures.log_likelihoods(frames, _ALL_STATES)
-    labels = _path(scores, own)
+    labels = _path(scores, own) if own.known is None else own.known
     if labels is None:
         return None, None
     aligned = Aligned(frames, labels, _log_likelihood(scores, labels))

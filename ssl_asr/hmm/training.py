@@ -11,6 +11,8 @@ import numpy.typing as npt
 from ssl_asr.hmm.chunks import ChunkSource
 from ssl_asr.hmm.flat_model import FlatModel, read_model, write_model
 from ssl_asr.hmm.flat_start import MapChunks, flat_start
+from ssl_asr.hmm.import_stage import imported_inputs
+from ssl_asr.hmm.imported import KEY
 from ssl_asr.hmm.lexicon_stage import pronunciation_inputs
 from ssl_asr.hmm.senones import table_id
 from ssl_asr.hmm.tree import grow_table, merge, read_table, triphone_totals, write_table
@@ -40,6 +42,11 @@ class HmmInputs:
     senones: dict[str, str]
     labeled: dict[str, str]
 
+    @property
+    def imported(self) -> str:
+        """Content of the imported alignments; empty without any."""
+        return self.flat_start.get(KEY, "")
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -63,6 +70,7 @@ def hmm_inputs(recipe: Recipe) -> HmmInputs:
         "features": digest(labeled.column("checksum").tolist()),
         **pronunciation_inputs(recipe),
         **non_defaults(recipe, "flat-start"),
+        **imported_inputs(recipe),
     }
     senones = {"version": SENONES_VERSION, "flat start": inputs_key(flat_start), **non_defaults(recipe, "senones")}
     return HmmInputs(flat_start, senones, non_defaults(recipe, "alignments"))
@@ -93,10 +101,12 @@ def train(run: str, hmm: Hmm, chunks: MapChunks, some_chunks: MapChunks, inputs:
     return Trained(*found, table, inputs)
 
 
-def chunk_sources(recipe: Recipe, labeled: Sequence[LedgerEntry], lexicon: str) -> list[ChunkSource]:
+def chunk_sources(
+    recipe: Recipe, labeled: Sequence[LedgerEntry], lexicon: str, imported: str = ""
+) -> list[ChunkSource]:
     """The slabs of `labeled` features to train on: all, or every n-th of a large corpus."""
     sources = [
-        ChunkSource(recipe.run, entry.shard, slab, recipe.frontend.mel_bins, entry.checksum, lexicon)
+        ChunkSource(recipe.run, entry.shard, slab, recipe.frontend.mel_bins, entry.checksum, lexicon, imported)
         for entry in labeled
         for slab in range(len(entry.slabs))
     ]

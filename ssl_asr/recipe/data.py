@@ -66,6 +66,9 @@ class Frontend(Section):
 
 class Hmm(Section):
     senones: Annotated[int, Field(gt=0, le=65535), Affects("senones")] = 3183
+    # Alignments of labeled speech made elsewhere, instead of a flat start: kaldi:DIR (with ali.*.gz, final.mdl and
+    # phones.txt) or ctm:FILE (of phones). What they hold counts, not their names.
+    alignments: Annotated[str | None, Field(pattern=r"^(kaldi|ctm):."), Affects()] = None
     flat_start_iterations: Annotated[Positive, Affects("flat-start")] = 24
     min_frames_per_senone: Annotated[Positive, Affects("senones")] = 15
     # So often a network like the teacher is trained, and aligns all speech again for the networks that follow.

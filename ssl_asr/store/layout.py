@@ -198,6 +198,11 @@ def flat_start_uri(run: str) -> str:
     return hmm_uri(run, "flat_start.npz")
 
 
+def imported_uri(run: str) -> str:
+    """Times of phones by alignments made elsewhere."""
+    return hmm_uri(run, "imported.npz")
+
+
 def tree_uri(run: str) -> str:
     return hmm_uri(run, "tree.npz")
 
