@@ -99,17 +99,18 @@ def test_sequence_training_is_planned_where_it_is_wanted(printed):
     def work(text: str, stage: str) -> float:
         return float(re.search(rf"^{stage} .*? ([\d.,]+) h ", text, re.MULTILINE).group(1).replace(",", ""))
 
-    plain = printed("demo")
+    three = ("demo", "evaluate.topline=false", "student.shorter_baseline=0")  # teacher, baseline, student
+    plain = printed(*three)
     assert not re.search("smbr|lattices", plain)
-    once = printed("demo", "teacher.sequence.epochs=1")
+    once = printed(*three, "teacher.sequence.epochs=1")
     assert work(once, "teacher") == work(plain, "teacher")
     assert "student-smbr" not in once
-    thrice = printed("demo", "teacher.sequence.epochs=3", "student.sequence.epochs=3")
+    thrice = printed(*three, "teacher.sequence.epochs=3", "student.sequence.epochs=3")
     assert work(thrice, "teacher-smbr") == pytest.approx(3 * work(once, "teacher-smbr"), rel=0.02)
     # Three models in place of one, each with lattices that are made anew after the first epoch.
     assert work(thrice, "lattices") == pytest.approx(6 * work(once, "lattices"), rel=0.02)
     assert work(thrice, "student-smbr") == work(thrice, "baseline-smbr")
-    folds = printed("demo", "teacher.sequence.epochs=3", "teacher.sequence.folds=3")
+    folds = printed(*three, "teacher.sequence.epochs=3", "teacher.sequence.folds=3")
     assert work(folds, "lattices") == work(once, "lattices")
     assert work(folds, "teacher-fold") == pytest.approx(work(plain, "teacher"), rel=0.02)  # 3 x 2/3 x half the passes
 

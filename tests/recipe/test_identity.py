@@ -82,7 +82,7 @@ def test_a_choice_is_what_differs_from_its_default() -> None:
         ("teacher.optimiser.momentum=0.5", {"teacher"}),
         ("labelling.k=7", {"targets"}),
         ("student.network.layers=9", {"baseline", "baseline-short", "student", "topline"}),
-        ("student.shorter_baseline=0.5", {"baseline-short"}),
+        ("student.shorter_baseline=0.3", {"baseline-short"}),
         ("student.unlabeled_objective.kind=cross-entropy", {"student"}),
         ("teacher.sequence.epochs=3", {"teacher-smbr"}),
         ("teacher.sequence.kappa=0.5", {"lattices"}),  # of which the model's own inputs take account
