@@ -23,7 +23,7 @@ from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import inputs_key
 from ssl_asr.runtime.cluster import joined
 from ssl_asr.runtime.job_runner import run_shard_jobs
-from ssl_asr.runtime.shard_stage import Outcome, ShardStage
+from ssl_asr.runtime.shard_stage import ShardStage
 from ssl_asr.runtime.stage_clock import StageClock
 from ssl_asr.runtime.stage_report import StageReport, check_reject_share
 from ssl_asr.runtime.todo import (
@@ -147,7 +147,7 @@ def _align(recipe: Recipe, stages: Sequence[ShardStage], inputs: HmmInputs, todo
 def _finish(
     recipe: Recipe, clock: StageClock, trained: Trained, stages: Sequence[ShardStage], failed: list[Reject], made: int
 ) -> StageReport:
-    outcome, *others = (_tidied(stage, failed) for stage in stages)
+    outcome, *others = (stage.tidy(failed) for stage in stages)
     store, size = _store(recipe, trained), sum(stage.size for stage in stages)
     labeled = store.entries("labeled")
     if not sum(entry.frames for entry in labeled):
@@ -163,17 +163,13 @@ def _finish(
     if recipe.evaluate.topline:
         figures |= unlabeled_texts.figures(recipe, trained)
     else:
-        unlabeled_texts.drop_outdated(recipe, trained)
+        unlabeled_texts.unlabeled_stage(recipe, trained).drop_outdated()
     rejects = [reject for each in (outcome, *others) for reject in each.rejects]
     report = clock.finish(size, size - made, rejects, figures)
     for warning in warnings(entry.statistics for entry in labeled):
         print(f"warning: {warning}", file=sys.stderr)
     check_reject_share(recipe, STAGE, outcome.lost, outcome.rows)
     return report
-
-
-def _tidied(stage: ShardStage, failed: Sequence[Reject]) -> Outcome:
-    return stage.tidy([reject for reject in failed if reject.id.partition("/")[0] in stage.splits])
 
 
 def _figures(recipe: Recipe, senones: SenoneSet, labeled: Sequence[LedgerEntry]) -> dict[str, float | str]:

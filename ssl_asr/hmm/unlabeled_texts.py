@@ -45,14 +45,6 @@ def ensure_lexicon(recipe: Recipe) -> None:
     filesystem.write_if_changed(unlabeled_lexicon_uri(recipe.run), missing.to_text().encode())
 
 
-def drop_outdated(recipe: Recipe, trained: Trained) -> None:
-    """Delete alignments that nothing needs today and that were made from other features."""
-    store = _store(recipe, trained)
-    if store.shards(SPLIT):
-        outdated = set(unlabeled_stage(recipe, trained).unfinished())
-        store.keep_only(SPLIT, [shard for shard in store.shards(SPLIT) if shard not in outdated])
-
-
 def figures(recipe: Recipe, trained: Trained) -> dict[str, float | str]:
     """How much of the unlabeled speech has labels now."""
     index = _store(recipe, trained).index(SPLIT)

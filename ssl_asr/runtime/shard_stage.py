@@ -160,10 +160,13 @@ class ShardStage:
         return found
 
     def tidy(self, failed: Sequence[Reject]) -> Outcome:
-        """After all is made: delete what does not belong to today's sources, and count what was lost."""
+        """After all is made: delete what does not belong to today's sources, and count what was lost.
+
+        Of the shards that `failed`, those of other splits are another stage's.
+        """
         self.store.delete_temporary()
-        unmade = {reject.id for reject in failed}
-        rejects, lost = list(failed), 0
+        rejects, lost = [reject for reject in failed if reject.id.partition("/")[0] in self.splits], 0
+        unmade = {reject.id for reject in rejects}
         for split, index in self.sources.items():
             shards = [Shard(split, number) for number in index.numbers.tolist()]
             made = np.array([shard.name not in unmade for shard in shards], bool)
@@ -173,6 +176,14 @@ class ShardStage:
             rejects += found
             lost += len(found)
         return Outcome(rejects, lost, self.rows)
+
+    def drop_outdated(self) -> None:
+        """Delete shards that nothing needs today and that would not be made from the same today."""
+        held = [split for split in self.splits if self.store.shards(split)]
+        outdated = set(self.unfinished()) if held else set()
+        for split in held:
+            shards = [Shard(split, number) for number in self.sources[split].numbers.tolist()]
+            self.store.keep_only(split, [shard for shard in shards if shard not in outdated])
 
 
 @dataclass(frozen=True)

@@ -122,6 +122,11 @@ class ShardStore:
             filesystem.delete(self.uri(shard))
         return len(stale)
 
+    def delete(self) -> None:
+        """The whole store with its ledger, the entries first, as they mark shards done."""
+        for folder in (layout.ledger_folder, layout.store_folder, layout.index_folder):
+            filesystem.delete(folder(self.root, self.name))
+
     def publish(
         self,
         shard: Shard,

@@ -12,7 +12,7 @@ import pytest
 from ssl_asr.hmm.alignment_job import AlignmentJob
 from ssl_asr.hmm.stage import run_hmm, todo_hmm
 from ssl_asr.hmm.training import Trained
-from ssl_asr.hmm.unlabeled_texts import check_texts, drop_outdated, ensure_lexicon
+from ssl_asr.hmm.unlabeled_texts import check_texts, ensure_lexicon, unlabeled_stage
 from ssl_asr.lang.lexicon import read_lexicon, read_unlabeled_lexicon
 from ssl_asr.recipe import Recipe
 from ssl_asr.store import alignments, features, utterance
@@ -111,7 +111,7 @@ def test_what_the_topline_left_goes_once_it_belongs_to_other_features(run: Recip
     with placed_here():
         run_hmm(run)
     off = run.model_copy(update={"evaluate": run.evaluate.model_copy(update={"topline": False})})
-    drop_outdated(off, trained)
+    unlabeled_stage(off, trained).drop_outdated()
     assert store.shards("unlabeled") == made
     entry = store.entry(made[0])
     other = dict(entry.parents) | {"features": "0" * 16}
@@ -125,6 +125,6 @@ def test_what_the_topline_left_goes_once_it_belongs_to_other_features(run: Recip
         metadata={},
         statistics=entry.statistics,
     )
-    drop_outdated(off, trained)
+    unlabeled_stage(off, trained).drop_outdated()
     assert store.shards("unlabeled") == made[1:]
     assert np.all(store.index("labeled").numbers >= 0)

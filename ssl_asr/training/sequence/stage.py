@@ -18,7 +18,7 @@ from ssl_asr.runtime.job_runner import run_shard_jobs
 from ssl_asr.runtime.shard_stage import ShardStage
 from ssl_asr.runtime.stage_report import check_reject_share
 from ssl_asr.store import alignments, features, filesystem
-from ssl_asr.store.layout import LATTICES, index_folder, ledger_folder, model_uri, owner_of_lattices, store_folder
+from ssl_asr.store.layout import LATTICES, model_uri, owner_of_lattices, store_folder
 from ssl_asr.store.ledger import Reject
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.training.curve import read_curve
@@ -104,8 +104,7 @@ def _delete_others(run: str, owner: str, used: Sequence[str]) -> None:
     """Lattices of models that are no more: they are large, and nothing asks for them again."""
     for store in _stores(run, owner):
         if store not in used:
-            for folder in (ledger_folder(run, store), store_folder(run, store), index_folder(run, store)):
-                filesystem.delete(folder)
+            ShardStore(run, store).delete()
 
 
 def _stores(run: str, owner: str) -> list[str]:
