@@ -12,7 +12,7 @@ from ssl_asr.labelling.teachers import check_teacher, target_set_id
 from ssl_asr.models.systems import stage_of, teachers_of
 from ssl_asr.recipe import Recipe
 from ssl_asr.runtime.cluster import joined
-from ssl_asr.runtime.job_runner import Pool, run_shard_jobs
+from ssl_asr.runtime.job_runner import network_pool, run_shard_jobs
 from ssl_asr.runtime.shard_stage import ShardStage
 from ssl_asr.runtime.stage_clock import StageClock
 from ssl_asr.runtime.stage_report import StageReport, check_reject_share, read_report
@@ -88,12 +88,8 @@ def _label(recipe: Recipe, work: LabellingWork) -> list[Reject]:
             work.todo,
             partial(LabelJob, recipe),
             skipped=work.skipped,
-            pool=Pool(
-                *recipe.cluster.label_actors,
-                num_cpus=recipe.cluster.cpus_per_worker,
-                num_gpus=1.0 if recipe.cluster.use_gpu else 0.0,
-                shards_at_once=2,  # one is read or published while the other uses the network
-            ),
+            # One is read or published while the other uses the network.
+            pool=network_pool(recipe.cluster, shards_at_once=2),
             on_shard=work.clock.work,
         )
 

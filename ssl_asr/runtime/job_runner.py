@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ssl_asr.progress import Progress
+from ssl_asr.recipe import Cluster
 from ssl_asr.runtime.failure import sentence_of
 from ssl_asr.store.ledger import Reject, Shard
 
@@ -44,6 +45,13 @@ class Pool:
     num_cpus: float = 1.0
     num_gpus: float = 0.0
     shards_at_once: int = 1
+
+
+def network_pool(cluster: Cluster, *, shards_at_once: int = 1) -> Pool:
+    """Actors that hold a network each, as the recipe's cluster has them."""
+    least, most = cluster.label_actors
+    gpus = 1.0 if cluster.use_gpu else 0.0
+    return Pool(least, most, num_cpus=cluster.cpus_per_worker, num_gpus=gpus, shards_at_once=shards_at_once)
 
 
 class _Actor:
