@@ -11,15 +11,36 @@ from ssl_asr.lang.phones import PHONES
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import digest
 from ssl_asr.store import alignments
+from ssl_asr.store.layout import stage_of_store
+from ssl_asr.store.ledger import LedgerEntry
 from ssl_asr.store.shards import ShardStore
 
 
+def aligned_store(run: str, senones: SenoneSet) -> ShardStore:
+    """The alignments that the counts of `senones` are of."""
+    return ShardStore(run, alignments.store_name(senones.alignment_set))
+
+
 def counted_senones(run: str, table: npt.NDArray[np.uint16], realigned_by: str = "") -> SenoneSet:
-    """The set of this table with the counts of its labeled alignments, those of a network if its id is given."""
+    """The set of this table with the counts of its labeled alignments, those of a network if its id is given.
+
+    ValueError naming a ledger entry that is damaged or lacks them.
+    """
     uncounted = SenoneSet(PHONES, table, np.zeros(int(table.max()) + 1), realigned_by)
-    store = ShardStore(run, alignments.store_name(uncounted.alignment_set))
-    counts = [np.array(entry.statistics["senone_counts"], np.float64) for entry in store.entries("labeled")]
+    store = aligned_store(run, uncounted)
+    counts = [_counts(store, entry, uncounted.size) for entry in store.entries("labeled")]
     return SenoneSet(PHONES, table, sum(counts, uncounted.counts), realigned_by)
+
+
+def _counts(store: ShardStore, entry: LedgerEntry, senones: int) -> npt.NDArray[np.float64]:
+    counts = np.array(entry.statistics.get("senone_counts", ()), np.float64)
+    if counts.shape != (senones,):
+        stage = stage_of_store(store.name)
+        raise ValueError(
+            f"{store.ledger_uri(entry.shard)} does not count the frames of {senones} senones; delete it and run "
+            f"`ssl-asr {stage} {store.root}` again"
+        )
+    return counts
 
 
 def flat_senones(recipe: Recipe) -> SenoneSet:

@@ -70,7 +70,9 @@ class AlignmentJob(ShardMaker):
             if checked:
                 aligner.check_texts(rows)
             recordings = Recordings(aligner, spoken, rows, may_lack_text=may_lack_text)
-            return shard_content(recordings, slabs, self.trained.senone_set, int(table.max()) + 1)
+            return shard_content(
+                recordings, slabs, senone_set=self.trained.senone_set, num_senones=int(table.max()) + 1
+            )
 
 
 def load_job(run: str, mel_bins: int, inputs: HmmInputs, wrong_texts: WrongTexts) -> AlignmentJob:

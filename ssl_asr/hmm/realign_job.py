@@ -2,21 +2,44 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from functools import cached_property
 
 from threadpoolctl import threadpool_limits
 
+from ssl_asr.hmm.aligned_set import aligned_store
 from ssl_asr.hmm.chunks import manifest
 from ssl_asr.hmm.network_aligner import NetworkAligner, Scores
 from ssl_asr.hmm.recordings import Alignment, Recordings, shard_content
 from ssl_asr.hmm.senones import SenoneSet
 from ssl_asr.lang.lexicon import Lexicon, read_lexicon, read_unlabeled_lexicon
 from ssl_asr.runtime.shard_stage import ShardContent, ShardMaker, SourceShard
-from ssl_asr.store import alignments, features
+from ssl_asr.store import alignments, features, utterance
 from ssl_asr.store.ledger import Shard
 from ssl_asr.store.shards import ShardStore
 
-VERSION = "1"  # raise where equal inputs give other alignments
+VERSION = "2"  # raise where equal inputs give other alignments
+
+
+@dataclass(frozen=True)
+class Round:
+    """A network aligns again what `before` names; `after` names what it makes, and the network."""
+
+    run: str
+    before: SenoneSet
+    after: SenoneSet
+
+    @property
+    def source(self) -> ShardStore:
+        return aligned_store(self.run, self.before)
+
+    @property
+    def store(self) -> ShardStore:
+        return aligned_store(self.run, self.after)
+
+    @property
+    def parents(self) -> RealignParents:
+        return RealignParents(self.run, self.after.realigned_by)
 
 
 class RealignParents:
@@ -41,14 +64,13 @@ class RealignParents:
 
 
 class RealignJob(ShardMaker):
-    """`before` names the alignments to replace; `after` has the id of the network that `scores` come from."""
+    """A shard of a round, by the `scores` of its network."""
 
-    def __init__(self, run: str, mel_bins: int, before: SenoneSet, after: SenoneSet, scores: Scores) -> None:
-        source, store = (ShardStore(run, alignments.store_name(each.alignment_set)) for each in (before, after))
-        super().__init__(source, store)
-        self.run, self.mel_bins, self.senones, self.scores = run, mel_bins, after, scores
-        self.features = ShardStore(run, features.STORE)
-        self._parents = RealignParents(run, after.realigned_by)
+    def __init__(self, made: Round, scores: Scores, *, mel_bins: int) -> None:
+        super().__init__(made.source, made.store)
+        self.run, self.senones, self.scores, self.mel_bins = made.run, made.after, scores, mel_bins
+        self.features = ShardStore(made.run, features.STORE)
+        self._parents = made.parents
 
     def parents(self, source: SourceShard) -> dict[str, str]:
         return self._parents(source)
@@ -62,15 +84,26 @@ class RealignJob(ShardMaker):
         return read_unlabeled_lexicon(self.run)
 
     def make(self, shard: Shard) -> ShardContent:
-        """ValueError if a shard of features or alignments cannot be read."""
+        """ValueError if a shard of features or alignments cannot be read, or as `scores`."""
         slabs = [features.decode(slab, self.mel_bins) for slab in self.features.read_slabs(shard)]
-        before: dict[str, Alignment] = {}
-        for table in self.source.read_slabs(shard):
-            rows = zip(alignments.decode(table).items(), alignments.decode_confidences(table), strict=True)
-            before |= {name: Alignment(senones, confidence) for (name, senones), confidence in rows}
-        spoken = manifest(self.run, shard)
+        rows, spoken = [row for slab in slabs for row in slab], manifest(self.run, shard)
         lexicon = self.unlabeled_lexicon if shard.split == "unlabeled" else self.lexicon
         with threadpool_limits(1):
-            aligner = NetworkAligner(self.scores, self.senones.table, lexicon, spoken, before)
-            recordings = Recordings(aligner, spoken, [row for slab in slabs for row in slab])
-            return shard_content(recordings, slabs, self.senones.alignment_set, self.senones.size)
+            aligner = NetworkAligner(
+                self.scores, table=self.senones.table, lexicon=lexicon, spoken=spoken, before=self._before(shard)
+            )
+            aligner.align_together([row for row in rows if row.condition == utterance.CLEAN])
+            return shard_content(
+                Recordings(aligner, spoken, rows),
+                slabs,
+                senone_set=self.senones.id,
+                num_senones=self.senones.size,
+                realigned_by=self.senones.realigned_by,
+            )
+
+    def _before(self, shard: Shard) -> dict[str, Alignment]:
+        found: dict[str, Alignment] = {}
+        for table in self.source.read_slabs(shard):
+            rows = zip(alignments.decode(table).items(), alignments.decode_confidences(table), strict=True)
+            found |= {name: Alignment(senones, confidence) for (name, senones), confidence in rows}
+        return found

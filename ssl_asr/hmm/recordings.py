@@ -96,13 +96,22 @@ def _in_time_of(row: FeatureRow, like: FeatureRow, found: Alignment) -> Alignmen
 
 
 def shard_content(
-    recordings: Recordings, slabs: Sequence[Sequence[FeatureRow]], senone_set: str, senones: int
+    recordings: Recordings,
+    slabs: Sequence[Sequence[FeatureRow]],
+    *,
+    senone_set: str,
+    num_senones: int,
+    realigned_by: str = "",
 ) -> ShardContent:
-    """The shard of alignments beside `slabs` of features, with its statistics; there are ids below `senones`."""
+    """The shard of alignments beside `slabs` of features, with its statistics.
+
+    `senone_set` is the id of the senones, of which there are `num_senones`; `realigned_by` is the id of the network
+    that made the alignments, if one did. The shard's footer has both ids.
+    """
     found = [[recordings.alignment(row) for row in slab] for slab in slabs]
     everything = [each.senones for slab in found for each in slab]
-    none = np.zeros(senones, np.int64)
-    counts = sum((np.bincount(stack_labels(row), minlength=senones) for row in everything), none)
+    none = np.zeros(num_senones, np.int64)
+    counts = sum((np.bincount(stack_labels(row), minlength=num_senones) for row in everything), none)
     frames = [sum(len(each.senones) for each in slab) for slab in found]
     return ShardContent(
         alignments.SCHEMA,
@@ -114,7 +123,11 @@ def shard_content(
         ],
         frames,
         seconds=sum(frames) * features.FRAME_SECONDS,
-        metadata={"senone_set": senone_set, "frame_seconds": str(features.FRAME_SECONDS)},
+        metadata={
+            "senone_set": senone_set,
+            "frame_seconds": str(features.FRAME_SECONDS),
+            **({"realigned_by": realigned_by} if realigned_by else {}),
+        },
         statistics={
             "senone_counts": counts.tolist(),  # of 30 ms frames
             "silent_frames": int(sum((row == SILENCE_SENONE).sum() for row in everything)),  # of 10 ms

@@ -63,13 +63,17 @@ def read_report(recipe: Recipe, stage: str) -> StageReport | None:
 
 def keep_report(recipe: Recipe, report: StageReport, rejects: Iterable[Reject]) -> None:
     """The rejects first: a report says that the stage has finished."""
-    lines = "".join(json.dumps(asdict(reject)) + "\n" for reject in rejects)
-    filesystem.write_bytes(rejects_uri(recipe.run, report.stage), lines.encode())
+    keep_rejects(recipe, report.stage, rejects)
     filesystem.write_bytes(stage_report_uri(recipe.run, report.stage), json.dumps(asdict(report), indent=1).encode())
 
 
+def keep_rejects(recipe: Recipe, stage: str, rejects: Iterable[Reject]) -> None:
+    lines = "".join(json.dumps(asdict(reject)) + "\n" for reject in rejects)
+    filesystem.write_bytes(rejects_uri(recipe.run, stage), lines.encode())
+
+
 def read_rejects(recipe: Recipe, stage: str) -> list[Reject]:
-    """The rejects of the stage when it last finished."""
+    """The rejects of the stage when it last finished, or ended because there were too many."""
     uri = rejects_uri(recipe.run, stage)
     if not filesystem.exists(uri):
         return []

@@ -26,7 +26,7 @@ from ssl_asr.store.ledger import LedgerEntry, Shard
 from ssl_asr.store.ledger_index import PARALLEL_READS
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.utterance import SPLITS
-from ssl_asr.training.realign import rounds
+from ssl_asr.training.realign_rounds import rounds, shard_stages
 
 
 def remade_stores(recipe: Recipe, *, labels: bool) -> set[str]:
@@ -61,7 +61,11 @@ def _stages(recipe: Recipe, *, labels: bool) -> Iterator[ShardStage]:
         trained = None
     if trained is not None:
         yield from alignment_stages(recipe, trained)
-        yield from (each.shard_stage(recipe) for each in rounds(recipe))
+    try:
+        for each in rounds(recipe):
+            yield from shard_stages(recipe, each)
+    except ValueError:  # of damaged alignments or networks: looked at again once the alignments are repaired
+        pass
     if labels and all(filesystem.exists(model_uri(recipe.run, name)) for name in teachers_of(recipe)):
         yield target_stage(recipe)
 
@@ -77,7 +81,10 @@ def _is_outdated(stage: ShardStage, shard: Shard) -> bool:
     entry, source = _entry(stage.store, shard), _entry(stage.source, shard)
     if entry is None or source is None:
         return False
-    return dict(entry.parents) != dict(stage.parents(source_of_entry(source, stage.statistics)))
+    try:
+        return dict(entry.parents) != dict(stage.parents(source_of_entry(source, stage.statistics)))
+    except ValueError:  # of damaged features beside it, which the verification says by itself
+        return False
 
 
 def _entry(store: ShardStore, shard: Shard) -> LedgerEntry | None:
