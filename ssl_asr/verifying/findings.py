@@ -14,9 +14,9 @@ from ssl_asr.store.shards import ShardStore
 class Finding:
     """`sentence` names the file at fault and the fix.
 
-    `delete` is what a repair removes, in this order; `remade` says that the stage of this kind of store makes the
-    shard anew in a repair. `shard` and the kind of `store` ("features") name what is at fault; they are None and ""
-    for a file that is no shard.
+    `delete` is what a repair removes, in this order; `remade` says that the stage of this store makes the
+    shard anew in a repair. `shard` and the name of the `store` ("features") say what is at fault; they are None and
+    "" for a file that is no shard.
     """
 
     sentence: str
@@ -59,7 +59,7 @@ class FindingFormatter:
     def unread(self, store: ShardStore, shard: Shard, error: Exception) -> Finding:
         """A file that could not be read; this says nothing about its content, so nothing is deleted."""
         said = f"{store.uri(shard)} could not be read ({' '.join(str(error).split())})"
-        return Finding(f"{said}; check disk, rights and network", shard, kind_of_store(store.name))
+        return Finding(f"{said}; check disk, rights and network", shard, store.name)
 
     def without_source(self, store: ShardStore, shard: Shard) -> Finding:
         """Good again once the shard that it was made from is back. So that one is at fault."""
@@ -76,13 +76,15 @@ class FindingFormatter:
         return Finding(f"{uri} was left by a killed writer; `{self._repair()}` deletes it", delete=(uri,))
 
     def _shard(self, store: ShardStore, shard: Shard, problem: str, *delete: str) -> Finding:
-        uri, kind = store.uri(shard), kind_of_store(store.name)
+        uri = store.uri(shard)
         if store.name in self.remade:
-            return Finding(f"{uri} {problem}; `{self._repair()}` makes it anew", shard, kind, delete, remade=True)
+            return Finding(
+                f"{uri} {problem}; `{self._repair()}` makes it anew", shard, store.name, delete, remade=True
+            )
         stage = stage_of_store(store.name)
         first = f"delete {' and '.join(delete)}, then " if delete else ""
-        whose = " with the teacher and recipe of these targets" if kind == TARGETS else ""
-        return Finding(f"{uri} {problem}; {first}run `ssl-asr {stage} {self.run}` again{whose}", shard, kind)
+        whose = " with the teacher and recipe of these targets" if kind_of_store(store.name) == TARGETS else ""
+        return Finding(f"{uri} {problem}; {first}run `ssl-asr {stage} {self.run}` again{whose}", shard, store.name)
 
     def _repair(self) -> str:
         return f"ssl-asr verify {self.run} --repair"

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 
+from ssl_asr.models.systems import REALIGN
 from ssl_asr.recipe import Recipe
 from ssl_asr.runtime.pipeline import stage
 from ssl_asr.runtime.stage_report import StageReport
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import ALIGNMENTS, FEATURES, MANIFEST, STAGE_OF_STORE, TARGETS
+from ssl_asr.store.layout import ALIGNMENTS, FEATURES, MANIFEST, TARGETS, kind_of_store, stage_of_store
 from ssl_asr.store.ledger import Shard
 from ssl_asr.verifying.findings import Finding
 from ssl_asr.verifying.run import check_shards, refuse_under_way, splits_of, verify
@@ -30,21 +31,23 @@ def repair(recipe: Recipe, suspects: Collection[Shard]) -> Iterator[StageReport]
     for finding in found:
         if finding.shard is None:
             _delete(finding)
-    for kind in (MANIFEST, FEATURES, ALIGNMENTS, TARGETS):
-        bad = [finding for finding in check_shards(recipe, suspects) if finding.remade and finding.store == kind]
+    for name in _stages(recipe):
+        bad = [finding for finding in check_shards(recipe, suspects) if finding.remade and _stage(finding) == name]
         if not bad:
             continue
         for finding in bad:
             _delete(finding)
-        for name in _stages_of(kind, recipe):
-            yield stage(name).function()(recipe)
-        _refuse_unmade(kind, check_shards(recipe, suspects))
+        yield stage(name).function()(recipe)
+        _refuse_unmade(name, bad, check_shards(recipe, suspects))
 
 
-def _stages_of(kind: str, recipe: Recipe) -> list[str]:
-    """Those that write stores of this kind, in their order."""
-    again = kind == ALIGNMENTS and recipe.hmm.realign
-    return [STAGE_OF_STORE[kind], *(["realign"] if again else [])]
+def _stages(recipe: Recipe) -> list[str]:
+    """Those that write stores, in their order; realign once a round, as each round depends on the one before."""
+    return ["corpus", "frontend", "hmm", *[REALIGN] * recipe.hmm.realign, "labelling"]
+
+
+def _stage(finding: Finding) -> str:
+    return stage_of_store(finding.store)
 
 
 def _delete(finding: Finding) -> None:
@@ -57,11 +60,12 @@ def _refuse_without_source(recipe: Recipe, found: Sequence[Finding]) -> None:
         blocked = [
             source.store
             for source in found
-            if finding.remade and not source.remade and _is_source(recipe, source, finding.store)
+            if finding.remade and not source.remade and _is_source(recipe, source, kind_of_store(finding.store))
         ]
         if blocked:
             raise ValueError(
-                f"nothing was deleted: {finding.store} can't be made again from damaged {blocked[0]}; fix these first"
+                f"nothing was deleted: {kind_of_store(finding.store)} can't be made again from damaged {blocked[0]}; "
+                "fix these first"
             )
 
 
@@ -71,12 +75,13 @@ def _is_source(recipe: Recipe, source: Finding, kind: str) -> bool:
     return reads and source.store in _MADE_FROM.get(kind, ())
 
 
-def _refuse_unmade(kind: str, found: Sequence[Finding]) -> None:
+def _refuse_unmade(name: str, bad: Sequence[Finding], found: Sequence[Finding]) -> None:
     """What is made from these shards keeps what it has."""
-    still = [finding for finding in found if finding.store == kind]
+    deleted = {(finding.store, finding.shard) for finding in bad}
+    still = [finding for finding in found if (finding.store, finding.shard) in deleted]
     if still:
-        shards = len({finding.shard for finding in still})
+        shards = len({(finding.store, finding.shard) for finding in still})
         raise ValueError(
-            f"{STAGE_OF_STORE[kind]} did not make {shards} of the bad shards of {kind} anew; the first: "
+            f"{name} did not make {shards} of the bad shards of {kind_of_store(still[0].store)} anew; the first: "
             f"{still[0].sentence}"
         )

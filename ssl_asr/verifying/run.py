@@ -138,29 +138,27 @@ def _models(run: str) -> tuple[dict[str, int], list[Finding]]:
 
 
 def _unmade(recipe: Recipe, stores: Sequence[StoreContents], formatter: FindingFormatter) -> list[Finding]:
-    return [finding for kind in _SOURCES for finding in _unmade_of(recipe, kind, stores, formatter)]
+    today = [held for held in stores if held.store.name in formatter.remade and held.kind in _SOURCES]
+    return [finding for held in today for finding in _unmade_of(recipe, held, stores, formatter)]
 
 
 def _unmade_of(
-    recipe: Recipe, kind: str, stores: Sequence[StoreContents], formatter: FindingFormatter
+    recipe: Recipe, mine: StoreContents, stores: Sequence[StoreContents], formatter: FindingFormatter
 ) -> list[Finding]:
-    """Shards of today's store of this kind that left no trace, although its stage has finished and rejected none."""
-    stage, source_kind, splits = STAGE_OF_STORE[kind], _SOURCES[kind], splits_of(recipe, kind)
-    mine = next((each for each in stores if each.store.name in formatter.remade and _is_of(each, kind, stage)), None)
-    source = next((held for held in stores if held.kind == source_kind), None)
+    """Shards of one of today's stores that left no trace, although its stage has finished and rejected none."""
+    stage, splits = stage_of_store(mine.store.name), splits_of(recipe, mine.kind)
+    source = next((held for held in stores if held.kind == _SOURCES[mine.kind]), None)
     report = read_report(recipe, stage)
-    if mine is None or source is None or report is None or read_heartbeat(recipe, stage) is not None:
+    if source is None or report is None or read_heartbeat(recipe, stage) is not None:
         return []
-    if kind == TARGETS and mine.store.name != targets_store(report.key):
+    if mine.kind == TARGETS and mine.store.name != targets_store(report.key):
         return []  # the stage has finished another set
-    rejected = {reject.id for reject in read_rejects(recipe, stage)}
+    # What the flat start could not align, no network aligns.
+    stages = {stage, STAGE_OF_STORE[mine.kind]}
+    rejected = {reject.id for each in stages for reject in read_rejects(recipe, each)}
     wanted = (shard for shard in source.entries if shard.split in splits)
     missing = (shard for shard in wanted if shard not in mine.entries and shard not in mine.files)
     return [formatter.unmade(mine.store, shard) for shard in missing if shard.name not in rejected]
-
-
-def _is_of(held: StoreContents, kind: str, stage: str) -> bool:
-    return held.kind == kind and stage_of_store(held.store.name) == stage
 
 
 def _map(function: Callable[[Item], Result], items: Iterable[Item]) -> Iterator[Result]:

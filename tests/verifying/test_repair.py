@@ -68,6 +68,10 @@ def lose_both(file: Path, entry: Path) -> None:
     entry.unlink()
 
 
+def spoil_entry(file: Path, entry: Path) -> None:
+    entry.write_text("{")
+
+
 def damage(recipe: Recipe, kind: str, how: Callable[[Path, Path], None], shard: Shard) -> Path:
     store = store_of(recipe, kind)
     file = Path(store.uri(shard))
@@ -76,7 +80,14 @@ def damage(recipe: Recipe, kind: str, how: Callable[[Path, Path], None], shard: 
 
 
 @pytest.mark.parametrize(
-    ("kind", "how"), [(MANIFEST, cut), (FEATURES, lose_entry), (ALIGNMENTS, lose_file), (TARGETS, lose_both)]
+    ("kind", "how"),
+    [
+        (MANIFEST, cut),
+        (FEATURES, lose_entry),
+        (ALIGNMENTS, lose_file),
+        (ALIGNMENTS, spoil_entry),
+        (TARGETS, lose_both),
+    ],
 )
 def test_one_bad_shard_is_made_anew_and_nothing_else(
     own: Recipe, labelled_run: Recipe, capsys: pytest.CaptureFixture[str], kind: str, how: Callable
