@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ssl_asr.models.systems import settings_of, stage_of, trained
+from ssl_asr.models.systems import ModelName, settings_of, stage_of, trained
 from ssl_asr.recipe import Recipe
 from ssl_asr.report.learning_curves import LearningCurve, curve_of
 from ssl_asr.store.layout import FEATURES
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.training.data.run_sources import versions_of_pass
-from ssl_asr.training.data.sources import SourceName, source_of
+from ssl_asr.training.data.sources import Source, SourceName, source_of
 from ssl_asr.training.sequence.schedules import Scheduled, trainings_of
 
 SPLITS: tuple[SourceName, ...] = ("labeled", "unlabeled")  # of training
@@ -32,6 +32,15 @@ def trained_blocks(recipe: Recipe, stage: str) -> tuple[int, int | None]:
     return sum(len(curve.blocks) for curve in curves), sum(each.blocks(workers) for each in trainings)
 
 
+def aligner_blocks(recipe: Recipe, name: ModelName) -> tuple[int, int | None]:
+    """The same of one network of the realign stage."""
+    curve, (labeled, unlabeled) = curve_of(recipe.run, name), _sources(recipe, name)
+    if curve is None:
+        return 0, None
+    whole, *_ = trainings_of(recipe, name, labeled, unlabeled)
+    return len(curve.blocks), whole.blocks(curve.blocks[-1].workers)
+
+
 def _curves(run: str, trainings: Sequence[Scheduled]) -> list[LearningCurve]:
     """Up to that of the training under way; if there are more, they are of an earlier model."""
     curves = []
@@ -47,13 +56,18 @@ def _curves(run: str, trainings: Sequence[Scheduled]) -> list[LearningCurve]:
 
 def _trainings(recipe: Recipe, stage: str) -> list[Scheduled]:
     """In their order: those of the models, then sequence training. None while there is no speech to plan with."""
-    store, versions = ShardStore(recipe.run, FEATURES), settings_of(recipe, stage).versions
-    labeled, unlabeled = (
-        source_of(split, split, store.index(split), recipe.seed, versions_of_pass(recipe.corpus, split, versions))
-        for split in SPLITS
-    )
+    labeled, unlabeled = _sources(recipe, stage)
     if not len(labeled) or not len(unlabeled):
         return []
     models = [model for model in trained(recipe) if stage_of(model) == stage]
     by_model = [trainings_of(recipe, model, labeled, unlabeled) for model in models]
     return [first for first, *_ in by_model] + [each for _, *later in by_model for each in later]
+
+
+def _sources(recipe: Recipe, model: str) -> list[Source]:
+    """Labeled and unlabeled speech as the model hears it."""
+    store, heard = ShardStore(recipe.run, FEATURES), settings_of(recipe, model).versions
+    return [
+        source_of(split, split, store.index(split), recipe.seed, versions_of_pass(recipe.corpus, split, heard))
+        for split in SPLITS
+    ]

@@ -30,7 +30,7 @@ from ssl_asr.report.status import rejects
 from ssl_asr.runtime.pipeline import NAMES
 from ssl_asr.runtime.stage_report import StageReport, read_report
 from ssl_asr.store import features, filesystem, targets, utterance
-from ssl_asr.store.layout import ALIGNMENTS, MANIFEST, model_uri, results_uri, source_uri
+from ssl_asr.store.layout import MANIFEST, model_uri, results_uri, source_uri, stage_of_store
 from ssl_asr.store.ledger import Reject, Shard
 from ssl_asr.store.ledger_index import PARALLEL_READS, LedgerIndex
 from ssl_asr.store.run_index import StoreIndex, run_index
@@ -164,14 +164,18 @@ def _listed(store: ShardStore, shard: Shard) -> pa.Table:
 def _audio_seconds(
     stores: Sequence[StoreIndex], labelled: LedgerIndex | None, curves: Mapping[str, LearningCurve]
 ) -> dict[str, float]:
-    """Seconds by stage; of targets only the shards `labelled`, of the recipe's current set."""
+    """Seconds by stage; of targets only the shards `labelled`, of the recipe's current set.
 
-    def of(kind: str, frame: float) -> float:
-        return sum(each.total("frames") for each in stores if each.kind == kind) * frame
+    Realign has none: it trains networks and aligns speech, and the two have no speed in common.
+    """
+
+    def made_by(stage: str) -> float:
+        mine = (each for each in stores if stage_of_store(each.store.name) == stage)
+        return sum(each.total("frames") for each in mine) * features.FRAME_SECONDS
 
     audio = {
-        "frontend": of(features.STORE, features.FRAME_SECONDS),
-        "hmm": of(ALIGNMENTS, features.FRAME_SECONDS),
+        "frontend": made_by("frontend"),
+        "hmm": made_by("hmm"),
         "labelling": 0.0 if labelled is None else float(labelled.column("frames").sum()) * targets.FRAME_SECONDS,
     }
     for name in MODELS:

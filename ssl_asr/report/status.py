@@ -7,10 +7,11 @@ from dataclasses import dataclass
 
 from ssl_asr.corpus.augment.conditions import versions
 from ssl_asr.hmm.stage import aligned_splits
-from ssl_asr.models.systems import MODELS
+from ssl_asr.models.systems import MODELS, REALIGN
 from ssl_asr.progress import clock
 from ssl_asr.recipe import Recipe
 from ssl_asr.report.blocks import trained_blocks
+from ssl_asr.report.realign_progress import realign_progress
 from ssl_asr.report.throughput import Throughput
 from ssl_asr.runtime.pipeline import NAMES, wanted_stages
 from ssl_asr.runtime.stage_clock import Heartbeat, read_heartbeat
@@ -77,6 +78,8 @@ def _status(recipe: Recipe, stage: str, stores: Sequence[StoreIndex]) -> StageSt
         unit = _unit(stage) if stage not in MODELS else "slabs"  # what a finished training stage counts
         speed = _throughput(recipe, stage, made, None, report)
         return StageStatus(stage, "done", report.pieces, report.pieces, unit, report.rejected, report.seconds, speed)
+    if stage == REALIGN:
+        return _under_way_realign(recipe, heartbeat)
     expected = _expected(recipe, stage, stores)
     total: int | None = 0 if expected is None else len(expected.shards)
     done, total = trained_blocks(recipe, stage) if stage in MODELS else (shards_in_any(made), total)
@@ -85,6 +88,15 @@ def _status(recipe: Recipe, stage: str, stores: Sequence[StoreIndex]) -> StageSt
     seconds = None if heartbeat is None else heartbeat.seconds
     speed = _throughput(recipe, stage, made, expected, heartbeat)
     return StageStatus(stage, state, done, total or None, _unit(stage), rejected, seconds, speed)
+
+
+def _under_way_realign(recipe: Recipe, heartbeat: Heartbeat | None) -> StageStatus:
+    found = realign_progress(recipe)
+    state, seconds = (
+        "begun" if heartbeat or found.done else "waiting",
+        None if heartbeat is None else heartbeat.seconds,
+    )
+    return StageStatus(REALIGN, state, found.done, found.total, found.unit, found.rejected, seconds)
 
 
 def _unit(stage: str) -> str:
