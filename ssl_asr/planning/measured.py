@@ -28,6 +28,7 @@ from ssl_asr.store.shards import ShardStore
 from ssl_asr.training.curve import read_curve
 
 SPLITS = ("labeled", "unlabeled", "dev", "test")
+ALIGNING = "float32"  # what a network aligns with, however the teacher labels
 
 
 @dataclass(frozen=True)
@@ -53,8 +54,10 @@ def known(recipe: Recipe, question: Question, devices: Devices) -> PlanInputs:
 def stated_rates(recipe: Recipe, devices: Devices) -> Rates:
     teacher, student = teacher_network(recipe), student_network(recipe)
     learns = training_seconds(student, devices)
-    labels = labelling_seconds(teacher, devices, recipe.labelling.precision)
-    return Rates(training_seconds(teacher, devices), learns, learns, learns, labels)
+    labels, aligns = (
+        labelling_seconds(teacher, devices, precision) for precision in (recipe.labelling.precision, ALIGNING)
+    )
+    return Rates(training_seconds(teacher, devices), learns, learns, learns, labels, aligns)
 
 
 def _facts(recipe: Recipe, run: Recipe, facts: Facts) -> Facts:
@@ -86,6 +89,7 @@ def _rates(recipe: Recipe, run: Recipe, rates: Rates, devices: Devices) -> Rates
         "student": (learns := _training(run, "student", small, wanted, devices)),
         "topline": _training(run, "topline", small, wanted, devices) or learns,
         "labelling": _labelling(run, old, new) if recipe.labelling.precision == run.labelling.precision else None,
+        "aligning": _labelling(run, old, new) if run.labelling.precision == ALIGNING else None,
     }
     return replace(rates, **{name: rate for name, rate in found.items() if rate is not None})
 

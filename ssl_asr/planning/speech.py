@@ -31,6 +31,12 @@ class Speech:
         texts = self.unlabeled.value if recipe.evaluate.topline else 0.0
         return self.labeled.value + self.dev.value + self.test.value + texts
 
+    def realigned(self, recipe: Recipe) -> float:
+        """What a network aligns: one version of each recording, whose copies are labeled like it; at most, of dev and
+        test, which are counted with all their conditions."""
+        texts = self.recorded_unlabeled.value if recipe.evaluate.topline else 0.0
+        return self.clean_labeled.value + self.dev.value + self.test.value + texts
+
     @property
     def stored(self) -> float:
         return sum(split.value for split in (self.labeled, self.unlabeled, self.dev, self.test))

@@ -23,6 +23,7 @@ class Rates:
     student: Fact
     topline: Fact
     labelling: Fact
+    aligning: Fact  # by the network alone
 
 
 @dataclass(frozen=True)
@@ -102,6 +103,7 @@ def stage_times(recipe: Recipe, speech: Speech, facts: Facts, rates: Rates, clus
         _frontend(speech, facts, cluster),
         _hmm(recipe, speech, facts, cluster),
         *_realign(recipe, planned[0], facts.start_seconds, cluster),
+        *_realignment(recipe, speech, facts, rates, cluster),
         teacher,
         labelling,
         *others,
@@ -110,11 +112,26 @@ def stage_times(recipe: Recipe, speech: Speech, facts: Facts, rates: Rates, clus
 
 
 def _realign(recipe: Recipe, teacher: Training, start: Fact, cluster: Hardware) -> list[StageTime]:
-    """The aligners are trained as the teacher is. The alignment itself, one pass beside many, is not planned."""
+    """The aligners are trained as the teacher is."""
     if not recipe.hmm.realign:
         return []
     aligners = replace(teacher, name=REALIGN, trained_on=teacher.trained_on.times(recipe.hmm.realign))
     return [training_time(recipe, aligners, start, cluster)]
+
+
+def _realignment(recipe: Recipe, speech: Speech, facts: Facts, rates: Rates, cluster: Hardware) -> list[StageTime]:
+    """What the aligners are for: actors run the network, in float32, and search its scores."""
+    if not recipe.hmm.realign:
+        return []
+    hours, devices = recipe.hmm.realign * speech.realigned(recipe), cluster.devices
+    network, search = rates.aligning, facts.alignment_speed
+    seconds = network.value + 3600 / (FRAMES_AN_HOUR * search.value)
+    rate = Fact(seconds, f"{network.source}; aligning at {search.value:,.0f} x real time, {search.source}")
+    formula = f"{number(hours)} h x 120,000 frames x {_microseconds(rate)}"
+    shard = recipe.corpus.shard_minutes / 60 * FRAMES_AN_HOUR * seconds
+    lost = loss_share(shard, cluster.kills.value / 3600, cluster.recovery.value)
+    start, actors = facts.start_seconds, devices.labellers
+    return [_stage("realignment", devices.kind, actors, hours, rate, start, 1.0, lost, formula)]
 
 
 def traffic_of(recipe: Recipe, training: Training, strategy: str, workers: int, gbit: float, slabs: int) -> Traffic:

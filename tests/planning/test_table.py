@@ -122,5 +122,8 @@ def test_realignment_costs_a_teacher_s_training_each_time(printed):
 
     text = printed("paper", "hmm.realign=2")
     assert hours(text, "realign") == pytest.approx(2 * hours(text, "teacher"), rel=0.01)
+    # One version of the labeled recordings, dev and test, twice.
+    assert hours(text, "realignment") == pytest.approx(2 * (7000 + 10), rel=0.01)
+    assert hours(printed("paper", "hmm.realign=1"), "realignment") == pytest.approx(7010, rel=0.01)
     assert "float32, aligner-1, aligner-2, teacher" in text
     assert "realign" not in printed("paper")
