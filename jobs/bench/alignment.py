@@ -6,9 +6,12 @@ the same phone and with the same senone, the shares of silence of the run and of
 of phones that begin within 10, 20 and 30 ms of the reference's. Then one JSON object as the last line. FILE keeps the
 reference, so that another run with the same speech and lexicon needs no minutes for it.
 
+Where a network has realigned the speech (`hmm.realign`), a table of the flat start's alignments comes first, and the
+object has their figures as "before". Both are of the utterances that both align.
+
 The reference is not the truth. It is one opinion, from a model that has heard far more speech than the run. A
 constant shift in time between two models is no error: figures are at the shift, of -1 to 3 frames, where most phones
-agree.
+agree; realigned speech has a shift of its own.
 """
 
 from __future__ import annotations
@@ -103,13 +106,16 @@ def main() -> None:
     try:
         run = open_recipe(options.run).run
         senones, lexicon = load_senones(run), read_lexicon(run)
-        spoken, found = _aligned(run, senones)
-        known = reference([each for each in spoken if each.id in found], lexicon, options.reference)
-        pairs = _pairs([each for each in spoken if each.id in known], found, known, senones, lexicon)
+        clean = _clean(run)
+        sets = {name: _aligned(run, name) for name in dict.fromkeys((senones.id, senones.alignment_set))}
+        spoken = [each for each in clean if all(each.id in found for found in sets.values())]
+        known = reference(spoken, lexicon, options.reference)
+        spoken = [each for each in spoken if each.id in known]
+        pairs = [_pairs(spoken, found, known, senones, lexicon) for found in sets.values()]
     except ValueError as error:
         sys.exit(f"alignment: {error}")
-    shift = best_shift(pairs)
-    _print(pairs, senones, shift, len(spoken))
+    *before, last = [_printed(name, each, senones, len(clean)) for name, each in zip(sets, pairs, strict=True)]
+    print(json.dumps({**last, **({"before": before[0]} if before else {})}))
 
 
 def best_shift(pairs: Sequence[Pair]) -> int:
@@ -167,14 +173,19 @@ def _centres(codes: Codes) -> Codes:
     return codes // len(PHONES) % len(PHONES)
 
 
-def _aligned(run: str, senones: SenoneSet) -> tuple[list[Utterance], dict[str, npt.NDArray[np.uint16]]]:
-    """The clean labeled utterances, and the senones of those of them that are aligned."""
-    manifest, store = ShardStore(run, utterance.STORE), ShardStore(run, alignments.store_name(senones.alignment_set))
-    found: dict[str, npt.NDArray[np.uint16]] = {}
+def _clean(run: str) -> list[Utterance]:
+    """The clean labeled utterances."""
+    manifest = ShardStore(run, utterance.STORE)
+    spoken = [each for shard in manifest.shards("labeled") for each in utterance.decode(manifest.read(shard))]
+    return [each for each in spoken if each.condition == utterance.CLEAN]
+
+
+def _aligned(run: str, alignment_set: str) -> dict[str, npt.NDArray[np.uint16]]:
+    """The senones of the labeled utterances that this set has aligned."""
+    store, found = ShardStore(run, alignments.store_name(alignment_set)), dict[str, npt.NDArray[np.uint16]]()
     for shard in store.shards("labeled"):
         found |= {name: row for name, row in alignments.decode(store.read(shard)).items() if len(row)}
-    spoken = [each for shard in manifest.shards("labeled") for each in utterance.decode(manifest.read(shard))]
-    return [each for each in spoken if each.condition == utterance.CLEAN], found
+    return found
 
 
 def _pairs(
@@ -200,19 +211,21 @@ def _total(pairs: Iterable[Pair], senones: SenoneSet, shift: int) -> Counts:
     return sum((counts(pair, senones.table, shift) for pair in pairs), Counts())
 
 
-def _print(pairs: Sequence[Pair], senones: SenoneSet, shift: int, utterances: int) -> None:
-    speakers: dict[str, list[Pair]] = {}
+def _printed(name: str, pairs: Sequence[Pair], senones: SenoneSet, utterances: int) -> dict[str, float]:
+    """A table of the alignment set `name`; returns its last row as figures."""
+    shift, speakers = best_shift(pairs), dict[str, list[Pair]]()
     for pair in pairs:
         speakers.setdefault(pair.speaker, []).append(pair)
-    totals = {name: _total(own, senones, shift) for name, own in speakers.items()}
+    totals = {speaker: _total(own, senones, shift) for speaker, own in speakers.items()}
     everything = sum(totals.values(), Counts())
-    print(f"{'speaker':<26}{'minutes':>8}" + "".join(f"{name:>9}" for name in HEAD))
-    for name, total in sorted(totals.items(), key=lambda item: -item[1].frames):
-        print(total.row(name))
+    print(f"alignments/{name}")
+    print(f"{'speaker':<26}{'minutes':>8}" + "".join(f"{each:>9}" for each in HEAD))
+    for speaker, total in sorted(totals.items(), key=lambda item: -item[1].frames):
+        print(total.row(speaker))
     print(everything.row("everything"))
-    print(f"{len(pairs):,} of {utterances:,} utterances; the reference {10 * shift} ms later than it says")
-    figures = {name: round(share, 4) for name, share in everything.shares().items()}
-    print(json.dumps({**figures, "shift_frames": shift, "utterances": len(pairs), "of": utterances}))
+    print(f"{len(pairs):,} of {utterances:,} utterances; the reference {10 * shift} ms later than it says\n")
+    figures = {each: round(share, 4) for each, share in everything.shares().items()}
+    return {**figures, "shift_frames": shift, "utterances": len(pairs), "of": utterances}
 
 
 if __name__ == "__main__":
