@@ -86,7 +86,6 @@ def small_recipe(folder: Path) -> Recipe:
             *PINNED,
             *(f"corpus.{split}=nemo:{listing}" for split, listing in sources.items()),
             "corpus.train_conditions=[clean]",
-            "corpus.dev_conditions=[clean]",
             "corpus.test_conditions=[clean, room]",
             "corpus.labeled_copies=0",
             "corpus.shard_minutes=0.04",
