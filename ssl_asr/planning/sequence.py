@@ -30,10 +30,10 @@ def _folds(recipe: Recipe, training: Training) -> list[Training]:
     sequence = settings_of(recipe, training.name).sequence
     if sequence.folds == 1:
         return []
-    # Of a student, only the labeled part is less; this reckons with the teacher's, of which all is labeled.
-    share = sequence.fold_passes * (sequence.folds - 1)
-    heard = training.trained_on
-    shorter = TrainingSpeech(heard.chunked * share, heard.whole * share, heard.slab_share)
+    heard, folds = training.trained_on, sequence.folds
+    # Each leaves out a part of the labeled speech. All hear all of the unlabeled speech, which only students have.
+    trainings = heard.labeled_share * (folds - 1) + (1 - heard.labeled_share) * folds
+    shorter = heard.times(sequence.fold_passes * trainings)
     return [replace(training, name=f"{training.name}-fold", trained_on=shorter)]
 
 

@@ -77,18 +77,20 @@ def _times(hours: Fact, times: int, of_what: str) -> Fact:
 class TrainingSpeech:
     """Hours that a network is trained on, over all passes: on chunks, then on whole utterances.
 
-    `slab_share` is the part of a slab's speech that a pass hears.
+    `slab_share` is the part of a slab's speech that a pass hears, `labeled_share` the part of the hours that is of
+    labeled speech.
     """
 
     chunked: float
     whole: float
     slab_share: float = 1.0
+    labeled_share: float = 1.0
 
     @property
     def hours(self) -> float:
         return self.chunked + self.whole
 
-    def times(self, trainings: int) -> TrainingSpeech:
+    def times(self, trainings: float) -> TrainingSpeech:
         """Of several trainings together."""
         return replace(self, chunked=trainings * self.chunked, whole=trainings * self.whole)
 
@@ -105,11 +107,13 @@ def teacher_speech(recipe: Recipe, speech: Speech) -> TrainingSpeech:
 def student_speech(recipe: Recipe, speech: Speech) -> TrainingSpeech:
     """The baseline is trained on the same number of hours, all of them labeled."""
     student = recipe.student
-    stored = hours = _student_hours(recipe, speech.labeled, speech.unlabeled)
+    labeled, stored = speech.labeled, _student_hours(recipe, speech.labeled, speech.unlabeled)
+    hours = stored
     if student.versions == "one":
-        hours = _student_hours(recipe, speech.clean_labeled, speech.recorded_unlabeled)
+        labeled = speech.clean_labeled
+        hours = _student_hours(recipe, labeled, speech.recorded_unlabeled)
     whole = hours * student.whole_sub_epochs / student.sub_epochs
-    return TrainingSpeech(hours - whole, whole, hours / stored)
+    return TrainingSpeech(hours - whole, whole, hours / stored, labeled.value * student.sub_epochs / hours)
 
 
 def _student_hours(recipe: Recipe, labeled: Fact, unlabeled: Fact) -> float:

@@ -84,7 +84,7 @@ def trainings(recipe: Recipe, speech: Speech, rates: Rates) -> list[Training]:
     )
     short = trained_on.share(student.shorter_baseline)
     alike = {
-        BASELINE: (trained_on, rates.baseline),
+        BASELINE: (replace(trained_on, labeled_share=1.0), rates.baseline),
         BASELINE_SHORT: (short, rates.baseline),
         STUDENT: (trained_on, rates.student),
         TOPLINE: (trained_on, rates.topline),

@@ -99,8 +99,8 @@ def test_sequence_training_is_planned_where_it_is_wanted(printed):
     def work(text: str, stage: str) -> float:
         return float(re.search(rf"^{stage} .*? ([\d.,]+) h ", text, re.MULTILINE).group(1).replace(",", ""))
 
-    three = ("demo", "evaluate.topline=false", "student.shorter_baseline=0")  # teacher, baseline, student
-    plain = printed(*three)
+    three = ("demo", "evaluate.topline=false", "student.shorter_baseline=0", "corpus.unlabeled_minutes=120")
+    plain = printed(*three)  # teacher, baseline, student
     assert not re.search("smbr|lattices", plain)
     once = printed(*three, "teacher.sequence.epochs=1")
     assert work(once, "teacher") == work(plain, "teacher")
@@ -113,6 +113,20 @@ def test_sequence_training_is_planned_where_it_is_wanted(printed):
     folds = printed(*three, "teacher.sequence.epochs=3", "teacher.sequence.folds=3")
     assert work(folds, "lattices") == work(once, "lattices")
     assert work(folds, "teacher-fold") == pytest.approx(work(plain, "teacher"), rel=0.02)  # 3 x 2/3 x half the passes
+
+
+def test_fold_models_of_a_student_hear_all_unlabeled_speech(printed):
+    def hours(text: str, stage: str) -> float:
+        return float(re.search(rf"^{stage} .*?([\d,.]+) h x 120,000", text, re.MULTILINE).group(1).replace(",", ""))
+
+    words = ["corpus.labeled_minutes=60", "corpus.unlabeled_minutes=180", "student.sub_epochs=4"]
+    words += ["student.unlabeled_passes=2", "student.selected_share=1", "corpus.labeled_copies=0"]
+    words += ["corpus.unlabeled_copies=0", "student.sequence.epochs=3", "student.sequence.folds=3"]
+    text = printed("demo", *words)
+    assert hours(text, "student") == pytest.approx(4 + 2 * 3)
+    # Half the passes of each: two thirds of the labeled speech, and all of the unlabeled.
+    assert hours(text, "student-fold") == pytest.approx(3 * (4 * 2 / 3 + 2 * 3) / 2)
+    assert hours(text, "baseline-fold") == pytest.approx(3 * 10 * 2 / 3 / 2)
 
 
 def test_realignment_costs_a_teacher_s_training_each_time(printed):
