@@ -17,7 +17,7 @@ from ssl_asr.decoding.decoder import DecodingGraph
 from ssl_asr.decoding.graph import build_graph
 from ssl_asr.evaluation.stage import run_evaluate
 from ssl_asr.frontend.statistics import sums_of
-from ssl_asr.hmm.senones import SenoneSet, save_senones
+from ssl_asr.hmm.senones import SenoneSet, load_senones, save_senones
 from ssl_asr.lang.fst_arrays import from_numpy
 from ssl_asr.lang.lexicon import Lexicon, write_lexicon
 from ssl_asr.lang.ngram import Vocabulary, estimate_arpa, vocabulary_of
@@ -235,6 +235,24 @@ def decoded(tmp_path_factory: pytest.TempPathFactory, unevaluated: Path) -> Reci
     folder = tmp_path_factory.mktemp("decoded")
     shutil.copytree(unevaluated, folder / "run")
     soundfile.write(folder / "toy.wav", np.random.default_rng(1).normal(0, 0.1, 8000), 8000)
+    recipe = toy_recipe(folder / "run")
+    with placed_here():
+        run_evaluate(recipe)
+    return recipe
+
+
+@pytest.fixture(scope="session")
+def confident(tmp_path_factory: pytest.TempPathFactory, unevaluated: Path) -> Recipe:
+    """The same with more dev speech, half of it noisy and with other texts: right and wrong words for a curve."""
+    folder = tmp_path_factory.mktemp("confident")
+    shutil.copytree(unevaluated, folder / "run")
+    soundfile.write(folder / "toy.wav", np.random.default_rng(1).normal(0, 0.1, 8000), 8000)
+    heard = 5 * TEXT
+    more = [
+        Spoken(f"dev-{n}", TEXT[(n + n % 2) % len(TEXT)], pronounced(text), noise=1.5 + n % 2)
+        for n, text in enumerate(heard)
+    ]
+    publish(str(folder / "run"), "dev", 1, [more], load_senones(str(folder / "run")).id)
     recipe = toy_recipe(folder / "run")
     with placed_here():
         run_evaluate(recipe)

@@ -22,10 +22,10 @@ from ssl_asr.decoding.scores import Scales
 from ssl_asr.decoding.slab_words import SlabWords, find_words, lattice_system, read_words
 from ssl_asr.decoding.slabs import DecodedSlab, Slab, System, decode_slab, read_result
 from ssl_asr.evaluation.inputs import describe_system, language_inputs, references, split_slabs
+from ssl_asr.evaluation.reference_times import reference_starts, slabs_to_time
 from ssl_asr.evaluation.results import read_results
-from ssl_asr.evaluation.word_quality import WordQuality, learn_curve, measure_words, reference_starts
+from ssl_asr.evaluation.word_quality import WordQuality, learn_curve, measure_words
 from ssl_asr.hmm.senones import load_senones
-from ssl_asr.lang.lexicon import read_lexicon
 from ssl_asr.progress import Progress
 from ssl_asr.recipe import Recipe
 from ssl_asr.runtime.run_directory import open_recipe
@@ -105,9 +105,11 @@ def _found(system: System, slabs: Sequence[Slab], scales: Scales, beam: float, p
 
 def measure(recipe: Recipe, dev: Found, test: Found) -> WordQuality:
     said = references(recipe, "test")
-    starts = reference_starts(recipe.run, test.slabs, said, read_lexicon(recipe.run), load_senones(recipe.run))
+    starts: dict[str, list[float]] = {}
+    for slab in slabs_to_time(recipe.run, test.slabs, said):
+        starts |= reference_starts(slab)
     curve = learn_curve(dev.words, references(recipe, "dev"))
-    return measure_words(test.words, said, curve, starts, test.seconds)
+    return measure_words(test.words, said, curve=curve, starts=starts, seconds=test.seconds)
 
 
 def _text(value: object) -> str:

@@ -67,10 +67,14 @@ def run_evaluate(recipe: Recipe) -> StageReport:
         decided = decide(recipe, systems, dev, dev_utterances)
         tested = {each: decided.scales[each.name] for each in systems if each.name in decided.tested.values()}
         by_scales, made = decode("decoding test", {each: [scales] for each, scales in tested.items()}, test)
-        words = find_words_of(recipe, tested, dev, test) if recipe.evaluate.lattices else None
+        words = None
+        if recipe.evaluate.lattices:
+            words = find_words_of(recipe, tested, dev=dev, test=test, said=test_utterances)
     found = {system: by_scales[model][decided.scales[model]] for system, model in decided.tested.items()}
     results = replace(_results(recipe, graph, decided, found, test_utterances), inputs=inputs)
-    confidences = publish_words(recipe, words, decided.tested, dev_utterances, test_utterances)
+    # The files below may go or change. Until all are there, results of before must not say that they are.
+    filesystem.delete(results_uri(recipe.run))
+    confidences = publish_words(recipe, words, models=decided.tested, dev=dev_utterances, test=test_utterances)
     for name, slabs in found.items():
         write_transcripts(recipe.run, name, slabs, test_utterances, confidences.get(name))
     write_results(recipe.run, results)

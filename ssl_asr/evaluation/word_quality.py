@@ -10,22 +10,13 @@ import numpy as np
 import numpy.typing as npt
 
 from ssl_asr.decoding.slab_words import RecognisedWord, SlabWords
-from ssl_asr.decoding.slabs import FRAME_SECONDS, Slab
 from ssl_asr.evaluation.confidence import Curve, fit_curve, normalised_cross_entropy
+from ssl_asr.evaluation.reference_times import Starts
 from ssl_asr.evaluation.scoring import align_words
-from ssl_asr.frontend.stacking import stack_labels
-from ssl_asr.hmm.senones import SenoneSet
-from ssl_asr.hmm.word_times import word_times
 from ssl_asr.labelling.calibration import Bin, table_of
-from ssl_asr.lang.lexicon import Lexicon
-from ssl_asr.store import alignments, filesystem
+from ssl_asr.store import filesystem
 from ssl_asr.store.layout import words_uri
-from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.utterance import Utterance
-
-_SURE = 50.0  # score of the senone that an alignment has, against 0 for all others
-
-Starts = Mapping[str, Sequence[float]]  # of each recording: when its words begin, in seconds
 
 
 @dataclass(frozen=True)
@@ -66,6 +57,7 @@ def learn_curve(dev: Sequence[SlabWords], utterances: Mapping[str, Utterance]) -
 def measure_words(
     found: Sequence[SlabWords],
     utterances: Mapping[str, Utterance],
+    *,
     curve: Curve | None,
     starts: Starts,
     seconds: float,
@@ -129,26 +121,6 @@ def _start_differences(
             word = next(recognised) if pair.hypothesis else None
             if pair.right and expected is not None and word is not None:
                 yield abs(word.start - expected)
-
-
-def reference_starts(
-    run: str, slabs: Sequence[Slab], utterances: Mapping[str, Utterance], lexicon: Lexicon, senones: SenoneSet
-) -> Starts:
-    """From the forced alignments of the slabs, as far as they are aligned: each recording once."""
-    store, starts = ShardStore(run, alignments.store_name(senones.alignment_set)), {}
-    for slab in slabs:
-        if "alignments" not in slab.parents:
-            continue
-        for name, labels in alignments.decode(store.read_slab(slab.shard, slab.number)).items():
-            said = utterances[name]
-            words = (said.text or "").split()
-            if said.recording in starts or not words or not len(labels) or lexicon.unknown(words):
-                continue
-            scores = _SURE * np.eye(senones.size, dtype=np.float32)[stack_labels(labels)]
-            times = word_times(words, lexicon, scores, senones.table)
-            if times is not None:
-                starts[said.recording] = [FRAME_SECONDS * time.start for time in times]
-    return starts
 
 
 def write_word_quality(run: str, quality: Mapping[str, WordQuality]) -> None:

@@ -11,17 +11,10 @@ from ssl_asr.decoding.scores import Scales
 from ssl_asr.decoding.slab_words import SlabWords
 from ssl_asr.decoding.slabs import Slab, System
 from ssl_asr.evaluation.confidence import Curve
-from ssl_asr.evaluation.slab_tasks import words_of
+from ssl_asr.evaluation.reference_times import Starts, slabs_to_time
+from ssl_asr.evaluation.slab_tasks import starts_of, words_of
 from ssl_asr.evaluation.word_files import Confidences, write_alternatives, write_ctm
-from ssl_asr.evaluation.word_quality import (
-    learn_curve,
-    measure_words,
-    reference_starts,
-    words_by_utterance,
-    write_word_quality,
-)
-from ssl_asr.hmm.senones import load_senones
-from ssl_asr.lang.lexicon import read_lexicon
+from ssl_asr.evaluation.word_quality import learn_curve, measure_words, words_by_utterance, write_word_quality
 from ssl_asr.recipe import Recipe
 from ssl_asr.store import filesystem
 from ssl_asr.store.layout import alternatives_folder, ctm_folder, words_uri
@@ -33,27 +26,35 @@ _CURVE_SLABS = 5
 
 @dataclass(frozen=True)
 class Words:
-    """By model, of a part of dev and of all of test, whose slabs are `tested`."""
+    """By model, of a part of dev and of all of test; `starts` are when words of test were said."""
 
     dev: Mapping[str, Sequence[SlabWords]]
     test: Mapping[str, Sequence[SlabWords]]
-    tested: Sequence[Slab]
+    starts: Starts
 
 
 def find_words_of(
-    recipe: Recipe, wanted: Mapping[System, Scales], dev: Sequence[Slab], test: Sequence[Slab]
+    recipe: Recipe,
+    wanted: Mapping[System, Scales],
+    *,
+    dev: Sequence[Slab],
+    test: Sequence[Slab],
+    said: Mapping[str, Utterance],
 ) -> Words:
-    """Of slabs that were decoded with these scales."""
+    """Of slabs that were decoded with these scales; `said` in test."""
     beam = recipe.evaluate.lattice_beam
     taught = dev[:: -(-len(dev) // _CURVE_SLABS)]
     return Words(
-        words_of("lattices of dev", wanted, taught, beam), words_of("lattices of test", wanted, test, beam), test
+        words_of("lattices of dev", wanted, taught, beam),
+        words_of("lattices of test", wanted, test, beam),
+        starts_of("word times of test", slabs_to_time(recipe.run, test, said)),
     )
 
 
 def publish_words(
     recipe: Recipe,
     words: Words | None,
+    *,
     models: Mapping[str, str],
     dev: Mapping[str, Utterance],
     test: Mapping[str, Utterance],
@@ -67,11 +68,10 @@ def publish_words(
         filesystem.delete(uri)
     if words is None:
         return {}
-    starts = reference_starts(run, words.tested, test, read_lexicon(run), load_senones(run))
+    seconds = sum(each.duration for each in test.values())
     for system, model in models.items():
         found, curve = words.test[model], learn_curve(words.dev[model], dev)
-        seconds = sum(each.duration for each in test.values())
-        quality[system] = measure_words(found, test, curve, starts, seconds)
+        quality[system] = measure_words(found, test, curve=curve, starts=words.starts, seconds=seconds)
         confidences[system] = _confidences(found, curve or Curve())
         write_ctm(run, system, words_by_utterance(found), confidences[system])
         write_alternatives(run, system, found)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from pathlib import Path
 
@@ -106,6 +107,52 @@ def test_the_hypotheses_are_the_same_without_lattices_and_the_files_go(decoded_r
     assert '"confidences"' not in Path(hypotheses_uri(plain.run, "student")).read_text()
     for gone in (ctm_folder(plain.run), alternatives_folder(plain.run), words_uri(plain.run)):
         assert not Path(gone).exists()
+
+
+def test_an_evaluation_that_is_killed_on_its_way_leaves_no_results(decoded_run, monkeypatch):
+    """Its files of words are gone; back at the recipe of before, they must be made again."""
+    before = ctm(decoded_run)
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with placed_here(), monkeypatch.context() as patch:
+        patch.setattr("ssl_asr.evaluation.stage.write_transcripts", killed)
+        with pytest.raises(KeyboardInterrupt):
+            run_evaluate(without_lattices(decoded_run))
+    assert not Path(ctm_folder(decoded_run.run)).exists()
+    assert todo_evaluate(decoded_run, []) != []
+    with placed_here():
+        run_evaluate(decoded_run)
+    assert ctm(decoded_run) == before
+
+
+def test_confidences_are_those_of_the_curve_that_dev_taught(confident):
+    quality = read_word_quality(confident.run)["student"]
+    assert quality.curve is not None
+    assert quality.curve.slope > 0
+    found = {
+        each["id"]: each["words"]
+        for path in Path(confident.run, "decoding").glob("*/student/kappa-*/test/*.json")
+        for each in json.loads(path.read_text()).get("utterances", ())
+    }
+    changed = 0
+    for said in read_transcripts(confident.run, "student"):
+        words = found[said.id]
+        assert len(said.confidences) == len(words)
+        for word, confidence in zip(words, said.confidences, strict=True):
+            odds = quality.curve.intercept + quality.curve.per_second * word["duration"]
+            posterior = min(max(word["posterior"], 0.001), 0.999)
+            odds += quality.curve.slope * math.log(posterior / (1 - posterior))
+            assert confidence == pytest.approx(1 / (1 + math.exp(-odds)), abs=6e-4)
+            changed += abs(confidence - word["posterior"]) > 0.01
+    assert changed > 10
+    by_utterance: dict[str, list[float]] = {}
+    for name, *_, confidence in ctm(confident):
+        by_utterance.setdefault(name, []).append(float(confidence))
+    assert by_utterance == {
+        said.id: list(said.confidences) for said in read_transcripts(confident.run, "student") if said.confidences
+    }
 
 
 def test_words_are_found_again_only_where_they_are_lost(decoded_run):

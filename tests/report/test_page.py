@@ -10,12 +10,15 @@ from pathlib import Path
 import pytest
 
 from ssl_asr.evaluation.results import ToplineShare, TuningPoint, read_results, write_results
+from ssl_asr.evaluation.transcripts import read_transcripts
+from ssl_asr.evaluation.word_quality import read_word_quality
 from ssl_asr.labelling.calibration_file import calibration_uri
 from ssl_asr.recipe import Recipe
 from ssl_asr.report.evidence import Evidence, gather
 from ssl_asr.report.markdown import wer_markdown
 from ssl_asr.report.page import render, summary
 from ssl_asr.report.stage import run_report
+from ssl_asr.store.layout import page_uri
 from tests.report.example_run import example_recipe, example_results, fill, target_store
 
 VOID = {"meta", "br", "link", "img", "hr", "input"}
@@ -99,6 +102,25 @@ def test_shows_every_part(page):
     for words in ("learning rate", "frame accuracy", "bytes a 30 ms frame on disk", "look_ahead: 3", "2.60.0"):
         assert words in page.text
     assert "not available yet" not in page.text
+
+
+def test_confidences_of_words_are_those_of_the_fitted_curve(confident, monkeypatch):
+    monkeypatch.chdir(Path(confident.run).parent)
+    run_report(confident)
+    html = Path(page_uri(confident.run)).read_text()
+    quality = read_word_quality(confident.run)
+    assert quality["student"].curve is not None
+    assert "Dev speech was too little for a curve of the SSL student" not in Page(html).text
+    assert f"{quality['student'].nce:.2f}" in Page(html).text
+    fitted = {
+        f"{100 * confidence:.0f}"
+        for system in quality
+        for said in read_transcripts(confident.run, system)
+        for confidence in said.confidences
+    }
+    shown = set(re.findall(r'<span class="sure">(\d+)</span>', html))
+    assert len(shown) > 5
+    assert shown <= fitted
 
 
 def test_targets_by_condition_and_calibration(page, evidence):
