@@ -1,9 +1,9 @@
 """How well texts that belong to other audio are found, and what looking for them takes.
 
-`python jobs/bench/wrong_texts.py RUN [--minutes N]` takes N minutes of the run's labeled speech, gives some
-utterances the text of the utterance after them, trains a flat start on that, and checks all texts. It prints by case
-and speaker: how many texts are wrong, how many of them are doubted (recall), which share of the doubted is wrong
-(precision), and which share of the right ones is doubted. Then one JSON object as the last line.
+`python jobs/bench/wrong_texts.py RUN [--minutes N] [--iterations N]` takes N minutes of the run's labeled speech,
+gives some utterances the text of the utterance after them, trains a flat start on that, and checks all texts. It
+prints by case and speaker: how many texts are wrong, how many of them are doubted (recall), which share of the
+doubted is wrong (precision), and which share of the right ones is doubted. Then one JSON object as the last line.
 
 Cases: "none" is wrong; a "tenth" is, at random; all of a "speaker"; "all". With hmm.wrong_texts=keep the model is
 made from all utterances, otherwise without the doubted ones.
@@ -53,6 +53,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("run", metavar="RUN", help="a run whose hmm stage is done")
     parser.add_argument("--minutes", type=float, default=20.0, help="of labeled speech (default: 20)")
+    parser.add_argument("--iterations", type=int, help="of the flat start (default: the run's)")
     parser.add_argument("--cases", nargs="+", choices=CASES, default=CASES)
     options = parser.parse_args()
     try:
@@ -61,9 +62,10 @@ def main() -> None:
     except ValueError as error:
         sys.exit(f"wrong_texts: {error}")
     figures: dict[str, Any] = {}
+    iterations = options.iterations or recipe.hmm.flat_start_iterations
     with threadpool_limits(1):
         for case in options.cases:
-            figures[case] = measure(case, with_wrong_texts(case, spoken), lexicon, recipe.hmm.flat_start_iterations)
+            figures[case] = measure(case, with_wrong_texts(case, spoken), lexicon, iterations)
     print(json.dumps(figures))
 
 
