@@ -6,7 +6,8 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from ssl_asr.lang.phones import PHONES
+from ssl_asr.lang.lexicon import cmudict
+from ssl_asr.lang.text import normalise
 
 SPLITS = ("labeled", "unlabeled", "dev", "test")
 ALIGNED = ("labeled", "dev", "test")
@@ -77,12 +78,15 @@ def correct_a_text(sources: Path, run: Path) -> None:
 
 
 def outside_alignments(sources: Path, run: Path) -> None:
-    """All phones in turn, each 80 ms long."""
+    """All phones of an utterance equally long."""
+    said = cmudict().pronunciations
     with (sources / "phones.ctm").open("w") as file:
         for row in rows_of(sources / "labeled.jsonl"):
-            for number in range(int(float(str(row["duration"])) / 0.08)):
-                phone = PHONES[1 + number % (len(PHONES) - 1)]
-                file.write(f"{row['id']} 1 {0.08 * number:.2f} 0.08 {phone}\n")
+            words = normalise(str(row["text"])).split()
+            phones = [phone for word in words if word in said for phone in said[word][0]]
+            length = float(str(row["duration"])) / max(len(phones), 1)
+            for number, phone in enumerate(phones):
+                file.write(f"{row['id']} 1 {length * number:.3f} {length:.3f} {phone}\n")
 
 
 def bare(product: str) -> str:

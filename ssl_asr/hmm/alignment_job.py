@@ -65,8 +65,15 @@ class AlignmentJob(ShardMaker):
             may_lack_text = shard.split == "unlabeled"
             lexicon = self.unlabeled_lexicon if may_lack_text else self.lexicon
             checked = shard.split == CHECKED_SPLIT
-            imported = read_imported(self.run, self.trained.inputs.imported) if checked else None
-            aligner = FlatAligner(self.trained.model, table, lexicon, spoken, self.wrong_texts, imported)
+            imported = read_imported(self.run, shard.number, self.trained.inputs.imported) if checked else None
+            aligner = FlatAligner(
+                self.trained.model,
+                table,
+                lexicon=lexicon,
+                spoken=spoken,
+                wrong_texts=self.wrong_texts,
+                imported=imported,
+            )
             if checked:
                 aligner.check_texts(rows)
             recordings = Recordings(aligner, spoken, rows, may_lack_text=may_lack_text)

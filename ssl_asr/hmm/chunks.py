@@ -18,6 +18,7 @@ from ssl_asr.hmm.viterbi import graph_states
 from ssl_asr.lang.lexicon import Lexicon, read_lexicon
 from ssl_asr.lang.text import normalise, unknown_characters
 from ssl_asr.store import features, utterance
+from ssl_asr.store.features import FeatureRow
 from ssl_asr.store.ledger import Shard
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.utterance import Utterance
@@ -58,7 +59,7 @@ def transcribe(
 ) -> Transcribed | str:
     """`spoken` with its features [T, mel bins] ready to align, or a sentence that says why it can't be aligned.
 
-    `times` are those of its imported alignment, if it has one.
+    `times` are those of its imported alignment, if it has one; ValueError if they are not of these features.
     """
     text = spoken.text or ""
     words = normalise(text).split()
@@ -69,9 +70,9 @@ def transcribe(
         return "its text is empty; write the spoken words"
     if unknown:
         return f"no pronunciation for {', '.join(unknown)}; raise hmm.g2p_words or correct the text"
-    known = None if times is None else times.states(len(frames))
-    if isinstance(known, str):
-        return known
+    known = None if times is None else times.states()
+    if known is not None and len(known) != len(frames):
+        raise ValueError(f"the imported alignment of {spoken.id} is of other features; run the hmm stage again")
     if known is None and (least := least_frames(words, lexicon)) > len(frames):
         return f"{len(frames)} frames of 10 ms are too few for its text, which needs {least}"
     graph = transcript_graph(words, lexicon)
@@ -84,29 +85,40 @@ def manifest(run: str, shard: Shard) -> Mapping[str, Utterance]:
     return {each.id: each for each in spoken}
 
 
-@lru_cache(maxsize=_KEPT)
 def load_chunk(source: ChunkSource) -> Sequence[Transcribed]:
-    """The clean utterances of a slab that can be aligned; cached, because every iteration needs them.
+    """The clean utterances of a slab that can be aligned; with imported alignments, those that have one.
 
-    With imported alignments, those that have one.
+    ValueError if the shard is damaged, or the import has changed.
     """
-    spoken = manifest(source.run, source.shard)
-    lexicon, imported = _lexicon(source.run, source.lexicon), read_imported(source.run, source.imported)
-    table = ShardStore(source.run, features.STORE).read_slab(source.shard, source.slab)
-    rows = [row for row in features.decode(table, source.mel_bins) if row.condition == utterance.CLEAN]
-    if imported is not None:
-        rows = [row for row in rows if imported.get(row.id) is not None]
-    times = [None if imported is None else imported.get(row.id) for row in rows]
-    ready = (transcribe(row.frames, spoken[row.id], lexicon, each) for row, each in zip(rows, times, strict=True))
-    return [one for one in ready if isinstance(one, Transcribed)]
+    return _chunk(source, may_be_damaged=False)
 
 
 def readable_chunk(source: ChunkSource) -> Sequence[Transcribed]:
     """As `load_chunk`, but nothing of a damaged shard: its alignment job rejects it, with the reason."""
+    return _chunk(source, may_be_damaged=True)
+
+
+@lru_cache(maxsize=_KEPT)  # every iteration needs them
+def _chunk(source: ChunkSource, may_be_damaged: bool) -> Sequence[Transcribed]:
+    lexicon = _lexicon(source.run, source.lexicon)
+    imported = read_imported(source.run, source.shard.number, source.imported)
     try:
-        return load_chunk(source)
+        spoken, rows = manifest(source.run, source.shard), _clean_rows(source)
     except ValueError:
-        return []
+        if may_be_damaged:
+            return []
+        raise
+    ready = []
+    for row in rows:
+        times = None if imported is None else imported.get(row.id)
+        if imported is None or times is not None:
+            ready.append(transcribe(row.frames, spoken[row.id], lexicon, times))
+    return [one for one in ready if isinstance(one, Transcribed)]
+
+
+def _clean_rows(source: ChunkSource) -> list[FeatureRow]:
+    table = ShardStore(source.run, features.STORE).read_slab(source.shard, source.slab)
+    return [row for row in features.decode(table, source.mel_bins) if row.condition == utterance.CLEAN]
 
 
 @lru_cache(maxsize=2)

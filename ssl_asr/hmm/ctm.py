@@ -5,64 +5,95 @@ from __future__ import annotations
 import gzip
 import math
 import zlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from operator import attrgetter
+from array import array
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from pathlib import Path
 
-from ssl_asr.hmm.phone_times import MOST_FRAMES_OFF, PhoneTimes, Rest, joined_silences, known_phone
+import numpy as np
+
+from ssl_asr.hmm.phone_times import (
+    MOST_FRAMES_OFF,
+    PhoneTimes,
+    Rest,
+    Unusable,
+    is_silence,
+    joined_silences,
+    known_phone,
+)
 from ssl_asr.lang.phones import PHONE_IDS, SILENCE
 
 _SILENCE = PHONE_IDS[SILENCE]
 _ROUNDED = 2  # a gap of so many frames comes from rounded times: it belongs to the phone before it
+_FIELDS = 5
 
 
-@dataclass(frozen=True)
-class Spoken:
-    """A phone and its 10 ms frames."""
+@dataclass(slots=True)
+class _Spoken:
+    """The phones of one utterance, in the order of the file, with their 10 ms frames [begin, end)."""
 
-    phone: int
-    begin: int
-    end: int
+    phones: array[int] = field(default_factory=partial(array, "B"))
+    begins: array[int] = field(default_factory=partial(array, "i"))
+    ends: array[int] = field(default_factory=partial(array, "i"))
+    silent_until: int = -1  # where the last silence ends
+    unusable: Unusable | None = None
+
+    def add(self, fields: list[str], where: str) -> None:
+        """A line. One that makes no sense spoils the whole utterance."""
+        start, duration, symbol = fields[2:_FIELDS]
+        try:
+            begin, end = _frame(float(start)), _frame(float(start) + float(duration))
+        except (OverflowError, ValueError):
+            begin = end = -1
+        phone = _known_phone(symbol)
+        if not 0 <= begin <= end < 2**31:
+            phone = Unusable("unreadable", f"{where} has the start {start} and the duration {duration}; fix it")
+        if isinstance(phone, Unusable):
+            self.unusable = self.unusable or phone
+            return
+        self.phones.append(phone)
+        self.begins.append(begin)
+        self.ends.append(end)
+        if is_silence(symbol):
+            self.silent_until = max(self.silent_until, end)
+
+    @property
+    def ends_in_silence(self) -> bool:
+        return bool(self.ends) and self.silent_until == max(self.ends)
 
 
-def read_ctm(path: Path) -> Iterator[tuple[str, PhoneTimes]]:
-    """Utterances and their phones; ValueError naming the line that can't be read.
+_known_phone = lru_cache(maxsize=1024)(known_phone)
 
-    Gaps are silence. Where the file lists no silence at all, the audio behind the last phone is silence too.
+
+def read_ctm(path: Path) -> Iterator[tuple[str, PhoneTimes | Unusable]]:
+    """Utterances and their phones; ValueError naming the file if it can't be read, or a line that is none of a CTM.
+
+    Gaps are silence. Where no utterance of the file ends in silence, it does not list silence at the end, and the
+    audio behind the last phone is silence too.
     """
-    spoken: dict[str, list[Spoken]] = {}
+    spoken: dict[str, _Spoken] = {}
     for number, line in enumerate(_lines(path), 1):
-        if line.strip() and not line.startswith(";;"):
-            name, phone = _phone(line, f"line {number} of {path}")
-            spoken.setdefault(name, []).append(phone)
-    silent = any(each.phone == _SILENCE for phones in spoken.values() for each in phones)
-    for name, phones in spoken.items():
-        yield (
-            name,
-            _times(sorted(phones, key=attrgetter("begin", "end")), name, path, "last" if silent else "silence"),
-        )
+        fields = line.split()
+        if not fields or line.startswith(";;"):
+            continue
+        where = f"line {number} of {path}"
+        if len(fields) < _FIELDS:
+            raise ValueError(
+                f"{where} is not `utterance channel start duration phone`, but '{line.strip()[:80]}'; fix it"
+            )
+        spoken.setdefault(fields[0], _Spoken()).add(fields, where)
+    rest: Rest = "last" if any(each.ends_in_silence for each in spoken.values()) else "silence"
+    for name, each in spoken.items():
+        yield name, each.unusable or _times(each, rest)
 
 
-def _lines(path: Path) -> list[str]:
+def _lines(path: Path) -> Iterator[str]:
     try:
-        data = path.read_bytes()
-        return (gzip.decompress(data) if path.suffix == ".gz" else data).decode().splitlines()
+        with gzip.open(path, "rt", encoding="utf-8") if path.suffix == ".gz" else path.open(encoding="utf-8") as file:
+            yield from file
     except (EOFError, OSError, UnicodeDecodeError, zlib.error) as error:
         raise ValueError(f"{path} cannot be read ({error}); copy it again") from error
-
-
-def _phone(line: str, where: str) -> tuple[str, Spoken]:
-    try:
-        name, _, start, duration, symbol, *_confidence = line.split()
-        begin, end = _frame(float(start)), _frame(float(start) + float(duration))
-    except (OverflowError, ValueError):
-        begin = end = -1
-    if not 0 <= begin <= end:
-        raise ValueError(
-            f"{where} is not `utterance channel start duration phone`, but '{line.strip()[:80]}'; fix it"
-        )
-    return name, Spoken(known_phone(symbol, where), begin, end)
 
 
 def _frame(seconds: float) -> int:
@@ -70,19 +101,22 @@ def _frame(seconds: float) -> int:
     return math.ceil(round(seconds * 100 - 0.5, 6))
 
 
-def _times(phones: Sequence[Spoken], name: str, path: Path, rest: Rest) -> PhoneTimes:
+def _times(spoken: _Spoken, rest: Rest) -> PhoneTimes | Unusable:
     known, ends, last = list[int](), list[int](), 0
-    for each in phones:
-        if each.begin < last - MOST_FRAMES_OFF:
-            raise ValueError(
-                f"{path}: phones of {name} overlap at {each.begin / 100:g} s; give one line a phone, of one channel"
+    for place in np.lexsort((spoken.ends, spoken.begins)).tolist():
+        begin = spoken.begins[place]
+        if begin < last - MOST_FRAMES_OFF:
+            return Unusable(
+                "unreadable",
+                f"its phones in the imported alignment overlap at {begin / 100:g} s; give one line a phone, of one "
+                "channel",
             )
-        if known and each.begin - last <= _ROUNDED:
-            ends[-1] = max(last, each.begin)
-        elif each.begin > last:
+        if known and begin - last <= _ROUNDED:
+            ends[-1] = max(last, begin)
+        elif begin > last:
             known.append(_SILENCE)
-            ends.append(each.begin)
-        known.append(each.phone)
-        last = max(last, each.end)
+            ends.append(begin)
+        known.append(spoken.phones[place])
+        last = max(last, spoken.ends[place])
         ends.append(last)
     return joined_silences(known, ends, rest)

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ssl_asr.hmm.chunks import Transcribed, transcribe
 from ssl_asr.hmm.flat_model import Fit, FlatModel
-from ssl_asr.hmm.imported import Imported
+from ssl_asr.hmm.phone_times import PhoneTimes
 from ssl_asr.hmm.recordings import Alignment
 from ssl_asr.hmm.text_check import DOUBTED_BELOW, TextCheck, Texts, align_and_check
 from ssl_asr.hmm.text_counts import TextCounts
@@ -33,10 +33,11 @@ class FlatAligner:
         self,
         model: FlatModel,
         table: npt.NDArray[np.uint16],
+        *,
         lexicon: Lexicon,
         spoken: Mapping[str, Utterance],
         wrong_texts: WrongTexts,
-        imported: Imported | None = None,
+        imported: Mapping[str, PhoneTimes] | None = None,
     ) -> None:
         self._model, self._senones, self._lexicon = model, table.reshape(-1), lexicon
         self._spoken, self._wrong_texts = spoken, wrong_texts

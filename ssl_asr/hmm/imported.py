@@ -1,69 +1,100 @@
-"""Times of phones by alignments made elsewhere, as the run keeps them: `hmm/imported.npz`."""
+"""Times of phones by alignments made elsewhere, as the run keeps them: files beside the labeled shards, and an index.
+
+Only times that fit the audio and the text of their utterance are kept. The index is written last: without it, the
+import is not complete.
+"""
 
 from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
 from functools import lru_cache
-from typing import get_args
 
 import numpy as np
-import numpy.typing as npt
 
-from ssl_asr.hmm.phone_times import PhoneTimes, Rest
+from ssl_asr.hmm.phone_times import PhoneTimes, Unusable
 from ssl_asr.recipe.identity import Inputs
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import imported_uri
+from ssl_asr.store.layout import IMPORT_SUFFIX, import_index_uri, imported_folder, imported_uri, unused_imports_uri
+from ssl_asr.store.listing import list_numbers
 
 KEY = "hmm.alignments"
-_RESTS: tuple[Rest, ...] = get_args(Rest)
 
 
 @dataclass(frozen=True)
-class Imported:
-    """Times of all utterances, one behind the other: those of the i-th begin at `firsts[i]`; `rests` index _RESTS."""
+class ImportIndex:
+    """`inputs` say what was imported, that of KEY its content; `source` is what the recipe called it.
 
-    places: Mapping[str, int]
-    firsts: npt.NDArray[np.int64]
-    rests: npt.NDArray[np.uint8]
-    phones: npt.NDArray[np.uint8]
-    ends: npt.NDArray[np.int32]
+    `frames` are 10 ms frames of usable alignments, slab by slab, by the number of the labeled shard; `unused` counts
+    alignments that are not used, by kind.
+    """
 
-    def get(self, name: str) -> PhoneTimes | None:
-        """Of the utterance; None if it has no imported alignment."""
-        place = self.places.get(name)
-        if place is None:
-            return None
-        mine = slice(self.firsts[place], self.firsts[place + 1])
-        return PhoneTimes(self.phones[mine], self.ends[mine], _RESTS[self.rests[place]])
+    inputs: Inputs
+    source: str
+    frames: Mapping[int, Sequence[int]]
+    unused: Mapping[str, int]
+
+    @property
+    def total_frames(self) -> int:
+        return sum(map(sum, self.frames.values()))
 
 
-@lru_cache(maxsize=1)
-def read_imported(run: str, content: str) -> Imported | None:
-    """What the run keeps, which must be of this `content`; None if that is empty: the recipe asks for no import."""
-    if not content:
+def write_index(run: str, index: ImportIndex) -> None:
+    filesystem.write_bytes(import_index_uri(run), json.dumps(asdict(index), sort_keys=True).encode())
+
+
+def read_index(run: str) -> ImportIndex | None:
+    """None where there is none, or where it or a file of a shard is damaged or lost: all is imported again."""
+    uri = import_index_uri(run)
+    if not filesystem.exists(uri):
         return None
-    with np.load(io.BytesIO(filesystem.read_bytes(imported_uri(run))), allow_pickle=False) as arrays:
-        if json.loads(str(arrays["inputs"])).get(KEY) != content:
-            raise ValueError(f"{imported_uri(run)} has changed; run the hmm stage again")
-        places = {name: place for place, name in enumerate(arrays["ids"].tolist())}
-        return Imported(places, arrays["firsts"], arrays["rests"], arrays["phones"], arrays["ends"])
+    try:
+        values = json.loads(filesystem.read_bytes(uri))
+        values["frames"] = {int(number): tuple(frames) for number, frames in values["frames"].items()}
+        index = ImportIndex(**values)
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return None
+    return index if set(index.frames) <= set(list_numbers(imported_folder(run), IMPORT_SUFFIX).tolist()) else None
 
 
-def write_imported(run: str, found: Mapping[str, PhoneTimes], inputs: Inputs) -> None:
-    """`inputs` says what it was read from; its value of KEY is the content."""
-    names = sorted(found)
-    times = [found[name] for name in names]
+def write_imported(run: str, number: int, found: Mapping[str, PhoneTimes], content: str) -> None:
+    """Times of utterances of one labeled shard."""
     buffer = io.BytesIO()
     np.savez_compressed(
         buffer,
-        inputs=np.array(json.dumps(dict(inputs), sort_keys=True)),
-        ids=np.array(names),
-        firsts=np.cumsum([0, *(len(each.ends) for each in times)], dtype=np.int64),
-        rests=np.array([_RESTS.index(each.rest) for each in times], np.uint8),
-        phones=np.concatenate([each.phones for each in times]),
-        ends=np.concatenate([each.ends for each in times]),
+        content=np.array(content),
+        ids=np.array(list(found), np.str_),
+        firsts=np.cumsum([0, *(len(each.ends) for each in found.values())], dtype=np.int64),
+        phones=np.concatenate([np.zeros(0, np.uint8), *(each.phones for each in found.values())]),
+        ends=np.concatenate([np.zeros(0, np.int32), *(each.ends for each in found.values())]),
     )
-    filesystem.write_bytes(imported_uri(run), buffer.getvalue())
+    filesystem.write_bytes(imported_uri(run, number), buffer.getvalue())
+
+
+@lru_cache(maxsize=2)  # a worker trains on the slabs of a shard one after the other
+def read_imported(run: str, number: int, content: str) -> Mapping[str, PhoneTimes] | None:
+    """Times of a labeled shard's utterances, which must be of this `content`.
+
+    None if that is empty: the recipe asks for no import.
+    """
+    if not content:
+        return None
+    uri = imported_uri(run, number)
+    with np.load(io.BytesIO(filesystem.read_bytes(uri)), allow_pickle=False) as arrays:
+        if str(arrays["content"]) != content:
+            raise ValueError(f"{uri} has changed; run the hmm stage again")
+        firsts, phones, ends = (arrays[name] for name in ("firsts", "phones", "ends"))
+        return {
+            name: PhoneTimes(phones[begin:end], ends[begin:end])
+            for name, begin, end in zip(
+                arrays["ids"].tolist(), firsts[:-1].tolist(), firsts[1:].tolist(), strict=True
+            )
+        }
+
+
+def write_unused(run: str, unused: Mapping[str, Unusable]) -> None:
+    """A line an utterance whose alignment is not used, with the reason."""
+    lines = [json.dumps({"id": name, **asdict(each)}) + "\n" for name, each in unused.items()]
+    filesystem.write_bytes(unused_imports_uri(run), "".join(lines).encode())

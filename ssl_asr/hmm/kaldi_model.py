@@ -26,16 +26,25 @@ class Transitions:
 
 
 def read_transitions(path: Path) -> Transitions:
-    """ValueError naming the file if it is not a whole model in Kaldi's binary form."""
+    """ValueError naming the file if it is not a whole model in Kaldi's binary form, or a chain model."""
     data = path.read_bytes()
     if data[:2] != _BINARY:
         raise ValueError(f"{path} is not a binary model of Kaldi; copy it with gmm-copy --binary=true")
     try:
         return _transitions(_Reader(data, len(_BINARY)))
+    except _ChainModelError:
+        raise ValueError(
+            f"{path} is a chain model, whose alignments have a frame every 30 ms; give alignments by a model of "
+            "10 ms frames, such as exp/tri3_ali"
+        ) from None
     except (IndexError, UnicodeDecodeError, ValueError, struct.error) as error:
         raise ValueError(
             f"{path} is not a whole model of Kaldi ({error}); give the final.mdl that made the alignments"
         ) from error
+
+
+class _ChainModelError(Exception):
+    """A state has one class of outputs for its self-loop and one for the others."""
 
 
 class _Reader:
@@ -78,14 +87,15 @@ class _Reader:
 def _transitions(reader: _Reader) -> Transitions:
     reader.token("<TransitionModel>")
     counts = _topology(reader)
-    kind = reader.token("<Triples>", "<Tuples>")
+    if reader.token("<Triples>", "<Tuples>") == "<Tuples>":
+        raise _ChainModelError
     phones, states = [0], [0]
     for _ in range(reader.integer()):
-        phone, state, *_pdfs = (reader.integer() for _ in range(3 if kind == "<Triples>" else 4))
+        phone, state, _ = (reader.integer() for _ in range(3))
         times = counts(phone, state)
         phones += [phone] * times
         states += [state] * times
-    reader.token(kind.replace("<", "</"))
+    reader.token("</Triples>")
     return Transitions(np.array(phones, np.int32), np.array(states, np.int32))
 
 
@@ -104,19 +114,18 @@ def _topology(reader: _Reader) -> _Topology:
     reader.token("<Topology>")
     reader.integers()  # the phones
     entries, size = reader.integers(), reader.integer()
-    # -1: a state has one class of outputs for its self-loop and one for the others, as in chain models.
-    two_classes = size == -1
-    found = [_entry(reader, two_classes) for _ in range(reader.integer() if two_classes else size)]
+    if size == -1:  # in place of the size, as `HmmTopology::Write` marks them
+        raise _ChainModelError
+    found = [_entry(reader) for _ in range(size)]
     reader.token("</Topology>")
     return _Topology(entries, found)
 
 
-def _entry(reader: _Reader, two_classes: bool) -> list[int]:
+def _entry(reader: _Reader) -> list[int]:
     """How many transitions leave each state."""
     counts = []
     for _ in range(reader.integer()):
-        for _ in range(2 if two_classes else 1):
-            reader.integer()
+        reader.integer()
         counts.append(reader.integer())
         for _ in range(counts[-1]):
             reader.integer()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -13,8 +13,10 @@ import numpy.typing as npt
 from ssl_asr.hmm.transcripts import STATES_PER_PHONE
 from ssl_asr.lang.phones import PHONE_IDS, PHONES, SILENCE
 
-# Names of silence and noise in Kaldi's recipes, in HTK and in the Montreal Forced Aligner.
-_SILENCES = ("SIL", "SP", "SPN", "NSN")
+_SILENCE = PHONE_IDS[SILENCE]
+# Silence in Kaldi's recipes, in HTK and in the Montreal Forced Aligner, and Kaldi's noise that nobody speaks.
+_SILENCES, _NOISE = ("SIL", "SP"), "NSN"
+_UNKNOWN_WORD = "SPN"  # what Kaldi and the Montreal Forced Aligner pronounce a word with that their lexicon lacks
 _POSITION = re.compile(r"_[BIES]$")
 _STRESS = re.compile(r"(?<=[A-Z])[012]$")
 # An alignment may be shorter or longer than the features by this many frames of 10 ms: others frame the audio
@@ -22,8 +24,19 @@ _STRESS = re.compile(r"(?<=[A-Z])[012]$")
 MOST_FRAMES_OFF = 5
 
 # What frames of the audio are that the alignment lacks: half of them lie before it and half behind; they belong to
-# its last phone; or they are silence, however many, since the alignment lists no silence at all.
+# its last phone; or they are silence, however many, since silence behind the last phone is not listed.
 Rest = Literal["edges", "last", "silence"]
+# Why an alignment is not used: it is of other audio or of other words, it has words of unknown pronunciation, or it
+# makes no sense.
+Unused = Literal["other_length", "other_phones", "unknown_words", "unreadable"]
+
+
+@dataclass(frozen=True)
+class Unusable:
+    """Why an imported alignment is not used, for a person in `reason`."""
+
+    kind: Unused
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -34,62 +47,74 @@ class PhoneTimes:
     ends: npt.NDArray[np.int32]
     rest: Rest = "last"
 
-    def states(self, num_frames: int) -> npt.NDArray[np.int32] | str:
-        """The state of each frame [num_frames], or a sentence that says why the times don't fit so many frames.
+    @property
+    def num_frames(self) -> int:
+        return int(self.ends[-1]) if len(self.ends) else 0
 
-        A third of a phone is one of its three states.
-        """
-        found = self._in_frames(num_frames)
-        if isinstance(found, str):
-            return found
-        lengths = np.diff(found.ends, prepend=0)
-        first = np.repeat(found.ends - lengths, lengths)
-        place = STATES_PER_PHONE * (2 * (np.arange(num_frames) - first) + 1) // (2 * np.repeat(lengths, lengths))
-        return (np.repeat(found.phones.astype(np.int32), lengths) * STATES_PER_PHONE + place).astype(np.int32)
+    def states(self) -> npt.NDArray[np.int32]:
+        """The state of each frame [num_frames]. A third of a phone is one of its three states."""
+        lengths = np.diff(self.ends, prepend=0)
+        first = np.repeat(self.ends - lengths, lengths)
+        frames = np.arange(self.num_frames)
+        place = STATES_PER_PHONE * (2 * (frames - first) + 1) // (2 * np.repeat(lengths, lengths))
+        return (np.repeat(self.phones.astype(np.int32), lengths) * STATES_PER_PHONE + place).astype(np.int32)
 
-    def _in_frames(self, num_frames: int) -> PhoneTimes | str:
-        length = int(self.ends[-1]) if len(self.ends) else 0
-        missing = num_frames - length
-        if missing < -MOST_FRAMES_OFF or (missing > MOST_FRAMES_OFF and self.rest != "silence") or not length:
-            return (
-                f"its imported alignment has {length} frames of 10 ms, but its audio {num_frames}; align the same "
-                "audio, at 10 ms a frame, or take this utterance out of the alignments"
+    def fitted(self, num_frames: int) -> PhoneTimes | Unusable:
+        """The times of audio of so many frames, or why they are not of this audio."""
+        missing = num_frames - self.num_frames
+        too_short = missing > MOST_FRAMES_OFF and self.rest != "silence"
+        if missing < -MOST_FRAMES_OFF or too_short or not len(self.ends):
+            return Unusable(
+                "other_length",
+                f"its imported alignment has {self.num_frames} frames of 10 ms, but its audio {num_frames}; align "
+                "the same audio, at 10 ms a frame",
             )
-        times = self
+        phones, ends = self.phones, self.ends + (max(missing, 0) // 2 if self.rest == "edges" else 0)
         if self.rest == "silence" and missing > 0:
-            silence = PHONE_IDS[SILENCE]
-            times = replace(
-                self, phones=np.append(self.phones, silence).astype(np.uint8), ends=np.append(self.ends, 0)
-            )
-        ends = times.ends + (max(missing, 0) // 2 if self.rest == "edges" else 0)
-        ends = np.minimum(ends, num_frames)
+            phones, ends = np.append(phones, np.uint8(_SILENCE)), np.append(ends, np.int32(num_frames))
+        ends = np.minimum(ends, num_frames).astype(np.int32)
         ends[-1] = num_frames
-        return replace(times, ends=ends)
+        return joined_silences(phones, ends)
 
 
-def phone_id(symbol: str) -> int | None:
-    """Which of PHONES the symbol is, without its position in the word and its stress; None if it is none."""
-    bare = _STRESS.sub("", _POSITION.sub("", symbol.upper()))
-    return PHONE_IDS[SILENCE] if bare in _SILENCES else PHONE_IDS.get(bare)
-
-
-def known_phone(symbol: str, where: str) -> int:
-    """As `phone_id`; ValueError if it is none."""
-    found = phone_id(symbol)
-    if found is None:
-        raise ValueError(
-            f"{where} has the phone '{symbol}', which is neither silence ({', '.join(_SILENCES)}) nor one of "
-            f"cmudict's: {' '.join(PHONES[1:])}; map it to one of these there, or unset hmm.alignments"
+def known_phone(symbol: str) -> int | Unusable:
+    """Which of PHONES the symbol is, whatever its position in the word and its stress, or why it is none."""
+    bare = _bare(symbol)
+    if is_silence(symbol) or bare == _NOISE:
+        return _SILENCE
+    if bare == _UNKNOWN_WORD:
+        return Unusable(
+            "unknown_words",
+            f"its imported alignment has {symbol}, which stands for a word that the lexicon of the aligner lacks; "
+            "add the word there",
         )
-    return found
+    if bare not in PHONE_IDS:
+        return Unusable(
+            "unreadable",
+            f"its imported alignment has the phone '{symbol}', which is neither silence "
+            f"({', '.join((*_SILENCES, _NOISE))}) nor one of cmudict's: {' '.join(PHONES[1:])}; map it to "
+            "one of these",
+        )
+    return PHONE_IDS[bare]
 
 
-def joined_silences(phones: Sequence[int], ends: Sequence[int], rest: Rest) -> PhoneTimes:
+def is_silence(symbol: str) -> bool:
+    """Whether it stands for silence, and not for noise."""
+    return _bare(symbol) in _SILENCES
+
+
+def joined_silences(
+    phones: Sequence[int] | npt.NDArray[np.uint8], ends: Sequence[int] | npt.NDArray[np.int32], rest: Rest = "last"
+) -> PhoneTimes:
     """With silences that follow each other as one, and without phones that have no frame."""
     given, until = np.array(phones, np.uint8), np.array(ends, np.int32)
     heard = np.diff(until, prepend=0) > 0
     given, until = given[heard], until[heard]
-    silent = given == PHONE_IDS[SILENCE]
+    silent = given == _SILENCE
     lasts = np.ones(len(given), bool)
     lasts[:-1] = ~(silent[:-1] & silent[1:])
     return PhoneTimes(given[lasts], until[lasts], rest)
+
+
+def _bare(symbol: str) -> str:
+    return _STRESS.sub("", _POSITION.sub("", symbol.upper()))

@@ -11,14 +11,24 @@ from threadpoolctl import threadpool_limits
 from ssl_asr.hmm import unlabeled_texts
 from ssl_asr.hmm.aligned_set import counted_senones, set_inputs
 from ssl_asr.hmm.alignment_job import alignment_parents, load_job
+from ssl_asr.hmm.figures import stage_figures, unused_imports
 from ssl_asr.hmm.flat_model import kept_inputs
 from ssl_asr.hmm.import_stage import ensure_imported
+from ssl_asr.hmm.imported import ImportIndex
 from ssl_asr.hmm.lexicon_stage import ensure_lexicon, lexicon_inputs
 from ssl_asr.hmm.lexicon_stage import kept_inputs as lexicon_kept_inputs
-from ssl_asr.hmm.senones import SenoneSet, save_senones
-from ssl_asr.hmm.text_counts import total_counts, warnings
-from ssl_asr.hmm.training import HmmInputs, Trained, chunk_sources, early_sources, hmm_inputs, read_trained, train
-from ssl_asr.lang.lexicon import read_lexicon
+from ssl_asr.hmm.senones import save_senones
+from ssl_asr.hmm.text_counts import warnings
+from ssl_asr.hmm.training import (
+    HmmInputs,
+    Trained,
+    chunk_sources,
+    early_sources,
+    hmm_inputs,
+    read_trained,
+    train,
+    usable_frames,
+)
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import inputs_key
 from ssl_asr.runtime.cluster import joined
@@ -38,7 +48,15 @@ from ssl_asr.runtime.todo import (
     waiting,
 )
 from ssl_asr.store import alignments, features, filesystem
-from ssl_asr.store.layout import ALIGNMENTS, FEATURES, flat_start_uri, senones_uri, stage_report_uri, tree_uri
+from ssl_asr.store.layout import (
+    ALIGNMENTS,
+    FEATURES,
+    flat_start_uri,
+    senones_uri,
+    stage_report_uri,
+    tree_uri,
+    unused_imports_uri,
+)
 from ssl_asr.store.ledger import LedgerEntry, Reject, Shard
 from ssl_asr.store.shards import ShardStore
 
@@ -54,16 +72,16 @@ def run_hmm(recipe: Recipe) -> StageReport:
     if not labeled:
         raise ValueError(f"{recipe.run} has no labeled features yet; run the frontend stage first")
     unlabeled_texts.check_texts(recipe)
-    ensure_imported(recipe)
     lexicon = ensure_lexicon(recipe)
     trained, failed = read_trained(recipe.run, inputs), list[Reject]()
     stages = [] if trained is None else alignment_stages(recipe, trained)
     todo = [shard for stage in stages for shard in stage.unfinished()]
     if trained is None or todo:
+        imported = ensure_imported(recipe, inputs.imported)
         # Until the senone set is there again, an older report must not vouch for it.
         filesystem.delete(stage_report_uri(recipe.run, STAGE))
         with joined():
-            trained = trained or _train(recipe, labeled, lexicon, inputs)
+            trained = trained or _train(recipe, inputs, labeled=labeled, lexicon=lexicon, imported=imported)
             stages = alignment_stages(recipe, trained)
             todo = [shard for stage in stages for shard in stage.unfinished()]
             failed = _align(recipe, stages, inputs, todo)
@@ -127,13 +145,20 @@ def alignment_stages(recipe: Recipe, trained: Trained) -> list[ShardStage]:
     return [mine, unlabeled_texts.unlabeled_stage(recipe, trained)] if recipe.evaluate.topline else [mine]
 
 
-def _train(recipe: Recipe, labeled: Sequence[LedgerEntry], lexicon: str, inputs: HmmInputs) -> Trained:
+def _train(
+    recipe: Recipe,
+    inputs: HmmInputs,
+    *,
+    labeled: Sequence[LedgerEntry],
+    lexicon: str,
+    imported: ImportIndex | None,
+) -> Trained:
     from ssl_asr.hmm.placement import on_ray  # imports Ray, which only making anything needs
 
     # One thread here and in the tasks: sums come out the same on every machine.
     with threadpool_limits(1):
-        chunks = chunk_sources(recipe, labeled, lexicon, inputs.imported)
-        early = early_sources(chunks, labeled)
+        chunks = chunk_sources(recipe, labeled, lexicon, imported)
+        early = early_sources(chunks, usable_frames(labeled, imported))
         return train(recipe.run, recipe.hmm, on_ray(chunks), on_ray(early), inputs)
 
 
@@ -156,7 +181,7 @@ def _finish(
     if not recipe.hmm.realign:  # else the set is that of the realigned speech
         save_senones(recipe.run, senones, set_inputs(recipe.run, senones.alignment_set))
     frames = sum(int(store.index(split).column("frames").sum()) for split in SPLITS)
-    figures = _figures(recipe, senones, labeled) | {
+    figures = stage_figures(recipe, senones, labeled) | {
         "frames_aligned": float(frames),
         "failures_share": outcome.lost / max(outcome.rows, 1),
     }
@@ -168,24 +193,11 @@ def _finish(
     report = clock.finish(size, size - made, rejects, figures)
     for warning in warnings(entry.statistics for entry in labeled):
         print(f"warning: {warning}", file=sys.stderr)
+    if unused := sum(unused_imports(recipe).values()):
+        where = unused_imports_uri(recipe.run)
+        print(f"warning: {unused:,} imported alignments are not used; {where} says why", file=sys.stderr)
     check_reject_share(recipe, STAGE, outcome.lost, outcome.rows)
     return report
-
-
-def _figures(recipe: Recipe, senones: SenoneSet, labeled: Sequence[LedgerEntry]) -> dict[str, float | str]:
-    def total(name: str) -> float:
-        return float(sum(entry.statistics[name] for entry in labeled))
-
-    sources = ("imported", "not_imported") if recipe.hmm.alignments else ()
-    return {
-        "senones": float(senones.size),
-        "senone_set": senones.id,
-        "words": float(len(read_lexicon(recipe.run).words)),
-        "log_likelihood_per_frame": total("log_likelihood") / max(total("fitted_frames"), 1.0),
-        "silence_share": total("silent_frames") / sum(entry.frames for entry in labeled),
-        "doubted_texts": float(total_counts(entry.statistics for entry in labeled).doubted),
-        **{name: total(name) for name in sources},
-    }
 
 
 def _store(recipe: Recipe, trained: Trained) -> ShardStore:

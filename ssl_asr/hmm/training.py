@@ -12,7 +12,7 @@ from ssl_asr.hmm.chunks import ChunkSource
 from ssl_asr.hmm.flat_model import FlatModel, read_model, write_model
 from ssl_asr.hmm.flat_start import MapChunks, flat_start
 from ssl_asr.hmm.import_stage import imported_inputs
-from ssl_asr.hmm.imported import KEY
+from ssl_asr.hmm.imported import KEY, ImportIndex
 from ssl_asr.hmm.lexicon_stage import pronunciation_inputs
 from ssl_asr.hmm.senones import table_id
 from ssl_asr.hmm.tree import grow_table, merge, read_table, triphone_totals, write_table
@@ -102,18 +102,32 @@ def train(run: str, hmm: Hmm, chunks: MapChunks, some_chunks: MapChunks, inputs:
 
 
 def chunk_sources(
-    recipe: Recipe, labeled: Sequence[LedgerEntry], lexicon: str, imported: str = ""
+    recipe: Recipe, labeled: Sequence[LedgerEntry], lexicon: str, imported: ImportIndex | None = None
 ) -> list[ChunkSource]:
-    """The slabs of `labeled` features to train on: all, or every n-th of a large corpus."""
+    """The slabs of `labeled` features to train on: all, or every n-th of a large corpus.
+
+    With imported alignments, of the slabs that have some.
+    """
+    content = "" if imported is None else imported.inputs[KEY]
     sources = [
-        ChunkSource(recipe.run, entry.shard, slab, recipe.frontend.mel_bins, entry.checksum, lexicon, imported)
+        ChunkSource(recipe.run, entry.shard, slab, recipe.frontend.mel_bins, entry.checksum, lexicon, content)
         for entry in labeled
-        for slab in range(len(entry.slabs))
+        for slab, frames in enumerate(_usable_frames(entry, imported))
+        if frames
     ]
-    return sources[:: -(-sum(entry.frames for entry in labeled) // MOST_FRAMES)]
+    return sources[:: max(-(-usable_frames(labeled, imported) // MOST_FRAMES), 1)]
 
 
-def early_sources(sources: Sequence[ChunkSource], labeled: Sequence[LedgerEntry]) -> list[ChunkSource]:
-    """Those of `sources` for the first iterations."""
-    enough = sum(entry.frames for entry in labeled) >= EARLY_SHARE * LEAST_EARLY_FRAMES
-    return list(sources[::EARLY_SHARE] if enough else sources)
+def early_sources(sources: Sequence[ChunkSource], frames: int) -> list[ChunkSource]:
+    """Those of `sources` for the first iterations, of a corpus of so many frames."""
+    return list(sources[::EARLY_SHARE] if frames >= EARLY_SHARE * LEAST_EARLY_FRAMES else sources)
+
+
+def usable_frames(labeled: Sequence[LedgerEntry], imported: ImportIndex | None) -> int:
+    """10 ms frames that a model may be made from."""
+    return sum(sum(_usable_frames(entry, imported)) for entry in labeled)
+
+
+def _usable_frames(entry: LedgerEntry, imported: ImportIndex | None) -> Sequence[int]:
+    """Of each slab."""
+    return entry.slabs if imported is None else imported.frames.get(entry.shard.number, ())

@@ -54,6 +54,20 @@ def _topology() -> Any:
     return fst
 
 
+def accepts(words: Sequence[str], lexicon: Lexicon, phones: bytes) -> bool:
+    """Whether the graph of `words` has a path of these phones, one byte each: silence is optional around each word.
+
+    KeyError for a word outside the lexicon.
+    """
+    silence = bytes([PHONE_IDS[SILENCE]])
+    ends = {0, len(silence) if phones.startswith(silence) else 0}
+    for word in words:
+        said = [bytes(map(PHONE_IDS.__getitem__, each)) for each in lexicon.pronunciations[word]]
+        spoken = {begin + len(each) for begin in ends for each in said if phones.startswith(each, begin)}
+        ends = spoken | {end + 1 for end in spoken if phones.startswith(silence, end)}
+    return len(phones) in ends
+
+
 def usual_path(words: Sequence[str], lexicon: Lexicon) -> npt.NDArray[np.int32]:
     """States of the first pronunciation of each word, between two silences."""
     phones = [phone for word in words for phone in lexicon.pronunciations[word][0]]

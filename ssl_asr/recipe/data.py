@@ -67,7 +67,7 @@ class Frontend(Section):
 class Hmm(Section):
     senones: Annotated[int, Field(gt=0, le=65535), Affects("senones")] = 3183
     # Alignments of labeled speech made elsewhere, instead of a flat start: kaldi:DIR (with ali.*.gz, final.mdl and
-    # phones.txt) or ctm:FILE (of phones). What they hold counts, not their names.
+    # phones.txt) or ctm:FILE (of phones), local paths where the command runs. What they hold counts, not their names.
     alignments: Annotated[str | None, Field(pattern=r"^(kaldi|ctm):."), Affects()] = None
     flat_start_iterations: Annotated[Positive, Affects("flat-start")] = 24
     min_frames_per_senone: Annotated[Positive, Affects("senones")] = 15

@@ -15,7 +15,7 @@ MANIFEST, FEATURES, ALIGNMENTS, TARGETS, LATTICES = "manifest", "features", "ali
 # Which stage writes the stores of each kind; lattices are written by the stage of the model that they are for.
 STAGE_OF_STORE = {MANIFEST: "corpus", FEATURES: "frontend", ALIGNMENTS: "hmm", TARGETS: "labelling"}
 FORMAT = "2"  # raise where a run of the version before can't be read
-SHARD_SUFFIX, ENTRY_SUFFIX, MODEL_SUFFIX = ".parquet", ".json", ".safetensors"
+SHARD_SUFFIX, ENTRY_SUFFIX, MODEL_SUFFIX, IMPORT_SUFFIX = ".parquet", ".json", ".safetensors", ".npz"
 _SHARD = re.compile(r"(.+)/(manifest|features|(?:alignments|targets|lattices)/[^/]+)/([^/]+)/(\d+)\.parquet")
 
 
@@ -198,9 +198,23 @@ def flat_start_uri(run: str) -> str:
     return hmm_uri(run, "flat_start.npz")
 
 
-def imported_uri(run: str) -> str:
-    """Times of phones by alignments made elsewhere."""
-    return hmm_uri(run, "imported.npz")
+def imported_folder(run: str) -> str:
+    """Times of phones by alignments made elsewhere: a file a labeled shard."""
+    return hmm_uri(run, "imported")
+
+
+def imported_uri(run: str, number: int) -> str:
+    return filesystem.join(imported_folder(run), f"{number:06d}{IMPORT_SUFFIX}")
+
+
+def import_index_uri(run: str) -> str:
+    """What was imported, and from what. Without it, the files are not complete."""
+    return filesystem.join(imported_folder(run), "index.json")
+
+
+def unused_imports_uri(run: str) -> str:
+    """Labeled utterances whose imported alignment is not used."""
+    return filesystem.join(imported_folder(run), "unused.jsonl")
 
 
 def tree_uri(run: str) -> str:

@@ -14,6 +14,7 @@ from ssl_asr.hmm.kaldi_model import read_transitions
 from ssl_asr.lang.phones import QUESTIONS
 
 FILES = Path(__file__).parent / "kaldi"
+SILENCES = ("SIL", "SPN")  # that the model has five states for
 # Phones and how many frames of 10 ms each of them lasts.
 Spoken = Sequence[tuple[str, int]]
 
@@ -36,7 +37,7 @@ def path_of(spoken: Spoken) -> np.ndarray:
     generator, ids = np.random.default_rng(0), list[int]()
     for place, (phone, frames) in enumerate(spoken):
         number = numbers[_symbol(phone, place)]
-        if phone == "SIL":  # its inner states in any order
+        if phone in SILENCES:  # its inner states in any order
             states = np.concatenate([[0], generator.integers(1, 4, max(frames - 2, 0)), [4]])[-frames:]
         else:
             states = np.arange(frames) * 3 // frames if frames > 2 else np.arange(frames)
@@ -56,6 +57,6 @@ def ctm_lines(name: str, spoken: Spoken, *, silences: bool = True) -> list[str]:
 
 
 def _symbol(phone: str, place: int) -> str:
-    if phone == "SIL":
+    if phone in SILENCES:
         return phone
     return f"{phone}{'1' if phone in QUESTIONS['vowel'] else ''}_{'BIES'[place % 4]}"

@@ -8,15 +8,18 @@ from pathlib import Path
 import pytest
 
 from ssl_asr.hmm.ctm import read_ctm
+from ssl_asr.hmm.phone_times import Unusable
 from ssl_asr.lang.phones import PHONES
 
 
-def read(folder: Path, *lines: str) -> dict[str, tuple[list[tuple[str, int]], str]]:
-    """Phones with their ends, and to what frames behind them belong."""
+def read(folder: Path, *lines: str) -> dict[str, tuple[list[tuple[str, int]], str] | Unusable]:
+    """Phones with their ends, and to what frames behind them belong; or why an utterance can't be used."""
     file = folder / "phones.ctm"
     file.write_text("\n".join(lines) + "\n")
     return {
-        name: (
+        name: times
+        if isinstance(times, Unusable)
+        else (
             [(PHONES[phone], end) for phone, end in zip(times.phones, times.ends.tolist(), strict=True)],
             times.rest,
         )
@@ -47,19 +50,39 @@ def test_a_frame_belongs_to_the_phone_at_its_middle(tmp_path):
     assert found["a"][0] == [("S", 1), ("IY", 4), ("SIL", 14)]
 
 
-@pytest.mark.parametrize(
-    "line", ["a 1 0.0 S", "a 1 zero 0.1 S", "a 1 -1 0.1 S", "a 1 0.5 -0.1 S", "a 1 nan 0.1 S", "a 1 inf 0.1 S", "a"]
-)
+@pytest.mark.parametrize("symbol", ["SPN", "NSN", "SPN_S", "sil", "sp", "SIL_S"])
+def test_only_a_silence_at_an_end_says_that_silence_at_the_end_is_listed(tmp_path, symbol):
+    found = read(tmp_path, "a 1 0.0 0.1 S", "b 1 0.0 0.1 S", f"b 1 0.1 0.1 {symbol}")
+    assert found["a"][1] == ("silence" if symbol.startswith(("SPN", "NSN")) else "last")
+    found = read(tmp_path, "a 1 0.0 0.1 S", "b 1 0.0 0.1 S", f"b 1 0.1 0.1 {symbol}", "b 1 0.2 0.1 S")
+    assert found["a"][1] == "silence"
+
+
+@pytest.mark.parametrize("line", ["a 1 0.0 S", "a"])
 def test_a_line_that_is_none_is_named(tmp_path, line):
     with pytest.raises(ValueError, match=r"line 2 of .*phones\.ctm is not `utterance channel start duration phone`"):
         read(tmp_path, "a 1 0.0 0.1 S", line)
 
 
-def test_other_phones_and_overlaps_are_refused(tmp_path):
-    with pytest.raises(ValueError, match=r"line 1 of .*phones\.ctm has the phone '35'"):
-        read(tmp_path, "a 1 0.0 0.1 35")
-    with pytest.raises(ValueError, match=r"phones of a overlap at 0\.1 s"):
-        read(tmp_path, "a 1 0.0 0.5 S", "a 1 0.1 0.1 IY")
+@pytest.mark.parametrize(
+    ("lines", "kind", "reason"),
+    [
+        (["b 1 zero 0.1 S"], "unreadable", "phones.ctm has the start zero and the duration 0.1; fix it"),
+        (["b 1 -1 0.1 S"], "unreadable", "has the start -1"),
+        (["b 1 0.5 -0.1 S"], "unreadable", "the duration -0.1"),
+        (["b 1 nan 0.1 S"], "unreadable", "has the start nan"),
+        (["b 1 inf 0.1 S"], "unreadable", "has the start inf"),
+        (["b 1 1e9 0.1 S"], "unreadable", "has the start 1e9"),
+        (["b 1 0.0 0.1 35"], "unreadable", "has the phone '35'"),
+        (["b 1 0.0 0.5 S", "b 1 0.1 0.1 IY"], "unreadable", "overlap at 0.1 s"),
+        (["b 1 0.0 0.1 SPN_S"], "unknown_words", "has SPN_S, which stands for a word that the lexicon"),
+    ],
+)
+def test_an_utterance_that_makes_no_sense_spoils_no_other(tmp_path, lines, kind, reason):
+    found = read(tmp_path, *lines, "b 1 0.6 0.1 S", "a 1 0.0 0.1 S")
+    assert found["a"] == ([("S", 10)], "silence")
+    assert found["b"].kind == kind
+    assert reason in found["b"].reason
 
 
 def test_a_compressed_file_that_breaks_off_is_refused(tmp_path):

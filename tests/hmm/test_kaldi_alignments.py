@@ -17,6 +17,7 @@ import pytest
 
 from ssl_asr.hmm.kaldi_alignments import read_archive, read_kaldi_alignments
 from ssl_asr.hmm.kaldi_model import read_transitions
+from ssl_asr.hmm.phone_times import Unusable
 from ssl_asr.lang.phones import PHONES
 from tests.hmm.outside import FILES, copy_model, path_of, write_archive
 
@@ -38,6 +39,21 @@ def test_a_model_that_breaks_off_is_refused(tmp_path: Path):
     for cut in (*range(0, 200, 11), *range(200, end, 1501), end - 1):
         file.write_bytes(whole[:cut])
         with pytest.raises(ValueError, match=r"final\.mdl is not a (whole|binary) model of Kaldi"):
+            read_transitions(file)
+
+
+def test_a_chain_model_is_refused_in_a_sentence(tmp_path: Path):
+    whole, file = (FILES / "final.mdl").read_bytes(), tmp_path / "final.mdl"
+    # Kaldi writes -1 before the number of entries of such a topology, and <Tuples> for <Triples>.
+    phones = 1 + 4 + 4 * 166
+    place = whole.index(b"<Topology> ") + len(b"<Topology> ") + phones + 1 + 4 + 4 * 167
+    assert whole[place : place + 5] == b"\x04" + (2).to_bytes(4, "little")
+    tuples = whole.replace(b"<Triples>", b"<Tuples>").replace(b"</Triples>", b"</Tuples>")
+    for chain in (tuples, whole[:place] + b"\x04\xff\xff\xff\xff" + whole[place:]):
+        file.write_bytes(chain)
+        with pytest.raises(
+            ValueError, match=r"final\.mdl is a chain model, whose alignments have a frame every 30 ms"
+        ):
             read_transitions(file)
 
 
@@ -96,23 +112,37 @@ def test_phones_and_their_ends(folder: Path):
     assert times.ends.tolist() == [7, 10, 14, 15, 20]
 
 
-def test_a_phone_of_another_set_is_refused(folder: Path):
+def test_a_phone_of_another_set_spoils_its_utterance(folder: Path):
+    write_archive(folder / "ali.2.gz", {"b": path_of([("SIL", 7), ("S", 3)]), "c": path_of([("SPN", 9)])})
     text = (folder / "phones.txt").read_text()
     (folder / "phones.txt").write_text(text.replace("IY1_", "ɨ_"))
-    with pytest.raises(ValueError, match=r"ali\.1\.gz has the phone 'ɨ_.', which is neither silence"):
-        list(read_kaldi_alignments(folder))
+    found = dict(read_kaldi_alignments(folder))
+    assert (found["a"].kind, found["c"].kind) == ("unreadable", "unknown_words")
+    assert "has the phone 'ɨ_S', which is neither silence" in found["a"].reason
+    assert found["b"].ends.tolist() == [7, 10]
     (folder / "phones.txt").write_text("SIL 1\n")
-    with pytest.raises(ValueError, match="has the phone 'number "):
-        list(read_kaldi_alignments(folder))
+    assert "has the phone 'number " in dict(read_kaldi_alignments(folder))["a"].reason
     (folder / "phones.txt").write_text("SIL\n")
     with pytest.raises(ValueError, match=r"phones\.txt is not a list of phones and their numbers"):
         list(read_kaldi_alignments(folder))
 
 
-def test_ids_of_another_model_are_refused(folder: Path):
-    write_archive(folder / "ali.1.gz", {"a": np.array([1, 5000], np.int32)})
-    with pytest.raises(ValueError, match=r"a has transition ids that final\.mdl lacks"):
-        list(read_kaldi_alignments(folder))
+def test_ids_of_another_model_spoil_their_utterance(folder: Path):
+    write_archive(folder / "ali.2.gz", {"b": np.array([1, 5000], np.int32), "c": np.array([0, 1], np.int32)})
+    found = dict(read_kaldi_alignments(folder))
+    assert found["a"].num_frames == 20
+    for name in ("b", "c"):
+        assert found[name] == Unusable(
+            "unreadable",
+            "its imported alignment has transition ids that final.mdl lacks; give the final.mdl that made it",
+        )
+
+
+def test_a_name_that_is_not_utf_8_is_refused_with_the_file(tmp_path: Path):
+    content = archive(VECTORS)
+    (tmp_path / "ali.1.gz").write_bytes(gzip.compress(content.replace(b"utt-10002", b"utt-\xe9\xe90002")))
+    with pytest.raises(ValueError, match=r"ali\.1\.gz has an utterance whose name is not UTF-8 \(at byte 32 of"):
+        list(read_archive(tmp_path / "ali.1.gz"))
 
 
 def test_a_job_s_file_that_is_missing_is_missed(folder: Path):
