@@ -13,7 +13,7 @@ import sys
 import tempfile
 
 from ssl_asr.progress import clock
-from ssl_asr.runtime.pipeline import NAMES
+from ssl_asr.runtime.pipeline import wanted_stages
 from ssl_asr.runtime.run_directory import open_recipe
 from ssl_asr.runtime.stage_report import read_report
 
@@ -46,9 +46,9 @@ def fresh(recipe: str, overrides: list[str]) -> dict[str, float]:
 
 
 def times(run: str) -> dict[str, float]:
-    """Seconds of every stage of a run; ValueError naming the first unfinished stage."""
+    """Seconds of every stage that the run's recipe asks for; ValueError naming the first unfinished stage."""
     recipe = open_recipe(run)
-    reports = {name: read_report(recipe, name) for name in NAMES}
+    reports = {stage.name: read_report(recipe, stage.name) for stage in wanted_stages(recipe)}
     missing = [name for name, report in reports.items() if report is None]
     if missing:
         raise ValueError(f"{run}: the stage {missing[0]} is not done; `ssl-asr run {run}` does all that is left")
