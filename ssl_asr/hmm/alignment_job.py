@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-
 from threadpoolctl import threadpool_limits
 
 from ssl_asr.hmm.chunks import manifest
@@ -11,7 +9,7 @@ from ssl_asr.hmm.flat_aligner import FlatAligner
 from ssl_asr.hmm.imported import read_imported
 from ssl_asr.hmm.recordings import Recordings, shard_content
 from ssl_asr.hmm.training import HmmInputs, Trained, read_trained
-from ssl_asr.lang.lexicon import Lexicon, read_lexicon, read_unlabeled_lexicon
+from ssl_asr.lang.lexicon import RunLexicons
 from ssl_asr.recipe import WrongTexts
 from ssl_asr.recipe.identity import inputs_key
 from ssl_asr.runtime.shard_stage import ShardContent, ShardMaker, SourceShard
@@ -45,17 +43,10 @@ class AlignmentJob(ShardMaker):
         store = ShardStore(run, alignments.store_name(trained.senone_set))
         super().__init__(ShardStore(run, features.STORE), store)
         self.run, self.mel_bins, self.trained, self.wrong_texts = run, mel_bins, trained, wrong_texts
+        self.lexicons = RunLexicons(run)
 
     def parents(self, source: SourceShard) -> dict[str, str]:
         return alignment_parents(source, self.trained)
-
-    @cached_property
-    def lexicon(self) -> Lexicon:
-        return read_lexicon(self.run)
-
-    @cached_property
-    def unlabeled_lexicon(self) -> Lexicon:
-        return read_unlabeled_lexicon(self.run)
 
     def make(self, shard: Shard) -> ShardContent:
         """ValueError if the features shard itself cannot be read."""
@@ -63,13 +54,12 @@ class AlignmentJob(ShardMaker):
         rows, spoken, table = [row for slab in slabs for row in slab], manifest(self.run, shard), self.trained.table
         with threadpool_limits(1):
             may_lack_text = shard.split == "unlabeled"
-            lexicon = self.unlabeled_lexicon if may_lack_text else self.lexicon
             checked = shard.split == CHECKED_SPLIT
             imported = read_imported(self.run, shard.number, self.trained.inputs.imported) if checked else None
             aligner = FlatAligner(
                 self.trained.model,
                 table,
-                lexicon=lexicon,
+                lexicon=self.lexicons.of(shard.split),
                 spoken=spoken,
                 wrong_texts=self.wrong_texts,
                 imported=imported,

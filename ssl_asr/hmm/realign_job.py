@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 
 from threadpoolctl import threadpool_limits
 
@@ -12,7 +11,7 @@ from ssl_asr.hmm.chunks import manifest
 from ssl_asr.hmm.network_aligner import NetworkAligner, Scores
 from ssl_asr.hmm.recordings import Alignment, Recordings, shard_content
 from ssl_asr.hmm.senones import SenoneSet
-from ssl_asr.lang.lexicon import Lexicon, read_lexicon, read_unlabeled_lexicon
+from ssl_asr.lang.lexicon import RunLexicons
 from ssl_asr.runtime.shard_stage import ShardContent, ShardMaker, SourceShard
 from ssl_asr.store import alignments, features, utterance
 from ssl_asr.store.ledger import Shard
@@ -70,27 +69,22 @@ class RealignJob(ShardMaker):
         super().__init__(made.source, made.store)
         self.run, self.senones, self.scores, self.mel_bins = made.run, made.after, scores, mel_bins
         self.features = ShardStore(made.run, features.STORE)
-        self._parents = made.parents
+        self.lexicons, self._parents = RunLexicons(made.run), made.parents
 
     def parents(self, source: SourceShard) -> dict[str, str]:
         return self._parents(source)
-
-    @cached_property
-    def lexicon(self) -> Lexicon:
-        return read_lexicon(self.run)
-
-    @cached_property
-    def unlabeled_lexicon(self) -> Lexicon:
-        return read_unlabeled_lexicon(self.run)
 
     def make(self, shard: Shard) -> ShardContent:
         """ValueError if a shard of features or alignments cannot be read, or as `scores`."""
         slabs = [features.decode(slab, self.mel_bins) for slab in self.features.read_slabs(shard)]
         rows, spoken = [row for slab in slabs for row in slab], manifest(self.run, shard)
-        lexicon = self.unlabeled_lexicon if shard.split == "unlabeled" else self.lexicon
         with threadpool_limits(1):
             aligner = NetworkAligner(
-                self.scores, table=self.senones.table, lexicon=lexicon, spoken=spoken, before=self._before(shard)
+                self.scores,
+                table=self.senones.table,
+                lexicon=self.lexicons.of(shard.split),
+                spoken=spoken,
+                before=self._before(shard),
             )
             aligner.align_together([row for row in rows if row.condition == utterance.CLEAN])
             return shard_content(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 
 import pocketsphinx
@@ -92,6 +92,25 @@ def read_lexicon(run: str) -> Lexicon:
 def read_unlabeled_lexicon(run: str) -> Lexicon:
     """The run's lexicon with the words of the unlabeled speech's texts; ValueError as above."""
     return read_lexicon(run) | _read(unlabeled_lexicon_uri(run))
+
+
+class RunLexicons:
+    """The lexicons of a run; each is read when a split first needs it."""
+
+    def __init__(self, run: str) -> None:
+        self._run = run
+
+    def of(self, split: str) -> Lexicon:
+        """ValueError as `read_lexicon`."""
+        return self._unlabeled if split == "unlabeled" else self._labeled
+
+    @cached_property
+    def _labeled(self) -> Lexicon:
+        return read_lexicon(self._run)
+
+    @cached_property
+    def _unlabeled(self) -> Lexicon:
+        return read_unlabeled_lexicon(self._run)
 
 
 def _read(uri: str) -> Lexicon:
