@@ -23,8 +23,8 @@ ROOT = Path(__file__).parents[2]
 SECONDS = 100  # of a job, its start included
 # Stages of a run that begins, and of one that is labelled; those of a wave need nothing of each other.
 BEGINNING = (("corpus",), ("frontend",), ("hmm",), ("teacher",), ("labelling",))
-LABELLED = (("baseline", "student", "topline"), ("evaluate",), ("report",))
-OFF = {"topline"}  # its job says so and ends
+LABELLED = (("baseline", "student", "topline", "realign"), ("evaluate",), ("report",))
+OFF = {"topline", "realign"}  # their jobs say so and end
 
 
 @pytest.fixture(scope="module")
