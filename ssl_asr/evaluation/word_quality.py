@@ -9,8 +9,10 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ssl_asr.decoding.slab_words import RecognisedWord, SlabWords
-from ssl_asr.decoding.slabs import FRAME_SECONDS, Slab
+from ssl_asr.decoding.scores import FRAME_SECONDS
+from ssl_asr.decoding.slab_words import SlabWords
+from ssl_asr.decoding.slabs import Slab
+from ssl_asr.decoding.word_finder import RecognisedWord
 from ssl_asr.evaluation.confidence import Curve, fit_curve, normalised_cross_entropy
 from ssl_asr.evaluation.scoring import align_words
 from ssl_asr.frontend.stacking import stack_labels
