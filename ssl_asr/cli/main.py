@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from ssl_asr.recipe import Recipe
 
 OK, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
+_EXPORT = ("--model", "--measure")
 
 HELP = """\
 Trains acoustic models from a few hours of transcribed speech and much more speech without transcripts.
@@ -47,6 +48,7 @@ examples:
   ssl-asr plan paper --hours 1e6 --gpus 64  bytes, hours and cost, before anything is run
   ssl-asr verify runs/demo --repair         whether every shard is whole; bad ones are made anew
   ssl-asr inspect targets SHARD UTTERANCE   a picture of the teacher's opinion on one utterance
+  ssl-asr export runs/demo -o bundle        the student with all that recognises speech, without Ray and torch
   ssl-asr corpus --licences                 under which licences the demo's recordings come
 """
 
@@ -91,7 +93,7 @@ def _run(words: list[str]) -> int:
     if not words:
         parser.print_help()
         return REFUSED
-    known = [*NAMES, "run", "plan", "status", "failed", "verify", "inspect"]
+    known = [*NAMES, "run", "plan", "status", "failed", "verify", "inspect", "export"]
     if not words[0].startswith("-") and words[0] not in known:
         near = difflib.get_close_matches(words[0], known, 1, cutoff=0.5)
         fix = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known)}"
@@ -112,6 +114,9 @@ def _run(words: list[str]) -> int:
     if options.recipe is None:
         raise Refusal(f"the recipe is missing; for example: ssl-asr {options.command} demo")
     recipe = _recipe(options.recipe, options.overrides)
+    if options.command == "export":
+        commands.export(recipe, options.model, options.out, options.measure)
+        return OK
     if options.command == "plan":
         commands.plan(recipe, question.question_of(options))
         return OK
@@ -134,8 +139,9 @@ def _with_values(words: list[str]) -> list[str]:
     joined: list[str] = []
     rest = iter(words)
     for word in rest:
-        value = next(rest, None) if word in ("--out", *question.FLAGS) else None
-        joined.append(word if value is None else f"{word}={value}")
+        value = next(rest, None) if word in ("--out", "-o", *_EXPORT, *question.FLAGS) else None
+        option = "--out" if word == "-o" else word
+        joined.append(word if value is None else f"{option}={value}")
     return joined
 
 
@@ -165,6 +171,7 @@ def _parser() -> argparse.ArgumentParser:
     _add(commands, "failed", verbs["failed"])
     _add(commands, "verify", verbs["verify"])
     _add_inspect(commands)
+    _add_export(commands)
     parser.add_argument("--traceback", action="store_true", help="show where in the code an error arose")
     return parser
 
@@ -195,6 +202,21 @@ def _add_inspect(commands: argparse._SubParsersAction[_Parser]) -> None:
     command.add_argument("shard", metavar="SHARD", help="RUN/targets/SET/unlabeled/NUMBER.parquet")
     command.add_argument("utterance", nargs="?", metavar="UTTERANCE", help="its id; default: the shard's first")
     command.add_argument("--out", metavar="FILE", help="where to write; default: targets-UTTERANCE.png here")
+
+
+def _add_export(commands: argparse._SubParsersAction[_Parser]) -> None:
+    does = "writes a model of a finished run as a bundle, which recognises speech without Ray and torch"
+    command = commands.add_parser("export", description=f"export: {does}.", help=does)
+    command.add_argument("recipe", metavar="RUN", help="a run's directory")
+    command.add_argument("overrides", nargs="*", metavar="key=value", help=argparse.SUPPRESS)
+    command.add_argument("-o", "--out", metavar="DIR", required=True, help="where to; an older bundle is replaced")
+    command.add_argument("--model", default="student", help="one that streams, such as baseline; default: student")
+    command.add_argument(
+        "--measure",
+        choices=["dev", "test"],
+        default="dev",
+        help="the speech on which fp32 and int8 are compared for the model card; default: dev",
+    )
 
 
 def _recipe(target: str, overrides: Sequence[str]) -> Recipe:
