@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from ssl_asr.store import filesystem
 # A header may claim more than the file holds. This much is allowed for a container's rounding.
 TOLERANCE_SECONDS = 0.05
 MIN_RATE, MAX_RATE = 4000, 384000
+_BLOCK_FRAMES = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -89,23 +91,78 @@ def read_audio(uri: str, offset: float, duration: float, channel: int, sample_ra
     missing channel, an impossible rate, or NaN or infinite samples.
     """
     with _opened(uri) as file:
-        if channel >= file.channels:
-            raise ValueError(
-                f"{uri}: channel {channel} was asked for, but the file has {file.channels}; "
-                "fix corpus.channel or the source"
-            )
+        _check_channel(uri, channel, file)
         native, start = file.samplerate, round(offset * file.samplerate)
         length = round(duration * native)
         if file.seekable() and start:
             file.seek(min(start, file.frames))
         samples = file.read(length, dtype="float32", always_2d=True)[:, channel]
-    if len(samples) < length - TOLERANCE_SECONDS * native or len(samples) == 0:
-        raise ValueError(
-            f"{uri}: {duration:.2f} s from {offset:.2f} s were asked for, but only {len(samples) / native:.2f} s "
-            "are there; the file is truncated or its times are wrong"
-        )
-    if not np.isfinite(samples).all():
-        raise ValueError(f"{uri}: the audio holds NaN or infinite samples; convert it again from its original")
+    _check_length(uri, offset, duration, len(samples) / native)
+    _check_finite(uri, samples)
     if native != sample_rate:
         samples = soxr.resample(samples, native, sample_rate, quality="HQ")
     return np.ascontiguousarray(samples, dtype=np.float32)
+
+
+def audio_blocks(
+    uri: str,
+    sample_rate: int,
+    *,
+    channel: int = 0,
+    offset: float = 0.0,
+    duration: float = math.inf,
+    block_frames: int = _BLOCK_FRAMES,
+) -> Iterator[npt.NDArray[np.float32]]:
+    """One channel of a file of any length, block by block and resampled: each [some samples], nominally in [-1, 1].
+
+    A block is read as `block_frames` samples of the file, so memory does not grow with its length. `offset` and
+    `duration` are seconds; without a duration it is read to its end. ValueError as `read_audio`, but what is wrong
+    further inside a file is found when it is reached.
+    """
+    with _opened(uri) as file:
+        _check_channel(uri, channel, file)
+        native = file.samplerate
+        _skip(file, round(offset * native), block_frames)
+        wanted = math.inf if math.isinf(duration) else round(duration * native)
+        resampler = soxr.ResampleStream(native, sample_rate, 1, "float32") if native != sample_rate else None
+        done = 0
+        while done < wanted:
+            block = file.read(int(min(block_frames, wanted - done)), dtype="float32", always_2d=True)[:, channel]
+            if not len(block):
+                break
+            _check_finite(uri, block)
+            done += len(block)
+            yield np.ascontiguousarray(block) if resampler is None else resampler.resample_chunk(block)
+        _check_length(uri, offset, duration, done / native)
+        if resampler is not None:
+            yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)
+
+
+def _skip(file: soundfile.SoundFile, frames: int, block_frames: int) -> None:
+    if file.seekable():
+        file.seek(min(frames, file.frames))
+        return
+    while frames and (read := len(file.read(min(frames, block_frames)))):
+        frames -= read
+
+
+def _check_channel(uri: str, channel: int, file: soundfile.SoundFile) -> None:
+    if channel >= file.channels:
+        raise ValueError(
+            f"{uri}: channel {channel} was asked for, but the file has {file.channels}; "
+            "fix corpus.channel or the source"
+        )
+
+
+def _check_length(uri: str, offset: float, duration: float, seconds: float) -> None:
+    if seconds == 0 or (math.isfinite(duration) and seconds < duration - TOLERANCE_SECONDS):
+        asked = f"{duration:.2f} s from {offset:.2f} s were" if math.isfinite(duration) else "audio was"
+        raise ValueError(
+            f"{uri}: {asked} asked for, but only {seconds:.2f} s "
+            "are there; the file is truncated or its times are wrong"
+        )
+
+
+def _check_finite(uri: str, samples: npt.NDArray[np.float32]) -> None:
+    if not np.isfinite(samples).all():
+        raise ValueError(f"{uri}: the audio holds NaN or infinite samples; convert it again from its original")
