@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
+from ssl_asr.cli import transcribe
 from ssl_asr.planning import question
 from ssl_asr.runtime.failure import sentence_of
 from ssl_asr.runtime.pipeline import NAMES, STAGES, wanted_stages
@@ -49,6 +50,7 @@ examples:
   ssl-asr verify runs/demo --repair         whether every shard is whole; bad ones are made anew
   ssl-asr inspect targets SHARD UTTERANCE   a picture of the teacher's opinion on one utterance
   ssl-asr export runs/demo -o bundle        the student with all that recognises speech, without Ray and torch
+  ssl-asr transcribe bundle talk.mp3        what is said in audio files, folders, URIs or manifests
   ssl-asr corpus --licences                 under which licences the demo's recordings come
 """
 
@@ -93,7 +95,7 @@ def _run(words: list[str]) -> int:
     if not words:
         parser.print_help()
         return REFUSED
-    known = [*NAMES, "run", "plan", "status", "failed", "verify", "inspect", "export"]
+    known = [*NAMES, "run", "plan", "status", "failed", "verify", "inspect", "export", "transcribe"]
     if not words[0].startswith("-") and words[0] not in known:
         near = difflib.get_close_matches(words[0], known, 1, cutoff=0.5)
         fix = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known)}"
@@ -103,6 +105,8 @@ def _run(words: list[str]) -> int:
     options = parser.parse_args(
         sorted(words, key=lambda word: word.startswith("-"), reverse=words[0].startswith("-"))
     )
+    if options.command == "transcribe":
+        return OK if transcribe.run(options) else FAILED
     from ssl_asr.cli import commands
 
     if options.command == "inspect":
@@ -139,7 +143,7 @@ def _with_values(words: list[str]) -> list[str]:
     joined: list[str] = []
     rest = iter(words)
     for word in rest:
-        value = next(rest, None) if word in ("--out", "-o", *_EXPORT, *question.FLAGS) else None
+        value = next(rest, None) if word in ("--out", "-o", *_EXPORT, *transcribe.FLAGS, *question.FLAGS) else None
         option = "--out" if word == "-o" else word
         joined.append(word if value is None else f"{option}={value}")
     return joined
@@ -172,6 +176,7 @@ def _parser() -> argparse.ArgumentParser:
     _add(commands, "verify", verbs["verify"])
     _add_inspect(commands)
     _add_export(commands)
+    transcribe.add_command(commands)
     parser.add_argument("--traceback", action="store_true", help="show where in the code an error arose")
     return parser
 

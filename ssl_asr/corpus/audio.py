@@ -77,6 +77,12 @@ def audio_info(uri: str) -> AudioInfo:
         return AudioInfo(file.samplerate, file.channels, frames / file.samplerate)
 
 
+def channels_of(uri: str) -> int:
+    """How many channels a file has, by its header; ValueError as `audio_info`."""
+    with _opened(uri) as file:
+        return int(file.channels)
+
+
 def _count_frames(file: soundfile.SoundFile) -> int:
     count = 0
     while block := len(file.read(1 << 18, dtype="int16")):

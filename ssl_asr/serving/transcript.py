@@ -1,18 +1,10 @@
-"""What was said in a piece of audio: words with times, in segments, and where the audio came from."""
+"""What was said in some audio: words with times, in segments, and where the audio came from."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-
-@dataclass(frozen=True)
-class TimedWord:
-    """A word from `start` to `end`; its confidence is a probability, or None where it is not known."""
-
-    word: str
-    start: float
-    end: float
-    confidence: float | None = None
+from ssl_asr.serving.results import Word
 
 
 @dataclass(frozen=True)
@@ -24,12 +16,12 @@ class Alternative:
 
 
 @dataclass(frozen=True)
-class Segment:
+class TranscriptSegment:
     """Audio that was recognised as a whole; of several `alternatives` the best comes first."""
 
     start: float
     end: float
-    words: tuple[TimedWord, ...]
+    words: tuple[Word, ...]
     alternatives: tuple[Alternative, ...] = ()
 
     @property
@@ -56,10 +48,10 @@ class Transcript:
 
     name: str
     source: Source
-    segments: tuple[Segment, ...]
+    segments: tuple[TranscriptSegment, ...]
 
     @property
-    def words(self) -> tuple[TimedWord, ...]:
+    def words(self) -> tuple[Word, ...]:
         return tuple(word for segment in self.segments for word in segment.words)
 
     @property

@@ -11,7 +11,8 @@ from lhotse import SupervisionSegment, SupervisionSet
 
 from ssl_asr.serving.formats.cues import LINE_CHARACTERS, MAX_SECONDS, cues, lines_of
 from ssl_asr.serving.formats.writing import FORMATS, write_transcript
-from ssl_asr.serving.transcript import Alternative, Segment, Source, TimedWord, Transcript
+from ssl_asr.serving.results import Word
+from ssl_asr.serving.transcript import Alternative, Source, Transcript, TranscriptSegment
 
 TEXT = (
     "the quick brown fox jumps over the lazy dog and then it runs away into the dark forest where nobody has ever "
@@ -24,10 +25,10 @@ def _transcript(begin: float = 0.0, name: str = "talk", words: list[str] = SPEEC
     """A word each 0.4 s with small gaps, and a pause of half a second after every eighth."""
     timed, at = [], begin
     for number, word in enumerate(words, 1):
-        timed.append(TimedWord(word, at, at + 0.35, 0.9))
+        timed.append(Word(word, at, at + 0.35, 0.9))
         at += 0.4 if number % 8 else 0.9
     other = (Alternative(" ".join(words), -0.1), Alternative("something else", -3.5))
-    segments = (Segment(begin, at, tuple(timed), other), Segment(at, at + 1, ()))
+    segments = (TranscriptSegment(begin, at, tuple(timed), other), TranscriptSegment(at, at + 1, ()))
     return Transcript(name, Source("/data/talk.wav", at + 1), segments)
 
 
@@ -73,15 +74,15 @@ def test_cues_are_readable_and_cut_at_pauses() -> None:
 
 def test_cues_of_odd_times_and_words() -> None:
     words = (
-        TimedWord("x" * 100, 0.0, 0.1),
-        TimedWord("b", 0.1, 0.1),
-        TimedWord("c", 5.0, 5.0),
-        TimedWord("long", 9, 30),
+        Word("x" * 100, 0.0, 0.1),
+        Word("b", 0.1, 0.1),
+        Word("c", 5.0, 5.0),
+        Word("long", 9, 30),
     )
-    found = cues(Transcript("odd", Source("odd.wav", 40), (Segment(0, 40, words),)))
+    found = cues(Transcript("odd", Source("odd.wav", 40), (TranscriptSegment(0, 40, words),)))
     assert [cue.lines for cue in found] == [("x" * 100,), ("b",), ("c",), ("long",)]
     assert [(cue.start, cue.end) for cue in found] == [(0, 100), (100, 1100), (5000, 6000), (9000, 30000)]
-    same = tuple(Segment(1.0, 1.0, (TimedWord(word, 1.0, 1.0),)) for word in "abc")
+    same = tuple(TranscriptSegment(1.0, 1.0, (Word(word, 1.0, 1.0),)) for word in "abc")
     instants = cues(Transcript("same", Source("same.wav", 2), same))
     assert all(cue.start < cue.end for cue in instants)
 
@@ -107,8 +108,8 @@ def test_ctm_is_read_by_lhotse_and_its_words_do_not_overlap(tmp_path: Path) -> N
 
 
 def test_ctm_names_have_no_blanks_and_unknown_confidence_is_na() -> None:
-    words = (TimedWord("hello", 0.0, 0.5),)
-    transcript = Transcript("my talk\u00a01", Source("x", 1.0, channel=1), (Segment(0, 1, words),))
+    words = (Word("hello", 0.0, 0.5),)
+    transcript = Transcript("my talk\u00a01", Source("x", 1.0, channel=1), (TranscriptSegment(0, 1, words),))
     assert FORMATS["ctm"](transcript) == "my%20talk%C2%A01 2 0.00 0.50 hello NA\n"
 
 
@@ -131,7 +132,7 @@ def test_json_holds_everything_and_txt_a_line_a_segment() -> None:
 
 @pytest.mark.parametrize("kind", FORMATS)
 def test_nothing_said_is_a_whole_file(tmp_path: Path, kind: str) -> None:
-    silent = Transcript("deep/er/silence", Source("silence.wav", 9.0), (Segment(0, 9, ()),))
+    silent = Transcript("deep/er/silence", Source("silence.wav", 9.0), (TranscriptSegment(0, 9, ()),))
     uri = write_transcript(silent, kind, str(tmp_path))
     assert uri == f"{tmp_path}/deep/er/silence.{kind}"
     assert Path(uri).read_text() == FORMATS[kind](silent)

@@ -10,7 +10,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from ssl_asr.serving.transcript import TimedWord, Transcript
+from ssl_asr.serving.results import Word
+from ssl_asr.serving.transcript import Transcript
 
 LINE_CHARACTERS = 42
 MAX_SECONDS = 7.0
@@ -48,7 +49,7 @@ def _milliseconds(seconds: float) -> int:
     return round(seconds * 1000)
 
 
-def _groups(words: Sequence[TimedWord]) -> Iterator[Sequence[TimedWord]]:
+def _groups(words: Sequence[Word]) -> Iterator[Sequence[Word]]:
     """Words of one caption each, in order."""
     waiting = [words] if words else []
     while waiting:
@@ -60,7 +61,7 @@ def _groups(words: Sequence[TimedWord]) -> Iterator[Sequence[TimedWord]]:
             waiting += [group[place:], group[:place]]
 
 
-def _fits(words: Sequence[TimedWord]) -> bool:
+def _fits(words: Sequence[Word]) -> bool:
     pauses = (later.start - word.end for word, later in pairwise(words))
     return len(words) == 1 or (
         words[-1].end - words[0].start <= MAX_SECONDS
@@ -69,7 +70,7 @@ def _fits(words: Sequence[TimedWord]) -> bool:
     )
 
 
-def _best_break(words: Sequence[TimedWord]) -> int:
+def _best_break(words: Sequence[Word]) -> int:
     """The number of words before the longest pause; one near the middle counts as longer."""
     lengths = [len(word.word) + 1 for word in words]
     total, before, best, best_value = sum(lengths), 0, 1, -1.0

@@ -7,7 +7,8 @@ import re
 from dataclasses import asdict
 from urllib.parse import quote
 
-from ssl_asr.serving.transcript import TimedWord, Transcript
+from ssl_asr.serving.results import Word
+from ssl_asr.serving.transcript import Transcript
 
 
 def as_json(transcript: Transcript) -> str:
@@ -32,7 +33,7 @@ def ctm(transcript: Transcript) -> str:
     return "".join(f"{name} {channel} {_ctm_fields(word)}\n" for word in transcript.words)
 
 
-def _ctm_fields(word: TimedWord) -> str:
+def _ctm_fields(word: Word) -> str:
     # Rounded start and end: rounded durations would let words overlap.
     start, end = round(word.start * 100), round(word.end * 100)
     confidence = "NA" if word.confidence is None else f"{word.confidence:.3f}"

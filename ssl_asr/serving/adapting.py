@@ -1,0 +1,78 @@
+"""An engine with other expectations: bonuses for words and phrases, or another language model."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import replace
+
+from ssl_asr.decoding.decoder import DecodingGraph
+from ssl_asr.decoding.graph import build_graph
+from ssl_asr.decoding.word_finder import WordFinder
+from ssl_asr.evaluation.confidence import Curve
+from ssl_asr.hmm.transitions import Arrays
+from ssl_asr.lang.fst_arrays import from_numpy, to_numpy
+from ssl_asr.lang.lexicon import Lexicon
+from ssl_asr.lang.ngram import BACK_OFF, BEGIN, END, EPSILON, Vocabulary
+from ssl_asr.serving.engine import Engine
+from ssl_asr.serving.graph import read_lexicon
+from ssl_asr.serving.hotwords import Phrase, boosted
+from ssl_asr.serving.words import TimedWords
+
+_UNIGRAM = re.compile(r"\S+[\t ]+(\S+)")
+
+
+def with_hotwords(engine: Engine, phrases: Mapping[Phrase, float]) -> Engine:
+    """The same but for the bonus of each phrase; those with an unknown word have no effect."""
+    words = engine.graph.words
+    return _with_graph(engine, boosted(to_numpy(engine.graph.fst), words, phrases), words)
+
+
+def with_language_model(engine: Engine, arpa: str, place: str) -> tuple[Engine, int]:
+    """The engine with this n-gram in ARPA form, and how many of its words it can't recognise.
+
+    Words are those of the n-gram that are in the bundle's lexicon. The acoustic scale stays the bundle's. ValueError
+    if `place` holds no such n-gram.
+    """
+    listed = arpa_words(arpa, place)
+    pronunciations = lexicon_of(engine).pronunciations
+    vocabulary = Vocabulary(tuple(sorted(listed & set(pronunciations))))
+    if not vocabulary.words:
+        raise ValueError(f"{place} has none of the bundle's words; give an n-gram of lower-case words")
+    arrays = build_graph(vocabulary, pronunciations, arpa, engine.senones.table)
+    return _with_graph(engine, arrays, vocabulary.words), len(listed) - len(vocabulary.words)
+
+
+def arpa_words(arpa: str, place: str) -> set[str]:
+    """The words of an n-gram in ARPA form, without its marks; ValueError if it is none."""
+    head, one, rest = arpa.partition("\\1-grams:")
+    unigrams, backslash, _ = rest.partition("\n\\")
+    if "\\data\\" not in head or not one or not backslash or "\\end\\" not in rest:
+        raise ValueError(
+            f"{place} is not a whole n-gram model in ARPA form; give a plain file, not one of KenLM's own"
+        )
+    lines = [line for line in unigrams.splitlines() if line.strip()]
+    found = [_UNIGRAM.match(line.strip()) for line in lines]
+    if not all(found):
+        raise ValueError(
+            f"{place}: '{lines[found.index(None)][:50]}' is not a probability and a word; write it again"
+        )
+    marks = {EPSILON, BACK_OFF, BEGIN, END, "<unk>", "<UNK>"}
+    return {match.group(1) for match in found if match} - marks
+
+
+def lexicon_of(engine: Engine) -> Lexicon:
+    return read_lexicon(engine.bundle, ())
+
+
+def finder_of(engine: Engine) -> WordFinder:
+    """A word finder of its own for the engine's graph."""
+    lattice_beam = engine.bundle.description.search.lattice_beam
+    return WordFinder(engine.graph, lexicon_of(engine), engine.senones.table, lattice_beam)
+
+
+def _with_graph(engine: Engine, arrays: Arrays, words: tuple[str, ...]) -> Engine:
+    graph = DecodingGraph(from_numpy(*arrays), words, int(arrays[3]["ilabel"].max(initial=0)))
+    changed = replace(engine, graph=graph)
+    curve = Curve(**engine.bundle.description.confidence.model_dump())
+    return replace(changed, words=TimedWords(finder_of(changed), curve))
