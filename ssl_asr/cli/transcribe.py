@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ssl_asr.progress import clock
-from ssl_asr.store import filesystem
 
 if TYPE_CHECKING:
     from ssl_asr.serving.engine import Engine
@@ -137,6 +136,8 @@ def _engine(options: argparse.Namespace) -> Engine:
 
 def _text(uri: str) -> str:
     """Of a local file or URI; ValueError naming it where it is not there or no UTF-8."""
+    from ssl_asr.store import filesystem
+
     if not filesystem.exists(uri):
         raise ValueError(f"there is no file {uri}; correct its name")
     try:

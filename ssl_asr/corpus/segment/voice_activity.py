@@ -67,10 +67,15 @@ def _session() -> Any:
     """The onnxruntime session of the network, on one thread; one a process, for all recordings."""
     import onnxruntime
 
-    package = find_spec("silero_vad")  # importing it would load torch
-    if package is None or package.origin is None:
-        raise ValueError("the package silero-vad, which finds speech in long recordings, is missing; install it")
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
-    weights = Path(package.origin).parent / "data" / "silero_vad_16k_sequence.onnx"
-    return onnxruntime.InferenceSession(str(weights), options, providers=["CPUExecutionProvider"])
+    place = str(weights("silero_vad_16k_sequence.onnx"))
+    return onnxruntime.InferenceSession(place, options, providers=["CPUExecutionProvider"])
+
+
+def weights(name: str) -> Path:
+    """A file of silero-vad's package, which is found without importing it: that would load torch."""
+    package = find_spec("silero_vad")
+    if package is None or package.origin is None:
+        raise ValueError("the package silero-vad, which finds speech in long recordings, is missing; install it")
+    return Path(package.origin).parent / "data" / name

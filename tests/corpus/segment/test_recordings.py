@@ -12,7 +12,7 @@ import soxr
 from ssl_asr.corpus.audio import audio_blocks, read_audio
 from ssl_asr.corpus.segment.cutting import Cutting
 from ssl_asr.corpus.segment.recordings import cut, speech_segments
-from ssl_asr.corpus.segment.voice_activity import VoiceActivity
+from ssl_asr.corpus.segment.voice_activity import VoiceActivity, weights
 from tests.corpus.conftest import Clip
 
 RATE = 16000
@@ -113,10 +113,7 @@ def test_probabilities_are_those_of_the_network_that_takes_one_window(clips: lis
     """silero-vad's own form of use: context, window and state go in, probability and state come out."""
     import onnxruntime
 
-    from ssl_asr.corpus.segment import voice_activity
-
-    folder = Path(voice_activity.find_spec("silero_vad").origin).parent / "data"
-    session = onnxruntime.InferenceSession(str(folder / "silero_vad.onnx"))
+    session = onnxruntime.InferenceSession(str(weights("silero_vad.onnx")))
     samples = np.concatenate([clip.samples for clip in clips])
     samples = samples[: len(samples) // 512 * 512]
     state, context, expected = np.zeros((2, 1, 128), np.float32), np.zeros(64, np.float32), []
