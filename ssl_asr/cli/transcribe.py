@@ -77,7 +77,9 @@ def _one(each: AudioInput | Reject, transcriber: Transcriber, options: argparse.
         transcript = transcriber.transcribe(each, _printer(each, options) if live else None)
         if not live:
             _publish(transcript, options)
-    except ValueError as error:
+    except BrokenPipeError:
+        raise
+    except (OSError, ValueError) as error:
         counts.rejected += 1
         _say(" ".join(str(error).split()))
         return

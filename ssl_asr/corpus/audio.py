@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import io
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -18,6 +20,7 @@ from ssl_asr.store import filesystem
 TOLERANCE_SECONDS = 0.05
 MIN_RATE, MAX_RATE = 4000, 384000
 _BLOCK_FRAMES = 1 << 16
+_BUFFER_BYTES = 1 << 18  # libsndfile reads a few kilobytes at a time, which would be a request each
 
 
 @dataclass(frozen=True)
@@ -42,10 +45,11 @@ def _opened(uri: str) -> Iterator[soundfile.SoundFile]:
             raise ValueError(f"{uri}: the audio file is empty; fetch or record it again")
         _check_riff_size(uri, stream.read(8), stream.size())
         stream.seek(0)
+        source = _Source(io.BufferedReader(stream, _BUFFER_BYTES))
         # libsndfile can't recognise headerless GSM, which has no magic number.
         raw = {"format": "RAW", "subtype": "GSM610", "samplerate": 8000, "channels": 1}
         try:
-            with soundfile.SoundFile(stream, **(raw if path.endswith(".gsm") else {})) as file:
+            with soundfile.SoundFile(source, **(raw if path.endswith(".gsm") else {})) as file:
                 if not MIN_RATE <= file.samplerate <= MAX_RATE:
                     raise ValueError(
                         f"{uri}: the sample rate {file.samplerate} Hz is outside {MIN_RATE}-{MAX_RATE} Hz; "
@@ -56,6 +60,34 @@ def _opened(uri: str) -> Iterator[soundfile.SoundFile]:
             raise ValueError(
                 f"{uri}: libsndfile can't read this audio ({error.error_string}); convert it to WAV or FLAC"
             ) from error
+        finally:
+            source.check()
+
+
+class _Source:
+    """A file as libsndfile calls it, which takes an error for the end of the file: the first one is kept."""
+
+    def __init__(self, stream: io.BufferedReader) -> None:
+        self._stream = stream
+        self._error: OSError | None = None
+
+    def check(self) -> None:
+        """OSError if reading failed."""
+        if self._error is not None:
+            raise self._error
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            return self._stream.readinto(buffer)
+        except OSError as error:
+            self._error = self._error or error
+            return 0
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        return self._stream.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._stream.tell()
 
 
 def _check_riff_size(uri: str, head: bytes, size: int) -> None:
@@ -145,7 +177,7 @@ def audio_blocks(
 
 
 def _skip(file: soundfile.SoundFile, frames: int, block_frames: int) -> None:
-    if file.seekable():
+    if frames and file.seekable():  # libmpg123 complains of a seek to the beginning
         file.seek(min(frames, file.frames))
         return
     while frames and (read := len(file.read(min(frames, block_frames)))):
@@ -155,8 +187,8 @@ def _skip(file: soundfile.SoundFile, frames: int, block_frames: int) -> None:
 def _check_channel(uri: str, channel: int, file: soundfile.SoundFile) -> None:
     if channel >= file.channels:
         raise ValueError(
-            f"{uri}: channel {channel} was asked for, but the file has {file.channels}; "
-            "fix corpus.channel or the source"
+            f"{uri}: channel {channel} was asked for, but the file has {file.channels} from 0 on; "
+            "choose one of them or fix the source"
         )
 
 
