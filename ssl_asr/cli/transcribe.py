@@ -119,7 +119,9 @@ def _engine(options: argparse.Namespace) -> Engine:
     from ssl_asr.serving.engine import Engine
 
     if Path(options.bundle, "recipe.yaml").is_file():
-        raise ValueError(f"{options.bundle} is a run; make a bundle of it first: ssl-asr export {options.bundle} -o DIR")
+        raise ValueError(
+            f"{options.bundle} is a run; make a bundle of it first: ssl-asr export {options.bundle} -o DIR"
+        )
     engine = Engine.open(options.bundle, quantised=options.int8)
     if options.lm:
         from ssl_asr.serving.adapting import with_language_model
