@@ -21,7 +21,7 @@ from ssl_asr.serving.transcript import TranscriptSegment
 from tests.corpus.conftest import rows_of
 from tests.serving.conftest import Spoken
 
-RATE = 16000
+RATE = 8000  # of the demo and so of the bundle
 
 
 @pytest.fixture(scope="module")
@@ -132,9 +132,9 @@ def test_bad_audio_is_told_and_the_rest_is_transcribed(
     (folder / "empty").mkdir(parents=True)
     (folder / "paper.wav").write_bytes(b"%PDF-1.7\n" + bytes(3000))
     (folder / "gone.wav").symlink_to(tmp_path / "nowhere.wav")
-    soundfile.write(folder / "click.wav", np.zeros(160), RATE)
+    soundfile.write(folder / "click.wav", np.zeros(80), RATE)
     clip, _ = soundfile.read(clip_file)
-    eight = np.stack([np.repeat(clip, 6)] + [np.zeros(6 * len(clip))] * 7, axis=1)
+    eight = np.stack([np.repeat(clip, 12)] + [np.zeros(12 * len(clip))] * 7, axis=1)
     soundfile.write(folder / "eight.wav", eight, 96000)
     soundfile.write(folder / "silence.flac", np.zeros(30 * RATE), RATE)
     words = ["transcribe", str(spoken.folder), str(folder), str(folder / "empty"), str(talk), "--format", "json"]
