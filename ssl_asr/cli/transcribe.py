@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING
 from ssl_asr.progress import clock
 
 if TYPE_CHECKING:
-    from ssl_asr.serving.engine import Engine
     from ssl_asr.serving.inputs import AudioInput
     from ssl_asr.serving.transcribing import Transcriber
     from ssl_asr.serving.transcript import Transcript, TranscriptSegment
@@ -41,6 +40,7 @@ def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
 
 def run(options: argparse.Namespace) -> bool:
     """True if all audio was transcribed. ValueError if nothing can be: no bundle, no such language model."""
+    from ssl_asr.serving.adapting import EngineOptions, open_engine
     from ssl_asr.serving.inputs import audio_inputs, without_clashes
     from ssl_asr.serving.transcribing import Transcriber
 
@@ -48,7 +48,8 @@ def run(options: argparse.Namespace) -> bool:
     found = audio_inputs(options.audio, options.channel or 0)
     if options.out:
         found = without_clashes(found)
-    transcriber = Transcriber(_engine(options), alternatives=options.nbest)
+    engine = open_engine(EngineOptions(options.bundle, options.int8, options.hotwords, options.lm), _say)
+    transcriber = Transcriber(engine, alternatives=options.nbest)
     counts = _Counts()
     for each in found:
         _one(each, transcriber, options, counts)
@@ -113,43 +114,6 @@ def _tell_channels(each: AudioInput, options: argparse.Namespace) -> None:
 
     if options.channel is None and each.channel == 0 and (channels := channels_of(each.uri)) > 1:
         _say(f"{each.uri}: it has {channels} channels, and the first was transcribed; --channel 1 takes the second")
-
-
-def _engine(options: argparse.Namespace) -> Engine:
-    from ssl_asr.serving.engine import Engine
-
-    if Path(options.bundle, "recipe.yaml").is_file():
-        raise ValueError(
-            f"{options.bundle} is a run; make a bundle of it first: ssl-asr export {options.bundle} -o DIR"
-        )
-    engine = Engine.open(options.bundle, quantised=options.int8)
-    if options.lm:
-        from ssl_asr.serving.adapting import with_language_model
-
-        engine, unknown = with_language_model(engine, _text(options.lm), options.lm)
-        if unknown:
-            _say(f"{options.lm}: {unknown} of its words are not in the bundle's lexicon and can't be recognised")
-    if options.hotwords:
-        from ssl_asr.serving.adapting import with_hotwords
-        from ssl_asr.serving.hotwords import read_hotwords, unknown_words
-
-        phrases = read_hotwords(_text(options.hotwords), options.hotwords)
-        for word in unknown_words(phrases, engine.graph.words):
-            _say(f"{options.hotwords}: '{word}' is not in the vocabulary and can't be recognised")
-        engine = with_hotwords(engine, phrases)
-    return engine
-
-
-def _text(uri: str) -> str:
-    """Of a local file or URI; ValueError naming it where it is not there or no UTF-8."""
-    from ssl_asr.store import filesystem
-
-    if not filesystem.exists(uri):
-        raise ValueError(f"there is no file {uri}; correct its name")
-    try:
-        return filesystem.read_bytes(uri).decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{uri} is not UTF-8 text; convert it") from error
 
 
 def _say(sentence: str) -> None:

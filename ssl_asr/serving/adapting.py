@@ -1,10 +1,11 @@
-"""An engine with other expectations: bonuses for words and phrases, or another language model."""
+"""An engine as a user asks for it, perhaps with bonuses for words and phrases, or with another language model."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 from ssl_asr.decoding.decoder import DecodingGraph
 from ssl_asr.decoding.graph import build_graph
@@ -16,10 +17,48 @@ from ssl_asr.lang.lexicon import Lexicon
 from ssl_asr.lang.ngram import BACK_OFF, BEGIN, END, EPSILON, Vocabulary
 from ssl_asr.serving.engine import Engine
 from ssl_asr.serving.graph import read_lexicon
-from ssl_asr.serving.hotwords import Phrase, boosted
+from ssl_asr.serving.hotwords import Phrase, boosted, read_hotwords, unknown_words
 from ssl_asr.serving.words import TimedWords
+from ssl_asr.store import filesystem
 
 _UNIGRAM = re.compile(r"\S+[\t ]+(\S+)")
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """`bundle` is a folder; `hotwords` and `lm` are paths or URIs of texts, `lm` of an n-gram in ARPA form."""
+
+    bundle: str
+    int8: bool = False
+    hotwords: str | None = None
+    lm: str | None = None
+
+
+def open_engine(options: EngineOptions, warn: Callable[[str], None]) -> Engine:
+    """`warn` is told which words of the user's can't be recognised. ValueError if a file is missing or wrong."""
+    if Path(options.bundle, "recipe.yaml").is_file():
+        made = f"ssl-asr export {options.bundle} -o DIR"
+        raise ValueError(f"{options.bundle} is a run; make a bundle of it first: {made}")
+    engine = Engine.open(options.bundle, quantised=options.int8)
+    if options.lm:
+        engine, unknown = with_language_model(engine, _text(options.lm), options.lm)
+        if unknown:
+            warn(f"{options.lm}: {unknown} of its words are not in the bundle's lexicon and can't be recognised")
+    if options.hotwords:
+        phrases = read_hotwords(_text(options.hotwords), options.hotwords)
+        for word in unknown_words(phrases, engine.graph.words):
+            warn(f"{options.hotwords}: '{word}' is not in the vocabulary and can't be recognised")
+        engine = with_hotwords(engine, phrases)
+    return engine
+
+
+def _text(uri: str) -> str:
+    if not filesystem.exists(uri):
+        raise ValueError(f"there is no file {uri}; correct its name")
+    try:
+        return filesystem.read_bytes(uri).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{uri} is not UTF-8 text; convert it") from error
 
 
 def with_hotwords(engine: Engine, phrases: Mapping[Phrase, float]) -> Engine:
