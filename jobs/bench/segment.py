@@ -15,6 +15,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -72,7 +73,7 @@ def measure(file: str, audio: Samples) -> dict[str, float]:
         "decoding, voice activity and cutting": lambda: speech_segments(file),
         "decoding alone": lambda: sum(map(len, audio_blocks(file, SAMPLE_RATE))),
         "voice activity as used": lambda: VoiceActivity().add(audio),
-        **{f"its network, {n} windows in a call": lambda n=n: in_calls_of(audio, n) for n in (16, 64, 256, 512)},
+        **{f"its network, {n} windows in a call": partial(in_calls_of, audio, n) for n in (16, 64, 256, 512)},
         f"its other network, windows of {TOGETHER} recordings in a call": lambda: side_by_side(audio),
     }
     taken: dict[str, list[float]] = {name: [] for name in work}

@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ssl_asr.progress import clock
 
@@ -23,7 +23,7 @@ FORMATS = ("txt", "json", "ctm", "srt", "vtt")
 MOST_ALTERNATIVES = 10
 
 
-def add_command(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+def add_command(commands: argparse._SubParsersAction[Any]) -> None:
     command = commands.add_parser("transcribe", description=f"transcribe: {DOES}.", help=DOES)
     command.add_argument("bundle", metavar="BUNDLE", help="what `ssl-asr export` made")
     command.add_argument("audio", nargs="+", metavar="AUDIO", help="what to recognise")

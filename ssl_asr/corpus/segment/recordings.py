@@ -108,5 +108,9 @@ class _Recording:
         return round(window * WINDOW_SECONDS * self._rate)
 
     def _forget(self, until: int) -> None:
-        while self._kept and self._first + len(self._kept[0]) <= until:
-            self._first += len(self._kept.pop(0))
+        while self._kept and self._first < until:
+            passed = self._kept[0][: until - self._first]
+            self._first += len(passed)
+            self._kept[0] = self._kept[0][len(passed) :]
+            if not len(self._kept[0]):
+                self._kept.pop(0)
