@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from ssl_asr.decoding.decoder import DecodingGraph
 from ssl_asr.decoding.graph import build_graph
@@ -14,14 +12,13 @@ from ssl_asr.evaluation.confidence import Curve
 from ssl_asr.hmm.transitions import Arrays
 from ssl_asr.lang.fst_arrays import from_numpy, to_numpy
 from ssl_asr.lang.lexicon import Lexicon
-from ssl_asr.lang.ngram import BACK_OFF, BEGIN, END, EPSILON, Vocabulary
+from ssl_asr.lang.ngram import Vocabulary
+from ssl_asr.serving.arpa import arpa_words, check_arpa
 from ssl_asr.serving.engine import Engine
 from ssl_asr.serving.graph import read_lexicon
 from ssl_asr.serving.hotwords import Phrase, boosted, read_hotwords, unknown_words
 from ssl_asr.serving.words import TimedWords
 from ssl_asr.store import filesystem
-
-_UNIGRAM = re.compile(r"\S+[\t ]+(\S+)")
 
 
 @dataclass(frozen=True)
@@ -36,9 +33,6 @@ class EngineOptions:
 
 def open_engine(options: EngineOptions, warn: Callable[[str], None]) -> Engine:
     """`warn` is told which words of the user's can't be recognised. ValueError if a file is missing or wrong."""
-    if Path(options.bundle, "recipe.yaml").is_file():
-        made = f"ssl-asr export {options.bundle} -o DIR"
-        raise ValueError(f"{options.bundle} is a run; make a bundle of it first: {made}")
     engine = Engine.open(options.bundle, quantised=options.int8)
     if options.lm:
         engine, unknown = with_language_model(engine, _text(options.lm), options.lm)
@@ -78,26 +72,9 @@ def with_language_model(engine: Engine, arpa: str, place: str) -> tuple[Engine, 
     vocabulary = Vocabulary(tuple(sorted(listed & set(pronunciations))))
     if not vocabulary.words:
         raise ValueError(f"{place} has none of the bundle's words; give an n-gram of lower-case words")
+    check_arpa(arpa, vocabulary, place)
     arrays = build_graph(vocabulary, pronunciations, arpa, engine.senones.table)
     return _with_graph(engine, arrays, vocabulary.words), len(listed) - len(vocabulary.words)
-
-
-def arpa_words(arpa: str, place: str) -> set[str]:
-    """The words of an n-gram in ARPA form, without its marks; ValueError if it is none."""
-    head, one, rest = arpa.partition("\\1-grams:")
-    unigrams, backslash, _ = rest.partition("\n\\")
-    if "\\data\\" not in head or not one or not backslash or "\\end\\" not in rest:
-        raise ValueError(
-            f"{place} is not a whole n-gram model in ARPA form; give a plain file, not one of KenLM's own"
-        )
-    lines = [line for line in unigrams.splitlines() if line.strip()]
-    found = [_UNIGRAM.match(line.strip()) for line in lines]
-    if not all(found):
-        raise ValueError(
-            f"{place}: '{lines[found.index(None)][:50]}' is not a probability and a word; write it again"
-        )
-    marks = {EPSILON, BACK_OFF, BEGIN, END, "<unk>", "<UNK>"}
-    return {match.group(1) for match in found if match} - marks
 
 
 def lexicon_of(engine: Engine) -> Lexicon:

@@ -64,7 +64,7 @@ class Transcriber:
         finals = [*stream.accept(part.samples), *stream.finish()]
         words = tuple(_later(word, part.start) for final in finals for word in final.words)
         alternatives = self._others(part.samples, [word.word for word in words], before)
-        return TranscriptSegment(part.start, part.end, words, alternatives)
+        return TranscriptSegment(round(part.start, 3), round(part.end, 3), words, alternatives)
 
     def _others(self, samples: Samples, words: list[str], speaker: SpeakerState) -> tuple[Alternative, ...]:
         if self._finder is None or not words:
