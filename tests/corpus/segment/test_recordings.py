@@ -96,7 +96,7 @@ def test_a_recording_that_is_shorter_than_a_segment_is_one(clips: list[Clip]) ->
 def test_memory_does_not_grow_with_the_recording(tmp_path: Path, clips: list[Clip]) -> None:
     speech = np.concatenate([clip.samples for clip in clips])
     peaks = []
-    for repeats in (5, 40):
+    for repeats in (4, 20):
         file = tmp_path / f"{repeats}.wav"
         with soundfile.SoundFile(file, "w", RATE, 2) as stream:
             for _ in range(repeats):
