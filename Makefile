@@ -49,7 +49,7 @@ clean:
 # torch comes first and with its exact version: a range would install the newest build.
 .venv/installed: pyproject.toml constraints.txt | .venv/bin/pip
 	$(BIN)/pip install --quiet "torch==2.13.0" -c constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
-	$(BIN)/pip install --quiet -e ".[dev,synthetic]" -c constraints.txt
+	$(BIN)/pip install --quiet -e ".[dev,export,serve,synthetic]" -c constraints.txt
 	touch $@
 
 # pip is installed last into a new environment, so an unfinished environment is made again.

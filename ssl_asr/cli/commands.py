@@ -125,6 +125,16 @@ def inspect_targets(shard: str, utterance: str | None, out: str | None) -> None:
     print(uri)
 
 
+def export(recipe: Recipe, model: str, out: str, split: str) -> None:
+    """Write the bundle of a model of a finished run, and print where it is and how good its networks are."""
+    _must_exist(recipe)
+    try:
+        from ssl_asr.serving.export import export as write
+    except ModuleNotFoundError as missing:
+        raise ValueError(f"export needs {missing.name}; install it: pip install 'ssl-asr[export]'") from missing
+    print(write(recipe, model, Path(out), split).line())
+
+
 def licences(recipe: Recipe) -> None:
     """Prints the licence texts of the demo's recordings, fetched if the cache lacks them."""
     from ssl_asr.corpus.open_speech import packages

@@ -11,6 +11,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
+from ssl_asr.cli import transcribe
 from ssl_asr.planning import question
 from ssl_asr.runtime.failure import sentence_of
 from ssl_asr.runtime.pipeline import NAMES, STAGES, wanted_stages
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from ssl_asr.recipe import Recipe
 
 OK, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
+_EXPORT = ("--model", "--measure")
 
 HELP = """\
 Trains acoustic models from a few hours of transcribed speech and much more speech without transcripts.
@@ -47,6 +49,8 @@ examples:
   ssl-asr plan paper --hours 1e6 --gpus 64  bytes, hours and cost, before anything is run
   ssl-asr verify runs/demo --repair         whether every shard is whole; bad ones are made anew
   ssl-asr inspect targets SHARD UTTERANCE   a picture of the teacher's opinion on one utterance
+  ssl-asr export runs/demo -o bundle        the student with all that recognises speech, without Ray and torch
+  ssl-asr transcribe bundle talk.mp3        what is said in audio files, folders, URIs or manifests
   ssl-asr corpus --licences                 under which licences the demo's recordings come
 """
 
@@ -91,7 +95,7 @@ def _run(words: list[str]) -> int:
     if not words:
         parser.print_help()
         return REFUSED
-    known = [*NAMES, "run", "plan", "status", "failed", "verify", "inspect"]
+    known = [*NAMES, "run", "plan", "status", "failed", "verify", "inspect", "export", "transcribe"]
     if not words[0].startswith("-") and words[0] not in known:
         near = difflib.get_close_matches(words[0], known, 1, cutoff=0.5)
         fix = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known)}"
@@ -101,6 +105,8 @@ def _run(words: list[str]) -> int:
     options = parser.parse_args(
         sorted(words, key=lambda word: word.startswith("-"), reverse=words[0].startswith("-"))
     )
+    if options.command == "transcribe":
+        return OK if transcribe.run(options) else FAILED
     from ssl_asr.cli import commands
 
     if options.command == "inspect":
@@ -112,6 +118,9 @@ def _run(words: list[str]) -> int:
     if options.recipe is None:
         raise Refusal(f"the recipe is missing; for example: ssl-asr {options.command} demo")
     recipe = _recipe(options.recipe, options.overrides)
+    if options.command == "export":
+        commands.export(recipe, options.model, options.out, options.measure)
+        return OK
     if options.command == "plan":
         commands.plan(recipe, question.question_of(options))
         return OK
@@ -134,8 +143,9 @@ def _with_values(words: list[str]) -> list[str]:
     joined: list[str] = []
     rest = iter(words)
     for word in rest:
-        value = next(rest, None) if word in ("--out", *question.FLAGS) else None
-        joined.append(word if value is None else f"{word}={value}")
+        value = next(rest, None) if word in ("--out", "-o", *_EXPORT, *transcribe.FLAGS, *question.FLAGS) else None
+        option = "--out" if word == "-o" else word
+        joined.append(word if value is None else f"{option}={value}")
     return joined
 
 
@@ -165,6 +175,8 @@ def _parser() -> argparse.ArgumentParser:
     _add(commands, "failed", verbs["failed"])
     _add(commands, "verify", verbs["verify"])
     _add_inspect(commands)
+    _add_export(commands)
+    transcribe.add_command(commands)
     parser.add_argument("--traceback", action="store_true", help="show where in the code an error arose")
     return parser
 
@@ -195,6 +207,21 @@ def _add_inspect(commands: argparse._SubParsersAction[_Parser]) -> None:
     command.add_argument("shard", metavar="SHARD", help="RUN/targets/SET/unlabeled/NUMBER.parquet")
     command.add_argument("utterance", nargs="?", metavar="UTTERANCE", help="its id; default: the shard's first")
     command.add_argument("--out", metavar="FILE", help="where to write; default: targets-UTTERANCE.png here")
+
+
+def _add_export(commands: argparse._SubParsersAction[_Parser]) -> None:
+    does = "writes a model of a finished run as a bundle, which recognises speech without Ray and torch"
+    command = commands.add_parser("export", description=f"export: {does}.", help=does)
+    command.add_argument("recipe", metavar="RUN", help="a run's directory")
+    command.add_argument("overrides", nargs="*", metavar="key=value", help=argparse.SUPPRESS)
+    command.add_argument("-o", "--out", metavar="DIR", required=True, help="where to; an older bundle is replaced")
+    command.add_argument("--model", default="student", help="one that streams, such as baseline; default: student")
+    command.add_argument(
+        "--measure",
+        choices=["dev", "test"],
+        default="dev",
+        help="the speech on which fp32 and int8 are compared for the model card; default: dev",
+    )
 
 
 def _recipe(target: str, overrides: Sequence[str]) -> Recipe:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,11 +11,11 @@ import numpy.typing as npt
 import soundfile
 import soxr
 
-from ssl_asr.store import filesystem
+from ssl_asr.corpus.audio_files import Sequential, opened
 
 # A header may claim more than the file holds. This much is allowed for a container's rounding.
 TOLERANCE_SECONDS = 0.05
-MIN_RATE, MAX_RATE = 4000, 384000
+_BLOCK_FRAMES = 1 << 16
 
 
 @dataclass(frozen=True)
@@ -27,52 +27,18 @@ class AudioInfo:
     seconds: float
 
 
-@contextmanager
-def _opened(uri: str) -> Iterator[soundfile.SoundFile]:
-    """Opens `uri` with libsndfile; ValueError with one sentence if that fails."""
-    fs, path = filesystem.resolve(uri)
-    try:
-        stream = fs.open_input_file(path)
-    except OSError as error:
-        raise ValueError(f"{uri}: the audio file is missing or unreadable; correct its path in the source") from error
-    with stream:
-        if stream.size() == 0:
-            raise ValueError(f"{uri}: the audio file is empty; fetch or record it again")
-        _check_riff_size(uri, stream.read(8), stream.size())
-        stream.seek(0)
-        # libsndfile can't recognise headerless GSM, which has no magic number.
-        raw = {"format": "RAW", "subtype": "GSM610", "samplerate": 8000, "channels": 1}
-        try:
-            with soundfile.SoundFile(stream, **(raw if path.endswith(".gsm") else {})) as file:
-                if not MIN_RATE <= file.samplerate <= MAX_RATE:
-                    raise ValueError(
-                        f"{uri}: the sample rate {file.samplerate} Hz is outside {MIN_RATE}-{MAX_RATE} Hz; "
-                        "convert the file or fix its header"
-                    )
-                yield file
-        except soundfile.LibsndfileError as error:
-            raise ValueError(
-                f"{uri}: libsndfile can't read this audio ({error.error_string}); convert it to WAV or FLAC"
-            ) from error
-
-
-def _check_riff_size(uri: str, head: bytes, size: int) -> None:
-    """ValueError if a WAV file is truncated: libsndfile reads it as a shorter file, but the header has the size."""
-    claimed = int.from_bytes(head[4:8], "little") + 8
-    streamed = claimed in (8, 2**32 + 7)  # written to a pipe, length unknown
-    if head[:4] == b"RIFF" and claimed > size + 1 and not streamed:
-        raise ValueError(
-            f"{uri}: the WAV file is truncated, its header claims {claimed} bytes and {size} are there; "
-            "fetch or record it again"
-        )
-
-
 def audio_info(uri: str) -> AudioInfo:
     """Rate, channels and length of `uri`; ValueError with one sentence on a missing, empty or unknown file."""
-    with _opened(uri) as file:
+    with opened(uri) as file:
         # An MP3's header only estimates the length, so the frames are counted.
         frames = _count_frames(file) if file.format == "MP3" else file.frames
         return AudioInfo(file.samplerate, file.channels, frames / file.samplerate)
+
+
+def channels_of(uri: str) -> int:
+    """How many channels a file has, by its header; ValueError as `audio_info`."""
+    with opened(uri) as file:
+        return int(file.channels)
 
 
 def _count_frames(file: soundfile.SoundFile) -> int:
@@ -88,24 +54,71 @@ def read_audio(uri: str, offset: float, duration: float, channel: int, sample_ra
     `offset` and `duration` are seconds. ValueError with one sentence on a missing, empty or truncated file, a
     missing channel, an impossible rate, or NaN or infinite samples.
     """
-    with _opened(uri) as file:
-        if channel >= file.channels:
-            raise ValueError(
-                f"{uri}: channel {channel} was asked for, but the file has {file.channels}; "
-                "fix corpus.channel or the source"
-            )
+    with opened(uri) as file:
+        _check_channel(uri, channel, file)
         native, start = file.samplerate, round(offset * file.samplerate)
         length = round(duration * native)
         if file.seekable() and start:
             file.seek(min(start, file.frames))
         samples = file.read(length, dtype="float32", always_2d=True)[:, channel]
-    if len(samples) < length - TOLERANCE_SECONDS * native or len(samples) == 0:
-        raise ValueError(
-            f"{uri}: {duration:.2f} s from {offset:.2f} s were asked for, but only {len(samples) / native:.2f} s "
-            "are there; the file is truncated or its times are wrong"
-        )
-    if not np.isfinite(samples).all():
-        raise ValueError(f"{uri}: the audio holds NaN or infinite samples; convert it again from its original")
+    _check_length(uri, offset, duration, len(samples) / native)
+    _check_finite(uri, samples)
     if native != sample_rate:
         samples = soxr.resample(samples, native, sample_rate, quality="HQ")
     return np.ascontiguousarray(samples, dtype=np.float32)
+
+
+def audio_blocks(
+    uri: str,
+    sample_rate: int,
+    *,
+    channel: int = 0,
+    offset: float = 0.0,
+    duration: float = math.inf,
+    block_frames: int = _BLOCK_FRAMES,
+) -> Iterator[npt.NDArray[np.float32]]:
+    """One channel of a file of any length, block by block and resampled: each [some samples], nominally in [-1, 1].
+
+    A block is read as `block_frames` samples of the file, so memory does not grow with its length. `offset` and
+    `duration` are seconds; without a duration it is read to its end. ValueError as `read_audio`, but what is wrong
+    further inside a file is found when it is reached.
+    """
+    with opened(uri, Sequential) as file:
+        _check_channel(uri, channel, file)
+        native = file.samplerate
+        file.skip(round(offset * native), block_frames)
+        wanted = math.inf if math.isinf(duration) else round(duration * native)
+        resampler = soxr.ResampleStream(native, sample_rate, 1, "float32") if native != sample_rate else None
+        done = 0
+        while done < wanted:
+            block = file.read(int(min(block_frames, wanted - done)), dtype="float32", always_2d=True)[:, channel]
+            if not len(block):
+                break
+            _check_finite(uri, block)
+            done += len(block)
+            yield np.ascontiguousarray(block) if resampler is None else resampler.resample_chunk(block)
+        _check_length(uri, offset, duration, done / native)
+        if resampler is not None:
+            yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)
+
+
+def _check_channel(uri: str, channel: int, file: soundfile.SoundFile) -> None:
+    if channel >= file.channels:
+        raise ValueError(
+            f"{uri}: channel {channel} was asked for, but the file has {file.channels} from 0 on; "
+            "choose one of them or fix the source"
+        )
+
+
+def _check_length(uri: str, offset: float, duration: float, seconds: float) -> None:
+    if seconds == 0 or (math.isfinite(duration) and seconds < duration - TOLERANCE_SECONDS):
+        asked = f"{duration:.2f} s from {offset:.2f} s were" if math.isfinite(duration) else "audio was"
+        raise ValueError(
+            f"{uri}: {asked} asked for, but only {seconds:.2f} s "
+            "are there; the file is truncated or its times are wrong"
+        )
+
+
+def _check_finite(uri: str, samples: npt.NDArray[np.float32]) -> None:
+    if not np.isfinite(samples).all():
+        raise ValueError(f"{uri}: the audio holds NaN or infinite samples; convert it again from its original")

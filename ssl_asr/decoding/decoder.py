@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,30 +21,78 @@ class DecodingGraph:
     max_label: int
 
 
-class Decoder:
-    """Kaldi's FasterDecoder: the best path within `beam` of the best state and `max_active` states a frame."""
+@dataclass(frozen=True)
+class BestPath:
+    """Ids of `words`, the `senones` of its frames [frames], and its cost: what the others are compared with."""
+
+    words: tuple[int, ...]
+    senones: npt.NDArray[np.int32]
+    cost: float
+
+
+class Search:
+    """Kaldi's FasterDecoder, frame by frame: the best path within `beam` of the best state, and `max_active` states.
+
+    Scores may come in pieces of any length: the search is the same.
+    """
 
     def __init__(self, graph: DecodingGraph, beam: float, max_active: int) -> None:
         # The C++ decoder keeps a bare pointer to the graph: without this reference Python would free it under
         # the search, which ends in a segmentation fault.
         self._graph = graph
         self._options = kaldi_decoder.FasterDecoderOptions(beam=beam, max_active=max_active)
-        self._search = kaldi_decoder.FasterDecoder(graph.fst, self._options)
+        self.begin()
+
+    def begin(self) -> None:
+        """Forget all frames."""
+        # A new one, which takes microseconds: an old one keeps the size of its hash table, which decides in which
+        # order states are visited, and so, in the last digits, which of them the beam leaves out.
+        self._search = kaldi_decoder.FasterDecoder(self._graph.fst, self._options)
+        self._search.init_decoding()
+        self.frames = 0
+
+    def advance(self, scores_ts: npt.NDArray[np.float32]) -> None:
+        """By scores [30 ms frames, senones]; ValueError as `check_scores`, then nothing has changed."""
+        check_scores(scores_ts, self._graph)
+        if len(scores_ts):
+            frames = kaldi_decoder.DecodableCtc(np.ascontiguousarray(scores_ts, np.float32), self.frames)
+            self._search.advance_decoding(frames)
+            self.frames += len(scores_ts)
+
+    def best_path(self, ends: bool) -> BestPath | None:
+        """Of the frames so far; with `ends`, as if the last word ends here, where it may. None if no path is left."""
+        if not self.frames:
+            return BestPath((), np.zeros(0, np.int32), 0.0)
+        found, path = self._search.get_best_path(ends)
+        if not found:
+            return None
+        _, labels, word_ids, weight = kaldifst.get_linear_symbol_sequence(path)
+        return BestPath(tuple(word_ids), np.array(labels, np.int32) - 1, weight.value1 + weight.value2)
+
+    def relative_cost(self) -> float:
+        """Nats by which ending here is worse than going on, as Kaldi's FinalRelativeCost; infinity if impossible."""
+        if not self._search.reached_final():
+            return math.inf
+        ending, going_on = self.best_path(ends=True), self.best_path(ends=False)
+        return ending.cost - going_on.cost if ending is not None and going_on is not None else math.inf
+
+
+class Decoder:
+    """The search for whole utterances."""
+
+    def __init__(self, graph: DecodingGraph, beam: float, max_active: int) -> None:
+        self._graph = graph
+        self._search = Search(graph, beam, max_active)
 
     def decode(self, scores_ts: npt.NDArray[np.float32]) -> list[str]:
         """Words of the best path through scores [30 ms frames, senones]; none if there is no frame or no path.
 
         ValueError as `check_scores`.
         """
-        check_scores(scores_ts, self._graph)
-        if len(scores_ts) == 0:
-            return []
-        self._search.decode(kaldi_decoder.DecodableCtc(np.ascontiguousarray(scores_ts, np.float32)))
-        found, path = self._search.get_best_path()
-        if not found:
-            return []
-        _, _, word_ids, _ = kaldifst.get_linear_symbol_sequence(path)
-        return [self._graph.words[number - 1] for number in word_ids]
+        self._search.begin()
+        self._search.advance(scores_ts)
+        path = self._search.best_path(ends=True)
+        return [] if path is None else [self._graph.words[number - 1] for number in path.words]
 
 
 def check_scores(scores_ts: npt.NDArray[np.float32], graph: DecodingGraph) -> None:

@@ -24,8 +24,7 @@ class LatticeDecoder:
     def __init__(self, graph: DecodingGraph, beam: float, lattice_beam: float) -> None:
         self._graph = graph  # the search keeps a bare pointer, as in `decoder.py`
         self.lattice_beam = lattice_beam
-        options = kaldi_decoder.LatticeSimpleDecoderConfig(beam=beam, lattice_beam=lattice_beam)
-        self._search = kaldi_decoder.LatticeSimpleDecoder(graph.fst, options)
+        self._options = kaldi_decoder.LatticeSimpleDecoderConfig(beam=beam, lattice_beam=lattice_beam)
 
     def decode(self, scores_ts: npt.NDArray[np.float32]) -> Lattice:
         """Of scores [30 ms frames, senones]; ValueError if no path ends within the beam, or as `check_scores`."""
@@ -33,9 +32,10 @@ class LatticeDecoder:
         if len(scores_ts) == 0:
             raise ValueError("there is no frame")
         frames = kaldi_decoder.DecodableCtc(np.ascontiguousarray(scores_ts, np.float32))
-        self._search.decode(frames)
-        if not math.isfinite(self._search.final_relative_cost()):
+        search = kaldi_decoder.LatticeSimpleDecoder(self._graph.fst, self._options)  # a new one, as in `decoder.py`
+        search.decode(frames)
+        if not math.isfinite(search.final_relative_cost()):
             raise ValueError("no path within the beam ends with the last frame")
-        _, found = self._search.get_raw_lattice()
+        _, found = search.get_raw_lattice()
         lattice = fold(read_raw(found))
         return prune(lattice, lattice.scores(scores_ts), self.lattice_beam)

@@ -1,18 +1,14 @@
-"""From an acoustic model to the scores that the decoder searches: scaled log likelihoods, up to a constant."""
+"""From log posteriors to the scores that the decoder searches: scaled log likelihoods, up to a constant."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import torch
-
-from ssl_asr.models.acoustic import AcousticModel
-from ssl_asr.models.length_batches import batches_of_like_length
 
 Float32 = npt.NDArray[np.float32]
+FRAME_SECONDS = 0.03  # of a row of scores
 
 
 @dataclass(frozen=True, order=True)
@@ -31,16 +27,3 @@ def acoustic_scores(log_posteriors_ts: Float32, log_priors_s: Float32, scales: S
     back less of the network's preference for frequent senones.
     """
     return np.float32(scales.kappa) * (log_posteriors_ts - np.float32(scales.prior) * log_priors_s)
-
-
-def log_posteriors(
-    model: AcousticModel, utterances: Sequence[Float32], batch_frames: int
-) -> Iterator[tuple[int, Float32]]:
-    """(index, log posteriors [frames, senones]) of each utterance [30 ms frames, inputs], longest first.
-
-    Utterances without frames are skipped. A batch has at most `batch_frames` frames with padding, or one utterance.
-    """
-    for batch in batches_of_like_length([len(frames) for frames in utterances], batch_frames):
-        logits = model.logits([torch.from_numpy(np.array(utterances[index], np.float32)) for index in batch])
-        for index, row in zip(batch, logits, strict=True):
-            yield index, torch.log_softmax(row.float(), dim=-1).numpy()

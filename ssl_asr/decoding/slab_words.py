@@ -9,72 +9,19 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import torch
 
-from ssl_asr.decoding.decoder import DecodingGraph
-from ssl_asr.decoding.lattice_decoder import LatticeDecoder
-from ssl_asr.decoding.scores import Scales, acoustic_scores, log_posteriors
-from ssl_asr.decoding.slabs import (
-    FRAME_SECONDS,
-    Hypothesis,
-    Slab,
-    System,
-    load_system,
-    read_result,
-    read_rows,
-    result_uri,
-)
-from ssl_asr.decoding.word_lattice import OccupiedLattice, best_sentences, occupy, word_posteriors
+from ssl_asr.decoding.posteriors import log_posteriors
+from ssl_asr.decoding.scores import Scales, acoustic_scores
+from ssl_asr.decoding.slabs import Slab, System, load_system, read_result, read_rows, result_uri
+from ssl_asr.decoding.word_finder import Alternative, RecognisedWord, UtteranceWords, WordFinder
 from ssl_asr.frontend.stacking import stack
 from ssl_asr.hmm.senones import load_senones
-from ssl_asr.hmm.word_times import word_times
-from ssl_asr.lang.lexicon import Lexicon, read_lexicon
+from ssl_asr.lang.lexicon import read_lexicon
 from ssl_asr.recipe.identity import inputs_key
 from ssl_asr.store import filesystem
 
 VERSION = "1"  # raise where equal inputs give other times, posteriors or alternatives
-SENTENCES = 10
-# The search has no limit of active states. So a search with a beam smaller by this shows first how many paths there
-# are; with more arcs a frame than this, its lattice is the one that is used. A beam larger by as much is tried where
-# no path is complete.
-_STEP = 2.0
-_MAX_DENSITY = 40.0
-_LATTICE_SHARE = 0.85  # of the search's beam: what is further from the best path is not kept
-Float32 = npt.NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class RecognisedWord:
-    """Seconds from the utterance's start; `posterior` is the lattice's, None where there is no lattice."""
-
-    word: str
-    start: float
-    duration: float
-    posterior: float | None
-
-
-@dataclass(frozen=True)
-class Alternative:
-    """A sentence of the lattice with its log probability among all of the lattice's paths."""
-
-    text: str
-    log_probability: float
-
-
-@dataclass(frozen=True)
-class UtteranceWords:
-    """The hypothesis's `words`, none if their times could not be found; and the lattice's best sentences.
-
-    `narrowed` says that the lattice is that of the smaller beam. `error` says why there is no lattice or no time.
-    """
-
-    id: str
-    words: tuple[RecognisedWord, ...]
-    alternatives: tuple[Alternative, ...]
-    narrowed: bool = False
-    error: str = ""
 
 
 @dataclass(frozen=True)
@@ -121,72 +68,12 @@ def find_words(system: System, slab: Slab, scales: Scales, beam: float) -> None:
     for index, posteriors in log_posteriors(model, frames, system.batch_frames):
         if decoded.hypotheses[index].words:
             scores = acoustic_scores(posteriors, log_priors, scales)
-            found[index] = finder.words(decoded.hypotheses[index], scores)
+            hypothesis = decoded.hypotheses[index]
+            found[index] = finder.words(hypothesis.id, hypothesis.words, scores)
     result = SlabWords(slab.parents, round(time.process_time() - began, 3), tuple(found))
     filesystem.write_bytes(
         result_uri(lattice_system(system, beam), slab, scales), json.dumps(asdict(result)).encode()
     )
-
-
-class WordFinder:
-    """Times by aligning the hypothesis, posteriors and alternatives by a lattice."""
-
-    def __init__(self, graph: DecodingGraph, lexicon: Lexicon, table: npt.NDArray[np.uint16], beam: float) -> None:
-        self.lexicon, self.table, self.vocabulary = lexicon, table, graph.words
-        self._ids = {word: number for number, word in enumerate(graph.words, 1)}
-        beams = (max(beam - _STEP, beam / 2), beam, beam + _STEP)
-        self._narrow, self._usual, self._wide = (LatticeDecoder(graph, each, _LATTICE_SHARE * each) for each in beams)
-
-    def words(self, hypothesis: Hypothesis, scores: Float32) -> UtteranceWords:
-        """Of a hypothesis with words and its scores [30 ms frames, senones]."""
-        try:
-            times = word_times(hypothesis.words, self.lexicon, scores, self.table)
-        except KeyError as missing:
-            raise ValueError(
-                f"hmm/lexicon.txt lacks the word {missing} of the graph; run the hmm stage again"
-            ) from None
-        if times is None:
-            return UtteranceWords(hypothesis.id, (), (), error="no alignment of the words fits the frames")
-        lattice, narrowed, error = self._lattice(scores)
-        ids = [self._ids[word] for word in hypothesis.words]
-        posteriors = [None] * len(ids) if lattice is None else word_posteriors(lattice, ids, times)
-        words = tuple(
-            RecognisedWord(word, _seconds(time.start), _seconds(time.end - time.start), _rounded(posterior))
-            for word, time, posterior in zip(hypothesis.words, times, posteriors, strict=True)
-        )
-        return UtteranceWords(hypothesis.id, words, self._alternatives(lattice), narrowed, error)
-
-    def _lattice(self, scores: Float32) -> tuple[OccupiedLattice | None, bool, str]:
-        """(lattice, whether it is the narrow one, why there is none)."""
-        try:
-            narrow = self._narrow.decode(scores)
-            if narrow.density > _MAX_DENSITY:
-                return occupy(narrow, scores), True, ""
-        except ValueError:
-            pass  # no path is complete: a wider beam may have one
-        for decoder in (self._usual, self._wide):
-            try:
-                return occupy(decoder.decode(scores), scores), False, ""
-            except ValueError as problem:
-                error = str(problem)
-        return None, False, error
-
-    def _alternatives(self, lattice: OccupiedLattice | None) -> tuple[Alternative, ...]:
-        found = [] if lattice is None else best_sentences(lattice, SENTENCES)
-        return tuple(
-            Alternative(
-                " ".join(self.vocabulary[number - 1] for number in each.words), round(each.log_probability, 3)
-            )
-            for each in found
-        )
-
-
-def _seconds(frames: int) -> float:
-    return round(frames * FRAME_SECONDS, 2)
-
-
-def _rounded(posterior: float | None) -> float | None:
-    return None if posterior is None else round(posterior, 4)
 
 
 @functools.lru_cache(maxsize=8)

@@ -12,6 +12,7 @@ import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, astuple, dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -19,17 +20,16 @@ import torch
 
 from ssl_asr.decoding.decoder import Decoder, DecodingGraph
 from ssl_asr.decoding.graph_files import load_graph
-from ssl_asr.decoding.scores import Scales, acoustic_scores, log_posteriors
+from ssl_asr.decoding.posteriors import log_posteriors
+from ssl_asr.decoding.scores import FRAME_SECONDS, Scales, acoustic_scores
 from ssl_asr.frontend.stacking import stack, stack_labels
-from ssl_asr.hmm.senones import load_senones, log_shares
+from ssl_asr.hmm.senones import SenoneSet, load_senones, log_shares
 from ssl_asr.models.acoustic import AcousticModel
 from ssl_asr.models.model_files import POSTERIOR_COUNTS, load_model
 from ssl_asr.store import alignments, features, filesystem
 from ssl_asr.store.layout import decoded_uri, model_uri
 from ssl_asr.store.ledger import Shard
 from ssl_asr.store.shards import ShardStore
-
-FRAME_SECONDS = 0.03
 
 
 @dataclass(frozen=True)
@@ -162,9 +162,13 @@ def _labels(system: System, slab: Slab) -> dict[str, npt.NDArray[np.uint16]]:
 def load_system(system: System) -> tuple[AcousticModel, DecodingGraph, npt.NDArray[np.float32]]:
     """The network, the graph and the log priors [senones]."""
     model, about = load_model(model_uri(system.run, system.name))
-    counts = about.get(POSTERIOR_COUNTS)  # the model's own, after sequence training
-    log_priors = log_shares(np.array(counts)) if counts else load_senones(system.run).log_priors()
-    return model, _graph(system.run, system.graph), log_priors
+    return model, _graph(system.run, system.graph), log_priors_of(about, load_senones(system.run))
+
+
+def log_priors_of(about: Mapping[str, Any], senones: SenoneSet) -> npt.NDArray[np.float32]:
+    """[senones], of a model of which `load_model` says `about`: its own after sequence training."""
+    counts = about.get(POSTERIOR_COUNTS)
+    return log_shares(np.array(counts)) if counts else senones.log_priors()
 
 
 @functools.lru_cache(maxsize=1)

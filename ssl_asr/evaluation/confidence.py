@@ -14,7 +14,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, logit
-from sklearn.linear_model import LogisticRegression
 
 # The fewest dev words of either kind, right and wrong, that a curve is fitted on.
 LEAST = 20
@@ -37,6 +36,8 @@ class Curve:
 
 def fit_curve(posteriors: Float, durations: Float, right: npt.NDArray[np.bool_]) -> Curve | None:
     """By maximum likelihood; None if there are too few words, or if high posteriors are not right more often."""
+    from sklearn.linear_model import LogisticRegression  # takes a second; to apply a curve it is not needed
+
     if min(right.sum(), (~right).sum()) < LEAST:
         return None
     fitted = LogisticRegression(C=1e6).fit(np.stack([_logits(posteriors), durations], axis=1), right)

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ssl_asr.decoding.slabs import FRAME_SECONDS, Slab
+from ssl_asr.decoding.scores import FRAME_SECONDS
+from ssl_asr.decoding.slabs import Slab
 from ssl_asr.frontend.stacking import stack_labels
 from ssl_asr.hmm.senones import load_senones
 from ssl_asr.hmm.word_times import word_times

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping, Sequence
 
-from ssl_asr.decoding.slab_words import RecognisedWord, SlabWords
+from ssl_asr.decoding.slab_words import SlabWords
+from ssl_asr.decoding.word_finder import RecognisedWord
 from ssl_asr.store import filesystem
 from ssl_asr.store.layout import alternatives_uri, ctm_uri
 

@@ -9,7 +9,8 @@ from dataclasses import asdict, dataclass
 import numpy as np
 import numpy.typing as npt
 
-from ssl_asr.decoding.slab_words import RecognisedWord, SlabWords
+from ssl_asr.decoding.slab_words import SlabWords
+from ssl_asr.decoding.word_finder import RecognisedWord
 from ssl_asr.evaluation.confidence import Curve, fit_curve, normalised_cross_entropy
 from ssl_asr.evaluation.reference_times import Starts
 from ssl_asr.evaluation.scoring import align_words

@@ -31,10 +31,40 @@ def lfbe(waveform: npt.NDArray[np.float32], frontend: Frontend) -> npt.NDArray[n
     window = round(frontend.sample_rate * WINDOW_SECONDS)
     if len(waveform) < window:
         raise ValueError(f"{len(waveform)} samples are less than one window of {window}; drop the utterance")
-    bank = knf.OnlineFbank(_options(frontend))
-    bank.accept_waveform(frontend.sample_rate, (waveform * np.float32(FULL_SCALE)).tolist())
-    bank.input_finished()
-    return np.stack([bank.get_frame(index) for index in range(bank.num_frames_ready)])
+    bank = OnlineLfbe(frontend)
+    return np.concatenate([bank.accept(waveform), bank.finish()])
+
+
+class OnlineLfbe:
+    """The same for audio that comes in pieces: together, the frames are those of the whole, bit for bit."""
+
+    def __init__(self, frontend: Frontend) -> None:
+        self._frontend = frontend
+        self._bank = knf.OnlineFbank(_options(frontend))
+        self._samples, self._frames = 0, 0
+
+    def accept(self, waveform: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+        """LFBE [10 ms frames, mel_bins] of which the windows are complete now; samples in [-1, 1]."""
+        self._bank.accept_waveform(self._frontend.sample_rate, (waveform * np.float32(FULL_SCALE)).tolist())
+        self._samples += len(waveform)
+        return self._new()
+
+    def finish(self) -> npt.NDArray[np.float32]:
+        """The last frames, for which the signal is mirrored; none of a signal that is shorter than a window."""
+        if self._samples < round(self._frontend.sample_rate * WINDOW_SECONDS):
+            return self._stacked([])
+        self._bank.input_finished()
+        return self._new()
+
+    def _new(self) -> npt.NDArray[np.float32]:
+        ready = self._bank.num_frames_ready
+        frames = self._stacked([self._bank.get_frame(index) for index in range(self._frames, ready)])
+        self._bank.pop(ready - self._frames)  # else the bank keeps every frame
+        self._frames = ready
+        return frames
+
+    def _stacked(self, frames: list[npt.NDArray[np.float32]]) -> npt.NDArray[np.float32]:
+        return np.stack(frames) if frames else np.zeros((0, self._frontend.mel_bins), np.float32)
 
 
 @lru_cache

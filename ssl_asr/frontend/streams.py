@@ -30,18 +30,25 @@ def raise_floors(
     extracted: Sequence[ExtractedUtterance], prior_level: float, frontend: Frontend
 ) -> list[ExtractedUtterance]:
     """The same utterances, in the given order, with all energies above the floors of their streams."""
-    memory = frontend.mean_memory_seconds / FRAME_SECONDS
-    return _along(extracted, lambda: EnergyFloor(prior_level, frontend.energy_range_nats, memory).raise_to)
+    return _along(extracted, lambda: floor_of(prior_level, frontend).raise_to)
 
 
 def subtract_means(
     extracted: Sequence[ExtractedUtterance], prior: npt.NDArray[np.floating], frontend: Frontend
 ) -> list[ExtractedUtterance]:
     """The same utterances, in the given order, minus the running means of their streams, from `prior` [mel bins]."""
-    weight, memory = (
-        seconds / FRAME_SECONDS for seconds in (frontend.mean_prior_seconds, frontend.mean_memory_seconds)
-    )
-    return _along(extracted, lambda: RunningMean(prior, weight, memory).subtract)
+    return _along(extracted, lambda: mean_of(prior, frontend).subtract)
+
+
+def floor_of(prior_level: float, frontend: Frontend) -> EnergyFloor:
+    """Of a stream that begins."""
+    return EnergyFloor(prior_level, frontend.energy_range_nats, frontend.mean_memory_seconds / FRAME_SECONDS)
+
+
+def mean_of(prior: npt.NDArray[np.floating], frontend: Frontend) -> RunningMean:
+    """Of a stream that begins, from `prior` [mel bins]."""
+    weight, memory = frontend.mean_prior_seconds / FRAME_SECONDS, frontend.mean_memory_seconds / FRAME_SECONDS
+    return RunningMean(prior, weight, memory)
 
 
 def _along(extracted: Sequence[ExtractedUtterance], begin: Callable[[], Step]) -> list[ExtractedUtterance]:

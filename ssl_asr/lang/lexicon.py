@@ -12,8 +12,6 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from pathlib import Path
 
-import pocketsphinx
-
 from ssl_asr.lang.phones import PHONE_IDS, SILENCE
 from ssl_asr.store import filesystem
 from ssl_asr.store.layout import lexicon_uri, unlabeled_lexicon_uri
@@ -70,6 +68,8 @@ class Lexicon:
 @cache
 def cmudict() -> Lexicon:
     """126,052 American English words with pronunciations, without stress, as pocketsphinx carries them."""
+    import pocketsphinx  # a recogniser reads lexicons too, and needs no cmudict
+
     path = Path(pocketsphinx.get_model_path()) / "en-us" / "cmudict-en-us.dict"
     pairs = []
     for line in path.read_text().splitlines():

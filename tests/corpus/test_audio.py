@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from ssl_asr.corpus.audio import audio_info, read_audio
+from ssl_asr.corpus.audio import audio_blocks, audio_info, read_audio
 from tests.corpus.conftest import Clip
 
 
@@ -92,3 +92,47 @@ def test_impossible_rate(tmp_path: Path, clips: list[Clip], rate: int) -> None:
     data[24:28] = rate.to_bytes(4, "little")
     file.write_bytes(bytes(data))
     assert "rate" in _sentence(file)
+
+
+def _without_length(mp3: Path) -> None:
+    """Takes the frame away that says how long an MP3 of variable rate is."""
+    data = mp3.read_bytes()
+    assert b"Xing" in data[:64]
+    kilobits = (0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160)[data[2] >> 4]  # of 16 to 24 kHz
+    mp3.write_bytes(data[72 * kilobits * 1000 // 16000 + (data[2] >> 1 & 1) :])
+
+
+@pytest.mark.parametrize("level", [0.0, 0.3])
+def test_blocks_of_an_mp3_that_does_not_say_how_long_it_is(tmp_path: Path, clips: list[Clip], level: float) -> None:
+    begin = level * np.random.default_rng(0).standard_normal(16000)
+    samples = np.concatenate([begin, *[clip.samples for clip in clips for _ in range(2)]])
+    file = tmp_path / "long.mp3"
+    soundfile.write(file, samples, 16000, bitrate_mode="VARIABLE")
+    _without_length(file)
+    read = np.concatenate(list(audio_blocks(str(file), 16000, block_frames=10_000)))
+    assert len(read) == pytest.approx(len(samples), abs=3000)
+    late = np.concatenate(list(audio_blocks(str(file), 16000, offset=20.0, block_frames=10_000)))
+    assert len(late) == pytest.approx(len(samples) - 20 * 16000, abs=3000)
+
+
+@pytest.mark.parametrize("ending", ["wav", "flac", "ogg", "mp3", "gsm"])
+def test_blocks_are_the_audio(tmp_path: Path, clips: list[Clip], ending: str) -> None:
+    clip, file = clips[0], tmp_path / f"clip.{ending}"
+    raw = {"format": "RAW", "subtype": "GSM610"} if ending == "gsm" else {}
+    soundfile.write(file, clip.samples, 8000 if ending == "gsm" else clip.rate, **raw)
+    seconds = audio_info(str(file)).seconds
+    whole = read_audio(str(file), 0.0, seconds, 0, 11025)
+    blocks = np.concatenate(list(audio_blocks(str(file), 11025, block_frames=777)))
+    np.testing.assert_allclose(blocks, whole, atol=1e-5)
+
+
+def test_blocks_of_bad_files_give_one_sentence(tmp_path: Path, clips: list[Clip]) -> None:
+    pdf, cut = tmp_path / "paper.wav", tmp_path / "cut.flac"
+    pdf.write_bytes(b"%PDF-1.7\n" + bytes(5000))
+    soundfile.write(cut, np.concatenate([clip.samples for clip in clips]), 16000)
+    cut.write_bytes(cut.read_bytes()[:60_000])
+    for file, said in ((pdf, "libsndfile can't read this audio"), (tmp_path / "none.wav", "missing or unreadable")):
+        with pytest.raises(ValueError, match=said):
+            list(audio_blocks(str(file), 16000))
+    with pytest.raises(ValueError, match=r"cut\.flac"):
+        list(audio_blocks(str(cut), 16000))

@@ -1,7 +1,8 @@
 import numpy as np
 import torch
 
-from ssl_asr.decoding.scores import Scales, acoustic_scores, log_posteriors
+from ssl_asr.decoding.posteriors import log_posteriors
+from ssl_asr.decoding.scores import Scales, acoustic_scores
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec
 from ssl_asr.recipe import LstmNetwork
 

@@ -11,11 +11,11 @@ import pytest
 from matplotlib import image
 
 from ssl_asr.cli.main import FAILED, OK, main
+from ssl_asr.hmm.senone_names import names_of
 from ssl_asr.hmm.senones import SenoneSet
 from ssl_asr.labelling.stage import run_labelling
 from ssl_asr.recipe import Recipe
 from ssl_asr.report.inspect import look, picture_name
-from ssl_asr.report.senone_names import names_of
 from ssl_asr.report.target_plot import draw
 from ssl_asr.runtime.run_directory import save_recipe
 from ssl_asr.store import features, targets

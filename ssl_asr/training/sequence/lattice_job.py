@@ -12,7 +12,8 @@ import torch
 
 from ssl_asr.decoding.graph_files import load_graph
 from ssl_asr.decoding.lattice_decoder import LatticeDecoder
-from ssl_asr.decoding.scores import Scales, acoustic_scores, log_posteriors
+from ssl_asr.decoding.posteriors import log_posteriors
+from ssl_asr.decoding.scores import Scales, acoustic_scores
 from ssl_asr.frontend.stacking import stack, stack_labels
 from ssl_asr.hmm.senones import load_senones
 from ssl_asr.models.acoustic import AcousticModel

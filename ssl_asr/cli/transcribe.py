@@ -1,0 +1,134 @@
+"""`ssl-asr transcribe`: its options, and what it prints and writes."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ssl_asr.progress import clock
+
+if TYPE_CHECKING:
+    from ssl_asr.serving.inputs import AudioInput
+    from ssl_asr.serving.transcribing import Transcriber
+    from ssl_asr.serving.transcript import Transcript, TranscriptSegment
+    from ssl_asr.store.ledger import Reject
+
+DOES = "recognises audio: files, folders, patterns, URIs or READER:PATH"
+FLAGS = ("--format", "--channel", "--nbest", "--hotwords", "--lm")
+FORMATS = ("txt", "json", "ctm", "srt", "vtt")
+MOST_ALTERNATIVES = 10
+
+
+def add_command(commands: argparse._SubParsersAction[Any]) -> None:
+    command = commands.add_parser("transcribe", description=f"transcribe: {DOES}.", help=DOES)
+    command.add_argument("bundle", metavar="BUNDLE", help="what `ssl-asr export` made")
+    command.add_argument("audio", nargs="+", metavar="AUDIO", help="what to recognise")
+    command.add_argument("-o", "--out", metavar="DIR", help="write a file for each input there, not to the terminal")
+    command.add_argument(
+        "--format", choices=FORMATS, default="txt", help="of what is printed or written; default: txt"
+    )
+    command.add_argument("--channel", type=_channel, metavar="N", help="of audio files, from 0; default: the first")
+    command.add_argument("--nbest", type=_alternatives, default=0, metavar="N", help="so many sentences, in json")
+    command.add_argument("--hotwords", metavar="FILE", help="lines: a word or phrase and a bonus in nats, such as 3")
+    command.add_argument("--lm", metavar="ARPA", help="a language model in place of the bundle's")
+    command.add_argument("--int8", action="store_true", help="the 8-bit network: faster, a little less exact")
+
+
+def run(options: argparse.Namespace) -> bool:
+    """True if all audio was transcribed. ValueError if nothing can be: no bundle, no such language model."""
+    from ssl_asr.serving.adapting import EngineOptions, open_engine
+    from ssl_asr.serving.inputs import audio_inputs, without_clashes
+    from ssl_asr.serving.transcribing import Transcriber
+
+    began = time.monotonic()
+    found = audio_inputs(options.audio, options.channel or 0)
+    if options.out:
+        found = without_clashes(found)
+    engine = open_engine(EngineOptions(options.bundle, options.int8, options.hotwords, options.lm), _say)
+    transcriber = Transcriber(engine, alternatives=options.nbest)
+    counts = _Counts()
+    for each in found:
+        _one(each, transcriber, options, counts)
+    if options.out or counts.rejected or counts.transcribed > 1:
+        _say(counts.line(time.monotonic() - began))
+    return not counts.rejected
+
+
+class _Counts:
+    def __init__(self) -> None:
+        self.transcribed = self.rejected = 0
+        self.seconds = 0.0
+
+    def line(self, took: float) -> str:
+        speed = f", {self.seconds / took:.0f} x real time" if self.seconds else ""
+        return f"{self.transcribed} transcribed ({clock(self.seconds)}{speed}), {self.rejected} rejected"
+
+
+def _one(each: AudioInput | Reject, transcriber: Transcriber, options: argparse.Namespace, counts: _Counts) -> None:
+    from ssl_asr.serving.inputs import AudioInput
+
+    try:
+        if not isinstance(each, AudioInput):
+            raise ValueError(f"{each.id}: {each.reason}")
+        live = not options.out and options.format == "txt"
+        transcript = transcriber.transcribe(each, _printer(each, options) if live else None)
+        if not live:
+            _publish(transcript, options)
+    except BrokenPipeError:
+        raise
+    except (OSError, ValueError) as error:
+        counts.rejected += 1
+        _say(" ".join(str(error).split()))
+        return
+    counts.transcribed += 1
+    counts.seconds += transcript.source.seconds
+    _tell_channels(each, options)
+
+
+def _printer(each: AudioInput, options: argparse.Namespace) -> Callable[[TranscriptSegment], None]:
+    several = len(options.audio) > 1 or not Path(options.audio[0]).is_file()
+    before = f"{each.name}: " if several else ""
+
+    def show(segment: TranscriptSegment) -> None:
+        if segment.words:
+            print(before + segment.text, flush=True)
+
+    return show
+
+
+def _publish(transcript: Transcript, options: argparse.Namespace) -> None:
+    from ssl_asr.serving.formats.writing import FORMATS, write_transcript
+
+    if options.out:
+        write_transcript(transcript, options.format, options.out)
+    else:
+        print(FORMATS[options.format](transcript), end="", flush=True)
+
+
+def _tell_channels(each: AudioInput, options: argparse.Namespace) -> None:
+    from ssl_asr.corpus.audio import channels_of
+
+    if options.channel is None and each.channel == 0 and (channels := channels_of(each.uri)) > 1:
+        _say(f"{each.uri}: it has {channels} channels, and the first was transcribed; --channel 1 takes the second")
+
+
+def _say(sentence: str) -> None:
+    print(f"ssl-asr: {sentence}", file=sys.stderr, flush=True)
+
+
+def _channel(text: str) -> int:
+    return _whole(text, 0, 1023)
+
+
+def _alternatives(text: str) -> int:
+    return _whole(text, 1, MOST_ALTERNATIVES)
+
+
+def _whole(text: str, least: int, most: int) -> int:
+    if not text.isdecimal() or not least <= int(text) <= most:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number from {least} to {most}")
+    return int(text)

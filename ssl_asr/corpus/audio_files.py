@@ -1,0 +1,128 @@
+"""Opens audio files of any store with libsndfile, and tells what is wrong with them."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import soundfile
+
+from ssl_asr.store import filesystem
+
+MIN_RATE, MAX_RATE = 4000, 384000
+_ENDLESS_BYTES = 1 << 40
+_BUFFER_BYTES = 1 << 18  # libsndfile reads a few kilobytes at a time, which would be a request each
+
+
+class Sequential(soundfile.SoundFile):
+    """A file that is read from its beginning to its end."""
+
+    def seekable(self) -> bool:
+        """SoundFile seeks to where it is after each read; MP3's decoder loses its state by it, and complains."""
+        return False
+
+    def skip(self, frames: int, block_frames: int) -> None:
+        if frames and super().seekable():
+            self.seek(min(frames, self.frames))
+            return
+        while frames and (read := len(self.read(min(frames, block_frames)))):
+            frames -= read
+
+
+@contextmanager
+def opened(uri: str, kind: type[soundfile.SoundFile] = soundfile.SoundFile) -> Iterator[soundfile.SoundFile]:
+    """Opens `uri` with libsndfile; ValueError with one sentence if that fails."""
+    fs, path = filesystem.resolve(uri)
+    try:
+        stream = fs.open_input_file(path)
+    except OSError as error:
+        raise ValueError(f"{uri}: the audio file is missing or unreadable; correct its path in the source") from error
+    with stream:
+        if stream.size() == 0:
+            raise ValueError(f"{uri}: the audio file is empty; fetch or record it again")
+        _check_riff_size(uri, stream.read(8), stream.size())
+        endless = kind is Sequential and _is_mp3_without_length(stream)
+        stream.seek(0)
+        source = _Source(io.BufferedReader(stream, _BUFFER_BYTES), endless)
+        # libsndfile can't recognise headerless GSM, which has no magic number.
+        raw = {"format": "RAW", "subtype": "GSM610", "samplerate": 8000, "channels": 1}
+        try:
+            with kind(source, **(raw if path.endswith(".gsm") else {})) as file:
+                if not MIN_RATE <= file.samplerate <= MAX_RATE:
+                    raise ValueError(
+                        f"{uri}: the sample rate {file.samplerate} Hz is outside {MIN_RATE}-{MAX_RATE} Hz; "
+                        "convert the file or fix its header"
+                    )
+                yield file
+        except soundfile.LibsndfileError as error:
+            raise ValueError(
+                f"{uri}: libsndfile can't read this audio ({error.error_string}); convert it to WAV or FLAC"
+            ) from error
+        finally:
+            source.check()
+
+
+def _is_mp3_without_length(stream: Any) -> bool:
+    """Whether its first frame, behind tags, holds sound and not the number of frames."""
+    stream.seek(0)
+    head = stream.read(10)
+    if head[:3] == b"ID3" and len(head) == 10:
+        bits = [byte & 0x7F for byte in head[6:]]
+        stream.seek(10 + (bits[0] << 21 | bits[1] << 14 | bits[2] << 7 | bits[3]))
+    else:
+        stream.seek(0)
+    frame = stream.read(256)
+    is_frame = len(frame) == 256 and frame[0] == 0xFF and frame[1] & 0xE6 == 0xE2  # layer III
+    return is_frame and not any(mark in frame for mark in (b"Xing", b"Info", b"VBRI"))
+
+
+class _Source:
+    """A file as libsndfile calls it, which takes an error for the end of the file: the first one is kept.
+
+    An MP3 of variable rate may have no header with its length. libsndfile then guesses it from the size of the file
+    and of its first frame, and reads no further. An `endless` source says that it is too large for that.
+    """
+
+    def __init__(self, stream: io.BufferedReader, endless: bool) -> None:
+        self._stream, self._endless = stream, endless
+        self._beyond: int | None = None
+        self._error: OSError | None = None
+
+    def check(self) -> None:
+        """OSError if reading failed."""
+        if self._error is not None:
+            raise self._error
+
+    def readinto(self, buffer: Any) -> int:
+        if self._beyond is not None:  # a tag is looked for at the end
+            buffer[:] = bytes(len(buffer))
+            self._beyond += len(buffer)
+            return len(buffer)
+        try:
+            return self._stream.readinto(buffer)
+        except OSError as error:
+            self._error = self._error or error
+            return 0
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        if self._endless and whence == io.SEEK_END:
+            self._beyond = _ENDLESS_BYTES + offset
+            return self._beyond
+        self._beyond = None
+        return self._stream.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._stream.tell() if self._beyond is None else self._beyond
+
+
+def _check_riff_size(uri: str, head: bytes, size: int) -> None:
+    """ValueError if a WAV file is truncated: libsndfile reads it as a shorter file, but the header has the size."""
+    claimed = int.from_bytes(head[4:8], "little") + 8
+    streamed = claimed in (8, 2**32 + 7)  # written to a pipe, length unknown
+    if head[:4] == b"RIFF" and claimed > size + 1 and not streamed:
+        raise ValueError(
+            f"{uri}: the WAV file is truncated, its header claims {claimed} bytes and {size} are there; "
+            "fetch or record it again"
+        )

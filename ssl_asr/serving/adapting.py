@@ -1,0 +1,94 @@
+"""An engine as a user asks for it, perhaps with bonuses for words and phrases, or with another language model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from ssl_asr.decoding.decoder import DecodingGraph
+from ssl_asr.decoding.graph import build_graph
+from ssl_asr.decoding.word_finder import WordFinder
+from ssl_asr.evaluation.confidence import Curve
+from ssl_asr.hmm.transitions import Arrays
+from ssl_asr.lang.fst_arrays import from_numpy, to_numpy
+from ssl_asr.lang.lexicon import Lexicon
+from ssl_asr.lang.ngram import Vocabulary
+from ssl_asr.serving.arpa import arpa_words, check_arpa
+from ssl_asr.serving.engine import Engine
+from ssl_asr.serving.graph import read_lexicon
+from ssl_asr.serving.hotwords import Phrase, boosted, read_hotwords, unknown_words
+from ssl_asr.serving.words import TimedWords
+from ssl_asr.store import filesystem
+
+
+@dataclass(frozen=True)
+class EngineOptions:
+    """`bundle` is a folder; `hotwords` and `lm` are paths or URIs of texts, `lm` of an n-gram in ARPA form."""
+
+    bundle: str
+    int8: bool = False
+    hotwords: str | None = None
+    lm: str | None = None
+
+
+def open_engine(options: EngineOptions, warn: Callable[[str], None]) -> Engine:
+    """`warn` is told which words of the user's can't be recognised. ValueError if a file is missing or wrong."""
+    engine = Engine.open(options.bundle, quantised=options.int8)
+    if options.lm:
+        engine, unknown = with_language_model(engine, _text(options.lm), options.lm)
+        if unknown:
+            warn(f"{options.lm}: {unknown} of its words are not in the bundle's lexicon and can't be recognised")
+    if options.hotwords:
+        phrases = read_hotwords(_text(options.hotwords), options.hotwords)
+        for word in unknown_words(phrases, engine.graph.words):
+            warn(f"{options.hotwords}: '{word}' is not in the vocabulary and can't be recognised")
+        engine = with_hotwords(engine, phrases)
+    return engine
+
+
+def _text(uri: str) -> str:
+    if not filesystem.exists(uri):
+        raise ValueError(f"there is no file {uri}; correct its name")
+    try:
+        return filesystem.read_bytes(uri).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{uri} is not UTF-8 text; convert it") from error
+
+
+def with_hotwords(engine: Engine, phrases: Mapping[Phrase, float]) -> Engine:
+    """The same but for the bonus of each phrase; those with an unknown word have no effect."""
+    words = engine.graph.words
+    return _with_graph(engine, boosted(to_numpy(engine.graph.fst), words, phrases), words)
+
+
+def with_language_model(engine: Engine, arpa: str, place: str) -> tuple[Engine, int]:
+    """The engine with this n-gram in ARPA form, and how many of its words it can't recognise.
+
+    Words are those of the n-gram that are in the bundle's lexicon. The acoustic scale stays the bundle's. ValueError
+    if `place` holds no such n-gram.
+    """
+    listed = arpa_words(arpa, place)
+    pronunciations = lexicon_of(engine).pronunciations
+    vocabulary = Vocabulary(tuple(sorted(listed & set(pronunciations))))
+    if not vocabulary.words:
+        raise ValueError(f"{place} has none of the bundle's words; give an n-gram of lower-case words")
+    check_arpa(arpa, vocabulary, place)
+    arrays = build_graph(vocabulary, pronunciations, arpa, engine.senones.table)
+    return _with_graph(engine, arrays, vocabulary.words), len(listed) - len(vocabulary.words)
+
+
+def lexicon_of(engine: Engine) -> Lexicon:
+    return read_lexicon(engine.bundle, ())
+
+
+def finder_of(engine: Engine) -> WordFinder:
+    """A word finder of its own for the engine's graph."""
+    lattice_beam = engine.bundle.description.search.lattice_beam
+    return WordFinder(engine.graph, lexicon_of(engine), engine.senones.table, lattice_beam)
+
+
+def _with_graph(engine: Engine, arrays: Arrays, words: tuple[str, ...]) -> Engine:
+    graph = DecodingGraph(from_numpy(*arrays), words, int(arrays[3]["ilabel"].max(initial=0)))
+    changed = replace(engine, graph=graph)
+    curve = Curve(**engine.bundle.description.confidence.model_dump())
+    return replace(changed, words=TimedWords(finder_of(changed), curve))

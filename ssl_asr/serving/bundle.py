@@ -1,0 +1,77 @@
+"""A bundle: the directory that holds a recogniser. Whoever made it, it is read as files of a stranger.
+
+A file is used after its size and its SHA-256 have been compared with `bundle.json`, and after its content has been
+checked: a checksum says that a file is whole, not that it is harmless. Nothing is unpickled, and no file outside of
+the directory is opened.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import stat
+from dataclasses import dataclass
+from pathlib import Path
+
+from ssl_asr.serving.description import DESCRIPTION, Description, parse_description
+
+MOST_DESCRIPTION = 16_000_000  # bytes
+
+
+@dataclass(frozen=True)
+class Bundle:
+    """`description` has been checked, the files are when they are read."""
+
+    folder: Path
+    description: Description
+
+    def path(self, name: str) -> Path:
+        return self.folder / name
+
+    def read(self, name: str) -> bytes:
+        """The file of this name, checked; ValueError in one sentence if it is not as `bundle.json` says."""
+        expected = self.description.files[name]
+        data = _read_plain(self.folder, name, expected.bytes)
+        if len(data) != expected.bytes:
+            raise ValueError(
+                f"{self.path(name)} has {len(data)} bytes or more, not the {expected.bytes} that {DESCRIPTION} says; "
+                "copy or export the bundle again"
+            )
+        if hashlib.sha256(data).hexdigest() != expected.sha256:
+            raise ValueError(
+                f"{self.path(name)} is damaged or was swapped: its SHA-256 is not that of {DESCRIPTION}; "
+                "copy or export the bundle again"
+            )
+        return data
+
+    def verify(self) -> None:
+        """Read every file; ValueError naming the first bad one."""
+        for name in self.description.files:
+            self.read(name)
+
+
+def open_bundle(folder: str | Path) -> Bundle:
+    """ValueError in one sentence if there is no bundle, or none that this version can read."""
+    place = Path(folder)
+    if not place.is_dir():
+        raise ValueError(f"there is no bundle at {place}; make one with `ssl-asr export RUN -o {place}`")
+    if not (place / DESCRIPTION).exists():
+        raise ValueError(f"{place} is no bundle, {DESCRIPTION} is missing; make one with `ssl-asr export`")
+    data = _read_plain(place, DESCRIPTION, MOST_DESCRIPTION)
+    if len(data) > MOST_DESCRIPTION:
+        raise ValueError(f"{place / DESCRIPTION} is larger than {MOST_DESCRIPTION} bytes, so it is no description")
+    return Bundle(place, parse_description(data, str(place / DESCRIPTION)))
+
+
+def _read_plain(folder: Path, name: str, most: int) -> bytes:
+    """At most one byte more than `most` of a regular file that lies in `folder` itself."""
+    path = folder / name
+    try:
+        kind = path.lstat().st_mode
+        if stat.S_ISLNK(kind) and path.resolve().parent != folder.resolve():
+            raise ValueError(f"{path} is a link that leads out of the bundle; copy the file itself (cp -rL)")
+        if not path.is_file():
+            raise ValueError(f"{path} is missing or not a file; copy or export the bundle again")
+        with path.open("rb") as stream:
+            return stream.read(most + 1)
+    except OSError as error:
+        raise ValueError(f"{path} can't be read ({error.strerror}); copy or export the bundle again") from None

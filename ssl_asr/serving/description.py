@@ -1,0 +1,117 @@
+"""What `bundle.json` says: all that the engine has to know beside the files, typed and checked when it is read."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Final, Literal
+
+from pydantic import Field, StringConstraints, ValidationError, model_validator
+
+from ssl_asr.recipe import Frontend
+from ssl_asr.recipe.section import NotNegative, Positive, PositiveFloat, Section
+
+FORMAT: Final = 1  # raise where a bundle of the version before can't be read
+DESCRIPTION, CARD = "bundle.json", "README.md"
+NETWORK, QUANTISED, WEIGHTS = "model.onnx", "model.int8.onnx", "model.safetensors"
+GRAPH, WORDS, LEXICON = "HCLG.fst", "words.txt", "lexicon.txt"
+TOKENS, SENONES = "tokens.txt", "senones.safetensors"
+# The others are for people and other programs.
+NEEDED = (NETWORK, QUANTISED, WEIGHTS, GRAPH, WORDS, LEXICON, TOKENS, SENONES)
+
+FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,100}$")]  # so no path
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+
+
+class File(Section):
+    bytes: Annotated[int, Field(ge=0)]
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
+
+
+class FrontendPrior(Section):
+    """What a speaker begins with: the corpus mean [mel bins], and the log of the mean power of a mel bin."""
+
+    mean: tuple[Finite, ...]
+    level: Finite
+
+
+class NetworkShape(Section):
+    """Outputs are log posteriors of `senones`; they lag the inputs by `look_ahead` frames of 30 ms."""
+
+    inputs: Positive
+    senones: Positive
+    look_ahead: Annotated[int, Field(ge=0)]
+    kind: str
+
+
+class Scoring(Section):
+    """Score = acoustic_scale x (log posterior - prior_scale x log prior), both as tuned on dev."""
+
+    acoustic_scale: PositiveFloat
+    prior_scale: NotNegative
+
+
+class SearchSettings(Section):
+    """Beams in nats; `lattice_beam` is that of word confidences."""
+
+    beam: PositiveFloat
+    max_active: Positive
+    lattice_beam: PositiveFloat
+
+
+class ConfidenceCurve(Section):
+    """As `evaluation/confidence.py`; the default leaves a lattice's posteriors as they are."""
+
+    intercept: Finite = 0.0
+    slope: Finite = 1.0
+    per_second: Finite = 0.0
+
+
+class Description(Section):
+    """`name` is the run's, `model` the model's in it; `senone_set` is the id that model and graph were made for."""
+
+    format: Literal[1]
+    name: str
+    model: str
+    language: Literal["en"] = "en"
+    senone_set: str
+    frontend: Frontend
+    prior: FrontendPrior
+    network: NetworkShape
+    scoring: Scoring
+    search: SearchSettings
+    confidence: ConfidenceCurve
+    versions: dict[str, str]
+    files: dict[FileName, File]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Description:
+        bins, stack = self.frontend.mel_bins, self.frontend.stack
+        if len(self.prior.mean) != bins:
+            raise ValueError(f"the prior has {len(self.prior.mean)} bins, the front end {bins}")
+        if self.network.inputs != bins * stack:
+            raise ValueError(f"the network has {self.network.inputs} inputs, the front end makes {bins * stack}")
+        if missing := [name for name in NEEDED if name not in self.files]:
+            raise ValueError(f"it does not list {', '.join(missing)}")
+        return self
+
+    def to_json(self) -> bytes:
+        return (json.dumps(self.model_dump(mode="json"), indent=1) + "\n").encode()
+
+
+def parse_description(data: bytes, place: str) -> Description:
+    """ValueError in one sentence that names `place`."""
+    try:
+        values = json.loads(data)
+        found = values.get("format")
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise ValueError(f"{place} is not the description of a bundle ({error}); export the bundle again") from None
+    if found != FORMAT:
+        raise ValueError(
+            f"{place} is of format {found!r}, this version reads format {FORMAT}; export the bundle with this version"
+        )
+    try:
+        return Description.model_validate_json(data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"])) or "the whole"
+        raise ValueError(f"{place}: {where}: {first['msg']}; export the bundle again") from None

@@ -1,0 +1,124 @@
+"""The bundle's decoding graph and lexicon, checked so that no search can read past them or run for ever."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError
+from safetensors.numpy import load
+from scipy.sparse import coo_matrix
+from scipy.sparse.csgraph import connected_components
+
+from ssl_asr.decoding.decoder import DecodingGraph
+from ssl_asr.hmm.senones import SILENCE_SENONE, table_id
+from ssl_asr.lang.fst_arrays import from_numpy, parse, serialise
+from ssl_asr.lang.lexicon import Lexicon
+from ssl_asr.lang.phones import PHONES
+from ssl_asr.serving.bundle import Bundle
+from ssl_asr.serving.description import GRAPH, LEXICON, SENONES, WORDS
+
+TABLE, LOG_PRIORS = "table", "log_priors"
+NO_WORD = "<eps>"  # word 0 of Kaldi's words.txt
+
+
+@dataclass(frozen=True, eq=False)
+class SenoneTable:
+    """`table` [left, centre, right] is the senone of every triphone; `log_priors` [senones]."""
+
+    table: npt.NDArray[np.uint16]
+    log_priors: npt.NDArray[np.float32]
+
+
+def read_senones(bundle: Bundle) -> SenoneTable:
+    """ValueError where they are not those that the model was trained for."""
+    place, description = bundle.path(SENONES), bundle.description
+    try:
+        tensors = load(bundle.read(SENONES))
+        table, log_priors = tensors[TABLE], tensors[LOG_PRIORS]
+    except (SafetensorError, KeyError) as error:
+        raise ValueError(f"{place} is no senone table ({error}); export the bundle again") from None
+    size, phones = description.network.senones, len(PHONES)
+    if table.dtype != np.uint16 or table.shape != (phones,) * 3 or table.max() >= size:
+        raise ValueError(f"{place} is not a table of {size} senones for {phones} phones; export the bundle again")
+    if log_priors.dtype != np.float32 or log_priors.shape != (size,) or not np.isfinite(log_priors).all():
+        raise ValueError(f"{place} has no log priors of {size} senones; export the bundle again")
+    if table_id(PHONES, table) != description.senone_set or (table[:, 0] != SILENCE_SENONE).any():
+        raise ValueError(
+            f"{place} is of another senone set than the model, {description.senone_set}; export the bundle again"
+        )
+    return SenoneTable(table, log_priors)
+
+
+def read_words(bundle: Bundle) -> tuple[str, ...]:
+    """The words of ids 1, 2, ...; ValueError naming the first bad line."""
+    lines = _text(bundle, WORDS).splitlines()
+    for number, line in enumerate(lines):
+        word, _, identity = line.rpartition(" ")
+        if not word or word.split() != [word] or identity != str(number) or (number == 0) != (word == NO_WORD):
+            raise ValueError(
+                f"{bundle.path(WORDS)}, line {number + 1}: '{line[:50]}' is not a word and the number {number}; "
+                "export the bundle again"
+            )
+    return tuple(line.split()[0] for line in lines[1:])
+
+
+def read_lexicon(bundle: Bundle, words: tuple[str, ...]) -> Lexicon:
+    """ValueError where a word has no pronunciation."""
+    lexicon = Lexicon.from_text(_text(bundle, LEXICON), str(bundle.path(LEXICON)))
+    if unknown := lexicon.unknown(words):
+        raise ValueError(f"{bundle.path(LEXICON)} lacks the word '{unknown[0]}'; export the bundle again")
+    return lexicon
+
+
+def read_graph(bundle: Bundle, words: tuple[str, ...]) -> DecodingGraph:
+    """ValueError where a search could leave the graph, its senones or its words."""
+    place, data = bundle.path(GRAPH), bundle.read(GRAPH)
+    try:
+        arrays = parse(data)
+        # The states' own counts are not trusted: they have to be those that we would write.
+        if serialise(*arrays) != data:
+            raise ValueError("its states and arcs do not fit each other")
+        _check(*arrays, senones=bundle.description.network.senones, words=len(words))
+    except ValueError as error:
+        raise ValueError(f"{place} is no decoding graph of this model ({error}); export the bundle again") from None
+    # Not read from the disk again, where the file may be another by now.
+    return DecodingGraph(from_numpy(*arrays), words, int(arrays[3]["ilabel"].max(initial=0)))
+
+
+def _check(
+    start: int,
+    final: npt.NDArray[np.float32],
+    source: npt.NDArray[np.integer[Any]],
+    arcs: npt.NDArray[np.void],
+    *,
+    senones: int,
+    words: int,
+) -> None:
+    ends = np.isfinite(final)
+    if not 0 <= start < len(final) or not ends.any() or not (ends | (final == np.inf)).all():
+        raise ValueError("its start or its final states are wrong")
+    for name, most in (("nextstate", len(final) - 1), ("ilabel", senones), ("olabel", words)):
+        if len(arcs) and (arcs[name].min() < 0 or arcs[name].max() > most):
+            raise ValueError(f"an arc has the {name} {arcs[name].max()}, the largest possible is {most}")
+    if not np.isfinite(arcs["weight"]).all():
+        raise ValueError("a weight is not finite")
+    silent = arcs["ilabel"] == 0
+    if _has_cycle(source[silent], arcs["nextstate"][silent], len(final)):
+        raise ValueError("it has a cycle of arcs without senones, in which a search would not end")
+
+
+def _has_cycle(sources: npt.NDArray[Any], targets: npt.NDArray[Any], states: int) -> bool:
+    """Whether a directed graph has a cycle: then one of its strong components has two states, or an arc to itself."""
+    edges = coo_matrix((np.ones(len(sources), bool), (sources, targets)), shape=(states, states))
+    components, _ = connected_components(edges, directed=True, connection="strong")
+    return bool(components < states or (sources == targets).any())
+
+
+def _text(bundle: Bundle, name: str) -> str:
+    try:
+        return bundle.read(name).decode()
+    except UnicodeDecodeError:
+        raise ValueError(f"{bundle.path(name)} is no UTF-8 text; export the bundle again") from None

@@ -1,0 +1,118 @@
+"""What is exported: one model of a run with its graph, senones, priors and tuned scales, each checked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ssl_asr.decoding.graph_files import graph_inputs, read_info, read_vocabulary
+from ssl_asr.decoding.scores import Scales
+from ssl_asr.decoding.slabs import log_priors_of
+from ssl_asr.evaluation.confidence import Curve
+from ssl_asr.evaluation.inputs import language_inputs
+from ssl_asr.evaluation.results import Results, WordErrors, read_results
+from ssl_asr.evaluation.word_quality import read_word_quality
+from ssl_asr.frontend.prior import Prior, read_prior
+from ssl_asr.hmm.senones import SenoneSet, load_senones
+from ssl_asr.lang.lexicon import Lexicon, read_lexicon
+from ssl_asr.models.acoustic import AcousticModel
+from ssl_asr.models.model_files import load_model, model_id
+from ssl_asr.models.systems import BASELINE, BASELINES, evaluated, smbr_name, stage_of
+from ssl_asr.recipe import Recipe
+from ssl_asr.recipe.identity import inputs_key
+from ssl_asr.store import filesystem
+from ssl_asr.store.layout import graph_uri, model_uri, results_uri
+from ssl_asr.store.ledger import checksum
+
+
+@dataclass(frozen=True, eq=False)
+class Sources:
+    """`tested` are the model's results on test; empty if another baseline was chosen. `graph` is a file's content."""
+
+    recipe: Recipe
+    name: str
+    model: AcousticModel
+    about: dict[str, Any]
+    senones: SenoneSet
+    log_priors: npt.NDArray[np.float32]
+    scales: Scales
+    prior: Prior
+    graph: bytes
+    max_label: int
+    words: tuple[str, ...]
+    lexicon: Lexicon
+    results: Results
+    tested: tuple[WordErrors, ...]
+    curve: Curve | None
+
+
+def read_sources(recipe: Recipe, name: str) -> Sources:
+    """ValueError in one sentence if the model can't stream, or if the run has no results of just this model."""
+    if name not in evaluated(recipe):
+        raise ValueError(f"{recipe.run} has no model '{name}'; it has {', '.join(evaluated(recipe))}")
+    uri = model_uri(recipe.run, name)
+    if not filesystem.exists(uri):
+        raise ValueError(f"{uri} is missing; run the {stage_of(name)} stage first")
+    model, about = load_model(uri)
+    if not model.encoder.is_causal:
+        raise ValueError(f"{uri} needs whole utterances, so it can't stream; export another model, such as student")
+    senones, results = load_senones(recipe.run), _results(recipe, name)
+    if about.get("senone_set") != senones.id:
+        raise ValueError(f"{uri} was trained for other senones than the run's; run the {stage_of(name)} stage again")
+    key = inputs_key(graph_inputs(recipe.run, senones.id, language_inputs(recipe)))
+    graph, max_label = _graph(recipe.run, key)
+    words, system = read_vocabulary(recipe.run, key).words, _system(results, name)
+    quality = read_word_quality(recipe.run).get(system)
+    lexicon = read_lexicon(recipe.run)
+    return Sources(
+        recipe=recipe,
+        name=name,
+        model=model,
+        about=about,
+        senones=senones,
+        log_priors=log_priors_of(about, senones),
+        scales=Scales(results.kappa[name], results.prior_scale.get(name, 1.0)),
+        prior=read_prior(recipe.run),
+        graph=graph,
+        max_label=max_label,
+        words=words,
+        lexicon=Lexicon({word: lexicon.pronunciations[word] for word in words}),
+        results=results,
+        tested=tuple(row for row in results.rows if row.system == system),
+        curve=quality.curve if quality is not None else None,
+    )
+
+
+def _results(recipe: Recipe, name: str) -> Results:
+    """Those that this very model was part of: its scales were tuned then."""
+    if not filesystem.exists(results_uri(recipe.run)):
+        raise ValueError(f"{recipe.run} has no results yet, so no tuned scales; run the evaluate stage first")
+    results = read_results(recipe.run)
+    if results.inputs.get(name) != model_id(model_uri(recipe.run, name)):
+        raise ValueError(f"the results of {recipe.run} are of another {name} than it has now; run evaluate again")
+    return results
+
+
+def _system(results: Results, name: str) -> str:
+    """The model's name in the results; of two baselines, only the chosen one has any. Else empty."""
+    after_smbr = tuple(map(smbr_name, BASELINES))
+    if name in BASELINES:
+        return BASELINE if name == results.baseline_model else ""
+    if name in after_smbr:  # of two, the results don't say which was chosen
+        return smbr_name(BASELINE) if [each for each in after_smbr if each in results.kappa] == [name] else ""
+    return name
+
+
+def _graph(run: str, key: str) -> tuple[bytes, int]:
+    """(content of the file, its largest label)."""
+    info = read_info(run, key)
+    if info is None:
+        raise ValueError(f"{run} has no decoding graph of today's lexicon and text; run the evaluate stage again")
+    uri = graph_uri(run, key, "HCLG.fst")
+    data = filesystem.read_bytes(uri)
+    if checksum(data) != info.checksum:
+        raise ValueError(f"{uri} is damaged; delete its folder and run the evaluate stage again")
+    return data, info.max_label
