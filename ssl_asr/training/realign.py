@@ -40,8 +40,9 @@ from ssl_asr.store.layout import (
 from ssl_asr.store.ledger import Reject
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.training.inputs import model_inputs
+from ssl_asr.training.plan import is_trained, teacher_plan
 from ssl_asr.training.realign_rounds import Round, after, load_job, round_of, shard_stages, unlabeled_stage
-from ssl_asr.training.stage import is_trained, teacher_plan, train
+from ssl_asr.training.stage import train
 
 STAGE = REALIGN
 

@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from ssl_asr.evaluation.results import Results, ToplineShare, write_results
+from ssl_asr.evaluation.results import Results, ToplineShare, read_results, write_results
+from ssl_asr.recipe import Recipe
 from ssl_asr.report.stage import run_report
-from ssl_asr.store.layout import compare_page_uri, page_uri
+from ssl_asr.store.layout import compare_page_uri, hypotheses_uri, page_uri
 from tests.report.example_run import example_recipe, example_results, fill
 
 PROGRAM = next(filter(None, map(shutil.which, ("chromium-headless-shell", "chromium", "google-chrome"))), None)
@@ -78,14 +79,31 @@ def ten_conditions(tmp_path_factory: pytest.TempPathFactory) -> str:
     return page_uri(recipe.run)
 
 
-def test_no_table_scrolls_sideways(show, reported, ten_conditions):
-    for uri in (page_uri(reported.run), compare_page_uri(reported.run), ten_conditions):
+@pytest.fixture(scope="module")
+def four_systems(reported: Recipe, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The page of a run whose utterances a topline recognised too."""
+    run = str(tmp_path_factory.mktemp("four") / "run")
+    shutil.copytree(reported.run, run)
+    shutil.copy(hypotheses_uri(run, "student"), hypotheses_uri(run, "topline"))
+    write_results(run, with_topline(read_results(run)))
+    run_report(reported.model_copy(update={"run": run}))
+    return page_uri(run)
+
+
+def test_no_table_scrolls_sideways(show, reported, ten_conditions, four_systems):
+    for uri in (page_uri(reported.run), compare_page_uri(reported.run), ten_conditions, four_systems):
         page = show(uri)
         page.evaluate(
             "document.querySelectorAll('details').forEach(each => { each.removeAttribute('name'); each.open = true })"
         )
         assert page.evaluate(WIDER_THAN_ITS_BOX) == []
         assert page.evaluate("document.documentElement.scrollWidth") == 1200
+
+
+def test_the_student_comes_first(show, four_systems):
+    page = show(four_systems)
+    for name in ("confusions", "worst"):
+        assert page.locator(f"details[name={name}] summary").first.inner_text() == "SSL student"
 
 
 def test_a_small_screen_does_not_scroll_as_a_whole(show, reported):

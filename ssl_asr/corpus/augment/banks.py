@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 from collections.abc import Sequence
 
 import numpy as np
@@ -67,6 +68,8 @@ def babble(talkers: Sequence[Sequence[str]], seed: int) -> Waveform:
         rng.shuffle(files)
         at, tried = 0, 0
         while at < len(total):
+            if tried == len(files) and not at:
+                raise ValueError(f"{files[0]} and the other files of its talker are silent; fetch them again")
             clip = _levelled(files[tried % len(files)])
             tried += 1
             part = clip[: len(total) - at]
@@ -98,7 +101,9 @@ def made_up_effects(seed: int, use: str) -> Waveform:
 
 
 def _levelled(file: str) -> Waveform:
-    """The clip without silent ends, of power one."""
+    """The clip without silent ends, of power one; nothing of an empty file: Debian's Russian prompts have one."""
+    if not os.path.getsize(file):
+        return np.zeros(0, np.float32)
     samples = read_audio(file, 0.0, audio_info(file).seconds, 0, RATE)
     loud = np.flatnonzero(np.abs(samples) > _EDGE * np.abs(samples).max())
     samples = samples[loud[0] : loud[-1] + 1] if len(loud) else samples[:0]

@@ -1,0 +1,164 @@
+"""How each model is trained: its sources, schedule and objectives, and the job that they make."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+from ssl_asr.frontend.stacking import STACK
+from ssl_asr.frontend.statistics import global_statistics
+from ssl_asr.hmm.senones import SenoneSet, load_senones
+from ssl_asr.models.acoustic import AcousticModel, ModelSpec, count_parameters
+from ssl_asr.models.model_files import made_from
+from ssl_asr.models.systems import BASELINES, STUDENT, TOPLINE, ModelName, settings_of, trained
+from ssl_asr.recipe import ObjectiveSection, Recipe, Student, Teacher
+from ssl_asr.recipe.identity import Inputs, inputs_key
+from ssl_asr.store.layout import model_uri
+from ssl_asr.training.data.examples import SlabReader
+from ssl_asr.training.data.run_sources import labelled_source, source_of_run, true_source
+from ssl_asr.training.data.selection import selection_of
+from ssl_asr.training.data.sources import Source
+from ssl_asr.training.data.versions import OneVersion
+from ssl_asr.training.inputs import model_inputs
+from ssl_asr.training.job import TrainingJob
+from ssl_asr.training.model_schedules import schedule_of
+from ssl_asr.training.objectives.objective import build_objective
+from ssl_asr.training.schedule import LABELED, UNLABELED, Phase
+
+
+@dataclass(frozen=True)
+class TrainingPlan:
+    """How one model is trained: on which sources, by which schedule; `target_set` names the soft targets, if any.
+
+    `senones` are the outputs, and say which alignments are the labels.
+    """
+
+    name: ModelName
+    senones: SenoneSet
+    inputs: Inputs
+    settings: Teacher | Student
+    schedule: Sequence[Phase]
+    sources: Sequence[Source]
+    objectives: Mapping[str, ObjectiveSection]
+    target_set: str | None = None
+
+    @property
+    def key(self) -> str:
+        return inputs_key(self.inputs)
+
+    @property
+    def slabs(self) -> int:
+        return sum(phase.count for phase in self.schedule)
+
+    @property
+    def sequence_slabs(self) -> int:
+        """Of the sequence training that follows; 0 where none does."""
+        return self.settings.sequence.epochs * len(self.sources[0])
+
+
+def teacher_plan(recipe: Recipe, name: ModelName, senones: SenoneSet) -> TrainingPlan:
+    """How the teacher, or a network like it, is trained on the alignments that `senones` names."""
+    return _plan(recipe, name, {LABELED: recipe.teacher.objective}, senones=senones)
+
+
+def student_plan(recipe: Recipe) -> TrainingPlan:
+    """On the unlabeled audio with the teacher's targets, and on the labeled data."""
+    settings = recipe.student
+    target_set, unlabeled = labelled_source(recipe, source_of_run(recipe, "unlabeled", settings.versions))
+    objectives = {LABELED: settings.labeled_objective, UNLABELED: settings.unlabeled_objective}
+    return replace(_plan(recipe, STUDENT, objectives, unlabeled), target_set=target_set)
+
+
+def baseline_plans(recipe: Recipe) -> list[TrainingPlan]:
+    """The student's network with its schedule, rates and frames on the labeled data alone.
+
+    With `student.shorter_baseline` there is a second one, on fewer frames.
+    """
+    names = [name for name in BASELINES if name in trained(recipe)]
+    return [_plan(recipe, name, {LABELED: recipe.student.labeled_objective}) for name in names]
+
+
+def topline_plan(recipe: Recipe) -> TrainingPlan:
+    """The student's network with its schedule, rates and frames on the true labels of all audio."""
+    unlabeled = true_source(recipe, source_of_run(recipe, "unlabeled", recipe.student.versions))
+    return _plan(recipe, TOPLINE, {LABELED: recipe.student.labeled_objective}, unlabeled)
+
+
+def _plan(
+    recipe: Recipe,
+    name: ModelName,
+    objectives: Mapping[str, ObjectiveSection],
+    trained_on: Source | None = None,
+    senones: SenoneSet | None = None,
+) -> TrainingPlan:
+    """Of a model that is trained on labeled speech, and on the unlabeled speech `trained_on`, if any.
+
+    `senones` is the run's unless given.
+    """
+    settings, senones = settings_of(recipe, name), senones or load_senones(recipe.run)
+    labeled = source_of_run(recipe, "labeled", settings.versions, senones=senones)
+    # The baseline's length follows from the unlabeled speech too.
+    unlabeled = trained_on
+    if unlabeled is None:
+        unlabeled = source_of_run(recipe, "unlabeled", settings.versions, required=name in BASELINES)
+    schedule = schedule_of(recipe, name, labeled, unlabeled)
+    sources = [labeled] if trained_on is None else [labeled, trained_on]
+    inputs = model_inputs(recipe, name, senones)
+    return TrainingPlan(name, senones, inputs, settings, schedule, sources, objectives)
+
+
+def job_of(recipe: Recipe, plan: TrainingPlan) -> TrainingJob:
+    """All that the workers of a training need to know."""
+    mean, deviation = global_statistics(recipe.run)
+    dev = source_of_run(recipe, "dev", required=False, senones=plan.senones)
+    return TrainingJob(
+        run=recipe.run,
+        name=plan.name,
+        inputs=dict(plan.inputs),
+        spec=_spec(recipe, plan),
+        optimiser=plan.settings.optimiser,
+        batching=plan.settings.batching,
+        augmentation=plan.settings.augmentation,
+        sync=plan.settings.sync,
+        seed=recipe.seed,
+        schedule=tuple(plan.schedule),
+        sources=tuple(plan.sources),
+        objectives=plan.objectives,
+        dev=dev if len(dev) else None,
+        dev_objective=LABELED,
+        reader=_reader(recipe, plan),
+        mean=mean,
+        deviation=deviation,
+        about={"senone_set": plan.senones.id},
+    )
+
+
+def is_trained(recipe: Recipe, plan: TrainingPlan) -> bool:
+    return made_from(model_uri(recipe.run, plan.name)) == plan.inputs
+
+
+def parameters_of(recipe: Recipe, plan: TrainingPlan) -> int:
+    """How many the network has."""
+    with torch.device("meta"):  # shapes without memory
+        return count_parameters(AcousticModel(_spec(recipe, plan)))
+
+
+def _spec(recipe: Recipe, plan: TrainingPlan) -> ModelSpec:
+    return ModelSpec(plan.settings.network, recipe.frontend.mel_bins * STACK, plan.senones.size)
+
+
+def _reader(recipe: Recipe, plan: TrainingPlan) -> SlabReader:
+    selection = None if plan.target_set is None else selection_of(recipe, plan.target_set)
+    with_text = any(build_objective(section).needs_text for section in plan.objectives.values())
+    return SlabReader(
+        run=recipe.run,
+        mel_bins=recipe.frontend.mel_bins,
+        alignment_set=plan.senones.alignment_set,
+        target_set=plan.target_set,
+        selection=selection,
+        one_version=OneVersion(recipe.seed) if plan.settings.versions == "one" else None,
+        with_text=with_text,
+        true_labels=plan.name == TOPLINE,
+    )
