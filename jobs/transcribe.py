@@ -18,7 +18,7 @@ from ssl_asr.runtime.cluster import joined
 from ssl_asr.runtime.failure import sentence_of
 from ssl_asr.runtime.job_runner import Pool, run_shard_jobs
 from ssl_asr.serving.adapting import EngineOptions, open_engine
-from ssl_asr.serving.bulk import BulkOptions, TranscribeJob, list_inputs, outcome, unfinished
+from ssl_asr.serving.transcribing.bulk import BulkOptions, TranscribeJob, list_inputs, outcome, unfinished
 from ssl_asr.store import filesystem
 
 

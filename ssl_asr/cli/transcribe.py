@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from ssl_asr.progress import clock
 
 if TYPE_CHECKING:
-    from ssl_asr.serving.inputs import AudioInput
-    from ssl_asr.serving.transcribing import Transcriber
-    from ssl_asr.serving.transcript import Transcript, TranscriptSegment
+    from ssl_asr.serving.transcribing.inputs import AudioInput
+    from ssl_asr.serving.transcribing.transcriber import Transcriber
+    from ssl_asr.serving.transcribing.transcript import Transcript, TranscriptSegment
     from ssl_asr.store.ledger import Reject
 
 DOES = "recognises audio: files, folders, patterns, URIs or READER:PATH"
@@ -41,8 +41,8 @@ def add_command(commands: argparse._SubParsersAction[Any]) -> None:
 def run(options: argparse.Namespace) -> bool:
     """True if all audio was transcribed. ValueError if nothing can be: no bundle, no such language model."""
     from ssl_asr.serving.adapting import EngineOptions, open_engine
-    from ssl_asr.serving.inputs import audio_inputs, without_clashes
-    from ssl_asr.serving.transcribing import Transcriber
+    from ssl_asr.serving.transcribing.inputs import audio_inputs, without_clashes
+    from ssl_asr.serving.transcribing.transcriber import Transcriber
 
     began = time.monotonic()
     found = audio_inputs(options.audio, options.channel or 0)
@@ -69,7 +69,7 @@ class _Counts:
 
 
 def _one(each: AudioInput | Reject, transcriber: Transcriber, options: argparse.Namespace, counts: _Counts) -> None:
-    from ssl_asr.serving.inputs import AudioInput
+    from ssl_asr.serving.transcribing.inputs import AudioInput
 
     try:
         if not isinstance(each, AudioInput):
@@ -101,7 +101,7 @@ def _printer(each: AudioInput, options: argparse.Namespace) -> Callable[[Transcr
 
 
 def _publish(transcript: Transcript, options: argparse.Namespace) -> None:
-    from ssl_asr.serving.formats.writing import FORMATS, write_transcript
+    from ssl_asr.serving.transcribing.formats.writing import FORMATS, write_transcript
 
     if options.out:
         write_transcript(transcript, options.format, options.out)

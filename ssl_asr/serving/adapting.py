@@ -17,7 +17,7 @@ from ssl_asr.serving.arpa import arpa_words, check_arpa
 from ssl_asr.serving.engine import Engine
 from ssl_asr.serving.graph import read_lexicon
 from ssl_asr.serving.hotwords import Phrase, boosted, read_hotwords, unknown_words
-from ssl_asr.serving.words import TimedWords
+from ssl_asr.serving.streaming.words import TimedWords
 from ssl_asr.store import filesystem
 
 

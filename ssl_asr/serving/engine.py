@@ -27,10 +27,10 @@ from ssl_asr.serving.endpoints import Endpoints
 from ssl_asr.serving.graph import SenoneTable, read_graph, read_lexicon, read_senones, read_words
 from ssl_asr.serving.network import Network
 from ssl_asr.serving.results import Final
-from ssl_asr.serving.scorer import OnlineScorer
-from ssl_asr.serving.stream import Stream
-from ssl_asr.serving.utterances import Utterances
-from ssl_asr.serving.words import TimedWords
+from ssl_asr.serving.streaming.scorer import OnlineScorer
+from ssl_asr.serving.streaming.stream import Stream
+from ssl_asr.serving.streaming.utterances import Utterances
+from ssl_asr.serving.streaming.words import TimedWords
 
 KALDI_ENDPOINTS = Endpoints()
 

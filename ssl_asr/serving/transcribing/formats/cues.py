@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from ssl_asr.serving.results import Word
-from ssl_asr.serving.transcript import Transcript
+from ssl_asr.serving.transcribing.transcript import Transcript
 
 LINE_CHARACTERS = 42
 MAX_SECONDS = 7.0

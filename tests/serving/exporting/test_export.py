@@ -22,8 +22,8 @@ from ssl_asr.models.model_files import load_model, save_model
 from ssl_asr.recipe import BlstmNetwork, Recipe
 from ssl_asr.runtime.run_directory import save_recipe
 from ssl_asr.serving.bundle import open_bundle
-from ssl_asr.serving.export import Exported, export
-from ssl_asr.serving.measure import FULL, INT8
+from ssl_asr.serving.exporting.export import Exported, export
+from ssl_asr.serving.exporting.measure import FULL, INT8
 from ssl_asr.store.layout import model_uri
 
 
@@ -138,7 +138,7 @@ def test_a_damaged_graph_is_refused(source: Recipe, tmp_path: Path) -> None:
 def test_a_killed_export_leaves_no_half_bundle(source: Recipe, tmp_path: Path) -> None:
     """Killed while it writes; the next export cleans up and finishes."""
     slow = (
-        "import sys, time; from ssl_asr.serving import publish as p; write = p._write\n"
+        "import sys, time; from ssl_asr.serving.exporting import publish as p; write = p._write\n"
         "def slow(path, data):\n    write(path, data); print('wrote', flush=True); time.sleep(60)\n"
         "p._write = slow\n"
         "from ssl_asr.cli.main import main; main(sys.argv[1:])"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ssl_asr.serving.formats.cues import Cue, cues
-from ssl_asr.serving.transcript import Transcript
+from ssl_asr.serving.transcribing.formats.cues import Cue, cues
+from ssl_asr.serving.transcribing.transcript import Transcript
 
 
 def srt(transcript: Transcript) -> str:

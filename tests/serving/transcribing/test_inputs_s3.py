@@ -8,7 +8,7 @@ import pytest
 import soundfile
 
 from ssl_asr.corpus.audio import audio_blocks
-from ssl_asr.serving.inputs import AudioInput, audio_inputs
+from ssl_asr.serving.transcribing.inputs import AudioInput, audio_inputs
 from ssl_asr.store import filesystem
 from ssl_asr.store.ledger import Reject
 from tests.s3_server import S3Server, s3_server

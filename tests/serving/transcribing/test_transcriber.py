@@ -15,9 +15,9 @@ from ssl_asr.cli.main import FAILED, OK, main
 from ssl_asr.corpus.audio import read_audio
 from ssl_asr.corpus.segment.cutting import Cutting
 from ssl_asr.serving.adapting import with_hotwords, with_language_model
-from ssl_asr.serving.inputs import AudioInput
-from ssl_asr.serving.transcribing import Transcriber
-from ssl_asr.serving.transcript import TranscriptSegment
+from ssl_asr.serving.transcribing.inputs import AudioInput
+from ssl_asr.serving.transcribing.transcriber import Transcriber
+from ssl_asr.serving.transcribing.transcript import TranscriptSegment
 from tests.corpus.conftest import rows_of
 from tests.serving.conftest import Spoken
 

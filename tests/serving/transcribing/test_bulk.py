@@ -11,9 +11,17 @@ import soundfile
 from ssl_asr.corpus.audio import read_audio
 from ssl_asr.runtime.job_runner import Pool, run_shard_jobs
 from ssl_asr.serving.adapting import EngineOptions
-from ssl_asr.serving.bulk import SPLIT, TRANSCRIPTS, BulkOptions, TranscribeJob, list_inputs, outcome, unfinished
-from ssl_asr.serving.inputs import AudioInput
-from ssl_asr.serving.transcribing import Transcriber
+from ssl_asr.serving.transcribing.bulk import (
+    SPLIT,
+    TRANSCRIPTS,
+    BulkOptions,
+    TranscribeJob,
+    list_inputs,
+    outcome,
+    unfinished,
+)
+from ssl_asr.serving.transcribing.inputs import AudioInput
+from ssl_asr.serving.transcribing.transcriber import Transcriber
 from ssl_asr.store.shards import ShardStore
 from tests.corpus.conftest import rows_of
 from tests.serving.conftest import Spoken

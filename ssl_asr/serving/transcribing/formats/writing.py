@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ssl_asr.serving.formats.captions import srt, vtt
-from ssl_asr.serving.formats.plain import as_json, ctm, txt
-from ssl_asr.serving.transcript import Transcript
+from ssl_asr.serving.transcribing.formats.captions import srt, vtt
+from ssl_asr.serving.transcribing.formats.plain import as_json, ctm, txt
+from ssl_asr.serving.transcribing.transcript import Transcript
 from ssl_asr.store import filesystem
 
 FORMATS: dict[str, Callable[[Transcript], str]] = {"json": as_json, "ctm": ctm, "srt": srt, "vtt": vtt, "txt": txt}

@@ -8,7 +8,7 @@ from dataclasses import asdict
 from urllib.parse import quote
 
 from ssl_asr.serving.results import Word
-from ssl_asr.serving.transcript import Transcript
+from ssl_asr.serving.transcribing.transcript import Transcript
 
 
 def as_json(transcript: Transcript) -> str:

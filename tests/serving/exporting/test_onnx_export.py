@@ -10,8 +10,8 @@ import torch
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec
 from ssl_asr.recipe import BlstmNetwork, LstmNetwork
 from ssl_asr.serving.description import NetworkShape
+from ssl_asr.serving.exporting.onnx_export import quantised, to_onnx
 from ssl_asr.serving.network import Network
-from ssl_asr.serving.onnx_export import quantised, to_onnx
 
 INPUTS, SENONES = 12, 50
 SHAPE = NetworkShape(inputs=INPUTS, senones=SENONES, look_ahead=3, kind="lstm")

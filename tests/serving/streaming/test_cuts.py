@@ -1,5 +1,5 @@
 from ssl_asr.hmm.word_times import WordTime
-from ssl_asr.serving.cuts import Cut, cut_in_silence, cut_in_speech
+from ssl_asr.serving.streaming.cuts import Cut, cut_in_silence, cut_in_speech
 
 
 def words(*borders: tuple[int, int]) -> list[WordTime]:

@@ -10,10 +10,10 @@ from ssl_asr.decoding.decoder import Search
 from ssl_asr.decoding.scores import FRAME_SECONDS, Float32
 from ssl_asr.hmm.senones import SILENCE_SENONE
 from ssl_asr.hmm.word_times import WordTime
-from ssl_asr.serving.cuts import Cut, cut_in_silence, cut_in_speech
 from ssl_asr.serving.endpoints import LENGTH, SILENCE, Endpoints, Reason
 from ssl_asr.serving.results import Final, Partial
-from ssl_asr.serving.words import TimedWords, seconds, timed
+from ssl_asr.serving.streaming.cuts import Cut, cut_in_silence, cut_in_speech
+from ssl_asr.serving.streaming.words import TimedWords, seconds, timed
 
 
 class Utterances:

@@ -17,10 +17,10 @@ import pyarrow as pa
 from ssl_asr.recipe.identity import digest
 from ssl_asr.serving.adapting import EngineOptions, open_engine
 from ssl_asr.serving.description import DESCRIPTION
-from ssl_asr.serving.formats.plain import as_json
-from ssl_asr.serving.inputs import AudioInput, Found, audio_inputs
-from ssl_asr.serving.transcribing import Transcriber
-from ssl_asr.serving.transcript import Transcript
+from ssl_asr.serving.transcribing.formats.plain import as_json
+from ssl_asr.serving.transcribing.inputs import AudioInput, Found, audio_inputs
+from ssl_asr.serving.transcribing.transcriber import Transcriber
+from ssl_asr.serving.transcribing.transcript import Transcript
 from ssl_asr.store import filesystem
 from ssl_asr.store.ledger import Reject, Shard, checksum
 from ssl_asr.store.shards import ShardStore

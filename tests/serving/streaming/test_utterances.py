@@ -13,8 +13,8 @@ from ssl_asr.evaluation.confidence import Curve
 from ssl_asr.lang.lexicon import Lexicon
 from ssl_asr.serving.endpoints import Endpoints, SilenceRule
 from ssl_asr.serving.results import Final
-from ssl_asr.serving.utterances import Utterances
-from ssl_asr.serving.words import TimedWords
+from ssl_asr.serving.streaming.utterances import Utterances
+from ssl_asr.serving.streaming.words import TimedWords
 from tests.toy_run import PRONUNCIATIONS, Toy
 
 CAT_SAT = "EY K AE T S AE T"

@@ -19,7 +19,6 @@ from ssl_asr.hmm.senone_names import names_of
 from ssl_asr.lang.fst_arrays import from_numpy, parse
 from ssl_asr.recipe import Recipe
 from ssl_asr.serving import description as bundle
-from ssl_asr.serving.card import model_card
 from ssl_asr.serving.description import (
     ConfidenceCurve,
     Description,
@@ -29,12 +28,13 @@ from ssl_asr.serving.description import (
     Scoring,
     SearchSettings,
 )
+from ssl_asr.serving.exporting.card import model_card
+from ssl_asr.serving.exporting.measure import FULL, INT8, Measured, check_against_torch, measure
+from ssl_asr.serving.exporting.onnx_export import quantised, to_onnx
+from ssl_asr.serving.exporting.publish import check_place, publish
+from ssl_asr.serving.exporting.sources import Sources, read_sources
 from ssl_asr.serving.graph import LOG_PRIORS, NO_WORD, TABLE
-from ssl_asr.serving.measure import FULL, INT8, Measured, check_against_torch, measure
 from ssl_asr.serving.network import Network
-from ssl_asr.serving.onnx_export import quantised, to_onnx
-from ssl_asr.serving.publish import check_place, publish
-from ssl_asr.serving.sources import Sources, read_sources
 from ssl_asr.store import filesystem
 from ssl_asr.store.layout import model_uri
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ssl_asr.serving.inputs import AudioInput, audio_inputs, without_clashes
+from ssl_asr.serving.transcribing.inputs import AudioInput, audio_inputs, without_clashes
 from ssl_asr.store.ledger import Reject
 
 

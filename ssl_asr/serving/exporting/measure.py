@@ -18,9 +18,9 @@ from ssl_asr.evaluation.results import WordErrors
 from ssl_asr.evaluation.summary import score, word_errors
 from ssl_asr.frontend.stacking import stack
 from ssl_asr.progress import Progress
+from ssl_asr.serving.exporting.sources import Sources
 from ssl_asr.serving.network import Network
-from ssl_asr.serving.scorer import OnlineScorer
-from ssl_asr.serving.sources import Sources
+from ssl_asr.serving.streaming.scorer import OnlineScorer
 from ssl_asr.store import features
 from ssl_asr.store.shards import ShardStore
 

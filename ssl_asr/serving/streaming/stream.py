@@ -9,8 +9,8 @@ import numpy as np
 from ssl_asr.decoding.scores import FRAME_SECONDS, Float32
 from ssl_asr.frontend.online import OnlineFrontend, SpeakerState
 from ssl_asr.serving.results import Final, Partial
-from ssl_asr.serving.scorer import OnlineScorer
-from ssl_asr.serving.utterances import Utterances
+from ssl_asr.serving.streaming.scorer import OnlineScorer
+from ssl_asr.serving.streaming.utterances import Utterances
 
 # Samples beyond this are no audio in [-1, 1], however loud.
 _LOUDEST = 100.0

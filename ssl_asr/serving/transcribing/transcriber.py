@@ -16,10 +16,10 @@ from ssl_asr.decoding.scores import Float32, Scales
 from ssl_asr.frontend.online import OnlineFrontend, SpeakerState
 from ssl_asr.serving.adapting import finder_of
 from ssl_asr.serving.engine import Engine
-from ssl_asr.serving.inputs import AudioInput
 from ssl_asr.serving.results import Word
-from ssl_asr.serving.scorer import OnlineScorer
-from ssl_asr.serving.transcript import Alternative, Source, Transcript, TranscriptSegment
+from ssl_asr.serving.streaming.scorer import OnlineScorer
+from ssl_asr.serving.transcribing.inputs import AudioInput
+from ssl_asr.serving.transcribing.transcript import Alternative, Source, Transcript, TranscriptSegment
 
 _LEAST_SECONDS = 0.025  # one frame
 

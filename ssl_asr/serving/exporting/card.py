@@ -13,8 +13,8 @@ from ssl_asr.evaluation.results import ALL, WordErrors
 from ssl_asr.evaluation.table import rate
 from ssl_asr.models.systems import BASELINE, STUDENT, TITLES, stage_of
 from ssl_asr.serving.description import LEXICON, NETWORK, QUANTISED, WEIGHTS, Description
-from ssl_asr.serving.measure import FULL, INT8, Measured
-from ssl_asr.serving.sources import Sources
+from ssl_asr.serving.exporting.measure import FULL, INT8, Measured
+from ssl_asr.serving.exporting.sources import Sources
 from ssl_asr.store import filesystem
 from ssl_asr.store.layout import source_uri
 

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from ssl_asr.serving import publish as publishing
-from ssl_asr.serving.publish import publish
+from ssl_asr.serving.exporting import publish as publishing
+from ssl_asr.serving.exporting.publish import publish
 
 FILES = {"bundle.json": b"{}", "words.txt": b"<eps> 0\n"}
 
