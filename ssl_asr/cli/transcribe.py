@@ -44,6 +44,8 @@ def run(options: argparse.Namespace) -> bool:
     from ssl_asr.serving.transcribing.inputs import audio_inputs, without_clashes
     from ssl_asr.serving.transcribing.transcriber import Transcriber
 
+    if options.nbest and options.format != "json":
+        raise ValueError(f"--nbest can't be written as {options.format}; add --format json")
     began = time.monotonic()
     found = audio_inputs(options.audio, options.channel or 0)
     if options.out:

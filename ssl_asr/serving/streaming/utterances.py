@@ -8,6 +8,7 @@ import numpy as np
 
 from ssl_asr.decoding.decoder import Search
 from ssl_asr.decoding.scores import FRAME_SECONDS, Float32
+from ssl_asr.decoding.word_finder import Alternative
 from ssl_asr.hmm.senones import SILENCE_SENONE
 from ssl_asr.hmm.word_times import WordTime
 from ssl_asr.serving.endpoints import LENGTH, SILENCE, Endpoints, Reason
@@ -19,12 +20,21 @@ from ssl_asr.serving.streaming.words import TimedWords, seconds, timed
 class Utterances:
     """The utterance under way, with the scores that are kept for its words' times; and what ended before it.
 
-    Endpoints are looked for after every block of scores. Without `endpoints` there is one utterance.
+    Endpoints are looked for after every block of scores. Without `endpoints` there is one utterance. Confidences and
+    `alternatives`, so many sentences, take a lattice of each.
     """
 
-    def __init__(self, search: Search, words: TimedWords, endpoints: Endpoints | None, confidences: bool) -> None:
-        self._search, self._words = search, words
-        self._endpoints, self._confidences = endpoints, confidences
+    def __init__(
+        self,
+        search: Search,
+        words: TimedWords,
+        endpoints: Endpoints | None,
+        *,
+        confidences: bool = True,
+        alternatives: int = 0,
+    ) -> None:
+        self._search, self._words, self._endpoints = search, words, endpoints
+        self._confidences, self._alternatives = confidences, alternatives
         self._number, self._first_frame = 0, 0
         self._blocks: list[Float32] = []
 
@@ -53,12 +63,13 @@ class Utterances:
         cut = _cut(reason, times, len(words), len(scores))
         words, heard = words[: cut.words], scores[: cut.frame]
         confidences: list[float | None] = [None] * len(words)
+        alternatives: tuple[Alternative, ...] = ()
         if times is None:
             times = _even_times(len(words), cut.frame)
-        elif self._confidences:
-            confidences = self._words.confidences(words, times[: cut.words], heard)
+        elif self._confidences or self._alternatives:
+            confidences, alternatives = self._words.judge(words, times[: cut.words], heard, self._alternatives)
         found = timed(words, times[: cut.words], confidences, first)
-        final = Final(self._number, seconds(first), seconds(first + cut.frame), found, reason)
+        final = Final(self._number, seconds(first), seconds(first + cut.frame), found, reason, alternatives)
         self._begin(first + cut.frame, scores[cut.frame :])
         return final
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ssl_asr.decoding.scores import FRAME_SECONDS, Float32
-from ssl_asr.decoding.word_finder import WordFinder
+from ssl_asr.decoding.word_finder import Alternative, WordFinder
 from ssl_asr.evaluation.confidence import Curve
 from ssl_asr.hmm.word_times import WordTime
 from ssl_asr.serving.results import Word
@@ -30,15 +30,17 @@ class TimedWords:
         """In frames of `scores` [30 ms frames, senones]; None if no alignment of the words fits them."""
         return self._finder.times(words, scores) if words else ()
 
-    def confidences(self, words: Sequence[str], times: Times, scores: Float32) -> list[float | None]:
-        """Of words at these times; None where no lattice can be made."""
+    def judge(
+        self, words: Sequence[str], times: Times, scores: Float32, sentences: int
+    ) -> tuple[list[float | None], tuple[Alternative, ...]]:
+        """Confidences of words at these times, and the best `sentences`; None and none without a lattice."""
         if not words:
-            return []
-        posteriors = self._finder.posteriors(words, times, scores)
+            return [], ()
+        posteriors, alternatives = self._finder.judge(words, times, scores, sentences)
         durations = np.array([FRAME_SECONDS * (time.end - time.start) for time in times])
         known = np.array([np.nan if each is None else each for each in posteriors], np.float64)
         confidences = self._curve.confidences(known, durations)
-        return [None if np.isnan(each) else round(float(each), 3) for each in confidences]
+        return [None if np.isnan(each) else round(float(each), 3) for each in confidences], alternatives
 
 
 def timed(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from copy import deepcopy
 from dataclasses import replace
 from itertools import chain
 
@@ -12,14 +11,11 @@ import numpy as np
 from ssl_asr.corpus.audio import audio_blocks
 from ssl_asr.corpus.segment.cutting import Cutting
 from ssl_asr.corpus.segment.recordings import AudioSegment, Samples, cut
-from ssl_asr.decoding.scores import Float32, Scales
-from ssl_asr.frontend.online import OnlineFrontend, SpeakerState
-from ssl_asr.serving.adapting import finder_of
+from ssl_asr.frontend.online import SpeakerState
 from ssl_asr.serving.engine import Engine
 from ssl_asr.serving.results import Word
-from ssl_asr.serving.streaming.scorer import OnlineScorer
 from ssl_asr.serving.transcribing.inputs import AudioInput
-from ssl_asr.serving.transcribing.transcript import Alternative, Source, Transcript, TranscriptSegment
+from ssl_asr.serving.transcribing.transcript import Source, Transcript, TranscriptSegment
 
 _LEAST_SECONDS = 0.025  # one frame
 
@@ -33,18 +29,17 @@ class Transcriber:
     def __init__(self, engine: Engine, *, alternatives: int = 0, cutting: Cutting | None = None) -> None:
         self._engine, self._alternatives = engine, alternatives
         self._cutting = cutting or Cutting()
-        self._finder = finder_of(engine) if alternatives else None
 
     def transcribe(self, found: AudioInput, heard: Callable[[TranscriptSegment], None] | None = None) -> Transcript:
         """What is said in the audio; `heard` gets each segment as soon as it is recognised.
 
-        ValueError with one sentence where the audio is missing, damaged or shorter than a frame.
+        ValueError with one sentence that names the audio where it is missing, damaged or shorter than a frame.
         """
-        rate, segments, speaker = self._engine.sample_rate, list[TranscriptSegment](), self._new_speaker()
+        rate, segments, speaker = self._engine.sample_rate, list[TranscriptSegment](), self._engine.new_speaker()
         audio = audio_blocks(found.uri, rate, channel=found.channel, offset=found.offset, duration=found.duration)
         blocks = _Counted(audio)
         for part in _whole_or_cut(blocks, rate, self._cutting):
-            segment = self._recognise(part, speaker)
+            segment = self._recognise(found.uri, part, speaker)
             segments.append(segment)
             if heard is not None:
                 heard(segment)
@@ -54,31 +49,14 @@ class Transcriber:
         source = Source(found.uri, round(seconds, 3), found.offset, found.channel)
         return Transcript(found.name, source, tuple(segments))
 
-    def _new_speaker(self) -> SpeakerState:
-        described = self._engine.bundle.description
-        return SpeakerState(np.array(described.prior.mean), described.prior.level, described.frontend)
-
-    def _recognise(self, part: AudioSegment, speaker: SpeakerState) -> TranscriptSegment:
-        before = deepcopy(speaker) if self._finder else speaker  # the stream changes it
-        stream = self._engine.stream(endpoints=None, speaker=speaker)
-        finals = [*stream.accept(part.samples), *stream.finish()]
-        words = tuple(_later(word, part.start) for final in finals for word in final.words)
-        alternatives = self._others(part.samples, [word.word for word in words], before)
-        return TranscriptSegment(round(part.start, 3), round(part.end, 3), words, alternatives)
-
-    def _others(self, samples: Samples, words: list[str], speaker: SpeakerState) -> tuple[Alternative, ...]:
-        if self._finder is None or not words:
-            return ()
-        found = self._finder.words("", words, self._scores(samples, speaker)).alternatives
-        return tuple(Alternative(each.text, each.log_probability) for each in found[: self._alternatives])
-
-    def _scores(self, samples: Samples, speaker: SpeakerState) -> Float32:
-        engine, described = self._engine, self._engine.bundle.description
-        scales = Scales(described.scoring.acoustic_scale, described.scoring.prior_scale)
-        frontend = OnlineFrontend(described.frontend, speaker)
-        scorer = OnlineScorer(engine.network, engine.senones.log_priors, scales, engine.block)
-        frames = np.concatenate([frontend.accept(samples), frontend.finish()])
-        return np.concatenate([*scorer.accept(frames), *scorer.finish()])
+    def _recognise(self, uri: str, part: AudioSegment, speaker: SpeakerState) -> TranscriptSegment:
+        stream = self._engine.stream(endpoints=None, speaker=speaker, alternatives=self._alternatives)
+        try:
+            (final,) = [*stream.accept(part.samples), *stream.finish()]
+        except ValueError as error:
+            raise ValueError(f"{uri}: {error}") from error
+        words = tuple(_in_recording(word, part) for word in final.words)
+        return TranscriptSegment(round(part.start, 3), round(part.end, 3), words, final.alternatives)
 
 
 class _Counted:
@@ -106,5 +84,7 @@ def _whole_or_cut(blocks: Iterable[Samples], rate: int, cutting: Cutting) -> Ite
     yield from cut(chain(first, following), rate, cutting)
 
 
-def _later(word: Word, start: float) -> Word:
-    return replace(word, start=round(word.start + start, 3), end=round(word.end + start, 3))
+def _in_recording(word: Word, part: AudioSegment) -> Word:
+    """With times in the recording; the last frame may reach a little beyond its part."""
+    start, end = (round(min(time + part.start, part.end), 3) for time in (word.start, word.end))
+    return replace(word, start=start, end=end)

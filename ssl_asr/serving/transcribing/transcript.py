@@ -4,15 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ssl_asr.decoding.word_finder import Alternative
 from ssl_asr.serving.results import Word
-
-
-@dataclass(frozen=True)
-class Alternative:
-    """Another sentence for a segment; its best path's share in the probability of all paths, as a logarithm."""
-
-    text: str
-    log_probability: float
 
 
 @dataclass(frozen=True)

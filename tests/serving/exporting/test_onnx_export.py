@@ -6,6 +6,7 @@ import numpy as np
 import onnx
 import pytest
 import torch
+from onnx import TensorProto, helper
 
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec
 from ssl_asr.recipe import BlstmNetwork, LstmNetwork
@@ -77,6 +78,24 @@ def test_a_network_that_needs_whole_utterances_is_not_exported() -> None:
     model = AcousticModel(ModelSpec(BlstmNetwork(layers=1, units=4), INPUTS, SENONES))
     with pytest.raises(ValueError, match="can't be exported as ONNX; only"):
         to_onnx(model)
+
+
+def test_a_network_with_a_state_that_no_machine_holds_is_refused() -> None:
+    inputs = {"frames": (1, "frames", INPUTS), "state": (1, 1, 10**9)}
+    outputs = {"log_posteriors": (1, "frames", INPUTS), "state_after": (1, 1, 10**9)}
+    nodes = [
+        helper.make_node("LogSoftmax", ["frames"], ["log_posteriors"]),
+        helper.make_node("Add", ["state"] * 2, ["state_after"]),
+    ]
+    infos = [
+        [helper.make_tensor_value_info(*each[:1], TensorProto.FLOAT, each[1]) for each in side.items()]
+        for side in (inputs, outputs)
+    ]
+    model = helper.make_model(
+        helper.make_graph(nodes, "large", *infos), opset_imports=[helper.make_opsetid("", 18)], ir_version=9
+    )
+    with pytest.raises(ValueError, match="is no streaming network of a bundle"):
+        Network(model.SerializeToString(), SHAPE, "model.onnx")
 
 
 def test_a_network_of_another_width_is_refused(exported: bytes) -> None:

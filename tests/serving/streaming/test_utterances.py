@@ -28,7 +28,7 @@ def timed_words(toy: Toy) -> TimedWords:
 
 
 def utterances(toy: Toy, words: TimedWords, endpoints: Endpoints | None, confidences: bool = True) -> Utterances:
-    return Utterances(Search(toy.graph, beam=30, max_active=10_000), words, endpoints, confidences)
+    return Utterances(Search(toy.graph, beam=30, max_active=10_000), words, endpoints, confidences=confidences)
 
 
 def run(found: Utterances, scores: np.ndarray, block: int = 3) -> list[Final]:

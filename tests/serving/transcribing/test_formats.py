@@ -9,10 +9,11 @@ import pytest
 import webvtt
 from lhotse import SupervisionSegment, SupervisionSet
 
+from ssl_asr.decoding.word_finder import Alternative
 from ssl_asr.serving.results import Word
 from ssl_asr.serving.transcribing.formats.cues import LINE_CHARACTERS, MAX_SECONDS, cues, lines_of
 from ssl_asr.serving.transcribing.formats.writing import FORMATS, write_transcript
-from ssl_asr.serving.transcribing.transcript import Alternative, Source, Transcript, TranscriptSegment
+from ssl_asr.serving.transcribing.transcript import Source, Transcript, TranscriptSegment
 
 TEXT = (
     "the quick brown fox jumps over the lazy dog and then it runs away into the dark forest where nobody has ever "
