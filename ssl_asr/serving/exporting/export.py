@@ -38,9 +38,7 @@ from ssl_asr.serving.network import Network
 from ssl_asr.store import filesystem
 from ssl_asr.store.layout import model_uri
 
-_PACKAGES = (
-    *("ssl-asr", "torch", "onnx", "onnxruntime", "kaldi-native-fbank", "kaldifst", "kaldi-decoder", "numpy"),
-)
+_PACKAGES = ("ssl-asr", "torch", "onnx", "onnxruntime", "kaldi-native-fbank", "kaldifst", "kaldi-decoder", "numpy")
 
 
 @dataclass(frozen=True)

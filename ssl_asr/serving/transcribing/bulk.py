@@ -75,6 +75,9 @@ def list_inputs(out: str, words: Sequence[str], *, channel: int, shard_inputs: i
             store, Shard(SPLIT, number - 1), _INPUT, [asdict(row) for row in rows], {"version": VERSION}, rejects
         )
         inputs, rejected = inputs + len(rows), rejected + len(rejects)
+    listed = [Shard(SPLIT, each) for each in range(number)]
+    for each in (INPUTS, TRANSCRIPTS):  # a listing that was killed may have found more
+        ShardStore(out, each).keep_only(SPLIT, listed)
     listing = Listing(key, inputs, rejected, number)
     filesystem.write_bytes(uri, json.dumps(asdict(listing)).encode())
     return listing

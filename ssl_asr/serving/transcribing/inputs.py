@@ -17,24 +17,12 @@ from ssl_asr.store import filesystem
 from ssl_asr.store.ledger import Reject
 
 # A folder's files with other endings are not taken for audio. Those that libsndfile can't read are named as rejects.
-_AUDIO = (
-    *(".aif", ".aifc", ".aiff", ".au", ".caf", ".flac", ".gsm", ".mp3", ".nist", ".oga", ".ogg", ".opus", ".rf64"),
-    *(
-        ".snd",
-        ".sph",
-        ".voc",
-        ".w64",
-        ".wav",
-        ".aac",
-        ".amr",
-        ".m4a",
-        ".mkv",
-        ".mov",
-        ".mp4",
-        ".weba",
-        ".webm",
-        ".wma",
-    ),
+_AUDIO = frozenset(
+    (
+        *(".aif", ".aifc", ".aiff", ".au", ".caf", ".flac", ".gsm", ".mp3", ".nist", ".oga", ".ogg", ".opus"),
+        *(".rf64", ".snd", ".sph", ".voc", ".w64", ".wav"),
+        *(".aac", ".amr", ".m4a", ".mkv", ".mov", ".mp4", ".weba", ".webm", ".wma"),
+    )
 )
 _MOST_NAME_BYTES = 240  # of a file, with room for an ending
 

@@ -79,6 +79,16 @@ def test_every_input_is_transcribed_once_and_resumed(
         list_inputs(out, words[:1], channel=0, shard_inputs=3)
 
 
+def test_what_a_killed_listing_left_is_not_transcribed(spoken: Spoken, folder: Path, tmp_path: Path) -> None:
+    out, words = str(tmp_path / "out"), [str(folder)]
+    assert list_inputs(out, words, channel=0, shard_inputs=2).shards == 4
+    (tmp_path / "out" / "listing.json").unlink()  # it is written last
+    for name in ("1/1.flac", "1/3.flac", "0/4.flac"):
+        (folder / name).unlink()
+    listing = list_inputs(out, words, channel=0, shard_inputs=2)
+    assert listing.shards == len(unfinished(BulkOptions(out, EngineOptions(str(spoken.folder))))) == 2
+
+
 def test_another_engine_makes_them_again(spoken: Spoken, folder: Path, tmp_path: Path) -> None:
     out, hot = str(tmp_path / "out"), tmp_path / "hot.txt"
     options = BulkOptions(out, EngineOptions(str(spoken.folder)))
