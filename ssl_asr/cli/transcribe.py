@@ -25,7 +25,7 @@ MOST_ALTERNATIVES = 10
 
 def add_command(commands: argparse._SubParsersAction[Any]) -> None:
     command = commands.add_parser("transcribe", description=f"transcribe: {DOES}.", help=DOES)
-    command.add_argument("bundle", metavar="BUNDLE", help="what `ssl-asr export` made")
+    command.add_argument("bundle", metavar="BUNDLE", help="what `ssl-asr export` made, or a run")
     command.add_argument("audio", nargs="+", metavar="AUDIO", help="what to recognise")
     command.add_argument("-o", "--out", metavar="DIR", help="write a file for each input there, not to the terminal")
     command.add_argument(
@@ -41,6 +41,7 @@ def add_command(commands: argparse._SubParsersAction[Any]) -> None:
 def run(options: argparse.Namespace) -> bool:
     """True if all audio was transcribed. ValueError if nothing can be: no bundle, no such language model."""
     from ssl_asr.serving.adapting import EngineOptions, open_engine
+    from ssl_asr.serving.exporting.of_run import bundle_of
     from ssl_asr.serving.transcribing.inputs import audio_inputs, without_clashes
     from ssl_asr.serving.transcribing.transcriber import Transcriber
 
@@ -50,7 +51,8 @@ def run(options: argparse.Namespace) -> bool:
     found = audio_inputs(options.audio, options.channel or 0)
     if options.out:
         found = without_clashes(found)
-    engine = open_engine(EngineOptions(options.bundle, options.int8, options.hotwords, options.lm), _say)
+    bundle = bundle_of(options.bundle, _say)
+    engine = open_engine(EngineOptions(bundle, options.int8, options.hotwords, options.lm), _say)
     transcriber = Transcriber(engine, alternatives=options.nbest)
     counts = _Counts()
     for each in found:

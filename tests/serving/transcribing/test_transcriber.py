@@ -186,6 +186,6 @@ def test_bad_options_are_refused(spoken: Spoken, clip_file: Path, capsys, words:
     assert said in capsys.readouterr().err
 
 
-def test_a_run_is_no_bundle(spoken: Spoken, clip_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["transcribe", spoken.recipe.run, str(clip_file)]) == FAILED
+def test_a_folder_that_is_neither_a_bundle_nor_a_run(clip_file: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["transcribe", str(clip_file.parent), str(clip_file)]) == FAILED
     assert "is no bundle, bundle.json is missing; make one with `ssl-asr export`" in capsys.readouterr().err
