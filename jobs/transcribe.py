@@ -1,9 +1,9 @@
 """Transcripts of any number of recordings on Ray: exactly once, resumable, with a list of what could not be used.
 
 `ray job submit --working-dir . -- python jobs/transcribe.py BUNDLE OUT AUDIO...`, or without `ray job submit` on this
-machine. AUDIO as for `ssl-asr transcribe`. OUT and the bundle are folders that all machines reach: give absolute
-paths, or OUT as a URI. OUT/transcripts/all/*.parquet has the transcripts (docs/formats.md), OUT/rejects.jsonl the
-rejects. The same command continues where it stopped.
+machine. BUNDLE and AUDIO as for `ssl-asr transcribe`. OUT and the bundle are folders that all machines reach: give
+absolute paths, or OUT as a URI. OUT/transcripts/all/*.parquet has the transcripts (docs/formats.md), and
+OUT/rejects.jsonl the rejects. The same command continues where it stopped.
 """
 
 from __future__ import annotations
@@ -18,7 +18,8 @@ from ssl_asr.runtime.cluster import joined
 from ssl_asr.runtime.failure import sentence_of
 from ssl_asr.runtime.job_runner import Pool, run_shard_jobs
 from ssl_asr.serving.adapting import EngineOptions, open_engine
-from ssl_asr.serving.bulk import BulkOptions, TranscribeJob, list_inputs, outcome, unfinished
+from ssl_asr.serving.exporting.of_run import bundle_of
+from ssl_asr.serving.transcribing.bulk import BulkOptions, TranscribeJob, list_inputs, outcome, unfinished
 from ssl_asr.store import filesystem
 
 
@@ -37,7 +38,7 @@ def main() -> int:
 def _transcribe(options: argparse.Namespace) -> int:
     out = filesystem.absolute(options.out)
     files = [filesystem.absolute(file) if file else None for file in (options.hotwords, options.lm)]
-    engine = EngineOptions(filesystem.absolute(options.bundle), options.int8, *files)
+    engine = EngineOptions(filesystem.absolute(bundle_of(options.bundle, _say)), options.int8, *files)
     open_engine(engine, _say)  # refused here, in one sentence, rather than in every actor
     words = [word if ":" in word else filesystem.absolute(word) for word in options.audio]
     listing = list_inputs(out, words, channel=options.channel, shard_inputs=options.shard_inputs)

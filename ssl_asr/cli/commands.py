@@ -129,7 +129,7 @@ def export(recipe: Recipe, model: str, out: str, split: str) -> None:
     """Write the bundle of a model of a finished run, and print where it is and how good its networks are."""
     _must_exist(recipe)
     try:
-        from ssl_asr.serving.export import export as write
+        from ssl_asr.serving.exporting.export import export as write
     except ModuleNotFoundError as missing:
         raise ValueError(f"export needs {missing.name}; install it: pip install 'ssl-asr[export]'") from missing
     print(write(recipe, model, Path(out), split).line())

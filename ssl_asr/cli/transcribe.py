@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 from ssl_asr.progress import clock
 
 if TYPE_CHECKING:
-    from ssl_asr.serving.inputs import AudioInput
-    from ssl_asr.serving.transcribing import Transcriber
-    from ssl_asr.serving.transcript import Transcript, TranscriptSegment
+    from ssl_asr.serving.transcribing.inputs import AudioInput
+    from ssl_asr.serving.transcribing.transcriber import Transcriber
+    from ssl_asr.serving.transcribing.transcript import Transcript, TranscriptSegment
     from ssl_asr.store.ledger import Reject
 
 DOES = "recognises audio: files, folders, patterns, URIs or READER:PATH"
@@ -25,7 +25,7 @@ MOST_ALTERNATIVES = 10
 
 def add_command(commands: argparse._SubParsersAction[Any]) -> None:
     command = commands.add_parser("transcribe", description=f"transcribe: {DOES}.", help=DOES)
-    command.add_argument("bundle", metavar="BUNDLE", help="what `ssl-asr export` made")
+    command.add_argument("bundle", metavar="BUNDLE", help="what `ssl-asr export` made, or a run")
     command.add_argument("audio", nargs="+", metavar="AUDIO", help="what to recognise")
     command.add_argument("-o", "--out", metavar="DIR", help="write a file for each input there, not to the terminal")
     command.add_argument(
@@ -41,14 +41,18 @@ def add_command(commands: argparse._SubParsersAction[Any]) -> None:
 def run(options: argparse.Namespace) -> bool:
     """True if all audio was transcribed. ValueError if nothing can be: no bundle, no such language model."""
     from ssl_asr.serving.adapting import EngineOptions, open_engine
-    from ssl_asr.serving.inputs import audio_inputs, without_clashes
-    from ssl_asr.serving.transcribing import Transcriber
+    from ssl_asr.serving.exporting.of_run import bundle_of
+    from ssl_asr.serving.transcribing.inputs import audio_inputs, without_clashes
+    from ssl_asr.serving.transcribing.transcriber import Transcriber
 
+    if options.nbest and options.format != "json":
+        raise ValueError(f"--nbest can't be written as {options.format}; add --format json")
     began = time.monotonic()
     found = audio_inputs(options.audio, options.channel or 0)
     if options.out:
         found = without_clashes(found)
-    engine = open_engine(EngineOptions(options.bundle, options.int8, options.hotwords, options.lm), _say)
+    bundle = bundle_of(options.bundle, _say)
+    engine = open_engine(EngineOptions(bundle, options.int8, options.hotwords, options.lm), _say)
     transcriber = Transcriber(engine, alternatives=options.nbest)
     counts = _Counts()
     for each in found:
@@ -69,7 +73,7 @@ class _Counts:
 
 
 def _one(each: AudioInput | Reject, transcriber: Transcriber, options: argparse.Namespace, counts: _Counts) -> None:
-    from ssl_asr.serving.inputs import AudioInput
+    from ssl_asr.serving.transcribing.inputs import AudioInput
 
     try:
         if not isinstance(each, AudioInput):
@@ -101,7 +105,7 @@ def _printer(each: AudioInput, options: argparse.Namespace) -> Callable[[Transcr
 
 
 def _publish(transcript: Transcript, options: argparse.Namespace) -> None:
-    from ssl_asr.serving.formats.writing import FORMATS, write_transcript
+    from ssl_asr.serving.transcribing.formats.writing import FORMATS, write_transcript
 
     if options.out:
         write_transcript(transcript, options.format, options.out)

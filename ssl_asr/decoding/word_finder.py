@@ -75,7 +75,7 @@ class WordFinder:
             RecognisedWord(word, _seconds(time.start), _seconds(time.end - time.start), _rounded(posterior))
             for word, time, posterior in zip(words, times, self._posteriors(lattice, words, times), strict=True)
         )
-        return UtteranceWords(utterance, recognised, self._alternatives(lattice), narrowed, error)
+        return UtteranceWords(utterance, recognised, self._alternatives(lattice, SENTENCES), narrowed, error)
 
     def times(self, words: Sequence[str], scores: Float32) -> tuple[WordTime, ...] | None:
         """In frames of `scores`; None if no alignment of the words fits them, or if there is no word."""
@@ -86,9 +86,15 @@ class WordFinder:
                 f"hmm/lexicon.txt lacks the word {missing} of the graph; run the hmm stage again"
             ) from None
 
-    def posteriors(self, words: Sequence[str], times: Sequence[WordTime], scores: Float32) -> list[float | None]:
-        """Of words at these times, by a lattice; None for all where no lattice can be made."""
-        return self._posteriors(self._lattice(scores)[0], words, times)
+    def judge(
+        self, words: Sequence[str], times: Sequence[WordTime], scores: Float32, sentences: int = 0
+    ) -> tuple[list[float | None], tuple[Alternative, ...]]:
+        """By a lattice: posteriors of words at these times, and its best `sentences`.
+
+        None for all words, and no sentence, where no lattice can be made.
+        """
+        lattice = self._lattice(scores)[0]
+        return self._posteriors(lattice, words, times), self._alternatives(lattice, sentences)
 
     def _posteriors(
         self, lattice: OccupiedLattice | None, words: Sequence[str], times: Sequence[WordTime]
@@ -112,8 +118,8 @@ class WordFinder:
                 error = str(problem)
         return None, False, error
 
-    def _alternatives(self, lattice: OccupiedLattice | None) -> tuple[Alternative, ...]:
-        found = [] if lattice is None else best_sentences(lattice, SENTENCES)
+    def _alternatives(self, lattice: OccupiedLattice | None, most: int) -> tuple[Alternative, ...]:
+        found = [] if lattice is None or not most else best_sentences(lattice, most)
         return tuple(
             Alternative(
                 " ".join(self.vocabulary[number - 1] for number in each.words), round(each.log_probability, 3)

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-from scipy.special import expit, logit
 
 # The fewest dev words of either kind, right and wrong, that a curve is fitted on.
 LEAST = 20
@@ -31,7 +30,10 @@ class Curve:
 
     def confidences(self, posteriors: Float, durations: Float) -> Float:
         """Of words with these posteriors and durations [words]."""
-        return expit(self.intercept + self.slope * _logits(posteriors) + self.per_second * durations)
+        found: Float = 1 / (
+            1 + np.exp(-(self.intercept + self.slope * _logits(posteriors) + self.per_second * durations))
+        )
+        return found
 
 
 def fit_curve(posteriors: Float, durations: Float, right: npt.NDArray[np.bool_]) -> Curve | None:
@@ -59,5 +61,6 @@ def normalised_cross_entropy(confidences: Float, right: npt.NDArray[np.bool_]) -
 
 
 def _logits(posteriors: Float) -> Float:
-    found: Float = logit(np.clip(posteriors, _EDGE, 1 - _EDGE))
+    kept = np.clip(posteriors, _EDGE, 1 - _EDGE)
+    found: Float = np.log(kept / (1 - kept))
     return found

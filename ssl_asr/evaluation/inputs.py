@@ -19,7 +19,7 @@ from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.utterance import Utterance
 from ssl_asr.store.weights import read_weights
 
-VERSION = "1"  # raise where equal inputs give other hypotheses, and so other results
+VERSION = "2"  # raise where equal inputs give other hypotheses, and so other results
 RESULTS_VERSION = "3"  # raise where equal hypotheses give other results
 
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.signal import lfilter
 
 Float64 = npt.NDArray[np.float64]
+
+# From so many rows on scipy's filter is worth the most of a second that its import takes. A recogniser, which hears
+# less at a time and has to start at once, never imports it.
+_MANY_ROWS = 101
 
 
 class DecayedSums:
@@ -23,6 +26,19 @@ class DecayedSums:
         """The sums up to and including each of `rows` [rows, columns]; the stream goes on behind them."""
         if not len(rows):
             return rows
+        return self._filter(rows) if len(rows) >= _MANY_ROWS else self._add_up(rows)
+
+    def _filter(self, rows: Float64) -> Float64:
+        from scipy.signal import lfilter
+
         sums, last = lfilter([1.0], [1.0, -self._decay], rows, axis=0, zi=self._state[None])
         self._state = last[0]
         return np.asarray(sums)
+
+    def _add_up(self, rows: Float64) -> Float64:
+        """The same, to the last bit."""
+        sums = np.empty_like(rows)
+        for row, total in zip(rows, sums, strict=True):
+            np.add(row, self._state, out=total)
+            self._state = self._decay * total
+        return sums

@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ssl_asr.frontend.decayed_sums import DecayedSums
-from ssl_asr.frontend.lfbe import NO_SIGNAL
+from ssl_asr.frontend.lfbe import FRAME_SECONDS, NO_SIGNAL
+from ssl_asr.recipe import Frontend
 
 
 class EnergyFloor:
@@ -43,6 +44,11 @@ class EnergyFloor:
         levels = np.full(len(frames), self._prior_level)
         levels[known] = np.log(powers[known] / counts[known])
         return levels - self._range
+
+
+def floor_of(prior_level: float, frontend: Frontend) -> EnergyFloor:
+    """Of a stream that begins."""
+    return EnergyFloor(prior_level, frontend.energy_range_nats, frontend.mean_memory_seconds / FRAME_SECONDS)
 
 
 def level_of(utterances: Sequence[npt.NDArray[np.floating]]) -> float:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
+from ssl_asr.frontend.energy_floor import floor_of
 from ssl_asr.frontend.lfbe import OnlineLfbe
+from ssl_asr.frontend.running_mean import mean_of
 from ssl_asr.frontend.stacking import STACK, stack
-from ssl_asr.frontend.streams import floor_of, mean_of
 from ssl_asr.recipe import Frontend
 
 Float32 = npt.NDArray[np.float32]

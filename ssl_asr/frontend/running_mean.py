@@ -11,6 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ssl_asr.frontend.decayed_sums import DecayedSums
+from ssl_asr.frontend.lfbe import FRAME_SECONDS
+from ssl_asr.recipe import Frontend
 
 
 class RunningMean:
@@ -28,3 +30,9 @@ class RunningMean:
         """`frames` [frames, bins] minus the mean up to and including each of them; advances the stream."""
         sums = self._sums.advance(np.column_stack([frames.astype(np.float64), np.ones(len(frames))]))
         return (frames - sums[:, :-1] / sums[:, -1:]).astype(np.float32)
+
+
+def mean_of(prior: npt.NDArray[np.floating], frontend: Frontend) -> RunningMean:
+    """Of a stream that begins, from `prior` [mel bins]."""
+    weight, memory = frontend.mean_prior_seconds / FRAME_SECONDS, frontend.mean_memory_seconds / FRAME_SECONDS
+    return RunningMean(prior, weight, memory)

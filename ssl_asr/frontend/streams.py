@@ -7,10 +7,9 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from ssl_asr.frontend.energy_floor import EnergyFloor
+from ssl_asr.frontend.energy_floor import floor_of
 from ssl_asr.frontend.extract import ExtractedUtterance, Frames
-from ssl_asr.frontend.lfbe import FRAME_SECONDS
-from ssl_asr.frontend.running_mean import RunningMean
+from ssl_asr.frontend.running_mean import mean_of
 from ssl_asr.recipe import Frontend
 
 Step = Callable[[Frames], Frames]
@@ -38,17 +37,6 @@ def subtract_means(
 ) -> list[ExtractedUtterance]:
     """The same utterances, in the given order, minus the running means of their streams, from `prior` [mel bins]."""
     return _along(extracted, lambda: mean_of(prior, frontend).subtract)
-
-
-def floor_of(prior_level: float, frontend: Frontend) -> EnergyFloor:
-    """Of a stream that begins."""
-    return EnergyFloor(prior_level, frontend.energy_range_nats, frontend.mean_memory_seconds / FRAME_SECONDS)
-
-
-def mean_of(prior: npt.NDArray[np.floating], frontend: Frontend) -> RunningMean:
-    """Of a stream that begins, from `prior` [mel bins]."""
-    weight, memory = frontend.mean_prior_seconds / FRAME_SECONDS, frontend.mean_memory_seconds / FRAME_SECONDS
-    return RunningMean(prior, weight, memory)
 
 
 def _along(extracted: Sequence[ExtractedUtterance], begin: Callable[[], Step]) -> list[ExtractedUtterance]:

@@ -7,17 +7,13 @@ from dataclasses import dataclass, replace
 
 from ssl_asr.decoding.decoder import DecodingGraph
 from ssl_asr.decoding.graph import build_graph
-from ssl_asr.decoding.word_finder import WordFinder
-from ssl_asr.evaluation.confidence import Curve
 from ssl_asr.hmm.transitions import Arrays
 from ssl_asr.lang.fst_arrays import from_numpy, to_numpy
-from ssl_asr.lang.lexicon import Lexicon
 from ssl_asr.lang.ngram import Vocabulary
 from ssl_asr.serving.arpa import arpa_words, check_arpa
 from ssl_asr.serving.engine import Engine
-from ssl_asr.serving.graph import read_lexicon
+from ssl_asr.serving.graph import check_graph
 from ssl_asr.serving.hotwords import Phrase, boosted, read_hotwords, unknown_words
-from ssl_asr.serving.words import TimedWords
 from ssl_asr.store import filesystem
 
 
@@ -68,27 +64,18 @@ def with_language_model(engine: Engine, arpa: str, place: str) -> tuple[Engine, 
     if `place` holds no such n-gram.
     """
     listed = arpa_words(arpa, place)
-    pronunciations = lexicon_of(engine).pronunciations
+    pronunciations = engine.lexicon.pronunciations
     vocabulary = Vocabulary(tuple(sorted(listed & set(pronunciations))))
     if not vocabulary.words:
         raise ValueError(f"{place} has none of the bundle's words; give an n-gram of lower-case words")
     check_arpa(arpa, vocabulary, place)
     arrays = build_graph(vocabulary, pronunciations, arpa, engine.senones.table)
+    try:
+        check_graph(*arrays, senones=engine.network.shape.senones, words=len(vocabulary.words))
+    except ValueError as error:
+        raise ValueError(f"{place} makes a graph that can't be searched ({error}); estimate it again") from None
     return _with_graph(engine, arrays, vocabulary.words), len(listed) - len(vocabulary.words)
 
 
-def lexicon_of(engine: Engine) -> Lexicon:
-    return read_lexicon(engine.bundle, ())
-
-
-def finder_of(engine: Engine) -> WordFinder:
-    """A word finder of its own for the engine's graph."""
-    lattice_beam = engine.bundle.description.search.lattice_beam
-    return WordFinder(engine.graph, lexicon_of(engine), engine.senones.table, lattice_beam)
-
-
 def _with_graph(engine: Engine, arrays: Arrays, words: tuple[str, ...]) -> Engine:
-    graph = DecodingGraph(from_numpy(*arrays), words, int(arrays[3]["ilabel"].max(initial=0)))
-    changed = replace(engine, graph=graph)
-    curve = Curve(**engine.bundle.description.confidence.model_dump())
-    return replace(changed, words=TimedWords(finder_of(changed), curve))
+    return replace(engine, graph=DecodingGraph(from_numpy(*arrays), words, int(arrays[3]["ilabel"].max(initial=0))))

@@ -33,7 +33,7 @@ class Bundle:
         data = _read_plain(self.folder, name, expected.bytes)
         if len(data) != expected.bytes:
             raise ValueError(
-                f"{self.path(name)} has {len(data)} bytes or more, not the {expected.bytes} that {DESCRIPTION} says; "
+                f"{self.path(name)} does not have the {expected.bytes} bytes that {DESCRIPTION} says; "
                 "copy or export the bundle again"
             )
         if hashlib.sha256(data).hexdigest() != expected.sha256:

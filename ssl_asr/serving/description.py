@@ -8,7 +8,7 @@ from typing import Annotated, Final, Literal
 from pydantic import Field, StringConstraints, ValidationError, model_validator
 
 from ssl_asr.recipe import Frontend
-from ssl_asr.recipe.section import NotNegative, Positive, PositiveFloat, Section
+from ssl_asr.recipe.section import Positive, Section
 
 FORMAT: Final = 1  # raise where a bundle of the version before can't be read
 DESCRIPTION, CARD = "bundle.json", "README.md"
@@ -20,42 +20,45 @@ NEEDED = (NETWORK, QUANTISED, WEIGHTS, GRAPH, WORDS, LEXICON, TOKENS, SENONES)
 
 FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,100}$")]  # so no path
 Finite = Annotated[float, Field(allow_inf_nan=False)]
+# Limits far beyond what is useful: a stranger's bundle must not take all memory.
+LogEnergy = Annotated[float, Field(ge=-1000, le=1000)]
+Beam = Annotated[float, Field(gt=0, le=1000)]
 
 
 class File(Section):
-    bytes: Annotated[int, Field(ge=0)]
+    bytes: Annotated[int, Field(ge=0, le=1 << 32)]
     sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 
 
 class FrontendPrior(Section):
     """What a speaker begins with: the corpus mean [mel bins], and the log of the mean power of a mel bin."""
 
-    mean: tuple[Finite, ...]
-    level: Finite
+    mean: tuple[LogEnergy, ...]
+    level: LogEnergy
 
 
 class NetworkShape(Section):
     """Outputs are log posteriors of `senones`; they lag the inputs by `look_ahead` frames of 30 ms."""
 
     inputs: Positive
-    senones: Positive
-    look_ahead: Annotated[int, Field(ge=0)]
+    senones: Annotated[int, Field(gt=0, le=65535)]
+    look_ahead: Annotated[int, Field(ge=0, le=1000)]
     kind: str
 
 
 class Scoring(Section):
     """Score = acoustic_scale x (log posterior - prior_scale x log prior), both as tuned on dev."""
 
-    acoustic_scale: PositiveFloat
-    prior_scale: NotNegative
+    acoustic_scale: Annotated[float, Field(gt=0, le=1000)]
+    prior_scale: Annotated[float, Field(ge=0, le=1000)]
 
 
 class SearchSettings(Section):
     """Beams in nats; `lattice_beam` is that of word confidences."""
 
-    beam: PositiveFloat
-    max_active: Positive
-    lattice_beam: PositiveFloat
+    beam: Beam
+    max_active: Annotated[int, Field(gt=0, le=10_000_000)]
+    lattice_beam: Beam
 
 
 class ConfidenceCurve(Section):
@@ -85,7 +88,9 @@ class Description(Section):
 
     @model_validator(mode="after")
     def _consistent(self) -> Description:
-        bins, stack = self.frontend.mel_bins, self.frontend.stack
+        bins, stack, rate = self.frontend.mel_bins, self.frontend.stack, self.frontend.sample_rate
+        if not 4000 <= rate <= 192_000 or bins > 1000:
+            raise ValueError(f"{bins} bins of audio at {rate} Hz are not useful")
         if len(self.prior.mean) != bins:
             raise ValueError(f"the prior has {len(self.prior.mean)} bins, the front end {bins}")
         if self.network.inputs != bins * stack:

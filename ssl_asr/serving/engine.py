@@ -12,6 +12,7 @@ print(*(final.text for final in stream.finish()))
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -21,16 +22,17 @@ from ssl_asr.decoding.scores import Float32, Scales
 from ssl_asr.decoding.word_finder import WordFinder
 from ssl_asr.evaluation.confidence import Curve
 from ssl_asr.frontend.online import OnlineFrontend, SpeakerState
+from ssl_asr.lang.lexicon import Lexicon
 from ssl_asr.serving.bundle import Bundle, open_bundle
-from ssl_asr.serving.description import NETWORK, QUANTISED
+from ssl_asr.serving.description import DESCRIPTION, NETWORK, QUANTISED
 from ssl_asr.serving.endpoints import Endpoints
 from ssl_asr.serving.graph import SenoneTable, read_graph, read_lexicon, read_senones, read_words
 from ssl_asr.serving.network import Network
 from ssl_asr.serving.results import Final
-from ssl_asr.serving.scorer import OnlineScorer
-from ssl_asr.serving.stream import Stream
-from ssl_asr.serving.utterances import Utterances
-from ssl_asr.serving.words import TimedWords
+from ssl_asr.serving.streaming.scorer import OnlineScorer
+from ssl_asr.serving.streaming.stream import Stream
+from ssl_asr.serving.streaming.utterances import Utterances
+from ssl_asr.serving.streaming.words import TimedWords
 
 KALDI_ENDPOINTS = Endpoints()
 
@@ -44,9 +46,9 @@ class Engine:
 
     bundle: Bundle
     network: Network
-    graph: DecodingGraph
     senones: SenoneTable
-    words: TimedWords
+    lexicon: Lexicon
+    graph: DecodingGraph
     block: int = 3
 
     @classmethod
@@ -59,17 +61,39 @@ class Engine:
         if min(threads, block) < 1:
             raise ValueError(f"threads={threads} and block={block} must be at least 1")
         bundle = open_bundle(folder)
-        description, name = bundle.description, QUANTISED if quantised else NETWORK
-        network = Network(bundle.read(name), description.network, str(bundle.path(name)), threads)
+        name = QUANTISED if quantised else NETWORK
+        network = Network(bundle.read(name), bundle.description.network, str(bundle.path(name)), threads)
         senones, vocabulary = read_senones(bundle), read_words(bundle)
-        graph, lexicon = read_graph(bundle, vocabulary), read_lexicon(bundle, vocabulary)
-        finder = WordFinder(graph, lexicon, senones.table, description.search.lattice_beam)
-        curve = Curve(**description.confidence.model_dump())
-        return cls(bundle, network, graph, senones, TimedWords(finder, curve), block)
+        engine = cls(
+            bundle, network, senones, read_lexicon(bundle, vocabulary), read_graph(bundle, vocabulary), block
+        )
+        try:
+            engine.stream()
+        except (ValueError, MemoryError) as error:
+            raise ValueError(
+                f"{bundle.path(DESCRIPTION)} describes no usable front end ({error}); export the bundle again"
+            ) from None
+        return engine
 
     @property
     def sample_rate(self) -> int:
         return self.bundle.description.frontend.sample_rate
+
+    @property
+    def scales(self) -> Scales:
+        scoring = self.bundle.description.scoring
+        return Scales(scoring.acoustic_scale, scoring.prior_scale)
+
+    @cached_property
+    def words(self) -> TimedWords:
+        described = self.bundle.description
+        finder = WordFinder(self.graph, self.lexicon, self.senones.table, described.search.lattice_beam)
+        return TimedWords(finder, Curve(**described.confidence.model_dump()))
+
+    def new_speaker(self) -> SpeakerState:
+        """A speaker of whom nothing was heard."""
+        described = self.bundle.description
+        return SpeakerState(np.array(described.prior.mean), described.prior.level, described.frontend)
 
     def stream(
         self,
@@ -77,20 +101,19 @@ class Engine:
         endpoints: Endpoints | None = KALDI_ENDPOINTS,
         speaker: SpeakerState | None = None,
         confidences: bool = True,
+        alternatives: int = 0,
     ) -> Stream:
         """A stream that begins now; without `endpoints` it is one utterance.
 
-        `speaker` is that of a finished stream of the same speaker. Confidences take a lattice for every utterance.
+        `speaker` is that of a finished stream of the same speaker. Results have that many `alternatives`, at most 10.
+        Confidences and alternatives take a lattice for every utterance.
         """
         described = self.bundle.description
-        if speaker is None:
-            speaker = SpeakerState(np.array(described.prior.mean), described.prior.level, described.frontend)
-        scales = Scales(described.scoring.acoustic_scale, described.scoring.prior_scale)
         search = Search(self.graph, described.search.beam, described.search.max_active)
         return Stream(
-            OnlineFrontend(described.frontend, speaker),
-            OnlineScorer(self.network, self.senones.log_priors, scales, self.block),
-            Utterances(search, self.words, endpoints, confidences),
+            OnlineFrontend(described.frontend, self.new_speaker() if speaker is None else speaker),
+            OnlineScorer(self.network, self.senones.log_priors, self.scales, self.block),
+            Utterances(search, self.words, endpoints, confidences=confidences, alternatives=alternatives),
             self.sample_rate,
         )
 

@@ -9,8 +9,6 @@ import numpy as np
 import numpy.typing as npt
 from safetensors import SafetensorError
 from safetensors.numpy import load
-from scipy.sparse import coo_matrix
-from scipy.sparse.csgraph import connected_components
 
 from ssl_asr.decoding.decoder import DecodingGraph
 from ssl_asr.hmm.senones import SILENCE_SENONE, table_id
@@ -22,6 +20,7 @@ from ssl_asr.serving.description import GRAPH, LEXICON, SENONES, WORDS
 
 TABLE, LOG_PRIORS = "table", "log_priors"
 NO_WORD = "<eps>"  # word 0 of Kaldi's words.txt
+_CYCLIC = 0x400000000  # OpenFst's kCyclic (fst/properties.h)
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,14 +80,14 @@ def read_graph(bundle: Bundle, words: tuple[str, ...]) -> DecodingGraph:
         # The states' own counts are not trusted: they have to be those that we would write.
         if serialise(*arrays) != data:
             raise ValueError("its states and arcs do not fit each other")
-        _check(*arrays, senones=bundle.description.network.senones, words=len(words))
+        check_graph(*arrays, senones=bundle.description.network.senones, words=len(words))
     except ValueError as error:
         raise ValueError(f"{place} is no decoding graph of this model ({error}); export the bundle again") from None
     # Not read from the disk again, where the file may be another by now.
     return DecodingGraph(from_numpy(*arrays), words, int(arrays[3]["ilabel"].max(initial=0)))
 
 
-def _check(
+def check_graph(
     start: int,
     final: npt.NDArray[np.float32],
     source: npt.NDArray[np.integer[Any]],
@@ -97,6 +96,7 @@ def _check(
     senones: int,
     words: int,
 ) -> None:
+    """ValueError where a search by scores of `senones` could leave the graph or its `words`, or not end."""
     ends = np.isfinite(final)
     if not 0 <= start < len(final) or not ends.any() or not (ends | (final == np.inf)).all():
         raise ValueError("its start or its final states are wrong")
@@ -106,15 +106,8 @@ def _check(
     if not np.isfinite(arcs["weight"]).all():
         raise ValueError("a weight is not finite")
     silent = arcs["ilabel"] == 0
-    if _has_cycle(source[silent], arcs["nextstate"][silent], len(final)):
+    if from_numpy(start, final, source[silent], arcs[silent]).properties(_CYCLIC, True) & _CYCLIC:
         raise ValueError("it has a cycle of arcs without senones, in which a search would not end")
-
-
-def _has_cycle(sources: npt.NDArray[Any], targets: npt.NDArray[Any], states: int) -> bool:
-    """Whether a directed graph has a cycle: then one of its strong components has two states, or an arc to itself."""
-    edges = coo_matrix((np.ones(len(sources), bool), (sources, targets)), shape=(states, states))
-    components, _ = connected_components(edges, directed=True, connection="strong")
-    return bool(components < states or (sources == targets).any())
 
 
 def _text(bundle: Bundle, name: str) -> str:

@@ -118,10 +118,20 @@ def _product(graph: Arrays, classes: npt.NDArray[np.int64], automaton: _Automato
         sources.append(origin)
         targets.append(automaton.following[place] * size + some["nextstate"])
         found.append(some)
-        frontier = np.setdiff1d(targets[-1], seen)
-        seen = np.union1d(seen, frontier)
+        frontier = _without(targets[-1], seen)
+        seen = np.sort(np.concatenate([seen, frontier]), kind="stable")
     arcs = np.concatenate(found)
     arcs["nextstate"] = np.searchsorted(seen, np.concatenate(targets))
     # What was paid for a phrase that the end breaks off is taken back.
     ends = (final[seen % size] + automaton.paid[seen // size]).astype(np.float32)
     return start, ends, np.searchsorted(seen, np.concatenate(sources)), arcs
+
+
+def _without(keys: npt.NDArray[np.int64], seen: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The sorted `keys` that are not in `seen`, which is sorted; each once.
+
+    numpy's functions of sets take a hundred times as long: the hashes of such numbers collide.
+    """
+    ordered = np.sort(keys)
+    once = ordered[np.diff(ordered, prepend=-1) > 0]
+    return once[np.append(seen, -1)[np.searchsorted(seen, once)] != once]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -9,12 +11,12 @@ import numpy.typing as npt
 import onnxruntime
 
 from ssl_asr.serving.description import NetworkShape
+from ssl_asr.serving.onnx_file import check_onnx
 
 Float32 = npt.NDArray[np.float32]
 State = tuple[Float32, ...]
 FRAMES, LOG_POSTERIORS, AFTER = "frames", "log_posteriors", "_after"
-# How ONNX writes that tensors lie in another file: a key "location" (onnx.proto, TensorProto.external_data).
-_ELSEWHERE = b"\x0a\x08location"
+_MOST_STATE = 10_000_000  # values that are carried from frame to frame
 
 
 class Network:
@@ -26,23 +28,25 @@ class Network:
     def __init__(self, model: bytes, shape: NetworkShape, place: str, threads: int = 1) -> None:
         """`model` is the content of the file at `place`; ValueError if it is no network of this shape."""
         self.shape, self._place = shape, place
-        if _ELSEWHERE in model:
-            raise ValueError(f"{place} keeps weights in other files, which are not read; export the bundle again")
         try:
+            check_onnx(model)
             self._session = onnxruntime.InferenceSession(model, _options(threads), ["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime's errors have no common base
-            raise ValueError(f"{place} is no network that onnxruntime can run ({_line(error)})") from None
-        names = [each.name for each in self._session.get_inputs()]
-        self._state = {each.name: each.shape for each in self._session.get_inputs() if each.name != FRAMES}
+            raise ValueError(f"{place} is no network of a bundle ({_line(error)}); export the bundle again") from None
+        inputs = {each.name: each.shape for each in self._session.get_inputs()}
+        self._state = {name: shape for name, shape in inputs.items() if name != FRAMES}
         self._outputs = [LOG_POSTERIORS, *(name + AFTER for name in self._state)]
-        if FRAMES not in names or {each.name for each in self._session.get_outputs()} != set(self._outputs):
-            raise ValueError(f"{place} has the inputs {', '.join(names)}, so it is no streaming network of a bundle")
+        outputs = {each.name for each in self._session.get_outputs()}
+        if FRAMES not in inputs or outputs != set(self._outputs) or not _is_state(self._state.values()):
+            raise ValueError(
+                f"{place} has the inputs {', '.join(inputs)[:200]}, so it is no streaming network of a bundle; "
+                "export the bundle again"
+            )
         self._try()
 
     def initial_state(self) -> State:
         """Of one stream, before its first frame."""
-        shapes = ([side if isinstance(side, int) else 1 for side in shape] for shape in self._state.values())
-        return tuple(np.zeros(shape, np.float32) for shape in shapes)
+        return tuple(np.zeros(shape, np.float32) for shape in self._state.values())
 
     def run(self, frames: Float32, state: State) -> tuple[Float32, State]:
         """Log posteriors [frames, senones] of at least one frame [frames, inputs], and the state behind it."""
@@ -51,12 +55,15 @@ class Network:
         return posteriors[0], tuple(after)
 
     def _try(self) -> None:
-        """ValueError unless a frame goes through as it should."""
+        """ValueError unless frames go through as they should, two and then one."""
+        state, fits = self.initial_state(), True
         try:
-            posteriors, after = self.run(np.zeros((1, self.shape.inputs), np.float32), self.initial_state())
-            shapes = [each.shape for each in (posteriors, *after)]
-            expected = [(1, self.shape.senones), *(each.shape for each in self.initial_state())]
-            fits = shapes == expected and bool(np.isfinite(posteriors).all())
+            for frames in (2, 1):
+                posteriors, after = self.run(np.zeros((frames, self.shape.inputs), np.float32), state)
+                shapes = [each.shape for each in (posteriors, *after)]
+                fits &= shapes == [(frames, self.shape.senones), *(each.shape for each in state)]
+                fits &= all(bool(np.isfinite(each).all()) for each in (posteriors, *after))
+                state = after
         except Exception as error:
             raise ValueError(f"{self._place} can't be run ({_line(error)}); export the bundle again") from None
         if not fits:
@@ -64,6 +71,12 @@ class Network:
                 f"{self._place} does not give {self.shape.senones} log posteriors of {self.shape.inputs} inputs; "
                 "export the bundle again"
             )
+
+
+def _is_state(shapes: Collection[Sequence[Any]]) -> bool:
+    """Whether tensors of these shapes, which may be names, can be made and kept for a stream."""
+    known = [shape for shape in shapes if all(isinstance(side, int) for side in shape)]
+    return len(known) == len(shapes) and sum(map(math.prod, known)) <= _MOST_STATE
 
 
 def _options(threads: int) -> Any:

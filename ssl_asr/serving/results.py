@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ssl_asr.decoding.word_finder import Alternative
 from ssl_asr.serving.endpoints import Reason
 
 
@@ -36,13 +37,18 @@ class Partial:
 
 @dataclass(frozen=True)
 class Final:
-    """The words of an utterance that is over; `reason` says why it ended."""
+    """The words of an utterance that is over; `reason` says why it ended.
+
+    `alternatives`, if they were asked for, are the most probable sentences, the best first. It need not be `words`,
+    which a search with a wider beam has found.
+    """
 
     number: int
     start: float
     end: float
     words: tuple[Word, ...]
     reason: Reason
+    alternatives: tuple[Alternative, ...] = ()
 
     @property
     def text(self) -> str:

@@ -21,7 +21,7 @@ from ssl_asr.models.acoustic import AcousticModel, ModelSpec
 from ssl_asr.models.model_files import model_id, save_model
 from ssl_asr.recipe import LstmNetwork, Recipe
 from ssl_asr.serving.engine import Engine
-from ssl_asr.serving.export import Exported, export
+from ssl_asr.serving.exporting.export import Exported, export
 from ssl_asr.store import alignments, features, filesystem
 from ssl_asr.store.layout import model_uri, prior_uri
 from ssl_asr.store.shards import ShardStore

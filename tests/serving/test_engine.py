@@ -80,7 +80,8 @@ def test_its_words_are_those_of_the_run(spoken):
     """Utterance after utterance of a speaker, whose floor and mean go on."""
     settings_, graph = spoken.recipe.evaluate, spoken.engine.graph
     decoder = Decoder(graph, settings_.beam, settings_.max_active)
-    scales = Scales(read_results(spoken.recipe.run).kappa["student"])
+    results = read_results(spoken.recipe.run)
+    scales = Scales(results.kappa["student"], results.prior_scale["student"])
     priors, speaker, words = load_senones(spoken.recipe.run).log_priors(), None, 0
     for samples, posteriors in zip(audio(spoken), by_torch(spoken), strict=True):
         stream = spoken.engine.stream(endpoints=None, speaker=speaker)
@@ -182,7 +183,7 @@ def test_engines_need_neither_torch_nor_ray(spoken):
         "import sys\n"
         "class Refuse:\n"
         "    def find_spec(self, name, path=None, target=None):\n"
-        "        if name.partition('.')[0] in ('torch', 'ray', 'onnx', 'sklearn', 'pocketsphinx'):\n"
+        "        if name.partition('.')[0] in ('torch', 'ray', 'onnx', 'scipy', 'sklearn', 'pocketsphinx'):\n"
         "            raise ModuleNotFoundError(name)\n"
         "sys.meta_path.insert(0, Refuse())\n"
         "import numpy as np\n"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ssl_asr.lang.fst_arrays import ARC
-from ssl_asr.serving.hotwords import boosted, read_hotwords, unknown_words
+from ssl_asr.serving.hotwords import _without, boosted, read_hotwords, unknown_words
 
 WORDS = ("a", "b", "c", "d")
 PHRASES = {
@@ -71,6 +71,13 @@ def test_single_words_leave_the_graph_as_large_as_it_is_and_no_phrase_as_it_is()
     assert len(one[1]) == len(graph[1])
     for before, after in zip(graph, boosted(graph, WORDS, {("zebra",): 3.0}), strict=True):
         np.testing.assert_array_equal(before, after)
+
+
+def test_keys_are_compared_as_sets() -> None:
+    random = np.random.default_rng(0)
+    for size in (0, 1, 5, 300):
+        keys, seen = random.integers(0, 200, size), np.unique(random.integers(0, 200, 40))
+        np.testing.assert_array_equal(_without(keys, seen), np.setdiff1d(keys, seen))
 
 
 def test_files_of_hotwords() -> None:

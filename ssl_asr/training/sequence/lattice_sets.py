@@ -19,7 +19,7 @@ from ssl_asr.store.ledger import Shard, checksum
 from ssl_asr.store.shards import ShardStore
 
 SPLIT = "labeled"
-VERSION = "1"  # raise where equal inputs give other lattices
+VERSION = "2"  # raise where equal inputs give other lattices
 
 
 @dataclass(frozen=True)

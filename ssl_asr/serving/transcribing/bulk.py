@@ -1,0 +1,185 @@
+"""Transcribing more audio than one process can: inputs in shards, and a job that makes the transcripts of one.
+
+All is kept below one folder as in a run: `inputs/all/000000.parquet` and `transcripts/all/000000.parquet`, each with
+its entry in the ledger, so that what is finished is not done again, and nothing is done twice.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from itertools import islice
+from pathlib import Path
+
+import pyarrow as pa
+
+from ssl_asr.recipe.identity import digest
+from ssl_asr.serving.adapting import EngineOptions, open_engine
+from ssl_asr.serving.description import DESCRIPTION
+from ssl_asr.serving.transcribing.formats.plain import as_json
+from ssl_asr.serving.transcribing.inputs import AudioInput, Found, audio_inputs
+from ssl_asr.serving.transcribing.transcriber import Transcriber
+from ssl_asr.serving.transcribing.transcript import Transcript
+from ssl_asr.store import filesystem
+from ssl_asr.store.ledger import Reject, Shard, checksum
+from ssl_asr.store.shards import ShardStore
+
+INPUTS, TRANSCRIPTS, SPLIT = "inputs", "transcripts", "all"
+VERSION = "1"  # raise where equal inputs give other transcripts
+_INPUT = pa.schema(
+    [
+        ("name", pa.string()),
+        ("uri", pa.string()),
+        ("offset", pa.float64()),
+        ("duration", pa.float64()),
+        ("channel", pa.int16()),
+    ]
+)
+# `transcript` is what `--format json` writes.
+_TRANSCRIPT = pa.schema(
+    [
+        ("name", pa.string()),
+        ("uri", pa.string()),
+        ("seconds", pa.float64()),
+        ("text", pa.string()),
+        ("transcript", pa.string()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Listing:
+    """How many inputs the user's words named, and how many shards they fill."""
+
+    key: str
+    inputs: int
+    rejected: int
+    shards: int
+
+
+def list_inputs(out: str, words: Sequence[str], *, channel: int, shard_inputs: int) -> Listing:
+    """Write the shards of inputs, unless that was finished; ValueError if `out` has those of other words."""
+    uri, key = filesystem.join(out, "listing.json"), digest([*words, str(channel), str(shard_inputs)])
+    if filesystem.exists(uri):
+        listing = Listing(**json.loads(filesystem.read_bytes(uri)))
+        if listing.key != key:
+            raise ValueError(f"{out} holds transcripts of other audio; give another folder, or delete {out}")
+        return listing
+    store, inputs, rejected, number = ShardStore(out, INPUTS), 0, 0, 0
+    found = _once(audio_inputs(words, channel))
+    for number, some in enumerate(iter(lambda: list(islice(found, shard_inputs)), []), 1):
+        rows = [each for each in some if isinstance(each, AudioInput)]
+        rejects = [each for each in some if isinstance(each, Reject)]
+        _publish(
+            store, Shard(SPLIT, number - 1), _INPUT, [asdict(row) for row in rows], {"version": VERSION}, rejects
+        )
+        inputs, rejected = inputs + len(rows), rejected + len(rejects)
+    listed = [Shard(SPLIT, each) for each in range(number)]
+    for each in (INPUTS, TRANSCRIPTS):  # a listing that was killed may have found more
+        ShardStore(out, each).keep_only(SPLIT, listed)
+    listing = Listing(key, inputs, rejected, number)
+    filesystem.write_bytes(uri, json.dumps(asdict(listing)).encode())
+    return listing
+
+
+def _once(found: Found) -> Found:
+    """Without audio that was there before. Hashes of 64 bits stand for it, so that millions fit into memory."""
+    seen = set[int]()
+    for each in found:
+        if isinstance(each, Reject):
+            yield each
+        elif (mark := hash((each.uri, each.offset, each.duration, each.channel))) not in seen:
+            seen.add(mark)
+            yield each
+
+
+@dataclass(frozen=True)
+class BulkOptions:
+    """`out` and the files of `engine` are reached from all machines."""
+
+    out: str
+    engine: EngineOptions
+    alternatives: int = 0
+
+    def parents(self, inputs: str) -> dict[str, str]:
+        """What a shard of transcripts is made from; `inputs` is the checksum of its inputs."""
+        files = [str(Path(self.engine.bundle, DESCRIPTION)), self.engine.hotwords, self.engine.lm]
+        contents = [checksum(filesystem.read_bytes(file)) if file else "" for file in files]
+        made_from = digest([*contents, str(self.engine.int8), str(self.alternatives)])
+        return {"version": VERSION, "inputs": inputs, "engine": made_from}
+
+
+class TranscribeJob:
+    """What an actor does with one shard of inputs."""
+
+    def __init__(self, options: BulkOptions) -> None:
+        self._options = options
+        self._transcriber = Transcriber(
+            open_engine(options.engine, lambda _: None), alternatives=options.alternatives
+        )
+        self._inputs, self._store = ShardStore(options.out, INPUTS), ShardStore(options.out, TRANSCRIPTS)
+
+    def __call__(self, shard: Shard) -> None:
+        entry = self._inputs.entry(shard)
+        assert entry is not None, "the driver lists finished shards"
+        parents = self._options.parents(entry.checksum)
+        if self._store.is_done(shard, parents):
+            return
+        rows, rejects, seconds = list[dict[str, object]](), list[Reject](), 0.0
+        for row in self._inputs.read(shard).to_pylist() if entry.rows else []:
+            try:
+                transcript = self._transcriber.transcribe(AudioInput(**row))
+            except ValueError as error:
+                rejects.append(Reject(row["name"], str(error)))
+            else:
+                rows.append(_row(transcript))
+                seconds += transcript.source.seconds
+        _publish(self._store, shard, _TRANSCRIPT, rows, parents, rejects, seconds)
+
+
+def unfinished(options: BulkOptions) -> list[Shard]:
+    """Shards of inputs whose transcripts are not there, or were made by another engine."""
+    entries = ShardStore(options.out, INPUTS).entries(SPLIT)
+    wanted = {entry.shard: options.parents(entry.checksum) for entry in entries}
+    return ShardStore(options.out, TRANSCRIPTS).unfinished(wanted)
+
+
+@dataclass(frozen=True)
+class Outcome:
+    transcribed: int
+    seconds: float
+    rejects: list[Reject] = field(default_factory=list)
+
+
+def outcome(out: str) -> Outcome:
+    """Of all finished shards."""
+    inputs, made = ShardStore(out, INPUTS), ShardStore(out, TRANSCRIPTS)
+    index = made.index(SPLIT)
+    rejects = [*inputs.rejects(SPLIT), *made.rejects(SPLIT)]
+    return Outcome(int(index.column("rows").sum()), float(index.column("seconds").sum()), rejects)
+
+
+def _row(transcript: Transcript) -> dict[str, object]:
+    return {
+        "name": transcript.name,
+        "uri": transcript.source.uri,
+        "seconds": transcript.source.seconds,
+        "text": transcript.text,
+        "transcript": as_json(transcript),
+    }
+
+
+def _publish(
+    store: ShardStore,
+    shard: Shard,
+    schema: pa.Schema,
+    rows: list[dict[str, object]],
+    parents: dict[str, str],
+    rejects: list[Reject],
+    seconds: float = 0.0,
+) -> None:
+    slabs = [pa.Table.from_pylist(rows, schema)] if rows else []
+    store.publish(
+        shard, schema, slabs, [len(rows)] * len(slabs), seconds=seconds, parents=parents, metadata={}, rejects=rejects
+    )

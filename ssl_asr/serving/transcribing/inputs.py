@@ -1,0 +1,223 @@
+"""What a user may name as audio: files, folders, patterns, URIs, and manifests that a corpus reader reads."""
+
+from __future__ import annotations
+
+import glob
+import math
+import os
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatchcase
+from pathlib import PurePosixPath
+
+import pyarrow.fs as pafs
+
+from ssl_asr.store import filesystem
+from ssl_asr.store.ledger import Reject
+
+# A folder's files with other endings are not taken for audio. Those that libsndfile can't read are named as rejects.
+_AUDIO = frozenset(
+    (
+        *(".aif", ".aifc", ".aiff", ".au", ".caf", ".flac", ".gsm", ".mp3", ".nist", ".oga", ".ogg", ".opus"),
+        *(".rf64", ".snd", ".sph", ".voc", ".w64", ".wav"),
+        *(".aac", ".amr", ".m4a", ".mkv", ".mov", ".mp4", ".weba", ".webm", ".wma"),
+    )
+)
+_MOST_NAME_BYTES = 240  # of a file, with room for an ending
+
+
+@dataclass(frozen=True)
+class AudioInput:
+    """`duration` seconds of one channel of an audio file from `offset` on, an infinite one to its end.
+
+    `name` is a relative path for what is made of it: of a file its name without ending, of a folder's file its path
+    in that folder, of an utterance its id.
+    """
+
+    name: str
+    uri: str
+    offset: float = 0.0
+    duration: float = math.inf
+    channel: int = 0
+
+
+Found = Iterator[AudioInput | Reject]
+
+
+def audio_inputs(words: Iterable[str], channel: int = 0) -> Found:
+    """All audio that `words` name, in their order, found as it is asked for; what can't be had is a reject.
+
+    A word is a file, a folder (all audio below it, through links), a pattern with * ? [ ] and, locally, **, each of
+    these as a local path or URI, or READER:PATH, as in a recipe. `channel` is of files; manifests may name others.
+    """
+    for word in words:
+        try:
+            yield from _named(word, channel)
+        except (OSError, ValueError, NotImplementedError) as error:
+            yield Reject(_shown(word), " ".join(str(error).split()))
+
+
+def without_clashes(found: Found) -> Found:
+    """The same, but no two with one name, upper and lower case alike; audio that comes again is passed over."""
+    taken: dict[str, AudioInput] = {}
+    for each in found:
+        if isinstance(each, Reject):
+            yield each
+            continue
+        first = taken.setdefault(each.name.casefold(), each)
+        if first is each:
+            yield each
+        elif first != each:
+            yield Reject(
+                _shown(each.uri),
+                f"its results would be called {each.name}, as those of {first.uri}; write them to another folder",
+            )
+
+
+def _named(word: str, channel: int) -> Found:
+    reader, colon, path = word.partition(":")
+    if "://" in word:
+        yield from _in_store(word, channel)
+    elif os.path.lexists(word):
+        yield from _local(word, "", channel)
+    elif colon and reader.isidentifier():
+        yield from _in_manifest(reader, path, channel)
+    elif glob.has_magic(word):
+        matches = sorted(glob.glob(os.path.expanduser(word), recursive=True))
+        if not matches:
+            yield Reject(word, "no file has such a name; correct the pattern")
+        for match in matches:
+            yield from _local(match, "", channel)
+    elif os.path.lexists(os.path.expanduser(word)):
+        yield from _local(os.path.expanduser(word), "", channel)
+    else:
+        yield Reject(_shown(word), "there is no such file or folder; correct the path")
+
+
+def _local(path: str, folder: str, channel: int) -> Found:
+    """A file or a folder that is there, or a link; `folder` is the part of the path that the name leaves out."""
+    if not os.path.exists(path):
+        yield Reject(_shown(path), f"it is a link to {_shown(os.readlink(path))}, which is not there; mend the link")
+    elif os.path.isdir(path):
+        yield from _in_folder(path, channel)
+    elif not os.path.isfile(path):
+        yield Reject(_shown(path), "it is not a plain file; record it to one first")
+    else:
+        yield _file(
+            os.path.abspath(path), os.path.relpath(path, folder) if folder else os.path.basename(path), channel
+        )
+
+
+def _in_folder(folder: str, channel: int) -> Found:
+    any_audio, others, seen, unreadable = False, 0, {os.path.realpath(folder)}, list[OSError]()
+    for place, below, names in os.walk(folder, followlinks=True, onerror=unreadable.append):
+        below[:] = _unseen(place, below, seen)
+        for name in sorted(names):
+            path = os.path.join(place, name)
+            if os.path.splitext(name)[1].lower() in _AUDIO or not os.path.exists(path):
+                any_audio = True
+                yield from _local(path, folder, channel)
+            else:
+                others += 1
+    for error in unreadable:
+        yield Reject(
+            _shown(str(error.filename)), f"the folder can't be read ({error.strerror}); change its permissions"
+        )
+    if not any_audio and not unreadable:
+        yield _no_audio(folder, others)
+
+
+def _unseen(place: str, folders: Iterable[str], seen: set[str]) -> list[str]:
+    """Of the folders in `place` those that no other link has led to; `seen` grows by them."""
+    unseen = []
+    for name in sorted(folders):
+        real = os.path.realpath(os.path.join(place, name))
+        if real not in seen:
+            seen.add(real)
+            unseen.append(name)
+    return unseen
+
+
+def _in_store(uri: str, channel: int) -> Found:
+    fixed = uri[: match.start()] if (match := re.search(r"[*?\[]", uri)) else ""
+    if fixed:
+        folder = fixed.rpartition("/")[0]
+        files = [file for file in filesystem.list_files(folder) if _matches(file, uri)]
+        if not files:
+            yield Reject(uri, "no file has such a name; correct the pattern")
+        for file in files:
+            yield _file(file, PurePosixPath(file).name, channel)
+        return
+    kind = _kind(uri)
+    if kind == pafs.FileType.File:
+        yield _file(uri, PurePosixPath(uri).name, channel)
+    elif kind == pafs.FileType.Directory:
+        files = filesystem.list_files(uri)
+        audio = [file for file in files if PurePosixPath(file).suffix.lower() in _AUDIO]
+        for file in audio:
+            yield _file(file, file[len(uri.rstrip("/")) + 1 :], channel)
+        if not audio:
+            yield _no_audio(uri, len(files))
+    else:
+        yield Reject(uri, "there is no such file or folder; correct the URI")
+
+
+def _kind(uri: str) -> pafs.FileType:
+    try:
+        store, path = filesystem.resolve(uri)
+    except (ValueError, NotImplementedError) as error:
+        raise ValueError("it can't be read from there; name a local file, or s3:// or gs://") from error
+    with filesystem.reaching(uri):
+        return store.get_file_info(path).type
+
+
+def _matches(uri: str, pattern: str) -> bool:
+    parts, patterns = uri.split("/"), pattern.split("/")
+    return len(parts) == len(patterns) and all(map(fnmatchcase, parts, patterns))
+
+
+def _in_manifest(reader: str, path: str, channel: int) -> Found:
+    from ssl_asr.corpus.sources import READERS  # with the recipe, which takes time to import
+
+    if reader not in READERS:
+        raise ValueError(
+            f"there is no such file, and no reader {reader}; use a path or {', '.join(READERS)} and :PATH"
+        )
+    reading = READERS[reader](os.path.expanduser(path), channel)
+    yield from reading.rejects
+    for each in reading.utterances:
+        yield _checked(AudioInput(_safe(each.id), each.audio, each.offset, each.duration, each.channel))
+
+
+def _file(uri: str, name: str, channel: int) -> AudioInput | Reject:
+    base, ending = os.path.splitext(name)
+    return _checked(AudioInput(_safe(base if ending.lower() in _AUDIO else name), uri, channel=channel))
+
+
+def _checked(found: AudioInput) -> AudioInput | Reject:
+    try:
+        longest = max(len(part.encode()) for part in f"{found.uri}/{found.name}".split("/"))
+    except UnicodeEncodeError:
+        return Reject(_shown(found.uri), "its name is not valid UTF-8; rename it")
+    if longest > _MOST_NAME_BYTES:
+        return Reject(found.uri, f"its name is longer than {_MOST_NAME_BYTES} bytes; rename it")
+    return found
+
+
+def _safe(name: str) -> str:
+    """As a relative path that stays in its folder."""
+    parts = (re.sub(r"[\x00-\x1f\x7f]", "_", part) for part in name.split("/"))
+    return "/".join("_" if part in (".", "..") else part for part in parts if part) or "_"
+
+
+def _shown(path: str) -> str:
+    return path.encode(errors="backslashreplace").decode()
+
+
+def _no_audio(folder: str, others: int) -> Reject:
+    if not others:
+        return Reject(folder, "the folder is empty; it has no audio to transcribe")
+    return Reject(
+        folder, f"none of its {others} files is called like audio, such as .wav or .flac; name the files themselves"
+    )

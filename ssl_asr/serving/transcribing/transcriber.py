@@ -1,0 +1,90 @@
+"""From audio that was named to transcripts: one pass over each recording, cut by voice activity if it is long."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import replace
+from itertools import chain
+
+import numpy as np
+
+from ssl_asr.corpus.audio import audio_blocks
+from ssl_asr.corpus.segment.cutting import Cutting
+from ssl_asr.corpus.segment.recordings import AudioSegment, Samples, cut
+from ssl_asr.frontend.online import SpeakerState
+from ssl_asr.serving.engine import Engine
+from ssl_asr.serving.results import Word
+from ssl_asr.serving.transcribing.inputs import AudioInput
+from ssl_asr.serving.transcribing.transcript import Source, Transcript, TranscriptSegment
+
+_LEAST_SECONDS = 0.025  # one frame
+
+
+class Transcriber:
+    """Recordings of up to `cutting.max_seconds` are recognised whole, others in segments by one talker after another.
+
+    The energy floor and the running mean of a recording go on from segment to segment, as in a stream.
+    """
+
+    def __init__(self, engine: Engine, *, alternatives: int = 0, cutting: Cutting | None = None) -> None:
+        self._engine, self._alternatives = engine, alternatives
+        self._cutting = cutting or Cutting()
+
+    def transcribe(self, found: AudioInput, heard: Callable[[TranscriptSegment], None] | None = None) -> Transcript:
+        """What is said in the audio; `heard` gets each segment as soon as it is recognised.
+
+        ValueError with one sentence that names the audio where it is missing, damaged or shorter than a frame.
+        """
+        rate, segments, speaker = self._engine.sample_rate, list[TranscriptSegment](), self._engine.new_speaker()
+        audio = audio_blocks(found.uri, rate, channel=found.channel, offset=found.offset, duration=found.duration)
+        blocks = _Counted(audio)
+        for part in _whole_or_cut(blocks, rate, self._cutting):
+            segment = self._recognise(found.uri, part, speaker)
+            segments.append(segment)
+            if heard is not None:
+                heard(segment)
+        seconds = blocks.samples / rate
+        if seconds < _LEAST_SECONDS:
+            raise ValueError(f"{found.uri}: it lasts {seconds:.3f} s, which is less than a frame; record it again")
+        source = Source(found.uri, round(seconds, 3), found.offset, found.channel)
+        return Transcript(found.name, source, tuple(segments))
+
+    def _recognise(self, uri: str, part: AudioSegment, speaker: SpeakerState) -> TranscriptSegment:
+        stream = self._engine.stream(endpoints=None, speaker=speaker, alternatives=self._alternatives)
+        try:
+            (final,) = [*stream.accept(part.samples), *stream.finish()]
+        except ValueError as error:
+            raise ValueError(f"{uri}: {error}") from error
+        words = tuple(_in_recording(word, part) for word in final.words)
+        return TranscriptSegment(round(part.start, 3), round(part.end, 3), words, final.alternatives)
+
+
+class _Counted:
+    """Passes blocks on and counts their samples."""
+
+    def __init__(self, blocks: Iterable[Samples]) -> None:
+        self._blocks, self.samples = blocks, 0
+
+    def __iter__(self) -> Iterator[Samples]:
+        for block in self._blocks:
+            self.samples += len(block)
+            yield block
+
+
+def _whole_or_cut(blocks: Iterable[Samples], rate: int, cutting: Cutting) -> Iterator[AudioSegment]:
+    following, first, samples = iter(blocks), list[Samples](), 0
+    while samples <= cutting.max_seconds * rate:
+        block = next(following, None)
+        if block is None:
+            if samples >= _LEAST_SECONDS * rate:
+                yield AudioSegment(0.0, samples / rate, np.concatenate(first))
+            return
+        first.append(block)
+        samples += len(block)
+    yield from cut(chain(first, following), rate, cutting)
+
+
+def _in_recording(word: Word, part: AudioSegment) -> Word:
+    """With times in the recording; the last frame may reach a little beyond its part."""
+    start, end = (round(min(time + part.start, part.end), 3) for time in (word.start, word.end))
+    return replace(word, start=start, end=end)
