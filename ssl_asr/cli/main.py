@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
-from ssl_asr.cli import transcribe
+from ssl_asr.cli import listen, transcribe
 from ssl_asr.planning import question
 from ssl_asr.runtime.failure import sentence_of
 from ssl_asr.runtime.pipeline import NAMES, STAGES, wanted_stages
@@ -51,6 +51,8 @@ examples:
   ssl-asr inspect targets SHARD UTTERANCE   a picture of the teacher's opinion on one utterance
   ssl-asr export runs/demo -o bundle        the student with all that recognises speech, without Ray and torch
   ssl-asr transcribe bundle talk.mp3        what is said in audio files, folders, URIs or manifests
+  arecord -f S16_LE -r 16000 | ssl-asr listen bundle -
+                                            the words of a microphone as they are said
   ssl-asr corpus --licences                 under which licences the demo's recordings come
 """
 
@@ -95,7 +97,7 @@ def _run(words: list[str]) -> int:
     if not words:
         parser.print_help()
         return REFUSED
-    known = [*NAMES, "run", "plan", "status", "failed", "verify", "inspect", "export", "transcribe"]
+    known = [*NAMES, "run", "plan", "status", "failed", "verify", "inspect", "export", "transcribe", "listen"]
     if not words[0].startswith("-") and words[0] not in known:
         near = difflib.get_close_matches(words[0], known, 1, cutoff=0.5)
         fix = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known)}"
@@ -107,6 +109,8 @@ def _run(words: list[str]) -> int:
     )
     if options.command == "transcribe":
         return OK if transcribe.run(options) else FAILED
+    if options.command == "listen":
+        return OK if listen.run(options) else INTERRUPTED
     from ssl_asr.cli import commands
 
     if options.command == "inspect":
@@ -141,9 +145,10 @@ def _run(words: list[str]) -> int:
 def _with_values(words: list[str]) -> list[str]:
     """Joins every option with its value: `--out FILE` becomes the one word `--out=FILE`."""
     joined: list[str] = []
+    flags = ("--out", "-o", *_EXPORT, *transcribe.FLAGS, *listen.FLAGS, *question.FLAGS)
     rest = iter(words)
     for word in rest:
-        value = next(rest, None) if word in ("--out", "-o", *_EXPORT, *transcribe.FLAGS, *question.FLAGS) else None
+        value = next(rest, None) if word in flags else None
         option = "--out" if word == "-o" else word
         joined.append(word if value is None else f"{option}={value}")
     return joined
@@ -177,6 +182,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_inspect(commands)
     _add_export(commands)
     transcribe.add_command(commands)
+    listen.add_command(commands)
     parser.add_argument("--traceback", action="store_true", help="show where in the code an error arose")
     return parser
 

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ssl_asr.cli.values import whole
 from ssl_asr.progress import clock
 
 if TYPE_CHECKING:
@@ -31,8 +32,12 @@ def add_command(commands: argparse._SubParsersAction[Any]) -> None:
     command.add_argument(
         "--format", choices=FORMATS, default="txt", help="of what is printed or written; default: txt"
     )
-    command.add_argument("--channel", type=_channel, metavar="N", help="of audio files, from 0; default: the first")
-    command.add_argument("--nbest", type=_alternatives, default=0, metavar="N", help="so many sentences, in json")
+    command.add_argument(
+        "--channel", type=whole(0, 1023), metavar="N", help="of audio files, from 0; default: the first"
+    )
+    command.add_argument(
+        "--nbest", type=whole(1, MOST_ALTERNATIVES), default=0, metavar="N", help="so many sentences, in json"
+    )
     command.add_argument("--hotwords", metavar="FILE", help="lines: a word or phrase and a bonus in nats, such as 3")
     command.add_argument("--lm", metavar="ARPA", help="a language model in place of the bundle's")
     command.add_argument("--int8", action="store_true", help="the 8-bit network: faster, a little less exact")
@@ -122,17 +127,3 @@ def _tell_channels(each: AudioInput, options: argparse.Namespace) -> None:
 
 def _say(sentence: str) -> None:
     print(f"ssl-asr: {sentence}", file=sys.stderr, flush=True)
-
-
-def _channel(text: str) -> int:
-    return _whole(text, 0, 1023)
-
-
-def _alternatives(text: str) -> int:
-    return _whole(text, 1, MOST_ALTERNATIVES)
-
-
-def _whole(text: str, least: int, most: int) -> int:
-    if not text.isdecimal() or not least <= int(text) <= most:
-        raise argparse.ArgumentTypeError(f"{text} is not a whole number from {least} to {most}")
-    return int(text)

@@ -50,6 +50,7 @@ class Search:
         self._search = kaldi_decoder.FasterDecoder(self._graph.fst, self._options)
         self._search.init_decoding()
         self.frames = 0
+        self._paths: dict[bool, BestPath | None] = {}  # of the frames so far, as far as they were asked for
 
     def advance(self, scores_ts: npt.NDArray[np.float32]) -> None:
         """By scores [30 ms frames, senones]; ValueError as `check_scores`, then nothing has changed."""
@@ -58,16 +59,16 @@ class Search:
             frames = kaldi_decoder.DecodableCtc(np.ascontiguousarray(scores_ts, np.float32), self.frames)
             self._search.advance_decoding(frames)
             self.frames += len(scores_ts)
+            self._paths = {}
 
     def best_path(self, ends: bool) -> BestPath | None:
         """Of the frames so far; with `ends`, as if the last word ends here, where it may. None if no path is left."""
         if not self.frames:
             return BestPath((), np.zeros(0, np.int32), 0.0)
-        found, path = self._search.get_best_path(ends)
-        if not found:
-            return None
-        _, labels, word_ids, weight = kaldifst.get_linear_symbol_sequence(path)
-        return BestPath(tuple(word_ids), np.array(labels, np.int32) - 1, weight.value1 + weight.value2)
+        if ends not in self._paths:
+            found, path = self._search.get_best_path(ends)
+            self._paths[ends] = _best_path(path) if found else None
+        return self._paths[ends]
 
     def relative_cost(self) -> float:
         """Nats by which ending here is worse than going on, as Kaldi's FinalRelativeCost; infinity if impossible."""
@@ -75,6 +76,12 @@ class Search:
             return math.inf
         ending, going_on = self.best_path(ends=True), self.best_path(ends=False)
         return ending.cost - going_on.cost if ending is not None and going_on is not None else math.inf
+
+
+def _best_path(path: Any) -> BestPath:
+    """Of kaldi-decoder's linear lattice."""
+    _, labels, word_ids, weight = kaldifst.get_linear_symbol_sequence(path)
+    return BestPath(tuple(word_ids), np.array(labels, np.int32) - 1, weight.value1 + weight.value2)
 
 
 class Decoder:

@@ -3,7 +3,7 @@ import gc
 import numpy as np
 import pytest
 
-from ssl_asr.decoding.decoder import Decoder, DecodingGraph
+from ssl_asr.decoding.decoder import Decoder, DecodingGraph, Search
 from ssl_asr.decoding.graph import build_graph
 from ssl_asr.lang.fst_arrays import from_numpy
 from ssl_asr.lang.ngram import estimate_arpa
@@ -30,6 +30,23 @@ def test_one_decoder_decodes_any_number_of_utterances_each_as_if_first(toy):
     first, second = toy.posteriors(HEARD), toy.posteriors("S AY")
     said = [decoder.decode(scores) for scores in (first, second, first, second)]
     assert said == [["a", "cat", "sat"], ["silent"]] * 2
+
+
+def test_the_best_path_is_always_that_of_the_frames_so_far(toy):
+    """It is kept until the next frame: what was asked for before may not matter."""
+    scores, search = toy.posteriors(HEARD), Search(toy.graph, 30, 10_000)
+    for frame in range(len(scores)):
+        search.advance(scores[frame : frame + 1])
+        fresh = Search(toy.graph, 30, 10_000)
+        fresh.advance(scores[: frame + 1])
+        for ends in (False, True, False):
+            found, expected = search.best_path(ends), fresh.best_path(ends)
+            assert (found.words, found.cost) == (expected.words, expected.cost)
+            assert found.senones.tolist() == expected.senones.tolist()
+            assert len(found.senones) == frame + 1
+        assert search.relative_cost() == fresh.relative_cost()
+    search.begin()
+    assert search.best_path(ends=False).words == ()
 
 
 def test_no_frame_gives_no_word(toy):

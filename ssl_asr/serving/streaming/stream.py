@@ -37,6 +37,11 @@ class Stream:
         return self._frontend.speaker
 
     @property
+    def sample_rate(self) -> int:
+        """Of its audio."""
+        return self._rate
+
+    @property
     def seconds(self) -> float:
         """Of audio so far."""
         return self._samples / self._rate
