@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
-from ssl_asr.cli import transcribe
+from ssl_asr.cli import evaluate, transcribe
 from ssl_asr.planning import question
 from ssl_asr.runtime.failure import sentence_of
 from ssl_asr.runtime.pipeline import NAMES, STAGES, wanted_stages
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ssl_asr.recipe import Recipe
 
 OK, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
-_EXPORT = ("--model", "--measure")
+_VALUED = ("--out", "-o", "--model", "--measure", *evaluate.FLAGS, *transcribe.FLAGS, *question.FLAGS)
 
 HELP = """\
 Trains acoustic models from a few hours of transcribed speech and much more speech without transcripts.
@@ -51,6 +51,8 @@ examples:
   ssl-asr inspect targets SHARD UTTERANCE   a picture of the teacher's opinion on one utterance
   ssl-asr export runs/demo -o bundle        the student with all that recognises speech, without Ray and torch
   ssl-asr transcribe bundle talk.mp3        what is said in audio files, folders, URIs or manifests
+  ssl-asr evaluate bundle --test nemo:test.jsonl --against other-bundle
+                                            word error rates on any transcribed speech, beside another system
   ssl-asr corpus --licences                 under which licences the demo's recordings come
 """
 
@@ -107,6 +109,11 @@ def _run(words: list[str]) -> int:
     )
     if options.command == "transcribe":
         return OK if transcribe.run(options) else FAILED
+    if options.command == "evaluate" and (problem := evaluate.problem(options)):
+        raise Refusal(problem)
+    if options.command == "evaluate" and options.test is not None:
+        evaluate.run(options)
+        return OK
     from ssl_asr.cli import commands
 
     if options.command == "inspect":
@@ -143,7 +150,7 @@ def _with_values(words: list[str]) -> list[str]:
     joined: list[str] = []
     rest = iter(words)
     for word in rest:
-        value = next(rest, None) if word in ("--out", "-o", *_EXPORT, *transcribe.FLAGS, *question.FLAGS) else None
+        value = next(rest, None) if word in _VALUED else None
         option = "--out" if word == "-o" else word
         joined.append(word if value is None else f"{option}={value}")
     return joined
@@ -194,6 +201,8 @@ def _add(commands: argparse._SubParsersAction[_Parser], name: str, does: str, li
         command.add_argument("--dry-run", action="store_true", help="say what would be made, and because of what")
     if name == "corpus":
         command.add_argument("--licences", action="store_true", help="show the licences of the demo's recordings")
+    if name == "evaluate":
+        evaluate.add_options(command)
     if name == "plan":
         question.add_options(command)
     if name == "verify":

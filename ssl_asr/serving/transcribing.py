@@ -30,17 +30,26 @@ class Transcriber:
     The energy floor and the running mean of a recording go on from segment to segment, as in a stream.
     """
 
-    def __init__(self, engine: Engine, *, alternatives: int = 0, cutting: Cutting | None = None) -> None:
-        self._engine, self._alternatives = engine, alternatives
+    def __init__(
+        self, engine: Engine, *, alternatives: int = 0, cutting: Cutting | None = None, confidences: bool = True
+    ) -> None:
+        self._engine, self._alternatives, self._confidences = engine, alternatives, confidences
         self._cutting = cutting or Cutting()
         self._finder = finder_of(engine) if alternatives else None
 
-    def transcribe(self, found: AudioInput, heard: Callable[[TranscriptSegment], None] | None = None) -> Transcript:
+    def transcribe(
+        self,
+        found: AudioInput,
+        heard: Callable[[TranscriptSegment], None] | None = None,
+        speaker: SpeakerState | None = None,
+    ) -> Transcript:
         """What is said in the audio; `heard` gets each segment as soon as it is recognised.
 
-        ValueError with one sentence where the audio is missing, damaged or shorter than a frame.
+        `speaker` is what is known of the talker, and goes on with the audio. ValueError with one sentence where the
+        audio is missing, damaged or shorter than a frame.
         """
-        rate, segments, speaker = self._engine.sample_rate, list[TranscriptSegment](), self._new_speaker()
+        rate, segments = self._engine.sample_rate, list[TranscriptSegment]()
+        speaker = speaker or self.new_speaker()
         audio = audio_blocks(found.uri, rate, channel=found.channel, offset=found.offset, duration=found.duration)
         blocks = _Counted(audio)
         for part in _whole_or_cut(blocks, rate, self._cutting):
@@ -54,13 +63,14 @@ class Transcriber:
         source = Source(found.uri, round(seconds, 3), found.offset, found.channel)
         return Transcript(found.name, source, tuple(segments))
 
-    def _new_speaker(self) -> SpeakerState:
+    def new_speaker(self) -> SpeakerState:
+        """Of a talker who was not heard yet."""
         described = self._engine.bundle.description
         return SpeakerState(np.array(described.prior.mean), described.prior.level, described.frontend)
 
     def _recognise(self, part: AudioSegment, speaker: SpeakerState) -> TranscriptSegment:
         before = deepcopy(speaker) if self._finder else speaker  # the stream changes it
-        stream = self._engine.stream(endpoints=None, speaker=speaker)
+        stream = self._engine.stream(endpoints=None, speaker=speaker, confidences=self._confidences)
         finals = [*stream.accept(part.samples), *stream.finish()]
         words = tuple(_later(word, part.start) for final in finals for word in final.words)
         alternatives = self._others(part.samples, [word.word for word in words], before)
