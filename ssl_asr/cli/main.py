@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ssl_asr.recipe import Recipe
 
 OK, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
-_VALUED = ("--out", "-o", "--model", "--measure", *evaluate.FLAGS, *transcribe.FLAGS, *question.FLAGS)
+_VALUED = ("--out", "-o", "--model", "--measure", "--for", *evaluate.FLAGS, *transcribe.FLAGS, *question.FLAGS)
 
 HELP = """\
 Trains acoustic models from a few hours of transcribed speech and much more speech without transcripts.
@@ -50,6 +50,8 @@ examples:
   ssl-asr verify runs/demo --repair         whether every shard is whole; bad ones are made anew
   ssl-asr inspect targets SHARD UTTERANCE   a picture of the teacher's opinion on one utterance
   ssl-asr export runs/demo -o bundle        the student with all that recognises speech, without Ray and torch
+  ssl-asr export runs/demo --for sherpa-onnx -o sherpa-model
+                                            the same model for sherpa-onnx
   ssl-asr transcribe bundle talk.mp3        what is said in audio files, folders, URIs or manifests
   ssl-asr evaluate bundle --test nemo:test.jsonl --against other-bundle
                                             word error rates on any transcribed speech, beside another system
@@ -126,7 +128,10 @@ def _run(words: list[str]) -> int:
         raise Refusal(f"the recipe is missing; for example: ssl-asr {options.command} demo")
     recipe = _recipe(options.recipe, options.overrides)
     if options.command == "export":
-        commands.export(recipe, options.model, options.out, options.measure)
+        if options.program == "sherpa-onnx":
+            commands.export_sherpa(recipe, options.model, options.out)
+        else:
+            commands.export(recipe, options.model, options.out, options.measure)
         return OK
     if options.command == "plan":
         commands.plan(recipe, question.question_of(options))
@@ -225,6 +230,13 @@ def _add_export(commands: argparse._SubParsersAction[_Parser]) -> None:
     command.add_argument("overrides", nargs="*", metavar="key=value", help=argparse.SUPPRESS)
     command.add_argument("-o", "--out", metavar="DIR", required=True, help="where to; an older bundle is replaced")
     command.add_argument("--model", default="student", help="one that streams, such as baseline; default: student")
+    command.add_argument(
+        "--for",
+        dest="program",
+        choices=["ssl-asr", "sherpa-onnx"],
+        default="ssl-asr",
+        help="the program that is to read it: a bundle, or files for sherpa-onnx; default: ssl-asr",
+    )
     command.add_argument(
         "--measure",
         choices=["dev", "test"],
