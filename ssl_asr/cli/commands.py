@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -128,11 +129,25 @@ def inspect_targets(shard: str, utterance: str | None, out: str | None) -> None:
 def export(recipe: Recipe, model: str, out: str, split: str) -> None:
     """Write the bundle of a model of a finished run, and print where it is and how good its networks are."""
     _must_exist(recipe)
-    try:
+    with _export_extra():
         from ssl_asr.serving.exporting.export import export as write
+    print(write(recipe, model, Path(out), split).line())
+
+
+def export_sherpa(recipe: Recipe, model: str, out: str) -> None:
+    """Write the files that sherpa-onnx reads, and print where they are."""
+    _must_exist(recipe)
+    with _export_extra():
+        from ssl_asr.serving.exporting.sherpa.export import export_sherpa as write
+    print(write(recipe, model, Path(out)).line())
+
+
+@contextmanager
+def _export_extra() -> Iterator[None]:
+    try:
+        yield
     except ModuleNotFoundError as missing:
         raise ValueError(f"export needs {missing.name}; install it: pip install 'ssl-asr[export]'") from missing
-    print(write(recipe, model, Path(out), split).line())
 
 
 def licences(recipe: Recipe) -> None:

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
-from ssl_asr.cli import listen, transcribe
+from ssl_asr.cli import evaluate, listen, transcribe
 from ssl_asr.planning import question
 from ssl_asr.runtime.failure import sentence_of
 from ssl_asr.runtime.pipeline import NAMES, STAGES, wanted_stages
@@ -20,7 +20,10 @@ if TYPE_CHECKING:
     from ssl_asr.recipe import Recipe
 
 OK, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
-_EXPORT = ("--model", "--measure")
+_VALUED = (
+    *("--out", "-o", "--model", "--measure", "--for"),
+    *(*evaluate.FLAGS, *transcribe.FLAGS, *listen.FLAGS, *question.FLAGS),
+)
 
 HELP = """\
 Trains acoustic models from a few hours of transcribed speech and much more speech without transcripts.
@@ -50,9 +53,13 @@ examples:
   ssl-asr verify runs/demo --repair         whether every shard is whole; bad ones are made anew
   ssl-asr inspect targets SHARD UTTERANCE   a picture of the teacher's opinion on one utterance
   ssl-asr export runs/demo -o bundle        the student with all that recognises speech, without Ray and torch
+  ssl-asr export runs/demo --for sherpa-onnx -o sherpa-model
+                                            the same model for sherpa-onnx
   ssl-asr transcribe bundle talk.mp3        what is said in audio files, folders, URIs or manifests
   arecord -f S16_LE -r 16000 | ssl-asr listen bundle -
                                             the words of a microphone as they are said
+  ssl-asr evaluate bundle --test nemo:test.jsonl --against other-bundle
+                                            word error rates on any transcribed speech, beside another system
   ssl-asr corpus --licences                 under which licences the demo's recordings come
 """
 
@@ -111,6 +118,11 @@ def _run(words: list[str]) -> int:
         return OK if transcribe.run(options) else FAILED
     if options.command == "listen":
         return OK if listen.run(options) else INTERRUPTED
+    if options.command == "evaluate" and (problem := evaluate.problem(options)):
+        raise Refusal(problem)
+    if options.command == "evaluate" and options.test is not None:
+        evaluate.run(options)
+        return OK
     from ssl_asr.cli import commands
 
     if options.command == "inspect":
@@ -123,7 +135,10 @@ def _run(words: list[str]) -> int:
         raise Refusal(f"the recipe is missing; for example: ssl-asr {options.command} demo")
     recipe = _recipe(options.recipe, options.overrides)
     if options.command == "export":
-        commands.export(recipe, options.model, options.out, options.measure)
+        if options.program == "sherpa-onnx":
+            commands.export_sherpa(recipe, options.model, options.out)
+        else:
+            commands.export(recipe, options.model, options.out, options.measure)
         return OK
     if options.command == "plan":
         commands.plan(recipe, question.question_of(options))
@@ -145,10 +160,9 @@ def _run(words: list[str]) -> int:
 def _with_values(words: list[str]) -> list[str]:
     """Joins every option with its value: `--out FILE` becomes the one word `--out=FILE`."""
     joined: list[str] = []
-    flags = ("--out", "-o", *_EXPORT, *transcribe.FLAGS, *listen.FLAGS, *question.FLAGS)
     rest = iter(words)
     for word in rest:
-        value = next(rest, None) if word in flags else None
+        value = next(rest, None) if word in _VALUED else None
         option = "--out" if word == "-o" else word
         joined.append(word if value is None else f"{option}={value}")
     return joined
@@ -200,6 +214,8 @@ def _add(commands: argparse._SubParsersAction[_Parser], name: str, does: str, li
         command.add_argument("--dry-run", action="store_true", help="say what would be made, and because of what")
     if name == "corpus":
         command.add_argument("--licences", action="store_true", help="show the licences of the demo's recordings")
+    if name == "evaluate":
+        evaluate.add_options(command)
     if name == "plan":
         question.add_options(command)
     if name == "verify":
@@ -222,6 +238,13 @@ def _add_export(commands: argparse._SubParsersAction[_Parser]) -> None:
     command.add_argument("overrides", nargs="*", metavar="key=value", help=argparse.SUPPRESS)
     command.add_argument("-o", "--out", metavar="DIR", required=True, help="where to; an older bundle is replaced")
     command.add_argument("--model", default="student", help="one that streams, such as baseline; default: student")
+    command.add_argument(
+        "--for",
+        dest="program",
+        choices=["ssl-asr", "sherpa-onnx"],
+        default="ssl-asr",
+        help="the program that is to read it: a bundle, or files for sherpa-onnx; default: ssl-asr",
+    )
     command.add_argument(
         "--measure",
         choices=["dev", "test"],

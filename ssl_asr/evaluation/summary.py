@@ -42,7 +42,7 @@ def word_errors(systems: Scored, draws: Draws) -> list[WordErrors]:
     """Rows of every system, cell by cell."""
     found = cells_of(next(iter(systems.values())))
     parts = ((name, cell, _part(scored, found, cell)) for cell in found for name, scored in systems.items())
-    return [_row(name, cell, part, draws) for name, cell, part in parts]
+    return [errors_of(name, cell, part, draws) for name, cell, part in parts]
 
 
 def reductions(
@@ -55,7 +55,7 @@ def reductions(
     found, gains = cells_of(baseline), []
     for cell in found:
         pair = (_part(baseline, found, cell), _part(candidate, found, cell))
-        gain = _reduction(cell, *pair, draws)
+        gain = reduction_of(cell, *pair, draws)
         if topline is not None:
             share = share_of_gain(*pair, _part(topline, found, cell), draws)
             known = ToplineShare() if share is None else ToplineShare(share.value, share.low, share.high)
@@ -76,16 +76,18 @@ def _part(scored: Iterable[ScoredUtterance], found: Cells, cell: Cell) -> list[S
     return [each for each in scored if found.holds(cell, (each.set, each.condition))]
 
 
-def _row(system: str, cell: Cell, scored: Sequence[ScoredUtterance], draws: Draws) -> WordErrors:
+def errors_of(system: str, cell: Cell, scored: Sequence[ScoredUtterance], draws: Draws) -> WordErrors:
+    """Of all of `scored`, which is reported as this cell."""
     edits, rate = _edits(scored), word_error_interval(scored, draws)
     counts = (edits.words, edits.insertions, edits.deletions, edits.substitutions, len(scored))
     limits = _speaker_limits(scored, lambda: word_error_interval(scored, draws, "speaker"))
     return WordErrors(system, *cell, rate.value, rate.low, rate.high, *counts, limits)
 
 
-def _reduction(
+def reduction_of(
     cell: Cell, baseline: Sequence[ScoredUtterance], candidate: Sequence[ScoredUtterance], draws: Draws
 ) -> Reduction:
+    """Of the candidate's word error rate on all of these utterances, which are reported as this cell."""
     compared = compare(baseline, candidate, draws)
     gain = compared.reduction
     limits = _speaker_limits(baseline, lambda: compare(baseline, candidate, draws, "speaker").reduction)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+from typing import Literal
 
 from ssl_asr.evaluation.bootstrap import LEAST_SPEAKERS
 from ssl_asr.evaluation.results import ALL, Reduction, Results, SpeakerLimits, ToplineShare, WordErrors
@@ -24,7 +25,7 @@ def format_table(results: Results) -> str:
         figures += [] if each.topline_share is None else [share_text(each.topline_share)]
         gains.append([results.label(each.set), each.condition, *figures])
     lines = [line for note in _notes(results) for line in textwrap.wrap(note, _WIDTH)]
-    return "\n".join([*_table(rates), "", *_table(gains), *lines])
+    return "\n".join([*aligned(rates), "", *aligned(gains), *lines])
 
 
 def rate(row: WordErrors) -> str:
@@ -37,11 +38,11 @@ def gain(cell: Reduction) -> str:
     return f"{100 * cell.werr:+.1f} {_limits(cell.low, cell.high)}"
 
 
-def over_speakers(limits: SpeakerLimits) -> str:
-    """ "[-1.2, +4.0] of 9", or "2 speakers" where these are too few."""
+def over_speakers(limits: SpeakerLimits, sign: Literal["+", ""] = "+") -> str:
+    """ "[-1.2, +4.0] of 9", or "2 speakers" where these are too few; rates have no `sign`."""
     if limits.low is None or limits.high is None:
         return f"{limits.speakers} speaker{'' if limits.speakers == 1 else 's'}"
-    return f"{_limits(limits.low, limits.high)} of {limits.speakers}"
+    return f"{_limits(limits.low, limits.high, sign)} of {limits.speakers}"
 
 
 def share_text(share: ToplineShare) -> str:
@@ -51,8 +52,8 @@ def share_text(share: ToplineShare) -> str:
     return f"{100 * share.value:.0f} [{100 * share.low:.0f}, {100 * share.high:.0f}]"
 
 
-def _limits(low: float, high: float) -> str:
-    return f"[{100 * low:+.1f}, {100 * high:+.1f}]"
+def _limits(low: float, high: float, sign: Literal["+", ""] = "+") -> str:
+    return f"[{100 * low:{sign}.1f}, {100 * high:{sign}.1f}]"
 
 
 def _notes(results: Results) -> list[str]:
@@ -88,7 +89,8 @@ def baseline_note(results: Results) -> str:
     return f"Baseline: {length} schedule, by word error rate on dev, %: {rates}."
 
 
-def _table(lines: list[list[str]]) -> list[str]:
+def aligned(lines: list[list[str]]) -> list[str]:
+    """Rows of texts as lines of a table, the first with a rule below it; two columns of names, then figures."""
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     table = ["  ".join(_padded(line, widths)).rstrip() for line in lines]
     return [table[0], "-" * len(table[0]), *table[1:]]

@@ -53,7 +53,7 @@ def write_transcripts(
         for each in slab.hypotheses
         for said in [references[each.id]]
     ]
-    filesystem.write_bytes(hypotheses_uri(run, system), "".join(map(_line, found)).encode())
+    filesystem.write_bytes(hypotheses_uri(run, system), "".join(map(line_of, found)).encode())
 
 
 def read_transcripts(run: str, system: str) -> list[Transcript]:
@@ -66,7 +66,7 @@ def _parsed(values: dict[str, Any]) -> Transcript:
     return Transcript(**{**values, "confidences": tuple(values.get("confidences", ()))})
 
 
-def _line(transcript: Transcript) -> str:
+def line_of(transcript: Transcript) -> str:
     optional = {"error", "confidences"}
     values = {name: value for name, value in asdict(transcript).items() if value or name not in optional}
     return json.dumps(values) + "\n"

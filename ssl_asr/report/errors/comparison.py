@@ -48,14 +48,18 @@ class Comparison:
 def render_comparison(recipe: Recipe, analysis: ErrorAnalysis, clips: Clips) -> str:
     """The HTML of the page."""
     comparison = compare_systems(analysis.utterances, analysis.systems, clips.files)
-    return fill(
-        "compare.html",
-        recipe=recipe,
-        comparison=comparison,
-        data=Markup(comparison.data),
-        script=text_of("compare.js"),
-        clips=clips,
-    )
+    return _page(comparison, recipe.name, recipe.run, len(clips.files))
+
+
+def render_set_comparison(source: str, utterances: Sequence[AlignedUtterance], systems: Sequence[str]) -> str:
+    """The HTML of such a page on transcribed speech that is no run's; it plays no audio."""
+    return _page(compare_systems(utterances, systems, {}), source, "", 0)
+
+
+def _page(comparison: Comparison, name: str, run: str, clips: int) -> str:
+    """`run` is empty where the utterances are no run's."""
+    data, script = Markup(comparison.data), text_of("compare.js")
+    return fill("compare.html", name=name, run=run, comparison=comparison, data=data, script=script, clips=clips)
 
 
 def compare_systems(
@@ -80,7 +84,7 @@ def compare_systems(
             break
         rows[place] = row
     head = {
-        "systems": [{"name": name, "title": TITLES[name]} for name in systems],
+        "systems": [{"name": name, "title": TITLES.get(name, name)} for name in systems],
         "sets": list(sets),
         "conditions": list(conditions),
         "speakers": list(speakers),

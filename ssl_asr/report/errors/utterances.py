@@ -53,13 +53,14 @@ def read_aligned(recipe: Recipe, systems: Sequence[str]) -> tuple[AlignedUtteran
         each for each in next(iter(found.values())) if all(each in transcripts for transcripts in found.values())
     ]
     return tuple(
-        _aligned(said[each], {system: found[system][each] for system in systems})
+        aligned(said[each], {system: found[system][each] for system in systems})
         for each in common
         if each in said and said[each].text is not None
     )
 
 
-def _aligned(utterance: Utterance, transcripts: Mapping[str, Transcript]) -> AlignedUtterance:
+def aligned(utterance: Utterance, transcripts: Mapping[str, Transcript]) -> AlignedUtterance:
+    """Of an utterance with a text and each system's transcript of it."""
     reference = (utterance.text or "").split()
     systems = {}
     for system, transcript in transcripts.items():

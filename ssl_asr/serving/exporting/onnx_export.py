@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from ssl_asr.models.lstm import Lstm
 from ssl_asr.serving.network import AFTER, FRAMES, LOG_POSTERIORS
 
 _OPSET, _IR = 18, 9  # that onnxruntime 1.17 and later run
-_HIDDEN, _CELL = "state_0", "state_1"
+HIDDEN, CELL = "state_0", "state_1"
 # Rows of torch's gates (input, forget, cell, output) in the order of ONNX (input, output, forget, cell).
 _GATES = (0, 3, 1, 2)
 Array = npt.NDArray[Any]
@@ -37,42 +37,56 @@ def to_onnx(model: AcousticModel) -> bytes:
     The normalisation of the inputs is part of it. Equal models give equal bytes. ValueError unless the encoder is an
     LSTM that runs forwards only.
     """
+    graph = OnnxGraph.of(model)
+    add_network(graph, model)
+    section = model.encoder.section
+    state_shape = (section.layers, 1, section.units)
+    return graph.serialised(
+        {FRAMES: (1, "frames", model.spec.inputs), HIDDEN: state_shape, CELL: state_shape},
+        {
+            LOG_POSTERIORS: (1, "frames", model.spec.outputs),
+            HIDDEN + AFTER: state_shape,
+            CELL + AFTER: state_shape,
+        },
+    )
+
+
+def add_network(graph: OnnxGraph, model: AcousticModel) -> None:
+    """The nodes from `frames` [streams, frames, inputs] and h and c of before to `log_posteriors` and those behind.
+
+    ValueError unless the encoder is an LSTM that runs forwards only.
+    """
     encoder = model.encoder
     if not isinstance(encoder, Lstm):
         raise ValueError(f"a network of kind '{encoder.section.kind}' can't be exported as ONNX; only 'lstm' can")
-    graph = _Graph({name: tensor.detach().cpu().numpy() for name, tensor in model.state_dict().items()})
     layers, units = encoder.section.layers, encoder.section.units
     graph.add("Sub", [FRAMES, graph.constant("mean")], ["centred"])
     graph.add("Mul", ["centred", graph.constant("scale")], ["normalised"])
     graph.add("Transpose", ["normalised"], ["layer_0"], perm=(1, 0, 2))  # time first
-    for state in (_HIDDEN, _CELL):
+    for state in (HIDDEN, CELL):
         graph.add("Split", [state], [f"{state}_{layer}" for layer in range(layers)], axis=0, num_outputs=layers)
     for layer in range(layers):
         _add_lstm(graph, layer, units)
-    for state in (_HIDDEN, _CELL):
+    for state in (HIDDEN, CELL):
         graph.add("Concat", [f"{state}_{layer}{AFTER}" for layer in range(layers)], [state + AFTER], axis=0)
     graph.add("Transpose", [f"layer_{layers}"], ["hidden"], perm=(1, 0, 2))
     graph.add("MatMul", ["hidden", graph.constant("senones.weight", transposed=True)], ["weighted"])
     graph.add("Add", ["weighted", graph.constant("senones.bias")], ["logits"])
     graph.add("LogSoftmax", ["logits"], [LOG_POSTERIORS], axis=-1)
-    state_shape = (layers, 1, units)
-    return graph.serialised(
-        {FRAMES: (1, "frames", model.spec.inputs), _HIDDEN: state_shape, _CELL: state_shape},
-        {
-            LOG_POSTERIORS: (1, "frames", model.spec.outputs),
-            _HIDDEN + AFTER: state_shape,
-            _CELL + AFTER: state_shape,
-        },
-    )
 
 
 @dataclass
-class _Graph:
+class OnnxGraph:
     """Nodes and constants so far; `weights` are those of the model, by name."""
 
     weights: dict[str, Array]
     nodes: list[Any] = field(default_factory=list)
     constants: list[Any] = field(default_factory=list)
+
+    @classmethod
+    def of(cls, model: AcousticModel) -> OnnxGraph:
+        """Without a node yet."""
+        return cls({name: tensor.detach().cpu().numpy() for name, tensor in model.state_dict().items()})
 
     def add(self, kind: str, inputs: Sequence[str], outputs: Sequence[str], **attributes: Any) -> None:
         self.nodes.append(helper.make_node(kind, inputs, outputs, name=outputs[0], **attributes))
@@ -84,28 +98,44 @@ class _Graph:
         self.constants.append(numpy_helper.from_array(kept, name))
         return name
 
-    def serialised(self, inputs: dict[str, Any], outputs: dict[str, Any]) -> bytes:
-        """The checked model with these shapes of float32 tensors; a text stands for a free size."""
+    def serialised(
+        self,
+        inputs: dict[str, Any],
+        outputs: dict[str, Any],
+        *,
+        whole: Collection[str] = (),
+        metadata: Mapping[str, str] | None = None,
+    ) -> bytes:
+        """The checked model with these shapes of tensors; a text stands for a free size.
+
+        Tensors are float32, but for those named in `whole`, which are int64.
+        """
+
+        def described(shapes: dict[str, Any]) -> list[Any]:
+            kinds = {name: TensorProto.INT64 if name in whole else TensorProto.FLOAT for name in shapes}
+            return [helper.make_tensor_value_info(name, kinds[name], shape) for name, shape in shapes.items()]
+
         graph = helper.make_graph(
             self.nodes,
             "streaming",
-            [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in inputs.items()],
-            [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in outputs.items()],
+            described(inputs),
+            described(outputs),
             self.constants,
         )
         opsets = [helper.make_opsetid("", _OPSET)]
         model = helper.make_model(graph, producer_name="ssl_asr", ir_version=_IR, opset_imports=opsets)
+        helper.set_model_props(model, dict(metadata or {}))
         onnx.checker.check_model(model, full_check=True)
         data: bytes = model.SerializeToString(deterministic=True)
         return data
 
 
-def _add_lstm(graph: _Graph, layer: int, units: int) -> None:
+def _add_lstm(graph: OnnxGraph, layer: int, units: int) -> None:
     """From "layer_<n>" [frames, 1, width] to the next one."""
     names = [f"encoder.lstm.{kind}_{side}_l{layer}" for kind in ("weight", "bias") for side in ("ih", "hh")]
     of_inputs, of_hidden, *biases = (_by_gates(graph.weights[name], units) for name in names)
     before, after = f"layer_{layer}", f"layer_{layer + 1}"
-    states = [f"{state}_{layer}" for state in (_HIDDEN, _CELL)]
+    states = [f"{state}_{layer}" for state in (HIDDEN, CELL)]
     graph.add(
         "LSTM",
         [

@@ -12,20 +12,20 @@ from ssl_asr.serving.description import DESCRIPTION
 from ssl_asr.store.filesystem import TEMPORARY, is_temporary
 
 
-def check_place(folder: Path) -> None:
-    """ValueError if something else than a bundle lies at `folder`."""
+def check_place(folder: Path, mark: str = DESCRIPTION) -> None:
+    """ValueError if something else than an older export lies at `folder`: one has the file `mark`."""
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
         raise ValueError(f"{folder} is not a directory; give another one with -o")
-    if folder.is_dir() and any(folder.iterdir()) and not (folder / DESCRIPTION).is_file():
-        raise ValueError(f"{folder} holds other files and no bundle; give a new directory with -o")
+    if folder.is_dir() and any(folder.iterdir()) and not (folder / mark).is_file():
+        raise ValueError(f"{folder} holds other files and no {mark}; give a new directory with -o")
 
 
-def publish(folder: Path, files: Mapping[str, bytes]) -> None:
-    """Put `files` into a new directory at `folder`, in the place of an older bundle.
+def publish(folder: Path, files: Mapping[str, bytes], mark: str = DESCRIPTION) -> None:
+    """Put `files` into a new directory at `folder`, in the place of an older export, which has the file `mark`.
 
     They are written beside it and renamed when they are complete. What killed exports have left there is deleted.
     """
-    check_place(folder)
+    check_place(folder, mark)
     folder.parent.mkdir(parents=True, exist_ok=True)
     for left in folder.parent.glob(f"{folder.name}{TEMPORARY}*"):
         if is_temporary(left.name):

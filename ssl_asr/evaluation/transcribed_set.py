@@ -1,0 +1,38 @@
+"""Speech with its texts that is no split of a run: what a corpus reader finds at a path, to be scored on."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+
+from ssl_asr.corpus.checks import checked
+from ssl_asr.corpus.sources import READERS
+from ssl_asr.recipe import Corpus
+from ssl_asr.store.ledger import Reject
+from ssl_asr.store.utterance import Utterance
+
+
+@dataclass(frozen=True)
+class TranscribedSet:
+    """`utterances` have normalised texts and true lengths; `rejects` have no text, no audio or another fault."""
+
+    source: str
+    utterances: tuple[Utterance, ...]
+    rejects: tuple[Reject, ...]
+
+
+def read_transcribed_set(source: str) -> TranscribedSet:
+    """The speech that READER:PATH names, checked as a test split is; ValueError if none of it can be scored."""
+    reader, colon, path = source.partition(":")
+    if not colon or reader not in READERS:
+        raise ValueError(
+            f"'{source}' names no transcribed speech; give one of {', '.join(READERS)}, a colon and a path"
+        )
+    place = os.path.expanduser(path)
+    if not os.path.exists(place):
+        raise ValueError(f"{source}: there is no {path}; correct the path")
+    found = checked(READERS[reader](place, 0), "test", Corpus())
+    if not found.utterances:
+        why = f"; the first of {len(found.rejects)}: {found.rejects[0].reason}" if found.rejects else ""
+        raise ValueError(f"{source} has no utterance that can be scored{why}")
+    return TranscribedSet(source, found.utterances, found.rejects)
