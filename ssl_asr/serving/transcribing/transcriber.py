@@ -26,16 +26,25 @@ class Transcriber:
     The energy floor and the running mean of a recording go on from segment to segment, as in a stream.
     """
 
-    def __init__(self, engine: Engine, *, alternatives: int = 0, cutting: Cutting | None = None) -> None:
-        self._engine, self._alternatives = engine, alternatives
+    def __init__(
+        self, engine: Engine, *, alternatives: int = 0, cutting: Cutting | None = None, confidences: bool = True
+    ) -> None:
+        self._engine, self._alternatives, self._confidences = engine, alternatives, confidences
         self._cutting = cutting or Cutting()
 
-    def transcribe(self, found: AudioInput, heard: Callable[[TranscriptSegment], None] | None = None) -> Transcript:
+    def transcribe(
+        self,
+        found: AudioInput,
+        heard: Callable[[TranscriptSegment], None] | None = None,
+        speaker: SpeakerState | None = None,
+    ) -> Transcript:
         """What is said in the audio; `heard` gets each segment as soon as it is recognised.
 
-        ValueError with one sentence that names the audio where it is missing, damaged or shorter than a frame.
+        `speaker` is what is known of the talker, and goes on with the audio. ValueError with one sentence that names
+        the audio where it is missing, damaged or shorter than a frame.
         """
-        rate, segments, speaker = self._engine.sample_rate, list[TranscriptSegment](), self._engine.new_speaker()
+        rate, segments = self._engine.sample_rate, list[TranscriptSegment]()
+        speaker = speaker or self._engine.new_speaker()
         audio = audio_blocks(found.uri, rate, channel=found.channel, offset=found.offset, duration=found.duration)
         blocks = _Counted(audio)
         for part in _whole_or_cut(blocks, rate, self._cutting):
@@ -50,7 +59,9 @@ class Transcriber:
         return Transcript(found.name, source, tuple(segments))
 
     def _recognise(self, uri: str, part: AudioSegment, speaker: SpeakerState) -> TranscriptSegment:
-        stream = self._engine.stream(endpoints=None, speaker=speaker, alternatives=self._alternatives)
+        stream = self._engine.stream(
+            endpoints=None, speaker=speaker, confidences=self._confidences, alternatives=self._alternatives
+        )
         try:
             (final,) = [*stream.accept(part.samples), *stream.finish()]
         except ValueError as error:
