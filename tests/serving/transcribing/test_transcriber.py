@@ -54,7 +54,8 @@ def test_a_short_recording_is_recognised_whole(spoken: Spoken, clips: list[np.nd
     (final,) = spoken.engine.recognise(clips[0])
     (segment,) = found.segments
     assert heard == [segment]
-    assert segment.words == final.words
+    # A last frame that is half full does not reach beyond the audio.
+    assert segment.words == tuple(replace(word, end=min(word.end, segment.end)) for word in final.words)
     assert (segment.start, segment.end) == (0, found.source.seconds)
     assert found.source.seconds == pytest.approx(len(clips[0]) / RATE, abs=0.001)
     known = spoken.engine.new_speaker()
