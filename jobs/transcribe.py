@@ -19,7 +19,14 @@ from ssl_asr.runtime.failure import sentence_of
 from ssl_asr.runtime.job_runner import Pool, run_shard_jobs
 from ssl_asr.serving.adapting import EngineOptions, open_engine
 from ssl_asr.serving.exporting.of_run import bundle_of
-from ssl_asr.serving.transcribing.bulk import BulkOptions, TranscribeJob, list_inputs, outcome, unfinished
+from ssl_asr.serving.transcribing.bulk import (
+    BulkOptions,
+    TranscribeJob,
+    delete_leftovers,
+    list_inputs,
+    outcome,
+    unfinished,
+)
 from ssl_asr.store import filesystem
 
 
@@ -42,6 +49,7 @@ def _transcribe(options: argparse.Namespace) -> int:
     open_engine(engine, _say)  # refused here, in one sentence, rather than in every actor
     words = [word if ":" in word else filesystem.absolute(word) for word in options.audio]
     listing = list_inputs(out, words, channel=options.channel, shard_inputs=options.shard_inputs)
+    delete_leftovers(out)
     bulk = BulkOptions(out, engine, options.nbest)
     todo = unfinished(bulk)
     with joined():

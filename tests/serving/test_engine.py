@@ -5,6 +5,8 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from functools import cache
 from itertools import pairwise
 
@@ -195,6 +197,22 @@ def test_engines_need_neither_torch_nor_ray(spoken):
         [sys.executable, "-c", program, str(spoken.folder)], capture_output=True, text=True, check=True
     )
     assert done.stdout == "1\n"
+
+
+def test_streams_of_several_threads_do_not_disturb_each_other(spoken):
+    clips = [*audio(spoken)][:4]
+    alone = [spoken.engine.recognise(samples) for samples in clips]
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(spoken.engine.recognise, clips)) == alone
+
+
+def test_results_have_other_sentences_if_asked(spoken):
+    samples = np.concatenate([*audio(spoken)][:2])
+    stream = spoken.engine.stream(endpoints=None, alternatives=3)
+    (final,) = [*stream.accept(samples), *stream.finish()]
+    assert replace(final, alternatives=()) == spoken.engine.recognise(samples)[0]
+    texts = [each.text for each in final.alternatives]
+    assert 1 < len(texts) == len(set(texts)) <= 3
 
 
 def test_a_long_stream_keeps_what_a_short_one_keeps(spoken):

@@ -83,6 +83,11 @@ def list_inputs(out: str, words: Sequence[str], *, channel: int, shard_inputs: i
     return listing
 
 
+def delete_leftovers(out: str) -> int:
+    """The unfinished files of killed writers; returns their number."""
+    return sum(ShardStore(out, each).delete_temporary() for each in (INPUTS, TRANSCRIPTS))
+
+
 def _once(found: Found) -> Found:
     """Without audio that was there before. Hashes of 64 bits stand for it, so that millions fit into memory."""
     seen = set[int]()

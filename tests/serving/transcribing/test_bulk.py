@@ -16,6 +16,7 @@ from ssl_asr.serving.transcribing.bulk import (
     TRANSCRIPTS,
     BulkOptions,
     TranscribeJob,
+    delete_leftovers,
     list_inputs,
     outcome,
     unfinished,
@@ -85,7 +86,9 @@ def test_what_a_killed_listing_left_is_not_transcribed(spoken: Spoken, folder: P
     (tmp_path / "out" / "listing.json").unlink()  # it is written last
     for name in ("1/1.flac", "1/3.flac", "0/4.flac"):
         (folder / name).unlink()
+    (tmp_path / "out" / "inputs" / "all" / "000003.parquet.tmp-0123abcd").write_bytes(b"PAR1")
     listing = list_inputs(out, words, channel=0, shard_inputs=2)
+    assert delete_leftovers(out) == 1
     assert listing.shards == len(unfinished(BulkOptions(out, EngineOptions(str(spoken.folder))))) == 2
 
 

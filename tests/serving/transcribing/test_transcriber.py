@@ -54,9 +54,14 @@ def test_a_short_recording_is_recognised_whole(spoken: Spoken, clips: list[np.nd
     (final,) = spoken.engine.recognise(clips[0])
     (segment,) = found.segments
     assert heard == [segment]
-    assert segment.words == final.words
+    # A last frame that is half full does not reach beyond the audio.
+    assert segment.words == tuple(replace(word, end=min(word.end, segment.end)) for word in final.words)
     assert (segment.start, segment.end) == (0, found.source.seconds)
     assert found.source.seconds == pytest.approx(len(clips[0]) / RATE, abs=0.001)
+    known = spoken.engine.new_speaker()
+    again = [Transcriber(spoken.engine).transcribe(AudioInput("clip", str(clip_file)), speaker=known) for _ in "ab"]
+    assert again[0] == found
+    assert again[1].segments[0].words != segment.words  # it goes on with what it has heard
     part = Transcriber(spoken.engine).transcribe(AudioInput("part", str(clip_file), 0.5, 1.0))
     assert (part.source.offset, part.source.seconds) == (0.5, 1.0)
 
