@@ -25,6 +25,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -66,7 +67,9 @@ def main() -> None:
     parser.add_argument("run", metavar="RUN", help="an evaluated run")
     parser.add_argument("bundle", metavar="BUNDLE", help="what `ssl-asr export` made of its student")
     parser.add_argument("--minutes", type=float, default=2.0, help="of speech, for each row (default: 2)")
-    parser.add_argument("--sherpa", metavar="DIR", help="the student as `ssl-asr export --for sherpa-onnx` writes it")
+    parser.add_argument(
+        "--sherpa", type=Path, metavar="DIR", help="what `ssl-asr export --for sherpa-onnx` made of it"
+    )
     options = parser.parse_args()
     try:
         engines = {kind: Engine.open(options.bundle, quantised=kind == "int8") for kind in ("fp32", "int8")}
@@ -75,7 +78,7 @@ def main() -> None:
         sys.exit(f"streaming: {error}")
     spoken, wider = (talk(chosen, rate) for rate in (engines["fp32"].sample_rate, 16000))
     systems = all_systems(engines)
-    rows = [*our_rows(systems, spoken), *peer_rows(engines["fp32"], spoken, wider, options.sherpa)]
+    rows = [*our_rows(systems, spoken), *peer_rows(spoken, wider, options.sherpa)]
     print_rows(rows, spoken)
     served = {each.name: most_streams(each, spoken) for each in systems}
     print_streams(served)
@@ -131,12 +134,11 @@ def our_rows(systems: Sequence[System], spoken: Talk) -> Iterator[Row]:
             progress.advance()
 
 
-def peer_rows(engine: Engine, spoken: Talk, wider: Talk, sherpa: str | None) -> Iterator[Row]:
+def peer_rows(spoken: Talk, wider: Talk, sherpa: Path | None) -> Iterator[Row]:
     """`wider` is the same speech at 16 kHz; `sherpa` is a folder."""
-    for milliseconds in CHUNKS if sherpa else ():
-        most = engine.bundle.description.search.max_active
-        heard = sherpa_heard(str(sherpa), spoken, milliseconds, most)
-        yield row("sherpa-onnx, demo student", milliseconds, heard)
+    if sherpa is not None:
+        for milliseconds in CHUNKS:
+            yield row("sherpa-onnx, demo student", milliseconds, sherpa_heard(sherpa, spoken, milliseconds))
     for milliseconds in CHUNKS:
         yield row("pocketsphinx, its own models", milliseconds, pocketsphinx_heard(wider, milliseconds))
 

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import runpy
 import time
-from typing import Any
+from pathlib import Path
 
 import numpy as np
-import onnxruntime
 from pocketsphinx import Decoder
 
 from jobs.bench.recorded import Talk
+from ssl_asr.serving.exporting.sherpa.export import PROGRAM
 from ssl_asr.serving.streaming.latency import Latencies, Pace
 from ssl_asr.serving.streaming.listening import Heard, in_chunks
 
 _FRAME_SECONDS = 0.01
-LOOK_AHEAD_SECONDS = 0.09
-HIGH_HZ = 3900.0  # of the demo's filter bank
 
 
 def pocketsphinx_heard(spoken: Talk, milliseconds: int) -> Heard:
@@ -47,15 +47,16 @@ def pocketsphinx_heard(spoken: Talk, milliseconds: int) -> Heard:
     return Heard(spoken.seconds, pace.busy, latencies)
 
 
-def sherpa_heard(folder: str, spoken: Talk, milliseconds: int, max_active: int) -> Heard:
-    """By sherpa-onnx in one thread: `folder` has the same student and graph, as it reads them.
+def sherpa_heard(folder: Path, spoken: Talk, milliseconds: int) -> Heard:
+    """By sherpa-onnx in one thread: `folder` is what `ssl-asr export --for sherpa-onnx` made of the same student.
 
-    Its search has a beam of 16 and at most `max_active` states. Its network takes some frames at a time, as ours does
-    a block, and looks ahead as far. At endpoints the search begins anew. It has no confidences.
+    Its beam is as wide as ours, and its network takes three frames at a time too. At endpoints the search begins
+    anew. It gives no confidences.
     """
-    recogniser = sherpa_recogniser(folder, spoken.rate, max_active)
+    recogniser = runpy.run_path(str(folder / PROGRAM))["recogniser"](folder, enable_endpoint_detection=True)
+    told = json.loads((folder / "sherpa-onnx.json").read_bytes())
+    ahead = told["first_frames"] * told["frame_seconds"]
     stream, pace, latencies = recogniser.create_stream(), Pace(False, time.process_time), Latencies()
-    step = _FRAME_SECONDS * int(metadata(folder)["decode_chunk_len"])
     heard, steps = 0, 0
     for chunk in in_chunks([spoken.samples], spoken.rate * milliseconds // 1000):
         heard += len(chunk)
@@ -67,31 +68,8 @@ def sherpa_heard(folder: str, spoken: Talk, milliseconds: int, max_active: int) 
         recogniser.get_result(stream)
         if recogniser.is_endpoint(stream):
             recogniser.reset(stream)
-        latencies.add(max(step * steps - LOOK_AHEAD_SECONDS, 0.0), pace.end())
+        latencies.add(max(told["chunk_seconds"] * steps - ahead, 0.0), pace.end())
     return Heard(spoken.seconds, pace.busy, latencies)
-
-
-def sherpa_recogniser(folder: str, rate: int, max_active: int) -> Any:
-    import sherpa_onnx
-
-    made = sherpa_onnx.OnlineRecognizer.from_zipformer2_ctc(
-        tokens=f"{folder}/tokens.txt",
-        model=f"{folder}/model.onnx",
-        ctc_graph=f"{folder}/HCLG.fst",
-        ctc_max_active=max_active,
-        num_threads=1,
-        sample_rate=rate,
-        feature_dim=64,
-        enable_endpoint_detection=True,
-    )
-    config = made.config
-    config.feat_config.high_freq = HIGH_HZ  # no argument says so
-    return type(made.recognizer)(config)
-
-
-def metadata(folder: str) -> dict[str, str]:
-    session = onnxruntime.InferenceSession(f"{folder}/model.onnx", providers=["CPUExecutionProvider"])
-    return dict(session.get_modelmeta().custom_metadata_map)
 
 
 def as_16_bit(samples: np.ndarray) -> bytes:
