@@ -91,7 +91,7 @@ def test_a_file_is_read_and_text_is_cleared(show, server, spoken_words, recordin
     page.set_input_files("#file", recording)
     expect(page.locator("#state")).to_have_text(re.compile("reading"), timeout=SLOW)
     expect(page.locator("#state")).to_have_text("ready", timeout=SLOW)
-    assert share_wrong(page.locator("#finals .utterance span").all_inner_texts(), spoken_words) < 0.3
+    assert share_wrong(page.locator("#finals .utterance span").all_inner_texts(), spoken_words) < 0.5
     page.click("#clear")
     assert page.locator("#finals").inner_text() == ""
 

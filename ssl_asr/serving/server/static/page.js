@@ -31,8 +31,12 @@ class Session {
     };
   }
 
+  get isOpen() {
+    return this.socket.readyState === WebSocket.OPEN;
+  }
+
   send(samples) {
-    if (this.socket.readyState !== WebSocket.OPEN) return;
+    if (!this.isOpen) return;
     const whole = new Int16Array(samples.length);
     for (let n = 0; n < samples.length; n++) whole[n] = Math.max(-1, Math.min(1, samples[n])) * 32767;
     this.socket.send(whole.buffer);
@@ -42,7 +46,7 @@ class Session {
   }
 
   end() {
-    if (this.socket.readyState === WebSocket.OPEN) this.socket.send('{"eof" : 1}');
+    if (this.isOpen) this.socket.send('{"eof" : 1}');
     else this.socket.close();
   }
 
@@ -121,6 +125,7 @@ async function listen() {
   pieces.port.onmessage = ({ data }) => started.send(data);
   context.createMediaStreamSource(media).connect(pieces);
   started.release = () => {
+    started.release = null;
     media.getTracks().forEach((track) => track.stop());
     context.close();
   };
@@ -134,9 +139,9 @@ async function read(file) {
   begun(started);
   await Promise.race([started.opened, started.closed]);
   const step = Math.round(FILE_SECONDS * audio.sampleRate);
-  for (let from = 0; from < samples.length && session === started; from += step) {
+  for (let from = 0; from < samples.length && started.isOpen; from += step) {
     started.send(samples.subarray(from, from + step));
-    while (started.waiting >= IN_FLIGHT && session === started) {
+    while (started.waiting >= IN_FLIGHT && started.isOpen) {
       await Promise.race([new Promise((done) => { started.onreply = done; }), started.closed]);
     }
   }
