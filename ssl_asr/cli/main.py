@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
-from ssl_asr.cli import evaluate, listen, transcribe
+from ssl_asr.cli import evaluate, listen, serve, transcribe
 from ssl_asr.planning import question
 from ssl_asr.runtime.failure import sentence_of
 from ssl_asr.runtime.pipeline import NAMES, STAGES, wanted_stages
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 OK, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
 _VALUED = (
     *("--out", "-o", "--model", "--measure", "--for"),
-    *(*evaluate.FLAGS, *transcribe.FLAGS, *listen.FLAGS, *question.FLAGS),
+    *(*evaluate.FLAGS, *transcribe.FLAGS, *listen.FLAGS, *serve.FLAGS, *question.FLAGS),
 )
 
 HELP = """\
@@ -60,6 +60,7 @@ examples:
                                             the words of a microphone as they are said
   ssl-asr evaluate bundle --test nemo:test.jsonl --against other-bundle
                                             word error rates on any transcribed speech, beside another system
+  ssl-asr serve bundle                      a server for Vosk's and other clients, and a page with a microphone
   ssl-asr corpus --licences                 under which licences the demo's recordings come
 """
 
@@ -104,7 +105,7 @@ def _run(words: list[str]) -> int:
     if not words:
         parser.print_help()
         return REFUSED
-    known = [*NAMES, "run", "plan", "status", "failed", "verify", "inspect", "export", "transcribe", "listen"]
+    known = [*NAMES, "run", "plan", "status", "failed", "verify", "inspect", "export", "transcribe", "listen", "serve"]
     if not words[0].startswith("-") and words[0] not in known:
         near = difflib.get_close_matches(words[0], known, 1, cutoff=0.5)
         fix = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known)}"
@@ -116,6 +117,9 @@ def _run(words: list[str]) -> int:
     )
     if options.command == "transcribe":
         return OK if transcribe.run(options) else FAILED
+    if options.command == "serve":
+        serve.run(options)
+        return OK
     if options.command == "listen":
         return OK if listen.run(options) else INTERRUPTED
     if options.command == "evaluate" and (problem := evaluate.problem(options)):
@@ -197,6 +201,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_export(commands)
     transcribe.add_command(commands)
     listen.add_command(commands)
+    serve.add_command(commands)
     parser.add_argument("--traceback", action="store_true", help="show where in the code an error arose")
     return parser
 

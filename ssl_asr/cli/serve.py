@@ -1,0 +1,137 @@
+"""`ssl-asr serve`: its options, and what it prints."""
+
+from __future__ import annotations
+
+import argparse
+import ipaddress
+import os
+import sys
+from dataclasses import fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ssl_asr.serving.server.access import Access
+    from ssl_asr.serving.server.limits import Limits
+
+DOES = "recognises what clients send, live or as files, over websockets and HTTP"
+TOKEN = "SSL_ASR_TOKEN"
+_LIMITS = {
+    "clients": "sessions at a time (default: 16 a worker)",
+    "uploads": "files at a time, received, waiting or recognised",
+    "message-bytes": "of one message",
+    "messages-per-second": "of a client's messages with little audio; more are taken in later",
+    "idle-seconds": "without a message, until a session is ended",
+    "session-seconds": "of a session",
+    "unread-seconds": "until a client that takes nothing is dropped",
+    "drain-seconds": "that sessions may go on when the server is told to stop",
+    "upload-bytes": "of a file",
+    "upload-seconds": "until a file has come",
+}
+FLAGS = (
+    *(
+        "--host",
+        "--port",
+        "--sherpa-port",
+        "--sherpa-rate",
+        "--workers",
+        "--upload-workers",
+        "--allow-origin",
+        "--certificate",
+        "--key",
+        "--token-file",
+    ),
+    *("--hotwords", "--lm"),
+    *(f"--{name}" for name in _LIMITS),
+)
+CLIENTS_A_WORKER = 16
+
+
+def add_command(commands: argparse._SubParsersAction[Any]) -> None:
+    command = commands.add_parser("serve", description=f"serve: {DOES}.", help=DOES)
+    command.add_argument("bundle", metavar="BUNDLE", help="what `ssl-asr export` made")
+    command.add_argument("--host", default="127.0.0.1", help="address to listen on; default: this machine's own only")
+    command.add_argument(
+        "--port", type=int, default=2700, metavar="N", help="of Vosk's protocol and HTTP; default: 2700"
+    )
+    command.add_argument(
+        "--sherpa-port", type=int, default=6006, metavar="N", help="of sherpa-onnx's protocol; default: 6006"
+    )
+    command.add_argument(
+        "--sherpa-rate", type=int, default=16000, metavar="HZ", help="that its clients send; default: 16000"
+    )
+    command.add_argument("--workers", type=int, metavar="N", help="processes for sessions; default: one a core")
+    command.add_argument("--upload-workers", type=int, default=1, metavar="N", help="processes for files; default: 1")
+    command.add_argument("--token-file", metavar="FILE", help=f"the token that clients need; or the variable {TOKEN}")
+    command.add_argument(
+        "--allow-origin", action="append", default=[], metavar="URL", help="a site whose pages may use it"
+    )
+    command.add_argument("--certificate", metavar="PEM", help="for TLS, with all between it and its root")
+    command.add_argument("--key", metavar="PEM", help="of the certificate, where that file does not hold it")
+    command.add_argument("--hotwords", metavar="FILE", help="lines: a word or phrase and a bonus in nats, such as 3")
+    command.add_argument("--lm", metavar="ARPA", help="a language model in place of the bundle's")
+    command.add_argument("--int8", action="store_true", help="the 8-bit network: faster, a little less exact")
+    limits = command.add_argument_group("limits, for each the largest")
+    for name, does in _LIMITS.items():
+        limits.add_argument(f"--{name}", type=float, metavar="N", help=does)
+
+
+def run(options: argparse.Namespace) -> None:
+    """Until the server is told to stop. ValueError if it can't start."""
+    try:
+        from ssl_asr.serving.server.running import Place, serve
+    except ModuleNotFoundError as error:
+        raise ValueError(f"{error.name} is missing; install it with: pip install 'ssl-asr[serve]'") from None
+    from ssl_asr.serving.adapting import EngineOptions
+    from ssl_asr.serving.server.service import Options
+
+    workers = len(os.sched_getaffinity(0)) if options.workers is None else options.workers
+    if min(workers, options.upload_workers) < 1:
+        raise ValueError("--workers and --upload-workers are at least 1")
+    chosen = Options(
+        engine=EngineOptions(options.bundle, options.int8, options.hotwords, options.lm),
+        limits=_limits(options, workers),
+        access=_access(options),
+        workers=workers,
+        upload_workers=options.upload_workers,
+        sherpa_rate=options.sherpa_rate,
+    )
+    place = Place(options.host, options.port, options.sherpa_port, options.certificate, options.key)
+    serve(chosen, place, _say)
+
+
+def _limits(options: argparse.Namespace, workers: int) -> Limits:
+    from ssl_asr.serving.server.limits import Limits
+
+    given = {field.name: getattr(options, field.name) for field in fields(Limits)}
+    whole = {field.name for field in fields(Limits) if field.type == "int"}
+    values = {name: int(value) if name in whole else value for name, value in given.items() if value is not None}
+    return Limits(**{"clients": CLIENTS_A_WORKER * workers, **values})
+
+
+def _access(options: argparse.Namespace) -> Access:
+    from ssl_asr.serving.server.access import Access
+
+    token = os.environ.get(TOKEN)
+    if options.token_file:
+        try:
+            token = Path(options.token_file).read_text().strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise ValueError(f"the token can't be read from {options.token_file} ({error})") from None
+    if token is not None and not token:
+        raise ValueError(f"the token is empty; write one into --token-file or {TOKEN}")
+    is_loopback = options.host == "localhost" or _is_loopback(options.host)
+    if not is_loopback and token is None:
+        _say(f"anybody who reaches {options.host} may use this server; --token-file or {TOKEN} asks for a token")
+    return Access(token, frozenset(options.allow_origin), is_loopback)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _say(sentence: str) -> None:
+    print(f"ssl-asr: {sentence}", file=sys.stderr, flush=True)

@@ -1,0 +1,147 @@
+"""A server's parts, and how a websocket passes through them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+from starlette.websockets import WebSocket
+
+from ssl_asr.serving.adapting import EngineOptions
+from ssl_asr.serving.server.access import PROTOCOL, Access
+from ssl_asr.serving.server.connection import Connection, Gone
+from ssl_asr.serving.server.limits import Kind, Limits, Refusal
+from ssl_asr.serving.server.metrics import Metrics
+from ssl_asr.serving.server.pool import Pool
+from ssl_asr.serving.server.sessions import Sessions
+from ssl_asr.serving.server.uploads import UploadWorkers
+
+Converse = Callable[[Connection, Sessions], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Options:
+    """`workers` recognise sessions, `upload_workers` files, which have a lower priority.
+
+    `sherpa_rate` is the sample rate of sherpa-onnx's clients, who don't tell it.
+    """
+
+    engine: EngineOptions
+    limits: Limits = field(default_factory=Limits)
+    access: Access = field(default_factory=Access)
+    workers: int = 1
+    upload_workers: int = 1
+    sherpa_rate: int = 16000
+
+
+class Service:
+    """From `start` to `close`; `drain` is the orderly way there."""
+
+    def __init__(self, options: Options, warn: Callable[[str], None]) -> None:
+        self.options, self.metrics = options, Metrics()
+        self.pool = Pool(options.workers, options.engine, warn)
+        self.upload_workers = UploadWorkers(options.upload_workers, options.engine)
+        self.clients = self.uploads = 0
+        self.is_draining = self._is_started = False
+        self._ends, self._idle = asyncio.Event(), asyncio.Event()
+        self._idle.set()
+
+    async def start(self) -> None:
+        """ValueError in one sentence if the bundle can't be used; more than once is once."""
+        if not self._is_started:
+            self._is_started = True
+            await self.pool.start()
+
+    async def close(self) -> None:
+        await asyncio.gather(self.pool.close(), self.upload_workers.close())
+
+    async def drain(self) -> None:
+        """Take nobody new, wait for those who are there, and end the sessions of those who don't go in time."""
+        self.is_draining = True
+        try:
+            await asyncio.wait_for(self._idle.wait(), self.options.limits.drain_seconds)
+        except TimeoutError:
+            self._ends.set()
+            # Each gets its last words and the reason first.
+            await asyncio.wait([asyncio.create_task(self._idle.wait())], timeout=self.options.limits.unread_seconds)
+
+    @property
+    def is_healthy(self) -> bool:
+        return not self.is_draining and bool(self.pool.alive)
+
+    def page(self) -> bytes:
+        """The metrics as they are now."""
+        self.metrics.workers.labels("sessions").set(len(self.pool.alive))
+        self.metrics.workers.labels("uploads").set(len(self.upload_workers.alive))
+        self.metrics.restarts.set(self.pool.restarts)
+        return self.metrics.page()
+
+    async def host(self, websocket: WebSocket, protocol: str, converse: Converse) -> None:
+        """A websocket from its handshake to its end."""
+        offered = websocket.scope.get("subprotocols", [])
+        await websocket.accept(PROTOCOL if PROTOCOL in offered else None)
+        connection = Connection(websocket, self.options.limits, self._ends)
+        try:
+            self.options.access.check(websocket)
+            self._admit()
+            await self._converse(connection, protocol, converse)
+            await connection.close(1000)
+        except Refusal as refusal:
+            self.metrics.refusals.labels(refusal.kind.label).inc()
+            await _tell(connection, refusal)
+        except Gone:
+            self.metrics.gone.inc()
+        finally:
+            connection.end()
+
+    def _admit(self) -> None:
+        most = self.options.limits.clients
+        if self.is_draining:
+            raise Refusal(Kind.DRAINING, "the server is shutting down; connect again")
+        if self.clients >= most:
+            raise Refusal(Kind.FULL, f"the server has {most} clients, as many as it may; try again later")
+
+    async def _converse(self, connection: Connection, protocol: str, converse: Converse) -> None:
+        sessions = Sessions(self.pool, self.metrics)
+        self.metrics.begun.labels(protocol).inc()
+        self.clients += 1
+        self._idle.clear()
+        try:
+            with self.metrics.sessions.labels(protocol).track_inprogress():
+                await converse(connection, sessions)
+        finally:
+            self.clients -= 1
+            self._leave()
+            sessions.close()
+
+    @contextmanager
+    def upload(self) -> Iterator[None]:
+        """A file comes and is recognised. Refusal if there are enough."""
+        most = self.options.limits.uploads
+        if self.is_draining:
+            raise Refusal(Kind.DRAINING, "the server is shutting down; try again")
+        if self.uploads >= most:
+            raise Refusal(Kind.FULL, f"the server has {most} files, as many as it may; try again later")
+        self.uploads += 1
+        self._idle.clear()
+        try:
+            with self.metrics.uploads.track_inprogress():
+                yield
+        finally:
+            self.uploads -= 1
+            self._leave()
+
+    def _leave(self) -> None:
+        if not self.clients and not self.uploads:
+            self._idle.set()
+
+
+async def _tell(connection: Connection, refusal: Refusal) -> None:
+    try:
+        await connection.send(json.dumps({"error": str(refusal), "code": refusal.kind.close_code}))
+        await connection.close(refusal.kind.close_code, str(refusal))
+    except Gone:
+        pass

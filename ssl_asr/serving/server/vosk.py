@@ -1,0 +1,151 @@
+"""Vosk's websocket protocol (https://github.com/alphacep/vosk-server, websocket/asr_server.py).
+
+A text message {"config": {...}} has no reply. Every binary message, 16-bit mono audio, has exactly one, a partial or
+a final result, before the next is read. {"eof" : 1} has the last final as its reply, then the server closes;
+{"reset" : 1} ends an utterance.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ssl_asr.serving.results import Final, Partial, Word
+from ssl_asr.serving.server.connection import Connection
+from ssl_asr.serving.server.limits import Kind, Refusal
+from ssl_asr.serving.server.sessions import OpenSession, Sessions
+from ssl_asr.serving.server.wire import Heard
+
+DEFAULT_RATE = 8000
+_RATES = range(4000, 384001)
+_BYTES = 2  # a sample
+
+
+@dataclass(frozen=True)
+class Config:
+    """`words` asks for the words of finals with times and confidences, `partial_words` for those of partials.
+
+    With `alternatives`, finals have the form of a list of sentences. `progress` adds to every reply how many seconds
+    of audio it is about; the page asks for it.
+    """
+
+    sample_rate: int = DEFAULT_RATE
+    words: bool = True
+    partial_words: bool = False
+    alternatives: bool = False
+    progress: bool = False
+
+    def changed(self, values: dict[str, Any]) -> Config:
+        """By the keys of a client's message; unknown ones are passed over, as Vosk does. Refusal of a bad value."""
+        if values.get("phrase_list"):
+            raise _bad("a phrase_list is not possible here; start the server with --hotwords")
+        rate = values.get("sample_rate", self.sample_rate)
+        if not isinstance(rate, int | float) or isinstance(rate, bool) or rate not in _RATES:
+            raise _bad(
+                f"sample_rate is {json.dumps(rate)[:50]}; give a whole number from {_RATES[0]} to {_RATES[-1]}"
+            )
+        return Config(
+            int(rate),
+            bool(values.get("words", self.words)),
+            bool(values.get("partial_words", self.partial_words)),
+            bool(values.get("max_alternatives", self.alternatives)),
+            bool(values.get("progress", self.progress)),
+        )
+
+
+async def converse(connection: Connection, sessions: Sessions) -> None:
+    """Until the client is done. Refusal if it breaks the protocol or a limit: then what was heard is told before."""
+    config, session = Config(), None
+    try:
+        while True:
+            message = await connection.receive()
+            if isinstance(message, bytes):
+                if session is None:
+                    session = sessions.begin(config.sample_rate, "int16", config.words)
+                await connection.keep_pace(len(message) / _BYTES / config.sample_rate)
+                heard = await session.hear(message, config.partial_words)
+                await connection.send(reply(heard, config))
+                continue
+            await connection.keep_pace(0)
+            asked = parsed(message)
+            if "config" in asked:
+                before, config = config, config.changed(asked["config"])
+                _check_change(before, config, session)
+            elif session is None:
+                await connection.send(final_reply((), config, 0.0))
+            elif "eof" not in asked:
+                heard = await session.end_utterance()
+                await connection.send(final_reply(heard.finals, config, heard.decoded))
+            if "eof" in asked:
+                if session is not None:
+                    await _finish(connection, session, config)
+                return
+    except Refusal as refusal:
+        if session is not None and refusal.kind is not Kind.FAILURE and session.is_open:
+            await _finish(connection, session, config)
+        raise
+
+
+async def _finish(connection: Connection, session: OpenSession, config: Config) -> None:
+    heard = await session.finish()
+    await connection.send(final_reply(heard.finals, config, heard.decoded))
+
+
+def parsed(message: str) -> dict[str, Any]:
+    """A message with one of the keys config, eof and reset; Refusal of anything else."""
+    try:
+        asked = json.loads(message)
+    except (ValueError, RecursionError):
+        asked = None
+    if not isinstance(asked, dict) or not asked.keys() & {"config", "eof", "reset"}:
+        raise _bad(f'the message {message[:50]!r} is unknown; send {{"config": ...}}, {{"eof": 1}} or {{"reset": 1}}')
+    if "config" in asked and not isinstance(asked["config"], dict):
+        raise _bad('"config" is no object; send, for example, {"config": {"sample_rate": 16000}}')
+    return asked
+
+
+def reply(heard: Heard, config: Config) -> str:
+    """To a message of audio: one result, final if an utterance has ended in it."""
+    if heard.finals:
+        return final_reply(heard.finals, config, heard.decoded)
+    return partial_reply(heard.partial, config, heard.decoded)
+
+
+def partial_reply(partial: Partial, config: Config, decoded: float) -> str:
+    values: dict[str, Any] = {"partial": partial.text}
+    if config.partial_words and partial.timed:
+        values["partial_result"] = [_word(each) for each in partial.timed]
+    return _json(values, config, decoded)
+
+
+def final_reply(finals: Sequence[Final], config: Config, decoded: float) -> str:
+    """Several finals of one message are one reply, since every message has one."""
+    words = [word for final in finals for word in final.words]
+    values: dict[str, Any] = {"text": " ".join(word.word for word in words)}
+    if config.words and words:
+        values = {"result": [_word(word) for word in words], **values}
+    if config.alternatives:
+        known = [word.confidence for word in words if word.confidence is not None]
+        confidence = round(sum(known) / len(known), 3) if known else 1.0
+        values = {"alternatives": [{"confidence": confidence, **values}]}
+    return _json(values, config, decoded)
+
+
+def _word(word: Word) -> dict[str, Any]:
+    confidence = 1.0 if word.confidence is None else word.confidence
+    return {"conf": confidence, "end": word.end, "start": word.start, "word": word.word}
+
+
+def _json(values: dict[str, Any], config: Config, decoded: float) -> str:
+    return json.dumps({**values, "decoded": round(decoded, 2)} if config.progress else values, ensure_ascii=False)
+
+
+def _check_change(before: Config, after: Config, session: OpenSession | None) -> None:
+    if session is not None and (before.sample_rate, before.words) != (after.sample_rate, after.words):
+        raise _bad("the config came behind audio; send it first")
+
+
+def _bad(sentence: str) -> Refusal:
+    return Refusal(Kind.DATA, sentence)

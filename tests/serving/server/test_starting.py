@@ -1,0 +1,61 @@
+"""What keeps a server from starting is one sentence."""
+
+import socket
+import subprocess
+import sys
+
+import pytest
+
+from ssl_asr.cli.main import FAILED, main
+from tests.serving.conftest import Spoken
+from tests.serving.server.conftest import serving
+
+
+def said(capsys, *options: str) -> str:
+    assert main(["serve", *options]) == FAILED
+    error: str = capsys.readouterr().err
+    assert len(error.splitlines()) == 1
+    return error
+
+
+def test_no_bundle(capsys, tmp_path):
+    assert "there is no bundle at" in said(capsys, str(tmp_path / "none"), "--port=0")
+
+
+def test_a_swapped_file(capsys, toy_bundle):
+    (toy_bundle / "words.txt").write_text("<eps> 0\n")
+    assert "words.txt has 8 bytes or more, not the" in said(capsys, str(toy_bundle), "--port=0")
+
+
+def test_a_port_in_use(capsys, toy_bundle):
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        assert f"port {port} of 127.0.0.1 can't be used (Address already in use)" in said(
+            capsys, str(toy_bundle), f"--port={port}"
+        )
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--workers=0"], "--workers and --upload-workers are at least 1"),
+        (["--idle-seconds=-1"], "the limit idle_seconds is -1; give a number above 0"),
+        (["--certificate=none.pem", "--port=0"], "none.pem is no usable certificate with its key"),
+        (["--token-file=none.txt"], "the token can't be read from none.txt"),
+    ],
+)
+def test_bad_options(capsys, toy_bundle, options, sentence):
+    assert sentence in said(capsys, str(toy_bundle), *options)
+
+
+def test_an_open_address_without_token_is_told(spoken: Spoken):
+    with serving(spoken.folder, "--host=0.0.0.0") as server:
+        assert "anybody who reaches 0.0.0.0 may use this server" in server.lines[0]
+
+
+def test_the_server_starts_neither_torch_nor_ray():
+    script = (
+        "import sys; import ssl_asr.serving.server.running, ssl_asr.serving.server.worker; "
+        "assert not {'torch', 'ray', 'sklearn'} & set(sys.modules), sorted(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", script], check=True, timeout=60)

@@ -1,0 +1,134 @@
+"""Vosk's protocol, by the client in Vosk's package and by its letter."""
+
+import asyncio
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import soxr
+from vosk.transcriber.transcriber import Transcriber
+from websockets.exceptions import ConnectionClosed
+
+from ssl_asr.serving.results import Final, Partial, Word
+from ssl_asr.serving.server.limits import Refusal
+from ssl_asr.serving.server.vosk import Config, final_reply, parsed, partial_reply
+from tests.serving.server.conftest import RATE, engine_finals, floats, vosk_words
+
+
+def words_of(finals):
+    return [word.word for final in finals for word in final.words]
+
+
+def test_the_client_of_vosks_package_gets_the_words_of_the_engine(spoken, server, talk, tmp_path):
+    resampled = np.round(soxr.resample(talk, RATE, 16000)).astype("<i2")
+    (tmp_path / "talk.raw").write_bytes(resampled.tobytes())
+
+    async def recognise():
+        client = Transcriber.__new__(Transcriber)  # its __init__ loads a model, which a server makes needless
+        client.args = SimpleNamespace(server=f"ws://127.0.0.1:{server.port}", output_type="txt")
+        program = ("cat", str(tmp_path / "talk.raw"))
+        audio = await asyncio.create_subprocess_exec(*program, stdout=asyncio.subprocess.PIPE)
+        found, samples = await client.recognize_stream_server(audio)
+        await audio.wait()
+        return client.format_result(found), samples
+
+    text, samples = asyncio.run(recognise())
+    assert samples == 2 * len(resampled)
+    expected = engine_finals(spoken, soxr.resample(floats(resampled), 16000, RATE))
+    assert text.split() == words_of(expected)
+    assert len(text.split()) > 5
+    assert len(text.splitlines()) > 3
+
+
+@pytest.mark.parametrize("seconds", [0.03, 0.13, 1.7, 60.0])
+def test_words_are_the_engines_however_audio_is_cut(spoken, server, talk, seconds):
+    with server.client() as client:
+        assert vosk_words(client, talk, seconds=seconds) == words_of(engine_finals(spoken, talk))
+        with pytest.raises(ConnectionClosed) as closed:
+            client.recv(5)
+        assert closed.value.rcvd.code == 1000
+
+
+def test_no_final_is_lost_at_the_end(spoken, server, clips):
+    """Audio that ends in the middle of a word, with the end right behind it, at whatever place."""
+    for clip in clips[:3]:
+        for length in (len(clip), len(clip) * 2 // 3, 200, 1):
+            with server.client() as client:
+                expected = words_of(engine_finals(spoken, clip[:length]))
+                assert vosk_words(client, clip[:length], seconds=60) == expected
+
+
+def test_every_message_has_one_reply_of_vosks_form(server, clips):
+    with server.client() as client:
+        client.send('{"config": {"sample_rate": 8000, "partial_words": true}}')
+        client.send(b"")
+        assert json.loads(client.recv(10)) == {"partial": ""}
+        client.send(clips[0].tobytes())
+        partial = json.loads(client.recv(10))
+        assert [each["word"] for each in partial["partial_result"]] == partial["partial"].split()
+        client.send('{"reset":1}')
+        final = json.loads(client.recv(10))
+        assert [each["word"] for each in final["result"]] == final["text"].split() != []
+        assert all(0 <= each["conf"] <= 1 and each["start"] < each["end"] for each in final["result"])
+        client.send(clips[1].tobytes())
+        assert "partial" in json.loads(client.recv(10))
+        client.send(' {\n"eof"\t:1}')
+        second = json.loads(client.recv(10))
+        assert second["result"][0]["start"] >= final["result"][-1]["end"]
+
+
+def test_an_end_without_audio_has_its_final(server):
+    with server.client() as client:
+        client.send('{"eof" : 1}')
+        assert json.loads(client.recv(10)) == {"text": ""}
+
+
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        ("hello", "the message 'hello' is unknown"),
+        ('{"config": 3}', '"config" is no object'),
+        ('{"config": {"sample_rate": "fast"}}', 'sample_rate is "fast"'),
+        ('{"config": {"sample_rate": 1e9}}', "sample_rate is 1000000000.0"),
+        ('{"config": {"phrase_list": ["one"]}}', "start the server with --hotwords"),
+        ("[" * 100_000, "is unknown"),
+        (b"abc", "3 bytes are no whole number of int16 samples"),
+    ],
+)
+def test_anything_else_is_refused_in_one_sentence(server, message, said):
+    with server.client() as client:
+        client.send(message)
+        refusal = json.loads(client.recv(10))
+        assert said in refusal["error"]
+        assert refusal["code"] == 1007
+        with pytest.raises(ConnectionClosed) as closed:
+            client.recv(5)
+        assert closed.value.rcvd.code == 1007
+        assert closed.value.rcvd.reason
+    assert server.process.poll() is None
+
+
+def test_what_was_heard_is_told_before_a_refusal(spoken, server, clips):
+    with server.client() as client:
+        client.send(clips[0].tobytes())
+        client.recv(10)
+        client.send("nonsense")
+        assert json.loads(client.recv(10))["text"].split() == words_of(engine_finals(spoken, clips[0]))
+        assert "unknown" in json.loads(client.recv(10))["error"]
+
+
+def test_the_forms_of_replies():
+    final = Final(0, 0.0, 1.0, (Word("a", 0.1, 0.4, 0.9), Word("b", 0.4, 1.0, None)), "silence")
+    assert json.loads(final_reply([final], Config(words=False), 1.0)) == {"text": "a b"}
+    several = json.loads(final_reply([final, final], Config(alternatives=True), 1.0))["alternatives"]
+    assert [each["text"] for each in several] == ["a b a b"]
+    assert several[0]["confidence"] == 0.9
+    assert json.loads(final_reply([], Config(), 1.0)) == {"text": ""}
+    assert json.loads(partial_reply(Partial(0, 0.0, ("a",)), Config(progress=True), 1.5)) == {
+        "partial": "a",
+        "decoded": 1.5,
+    }
+    assert Config().changed({"max_alternatives": 3, "words": 0}) == Config(words=False, alternatives=True)
+    with pytest.raises(Refusal):
+        parsed('{"eof": 1')
