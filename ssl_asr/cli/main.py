@@ -105,7 +105,8 @@ def _run(words: list[str]) -> int:
     if not words:
         parser.print_help()
         return REFUSED
-    known = [*NAMES, "run", "plan", "status", "failed", "verify", "inspect", "export", "transcribe", "listen", "serve"]
+    others = ["plan", "status", "failed", "verify", "inspect", "export", "transcribe", "listen", "serve"]
+    known = [*NAMES, "run", *others]
     if not words[0].startswith("-") and words[0] not in known:
         near = difflib.get_close_matches(words[0], known, 1, cutoff=0.5)
         fix = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known)}"

@@ -16,11 +16,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response
 
-from ssl_asr.serving.transcribing.formats.captions import srt, vtt
 from ssl_asr.serving.server.limits import Kind, Refusal
 from ssl_asr.serving.server.service import Service
 from ssl_asr.serving.server.uploads import limited, on_disk
 from ssl_asr.serving.server.wire import Transcribed
+from ssl_asr.serving.transcribing.formats.captions import srt, vtt
 from ssl_asr.serving.transcribing.transcript import Transcript, TranscriptSegment
 
 _LANGUAGES = ("en", "english")

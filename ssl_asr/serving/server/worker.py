@@ -18,7 +18,6 @@ from collections.abc import Generator
 from ssl_asr.corpus.audio import channels_of
 from ssl_asr.serving.adapting import open_engine
 from ssl_asr.serving.engine import Engine
-from ssl_asr.serving.transcribing.inputs import AudioInput
 from ssl_asr.serving.server.listener import Listener
 from ssl_asr.serving.server.wire import (
     Audio,
@@ -36,6 +35,7 @@ from ssl_asr.serving.server.wire import (
     Transcribed,
     packed,
 )
+from ssl_asr.serving.transcribing.inputs import AudioInput
 from ssl_asr.serving.transcribing.transcriber import Transcriber
 
 Work = Generator[None, None, Reply]
