@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import runpy
+import shutil
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from ssl_asr.hmm.senones import SILENCE_SENONE
 from ssl_asr.lang.fst_arrays import ARC, from_numpy
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec
 from ssl_asr.recipe import Frontend, LstmNetwork
+from ssl_asr.runtime.run_directory import save_recipe
 from ssl_asr.serving.description import NetworkShape
 from ssl_asr.serving.exporting.onnx_export import to_onnx
 from ssl_asr.serving.exporting.sherpa.export import PROGRAM, SETTINGS
@@ -152,9 +154,18 @@ def test_free_silence_comes_before_the_graph_or_is_left_out() -> None:
 
 
 @pytest.fixture(scope="module")
-def exported(spoken: Spoken, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def run(spoken: Spoken, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A run's directory that the command line takes."""
+    folder = tmp_path_factory.mktemp("run") / "run"
+    shutil.copytree(spoken.recipe.run, folder)
+    save_recipe(spoken.recipe.model_copy(update={"run": str(folder)}))
+    return str(folder)
+
+
+@pytest.fixture(scope="module")
+def exported(run: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("sherpa") / "model"
-    assert main(["export", str(spoken.recipe.run), "--for", "sherpa-onnx", "-o", str(folder)]) == OK
+    assert main(["export", run, "--for", "sherpa-onnx", "-o", str(folder)]) == OK
     return folder
 
 
@@ -197,10 +208,12 @@ def test_an_endpoint_comes_after_three_quarters_of_the_silence_that_is_given(
         "rule3_min_utterance_length": 60.0,
     }
     made = program["recogniser"](exported, enable_endpoint_detection=True, **rules)
-    row = next(row for row in rows_of(spoken.recipe, "labeled") if row.condition == "clean" and row.duration > 2)
-    clip = read_audio(row.audio, row.offset, row.duration, row.channel, RATE)
-    samples = np.concatenate([clip, 1e-4 * np.random.default_rng(0).standard_normal(4 * RATE)]).astype(np.float32)
-    (final,) = spoken.engine.recognise(samples, confidences=False)
+    for row in rows_of(spoken.recipe, "labeled"):
+        clip = read_audio(row.audio, row.offset, row.duration, row.channel, RATE)
+        samples = np.concatenate([clip, np.zeros(4 * RATE, np.float32)])
+        (final,) = spoken.engine.recognise(samples, confidences=False)
+        if len(final.words) > 2 and final.words[-1].end < row.duration + 0.1:
+            break  # the small network hears words in the silence behind others
     stream = made.create_stream()
     for begin in range(0, len(samples), RATE // 100):
         stream.accept_waveform(RATE, samples[begin : begin + RATE // 100])
@@ -224,13 +237,12 @@ def test_the_files_say_what_sherpa_onnx_has_to_be_told(spoken: Spoken, exported:
 
 
 def test_only_an_older_export_is_replaced(
-    spoken: Spoken, exported: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    spoken: Spoken, run: str, exported: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     before = (exported / "model.onnx").read_bytes()
-    words = ["export", spoken.recipe.run, "--for", "sherpa-onnx", "-o"]
+    words = ["export", run, "--for", "sherpa-onnx", "-o"]
     assert main([*words, str(exported)]) == OK
     assert (exported / "model.onnx").read_bytes() == before
+    capsys.readouterr()
     assert main([*words, str(spoken.folder)]) == FAILED
     assert "holds other files and no sherpa-onnx.json" in capsys.readouterr().err
-    assert main([*words, str(tmp_path / "out"), "--model", "teacher"]) == FAILED
-    assert "ssl-asr: " in capsys.readouterr().err

@@ -8,14 +8,11 @@ from importlib import resources
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-
-from ssl_asr.decoding.scores import FRAME_SECONDS, Scales
+from ssl_asr.decoding.scores import FRAME_SECONDS
 from ssl_asr.frontend.lfbe import FRAME_SECONDS as ENERGY_SECONDS
 from ssl_asr.frontend.stacking import STACK
 from ssl_asr.hmm.senone_names import names_of
 from ssl_asr.hmm.senones import SILENCE_SENONE
-from ssl_asr.hmm.transitions import Arrays
 from ssl_asr.lang.fst_arrays import parse, serialise
 from ssl_asr.recipe import Recipe
 from ssl_asr.serving.description import CARD, GRAPH, NETWORK, TOKENS, WORDS
@@ -30,7 +27,6 @@ from ssl_asr.serving.graph import NO_WORD
 SETTINGS: Final = "sherpa-onnx.json"
 PROGRAM: Final = "recognise.py"
 BLOCK = 3  # 30 ms frames that the network takes at a time, as the engine
-_BEAM = 16.0  # of sherpa-onnx's search, in nats: kaldi-decoder's default, which it can't change
 _BLANK = "<blk>"  # the token whose frames sherpa-onnx counts as silence
 
 
@@ -71,17 +67,16 @@ def export_sherpa(recipe: Recipe, name: str, folder: Path) -> SherpaExported:
 
 
 def sherpa_files(sources: Sources) -> dict[str, bytes]:
-    """By name. All costs are multiplied alike, so that sherpa-onnx's beam prunes as the recipe's."""
-    recipe, scale = sources.recipe, _BEAM / sources.recipe.evaluate.beam
+    """By name."""
+    recipe = sources.recipe
     front = FrontEnd(recipe.frontend, sources.prior.array(), sources.prior.level, STACK * BLOCK)
-    scales = Scales(scale * sources.scales.kappa, sources.scales.prior)
     ahead = sources.model.encoder.look_ahead
     settings = settings_of(recipe, ahead)
     tokens = [name.replace(" ", "_") for name in names_of(sources.senones).names]
     tokens[SILENCE_SENONE] = _BLANK
     return {
-        NETWORK: to_sherpa(sources.model, front, sources.log_priors, scales),
-        GRAPH: serialise(*_scaled(after_silence(parse(sources.graph), ahead), scale)),
+        NETWORK: to_sherpa(sources.model, front, sources.log_priors, sources.scales),
+        GRAPH: serialise(*after_silence(parse(sources.graph), ahead)),
         TOKENS: _numbered(tokens),
         WORDS: _numbered([NO_WORD, *sources.words]),
         SETTINGS: settings.to_json(),
@@ -104,14 +99,6 @@ def settings_of(recipe: Recipe, look_ahead: int) -> SherpaSettings:
         frame_seconds=FRAME_SECONDS,
         first_frames=look_ahead,
     )
-
-
-def _scaled(arrays: Arrays, factor: float) -> Arrays:
-    """The same graph, every cost multiplied."""
-    start, final, source, arcs = arrays
-    arcs = arcs.copy()
-    arcs["weight"] *= np.float32(factor)
-    return start, final * np.float32(factor), source, arcs
 
 
 def _numbered(names: list[str]) -> bytes:
