@@ -30,7 +30,7 @@ python recognise.py talk.wav
 - **The end** of the audio needs 0.3 s of zeros. The engine mirrors the signal there instead, so the scores of the
   last frames differ a little.
 - **The search** has a beam of 16 nats, which can't be changed, and the engine's limit of active states
-  (`ctc_max_active`). Where the engine's beam is narrower and not its limit prunes, sherpa-onnx may find a better path.
+  (`ctc_max_active`). Where the narrower beam of the engine prunes, sherpa-onnx may find a better path.
 - A stream is a speaker who was not heard before.
 """
 
