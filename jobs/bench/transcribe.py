@@ -3,7 +3,8 @@
 `python jobs/bench/transcribe.py RUN BUNDLE [--minutes N]` prints tables, then one JSON object as the last line. RUN
 is an evaluated run, of whose test split N minutes of clean clips are recognised; BUNDLE is its student's. Speeds are
 hours of audio in an hour of processor time of one core, after the models are loaded. Word errors are those of all
-clips together. The second row has the clips as one long recording with pauses, which is cut by voice activity.
+clips together. Confidences take a lattice of each clip. In one row the clips are one long recording with pauses,
+which is cut by voice activity.
 
 pocketsphinx hears the clips at 16 kHz with its English model, which was trained on far more and other speech: first
 with its own n-gram and dictionary, then with the run's.
@@ -87,19 +88,23 @@ def main() -> None:
     print("\n".join(row.line() for row in rows))
     warm, cold = first_words(options.bundle, chosen)
     print(f"first word of a clip after {warm:.2f} s, cold {cold:.2f} s")
-    figures = {"x_real_time": round(rows[0].x_real_time, 1), "first_word_s": round(warm, 2)}
-    scored = {"wer": word_error_rate(rows[0]), "wer_pocketsphinx": word_error_rate(rows[-2])}
-    print(json.dumps({**figures, "first_word_cold_s": round(cold, 2), **scored}))
+    speeds = {
+        f"x_real_time{name}": round(row.x_real_time, 1) for name, row in zip(("", "_words"), rows, strict=False)
+    }
+    first = {"first_word_s": round(warm, 2), "first_word_cold_s": round(cold, 2)}
+    errors = {"wer": word_error_rate(rows[0]), "wer_pocketsphinx": word_error_rate(rows[-2])}
+    print(json.dumps({**speeds, **first, **errors}))
 
 
 def measure(recipe: Recipe, bundle: str, chosen: Sequence[Utterance]) -> list[Row]:
-    """Ours in fp32, as one long recording, in int8; then pocketsphinx with its own words, and with the run's."""
+    """Ours with confidences and without, as one recording, in int8; pocketsphinx with its words and ours."""
     with tempfile.TemporaryDirectory(prefix="ssl-asr-transcribe-") as folder:
         engine = Engine.open(bundle)
         return [
-            scored("demo student, fp32", by_engine(engine), chosen),
+            scored("demo student, fp32, with confidences", by_engine(engine, True), chosen),
+            scored("demo student, fp32", by_engine(engine, False), chosen),
             long_recording(engine, chosen, Path(folder, "long.flac")),
-            scored("demo student, int8", by_engine(Engine.open(bundle, quantised=True)), chosen),
+            scored("demo student, int8", by_engine(Engine.open(bundle, quantised=True), False), chosen),
             scored("pocketsphinx, its own words", by_pocketsphinx(Decoder(**QUIET)), chosen),
             scored("pocketsphinx, words of the run", by_pocketsphinx(with_words_of(recipe, folder)), chosen),
         ]
@@ -117,8 +122,8 @@ def scored(system: str, recognise: Recogniser, chosen: Sequence[Utterance]) -> R
     return Row(system, sum(each.duration for each in chosen), spent, edits)
 
 
-def by_engine(engine: Engine) -> Recogniser:
-    transcriber = Transcriber(engine)
+def by_engine(engine: Engine, confidences: bool) -> Recogniser:
+    transcriber = Transcriber(engine, confidences=confidences)
 
     def recognise(each: Utterance) -> str:
         found = AudioInput(each.id, each.audio, each.offset, each.duration, each.channel)
@@ -130,7 +135,7 @@ def by_engine(engine: Engine) -> Recogniser:
 def long_recording(engine: Engine, chosen: Sequence[Utterance], file: Path) -> Row:
     spoken = talk(chosen, engine.sample_rate)
     soundfile.write(file, spoken.samples, spoken.rate, subtype="PCM_16")
-    transcriber, began = Transcriber(engine), time.process_time()
+    transcriber, began = Transcriber(engine, confidences=False), time.process_time()
     transcriber.transcribe(AudioInput("long", str(file)))
     spent = time.process_time() - began
     return Row("demo student, fp32, one long recording", spoken.seconds, spent, None)

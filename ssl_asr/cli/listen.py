@@ -51,7 +51,7 @@ real-time factor is seconds of computation for a second of audio.
 def add_command(commands: argparse._SubParsersAction[Any]) -> None:
     raw = argparse.RawDescriptionHelpFormatter
     command = commands.add_parser("listen", description=ABOUT, help=DOES, formatter_class=raw)
-    command.add_argument("bundle", metavar="BUNDLE", help="what `ssl-asr export` made")
+    command.add_argument("bundle", metavar="BUNDLE", help="what `ssl-asr export` made, or a run")
     command.add_argument("audio", metavar="FILE|-", help="a file or URI of audio, or - for standard input")
     command.add_argument("--fast", action="store_true", help="hear a file as fast as possible")
     command.add_argument(
@@ -71,11 +71,13 @@ def add_command(commands: argparse._SubParsersAction[Any]) -> None:
 def run(options: argparse.Namespace) -> bool:
     """False if Ctrl-C ended it. ValueError if nothing can be heard: no bundle, no audio."""
     from ssl_asr.serving.adapting import EngineOptions, open_engine
+    from ssl_asr.serving.exporting.of_run import bundle_of
     from ssl_asr.serving.streaming.latency import Pace
     from ssl_asr.serving.streaming.listening import listen
 
     endpoints = endpoint_options.endpoints_of(options)
-    engine = open_engine(EngineOptions(options.bundle, options.int8, options.hotwords, options.lm), _say)
+    bundle = bundle_of(options.bundle, _say)
+    engine = open_engine(EngineOptions(bundle, options.int8, options.hotwords, options.lm), _say)
     with Interrupts() as interrupts:
         stream = engine.stream(endpoints=endpoints, confidences=False)
         pace = Pace(waits=not options.fast and options.audio != PIPE)

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 DOES = "recognises audio: files, folders, patterns, URIs or READER:PATH"
 FLAGS = ("--format", "--channel", "--nbest", "--hotwords", "--lm")
 FORMATS = ("txt", "json", "ctm", "srt", "vtt")
+WITH_CONFIDENCES = ("json", "ctm")  # which take as long as the words
 MOST_ALTERNATIVES = 10
 
 
@@ -58,7 +59,8 @@ def run(options: argparse.Namespace) -> bool:
         found = without_clashes(found)
     bundle = bundle_of(options.bundle, _say)
     engine = open_engine(EngineOptions(bundle, options.int8, options.hotwords, options.lm), _say)
-    transcriber = Transcriber(engine, alternatives=options.nbest)
+    confidences = options.format in WITH_CONFIDENCES
+    transcriber = Transcriber(engine, alternatives=options.nbest, confidences=confidences)
     counts = _Counts()
     for each in found:
         _one(each, transcriber, options, counts)

@@ -27,6 +27,7 @@ from ssl_asr.serving.streaming.latency import Pace
 from ssl_asr.serving.streaming.listening import in_chunks, listen
 from tests.corpus.conftest import rows_of
 from tests.serving.conftest import Spoken
+from tests.serving.streaming.test_latency import Clock
 
 RATE = 8000  # of the bundle
 FIGURES = re.compile(r"ssl-asr: ([\d.]+) s of audio; latency p50 (\d+) ms, p95 (\d+) ms; real-time factor [\d.]+\n")
@@ -68,23 +69,23 @@ def test_chunks_are_the_audio_in_equal_parts(lengths: list[int], size: int) -> N
 
 @pytest.mark.parametrize("milliseconds", [30, 100, 300])
 def test_latency_has_look_ahead_chunk_and_computation(spoken: Spoken, talk: np.ndarray, milliseconds: int) -> None:
-    """Work that takes 10 ms a chunk is added by `show`, so that the computation is known."""
-    finals, talk = list[Final](), talk[: 4 * RATE]
-    stream = spoken.engine.stream(confidences=False)
+    """By a clock on which `show` takes 10 ms, and nothing else takes time."""
+    clock, finals, talk = Clock(), list[Final](), talk[: 4 * RATE]
 
     def show(found: Sequence[Final]) -> None:
         finals.extend(found)
-        time.sleep(0.01)
+        clock.now += 0.01
 
-    heard = listen(stream, in_chunks([talk], milliseconds * RATE // 1000), Pace(waits=False), show)
-    expected = spoken.engine.recognise(talk, endpoints=Endpoints())
-    assert [final.text for final in finals] == [final.text for final in expected]
+    chunks = list(in_chunks([talk], milliseconds * RATE // 1000))
+    heard = listen(spoken.engine.stream(confidences=False), chunks, Pace(False, clock), show)
+    expected = spoken.engine.recognise(talk, endpoints=Endpoints(), confidences=False)
+    assert finals == expected
     assert heard.seconds == pytest.approx(len(talk) / RATE)
-    assert heard.busy >= 0.01 * len(talk) / RATE * 1000 / milliseconds
+    assert heard.busy == pytest.approx(0.01 * (len(chunks) + 1))
     # The network looks 90 ms ahead; the last of three frames of a block is known when its window is complete.
-    assert heard.latencies.percentile(0.1) >= 0.09 + 0.01
-    assert heard.latencies.percentile(99) >= 0.09 + 0.06 + 0.01
-    assert heard.latencies.percentile(50) <= 0.09 + 0.06 + 0.04 + milliseconds / 1000 + 0.2
+    least, most = (heard.latencies.percentile(percent) for percent in (0.1, 100))
+    assert 0.09 + 0.01 < least <= 0.09 + 0.03 + 0.011
+    assert 0.09 + 0.06 + 0.01 < most <= 0.09 + 0.06 + 0.02 + milliseconds / 1000
 
 
 def listening(spoken: Spoken, *words: str, **how: object) -> subprocess.Popen[bytes]:
