@@ -26,7 +26,7 @@ class UploadWorkers:
     """At most `size` processes."""
 
     def __init__(self, size: int, engine: EngineOptions) -> None:
-        self._start = Start(engine, _NICENESS)
+        self._start = Start(engine, niceness=_NICENESS)
         self._places: asyncio.Queue[Worker | None] = asyncio.Queue()
         for _ in range(size):
             self._places.put_nowait(None)
