@@ -138,7 +138,13 @@ class Pool:
 
     async def start(self) -> None:
         """ValueError in one sentence if an engine can't be opened."""
-        self._workers = list(await asyncio.gather(*(start_worker(self._start) for _ in range(self._size))))
+        begun = (start_worker(self._start) for _ in range(self._size))
+        found = await asyncio.gather(*begun, return_exceptions=True)
+        self._workers = [each for each in found if isinstance(each, Worker)]
+        for failed in found:
+            if isinstance(failed, BaseException):
+                await self.close()
+                raise failed
         self._keepers = [asyncio.create_task(self._keep(place)) for place in range(self._size)]
 
     async def close(self) -> None:

@@ -72,6 +72,11 @@ class Service:
             await asyncio.wait([asyncio.create_task(self._idle.wait())], timeout=self.options.limits.unread_seconds)
 
     @property
+    def is_over(self) -> bool:
+        """Whether what is still under way has to end now."""
+        return self._ends.is_set()
+
+    @property
     def is_healthy(self) -> bool:
         return not self.is_draining and bool(self.pool.alive)
 
