@@ -10,6 +10,8 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ssl_asr.cli import endpoint_options
+
 if TYPE_CHECKING:
     from ssl_asr.serving.server.access import Access
     from ssl_asr.serving.server.limits import Limits
@@ -43,13 +45,14 @@ FLAGS = (
     ),
     *("--hotwords", "--lm"),
     *(f"--{name}" for name in _LIMITS),
+    *endpoint_options.FLAGS,
 )
 CLIENTS_A_WORKER = 16
 
 
 def add_command(commands: argparse._SubParsersAction[Any]) -> None:
     command = commands.add_parser("serve", description=f"serve: {DOES}.", help=DOES)
-    command.add_argument("bundle", metavar="BUNDLE", help="what `ssl-asr export` made")
+    command.add_argument("bundle", metavar="BUNDLE", help="what `ssl-asr export` made, or a run")
     command.add_argument("--host", default="127.0.0.1", help="address to listen on; default: this machine's own only")
     command.add_argument(
         "--port", type=int, default=2700, metavar="N", help="of Vosk's protocol and HTTP; default: 2700"
@@ -71,6 +74,7 @@ def add_command(commands: argparse._SubParsersAction[Any]) -> None:
     command.add_argument("--hotwords", metavar="FILE", help="lines: a word or phrase and a bonus in nats, such as 3")
     command.add_argument("--lm", metavar="ARPA", help="a language model in place of the bundle's")
     command.add_argument("--int8", action="store_true", help="the 8-bit network: faster, a little less exact")
+    endpoint_options.add_endpoint_options(command)
     limits = command.add_argument_group("limits, for each the largest")
     for name, does in _LIMITS.items():
         limits.add_argument(f"--{name}", type=float, metavar="N", help=does)
@@ -83,15 +87,20 @@ def run(options: argparse.Namespace) -> None:
     except ModuleNotFoundError as error:
         raise ValueError(f"{error.name} is missing; install it with: pip install 'ssl-asr[serve]'") from None
     from ssl_asr.serving.adapting import EngineOptions
+    from ssl_asr.serving.exporting.of_run import bundle_of
     from ssl_asr.serving.server.service import Options
 
+    endpoints = endpoint_options.endpoints_of(options)
+    if endpoints is None:
+        raise ValueError("a server's memory would grow with --no-endpoints; leave it out")
     workers = len(os.sched_getaffinity(0)) if options.workers is None else options.workers
     if min(workers, options.upload_workers) < 1:
         raise ValueError("--workers and --upload-workers are at least 1")
     chosen = Options(
-        engine=EngineOptions(options.bundle, options.int8, options.hotwords, options.lm),
+        engine=EngineOptions(bundle_of(options.bundle, _say), options.int8, options.hotwords, options.lm),
         limits=_limits(options, workers),
         access=_access(options),
+        endpoints=endpoints,
         workers=workers,
         upload_workers=options.upload_workers,
         sherpa_rate=options.sherpa_rate,

@@ -9,7 +9,7 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, ParamSpec, TypeVar
 
@@ -29,8 +29,11 @@ Result = TypeVar("Result")
 
 
 @contextmanager
-def joined() -> Iterator[None]:
-    """Ray runs inside the block; a cluster that was started here is shut down at the end."""
+def joined(variables: Mapping[str, str] | None = None) -> Iterator[None]:
+    """Ray runs inside the block; a cluster that was started here is shut down at the end.
+
+    `variables` are for the environment of all that this driver places there.
+    """
     import ray
 
     if ray.is_initialized():
@@ -39,7 +42,7 @@ def joined() -> Iterator[None]:
     # Ray's hint about authentication does not concern a local cluster.
     logging.getLogger("ray._private.authentication").setLevel(logging.ERROR)
     try:
-        _join()
+        _join(variables or {})
     except ValueError:
         raise
     except Exception as error:  # Ray raises all kinds, often a bare Exception
@@ -82,11 +85,13 @@ def result_of(reference: Any) -> Any:
         raise error.cause from None
 
 
-def _join() -> None:
+def _join(variables: Mapping[str, str]) -> None:
     import ray
 
+    environment = {"env_vars": dict(variables)} if variables else None
+
     if os.environ.get("RAY_ADDRESS"):
-        ray.init(logging_level="WARNING", log_to_driver=False)
+        ray.init(logging_level="WARNING", log_to_driver=False, runtime_env=environment)
     else:
         # Two workers of half a CPU, their coordinator and a reader must fit, even on one core.
         ray.init(
@@ -96,6 +101,7 @@ def _join() -> None:
             logging_level="WARNING",
             log_to_driver=False,
             object_store_memory=512 * 2**20,
+            runtime_env=environment,
         )
 
 

@@ -79,8 +79,8 @@ class Connection:
     def end(self) -> None:
         """Of the use of this object; the websocket stays as it is."""
         self._ends.cancel()
-        if self._receiving is not None:
-            self._receiving.cancel()
+        if self._receiving is not None and not self._receiving.cancel():
+            self._receiving.exception()  # has been looked at
 
     async def _next(self) -> str | bytes:
         try:

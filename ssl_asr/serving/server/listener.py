@@ -10,6 +10,7 @@ import numpy as np
 import soxr
 
 from ssl_asr.decoding.scores import Float32
+from ssl_asr.serving.endpoints import Endpoints
 from ssl_asr.serving.engine import Engine
 from ssl_asr.serving.results import Final
 from ssl_asr.serving.server.wire import Audio, Begin, Heard
@@ -25,9 +26,11 @@ Turn = Generator[None, None, Heard]
 class Listener:
     """One talker's stream at any sample rate."""
 
-    def __init__(self, engine: Engine, begin: Begin) -> None:
+    def __init__(self, engine: Engine, begin: Begin, endpoints: Endpoints) -> None:
         self._session, self._type = begin.session, _TYPES[begin.encoding]
-        self._stream = engine.stream(confidences=begin.confidences)
+        self._stream = engine.stream(
+            endpoints=endpoints, confidences=begin.confidences, alternatives=begin.alternatives
+        )
         other = begin.sample_rate != engine.sample_rate
         self._resampler = soxr.ResampleStream(begin.sample_rate, engine.sample_rate, 1, "float32") if other else None
         self._piece = round(PIECE_SECONDS * begin.sample_rate)

@@ -86,6 +86,8 @@ async def _while_connected(request: Request, service: Service, name: str, path: 
         while not (await asyncio.wait([task], timeout=_POLL_SECONDS))[0]:
             if await request.is_disconnected():
                 raise _bad("the client has gone")
+            if service.is_over:
+                raise Refusal(Kind.DRAINING, "the server is shutting down; try again")
         return await task
     except Refusal as refusal:
         raise Refusal(refusal.kind, str(refusal).replace(path, name)) from None

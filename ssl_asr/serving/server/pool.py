@@ -10,7 +10,6 @@ import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from ssl_asr.serving.adapting import EngineOptions
 from ssl_asr.serving.server.limits import Kind, Refusal
 from ssl_asr.serving.server.wire import (
     Audio,
@@ -130,8 +129,8 @@ async def start_worker(start: Start) -> Worker:
 class Pool:
     """So many workers, each started again when it has died."""
 
-    def __init__(self, size: int, engine: EngineOptions, warn: Callable[[str], None]) -> None:
-        self._size, self._start, self._warn = size, Start(engine), warn
+    def __init__(self, size: int, start: Start, warn: Callable[[str], None]) -> None:
+        self._size, self._start, self._warn = size, start, warn
         self._workers: list[Worker] = []
         self._keepers: list[asyncio.Task[None]] = []
         self._numbers = itertools.count(1)
@@ -139,7 +138,13 @@ class Pool:
 
     async def start(self) -> None:
         """ValueError in one sentence if an engine can't be opened."""
-        self._workers = list(await asyncio.gather(*(start_worker(self._start) for _ in range(self._size))))
+        begun = (start_worker(self._start) for _ in range(self._size))
+        found = await asyncio.gather(*begun, return_exceptions=True)
+        self._workers = [each for each in found if isinstance(each, Worker)]
+        for failed in found:
+            if isinstance(failed, BaseException):
+                await self.close()
+                raise failed
         self._keepers = [asyncio.create_task(self._keep(place)) for place in range(self._size)]
 
     async def close(self) -> None:
@@ -156,11 +161,11 @@ class Pool:
     def ready(self) -> Ready:
         return self._workers[0].ready
 
-    def session(self, sample_rate: int, encoding: Encoding, confidences: bool) -> Session:
+    def session(self, sample_rate: int, encoding: Encoding, *, confidences: bool, alternatives: int) -> Session:
         """On the worker with the fewest; Refusal if none is alive."""
         worker = self._chosen()
         number = next(self._numbers)
-        worker.tell(Begin(number, sample_rate, encoding, confidences))
+        worker.tell(Begin(number, sample_rate, encoding, confidences, alternatives))
         return Session(worker, number)
 
     def _chosen(self) -> Worker:

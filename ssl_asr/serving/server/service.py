@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from starlette.websockets import WebSocket
 
 from ssl_asr.serving.adapting import EngineOptions
+from ssl_asr.serving.endpoints import Endpoints
 from ssl_asr.serving.server.access import PROTOCOL, Access
 from ssl_asr.serving.server.connection import Connection, Gone
 from ssl_asr.serving.server.limits import Kind, Limits, Refusal
@@ -18,6 +19,7 @@ from ssl_asr.serving.server.metrics import Metrics
 from ssl_asr.serving.server.pool import Pool
 from ssl_asr.serving.server.sessions import Sessions
 from ssl_asr.serving.server.uploads import UploadWorkers
+from ssl_asr.serving.server.wire import Start
 
 Converse = Callable[[Connection, Sessions], Awaitable[None]]
 
@@ -32,6 +34,7 @@ class Options:
     engine: EngineOptions
     limits: Limits = field(default_factory=Limits)
     access: Access = field(default_factory=Access)
+    endpoints: Endpoints = field(default_factory=Endpoints)
     workers: int = 1
     upload_workers: int = 1
     sherpa_rate: int = 16000
@@ -42,7 +45,7 @@ class Service:
 
     def __init__(self, options: Options, warn: Callable[[str], None]) -> None:
         self.options, self.metrics = options, Metrics()
-        self.pool = Pool(options.workers, options.engine, warn)
+        self.pool = Pool(options.workers, Start(options.engine, options.endpoints), warn)
         self.upload_workers = UploadWorkers(options.upload_workers, options.engine)
         self.clients = self.uploads = 0
         self.is_draining = self._is_started = False
@@ -67,6 +70,11 @@ class Service:
             self._ends.set()
             # Each gets its last words and the reason first.
             await asyncio.wait([asyncio.create_task(self._idle.wait())], timeout=self.options.limits.unread_seconds)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether what is still under way has to end now."""
+        return self._ends.is_set()
 
     @property
     def is_healthy(self) -> bool:

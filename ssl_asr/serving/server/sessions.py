@@ -53,13 +53,9 @@ class Sessions:
         self._pool, self._metrics = pool, metrics
         self._session: OpenSession | None = None
 
-    @property
-    def model_rate(self) -> int:
-        return self._pool.ready.sample_rate
-
-    def begin(self, sample_rate: int, encoding: Encoding, confidences: bool) -> OpenSession:
+    def begin(self, sample_rate: int, encoding: Encoding, *, confidences: bool, alternatives: int = 0) -> OpenSession:
         """Refusal if no worker is there."""
-        session = self._pool.session(sample_rate, encoding, confidences)
+        session = self._pool.session(sample_rate, encoding, confidences=confidences, alternatives=alternatives)
         self._session = OpenSession(session, self._metrics, _BYTES[encoding] * sample_rate)
         return self._session
 

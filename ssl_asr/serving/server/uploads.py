@@ -26,11 +26,12 @@ class UploadWorkers:
     """At most `size` processes."""
 
     def __init__(self, size: int, engine: EngineOptions) -> None:
-        self._start = Start(engine, _NICENESS)
+        self._start = Start(engine, niceness=_NICENESS)
         self._places: asyncio.Queue[Worker | None] = asyncio.Queue()
         for _ in range(size):
             self._places.put_nowait(None)
         self.alive: set[Worker] = set()
+        self._ending: set[asyncio.Task[None]] = set()
 
     async def transcribe(self, name: str, path: str) -> Transcribed:
         """Refusal if the file can't be used. Cancelled, it ends the process, which may have hours to go."""
@@ -43,7 +44,9 @@ class UploadWorkers:
         finally:
             if worker is not None and not is_done:
                 self.alive.discard(worker)
-                asyncio.shield(asyncio.create_task(worker.end(kills=True)))
+                ending = asyncio.create_task(worker.end(kills=True))
+                self._ending.add(ending)
+                ending.add_done_callback(self._ending.discard)
             self._places.put_nowait(worker if is_done else None)
         if isinstance(reply, Broken):
             raise refusal_of(reply)
@@ -51,7 +54,7 @@ class UploadWorkers:
         return reply
 
     async def close(self) -> None:
-        await asyncio.gather(*(worker.end(kills=True) for worker in self.alive))
+        await asyncio.gather(*self._ending, *(worker.end(kills=True) for worker in self.alive))
 
     async def _begin(self) -> Worker:
         try:

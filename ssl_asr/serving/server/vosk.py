@@ -8,6 +8,7 @@ a final result, before the next is read. {"eof" : 1} has the last final as its r
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -21,20 +22,21 @@ from ssl_asr.serving.server.wire import Heard
 DEFAULT_RATE = 8000
 _RATES = range(4000, 384001)
 _BYTES = 2  # a sample
+_ALTERNATIVES = 10
 
 
 @dataclass(frozen=True)
 class Config:
     """`words` asks for the words of finals with times and confidences, `partial_words` for those of partials.
 
-    With `alternatives`, finals have the form of a list of sentences. `progress` adds to every reply how many seconds
-    of audio it is about; the page asks for it.
+    With `alternatives`, finals have the form of a list of so many sentences. `progress` adds to every reply how many
+    seconds of audio it is about; the page asks for it.
     """
 
     sample_rate: int = DEFAULT_RATE
     words: bool = True
     partial_words: bool = False
-    alternatives: bool = False
+    alternatives: int = 0
     progress: bool = False
 
     def changed(self, values: dict[str, Any]) -> Config:
@@ -46,11 +48,14 @@ class Config:
             raise _bad(
                 f"sample_rate is {json.dumps(rate)[:50]}; give a whole number from {_RATES[0]} to {_RATES[-1]}"
             )
+        most = values.get("max_alternatives", self.alternatives)
+        if not isinstance(most, int) or most < 0:
+            raise _bad(f"max_alternatives is {json.dumps(most)[:50]}; give a whole number from 0 to {_ALTERNATIVES}")
         return Config(
             int(rate),
             bool(values.get("words", self.words)),
             bool(values.get("partial_words", self.partial_words)),
-            bool(values.get("max_alternatives", self.alternatives)),
+            min(most, _ALTERNATIVES),
             bool(values.get("progress", self.progress)),
         )
 
@@ -63,7 +68,7 @@ async def converse(connection: Connection, sessions: Sessions) -> None:
             message = await connection.receive()
             if isinstance(message, bytes):
                 if session is None:
-                    session = sessions.begin(config.sample_rate, "int16", config.words)
+                    session = _begun(sessions, config)
                 await connection.keep_pace(len(message) / _BYTES / config.sample_rate)
                 heard = await session.hear(message, config.partial_words)
                 await connection.send(reply(heard, config))
@@ -86,6 +91,10 @@ async def converse(connection: Connection, sessions: Sessions) -> None:
         if session is not None and refusal.kind is not Kind.FAILURE and session.is_open:
             await _finish(connection, session, config)
         raise
+
+
+def _begun(sessions: Sessions, config: Config) -> OpenSession:
+    return sessions.begin(config.sample_rate, "int16", confidences=config.words, alternatives=config.alternatives)
 
 
 async def _finish(connection: Connection, session: OpenSession, config: Config) -> None:
@@ -127,15 +136,21 @@ def final_reply(finals: Sequence[Final], config: Config, decoded: float) -> str:
     if config.words and words:
         values = {"result": [_word(word) for word in words], **values}
     if config.alternatives:
-        known = [word.confidence for word in words if word.confidence is not None]
-        confidence = round(sum(known) / len(known), 3) if known else 1.0
-        values = {"alternatives": [{"confidence": confidence, **values}]}
+        values = {"alternatives": _sentences(finals, values)[: config.alternatives]}
     return _json(values, config, decoded)
 
 
+def _sentences(finals: Sequence[Final], best: dict[str, Any]) -> list[dict[str, Any]]:
+    """The best one has the times of its words. Confidences are shares in the probability of all sentences."""
+    found = [each for final in finals for each in final.alternatives] if len(finals) == 1 else []
+    confidences = {each.text: round(math.exp(each.log_probability), 3) for each in found}
+    others = [{"confidence": value, "text": text} for text, value in confidences.items() if text != best["text"]]
+    return [{"confidence": confidences.get(best["text"], 1.0 if not found else 0.0), **best}, *others]
+
+
 def _word(word: Word) -> dict[str, Any]:
-    confidence = 1.0 if word.confidence is None else word.confidence
-    return {"conf": confidence, "end": word.end, "start": word.start, "word": word.word}
+    """Clients count on a confidence; 0 where none is known, as in partial results."""
+    return {"conf": word.confidence or 0.0, "end": word.end, "start": word.start, "word": word.word}
 
 
 def _json(values: dict[str, Any], config: Config, decoded: float) -> str:
@@ -143,8 +158,12 @@ def _json(values: dict[str, Any], config: Config, decoded: float) -> str:
 
 
 def _check_change(before: Config, after: Config, session: OpenSession | None) -> None:
-    if session is not None and (before.sample_rate, before.words) != (after.sample_rate, after.words):
+    if session is not None and _of_session(before) != _of_session(after):
         raise _bad("the config came behind audio; send it first")
+
+
+def _of_session(config: Config) -> tuple[int, bool, int]:
+    return config.sample_rate, config.words, config.alternatives
 
 
 def _bad(sentence: str) -> Refusal:

@@ -11,10 +11,11 @@ import select
 import socket
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ssl_asr.serving.adapting import EngineOptions
+from ssl_asr.serving.endpoints import Endpoints
 from ssl_asr.serving.results import Final, Partial
 from ssl_asr.serving.transcribing.transcript import Transcript
 
@@ -25,9 +26,10 @@ _READ_BYTES = 1 << 18
 
 @dataclass(frozen=True)
 class Start:
-    """The first message to a worker; `niceness` is added to its own."""
+    """The first message to a worker; `niceness` is added to its own. Streams end utterances by `endpoints`."""
 
     engine: EngineOptions
+    endpoints: Endpoints = field(default_factory=Endpoints)
     niceness: int = 0
 
 
@@ -41,12 +43,16 @@ class Ready:
 
 @dataclass(frozen=True)
 class Begin:
-    """A session's audio is little-endian, mono, at `sample_rate`. It has no reply."""
+    """A session's audio is little-endian, mono, at `sample_rate`. It has no reply.
+
+    Finals have confidences, and so many `alternatives`, if these are asked for.
+    """
 
     session: int
     sample_rate: int
     encoding: Encoding
     confidences: bool
+    alternatives: int = 0
 
 
 @dataclass(frozen=True)

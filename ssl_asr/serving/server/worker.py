@@ -17,6 +17,7 @@ from collections.abc import Generator
 
 from ssl_asr.corpus.audio import channels_of
 from ssl_asr.serving.adapting import open_engine
+from ssl_asr.serving.endpoints import Endpoints
 from ssl_asr.serving.engine import Engine
 from ssl_asr.serving.server.listener import Listener
 from ssl_asr.serving.server.wire import (
@@ -51,7 +52,7 @@ def main() -> None:
         engine = open_engine(start.engine, lambda sentence: print(f"serve: {sentence}", file=sys.stderr, flush=True))
         name = f"{engine.bundle.description.name} {engine.bundle.description.model}"
         connection.sendall(packed(Ready(name, engine.sample_rate)))
-        _serve(Worker(engine), connection, inbox)
+        _serve(Worker(engine, start.endpoints), connection, inbox)
     except ValueError as error:
         connection.sendall(packed(Broken(0, " ".join(str(error).split()))))
     except (EOFError, ConnectionError):
@@ -69,8 +70,8 @@ def _serve(worker: Worker, connection: socket.socket, inbox: Inbox) -> None:
 class Worker:
     """The sessions of a process, and the work that waits for its next turn."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+    def __init__(self, engine: Engine, endpoints: Endpoints) -> None:
+        self._engine, self._endpoints = engine, endpoints
         self._listeners: dict[int, Listener] = {}
         self._waiting: deque[tuple[int, Work]] = deque()
 
@@ -84,7 +85,7 @@ class Worker:
             self._listeners.pop(request.session, None)
             self._waiting = deque(each for each in self._waiting if each[0] != request.session)
         elif isinstance(request, Begin):
-            self._listeners[request.session] = Listener(self._engine, request)
+            self._listeners[request.session] = Listener(self._engine, request, self._endpoints)
         else:
             self._waiting.append((request.session, self._work(request)))
 

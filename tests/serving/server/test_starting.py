@@ -24,7 +24,7 @@ def test_no_bundle(capsys, tmp_path):
 
 def test_a_swapped_file(capsys, toy_bundle):
     (toy_bundle / "words.txt").write_text("<eps> 0\n")
-    assert "words.txt has 8 bytes or more, not the" in said(capsys, str(toy_bundle), "--port=0")
+    assert "words.txt does not have the" in said(capsys, str(toy_bundle), "--port=0")
 
 
 def test_a_port_in_use(capsys, toy_bundle):

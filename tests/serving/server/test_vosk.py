@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import math
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,6 +12,7 @@ import soxr
 from vosk.transcriber.transcriber import Transcriber
 from websockets.exceptions import ConnectionClosed
 
+from ssl_asr.decoding.word_finder import Alternative
 from ssl_asr.serving.results import Final, Partial, Word
 from ssl_asr.serving.server.limits import Refusal
 from ssl_asr.serving.server.vosk import Config, final_reply, parsed, partial_reply
@@ -78,6 +81,19 @@ def test_every_message_has_one_reply_of_vosks_form(server, clips):
         assert second["result"][0]["start"] >= final["result"][-1]["end"]
 
 
+def test_alternatives_are_different_sentences(server, clips):
+    with server.client() as client:
+        client.send('{"config": {"max_alternatives": 3}}')
+        client.send(clips[2].tobytes())
+        client.recv(20)
+        client.send('{"eof" : 1}')
+        found = json.loads(client.recv(20))["alternatives"]
+    texts = [each["text"] for each in found]
+    assert 1 < len(texts) == len(set(texts)) <= 3
+    assert all(0 <= each["confidence"] <= 1 for each in found)
+    assert [word["word"] for word in found[0]["result"]] == texts[0].split()
+
+
 def test_an_end_without_audio_has_its_final(server):
     with server.client() as client:
         client.send('{"eof" : 1}')
@@ -121,14 +137,20 @@ def test_what_was_heard_is_told_before_a_refusal(spoken, server, clips):
 def test_the_forms_of_replies():
     final = Final(0, 0.0, 1.0, (Word("a", 0.1, 0.4, 0.9), Word("b", 0.4, 1.0, None)), "silence")
     assert json.loads(final_reply([final], Config(words=False), 1.0)) == {"text": "a b"}
-    several = json.loads(final_reply([final, final], Config(alternatives=True), 1.0))["alternatives"]
+    several = json.loads(final_reply([final, final], Config(alternatives=3), 1.0))["alternatives"]
     assert [each["text"] for each in several] == ["a b a b"]
-    assert several[0]["confidence"] == 0.9
+    other = replace(final, alternatives=(Alternative("a c", math.log(0.6)), Alternative("a b", math.log(0.4))))
+    several = json.loads(final_reply([other], Config(alternatives=3), 1.0))["alternatives"]
+    assert [(each["text"], each["confidence"]) for each in several] == [("a b", 0.4), ("a c", 0.6)]
+    assert several[0]["result"] == [
+        {"conf": 0.9, "end": 0.4, "start": 0.1, "word": "a"},
+        {"conf": 0.0, "end": 1.0, "start": 0.4, "word": "b"},
+    ]
     assert json.loads(final_reply([], Config(), 1.0)) == {"text": ""}
     assert json.loads(partial_reply(Partial(0, 0.0, ("a",)), Config(progress=True), 1.5)) == {
         "partial": "a",
         "decoded": 1.5,
     }
-    assert Config().changed({"max_alternatives": 3, "words": 0}) == Config(words=False, alternatives=True)
+    assert Config().changed({"max_alternatives": 3, "words": 0}) == Config(words=False, alternatives=3)
     with pytest.raises(Refusal):
         parsed('{"eof": 1')
