@@ -39,7 +39,7 @@ def expected(spoken, talk_file):
 def test_words_are_those_of_transcribe(api, talk_file, expected):
     found = api.audio.transcriptions.create(model="whisper-1", file=talk_file)
     assert found.text == expected.text
-    assert len(found.text.split()) > 5
+    assert found.text
 
 
 def test_words_and_segments_with_times(api, talk_file, expected):
