@@ -1,15 +1,14 @@
 """Vosk's protocol, by the client in Vosk's package and by its letter."""
 
-import asyncio
 import json
 import math
+import subprocess
+import sys
 from dataclasses import replace
-from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import soxr
-from vosk.transcriber.transcriber import Transcriber
 from websockets.exceptions import ConnectionClosed
 
 from ssl_asr.decoding.word_finder import Alternative
@@ -23,21 +22,33 @@ def words_of(finals):
     return [word.word for final in finals for word in final.words]
 
 
+# A process of its own, because Vosk's library waits for ever where other libraries of OpenFst are loaded.
+CLIENT = """
+import asyncio
+import json
+import sys
+from types import SimpleNamespace
+
+from vosk.transcriber.transcriber import Transcriber
+
+async def recognise(uri, file):
+    client = Transcriber.__new__(Transcriber)  # its __init__ loads a model, which a server makes needless
+    client.args = SimpleNamespace(server=uri, output_type="txt")
+    audio = await asyncio.create_subprocess_exec("cat", file, stdout=asyncio.subprocess.PIPE)
+    found, size = await client.recognize_stream_server(audio)
+    await audio.wait()
+    return client.format_result(found), size
+
+print(json.dumps(asyncio.run(recognise(*sys.argv[1:]))))
+"""
+
+
 def test_the_client_of_vosks_package_gets_the_words_of_the_engine(spoken, server, talk, tmp_path):
     resampled = np.round(soxr.resample(talk, RATE, 16000)).astype("<i2")
     (tmp_path / "talk.raw").write_bytes(resampled.tobytes())
-
-    async def recognise():
-        client = Transcriber.__new__(Transcriber)  # its __init__ loads a model, which a server makes needless
-        client.args = SimpleNamespace(server=f"ws://127.0.0.1:{server.port}", output_type="txt")
-        program = ("cat", str(tmp_path / "talk.raw"))
-        audio = await asyncio.create_subprocess_exec(*program, stdout=asyncio.subprocess.PIPE)
-        found, samples = await client.recognize_stream_server(audio)
-        await audio.wait()
-        return client.format_result(found), samples
-
-    text, samples = asyncio.run(recognise())
-    assert samples == 2 * len(resampled)
+    client = [sys.executable, "-c", CLIENT, f"ws://127.0.0.1:{server.port}", str(tmp_path / "talk.raw")]
+    text, size = json.loads(subprocess.check_output(client, text=True, timeout=120))
+    assert size == 2 * len(resampled)
     expected = engine_finals(spoken, soxr.resample(floats(resampled), 16000, RATE))
     assert text.split() == words_of(expected)
     assert len(text.splitlines()) > 1
