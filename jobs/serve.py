@@ -8,7 +8,6 @@ protocol, /sherpa sherpa-onnx's, /v1 OpenAI's. Ctrl-C, SIGTERM or `ray job stop`
 from __future__ import annotations
 
 import argparse
-import ipaddress
 import os
 import signal
 import sys
@@ -24,7 +23,7 @@ from ssl_asr.runtime.cluster import joined
 from ssl_asr.runtime.failure import sentence_of
 from ssl_asr.serving.adapting import EngineOptions
 from ssl_asr.serving.bundle import open_bundle
-from ssl_asr.serving.server.access import Access
+from ssl_asr.serving.server.access import Access, is_loopback
 from ssl_asr.serving.server.app import create_app
 from ssl_asr.serving.server.limits import Limits
 from ssl_asr.serving.server.proxied import CALLBACK, VARIABLE
@@ -83,7 +82,7 @@ def main() -> int:
         options = Options(
             engine=EngineOptions(filesystem.absolute(given.bundle), given.int8),
             limits=Limits(clients=given.clients, session_seconds=given.session_seconds),
-            access=Access(os.environ.get(TOKEN) or None, frozenset(given.allow_origin), _is_loopback(given.host)),
+            access=Access(os.environ.get(TOKEN) or None, frozenset(given.allow_origin), is_loopback(given.host)),
             sherpa_rate=given.sherpa_rate,
         )
         open_bundle(options.engine.bundle).verify()  # refused here, in one sentence, rather than in every replica
@@ -108,10 +107,6 @@ def _wait() -> None:
     ends.wait()
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, signal.default_int_handler)
-
-
-def _is_loopback(host: str) -> bool:
-    return host == "localhost" or ipaddress.ip_address(host).is_loopback
 
 
 def _given() -> argparse.Namespace:

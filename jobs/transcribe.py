@@ -13,6 +13,7 @@ import json
 import sys
 from functools import partial
 
+from ssl_asr.cli.engine_options import add_engine_options
 from ssl_asr.progress import clock
 from ssl_asr.runtime.cluster import joined
 from ssl_asr.runtime.failure import sentence_of
@@ -75,9 +76,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("audio", nargs="+", metavar="AUDIO")
     parser.add_argument("--channel", type=int, default=0, metavar="N", help="of audio files, from 0")
     parser.add_argument("--nbest", type=int, default=0, metavar="N", help="so many sentences for each segment")
-    parser.add_argument("--hotwords", metavar="FILE", help="lines: a word or phrase and a bonus in nats")
-    parser.add_argument("--lm", metavar="ARPA", help="a language model in place of the bundle's")
-    parser.add_argument("--int8", action="store_true", help="the 8-bit network")
+    add_engine_options(parser)
     parser.add_argument(
         "--actors", type=int, metavar="N", help="at most so many; default: as many as there are cores"
     )

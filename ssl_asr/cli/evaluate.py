@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from ssl_asr.cli.saying import say
 
 if TYPE_CHECKING:
     from ssl_asr.evaluation.set_results import SetResults, Words
@@ -78,17 +79,17 @@ def _systems(options: argparse.Namespace, spoken: TranscribedSet) -> tuple[dict[
 
     name, other = _names(options.recipe, options.against)
     wanted = EngineOptions(options.recipe, options.int8, options.hotwords, options.lm)
-    engines = {name: open_engine(wanted, _say)}
+    engines = {name: open_engine(wanted, say)}
     systems: dict[str, Words] = {}
     if options.against and _is_bundle(options.against):
-        engines = {other: open_engine(EngineOptions(options.against), _say), **engines}
+        engines = {other: open_engine(EngineOptions(options.against), say), **engines}
     elif options.against:
         from ssl_asr.evaluation.hypothesis_files import read_hypotheses, words_for
 
         hypotheses = read_hypotheses(options.against)
         systems[other] = words_for(hypotheses, spoken)
         if not hypotheses.lists_silence and (silent := [each for each in systems[other].values() if not each]):
-            _say(f"{options.against} has no line for {len(silent)} utterances: in these nothing was recognised")
+            say(f"{options.against} has no line for {len(silent)} utterances: in these nothing was recognised")
     rejects: list[Reject] = []
     for each, engine in engines.items():
         found = recognise_set(engine, spoken.utterances, each)
@@ -110,10 +111,10 @@ def _tell(results: SetResults, rejects: Sequence[Reject], out: str | None) -> No
     if not rejects:
         return
     for reject in rejects[:_TOLD_REJECTS]:
-        _say(f"{reject.id}: {reject.reason}")
+        say(f"{reject.id}: {reject.reason}")
     where = f"; {out}/rejects.jsonl has the reasons" if out else ""
     total = results.rows[0].utterances + results.unscored
-    _say(f"{len(rejects)} of {total} utterances were not scored{where}")
+    say(f"{len(rejects)} of {total} utterances were not scored{where}")
 
 
 def _write(
@@ -143,7 +144,3 @@ def _write(
 
 def _is_bundle(target: str) -> bool:
     return Path(target, "bundle.json").is_file()
-
-
-def _say(sentence: str) -> None:
-    print(f"ssl-asr: {sentence}", file=sys.stderr, flush=True)

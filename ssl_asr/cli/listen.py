@@ -11,7 +11,9 @@ from io import BufferedReader
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from ssl_asr.cli import endpoint_options
+from ssl_asr.cli.engine_options import add_engine_options, engine_options_of
 from ssl_asr.cli.interrupts import Interrupts
+from ssl_asr.cli.saying import say
 from ssl_asr.cli.values import whole
 
 if TYPE_CHECKING:
@@ -58,9 +60,7 @@ def add_command(commands: argparse._SubParsersAction[Any]) -> None:
         "--chunk-ms", type=whole(10, 5000), default=100, metavar="MS", help="of audio in a chunk; default: 100"
     )
     command.add_argument("--channel", type=whole(0, 1023), metavar="N", help="from 0; default: the first")
-    command.add_argument("--hotwords", metavar="FILE", help="as for transcribe")
-    command.add_argument("--lm", metavar="ARPA", help="as for transcribe")
-    command.add_argument("--int8", action="store_true", help="the 8-bit network: faster, a little less exact")
+    add_engine_options(command)
     group = command.add_argument_group("raw samples on standard input")
     group.add_argument("--encoding", choices=ENCODINGS, default="s16le", help="as ffmpeg names it; default: s16le")
     group.add_argument("--rate", type=whole(1, 10**6), metavar="HZ", help="default: the bundle's sample rate")
@@ -70,21 +70,19 @@ def add_command(commands: argparse._SubParsersAction[Any]) -> None:
 
 def run(options: argparse.Namespace) -> bool:
     """False if Ctrl-C ended it. ValueError if nothing can be heard: no bundle, no audio."""
-    from ssl_asr.serving.adapting import EngineOptions, open_engine
-    from ssl_asr.serving.exporting.of_run import bundle_of
+    from ssl_asr.serving.adapting import open_engine
     from ssl_asr.serving.streaming.latency import Pace
     from ssl_asr.serving.streaming.listening import listen
 
     endpoints = endpoint_options.endpoints_of(options)
-    bundle = bundle_of(options.bundle, _say)
-    engine = open_engine(EngineOptions(bundle, options.int8, options.hotwords, options.lm), _say)
+    engine = open_engine(engine_options_of(options), say)
     with Interrupts() as interrupts:
         stream = engine.stream(endpoints=endpoints, confidences=False)
         pace = Pace(waits=not options.fast and options.audio != PIPE)
         screen = _Screen(stream, sys.stdout)
         heard = listen(stream, interrupts.until(_chunks(options, engine, pace)), pace, screen.show)
         screen.close()
-        _say(_figures(heard))
+        say(_figures(heard))
     return not interrupts.came
 
 
@@ -124,7 +122,7 @@ def _chunks(options: argparse.Namespace, engine: Engine, pace: Pace) -> Iterable
     from ssl_asr.corpus.audio import audio_blocks, channels_of
 
     if options.channel is None and (channels := channels_of(options.audio)) > 1:
-        _say(f"{options.audio}: it has {channels} channels, and the first is heard; --channel 1 takes the second")
+        say(f"{options.audio}: it has {channels} channels, and the first is heard; --channel 1 takes the second")
     blocks = audio_blocks(options.audio, engine.sample_rate, channel=options.channel or 0)
     samples = max(round(options.chunk_ms * engine.sample_rate / 1000), 1)
     return paced(in_chunks(blocks, samples), pace, engine.sample_rate)
@@ -136,7 +134,7 @@ def _from_pipe(options: argparse.Namespace, engine: Engine) -> Iterable[Float32]
     raw = PcmFormat(options.encoding, options.rate or engine.sample_rate, options.channels)
     reader = PcmReader(cast(BufferedReader, sys.stdin.buffer), raw)
     heard = "" if reader.format.channels == 1 else f"; channel {options.channel or 0} is heard"
-    _say(f"standard input: {'WAV' if reader.is_wav else 'raw'}, {reader.format}{heard}")
+    say(f"standard input: {'WAV' if reader.is_wav else 'raw'}, {reader.format}{heard}")
     return reader.blocks(options.chunk_ms / 1000, engine.sample_rate, options.channel or 0)
 
 
@@ -144,7 +142,3 @@ def _figures(heard: Heard) -> str:
     p50, p95 = (heard.latencies.percentile(percent) for percent in (50, 95))
     latency = "" if math.isnan(p50) else f"latency p50 {1000 * p50:.0f} ms, p95 {1000 * p95:.0f} ms; "
     return f"{heard.seconds:.1f} s of audio; {latency}real-time factor {heard.real_time_factor:.3f}"
-
-
-def _say(sentence: str) -> None:
-    print(f"ssl-asr: {sentence}", file=sys.stderr, flush=True)

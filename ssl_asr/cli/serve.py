@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import ipaddress
 import os
-import sys
 from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ssl_asr.cli import endpoint_options
+from ssl_asr.cli import endpoint_options, engine_options
+from ssl_asr.cli.engine_options import add_engine_options, engine_options_of
+from ssl_asr.cli.saying import say
 
 if TYPE_CHECKING:
     from ssl_asr.serving.server.access import Access
@@ -43,7 +43,7 @@ FLAGS = (
         "--key",
         "--token-file",
     ),
-    *("--hotwords", "--lm"),
+    *engine_options.FLAGS,
     *(f"--{name}" for name in _LIMITS),
     *endpoint_options.FLAGS,
 )
@@ -71,9 +71,7 @@ def add_command(commands: argparse._SubParsersAction[Any]) -> None:
     )
     command.add_argument("--certificate", metavar="PEM", help="for TLS, with all between it and its root")
     command.add_argument("--key", metavar="PEM", help="of the certificate, where that file does not hold it")
-    command.add_argument("--hotwords", metavar="FILE", help="lines: a word or phrase and a bonus in nats, such as 3")
-    command.add_argument("--lm", metavar="ARPA", help="a language model in place of the bundle's")
-    command.add_argument("--int8", action="store_true", help="the 8-bit network: faster, a little less exact")
+    add_engine_options(command)
     endpoint_options.add_endpoint_options(command)
     limits = command.add_argument_group("limits, for each the largest")
     for name, does in _LIMITS.items():
@@ -86,8 +84,6 @@ def run(options: argparse.Namespace) -> None:
         from ssl_asr.serving.server.running import Place, serve
     except ModuleNotFoundError as error:
         raise ValueError(f"{error.name} is missing; install it with: pip install 'ssl-asr[serve]'") from None
-    from ssl_asr.serving.adapting import EngineOptions
-    from ssl_asr.serving.exporting.of_run import bundle_of
     from ssl_asr.serving.server.service import Options
 
     endpoints = endpoint_options.endpoints_of(options)
@@ -97,7 +93,7 @@ def run(options: argparse.Namespace) -> None:
     if min(workers, options.upload_workers) < 1:
         raise ValueError("--workers and --upload-workers are at least 1")
     chosen = Options(
-        engine=EngineOptions(bundle_of(options.bundle, _say), options.int8, options.hotwords, options.lm),
+        engine=engine_options_of(options),
         limits=_limits(options, workers),
         access=_access(options),
         endpoints=endpoints,
@@ -106,7 +102,7 @@ def run(options: argparse.Namespace) -> None:
         sherpa_rate=options.sherpa_rate,
     )
     place = Place(options.host, options.port, options.sherpa_port, options.certificate, options.key)
-    serve(chosen, place, _say)
+    serve(chosen, place, say)
 
 
 def _limits(options: argparse.Namespace, workers: int) -> Limits:
@@ -119,7 +115,7 @@ def _limits(options: argparse.Namespace, workers: int) -> Limits:
 
 
 def _access(options: argparse.Namespace) -> Access:
-    from ssl_asr.serving.server.access import Access
+    from ssl_asr.serving.server.access import Access, is_loopback
 
     token = os.environ.get(TOKEN)
     if options.token_file:
@@ -129,18 +125,7 @@ def _access(options: argparse.Namespace) -> Access:
             raise ValueError(f"the token can't be read from {options.token_file} ({error})") from None
     if token is not None and not token:
         raise ValueError(f"the token is empty; write one into --token-file or {TOKEN}")
-    is_loopback = options.host == "localhost" or _is_loopback(options.host)
-    if not is_loopback and token is None:
-        _say(f"anybody who reaches {options.host} may use this server; --token-file or {TOKEN} asks for a token")
-    return Access(token, frozenset(options.allow_origin), is_loopback)
-
-
-def _is_loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
-def _say(sentence: str) -> None:
-    print(f"ssl-asr: {sentence}", file=sys.stderr, flush=True)
+    loopback = is_loopback(options.host)
+    if not loopback and token is None:
+        say(f"anybody who reaches {options.host} may use this server; --token-file or {TOKEN} asks for a token")
+    return Access(token, frozenset(options.allow_origin), loopback)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
-import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ssl_asr.cli import engine_options
+from ssl_asr.cli.engine_options import add_engine_options, engine_options_of
+from ssl_asr.cli.saying import say
 from ssl_asr.cli.values import whole
 from ssl_asr.progress import clock
 
@@ -19,7 +21,7 @@ if TYPE_CHECKING:
     from ssl_asr.store.ledger import Reject
 
 DOES = "recognises audio: files, folders, patterns, URIs or READER:PATH"
-FLAGS = ("--format", "--channel", "--nbest", "--hotwords", "--lm")
+FLAGS = ("--format", "--channel", "--nbest", *engine_options.FLAGS)
 FORMATS = ("txt", "json", "ctm", "srt", "vtt")
 WITH_CONFIDENCES = ("json", "ctm")  # which take as long as the words
 MOST_ALTERNATIVES = 10
@@ -39,15 +41,12 @@ def add_command(commands: argparse._SubParsersAction[Any]) -> None:
     command.add_argument(
         "--nbest", type=whole(1, MOST_ALTERNATIVES), default=0, metavar="N", help="so many sentences, in json"
     )
-    command.add_argument("--hotwords", metavar="FILE", help="lines: a word or phrase and a bonus in nats, such as 3")
-    command.add_argument("--lm", metavar="ARPA", help="a language model in place of the bundle's")
-    command.add_argument("--int8", action="store_true", help="the 8-bit network: faster, a little less exact")
+    add_engine_options(command)
 
 
 def run(options: argparse.Namespace) -> bool:
     """True if all audio was transcribed. ValueError if nothing can be: no bundle, no such language model."""
-    from ssl_asr.serving.adapting import EngineOptions, open_engine
-    from ssl_asr.serving.exporting.of_run import bundle_of
+    from ssl_asr.serving.adapting import open_engine
     from ssl_asr.serving.transcribing.inputs import audio_inputs, without_clashes
     from ssl_asr.serving.transcribing.transcriber import Transcriber
 
@@ -57,15 +56,14 @@ def run(options: argparse.Namespace) -> bool:
     found = audio_inputs(options.audio, options.channel or 0)
     if options.out:
         found = without_clashes(found)
-    bundle = bundle_of(options.bundle, _say)
-    engine = open_engine(EngineOptions(bundle, options.int8, options.hotwords, options.lm), _say)
+    engine = open_engine(engine_options_of(options), say)
     confidences = options.format in WITH_CONFIDENCES
     transcriber = Transcriber(engine, alternatives=options.nbest, confidences=confidences)
     counts = _Counts()
     for each in found:
         _one(each, transcriber, options, counts)
     if options.out or counts.rejected or counts.transcribed > 1:
-        _say(counts.line(time.monotonic() - began))
+        say(counts.line(time.monotonic() - began))
     return not counts.rejected
 
 
@@ -93,7 +91,7 @@ def _one(each: AudioInput | Reject, transcriber: Transcriber, options: argparse.
         raise
     except (OSError, ValueError) as error:
         counts.rejected += 1
-        _say(" ".join(str(error).split()))
+        say(" ".join(str(error).split()))
         return
     counts.transcribed += 1
     counts.seconds += transcript.source.seconds
@@ -124,8 +122,4 @@ def _tell_channels(each: AudioInput, options: argparse.Namespace) -> None:
     from ssl_asr.corpus.audio import channels_of
 
     if options.channel is None and each.channel == 0 and (channels := channels_of(each.uri)) > 1:
-        _say(f"{each.uri}: it has {channels} channels, and the first was transcribed; --channel 1 takes the second")
-
-
-def _say(sentence: str) -> None:
-    print(f"ssl-asr: {sentence}", file=sys.stderr, flush=True)
+        say(f"{each.uri}: it has {channels} channels, and the first was transcribed; --channel 1 takes the second")

@@ -43,7 +43,7 @@ class Access:
         origin, host = connection.headers.get("origin"), connection.headers.get("host", "")
         if (
             self.is_loopback
-            and not _is_loopback(host)
+            and not is_loopback(urlsplit(f"//{host}").hostname or "")
             and host not in {urlsplit(each).netloc for each in self.origins}
         ):
             raise Refusal(
@@ -63,8 +63,8 @@ def _tokens(connection: HTTPConnection) -> list[str]:
     return found + [each.removeprefix(_TOKEN) for each in offered if each.startswith(_TOKEN)]
 
 
-def _is_loopback(host: str) -> bool:
-    name = urlsplit(f"//{host}").hostname or ""
+def is_loopback(name: str) -> bool:
+    """Whether the address or host name, without a port, is of this machine alone."""
     if name == "localhost" or name.endswith(".localhost"):
         return True
     try:
