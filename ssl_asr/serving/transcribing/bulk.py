@@ -15,6 +15,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from ssl_asr.recipe.identity import digest
+from ssl_asr.runtime.shard_stage import ShardContent, ShardMaker, SourceShard
 from ssl_asr.serving.adapting import EngineOptions, open_engine
 from ssl_asr.serving.description import DESCRIPTION
 from ssl_asr.serving.transcribing.formats.plain import as_json
@@ -71,8 +72,16 @@ def list_inputs(out: str, words: Sequence[str], *, channel: int, shard_inputs: i
     for number, some in enumerate(iter(lambda: list(islice(found, shard_inputs)), []), 1):
         rows = [each for each in some if isinstance(each, AudioInput)]
         rejects = [each for each in some if isinstance(each, Reject)]
-        _publish(
-            store, Shard(SPLIT, number - 1), _INPUT, [asdict(row) for row in rows], {"version": VERSION}, rejects
+        slabs = _slabs([asdict(row) for row in rows], _INPUT)
+        store.publish(
+            Shard(SPLIT, number - 1),
+            _INPUT,
+            slabs,
+            list(map(len, slabs)),
+            seconds=0.0,
+            parents={"version": VERSION},
+            metadata={},
+            rejects=rejects,
         )
         inputs, rejected = inputs + len(rows), rejected + len(rejects)
     listed = [Shard(SPLIT, each) for each in range(number)]
@@ -115,24 +124,23 @@ class BulkOptions:
         return {"version": VERSION, "inputs": inputs, "engine": made_from}
 
 
-class TranscribeJob:
+class TranscribeJob(ShardMaker):
     """What an actor does with one shard of inputs."""
 
     def __init__(self, options: BulkOptions) -> None:
+        super().__init__(ShardStore(options.out, INPUTS), ShardStore(options.out, TRANSCRIPTS))
         self._options = options
         self._transcriber = Transcriber(
             open_engine(options.engine, lambda _: None), alternatives=options.alternatives
         )
-        self._inputs, self._store = ShardStore(options.out, INPUTS), ShardStore(options.out, TRANSCRIPTS)
 
-    def __call__(self, shard: Shard) -> None:
-        entry = self._inputs.entry(shard)
-        assert entry is not None, "the driver lists finished shards"
-        parents = self._options.parents(entry.checksum)
-        if self._store.is_done(shard, parents):
-            return
+    def parents(self, source: SourceShard) -> dict[str, str]:
+        return self._options.parents(source.checksum)
+
+    def make(self, shard: Shard) -> ShardContent:
+        """Audio that can't be transcribed is among the rejects."""
         rows, rejects, seconds = list[dict[str, object]](), list[Reject](), 0.0
-        for row in self._inputs.read(shard).to_pylist() if entry.rows else []:
+        for row in self.source.read(shard).to_pylist():
             try:
                 transcript = self._transcriber.transcribe(AudioInput(**row))
             except ValueError as error:
@@ -140,7 +148,8 @@ class TranscribeJob:
             else:
                 rows.append(_row(transcript))
                 seconds += transcript.source.seconds
-        _publish(self._store, shard, _TRANSCRIPT, rows, parents, rejects, seconds)
+        slabs = _slabs(rows, _TRANSCRIPT)
+        return ShardContent(_TRANSCRIPT, slabs, list(map(len, slabs)), seconds, metadata={}, rejects=rejects)
 
 
 def unfinished(options: BulkOptions) -> list[Shard]:
@@ -175,16 +184,6 @@ def _row(transcript: Transcript) -> dict[str, object]:
     }
 
 
-def _publish(
-    store: ShardStore,
-    shard: Shard,
-    schema: pa.Schema,
-    rows: list[dict[str, object]],
-    parents: dict[str, str],
-    rejects: list[Reject],
-    seconds: float = 0.0,
-) -> None:
-    slabs = [pa.Table.from_pylist(rows, schema)] if rows else []
-    store.publish(
-        shard, schema, slabs, [len(rows)] * len(slabs), seconds=seconds, parents=parents, metadata={}, rejects=rejects
-    )
+def _slabs(rows: list[dict[str, object]], schema: pa.Schema) -> list[pa.Table]:
+    """All rows together; none of no row."""
+    return [pa.Table.from_pylist(rows, schema)] if rows else []
