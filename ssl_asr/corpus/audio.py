@@ -12,6 +12,7 @@ import soundfile
 import soxr
 
 from ssl_asr.corpus.audio_files import Sequential, opened
+from ssl_asr.corpus.resampling import Resampler
 
 # A header may claim more than the file holds. This much is allowed for a container's rounding.
 TOLERANCE_SECONDS = 0.05
@@ -88,7 +89,7 @@ def audio_blocks(
         native = file.samplerate
         file.skip(round(offset * native), block_frames)
         wanted = math.inf if math.isinf(duration) else round(duration * native)
-        resampler = soxr.ResampleStream(native, sample_rate, 1, "float32") if native != sample_rate else None
+        resampler = Resampler(native, sample_rate)
         done = 0
         while done < wanted:
             block = file.read(int(min(block_frames, wanted - done)), dtype="float32", always_2d=True)[:, channel]
@@ -96,10 +97,10 @@ def audio_blocks(
                 break
             _check_finite(uri, block)
             done += len(block)
-            yield np.ascontiguousarray(block) if resampler is None else resampler.resample_chunk(block)
+            yield resampler.add(np.ascontiguousarray(block))
         _check_length(uri, offset, duration, done / native)
-        if resampler is not None:
-            yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)
+        if len(rest := resampler.finish()):
+            yield rest
 
 
 def _check_channel(uri: str, channel: int, file: soundfile.SoundFile) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Generator
 from typing import Any
 
 import numpy as np
-import soxr
 
+from ssl_asr.corpus.resampling import Resampler
 from ssl_asr.decoding.scores import Float32
 from ssl_asr.serving.endpoints import Endpoints
 from ssl_asr.serving.engine import Engine
@@ -17,7 +17,6 @@ from ssl_asr.serving.server.wire import Audio, Begin, Heard
 
 PIECE_SECONDS = 0.2
 _TYPES: dict[str, np.dtype[Any]] = {"int16": np.dtype("<i2"), "float32": np.dtype("<f4")}
-_NOTHING = np.zeros(0, np.float32)
 
 # Yields after every piece, and returns the reply.
 Turn = Generator[None, None, Heard]
@@ -31,8 +30,7 @@ class Listener:
         self._stream = engine.stream(
             endpoints=endpoints, confidences=begin.confidences, alternatives=begin.alternatives
         )
-        other = begin.sample_rate != engine.sample_rate
-        self._resampler = soxr.ResampleStream(begin.sample_rate, engine.sample_rate, 1, "float32") if other else None
+        self._resampler = Resampler(begin.sample_rate, engine.sample_rate)
         self._piece = round(PIECE_SECONDS * begin.sample_rate)
 
     def hear(self, request: Audio) -> Turn:
@@ -40,7 +38,7 @@ class Listener:
         samples, finals, busy = self._samples(request.data), list[Final](), 0.0
         for begin in range(0, len(samples), self._piece):
             began = time.perf_counter()
-            finals += self._stream.accept(self._resampled(samples[begin : begin + self._piece]))
+            finals += self._stream.accept(self._resampler.add(samples[begin : begin + self._piece]))
             busy += time.perf_counter() - began
             yield
         return self._reply(finals, busy, request.with_times)
@@ -53,7 +51,7 @@ class Listener:
 
     def finish(self) -> Turn:
         began = time.perf_counter()
-        finals = self._stream.accept(self._resampled(_NOTHING, last=True)) if self._resampler else []
+        finals = self._stream.accept(self._resampler.finish())
         finals += self._stream.finish()
         yield
         return self._reply(finals, time.perf_counter() - began)
@@ -67,9 +65,6 @@ class Listener:
         if self._type.kind == "i":
             return samples.astype(np.float32) / np.float32(32768)
         return samples.astype(np.float32)  # a copy, in the machine's order of bytes
-
-    def _resampled(self, samples: Float32, last: bool = False) -> Float32:
-        return samples if self._resampler is None else self._resampler.resample_chunk(samples, last=last)
 
     def _reply(self, finals: list[Final], busy: float, with_times: bool = False) -> Heard:
         partial = self._stream.partial(with_times)

@@ -10,9 +10,9 @@ from typing import Protocol
 
 import numpy as np
 import soundfile
-import soxr
 
 from ssl_asr.corpus.audio_files import MAX_RATE, MIN_RATE
+from ssl_asr.corpus.resampling import Resampler
 from ssl_asr.decoding.scores import Float32
 
 # ffmpeg's names of raw formats, and libsndfile's.
@@ -83,7 +83,7 @@ class PcmReader:
         found = self.format
         if channel >= found.channels:
             raise ValueError(f"standard input has {found.channels} channels from 0 on, and no channel {channel}")
-        resampler = soxr.ResampleStream(found.rate, rate, 1, "float32") if found.rate != rate else None
+        resampler = Resampler(found.rate, rate)
         size = max(round(seconds * found.rate), 1) * found.frame_bytes
         any_audio = False
         while data := self._take(size):
@@ -91,11 +91,11 @@ class PcmReader:
             block = np.ascontiguousarray(_decoded(data, found)[:, channel])
             if not np.isfinite(block).all():
                 raise ValueError(f"standard input holds NaN or infinite samples; is it {found.encoding}?")
-            yield block if resampler is None else resampler.resample_chunk(block)
+            yield resampler.add(block)
         if not any_audio:
             raise ValueError("standard input has no audio; does the program before it work?")
-        if resampler is not None:
-            yield resampler.resample_chunk(np.zeros(0, np.float32), last=True)
+        if len(rest := resampler.finish()):
+            yield rest
 
     def _take(self, size: int) -> bytes:
         """The next whole frames of audio: `size` bytes, fewer only at the end."""
