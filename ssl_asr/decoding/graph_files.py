@@ -79,17 +79,21 @@ def make_graph(run: str, order: int, inputs: Inputs) -> GraphInfo:
     return info
 
 
+def read_graph(run: str, info: GraphInfo) -> bytes:
+    """The content of the graph's file; ValueError naming it if it is damaged."""
+    uri = graph_uri(run, info.key, "HCLG.fst")
+    data = filesystem.read_bytes(uri)
+    if checksum(data) != info.checksum:
+        raise ValueError(f"{uri} is damaged; delete its folder and run the stage that asked for it again")
+    return data
+
+
 def load_graph(run: str, key: str) -> DecodingGraph:
     """The graph for decoding; ValueError naming the file if it is damaged."""
     info = read_info(run, key)
     if info is None:
         raise ValueError(f"{graph_uri(run, key, 'graph.json')} is missing; run the stage that asked for it again")
-    uri = graph_uri(run, key, "HCLG.fst")
-    data = filesystem.read_bytes(uri)
-    if checksum(data) != info.checksum:
-        raise ValueError(
-            f"{uri} is damaged; delete {graph_uri(run, key, 'graph.json')} and run the stage that asked for it again"
-        )
+    data = read_graph(run, info)
     with tempfile.TemporaryDirectory() as folder:  # OpenFst reads only from disk
         path = Path(folder) / "HCLG.fst"
         path.write_bytes(data)

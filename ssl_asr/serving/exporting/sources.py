@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ssl_asr.decoding.graph_files import graph_inputs, read_info, read_vocabulary
+from ssl_asr.decoding.graph_files import graph_inputs, read_graph, read_info, read_vocabulary
 from ssl_asr.decoding.scores import Scales
 from ssl_asr.decoding.slabs import log_priors_of
 from ssl_asr.evaluation.confidence import Curve
@@ -24,8 +24,7 @@ from ssl_asr.models.systems import BASELINE, BASELINES, evaluated, smbr_name, st
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import inputs_key
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import graph_uri, model_uri, results_uri
-from ssl_asr.store.ledger import checksum
+from ssl_asr.store.layout import model_uri, results_uri
 
 
 @dataclass(frozen=True, eq=False)
@@ -111,8 +110,4 @@ def _graph(run: str, key: str) -> tuple[bytes, int]:
     info = read_info(run, key)
     if info is None:
         raise ValueError(f"{run} has no decoding graph of today's lexicon and text; run the evaluate stage again")
-    uri = graph_uri(run, key, "HCLG.fst")
-    data = filesystem.read_bytes(uri)
-    if checksum(data) != info.checksum:
-        raise ValueError(f"{uri} is damaged; delete its folder and run the evaluate stage again")
-    return data, info.max_label
+    return read_graph(run, info), info.max_label
