@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 from collections.abc import Iterator
@@ -10,32 +9,27 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from ssl_asr.evaluation.results import Results, ToplineShare, read_results, write_results
 from ssl_asr.recipe import Recipe
 from ssl_asr.report.stage import run_report
 from ssl_asr.store.layout import compare_page_uri, hypotheses_uri, page_uri
+from tests.browser import launched, needs_browser
 from tests.report.example_run import example_recipe, example_results, fill
 
-PROGRAM = next(filter(None, map(shutil.which, ("chromium-headless-shell", "chromium", "google-chrome"))), None)
 TEN = ["clean", *(f"{kind}-{decibels}" for kind in ("babble", "effects") for decibels in (20, 10, 5, 0)), "room"]
 WIDER_THAN_ITS_BOX = """[...document.querySelectorAll('.scroll')]
   .filter(each => each.scrollWidth > each.clientWidth)
   .map(each => each.closest('section')?.id ?? each.firstChild.id)"""
 
-pytestmark = pytest.mark.skipif(
-    PROGRAM is None and "CI" not in os.environ, reason="no browser: apt-get install chromium-headless-shell"
-)
+pytestmark = needs_browser
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    assert PROGRAM is not None, "continuous integration installs a browser"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=PROGRAM, args=["--no-sandbox"])
+    with launched() as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture

@@ -1,22 +1,18 @@
 """The page in a real browser: a recording as microphone, a file, a small screen, a token, nothing from elsewhere."""
 
-import os
 import re
-import shutil
 from collections.abc import Iterator
 
 import numpy as np
 import pytest
 import soundfile
 from kaldialign import edit_distance
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, expect
 
+from tests.browser import launched, needs_browser
 from tests.serving.server.conftest import RATE, engine_finals, serving
 
-PROGRAM = next(filter(None, map(shutil.which, ("chromium-headless-shell", "chromium", "google-chrome"))), None)
-pytestmark = pytest.mark.skipif(
-    PROGRAM is None and "CI" not in os.environ, reason="no browser: apt-get install chromium-headless-shell"
-)
+pytestmark = needs_browser
 SLOW = 120_000  # ms
 
 
@@ -34,13 +30,10 @@ def recording(talk, tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def browser(recording) -> Iterator[Browser]:
-    assert PROGRAM is not None, "continuous integration installs a browser"
     microphone = ["--use-fake-device-for-media-stream", "--use-fake-ui-for-media-stream"]
     microphone.append(f"--use-file-for-fake-audio-capture={recording}%noloop")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=PROGRAM, args=["--no-sandbox", *microphone])
+    with launched(*microphone) as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture
