@@ -12,10 +12,8 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import statistics
 import sys
 import tempfile
-import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -27,6 +25,7 @@ import numpy.typing as npt
 import scipy.fft
 from threadpoolctl import threadpool_limits
 
+from jobs.bench.rounds import median_seconds
 from ssl_asr.corpus.audio import read_audio
 from ssl_asr.corpus.augment.noise import Bank, bank_use, degrade, load_bank
 from ssl_asr.corpus.stage import run_corpus
@@ -110,13 +109,7 @@ def measure(speech: BenchSpeech, folder: Path) -> dict[str, float]:
         "baseline LFBE": lambda: [plain_lfbe(samples, frontend) for samples in heard],
         "baseline running mean": lambda: [plain_mean(item.frames, speech.prior.array(), frontend) for item in frames],
     }
-    taken: dict[str, list[float]] = {name: [] for name in work}
-    for _ in range(ROUNDS):
-        for name, function in work.items():
-            began = time.process_time()
-            function()
-            taken[name].append(time.process_time() - began)
-    return {name: speech.seconds / statistics.median(times) for name, times in taken.items()}
+    return {name: speech.seconds / seconds for name, seconds in median_seconds(work, ROUNDS).items()}
 
 
 def read(row: Utterance, rate: int) -> Waveform:

@@ -11,9 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import statistics
 import tempfile
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -23,6 +21,7 @@ import numpy.typing as npt
 import onnxruntime
 import soundfile
 
+from jobs.bench.rounds import median_seconds
 from ssl_asr.corpus.audio import audio_blocks, read_audio
 from ssl_asr.corpus.open_speech.speech import open_speech
 from ssl_asr.corpus.segment.recordings import speech_segments
@@ -76,13 +75,7 @@ def measure(file: str, audio: Samples) -> dict[str, float]:
         **{f"its network, {n} windows in a call": partial(in_calls_of, audio, n) for n in (16, 64, 256, 512)},
         f"its other network, windows of {TOGETHER} recordings in a call": lambda: side_by_side(audio),
     }
-    taken: dict[str, list[float]] = {name: [] for name in work}
-    for _ in range(ROUNDS):
-        for name, function in work.items():
-            began = time.process_time()
-            function()
-            taken[name].append(time.process_time() - began)
-    speeds = {name: len(audio) / SAMPLE_RATE / statistics.median(times) for name, times in taken.items()}
+    speeds = {name: len(audio) / SAMPLE_RATE / seconds for name, seconds in median_seconds(work, ROUNDS).items()}
     return {**speeds, "the fastest of these networks": max(list(speeds.values())[3:])}
 
 

@@ -21,7 +21,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ssl_asr.corpus.audio import read_audio
+from jobs.bench.recorded import audio_of
 from ssl_asr.evaluation.scoring import Edits, count_edits
 from ssl_asr.evaluation.transcribed_set import read_transcribed_set
 from ssl_asr.serving.engine import Engine
@@ -52,10 +52,7 @@ def main() -> None:
     except ValueError as error:
         sys.exit(f"sherpa: {error}")
     rate = engine.sample_rate
-    spoken = (
-        (read_audio(each.audio, each.offset, each.duration, each.channel, rate), (each.text or "").split())
-        for each in utterances
-    )
+    spoken = ((audio_of(each, rate), (each.text or "").split()) for each in utterances)
     found = compare(spoken, of_engine(engine), of_sherpa(options.folder, rate), rate)
     print(f"equal words in {found.equal} of {found.utterances} utterances")
     print(f"engine: WER {100 * found.wer_engine:.2f} %, {found.x_real_time_engine:.0f} x real time")
