@@ -117,6 +117,12 @@ def _run(words: list[str]) -> int:
     options = parser.parse_args(
         sorted(words, key=lambda word: word.startswith("-"), reverse=words[0].startswith("-"))
     )
+    code = _recognise(options)
+    return _on_run(options) if code is None else code
+
+
+def _recognise(options: argparse.Namespace) -> int | None:
+    """Commands of a bundle, which start without what a run needs; None if it is another command."""
     if options.command == "transcribe":
         return OK if transcribe.run(options) else FAILED
     if options.command == "serve":
@@ -129,6 +135,10 @@ def _run(words: list[str]) -> int:
     if options.command == "evaluate" and options.test is not None:
         evaluate.run(options)
         return OK
+    return None
+
+
+def _on_run(options: argparse.Namespace) -> int:
     from ssl_asr.cli import commands
 
     if options.command == "inspect":
