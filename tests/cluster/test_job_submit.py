@@ -25,6 +25,7 @@ SECONDS = 100  # of a job, its start included
 BEGINNING = (("corpus",), ("frontend",), ("hmm",), ("teacher",), ("labelling",))
 LABELLED = (("baseline", "student", "topline", "realign"), ("evaluate",), ("report",))
 OFF = {"topline", "realign"}  # their jobs say so and end
+OF_BUNDLES = {"transcribe", "serve"}  # tests/serving
 
 
 @pytest.fixture(scope="module")
@@ -42,7 +43,7 @@ def submit(head: Head, *words: str, **environment: str) -> subprocess.CompletedP
 @pytest.mark.cluster
 @pytest.mark.timeout(450)
 def test_every_job_runs_once(head, labelled_run, tmp_path):
-    assert {job.stem for job in (ROOT / "jobs").glob("[a-z]*.py")} == {*NAMES, "run"}
+    assert {job.stem for job in (ROOT / "jobs").glob("[a-z]*.py")} == {*NAMES, "run", *OF_BUNDLES}
     assert sorted(sum((*BEGINNING, *LABELLED), ())) == sorted(NAMES)
     beginning, labelled = smallest_recipe(tmp_path / "beginning"), brief(labelled_run, tmp_path / "labelled")
     with ThreadPoolExecutor() as pool:  # two runs side by side: a job mostly starts processes, one after the other
