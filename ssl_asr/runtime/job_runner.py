@@ -22,6 +22,8 @@ from ssl_asr.store.ledger import Reject, Shard
 MAX_BLOCKS = 4096
 # The job is given up after this many datasets in a row without a new shard, or this many errors of the job itself.
 MAX_ATTEMPTS = 5
+# A pool whose actors are busier than this grows, by two thirds of its size at a time.
+BUSY_SHARE = 0.6
 
 logger = logging.getLogger(__name__)
 
@@ -124,6 +126,7 @@ def _rows(shards: Sequence[Shard], make_job: Callable[[], ShardJob], pool: Pool)
     """A row for each finished shard, with the sentence of its failure or an empty string."""
     import ray.data
 
+    _let_pools_grow()
     rows = [{"split": shard.split, "number": shard.number} for shard in shards]
     dataset = ray.data.from_items(rows, override_num_blocks=min(len(rows), MAX_BLOCKS)).map(
         _Actor,
@@ -140,6 +143,14 @@ def _rows(shards: Sequence[Shard], make_job: Callable[[], ShardJob], pool: Pool)
         num_gpus=pool.num_gpus or None,
     )
     yield from dataset.iter_rows()
+
+
+def _let_pools_grow() -> None:
+    """By default Ray grows a pool from 1.75 tasks a thread on, and here a thread never has more than one."""
+    import ray.data
+
+    config = ray.data.DataContext.get_current().autoscaling_config
+    config.actor_pool_util_upscaling_threshold = BUSY_SHARE
 
 
 def _last_line(error: Exception) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,7 +21,10 @@ LAYOUT = 1
 
 @dataclass(frozen=True)
 class Clip:
-    """A line of the index: file relative to the index's folder or absolute, length in seconds."""
+    """A line of the index: file relative to the index's folder, length in seconds.
+
+    So a cache may be moved or copied as a whole. Absolute files, of older caches, are where they are.
+    """
 
     id: str
     file: str
@@ -41,7 +45,7 @@ def indexed(folder: Path, unpack: Callable[[Path], Iterable[Clip]]) -> list[Utte
         in_speaker_order(
             Utterance(
                 id=clip.id,
-                audio=str(folder / clip.file),
+                audio=os.path.normpath(folder / clip.file),
                 speaker=clip.speaker,
                 order=0,
                 duration=clip.seconds,
@@ -88,8 +92,9 @@ def unpack_drascula(package: Path, out: Path) -> Iterator[Clip]:
         yield Clip(f"drascula-{line.clip.stem}", name, f"drascula-{line.speaker}", line.text, "drascula")
 
 
-def list_asterisk(package: Path, texts_package: Path) -> Iterator[Clip]:
-    """Clips at their places in the package; nothing is copied."""
+def list_asterisk(package: Path, texts_package: Path, out: Path) -> Iterator[Clip]:
+    """Clips at their places in the package, seen from `out`; nothing is copied."""
     for line in asterisk.read_lines(package, texts_package):
         identity = f"asterisk-{line.name.replace('/', '-')}"
-        yield Clip(identity, str(line.clip), "asterisk-allison", line.text, "asterisk")
+        place = os.path.relpath(line.clip, out)
+        yield Clip(identity, place, "asterisk-allison", line.text, "asterisk")

@@ -54,7 +54,7 @@ def _recorded(root: Path, folders: Mapping[str, Path]) -> OpenSpeech:
         "queen": lambda out: unpack_queen(folders["flight-of-the-amazon-queen"], out),
         "drascula": lambda out: unpack_drascula(folders["drascula"], out),
         "asterisk": lambda out: list_asterisk(
-            folders["asterisk-core-sounds-en-wav"], folders["asterisk-core-sounds-en"]
+            folders["asterisk-core-sounds-en-wav"], folders["asterisk-core-sounds-en"], out
         ),
     }
     utterances = []

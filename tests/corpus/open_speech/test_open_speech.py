@@ -1,11 +1,16 @@
 """The layouts of the recorded packages are read right: what is known of a few clips, and of all."""
 
+import os
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from ssl_asr.corpus.open_speech import amazon_queen, packages
+from ssl_asr.corpus.open_speech.clips import Clip, indexed
 from ssl_asr.corpus.open_speech.speech import OpenSpeech, open_speech
 from tests.conftest import CACHE
 
@@ -23,6 +28,23 @@ def test_clips_of_all_three_packages(recorded: OpenSpeech) -> None:
 def test_a_cached_corpus_is_read_again_the_same(recorded: OpenSpeech, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")  # no apt
     assert open_speech(CACHE) == recorded
+
+
+def test_a_cache_may_be_moved(tmp_path: Path) -> None:
+    """Prompts stay where their package lies, beside the index, and are found from there."""
+    before, after = tmp_path / "before", tmp_path / "after"
+    before.mkdir()
+    soundfile.write(before / "prompt.wav", np.zeros(800, np.int16), 8000)
+    listed = partial(_one_prompt, before / "prompt.wav")
+    (written,) = indexed(before / "clips" / "asterisk-1", listed)
+    assert written.audio == str(before / "prompt.wav")
+    before.rename(after)
+    (found,) = indexed(after / "clips" / "asterisk-1", listed)
+    assert found.audio == str(after / "prompt.wav")
+
+
+def _one_prompt(clip: Path, out: Path) -> list[Clip]:
+    return [Clip("asterisk-prompt", os.path.relpath(clip, out), "asterisk-allison", "Prompt.", "asterisk")]
 
 
 def test_texts_belong_to_their_clips(recorded: OpenSpeech) -> None:
