@@ -121,7 +121,7 @@ def _losses(plan: Plan, sources: Footnotes) -> list[str]:
         slower = cluster.devices.gflops.value / PUBLISHED_GFLOPS.value
         worked = student.work_hours * 3600 * slower / (student.devices * student.efficiency * (1 - student.lost))
         lines.append(
-            f"no GPU was measured: at {PUBLISHED_GFLOPS.value:g} GFLOP/s, the rate of each GPU in the published run "
+            f"no A10G was measured: at {PUBLISHED_GFLOPS.value:g} GFLOP/s, the rate of each GPU in the published run "
             f"{sources.cite(PUBLISHED_GFLOPS.source)}, the student takes {time_text(worked)}"
         )
     return lines

@@ -39,10 +39,10 @@ def test_each_store_and_stage_says_how_it_is_reckoned(printed):
 
 def test_a_plan_for_gpus_says_that_none_was_measured(printed):
     text = printed("paper")
-    assert "stated, not measured" in text
-    assert "no GPU was measured" in text
-    assert "no GPU was measured" not in printed("demo")
-    assert "stated, not measured" not in printed("demo")
+    assert "stated: an A10G's" in text
+    assert "no A10G was measured" in text
+    assert "no A10G was measured" not in printed("demo")
+    assert "stated: an A10G's" not in printed("demo")
 
 
 def test_million_hours_come_to_the_published_order(printed):
