@@ -5,10 +5,13 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import PurePosixPath
 from typing import Any
 
 import soundfile
 
+from ssl_asr.corpus.mp3 import FIRST_BYTES, begin_of_frames, is_frame, says_length
+from ssl_asr.corpus.truncation import truncation
 from ssl_asr.store import filesystem
 
 MIN_RATE, MAX_RATE = 4000, 384000
@@ -40,16 +43,16 @@ def opened(uri: str, kind: type[soundfile.SoundFile] = soundfile.SoundFile) -> I
     except OSError as error:
         raise ValueError(f"{uri}: the audio file is missing or unreadable; correct its path in the source") from error
     with stream:
+        gsm = path.endswith(".gsm")  # which has no header, so that libsndfile can't recognise it
         if stream.size() == 0:
             raise ValueError(f"{uri}: the audio file is empty; fetch or record it again")
-        _check_riff_size(uri, stream.read(8), stream.size())
+        _check_whole(uri, stream, gsm=gsm)
         endless = kind is Sequential and _is_mp3_without_length(stream)
         stream.seek(0)
         source = _Source(io.BufferedReader(stream, _BUFFER_BYTES), endless)
-        # libsndfile can't recognise headerless GSM, which has no magic number.
         raw = {"format": "RAW", "subtype": "GSM610", "samplerate": 8000, "channels": 1}
         try:
-            with kind(source, **(raw if path.endswith(".gsm") else {})) as file:
+            with kind(source, **(raw if gsm else {})) as file:
                 if not MIN_RATE <= file.samplerate <= MAX_RATE:
                     raise ValueError(
                         f"{uri}: the sample rate {file.samplerate} Hz is outside {MIN_RATE}-{MAX_RATE} Hz; "
@@ -67,15 +70,9 @@ def opened(uri: str, kind: type[soundfile.SoundFile] = soundfile.SoundFile) -> I
 def _is_mp3_without_length(stream: Any) -> bool:
     """Whether its first frame, behind tags, holds sound and not the number of frames."""
     stream.seek(0)
-    head = stream.read(10)
-    if head[:3] == b"ID3" and len(head) == 10:
-        bits = [byte & 0x7F for byte in head[6:]]
-        stream.seek(10 + (bits[0] << 21 | bits[1] << 14 | bits[2] << 7 | bits[3]))
-    else:
-        stream.seek(0)
-    frame = stream.read(256)
-    is_frame = len(frame) == 256 and frame[0] == 0xFF and frame[1] & 0xE6 == 0xE2  # layer III
-    return is_frame and not any(mark in frame for mark in (b"Xing", b"Info", b"VBRI"))
+    stream.seek(begin_of_frames(stream.read(10)))
+    frame = stream.read(FIRST_BYTES)
+    return len(frame) == FIRST_BYTES and is_frame(frame) and not says_length(frame)
 
 
 class _Source:
@@ -117,12 +114,12 @@ class _Source:
         return self._stream.tell() if self._beyond is None else self._beyond
 
 
-def _check_riff_size(uri: str, head: bytes, size: int) -> None:
-    """ValueError if a WAV file is truncated: libsndfile reads it as a shorter file, but the header has the size."""
-    claimed = int.from_bytes(head[4:8], "little") + 8
-    streamed = claimed in (8, 2**32 + 7)  # written to a pipe, length unknown
-    if head[:4] == b"RIFF" and claimed > size + 1 and not streamed:
-        raise ValueError(
-            f"{uri}: the WAV file is truncated, its header claims {claimed} bytes and {size} are there; "
-            "fetch or record it again"
-        )
+def _check_whole(uri: str, stream: Any, *, gsm: bool) -> None:
+    if found := truncation(stream, stream.size(), gsm=gsm):
+        raise ValueError(f"{uri}: the {_kind(uri)}file is truncated, {found}; fetch or record it again")
+
+
+def _kind(uri: str) -> str:
+    """ "WAV " of talk.wav, as part of a sentence."""
+    ending = PurePosixPath(uri).suffix[1:]
+    return f"{ending.upper()} " if ending.isalnum() else "audio "
