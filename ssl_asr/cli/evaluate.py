@@ -90,12 +90,12 @@ def _systems(options: argparse.Namespace, spoken: TranscribedSet) -> tuple[dict[
         systems[other] = words_for(hypotheses, spoken)
         if not hypotheses.lists_silence and (silent := [each for each in systems[other].values() if not each]):
             say(f"{options.against} has no line for {len(silent)} utterances: in these nothing was recognised")
-    rejects: list[Reject] = []
+    rejects: dict[str, Reject] = {}
     for each, engine in engines.items():
         found = recognise_set(engine, spoken.utterances, each)
         systems[each] = found.words
-        rejects += [reject for reject in found.rejects if reject.id not in {known.id for known in rejects}]
-    return systems, rejects
+        rejects = {reject.id: reject for reject in found.rejects} | rejects
+    return systems, [*rejects.values()]
 
 
 def _names(bundle: str, other: str | None) -> tuple[str, str]:

@@ -98,16 +98,17 @@ def _joined(place: str, files: Iterable[HypothesisFile]) -> HypothesisFile:
 
 def _kaldi_text(text: str, place: str) -> HypothesisFile:
     texts: dict[str, str] = {}
-    for line in text.splitlines():
-        name, _, words = line.strip().partition(" ")
+    for line in text.split("\n"):
+        name, *words = line.split(None, 1)[:2] or [""]
         if name:
-            _add(texts, name, words, place)
+            _add(texts, name, " ".join(words), place)
     return HypothesisFile(place, texts)
 
 
 def _ctm(text: str, place: str) -> HypothesisFile:
     timed: defaultdict[str, list[tuple[float, str]]] = defaultdict(list)
-    for number, line in enumerate(text.splitlines(), 1):
+    channels: dict[str, str] = {}
+    for number, line in enumerate(text.split("\n"), 1):
         fields = line.split()
         if not fields or line.startswith(";;"):
             continue
@@ -117,6 +118,8 @@ def _ctm(text: str, place: str) -> HypothesisFile:
             raise ValueError(
                 f"{place}, line {number}: '{line[:50]}' is not `id channel start duration word`; correct it"
             ) from None
+        if channels.setdefault(name, fields[1]) != fields[1]:
+            raise ValueError(f"{place} has two channels of '{name}'; give each an id of its own, as the set has")
         timed[name].append((start, word))
     texts = {name: " ".join(word for _, word in sorted(words, key=_start)) for name, words in timed.items()}
     return HypothesisFile(place, texts, lists_silence=False)
@@ -130,7 +133,9 @@ def _json(text: str, place: str) -> HypothesisFile:
     texts: dict[str, str] = {}
     references: dict[str, str] = {}
     for values in _objects(text, place):
-        name, words = values.get("id", values.get("name")), values.get("hypothesis", values.get("text"))
+        # No other pairs: beside an `id` the `text` is often what was said.
+        known = ("id", "hypothesis") if "hypothesis" in values else ("name", "text")
+        name, words = (values.get(key) for key in known)
         if not isinstance(name, str) or not isinstance(words, str):
             raise ValueError(
                 f"{place}: an entry lacks `id` and `hypothesis`, or `name` and `text`; write them as text"
@@ -148,7 +153,7 @@ def _objects(text: str, place: str) -> Iterator[dict[str, Any]]:
         found = whole if isinstance(whole, list) else [whole]
     except json.JSONDecodeError:
         try:
-            found = [json.loads(line) for line in text.splitlines() if line.strip()]
+            found = [json.loads(line) for line in text.split("\n") if line.strip()]
         except json.JSONDecodeError as error:
             raise ValueError(f"{place} is neither JSON nor lines of JSON ({error}); write it again") from None
     for values in found:

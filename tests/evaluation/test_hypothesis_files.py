@@ -49,8 +49,15 @@ def test_lines_of_json_are_read_as_a_run_writes_them(tmp_path: Path) -> None:
 
 def test_text_is_read_as_kaldi_writes_it(tmp_path: Path) -> None:
     spoken = TranscribedSet(SPOKEN.source, SPOKEN.utterances[1:], SPOKEN.rejects)
-    file = write(tmp_path, "text.txt", "\ufeffc\n\nb  I won’t!\nd anything\n")
-    assert words_for(read_hypotheses(file), spoken) == {"b": ("i", "won't"), "c": ()}
+    for between in (" ", "  ", "\t"):
+        file = write(tmp_path, "text.txt", f"\ufeffc\n\nb{between}I won’t!\r\nd anything\n")
+        assert words_for(read_hypotheses(file), spoken) == {"b": ("i", "won't"), "c": ()}
+
+
+def test_a_separator_of_lines_within_a_text_is_no_end_of_a_line(tmp_path: Path) -> None:
+    rows = [{"id": name, "hypothesis": "\u2028".join(words)} for name, words in WORDS.items()]
+    lines = "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows)
+    assert words_for(read_hypotheses(write(tmp_path, "h.jsonl", lines)), SPOKEN) == WORDS
 
 
 @pytest.mark.parametrize("kind", ["json", "ctm"])
@@ -91,6 +98,8 @@ def test_words_with_digits_and_signs_stay_and_count_as_errors(tmp_path: Path) ->
         ("h.ctm", "c 1 0 1 well\n", "lacks 2 of the 3 utterances"),
         ("h.ctm", "c 1 well\n", "line 1: 'c 1 well' is not `id channel start duration word`"),
         ("h.txt", "b i\nb won't\n", "two hypotheses of 'b'"),
+        ("h.ctm", "b 1 0 1 i\nb 2 0.5 1 won't\n", "has two channels of 'b'; give each an id of its own"),
+        ("h.json", '{"id": "b", "text": "what was said"}', "an entry lacks `id` and `hypothesis`"),
         ("h.json", "[1]", "has '1' where an object belongs"),
         ("h.json", "{", "is neither JSON nor lines of JSON"),
         ("h.json", '{"id": 5, "hypothesis": "x"}', "an entry lacks `id` and `hypothesis`"),

@@ -10,6 +10,7 @@ import webvtt
 from lhotse import SupervisionSegment, SupervisionSet
 
 from ssl_asr.decoding.word_finder import Alternative
+from ssl_asr.evaluation.hypothesis_files import read_hypotheses
 from ssl_asr.serving.results import Word
 from ssl_asr.serving.transcribing.formats.cues import LINE_CHARACTERS, MAX_SECONDS, cues, lines_of
 from ssl_asr.serving.transcribing.formats.writing import FORMATS, write_transcript
@@ -112,6 +113,14 @@ def test_ctm_names_have_no_blanks_and_unknown_confidence_is_na() -> None:
     words = (Word("hello", 0.0, 0.5),)
     transcript = Transcript("my talk\u00a01", Source("x", 1.0, channel=1), (TranscriptSegment(0, 1, words),))
     assert FORMATS["ctm"](transcript) == "my%20talk%C2%A01 2 0.00 0.50 hello NA\n"
+
+
+def test_ctm_names_come_back(tmp_path: Path) -> None:
+    """As `evaluate --against` reads them."""
+    words = (TranscriptSegment(0, 1, (Word("hello", 0.0, 0.5),)),)
+    for name in ("a b", "a%20b", "100%", "%2520", "été\u2003x"):
+        write_transcript(Transcript(name, Source("x", 1.0), words), "ctm", str(tmp_path))
+        assert read_hypotheses(f"{tmp_path}/{name}.ctm").texts == {name: "hello"}
 
 
 def test_json_holds_everything_and_txt_a_line_a_segment() -> None:

@@ -26,9 +26,9 @@ def as_json(transcript: Transcript) -> str:
 def ctm(transcript: Transcript) -> str:
     """A line a word: name, channel from 1, start, duration, word, confidence or NA (NIST SCTK, sclite's ctm).
 
-    Fields are separated by blanks, so white space in a name is written as in a URI (%20).
+    Fields are separated by blanks, so white space in a name, and the sign %, are written as in a URI (%20).
     """
-    name = re.sub(r"\s", lambda blank: quote(blank.group()), transcript.name)
+    name = re.sub(r"[\s%]", lambda blank: quote(blank.group()), transcript.name)
     channel = transcript.source.channel + 1
     return "".join(f"{name} {channel} {_ctm_fields(word)}\n" for word in transcript.words)
 
