@@ -70,13 +70,17 @@ class ConfidenceCurve(Section):
 
 
 class Description(Section):
-    """`name` is the run's, `model` the model's in it; `senone_set` is the id that model and graph were made for."""
+    """`name` is the run's, `model` the model's in it; `senone_set` is the id that model and graph were made for.
+
+    `results` is the key of the run's results, of which the scales and the settings are.
+    """
 
     format: Literal[1]
     name: str
     model: str
     language: Literal["en"] = "en"
     senone_set: str
+    results: str = ""
     frontend: Frontend
     prior: FrontendPrior
     network: NetworkShape

@@ -18,6 +18,7 @@ from ssl_asr.evaluation.results import ALL, WordErrors
 from ssl_asr.hmm.senone_names import names_of
 from ssl_asr.lang.fst_arrays import from_numpy, parse
 from ssl_asr.recipe import Recipe
+from ssl_asr.recipe.identity import inputs_key
 from ssl_asr.serving import description as bundle
 from ssl_asr.serving.description import (
     ConfidenceCurve,
@@ -118,6 +119,7 @@ def _describe(sources: Sources, shape: NetworkShape, files: Mapping[str, bytes])
         name=sources.recipe.name,
         model=sources.name,
         senone_set=sources.senones.id,
+        results=inputs_key(sources.results.inputs),
         frontend=sources.recipe.frontend,
         prior=FrontendPrior(mean=sources.prior.mean, level=sources.prior.level),
         network=shape,

@@ -27,9 +27,10 @@ def bundle_of(folder: str, say: Callable[[str], None]) -> str:
 
 
 def _is_current(run: str, bundle: Path) -> bool:
-    """Whether it holds the student that the run has now, with the scales that were tuned for it."""
+    """Whether it holds the student that the run has now, and is of the results that the run has now."""
     from ssl_asr.evaluation.results import read_results  # with the recipe, which takes time to import
     from ssl_asr.models.systems import STUDENT
+    from ssl_asr.recipe.identity import inputs_key
 
     weights = model_uri(run, STUDENT)
     if (
@@ -41,6 +42,7 @@ def _is_current(run: str, bundle: Path) -> bool:
     described, results = open_bundle(bundle).description, read_results(run)
     scales = (described.scoring.acoustic_scale, described.scoring.prior_scale)
     same = hashlib.sha256(filesystem.read_bytes(weights)).hexdigest() == described.files[WEIGHTS].sha256
+    same &= described.results == inputs_key(results.inputs)  # with them the graph and the search's settings
     return same and scales == (results.kappa.get(STUDENT), results.prior_scale.get(STUDENT, 1.0))
 
 

@@ -30,6 +30,11 @@ def test_a_run_has_a_bundle_of_its_student(toy_source: Recipe, tmp_path: Path) -
     bundle_of(run, said.append)
     assert open_bundle(bundle).description.scoring.acoustic_scale == 0.123
     assert len(said) == 2
+    results = read_results(run)  # with another graph, or other settings of the search
+    write_results(run, replace(results, inputs={**results.inputs, "language text": "another"}))
+    bundle_of(run, said.append)
+    assert bundle_of(run, said.append) == bundle
+    assert len(said) == 3
 
 
 def test_other_folders_are_left_alone(tmp_path: Path) -> None:

@@ -29,7 +29,7 @@ def to_sherpa(model: AcousticModel, front: FrontEnd, log_priors: npt.NDArray[np.
     """Energies [streams, frames, bins] and state in, scores [streams, 30 ms frames, senones] and state out.
 
     The first `look_ahead` scores of a stream stand for no audio: they allow silence alone, at no cost, and the graph
-    has to begin with as many frames of it (`sherpa_graph.py`). ValueError unless the network is a causal LSTM.
+    has to begin with as many frames of it (`graph.py`). ValueError unless the network is a causal LSTM.
     """
     graph = OnnxGraph.of(model)
     add_front_end(graph, front)
