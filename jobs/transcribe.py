@@ -10,10 +10,14 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from functools import partial
 
 from ssl_asr.cli.engine_options import add_engine_options
+from ssl_asr.cli.job_entry import JOB_MARK
+from ssl_asr.cli.transcribe import MOST_ALTERNATIVES
+from ssl_asr.cli.values import whole
 from ssl_asr.progress import clock
 from ssl_asr.runtime.cluster import joined
 from ssl_asr.runtime.failure import sentence_of
@@ -44,6 +48,8 @@ def main() -> int:
 
 
 def _transcribe(options: argparse.Namespace) -> int:
+    if JOB_MARK in os.environ and "://" not in options.out and not os.path.isabs(os.path.expanduser(options.out)):
+        raise ValueError(f"Ray deletes the folder of a job, and {options.out} with it; give OUT as an absolute path")
     out = filesystem.absolute(options.out)
     files = [filesystem.absolute(file) if file else None for file in (options.hotwords, options.lm)]
     engine = EngineOptions(filesystem.absolute(bundle_of(options.bundle, _say)), options.int8, *files)
@@ -74,13 +80,24 @@ def _options() -> argparse.Namespace:
     parser.add_argument("bundle", metavar="BUNDLE")
     parser.add_argument("out", metavar="OUT")
     parser.add_argument("audio", nargs="+", metavar="AUDIO")
-    parser.add_argument("--channel", type=int, default=0, metavar="N", help="of audio files, from 0")
-    parser.add_argument("--nbest", type=int, default=0, metavar="N", help="so many sentences for each segment")
+    parser.add_argument("--channel", type=whole(0, 1023), default=0, metavar="N", help="of audio files, from 0")
+    parser.add_argument(
+        "--nbest",
+        type=whole(0, MOST_ALTERNATIVES),
+        default=0,
+        metavar="N",
+        help="so many sentences for each segment",
+    )
     add_engine_options(parser)
     parser.add_argument(
-        "--actors", type=int, metavar="N", help="at most so many; default: as many as there are cores"
+        "--actors",
+        type=whole(1, 100_000),
+        metavar="N",
+        help="at most so many; default: as many as there are cores",
     )
-    parser.add_argument("--shard-inputs", type=int, default=50, metavar="N", help="inputs of a shard (default: 50)")
+    parser.add_argument(
+        "--shard-inputs", type=whole(1, 100_000), default=50, metavar="N", help="inputs of a shard (default: 50)"
+    )
     return parser.parse_args()
 
 

@@ -116,12 +116,12 @@ class BulkOptions:
     engine: EngineOptions
     alternatives: int = 0
 
-    def parents(self, inputs: str) -> dict[str, str]:
-        """What a shard of transcripts is made from; `inputs` is the checksum of its inputs."""
+    def parents(self) -> dict[str, str]:
+        """What every shard of transcripts is made by; the files are read, so that is asked once."""
         files = [str(Path(self.engine.bundle, DESCRIPTION)), self.engine.hotwords, self.engine.lm]
         contents = [checksum(filesystem.read_bytes(file)) if file else "" for file in files]
-        made_from = digest([*contents, str(self.engine.int8), str(self.alternatives)])
-        return {"version": VERSION, "inputs": inputs, "engine": made_from}
+        made_by = digest([*contents, str(self.engine.int8), str(self.alternatives)])
+        return {"version": VERSION, "engine": made_by}
 
 
 class TranscribeJob(ShardMaker):
@@ -129,13 +129,13 @@ class TranscribeJob(ShardMaker):
 
     def __init__(self, options: BulkOptions) -> None:
         super().__init__(ShardStore(options.out, INPUTS), ShardStore(options.out, TRANSCRIPTS))
-        self._options = options
+        self._parents = options.parents()
         self._transcriber = Transcriber(
             open_engine(options.engine, lambda _: None), alternatives=options.alternatives
         )
 
     def parents(self, source: SourceShard) -> dict[str, str]:
-        return self._options.parents(source.checksum)
+        return {**self._parents, "inputs": source.checksum}
 
     def make(self, shard: Shard) -> ShardContent:
         """Audio that can't be transcribed is among the rejects."""
@@ -154,8 +154,8 @@ class TranscribeJob(ShardMaker):
 
 def unfinished(options: BulkOptions) -> list[Shard]:
     """Shards of inputs whose transcripts are not there, or were made by another engine."""
-    entries = ShardStore(options.out, INPUTS).entries(SPLIT)
-    wanted = {entry.shard: options.parents(entry.checksum) for entry in entries}
+    entries, made_by = ShardStore(options.out, INPUTS).entries(SPLIT), options.parents()
+    wanted = {entry.shard: {**made_by, "inputs": entry.checksum} for entry in entries}
     return ShardStore(options.out, TRANSCRIPTS).unfinished(wanted)
 
 

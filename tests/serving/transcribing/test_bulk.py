@@ -8,6 +8,8 @@ import numpy as np
 import pytest
 import soundfile
 
+from jobs.transcribe import main as transcribe_job
+from ssl_asr.cli.job_entry import JOB_MARK
 from ssl_asr.corpus.audio import read_audio
 from ssl_asr.runtime.job_runner import Pool, run_shard_jobs
 from ssl_asr.serving.adapting import EngineOptions
@@ -107,6 +109,27 @@ def test_another_engine_makes_them_again(spoken: Spoken, folder: Path, tmp_path:
     assert unfinished(changed) == []
     hot.write_text("the 4\n")
     assert unfinished(changed) == [shard]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--shard-inputs", "0"], "0 is not a whole number from 1"),
+        (["--actors", "0"], "0 is not a whole number from 1"),
+        (["--channel=-1"], "-1 is not a whole number from 0"),
+        (["--nbest", "11"], "11 is not a whole number from 0 to 10"),
+        ([], "Ray deletes the folder of a job, and out with it; give OUT as an absolute path"),
+    ],
+)
+def test_options_of_the_job_are_checked(monkeypatch, capsys, words: list[str], said: str) -> None:
+    monkeypatch.setattr("sys.argv", ["transcribe.py", "bundle", "out", "a.wav", *words])
+    monkeypatch.setenv(JOB_MARK, "{}")
+    try:
+        code: object = transcribe_job()
+    except SystemExit as ended:
+        code = ended.code
+    assert code
+    assert said in capsys.readouterr().err
 
 
 def test_audio_that_is_not_there_any_more_is_a_reject(spoken: Spoken, tmp_path: Path) -> None:
