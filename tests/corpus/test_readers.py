@@ -50,7 +50,7 @@ def test_kaldi_segments_of_a_channel(kaldi_folder: Path, clips: list[Clip]) -> N
 
 def test_kaldi_without_segments_or_texts(tmp_path: Path, clips: list[Clip]) -> None:
     soundfile.write(tmp_path / "a.flac", clips[0].samples, clips[0].rate)
-    (tmp_path / "wav.scp").write_text(f"one {tmp_path / 'a.flac'}\ntwo sph2pipe -f wav x.sph |\n")
+    (tmp_path / "wav.scp").write_text(f"one {tmp_path / 'a.flac'}\ntwo sph2pipe -f wav x.sph |\n\n")
     reading = read_kaldi(str(tmp_path))
     (utterance,) = reading.utterances
     assert (utterance.text, utterance.speaker, utterance.duration) == (None, "one", math.inf)
@@ -121,10 +121,14 @@ def test_nemo_lines(tmp_path: Path, clips: list[Clip]) -> None:
     reading = read_nemo(str(manifest))
     assert [utterance.tags for utterance in reading.utterances] == [tagged["tags"]]
     assert "tags are ['far'], not an object of strings" in reading.rejects[0].reason
-    manifest.write_text('{"text": "no audio"}\nnot json\n["a list"]\n')
+    odd = [json.dumps({**rows[0], "offset": offset}) for offset in (-1, math.nan)]
+    manifest.write_text("\n".join(['{"text": "no audio"}', "not json", '["a list"]', *odd]))
     reading = read_nemo(str(manifest))
     assert reading.utterances == ()
-    assert [reject.id for reject in reading.rejects] == ["line 1", "line 2", "line 3"]
+    assert [reject.id for reject in reading.rejects] == [f"line {number}" for number in range(1, 6)]
+    assert "its offset is nan" in reading.rejects[-1].reason
+    manifest.write_text(json.dumps({**rows[0], "text": "two\u2028lines"}, ensure_ascii=False))
+    assert [each.text for each in read_nemo(str(manifest)).utterances] == ["two\u2028lines"]
     with pytest.raises(ValueError, match="no such NeMo manifest"):
         read_nemo(str(tmp_path / "absent.jsonl"))
 

@@ -52,9 +52,10 @@ def read_kaldi(path: str, channel: int = 0) -> Reading:
 def _table(file: Path) -> Iterator[tuple[str, str]]:
     """Lines `key value`; none if there is no such file."""
     if file.is_file():
-        for line in file.read_text(encoding="utf-8").splitlines():
-            key, *value = line.split(None, 1)
-            yield key, "".join(value).strip()
+        for line in file.read_text(encoding="utf-8").split("\n"):
+            if line.strip():
+                key, *value = line.split(None, 1)
+                yield key, "".join(value).strip()
 
 
 def _segments(folder: Path, files: dict[str, str]) -> Iterator[tuple[str, str, float, float, str]]:

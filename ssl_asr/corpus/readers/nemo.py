@@ -24,7 +24,7 @@ def read_nemo(path: str, channel: int = 0) -> Reading:
     if not file.is_file():
         raise ValueError(f"{file}: there is no such NeMo manifest")
     utterances, rejects = [], []
-    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+    for number, line in enumerate(file.read_text(encoding="utf-8").split("\n"), 1):
         if not line.strip():
             continue
         try:
@@ -45,6 +45,8 @@ def _utterance(row: dict[str, Any], folder: Path, channel: int) -> Utterance:
     if duration is not None and not math.isfinite(float(duration)):
         raise ValueError(f"its duration is {duration}")
     offset = float(row.get("offset") or 0.0)
+    if not 0 <= offset < math.inf:
+        raise ValueError(f"its offset is {offset}")
     name = Path(audio).stem + (f"-{round(offset * 1000):07d}" if row.get("offset") is not None else "")
     return Utterance(
         id=str(row.get("id") or row.get("utt_id") or name),
