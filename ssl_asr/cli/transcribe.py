@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -71,6 +72,7 @@ class _Counts:
     def __init__(self) -> None:
         self.transcribed = self.rejected = 0
         self.seconds = 0.0
+        self.told_channels = set[str]()  # URIs
 
     def line(self, took: float) -> str:
         speed = f", {self.seconds / took:.0f} x real time" if self.seconds else ""
@@ -95,7 +97,9 @@ def _one(each: AudioInput | Reject, transcriber: Transcriber, options: argparse.
         return
     counts.transcribed += 1
     counts.seconds += transcript.source.seconds
-    _tell_channels(each, options)
+    if options.channel is None and each.channel == 0 and each.uri not in counts.told_channels:
+        counts.told_channels.add(each.uri)
+        _tell_channels(each.uri)
 
 
 def _printer(each: AudioInput, options: argparse.Namespace) -> Callable[[TranscriptSegment], None]:
@@ -118,8 +122,9 @@ def _publish(transcript: Transcript, options: argparse.Namespace) -> None:
         print(FORMATS[options.format](transcript), end="", flush=True)
 
 
-def _tell_channels(each: AudioInput, options: argparse.Namespace) -> None:
+def _tell_channels(uri: str) -> None:
     from ssl_asr.corpus.audio import channels_of
 
-    if options.channel is None and each.channel == 0 and (channels := channels_of(each.uri)) > 1:
-        say(f"{each.uri}: it has {channels} channels, and the first was transcribed; --channel 1 takes the second")
+    with suppress(OSError, ValueError):  # it may be gone by now
+        if (channels := channels_of(uri)) > 1:
+            say(f"{uri}: it has {channels} channels, and the first was transcribed; --channel 1 takes the second")

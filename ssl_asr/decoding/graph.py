@@ -33,7 +33,7 @@ def build_graph(
     """The graph over `vocabulary`, as `fst_arrays.serialise` takes it.
 
     `table` [phones, phones, phones] maps (left, centre, right) to a senone; phone 0 is silence, which also
-    stands for the context beyond either end.
+    stands for the context beyond either end. ValueError if the n-gram allows no sentence.
     """
     entries = [
         (word, phones) for word in vocabulary.words for phones in dict.fromkeys(map(tuple, pronunciations[word]))
@@ -42,6 +42,8 @@ def build_graph(
     kaldifst.add_self_loops(lexicon, [marks[0]], [vocabulary.back_off_id])
     kaldifst.arcsort(lexicon, "olabel")
     graph = _vector(kaldifst.compose(lexicon, grammar_fst(arpa, vocabulary)))
+    if to_numpy(graph)[0] < 0:
+        raise ValueError("the n-gram allows no sentence; it needs <s> and </s> among its words")
     kaldifst.determinize_star(graph, use_log=True)
     kaldifst.minimize_encoded(graph)
 

@@ -46,7 +46,7 @@ def _text(uri: str) -> str:
     if not filesystem.exists(uri):
         raise ValueError(f"there is no file {uri}; correct its name")
     try:
-        return filesystem.read_bytes(uri).decode("utf-8-sig")
+        return filesystem.read_bytes(uri).decode("utf-8-sig").replace("\r\n", "\n")
     except UnicodeDecodeError as error:
         raise ValueError(f"{uri} is not UTF-8 text; convert it") from error
 
@@ -69,8 +69,8 @@ def with_language_model(engine: Engine, arpa: str, place: str) -> tuple[Engine, 
     if not vocabulary.words:
         raise ValueError(f"{place} has none of the bundle's words; give an n-gram of lower-case words")
     check_arpa(arpa, vocabulary, place)
-    arrays = build_graph(vocabulary, pronunciations, arpa, engine.senones.table)
     try:
+        arrays = build_graph(vocabulary, pronunciations, arpa, engine.senones.table)
         check_graph(*arrays, senones=engine.network.shape.senones, words=len(vocabulary.words))
     except ValueError as error:
         raise ValueError(f"{place} makes a graph that can't be searched ({error}); estimate it again") from None

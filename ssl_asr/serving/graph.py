@@ -52,13 +52,21 @@ def read_senones(bundle: Bundle) -> SenoneTable:
 
 
 def read_words(bundle: Bundle) -> tuple[str, ...]:
-    """The words of ids 1, 2, ...; ValueError naming the first bad line."""
+    """The words of ids 1, 2, ...; ValueError naming the first bad line.
+
+    They go to terminals, so none may hold what controls one.
+    """
     lines = _text(bundle, WORDS).splitlines()
     for number, line in enumerate(lines):
         word, _, identity = line.rpartition(" ")
-        if not word or word.split() != [word] or identity != str(number) or (number == 0) != (word == NO_WORD):
+        if (
+            not word.isprintable()
+            or word.split() != [word]
+            or identity != str(number)
+            or (number == 0) != (word == NO_WORD)
+        ):
             raise ValueError(
-                f"{bundle.path(WORDS)}, line {number + 1}: '{line[:50]}' is not a word and the number {number}; "
+                f"{bundle.path(WORDS)}, line {number + 1}: {line[:50]!r} is not a word and the number {number}; "
                 "export the bundle again"
             )
     return tuple(line.split()[0] for line in lines[1:])

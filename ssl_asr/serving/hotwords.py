@@ -19,7 +19,7 @@ from ssl_asr.hmm.transitions import Arrays
 
 Phrase = tuple[str, ...]
 DEFAULT_WEIGHT = 2.0  # nats
-_MOST_WEIGHT = 100.0
+_MOST_WEIGHT = 20.0  # e^20 times as probable; what is more is a number of the phrase ("route 66")
 _NUMBER = re.compile(r"[-+]?[0-9]*\.?[0-9]+")
 _SILENT, _OTHER = 0, 1  # classes of arcs: no word, a word of no phrase; then those of phrases
 

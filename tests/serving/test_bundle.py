@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from safetensors.numpy import load, save
 
+from ssl_asr.cli.main import main
 from ssl_asr.serving.bundle import open_bundle
 from ssl_asr.serving.description import NEEDED, QUANTISED
 from ssl_asr.serving.engine import Engine
@@ -118,6 +119,12 @@ def test_values_are_checked(toy_bundle, path, value, said):
     assert said in refusal(toy_bundle)
 
 
+def test_a_refusal_does_not_control_the_terminal(toy_bundle, capsys):
+    describe(toy_bundle, described(toy_bundle) | {"\x1b[2J\x9b2J": 1})
+    assert main(["transcribe", str(toy_bundle), "talk.wav"]) != 0
+    assert r"\x1b[2J\x9b2J" in capsys.readouterr().err
+
+
 def test_a_file_that_is_not_listed_is_missed(toy_bundle):
     values = described(toy_bundle)
     del values["files"]["words.txt"]
@@ -145,6 +152,7 @@ def test_a_pipe_does_not_hang(toy_bundle):
         ("HCLG.fst", b"", "it is not a const FST"),
         ("words.txt", b"<eps> 0\na 2\n", "line 2: 'a 2' is not a word and the number 1"),
         ("words.txt", b"a 0\n", "line 1"),
+        ("words.txt", b"<eps> 0\n\x1b[2Ja 1\n", r"line 2: '\x1b[2Ja 1' is not a word"),
         ("words.txt", b"\xff 0\n", "is no UTF-8 text"),
         ("lexicon.txt", b"a AH\n", "lacks the word 'cat'"),
         ("lexicon.txt", b"a XX\n", "is not a word followed by phones"),

@@ -88,7 +88,7 @@ def test_files_of_hotwords() -> None:
         ("nan",): -0.5,
         ("zebra",): 2.0,
     }
-    for bad in ("3", "york 1000"):
+    for bad in ("3", "york 1000", "route 66"):
         with pytest.raises(ValueError, match=r"^hot\.txt, line 2: '.*' is not a word or phrase and a weight"):
             read_hotwords(f"a\n{bad}\n", "hot.txt")
     assert unknown_words({("a", "x"): 1, ("x",): 1, ("d",): math.pi}, WORDS) == ["x"]

@@ -123,6 +123,21 @@ def test_another_language_model(spoken: Spoken, talk: Path) -> None:
     assert {word.word for word in words} <= {one, two}
 
 
+def test_a_language_model_from_another_system(
+    spoken: Spoken, clip_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arpa, file = ARPA.format(*spoken.engine.graph.words[3:5]), tmp_path / "lm.arpa"
+    printed = []
+    for written in (arpa, arpa.replace("\n", "\r\n")):
+        file.write_bytes(written.encode())
+        assert main(["transcribe", str(spoken.folder), str(clip_file), "--lm", str(file)]) == OK
+        printed.append(capsys.readouterr().out)
+    assert printed[0] == printed[1]
+    file.write_text(arpa.replace("-1\t</s>\n", "").replace("1=5", "1=4"))
+    assert main(["transcribe", str(spoken.folder), str(clip_file), "--lm", str(file)]) == FAILED
+    assert "lm.arpa makes a graph that can't be searched (the n-gram allows no sentence" in capsys.readouterr().err
+
+
 def test_bad_audio_is_told_and_the_rest_is_transcribed(
     spoken: Spoken, talk: Path, clip_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -154,6 +169,21 @@ def test_bad_audio_is_told_and_the_rest_is_transcribed(
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["eight.json", "silence.json", "talk.json"]
     assert json.loads((tmp_path / "out" / "silence.json").read_text())["segments"] == []
     assert json.loads((tmp_path / "out" / "talk.json").read_text())["text"]
+
+
+def test_several_channels_are_told_once_a_file(
+    spoken: Spoken, clip_file: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    clip, _ = soundfile.read(clip_file)
+    file = tmp_path / "two.wav"
+    soundfile.write(file, np.stack([clip, clip], 1), RATE)
+    manifest = tmp_path / "list.jsonl"
+    rows = [{"audio_filepath": str(file), "offset": offset, "duration": 0.5} for offset in (0.0, 0.5, 1.0)]
+    manifest.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert main(["transcribe", str(spoken.folder), f"nemo:{manifest}", str(file)]) == OK
+    assert capsys.readouterr().err.count("it has 2 channels, and the first was transcribed") == 1
+    assert main(["transcribe", str(spoken.folder), str(file), "--channel", "0"]) == OK
+    assert "channels" not in capsys.readouterr().err
 
 
 def test_audio_that_is_far_too_loud_is_named(spoken: Spoken, tmp_path: Path) -> None:
