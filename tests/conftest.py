@@ -11,7 +11,13 @@ import pytest
 from ssl_asr.recipe import Recipe, load_recipe
 from tests.pinned import PINNED
 
-pytest_plugins = ["tests.toy_run", "tests.finished_run", "tests.parallel_run", "tests.realigned_run"]
+pytest_plugins = [
+    "tests.toy_run",
+    "tests.finished_run",
+    "tests.parallel_run",
+    "tests.realigned_run",
+    "tests.toy_bundle",
+]
 
 # Tests share the downloads of `make demo`.
 CACHE = os.environ.get("SSL_ASR_CACHE", str(Path(__file__).parents[1] / ".cache"))

@@ -9,13 +9,18 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 
 from ssl_asr.cli.job_entry import JOB_MARK, kept_run
 from ssl_asr.recipe import Recipe
 from ssl_asr.runtime.pipeline import NAMES
 from ssl_asr.runtime.run_directory import save_recipe
 from ssl_asr.runtime.stage_report import read_report
+from ssl_asr.serving.adapting import EngineOptions
+from ssl_asr.serving.transcribing.bulk import TRANSCRIPTS, BulkOptions, TranscribeJob, list_inputs, unfinished
+from ssl_asr.store.shards import ShardStore
 from tests.cluster.head import RAY, Head, started_head
 from tests.conftest import tiny_recipe
 
@@ -25,7 +30,8 @@ SECONDS = 100  # of a job, its start included
 BEGINNING = (("corpus",), ("frontend",), ("hmm",), ("teacher",), ("labelling",))
 LABELLED = (("baseline", "student", "topline", "realign"), ("evaluate",), ("report",))
 OFF = {"topline", "realign"}  # their jobs say so and end
-OF_BUNDLES = {"transcribe", "serve"}  # tests/serving
+# Jobs of bundles, and where each is tested: the first here, the second in tests/serving/server/test_ray_serve.py.
+OF_BUNDLES = {"transcribe", "serve"}
 
 
 @pytest.fixture(scope="module")
@@ -104,6 +110,27 @@ def succeeded(done: subprocess.CompletedProcess[str]) -> str:
     assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
     assert "succeeded" in done.stdout
     return done.stdout
+
+
+@pytest.mark.cluster
+@pytest.mark.timeout(200)
+def test_recordings_are_transcribed_by_a_job_that_goes_on(head, toy_export, tmp_path):
+    out, audio = str(tmp_path / "out"), [str(tmp_path / f"{name}.wav") for name in ("one", "two")]
+    for number, file in enumerate(audio):
+        soundfile.write(file, 0.1 * np.random.default_rng(number).standard_normal(8000), 8000)
+    options = BulkOptions(out, EngineOptions(str(toy_export.folder)))
+    list_inputs(out, audio, channel=0, shard_inputs=1)
+    first, second = unfinished(options)
+    TranscribeJob(options)(first)  # and then it was stopped
+    made = ShardStore(out, TRANSCRIPTS)
+    before = made.entry(first)
+    output = succeeded(submit(head, "jobs/transcribe.py", options.engine.bundle, out, *audio, "--shard-inputs=1"))
+    assert "2 transcribed (2 s), 0 rejected" in output
+    assert unfinished(options) == []
+    assert made.entry(first) == before
+    names = [row["name"] for shard in (first, second) for row in made.read(shard).to_pylist()]
+    assert names == ["one", "two"]
+    assert (tmp_path / "out" / "rejects.jsonl").read_bytes() == b""
 
 
 @pytest.mark.cluster

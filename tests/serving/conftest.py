@@ -1,4 +1,4 @@
-"""Bundles: one of the toy language, and one of a small network that has learned some recorded speech."""
+"""Bundles: a copy of that of the toy language, and one of a small network that has learned some recorded speech."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ import torch
 from ssl_asr.decoding.graph_files import graph_inputs, make_graph
 from ssl_asr.evaluation.inputs import language_inputs
 from ssl_asr.evaluation.results import write_results
-from ssl_asr.frontend.prior import Prior
 from ssl_asr.frontend.stacking import stack, stack_labels
 from ssl_asr.frontend.statistics import global_statistics
 from ssl_asr.hmm.senones import SenoneSet, load_senones
@@ -22,30 +21,15 @@ from ssl_asr.models.model_files import model_id, save_model
 from ssl_asr.recipe import LstmNetwork, Recipe
 from ssl_asr.serving.engine import Engine
 from ssl_asr.serving.exporting.export import Exported, export
-from ssl_asr.store import alignments, features, filesystem
-from ssl_asr.store.layout import model_uri, prior_uri
+from ssl_asr.store import alignments, features
+from ssl_asr.store.layout import model_uri
 from ssl_asr.store.shards import ShardStore
 from tests.report.example_run import example_results
 
 
-@pytest.fixture(scope="session")
-def toy_source(tmp_path_factory: pytest.TempPathFactory, decoded: Recipe) -> Recipe:
-    """The toy language's run, evaluated, with a prior; not to be changed."""
-    folder = tmp_path_factory.mktemp("toy-source")
-    shutil.copytree(decoded.run, folder / "run")
-    filesystem.write_bytes(prior_uri(f"{folder}/run"), Prior((9.0,) * 64, 12.0, 1000, {}).to_json())
-    return decoded.model_copy(update={"run": f"{folder}/run"})
-
-
-@pytest.fixture(scope="session")
-def toy_export(tmp_path_factory: pytest.TempPathFactory, toy_source: Recipe) -> Exported:
-    """Its student's bundle; not to be changed."""
-    return export(toy_source, "student", tmp_path_factory.mktemp("toy-bundle") / "bundle")
-
-
 @pytest.fixture
 def toy_bundle(toy_export: Exported, tmp_path: Path) -> Path:
-    """A copy of it, to damage."""
+    """A copy of the toy language's bundle, to damage."""
     return Path(shutil.copytree(toy_export.folder, tmp_path / "bundle"))
 
 
