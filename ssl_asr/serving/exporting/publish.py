@@ -7,6 +7,7 @@ import os
 import shutil
 import uuid
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from ssl_asr.serving.description import DESCRIPTION
@@ -37,7 +38,7 @@ def publish(folder: Path, files: Mapping[str, bytes], mark: str = DESCRIPTION) -
     check_place(folder, mark)
     folder.parent.mkdir(parents=True, exist_ok=True)
     for left in _left_beside(folder):
-        shutil.rmtree(left, ignore_errors=True)
+        _delete(left, mark)
     made = _beside(folder)
     try:
         made.mkdir()
@@ -46,9 +47,9 @@ def publish(folder: Path, files: Mapping[str, bytes], mark: str = DESCRIPTION) -
         if not folder.exists():
             os.rename(made, folder)
         elif not _exchanged(made, folder):
-            _renamed_twice(made, folder)
+            _renamed_twice(made, folder, mark)
     finally:
-        shutil.rmtree(made, ignore_errors=True)
+        _delete(made, mark)
 
 
 def _recover(folder: Path, mark: str) -> None:
@@ -66,7 +67,7 @@ def _exchanged(one: Path, other: Path) -> bool:
     return rename is not None and rename(_HERE, os.fsencode(one), _HERE, os.fsencode(other), _EXCHANGE) == 0
 
 
-def _renamed_twice(made: Path, folder: Path) -> None:
+def _renamed_twice(made: Path, folder: Path, mark: str) -> None:
     former = _beside(folder)
     try:
         os.rename(folder, former)
@@ -74,7 +75,14 @@ def _renamed_twice(made: Path, folder: Path) -> None:
     finally:
         if former.exists() and not folder.exists():
             os.rename(former, folder)  # the new one could not be put there
-        shutil.rmtree(former, ignore_errors=True)
+        _delete(former, mark)
+
+
+def _delete(made: Path, mark: str) -> None:
+    """The mark first, so that a half of it is never taken for a whole one."""
+    with suppress(OSError):
+        (made / mark).unlink()
+    shutil.rmtree(made, ignore_errors=True)
 
 
 def _left_beside(folder: Path) -> list[Path]:
