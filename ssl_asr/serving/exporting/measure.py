@@ -42,7 +42,7 @@ class Measured:
 def check_against_torch(sources: Sources, network: Network) -> float:
     """The largest difference of a log posterior on recorded dev speech; ValueError if it is above TOLERANCE."""
     worst = 0.0
-    spoken = _utterances(sources, split_slabs(sources.recipe, "dev", sources.senones))
+    spoken = utterances_of(sources, split_slabs(sources.recipe, "dev", sources.senones))
     for _, frames in islice((each for each in spoken if len(each[1])), _COMPARED):
         with torch.inference_mode():
             expected = torch.log_softmax(sources.model.logits([torch.from_numpy(frames)])[0], -1).numpy()
@@ -65,7 +65,7 @@ def measure(sources: Sources, networks: Mapping[str, Network], graph: DecodingGr
     decoder = Decoder(graph, recipe.evaluate.beam, recipe.evaluate.max_active)
     decoded: dict[str, list[DecodedSlab]] = {name: [] for name in networks}
     for slab in slabs:
-        rows = list(_utterances(sources, [slab]))
+        rows = list(utterances_of(sources, [slab]))
         for name, network in networks.items():
             found = tuple(_hypothesis(sources, network, decoder, *row) for row in rows)
             decoded[name].append(DecodedSlab(slab.parents, 0.0, found))
@@ -91,7 +91,7 @@ def _hypothesis(sources: Sources, network: Network, decoder: Decoder, name: str,
     return Hypothesis(name, tuple(words), len(frames), 0, 0, error)
 
 
-def _utterances(sources: Sources, slabs: Sequence[Slab]) -> Iterator[tuple[str, Float32]]:
+def utterances_of(sources: Sources, slabs: Sequence[Slab]) -> Iterator[tuple[str, Float32]]:
     """(id, stacked frames) of the run's own features."""
     store, bins = ShardStore(sources.recipe.run, features.STORE), sources.recipe.frontend.mel_bins
     for slab in slabs:
