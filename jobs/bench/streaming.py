@@ -9,7 +9,8 @@ known. Nothing sleeps: a chunk comes when it would come live, and the processor 
 In the second table several streams share the thread, begin at random times and places of the speech, and are served
 for 20 s each in the order in which their chunks come. Streams a core are the most whose latency has a 95th percentile
 of at most 300 ms. Confidences of final words need a lattice of the whole utterance when it ends, which keeps the
-other streams waiting; so the key `streams_per_core` is that of words alone.
+other streams waiting. A server computes them only for clients that ask, so the keys of the last line are those of
+words alone; those `_with_confidences` are beside them.
 
 The student of 24 M parameters (5 x 768 units, 3,183 senones) has random weights. Its outputs would be noise, in
 which a search takes longest. So it runs beside the bundle's student, whose scores are searched: its figures are those
@@ -82,11 +83,14 @@ def main() -> None:
     print_rows(rows, spoken)
     served = {each.name: most_streams(each, spoken) for each in systems}
     print_streams(served)
-    confident, words_only = systems[0].name, systems[1].name
-    headline = next(row for row in rows if (row.system, row.milliseconds) == (confident, CHUNK))
-    figures = {"rtf": round(headline.real_time_factor, 4), "p95_ms": round(1000 * headline.p95)}
-    streams = {"streams_per_core": served[words_only], "streams_per_core_with_confidences": served[confident]}
-    print(json.dumps({**figures, **streams}))
+    words, confident = systems[0].name, systems[1].name
+    print(json.dumps({**keys(words, rows, served), **keys(confident, rows, served, "_with_confidences")}))
+
+
+def keys(system: str, rows: Sequence[Row], served: Mapping[str, int], ending: str = "") -> dict[str, float]:
+    row = next(row for row in rows if (row.system, row.milliseconds) == (system, CHUNK))
+    figures = {"rtf": round(row.real_time_factor, 4), "p95_ms": round(1000 * row.p95)}
+    return {f"{key}{ending}": value for key, value in {**figures, "streams_per_core": served[system]}.items()}
 
 
 def print_rows(rows: Sequence[Row], spoken: Talk) -> None:
@@ -107,20 +111,20 @@ class System:
 
     name: str
     engine: Engine
-    confidences: bool = True
+    confidences: bool = False
 
     def stream(self) -> Stream:
         return self.engine.stream(confidences=self.confidences)
 
 
 def all_systems(engines: dict[str, Engine]) -> list[System]:
-    """Demo student, with confidences of its final words and without; then 24 M; both in both precisions."""
+    """Demo student, without confidences of its final words and with; then 24 M without; both in both precisions."""
     networks = large_networks(engines["fp32"])
     return [
         *(
-            System(f"demo student, {kind}{'' if confidences else ', no confidences'}", engine, confidences)
+            System(f"demo student, {kind}{', confidences' if confidences else ''}", engine, confidences)
             for kind, engine in engines.items()
-            for confidences in (True, False)
+            for confidences in (False, True)
         ),
         *(System(f"24 M student, {kind}", beside(each, networks[kind])) for kind, each in engines.items()),
     ]

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -40,12 +40,13 @@ async def transcriptions(service: Service, request: Request) -> Response:
                 raise _bad("the field file is missing or empty; send audio as multipart/form-data")
             name = Path(upload.filename or "").name[:100] or "audio"
             async with on_disk(upload) as path:
-                done = await _while_connected(request, service, name, path)
+                recognising = service.upload_workers.transcribe(name, path, _wants_words(form))
+                done = await _while_connected(request, service, recognising, path=path, name=name)
         finally:
             await form.close()
     service.metrics.upload_seconds.inc(done.transcript.source.seconds)
     service.metrics.busy_seconds.inc(done.busy)
-    response = write(done.transcript, form.getlist("timestamp_granularities[]"))
+    response = write(done.transcript, _wants_words(form))
     if done.channels > 1:
         response.headers[_NOTE] = f"the file has {done.channels} channels, and the first was transcribed"
     return response
@@ -67,7 +68,12 @@ async def _form(request: Request) -> FormData:
         raise _bad(f"the form can't be read ({error.detail}); send one file and a few fields") from None
 
 
-def _writer(form: FormData) -> Callable[[Transcript, Sequence[Any]], Response]:
+def _wants_words(form: FormData) -> bool:
+    """In verbose_json, the one form that has them; only then are confidences computed."""
+    return form.get("response_format") == "verbose_json" and "word" in form.getlist("timestamp_granularities[]")
+
+
+def _writer(form: FormData) -> Callable[[Transcript, bool], Response]:
     """By the fields of the form; Refusal of what is not possible."""
     language, kind = str(form.get("language", "en")), str(form.get("response_format", "json"))
     if language.lower().split("-")[0] not in _LANGUAGES:
@@ -79,9 +85,11 @@ def _writer(form: FormData) -> Callable[[Transcript, Sequence[Any]], Response]:
     return _WRITERS[kind]
 
 
-async def _while_connected(request: Request, service: Service, name: str, path: str) -> Transcribed:
-    """A file whose client has gone is not recognised to its end."""
-    task = asyncio.create_task(service.upload_workers.transcribe(name, path))
+async def _while_connected(
+    request: Request, service: Service, recognising: Coroutine[Any, Any, Transcribed], *, path: str, name: str
+) -> Transcribed:
+    """A file whose client has gone is not recognised to its end. Clients know it by `name`, not by its `path`."""
+    task = asyncio.create_task(recognising)
     try:
         while not (await asyncio.wait([task], timeout=_POLL_SECONDS))[0]:
             if await request.is_disconnected():
@@ -95,11 +103,11 @@ async def _while_connected(request: Request, service: Service, name: str, path: 
         task.cancel()
 
 
-def _json(transcript: Transcript, granularities: Sequence[Any]) -> Response:
+def _json(transcript: Transcript, with_words: bool) -> Response:
     return JSONResponse({"text": transcript.text})
 
 
-def _verbose(transcript: Transcript, granularities: Sequence[Any]) -> Response:
+def _verbose(transcript: Transcript, with_words: bool) -> Response:
     values: dict[str, Any] = {
         "task": "transcribe",
         "language": "english",
@@ -107,7 +115,7 @@ def _verbose(transcript: Transcript, granularities: Sequence[Any]) -> Response:
         "text": transcript.text,
         "segments": [_segment(number, each) for number, each in enumerate(transcript.segments)],
     }
-    if "word" in granularities:
+    if with_words:
         values["words"] = [_without_none(asdict(word)) for word in transcript.words]
     return JSONResponse(values)
 
@@ -132,7 +140,7 @@ def _without_none(values: Mapping[str, Any]) -> Mapping[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-_WRITERS: dict[str, Callable[[Transcript, Sequence[Any]], Response]] = {
+_WRITERS: dict[str, Callable[[Transcript, bool], Response]] = {
     "json": _json,
     "verbose_json": _verbose,
     "text": lambda transcript, _: PlainTextResponse(transcript.text + "\n"),

@@ -33,13 +33,13 @@ class UploadWorkers:
         self.alive: set[Worker] = set()
         self._ending: set[asyncio.Task[None]] = set()
 
-    async def transcribe(self, name: str, path: str) -> Transcribed:
+    async def transcribe(self, name: str, path: str, confidences: bool) -> Transcribed:
         """Refusal if the file can't be used. Cancelled, it ends the process, which may have hours to go."""
         worker, is_done = await self._places.get(), False
         try:
             if worker is None or not worker.is_alive:
                 worker = await self._begin()
-            reply = await worker.ask(Transcribe(0, name, path))
+            reply = await worker.ask(Transcribe(0, name, path, confidences))
             is_done = True
         finally:
             if worker is not None and not is_done:

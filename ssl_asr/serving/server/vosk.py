@@ -29,12 +29,14 @@ _ALTERNATIVES = 10
 class Config:
     """`words` asks for the words of finals with times and confidences, `partial_words` for those of partials.
 
-    With `alternatives`, finals have the form of a list of so many sentences. `progress` adds to every reply how many
-    seconds of audio it is about; the page asks for it.
+    Where `words` is None, nobody asked: Vosk's server tells words then too, so they come with their times, which
+    cost little, and without confidences, which take as long as all the rest of the recognition. With `alternatives`,
+    finals have the form of a list of so many sentences. `progress` adds to every reply how many seconds of audio it
+    is about; the page asks for it.
     """
 
     sample_rate: int = DEFAULT_RATE
-    words: bool = True
+    words: bool | None = None
     partial_words: bool = False
     alternatives: int = 0
     progress: bool = False
@@ -53,7 +55,7 @@ class Config:
             raise _bad(f"max_alternatives is {json.dumps(most)[:50]}; give a whole number from 0 to {_ALTERNATIVES}")
         return Config(
             int(rate),
-            bool(values.get("words", self.words)),
+            bool(values["words"]) if "words" in values else self.words,
             bool(values.get("partial_words", self.partial_words)),
             min(most, _ALTERNATIVES),
             bool(values.get("progress", self.progress)),
@@ -94,7 +96,9 @@ async def converse(connection: Connection, sessions: Sessions) -> None:
 
 
 def _begun(sessions: Sessions, config: Config) -> OpenSession:
-    return sessions.begin(config.sample_rate, "int16", confidences=config.words, alternatives=config.alternatives)
+    return sessions.begin(
+        config.sample_rate, "int16", confidences=bool(config.words), alternatives=config.alternatives
+    )
 
 
 async def _finish(connection: Connection, session: OpenSession, config: Config) -> None:
@@ -125,7 +129,7 @@ def reply(heard: Heard, config: Config) -> str:
 def partial_reply(partial: Partial, config: Config, decoded: float) -> str:
     values: dict[str, Any] = {"partial": partial.text}
     if config.partial_words and partial.timed:
-        values["partial_result"] = [_word(each) for each in partial.timed]
+        values["partial_result"] = [_word(each, with_confidence=True) for each in partial.timed]
     return _json(values, config, decoded)
 
 
@@ -133,8 +137,8 @@ def final_reply(finals: Sequence[Final], config: Config, decoded: float) -> str:
     """Several finals of one message are one reply, since every message has one."""
     words = [word for final in finals for word in final.words]
     values: dict[str, Any] = {"text": " ".join(word.word for word in words)}
-    if config.words and words:
-        values = {"result": [_word(word) for word in words], **values}
+    if config.words is not False and words:
+        values = {"result": [_word(word, bool(config.words)) for word in words], **values}
     if config.alternatives:
         values = {"alternatives": _sentences(finals, values)[: config.alternatives]}
     return _json(values, config, decoded)
@@ -148,9 +152,10 @@ def _sentences(finals: Sequence[Final], best: dict[str, Any]) -> list[dict[str, 
     return [{"confidence": confidences.get(best["text"], 1.0 if not found else 0.0), **best}, *others]
 
 
-def _word(word: Word) -> dict[str, Any]:
-    """Clients count on a confidence; 0 where none is known, as in partial results."""
-    return {"conf": word.confidence or 0.0, "end": word.end, "start": word.start, "word": word.word}
+def _word(word: Word, with_confidence: bool) -> dict[str, Any]:
+    """Who asked for words counts on a confidence: 0 where none is known, as in partial results."""
+    confidence = {"conf": word.confidence or 0.0} if with_confidence else {}
+    return {**confidence, "end": word.end, "start": word.start, "word": word.word}
 
 
 def _json(values: dict[str, Any], config: Config, decoded: float) -> str:
@@ -162,7 +167,7 @@ def _check_change(before: Config, after: Config, session: OpenSession | None) ->
         raise _bad("the config came behind audio; send it first")
 
 
-def _of_session(config: Config) -> tuple[int, bool, int]:
+def _of_session(config: Config) -> tuple[int, bool | None, int]:
     return config.sample_rate, config.words, config.alternatives
 
 

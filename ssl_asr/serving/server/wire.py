@@ -86,6 +86,7 @@ class Transcribe:
     session: int
     name: str
     path: str
+    confidences: bool
 
 
 Request = Begin | Audio | EndUtterance | Finish | Forget | Transcribe

@@ -121,7 +121,8 @@ class Worker:
 
     def _transcribe(self, request: Transcribe) -> Work:
         began = time.perf_counter()
-        transcript = Transcriber(self._engine).transcribe(AudioInput(request.name, request.path))
+        transcriber = Transcriber(self._engine, confidences=request.confidences)
+        transcript = transcriber.transcribe(AudioInput(request.name, request.path))
         yield
         return Transcribed(request.session, transcript, channels_of(request.path), time.perf_counter() - began)
 

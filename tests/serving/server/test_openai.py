@@ -49,6 +49,9 @@ def test_words_and_segments_with_times(api, talk_file, expected):
     assert [(word.word, word.start, word.end) for word in found.words] == [
         (word.word, word.start, word.end) for word in expected.words
     ]
+    assert [word.confidence for word in found.words if word.model_extra] == [
+        word.confidence for word in expected.words if word.confidence is not None
+    ]
     assert [(each.start, each.end, each.text) for each in found.segments] == [
         (each.start, each.end, each.text) for each in expected.segments
     ]

@@ -74,7 +74,7 @@ def test_no_final_is_lost_at_the_end(spoken, server, clips):
 
 def test_every_message_has_one_reply_of_vosks_form(server, clips):
     with server.client() as client:
-        client.send('{"config": {"sample_rate": 8000, "partial_words": true}}')
+        client.send('{"config": {"sample_rate": 8000, "words": true, "partial_words": true}}')
         client.send(b"")
         assert json.loads(client.recv(10)) == {"partial": ""}
         client.send(clips[0].tobytes())
@@ -89,6 +89,28 @@ def test_every_message_has_one_reply_of_vosks_form(server, clips):
         client.send(' {\n"eof"\t:1}')
         second = json.loads(client.recv(10))
         assert second["result"][0]["start"] >= final["result"][-1]["end"]
+
+
+@pytest.mark.parametrize(
+    ("config", "keys"),
+    [
+        ("{}", {"end", "start", "word"}),
+        ('{"words": true}', {"conf", "end", "start", "word"}),
+        ('{"words": false}', None),
+    ],
+)
+def test_confidences_are_for_clients_that_ask(server, clips, config, keys):
+    with server.client() as client:
+        client.send(f'{{"config": {config}}}')
+        client.send(clips[0].tobytes())
+        client.recv(20)
+        client.send('{"eof" : 1}')
+        final = json.loads(client.recv(20))
+    if keys is None:
+        assert final.keys() == {"text"}
+    else:
+        assert [each["word"] for each in final["result"]] == final["text"].split()
+        assert all(each.keys() == keys for each in final["result"])
 
 
 def test_alternatives_are_different_sentences(server, clips):
@@ -150,7 +172,7 @@ def test_the_forms_of_replies():
     several = json.loads(final_reply([final, final], Config(alternatives=3), 1.0))["alternatives"]
     assert [each["text"] for each in several] == ["a b a b"]
     other = replace(final, alternatives=(Alternative("a c", math.log(0.6)), Alternative("a b", math.log(0.4))))
-    several = json.loads(final_reply([other], Config(alternatives=3), 1.0))["alternatives"]
+    several = json.loads(final_reply([other], Config(words=True, alternatives=3), 1.0))["alternatives"]
     assert [(each["text"], each["confidence"]) for each in several] == [("a b", 0.4), ("a c", 0.6)]
     assert several[0]["result"] == [
         {"conf": 0.9, "end": 0.4, "start": 0.1, "word": "a"},
