@@ -1,9 +1,11 @@
 """A server at its limit of clients for ten minutes, with hostile ones among them: are finals lost, does memory grow?
 
 `python jobs/bench/soak.py BUNDLE [--minutes N] [--clients N]` prints a table, then one JSON object as the last line.
-Clients come one after another, as many at a time as the server takes, and speak recorded speech in real time. A tenth
-is hostile: garbage, half-open connections, floods of messages, or clients that read nothing. An honest client's final
-is lost if its words are not those that the engine itself finds in the same audio.
+Honest clients come one after another, `--at-once` at a time, and speak recorded speech in real time. A tenth of all
+is hostile: garbage, half-open connections, floods of messages or pings, huge messages, or clients that read nothing.
+They have places of their own beside the honest ones, so that they meet what they are for, and not the limit of
+clients. An honest client's final is lost if its words are not those that the engine itself finds in the same audio.
+The 95th percentile of the honest ones' latency is told with and without hostile clients at the same time.
 """
 
 from __future__ import annotations
@@ -12,14 +14,14 @@ import argparse
 import asyncio
 import itertools
 import json
+import multiprocessing
 import os
-import random
 import re
 import statistics
 import sys
 import time
-from collections import Counter
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -29,6 +31,7 @@ from websockets.asyncio.client import ClientConnection, connect
 from websockets.exceptions import ConnectionClosed
 
 from jobs.bench.segment import SAMPLE_RATE, recording
+from jobs.bench.soak_hostile import FULL, Seen, attack
 from ssl_asr.cli.serve import CLIENTS_A_WORKER
 from ssl_asr.serving.endpoints import Endpoints
 from ssl_asr.serving.engine import Engine
@@ -38,9 +41,8 @@ from ssl_asr.serving.server.wire import Audio, Begin
 HOSTILE_SHARE = 0.1
 CHUNK_SECONDS = 0.2
 TALKS = 8
-ROOM = 2  # of the server's limit is for hostile clients, which come when they like
+ROOM = 4  # of the server's limit is for hostile clients
 WARM_SHARE = 0.15  # of the time, after which memory should not grow
-FULL = 1013
 Samples = npt.NDArray[np.int16]
 SERVE = "import sys; from ssl_asr.cli.main import main; sys.exit(main(sys.argv[1:]))"
 
@@ -56,8 +58,8 @@ class Figures:
     finals: int = 0
     lost: int = 0
     waits: int = 0  # refusals of honest clients, since the server was full
-    latencies: list[float] = field(default_factory=list)
-    hostile: Counter[str] = field(default_factory=Counter)
+    latencies: list[tuple[float, float]] = field(default_factory=list)  # (when, seconds)
+    hostile: Seen = field(default_factory=Seen)
     megabytes: list[tuple[float, float]] = field(default_factory=list)
     audio_seconds: float = 0.0
     processor: dict[str, float] = field(default_factory=dict)  # seconds of server and workers
@@ -68,12 +70,12 @@ def main() -> None:
     parser.add_argument("bundle", metavar="BUNDLE")
     parser.add_argument("--minutes", type=float, default=10.0, help="default: 10")
     parser.add_argument("--clients", type=int, default=200, help="in all (default: 200)")
-    parser.add_argument("--at-once", type=int, help=f"the server's limit (default: {CLIENTS_A_WORKER} a core)")
+    parser.add_argument("--at-once", type=int, help=f"honest clients (default: {CLIENTS_A_WORKER} a core)")
     options = parser.parse_args()
     workers = len(os.sched_getaffinity(0))
-    at_once = options.at_once or CLIENTS_A_WORKER * workers
     honest = options.clients - round(HOSTILE_SHARE * options.clients)
-    seconds = options.minutes * 60 * (at_once - ROOM) / honest
+    at_once = min(options.at_once or CLIENTS_A_WORKER * workers, honest)
+    seconds = options.minutes * 60 * at_once / honest
     found = talks(options.bundle, seconds)
     figures = asyncio.run(soak(options, found, workers=workers, at_once=at_once))
     show(figures, seconds)
@@ -98,7 +100,7 @@ def words_of(engine: Engine, samples: Samples) -> list[str]:
 
 
 async def soak(options: argparse.Namespace, found: list[Talk], *, workers: int, at_once: int) -> Figures:
-    limits = [f"--clients={at_once}", "--idle-seconds=20", "--unread-seconds=5"]
+    limits = [f"--clients={at_once + ROOM}", "--idle-seconds=20", "--unread-seconds=5"]
     ports = ["--port=0", "--sherpa-port=0", f"--workers={workers}"]
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", SERVE, "serve", options.bundle, *ports, *limits), stderr=asyncio.subprocess.PIPE
@@ -112,6 +114,8 @@ async def soak(options: argparse.Namespace, found: list[Talk], *, workers: int, 
     try:
         watch = asyncio.create_task(watch_memory(process.pid, figures))
         await run_clients(int(port[1]), options.clients, found, figures, at_once=at_once, ends=ends)
+        if watch.done():
+            watch.result()  # why it has ended: perhaps there is no server any more
         watch.cancel()
     finally:
         if process.returncode is None:
@@ -142,25 +146,15 @@ async def run_clients(
     talk = itertools.cycle(found)
     waiting = iter([next(talk) for _ in range(clients - hostile)])
 
-    async def one_after_another() -> None:
+    async def one_after_another(number: int) -> None:
+        await asyncio.sleep(CHUNK_SECONDS * number)  # so that not all sentences end at once
         for each in waiting:
             await speak(port, each, figures)
 
-    async def strangers() -> None:
-        pause = (ends - time.monotonic()) / (hostile + 1)
-        kinds = itertools.cycle([garbage, half_open, flood, deaf])
-        running = []
-        for _ in range(hostile):
-            await asyncio.sleep(pause)
-            running.append(asyncio.create_task(next(kinds)(port, figures)))
-        await asyncio.wait(running, timeout=60)
-
-    # They begin one after another, so that not all sentences end at once.
-    async def later(number: int) -> None:
-        await asyncio.sleep(CHUNK_SECONDS * number)
-        await one_after_another()
-
-    await asyncio.gather(strangers(), *(later(number) for number in range(at_once - ROOM)))
+    with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as other:
+        strangers = asyncio.wrap_future(other.submit(attack, port, hostile, ROOM, ends))
+        await asyncio.gather(*(one_after_another(number) for number in range(at_once)))
+        figures.hostile = await strangers
 
 
 async def speak(port: int, talk: Talk, figures: Figures) -> None:
@@ -195,74 +189,9 @@ async def heard(client: ClientConnection, samples: Samples, figures: Figures) ->
             await client.recv()  # the close
         words += values.get("text", "").split()
         figures.audio_seconds += CHUNK_SECONDS
-        figures.latencies.append(time.monotonic() - sent)
+        figures.latencies.append((sent, time.monotonic() - sent))
     await client.send('{"eof" : 1}')
     return words + str(json.loads(await client.recv())["text"]).split()
-
-
-async def garbage(port: int, figures: Figures) -> None:
-    """Bytes and texts that mean nothing, until the server has had enough."""
-    chance = random.Random(port)
-    for _ in range(20):
-        size = chance.choice([1, 333, 40_001, 1_500_001])
-        message = chance.randbytes(size) if chance.random() < 0.5 else "{" * size
-        await told("garbage", port, [message], figures)
-
-
-async def half_open(port: int, figures: Figures) -> None:
-    """Half a request, and a handshake that nothing follows."""
-    _, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(b"GET / HTTP/1.1\r\nHost: local")
-    await told("half-open", port, [], figures)
-    writer.close()
-
-
-async def flood(port: int, figures: Figures) -> None:
-    """Messages as fast as they go, empty ones and then large ones."""
-    messages = [b""] * 3000 + [bytes(1 << 20)] * 30
-    await told("flood", port, messages, figures)
-
-
-async def deaf(port: int, figures: Figures) -> None:
-    """Sends, and reads nothing."""
-    _reader, writer = await asyncio.open_connection("127.0.0.1", port, limit=1024)
-    fields = "Host: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-    writer.write(f"GET / HTTP/1.1\r\n{fields}Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n".encode())
-    try:
-        async with asyncio.timeout(90):
-            while True:
-                writer.write(b"\x82\x80\0\0\0\0" * 500)
-                await writer.drain()
-    except (OSError, TimeoutError):
-        figures.hostile["deaf: dropped, or held back"] += 1
-    writer.transport.abort()
-
-
-async def told(kind: str, port: int, messages: Sequence[bytes | str], figures: Figures) -> None:
-    """Counts how it ended: with a sentence, with a code alone, or not at all."""
-    error, code = "", 0
-    try:
-        async with connect(f"ws://127.0.0.1:{port}", open_timeout=60, max_queue=None) as client:
-            try:
-                sending = asyncio.create_task(send_all(client, messages))
-                async with asyncio.timeout(90):
-                    while True:
-                        error = json.loads(await client.recv()).get("error", "")
-            finally:
-                sending.cancel()
-    except ConnectionClosed as closed:
-        code = closed.rcvd.code if closed.rcvd else 0
-    except TimeoutError:
-        figures.hostile[f"{kind}: goes on"] += 1
-        return
-    except OSError:
-        pass
-    figures.hostile[f"{kind}: {'sentence and' if error else 'only'} code {code}" if code else f"{kind}: dropped"] += 1
-
-
-async def send_all(client: ClientConnection, messages: Sequence[bytes | str]) -> None:
-    for message in messages:
-        await client.send(message)
 
 
 def show(figures: Figures, seconds: float) -> None:
@@ -270,21 +199,34 @@ def show(figures: Figures, seconds: float) -> None:
     warm = [size for at, size in figures.megabytes if at <= WARM_SHARE * ends]
     late = [size for at, size in figures.megabytes if at > WARM_SHARE * ends]
     growth = max(0.0, statistics.median(late[-10:]) - max(warm))
-    p95 = 1000 * float(np.percentile(figures.latencies, 95))
+    spans = figures.hostile.spans
+    beside, alone = (
+        [seconds for at, seconds in figures.latencies if any(a <= at <= b for a, b in spans) == is_beside]
+        for is_beside in (True, False)
+    )
+    p95 = p95_ms([seconds for _, seconds in figures.latencies])
     print(f"{figures.finals} honest clients of {seconds:.0f} s each, {figures.lost} without all of their words")
     print(f"{figures.waits} times one had to come again, since the server was full")
     shares = {name: value / figures.audio_seconds for name, value in figures.processor.items()}
     told = ", ".join(f"{name} {100 * share:.1f} %" for name, share in shares.items())
     print(f"of a core, for an honest stream (all hostile work included): {told}")
-    print(f"reply to {CHUNK_SECONDS:g} s of audio: 95 % within {p95:.0f} ms")
+    print(f"reply to {CHUNK_SECONDS:g} s of audio: 95 % within {p95} ms")
+    for name, some in (("with hostile clients", beside), ("without", alone)):
+        print(f"  {name:<24}{p95_ms(some)} ms, {len(some)} replies")
     print(
         f"server and workers: {max(warm):.0f} MB at first, {late[-1]:.0f} MB at the end, {max(late):.0f} MB at most"
     )
-    for kind, count in sorted(figures.hostile.items()):
+    for kind, count in sorted(figures.hostile.ends.items()):
         print(f"  {kind:<40}{count:>6}")
-    result = {"lost_finals": figures.lost, "mb_growth": round(growth, 1), "p95_ms": round(p95, 1)}
-    result["streams_per_core"] = round(1 / sum(shares.values()), 1)
-    print(json.dumps({**result, "clients": figures.finals, "full": figures.waits}))
+    result = {"lost_finals": figures.lost, "mb_growth": round(growth, 1), "p95_ms": p95}
+    result |= {"p95_ms_with_hostile": p95_ms(beside), "p95_ms_without": p95_ms(alone)}
+    streams = round(1 / sum(shares.values()), 1)
+    refused = {"full": figures.waits, "hostile_full": figures.hostile.full}
+    print(json.dumps({**result, "streams_per_core": streams, "clients": figures.finals, **refused}))
+
+
+def p95_ms(seconds: Sequence[float]) -> float | None:
+    return round(1000 * float(np.percentile(seconds, 95)), 1) if seconds else None
 
 
 if __name__ == "__main__":
