@@ -19,6 +19,7 @@ from ray.serve.config import AutoscalingConfig, HTTPOptions
 from starlette.applications import Starlette
 
 from ssl_asr.cli.serve import CLIENTS_A_WORKER, TOKEN
+from ssl_asr.cli.values import whole
 from ssl_asr.runtime.cluster import joined
 from ssl_asr.runtime.failure import sentence_of
 from ssl_asr.serving.adapting import EngineOptions
@@ -113,13 +114,15 @@ def _given() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("bundle", metavar="BUNDLE")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on; default: each machine's own only")
-    parser.add_argument("--port", type=int, default=8000, metavar="N", help="default: 8000")
-    parser.add_argument("--min-replicas", type=int, default=1, metavar="N", help="default: 1")
-    parser.add_argument("--max-replicas", type=int, default=8, metavar="N", help="default: 8")
+    parser.add_argument("--port", type=whole(1, 65535), default=8000, metavar="N", help="default: 8000")
+    parser.add_argument("--min-replicas", type=whole(0, 100_000), default=1, metavar="N", help="default: 1")
+    parser.add_argument("--max-replicas", type=whole(1, 100_000), default=8, metavar="N", help="default: 8")
     parser.add_argument("--clients", type=int, default=CLIENTS_A_WORKER, metavar="N", help="sessions of a replica")
     parser.add_argument("--session-seconds", type=float, default=3600.0, metavar="N", help="at most; default: 3600")
     parser.add_argument("--allow-origin", action="append", default=[], metavar="URL", help="a site that may use it")
-    parser.add_argument("--sherpa-rate", type=int, default=16000, metavar="HZ", help="default: 16000")
+    parser.add_argument(
+        "--sherpa-rate", type=whole(4000, 384_000), default=16000, metavar="HZ", help="default: 16000"
+    )
     parser.add_argument("--int8", action="store_true", help="the 8-bit network")
     return parser.parse_args()
 

@@ -23,7 +23,7 @@ FLAGS = (
 )
 
 
-def add_endpoint_options(command: argparse.ArgumentParser) -> None:
+def add_endpoint_options(command: argparse.ArgumentParser) -> argparse._ArgumentGroup:
     group = command.add_argument_group("endpoints: an utterance ends by the first rule that holds")
     for number, rule in enumerate(KALDI, 1):
         group.add_argument(
@@ -50,13 +50,11 @@ def add_endpoint_options(command: argparse.ArgumentParser) -> None:
         metavar="S",
         help=f"a longer utterance is cut between two words; default: {longest:g}",
     )
-    group.add_argument("--no-endpoints", action="store_true", help="one utterance; memory grows with it")
+    return group
 
 
-def endpoints_of(options: argparse.Namespace) -> Endpoints | None:
-    """None if there shall be none; ValueError if an utterance may be longer than is useful."""
-    if options.no_endpoints:
-        return None
+def endpoints_of(options: argparse.Namespace) -> Endpoints:
+    """ValueError if an utterance may be longer than is useful."""
     rules = [
         replace(rule, seconds=getattr(options, f"rule{number}_min_trailing_silence"))
         for number, rule in enumerate(KALDI, 1)

@@ -65,7 +65,8 @@ def add_command(commands: argparse._SubParsersAction[Any]) -> None:
     group.add_argument("--encoding", choices=ENCODINGS, default="s16le", help="as ffmpeg names it; default: s16le")
     group.add_argument("--rate", type=whole(1, 10**6), metavar="HZ", help="default: the bundle's sample rate")
     group.add_argument("--channels", type=whole(1, 1024), default=1, metavar="N", help="default: 1")
-    endpoint_options.add_endpoint_options(command)
+    endpoints = endpoint_options.add_endpoint_options(command)
+    endpoints.add_argument("--no-endpoints", action="store_true", help="one utterance; memory grows with it")
 
 
 def run(options: argparse.Namespace) -> bool:
@@ -74,7 +75,7 @@ def run(options: argparse.Namespace) -> bool:
     from ssl_asr.serving.streaming.latency import Pace
     from ssl_asr.serving.streaming.listening import listen
 
-    endpoints = endpoint_options.endpoints_of(options)
+    endpoints = None if options.no_endpoints else endpoint_options.endpoints_of(options)
     engine = open_engine(engine_options_of(options), say)
     with Interrupts() as interrupts:
         stream = engine.stream(endpoints=endpoints, confidences=False)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from ssl_asr.cli import endpoint_options, engine_options
 from ssl_asr.cli.engine_options import add_engine_options, engine_options_of
 from ssl_asr.cli.saying import say
+from ssl_asr.cli.values import at_least, whole
 
 if TYPE_CHECKING:
     from ssl_asr.serving.server.access import Access
@@ -48,6 +49,7 @@ FLAGS = (
     *endpoint_options.FLAGS,
 )
 CLIENTS_A_WORKER = 16
+_PORT, _RATE, _WORKERS = whole(0, 65535), whole(4000, 384_000), whole(1, 1024)
 
 
 def add_command(commands: argparse._SubParsersAction[Any]) -> None:
@@ -55,16 +57,18 @@ def add_command(commands: argparse._SubParsersAction[Any]) -> None:
     command.add_argument("bundle", metavar="BUNDLE", help="what `ssl-asr export` made, or a run")
     command.add_argument("--host", default="127.0.0.1", help="address to listen on; default: this machine's own only")
     command.add_argument(
-        "--port", type=int, default=2700, metavar="N", help="of Vosk's protocol and HTTP; default: 2700"
+        "--port", type=_PORT, default=2700, metavar="N", help="of Vosk's protocol and HTTP; default: 2700"
     )
     command.add_argument(
-        "--sherpa-port", type=int, default=6006, metavar="N", help="of sherpa-onnx's protocol; default: 6006"
+        "--sherpa-port", type=_PORT, default=6006, metavar="N", help="of sherpa-onnx's protocol; default: 6006"
     )
     command.add_argument(
-        "--sherpa-rate", type=int, default=16000, metavar="HZ", help="that its clients send; default: 16000"
+        "--sherpa-rate", type=_RATE, default=16000, metavar="HZ", help="that its clients send; default: 16000"
     )
-    command.add_argument("--workers", type=int, metavar="N", help="processes for sessions; default: one a core")
-    command.add_argument("--upload-workers", type=int, default=1, metavar="N", help="processes for files; default: 1")
+    command.add_argument("--workers", type=_WORKERS, metavar="N", help="processes for sessions; default: one a core")
+    command.add_argument(
+        "--upload-workers", type=_WORKERS, default=1, metavar="N", help="processes for files; default: 1"
+    )
     command.add_argument("--token-file", metavar="FILE", help=f"the token that clients need; or the variable {TOKEN}")
     command.add_argument(
         "--allow-origin", action="append", default=[], metavar="URL", help="a site whose pages may use it"
@@ -75,7 +79,7 @@ def add_command(commands: argparse._SubParsersAction[Any]) -> None:
     endpoint_options.add_endpoint_options(command)
     limits = command.add_argument_group("limits, for each the largest")
     for name, does in _LIMITS.items():
-        limits.add_argument(f"--{name}", type=float, metavar="N", help=does)
+        limits.add_argument(f"--{name}", type=at_least(0.0), metavar="N", help=does)
 
 
 def run(options: argparse.Namespace) -> None:
@@ -86,17 +90,12 @@ def run(options: argparse.Namespace) -> None:
         raise ValueError(f"{error.name} is missing; install it with: pip install 'ssl-asr[serve]'") from None
     from ssl_asr.serving.server.service import Options
 
-    endpoints = endpoint_options.endpoints_of(options)
-    if endpoints is None:
-        raise ValueError("a server's memory would grow with --no-endpoints; leave it out")
     workers = len(os.sched_getaffinity(0)) if options.workers is None else options.workers
-    if min(workers, options.upload_workers) < 1:
-        raise ValueError("--workers and --upload-workers are at least 1")
     chosen = Options(
         engine=engine_options_of(options),
         limits=_limits(options, workers),
         access=_access(options),
-        endpoints=endpoints,
+        endpoints=endpoint_options.endpoints_of(options),
         workers=workers,
         upload_workers=options.upload_workers,
         sherpa_rate=options.sherpa_rate,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hmac
 import ipaddress
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from starlette.requests import HTTPConnection
 
@@ -43,17 +43,25 @@ class Access:
         origin, host = connection.headers.get("origin"), connection.headers.get("host", "")
         if (
             self.is_loopback
-            and not is_loopback(urlsplit(f"//{host}").hostname or "")
-            and host not in {urlsplit(each).netloc for each in self.origins}
+            and not is_loopback(_split(f"//{host}").hostname or "")
+            and host not in {_split(each).netloc for each in self.origins}
         ):
             raise Refusal(
                 Kind.ORIGIN,
                 f"this server answers to localhost, not to {host[:100]!r}; name that site with --allow-origin",
             )
-        if origin is not None and urlsplit(origin).netloc != host and origin not in self.origins:
+        if origin is not None and _split(origin).netloc != host and origin not in self.origins:
             raise Refusal(
                 Kind.ORIGIN, f"pages of {origin[:100]!r} may not use this server; allow it with --allow-origin"
             )
+
+
+def _split(url: str) -> SplitResult:
+    """Nothing of what is no URL."""
+    try:
+        return urlsplit(url)
+    except ValueError:
+        return urlsplit("")
 
 
 def _tokens(connection: HTTPConnection) -> list[str]:

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Mount, Route, WebSocketRoute
@@ -14,7 +15,7 @@ from starlette.staticfiles import StaticFiles
 from starlette.websockets import WebSocket
 
 from ssl_asr.serving.server import openai, sherpa, vosk
-from ssl_asr.serving.server.limits import Refusal
+from ssl_asr.serving.server.limits import Kind, Refusal
 from ssl_asr.serving.server.service import Converse, Service
 
 _STATIC = Path(__file__).parent / "static"
@@ -47,6 +48,7 @@ def create_app(service: Service, sherpa_port: int | None = None) -> Starlette:
         WebSocketRoute("/", root),
         WebSocketRoute("/vosk", on_vosk),
         WebSocketRoute("/sherpa", on_sherpa),
+        WebSocketRoute("/{path:path}", _speaks(service, "", None)),
         Route("/v1/audio/transcriptions", _answers(service, openai.transcriptions), methods=["POST"]),
         Route("/v1/models", _answers(service, openai.models)),
         Route("/", _page),
@@ -54,10 +56,20 @@ def create_app(service: Service, sherpa_port: int | None = None) -> Starlette:
         Route("/healthz", _answers(service, _health)),
         Route("/metrics", _answers(service, _metrics)),
     ]
-    return Starlette(routes=routes, lifespan=lifespan)
+    return Starlette(routes=routes, lifespan=lifespan, exception_handlers={404: _not_found, 405: _not_found})
 
 
-def _speaks(service: Service, protocol: str, converse: Converse) -> Callable[[WebSocket], Awaitable[None]]:
+async def _not_found(request: Request, error: Exception) -> Response:
+    """Also of a method that a path does not know."""
+    assert isinstance(error, HTTPException)
+    asked = f"{request.method} {request.scope['path'][:50]}"
+    response = _refused(Refusal(Kind.PATH, f"{asked} is unknown; / is a page, /v1/audio/transcriptions takes files"))
+    response.status_code = error.status_code
+    response.headers.update(error.headers or {})
+    return response
+
+
+def _speaks(service: Service, protocol: str, converse: Converse | None) -> Callable[[WebSocket], Awaitable[None]]:
     async def endpoint(websocket: WebSocket) -> None:
         await service.host(websocket, protocol, converse)
 

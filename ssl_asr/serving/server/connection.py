@@ -8,10 +8,10 @@ from collections.abc import Awaitable
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from ssl_asr.serving.server.limits import Kind, Limits, Pace, Refusal
+from ssl_asr.serving.server.limits import REASON_BYTES, Kind, Limits, Pace, Refusal
 
 _CLOSE_SECONDS = 2.0
-_REASON_BYTES = 120  # RFC 6455: 123
+_FREE_SECONDS = 0.1  # a message with so much audio costs no pace: recognising it takes turns anyway
 
 
 class Gone(Exception):
@@ -27,6 +27,10 @@ class Connection:
         self._end, self._pace = now + limits.session_seconds, Pace(limits.messages_per_second, now)
         self._receiving: asyncio.Task[str | bytes] | None = None
         self._ends = asyncio.create_task(draining.wait())
+
+    async def accept(self, protocol: str | None) -> None:
+        """Gone if the client does not wait for that."""
+        await self._within(self._websocket.accept(protocol), self._limits.unread_seconds)
 
     async def receive(self) -> str | bytes:
         """The next message.
@@ -56,7 +60,7 @@ class Connection:
 
     async def keep_pace(self, audio_seconds: float) -> None:
         """Waits if the client sends more small messages than it may; this one has so much audio."""
-        if delay := self._pace.delay(audio_seconds, time.monotonic()):
+        if delay := self._pace.delay(max(0.0, 1.0 - audio_seconds / _FREE_SECONDS), time.monotonic()):
             await asyncio.sleep(delay)
 
     async def send(self, text: str) -> None:
@@ -64,7 +68,7 @@ class Connection:
         await self._within(self._websocket.send_text(text), self._limits.unread_seconds)
 
     async def close(self, code: int, reason: str = "") -> None:
-        short = reason.encode()[:_REASON_BYTES].decode(errors="ignore")
+        short = reason.encode()[:REASON_BYTES].decode(errors="ignore")
         await self._within(self._websocket.close(code, short), _CLOSE_SECONDS)
 
     async def closed_by_client(self) -> None:

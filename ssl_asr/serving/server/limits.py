@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+REASON_BYTES = 120  # of a websocket's close (RFC 6455: 123)
+
 
 class Kind(Enum):
     """Why a client is refused: the code that closes a websocket (RFC 6455, 7.4.1), and the status of HTTP."""
@@ -15,6 +17,7 @@ class Kind(Enum):
     ORIGIN = (1008, 403)
     SIZE = (1009, 413)
     DATA = (1007, 400)
+    PATH = (1008, 404)
     IDLE = (1008, 408)
     LENGTH = (1008, 413)
     UNREAD = (1008, 408)
@@ -73,15 +76,14 @@ class Pace:
     """Lets messages through at `rate` a second, and `_BURST_SECONDS` of them at once after a pause."""
 
     _BURST_SECONDS = 3.0
-    _FREE_SECONDS = 0.1  # a message with so much audio costs nothing here: recognising it takes turns anyway
 
     def __init__(self, rate: float, now: float) -> None:
         self._rate, self._then = rate, now
         self._credit = self._most = rate * self._BURST_SECONDS
 
-    def delay(self, audio_seconds: float, now: float) -> float:
-        """Seconds to wait before a message with so much audio is taken in."""
+    def delay(self, share: float, now: float) -> float:
+        """Seconds to wait before another message is taken in, which counts as this share of one."""
         self._credit = min(self._most, self._credit + (now - self._then) * self._rate)
         self._then = now
-        self._credit -= max(0.0, 1.0 - audio_seconds / self._FREE_SECONDS)
+        self._credit -= share
         return max(0.0, -self._credit / self._rate)

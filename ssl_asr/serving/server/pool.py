@@ -112,18 +112,25 @@ async def start_worker(start: Start) -> Worker:
             start_new_session=True,  # Ctrl-C in a terminal is for the server
         )
     reader, writer = await asyncio.open_connection(sock=ours)
-    writer.write(packed(start))
     try:
+        writer.write(packed(start))
         first = await asyncio.wait_for(receive(reader), _START_SECONDS)
+        if isinstance(first, Ready):
+            return Worker(process, reader, writer, first)
     except (TimeoutError, asyncio.IncompleteReadError, ConnectionError):
         first = Broken(0, "a worker process did not start; see what it printed")
-    if isinstance(first, Ready):
-        return Worker(process, reader, writer, first)
+    except asyncio.CancelledError:  # by a client that did not wait, or by the server's end
+        _stop(process, writer)
+        raise
+    _stop(process, writer)
+    await process.wait()
+    raise ValueError(first.sentence)
+
+
+def _stop(process: asyncio.subprocess.Process, writer: asyncio.StreamWriter) -> None:
     writer.close()
     if process.returncode is None:
         process.kill()
-    await process.wait()
-    raise ValueError(first.sentence)
 
 
 class Pool:

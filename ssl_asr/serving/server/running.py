@@ -1,4 +1,4 @@
-"""The app under uvicorn: its ports, its end, and clients that never finish what they begin."""
+"""The app under uvicorn: its ports and its end."""
 
 from __future__ import annotations
 
@@ -9,23 +9,18 @@ import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from types import FrameType
-from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 
 from ssl_asr.serving.server.app import create_app
+from ssl_asr.serving.server.protocols import Http, Websocket
 from ssl_asr.serving.server.service import Options, Service
 
-_HEADER_SECONDS = 10.0
-_LINGER_SECONDS = 5.0
 _SHUTDOWN_SECONDS = 5
 _BACKLOG = 512
 # A client's ping waits behind the audio that it has sent before, so little of that may lie in the network.
 _RECEIVE_BYTES = 1 << 17
-_HEADERS_LATE = b'{"error": "the request did not come within 10 s; send it at once", "code": 408}'
 
 
 @dataclass(frozen=True)
@@ -63,8 +58,8 @@ async def _serve(options: Options, place: Place, listeners: list[socket.socket],
 def _config(app: Starlette, options: Options, place: Place) -> uvicorn.Config:
     config = uvicorn.Config(
         app,
-        http=_Http,
-        ws=_Websocket,
+        http=Http,
+        ws=Websocket,
         # A little more than allowed, so that the app can say so.
         ws_max_size=2 * options.limits.message_bytes,
         # Audio does not get smaller, and a small message could grow large.
@@ -125,33 +120,3 @@ class _Server(uvicorn.Server):
             self._say(f"waiting up to {most:g} s for {self._service.clients} sessions to end")
         await self._service.drain()
         self.should_exit = True
-
-
-class _Http(HttpToolsProtocol):
-    """Drops who connects and does not ask."""
-
-    def connection_made(self, transport: asyncio.Transport) -> None:
-        super().connection_made(transport)
-        self._late = self.loop.call_later(_HEADER_SECONDS, self._drop)
-
-    def connection_lost(self, exc: Exception | None) -> None:
-        self._late.cancel()
-        super().connection_lost(exc)
-
-    def on_headers_complete(self) -> None:
-        self._late.cancel()
-        super().on_headers_complete()
-
-    def _drop(self) -> None:
-        length = b"content-length: %d" % len(_HEADERS_LATE)
-        head = (b"HTTP/1.1 408 Request Timeout", b"content-type: application/json", length, b"connection: close", b"")
-        self.transport.write(b"\r\n".join([*head, _HEADERS_LATE]))
-        self.transport.close()
-
-
-class _Websocket(WebSocketsSansIOProtocol):
-    """Does not wait for ever that a client takes what is left."""
-
-    async def run_asgi(self) -> Any:
-        await super().run_asgi()
-        self.loop.call_later(_LINGER_SECONDS, self.transport.abort)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from starlette.websockets import WebSocket
@@ -48,6 +48,7 @@ class Service:
         self.pool = Pool(options.workers, Start(options.engine, options.endpoints), warn)
         self.upload_workers = UploadWorkers(options.upload_workers, options.engine)
         self.clients = self.uploads = 0
+        self._open = 0  # uploads, and websockets until they have been told how they ended
         self.is_draining = self._is_started = False
         self._ends, self._idle = asyncio.Event(), asyncio.Event()
         self._idle.set()
@@ -69,7 +70,8 @@ class Service:
         except TimeoutError:
             self._ends.set()
             # Each gets its last words and the reason first.
-            await asyncio.wait([asyncio.create_task(self._idle.wait())], timeout=self.options.limits.unread_seconds)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._idle.wait(), self.options.limits.unread_seconds)
 
     @property
     def is_over(self) -> bool:
@@ -87,19 +89,23 @@ class Service:
         self.metrics.restarts.set(self.pool.restarts)
         return self.metrics.page()
 
-    async def host(self, websocket: WebSocket, protocol: str, converse: Converse) -> None:
-        """A websocket from its handshake to its end."""
-        offered = websocket.scope.get("subprotocols", [])
-        await websocket.accept(PROTOCOL if PROTOCOL in offered else None)
+    async def host(self, websocket: WebSocket, protocol: str, converse: Converse | None) -> None:
+        """A websocket from its handshake to its end; None is the protocol of a path that has none."""
         connection = Connection(websocket, self.options.limits, self._ends)
         try:
-            self.options.access.check(websocket)
-            self._admit()
-            await self._converse(connection, protocol, converse)
-            await connection.close(1000)
-        except Refusal as refusal:
-            self.metrics.refusals.labels(refusal.kind.label).inc()
-            await _tell(connection, refusal)
+            with self._under_way():
+                offered = websocket.scope.get("subprotocols", [])
+                await connection.accept(PROTOCOL if PROTOCOL in offered else None)
+                try:
+                    self.options.access.check(websocket)
+                    if converse is None:
+                        raise _nothing_at(websocket.scope["path"])
+                    self._admit()
+                    await self._converse(connection, protocol, converse)
+                    await connection.close(1000)
+                except Refusal as refusal:
+                    self.metrics.refusals.labels(refusal.kind.label).inc()
+                    await _tell(connection, refusal)
         except Gone:
             self.metrics.gone.inc()
         finally:
@@ -116,13 +122,11 @@ class Service:
         sessions = Sessions(self.pool, self.metrics)
         self.metrics.begun.labels(protocol).inc()
         self.clients += 1
-        self._idle.clear()
         try:
             with self.metrics.sessions.labels(protocol).track_inprogress():
                 await converse(connection, sessions)
         finally:
             self.clients -= 1
-            self._leave()
             sessions.close()
 
     @contextmanager
@@ -134,17 +138,28 @@ class Service:
         if self.uploads >= most:
             raise Refusal(Kind.FULL, f"the server has {most} files, as many as it may; try again later")
         self.uploads += 1
-        self._idle.clear()
         try:
-            with self.metrics.uploads.track_inprogress():
+            with self._under_way(), self.metrics.uploads.track_inprogress():
                 yield
         finally:
             self.uploads -= 1
-            self._leave()
 
-    def _leave(self) -> None:
-        if not self.clients and not self.uploads:
-            self._idle.set()
+    @contextmanager
+    def _under_way(self) -> Iterator[None]:
+        self._open += 1
+        self._idle.clear()
+        try:
+            yield
+        finally:
+            self._open -= 1
+            if not self._open:
+                self._idle.set()
+
+
+def _nothing_at(path: str) -> Refusal:
+    return Refusal(
+        Kind.PATH, f"there is nothing at {path[:30]!r}; / and /vosk speak Vosk's protocol, /sherpa sherpa-onnx's"
+    )
 
 
 async def _tell(connection: Connection, refusal: Refusal) -> None:

@@ -37,16 +37,16 @@ class UploadWorkers:
         """Refusal if the file can't be used. Cancelled, it ends the process, which may have hours to go."""
         worker, is_done = await self._places.get(), False
         try:
-            if worker is None or not worker.is_alive:
+            if worker is not None and not worker.is_alive:  # it has died while it had nothing to do
+                self._end(worker)
+                worker = None
+            if worker is None:
                 worker = await self._begin()
             reply = await worker.ask(Transcribe(0, name, path, confidences))
             is_done = True
         finally:
             if worker is not None and not is_done:
-                self.alive.discard(worker)
-                ending = asyncio.create_task(worker.end(kills=True))
-                self._ending.add(ending)
-                ending.add_done_callback(self._ending.discard)
+                self._end(worker)
             self._places.put_nowait(worker if is_done else None)
         if isinstance(reply, Broken):
             raise refusal_of(reply)
@@ -55,6 +55,12 @@ class UploadWorkers:
 
     async def close(self) -> None:
         await asyncio.gather(*self._ending, *(worker.end(kills=True) for worker in self.alive))
+
+    def _end(self, worker: Worker) -> None:
+        self.alive.discard(worker)
+        ending = asyncio.create_task(worker.end(kills=True))
+        self._ending.add(ending)
+        ending.add_done_callback(self._ending.discard)
 
     async def _begin(self) -> Worker:
         try:

@@ -20,7 +20,8 @@ from ssl_asr.serving.server.sessions import OpenSession, Sessions
 from ssl_asr.serving.server.wire import Heard
 
 DEFAULT_RATE = 8000
-_RATES = range(4000, 384001)
+_LEAST_RATE, _MOST_RATE = 4000, 384000
+_MOST_CHARACTERS = 1 << 15  # of a text, which the server's one thread has to parse
 _BYTES = 2  # a sample
 _ALTERNATIVES = 10
 
@@ -46,9 +47,14 @@ class Config:
         if values.get("phrase_list"):
             raise _bad("a phrase_list is not possible here; start the server with --hotwords")
         rate = values.get("sample_rate", self.sample_rate)
-        if not isinstance(rate, int | float) or isinstance(rate, bool) or rate not in _RATES:
+        if (
+            not isinstance(rate, int | float)
+            or isinstance(rate, bool)
+            or not _LEAST_RATE <= rate <= _MOST_RATE
+            or rate != int(rate)
+        ):
             raise _bad(
-                f"sample_rate is {json.dumps(rate)[:50]}; give a whole number from {_RATES[0]} to {_RATES[-1]}"
+                f"sample_rate is {json.dumps(rate)[:50]}; give a whole number from {_LEAST_RATE} to {_MOST_RATE}"
             )
         most = values.get("max_alternatives", self.alternatives)
         if not isinstance(most, int) or most < 0:
@@ -108,6 +114,8 @@ async def _finish(connection: Connection, session: OpenSession, config: Config) 
 
 def parsed(message: str) -> dict[str, Any]:
     """A message with one of the keys config, eof and reset; Refusal of anything else."""
+    if len(message) > _MOST_CHARACTERS:
+        raise _bad(f"a text has {len(message)} characters, the largest possible is {_MOST_CHARACTERS}; shorten it")
     try:
         asked = json.loads(message)
     except (ValueError, RecursionError):

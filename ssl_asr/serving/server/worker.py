@@ -2,14 +2,16 @@
 
 The search holds Python's lock while it computes, so the server has a process for every core, and itself computes
 nothing. The sessions of a process take turns: none waits longer than one piece of each of the others takes. The
-process ends when the server has gone.
+process ends when the server has gone, even in the middle of a file of hours.
 """
 
 from __future__ import annotations
 
 import os
+import select
 import socket
 import sys
+import threading
 import time
 import traceback
 from collections import deque
@@ -44,6 +46,7 @@ Work = Generator[None, None, Reply]
 
 def main() -> None:
     connection = socket.socket(fileno=int(sys.argv[1]))
+    threading.Thread(target=_end_with_server, args=[connection], daemon=True).start()
     inbox = Inbox(connection)
     try:
         (start,) = inbox.messages(waits=True)
@@ -57,6 +60,13 @@ def main() -> None:
         connection.sendall(packed(Broken(0, " ".join(str(error).split()))))
     except (EOFError, ConnectionError):
         pass
+
+
+def _end_with_server(connection: socket.socket) -> None:
+    gone = select.poll()
+    gone.register(connection, select.POLLHUP)
+    gone.poll()
+    os._exit(0)
 
 
 def _serve(worker: Worker, connection: socket.socket, inbox: Inbox) -> None:

@@ -13,7 +13,7 @@ import urllib.request
 import numpy as np
 import psutil
 import pytest
-from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.exceptions import ConnectionClosed
 
 from ssl_asr.serving.server.limits import Limits, Pace
 from tests.serving.server.conftest import RATE, engine_finals, serving, vosk_words
@@ -62,15 +62,12 @@ def test_too_many_clients_are_told(strict):
 def test_a_message_that_is_too_large(strict, size):
     client = strict.client()
     client.send(bytes(size))
+    said, code = refused(client)
+    assert code == 1009
     if size < 64000:
-        assert refused(client) == (
-            "a message has 32002 bytes, the largest possible is 32000; send audio in pieces",
-            1009,
-        )
+        assert said == "a message has 32002 bytes, the largest possible is 32000; send audio in pieces"
     else:  # not even read
-        with client, pytest.raises(ConnectionClosed) as closed:
-            client.recv(10)
-        assert closed.value.rcvd.code == 1009
+        assert said == "a message is far larger than 32000 bytes, the most possible; send audio in pieces"
 
 
 def test_a_client_that_says_nothing(strict):
@@ -125,12 +122,12 @@ def test_a_client_that_reads_nothing_is_dropped_and_disturbs_nobody(spoken, stri
 def test_pace_lets_bursts_and_audio_through_and_slows_floods():
     pace, now, waited = Pace(100, 0.0), 0.0, 0.0
     for _ in range(300):
-        waited += pace.delay(0.0, now)
+        waited += pace.delay(1.0, now)
     assert waited == 0
     for _ in range(1000):  # a flood at once takes its time
-        now += pace.delay(0.0, now)
+        now += pace.delay(1.0, now)
     assert now == pytest.approx(10, rel=0.01)
-    assert all(pace.delay(0.1, now + 1) == 0 for _ in range(10_000))
+    assert all(pace.delay(0.0, now + 1) == 0 for _ in range(10_000))
 
 
 def test_limits_are_above_0():
@@ -279,18 +276,3 @@ def test_workers_end_with_a_server_that_is_killed(spoken):
         server.process.kill()
         _, alive = psutil.wait_procs(workers, 10)
         assert alive == []
-
-
-def test_half_open_connections_are_dropped(server):
-    raw = socket.create_connection(("127.0.0.1", server.port))
-    raw.sendall(b"GET / HTTP/1.1\r\nHost: local")
-    raw.settimeout(20)
-    answer = raw.recv(4096)
-    assert answer.startswith(b"HTTP/1.1 408 ")
-    assert b"the request did not come within 10 s" in answer
-    raw.close()
-
-
-def test_an_unknown_path_is_no_session(server):
-    with pytest.raises(InvalidStatus, match="403"):
-        server.client("/nowhere")

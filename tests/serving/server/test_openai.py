@@ -2,6 +2,7 @@
 
 import io
 import json
+import threading
 import time
 import urllib.error
 import urllib.request
@@ -136,6 +137,66 @@ def test_a_client_that_goes_ends_its_work_and_a_live_session_is_not_disturbed(sp
             assert vosk_words(client, clips[0])
         api = openai.OpenAI(api_key="none", base_url=server.url("/v1"), max_retries=0, timeout=200)
         assert api.audio.transcriptions.create(model="any", file=("clip.wav", wav(clips[0]))).text
+
+
+def children(server):
+    return psutil.Process(server.process.pid).children()
+
+
+def uploads(server):
+    return json.loads(urllib.request.urlopen(server.url("/healthz")).read())["uploads"]
+
+
+def wait_until(holds):
+    deadline = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_a_client_that_goes_while_a_process_starts_leaves_none_behind(spoken, clips):
+    with serving(spoken.folder) as server:
+        impatient = openai.OpenAI(api_key="none", base_url=server.url("/v1"), max_retries=0, timeout=0.3)
+        with pytest.raises(openai.APITimeoutError):
+            impatient.audio.transcriptions.create(model="any", file=("clip.wav", wav(clips[0])))
+        wait_until(lambda: not uploads(server))
+        wait_until(lambda: len(children(server)) == 1)
+
+
+def test_a_process_for_files_that_dies_is_replaced(spoken, clips):
+    with serving(spoken.folder) as server:
+        api = openai.OpenAI(api_key="none", base_url=server.url("/v1"), max_retries=0, timeout=200)
+        before = children(server)
+        for _ in range(2):
+            assert api.audio.transcriptions.create(model="any", file=("clip.wav", wav(clips[0]))).text
+            (started,) = set(children(server)) - set(before)
+            figures = urllib.request.urlopen(server.url("/metrics")).read().decode()
+            assert 'ssl_asr_workers{kind="uploads"} 1.0' in figures
+            started.kill()
+            wait_until(lambda: children(server) == before)
+
+
+def test_a_process_for_files_ends_with_a_server_that_is_killed(spoken, talk):
+    """In the middle of an hour of audio."""
+    with serving(spoken.folder) as server:
+        hour = wav(np.tile(talk, 1 + 3600 * RATE // len(talk)))
+        impatient = openai.OpenAI(api_key="none", base_url=server.url("/v1"), max_retries=0, timeout=200)
+        asks = threading.Thread(target=lambda: transcribe_or_fail(impatient, hour), daemon=True)
+        asks.start()
+        wait_until(lambda: len(children(server)) == 2 and sum(map(processor_seconds, children(server))) > 8)
+        started = children(server)
+        server.process.kill()
+        assert psutil.wait_procs(started, 10)[1] == []
+        asks.join()
+
+
+def transcribe_or_fail(api, data):
+    with pytest.raises(openai.APIConnectionError):
+        api.audio.transcriptions.create(model="any", file=("hour.wav", data))
+
+
+def processor_seconds(process):
+    return process.cpu_times().user
 
 
 def test_other_requests_are_refused(server):

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from ssl_asr.cli.main import FAILED, main
+from ssl_asr.cli.main import FAILED, REFUSED, main
 from tests.serving.conftest import Spoken
 from tests.serving.server.conftest import serving
 
@@ -38,14 +38,28 @@ def test_a_port_in_use(capsys, toy_bundle):
 @pytest.mark.parametrize(
     ("options", "sentence"),
     [
-        (["--workers=0"], "--workers and --upload-workers are at least 1"),
-        (["--idle-seconds=-1"], "the limit idle_seconds is -1; give a number above 0"),
+        (["--idle-seconds=0"], "the limit idle_seconds is 0; give a number above 0"),
         (["--certificate=none.pem", "--port=0"], "none.pem is no usable certificate with its key"),
         (["--token-file=none.txt"], "the token can't be read from none.txt"),
     ],
 )
 def test_bad_options(capsys, toy_bundle, options, sentence):
     assert sentence in said(capsys, str(toy_bundle), *options)
+
+
+@pytest.mark.parametrize(
+    ("option", "sentence"),
+    [
+        ("--workers=0", "0 is not a whole number from 1 to 1024"),
+        ("--port=99999", "99999 is not a whole number from 0 to 65535"),
+        ("--sherpa-rate=100", "100 is not a whole number from 4000 to 384000"),
+        ("--clients=inf", "inf is not a number of 0 or more"),
+        ("--no-endpoints", "unrecognized arguments: --no-endpoints"),
+    ],
+)
+def test_values_that_can_not_be(capsys, option, sentence):
+    assert main(["serve", "bundle", option]) == REFUSED
+    assert sentence in capsys.readouterr().err
 
 
 def test_an_open_address_without_token_is_told(spoken: Spoken):

@@ -140,7 +140,10 @@ def test_an_end_without_audio_has_its_final(server):
         ('{"config": {"sample_rate": "fast"}}', 'sample_rate is "fast"'),
         ('{"config": {"sample_rate": 1e9}}', "sample_rate is 1000000000.0"),
         ('{"config": {"phrase_list": ["one"]}}', "start the server with --hotwords"),
-        ("[" * 100_000, "is unknown"),
+        ("[" * 30_000, "is unknown"),
+        ("[" * 100_000, "a text has 100000 characters, the largest possible is 32768; shorten it"),
+        ('{"config": {"sample_rate": 8000.5}}', "sample_rate is 8000.5; give a whole number from 4000 to 384000"),
+        ('{"config": {"sample_rate": NaN}}', "sample_rate is NaN"),
         (b"abc", "3 bytes are no whole number of int16 samples"),
     ],
 )
