@@ -1,11 +1,11 @@
 """What sequence training gains on a finished run: `python jobs/bench/sequence.py RUN OUT [--models teacher student]`.
 
-OUT gets a copy of the run without its results, in which the stage of each named model goes on with
-`--epochs` epochs of sMBR (default 3) from the model that is there; it is made once, and continued if it was stopped.
-The model before and after are tuned on dev and decode all of test, as the evaluate stage does it. For each it prints
-the word error rate of test, insertions and deletions, and the relative reduction with its 95 % interval, paired by
-utterance; then the seconds of training, lattices included, and one JSON object as the last line. A student's teacher
-stays as it was: its targets are those of the model before sequence training.
+OUT gets a copy of the run without its results, in which the stage of each named model goes on with `--epochs` epochs
+of sMBR (default 3) from the model that is there. What is there already is not made again. The models before and after
+are tuned on dev and decode all of test, as in the evaluate stage. With `--on dev`, for choices, nothing sees test. It
+prints for each model the word error rates, the relative reduction with its 95 % interval, paired by utterance, the
+insertions and deletions, and the seconds of the stage, lattices included; then one JSON object as the last line. A
+student's targets stay those of the teacher before sequence training.
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ import json
 import shutil
 import sys
 import time
-from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -25,7 +24,7 @@ from ssl_asr.evaluation.decisions import decide
 from ssl_asr.evaluation.inputs import describe_system, language_inputs, references, split_slabs
 from ssl_asr.evaluation.results import ALL
 from ssl_asr.evaluation.slab_tasks import decode
-from ssl_asr.evaluation.summary import reductions, score, word_errors
+from ssl_asr.evaluation.summary import Scored, reductions, score, word_errors
 from ssl_asr.hmm.senones import load_senones
 from ssl_asr.models.systems import STUDENT, TEACHER, smbr_name
 from ssl_asr.recipe import Recipe
@@ -38,7 +37,7 @@ LEFT_OUT = ("decoding", "report", "tensorboard", "training")
 
 @dataclass(frozen=True)
 class Outcome:
-    """Of one model on all of test, rates in percent; the reduction is relative to the model before."""
+    """Of one model on all of the split, rates in percent; the reduction is relative to the model before."""
 
     model: str
     wer: float
@@ -60,28 +59,23 @@ def main() -> None:
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="such as teacher.sequence.kappa=0.2")
     parser.add_argument("--models", nargs="+", choices=(TEACHER, STUDENT), default=[TEACHER, STUDENT])
     parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--on", choices=("dev", "test"), default="test", help="what is scored (default: test)")
     options = parser.parse_args()
     try:
         copied(Path(options.run), Path(options.out))
-        found = [
-            outcome(open_recipe(options.out, [*options.overrides, f"{name}.sequence.epochs={options.epochs}"]), name)
-            for name in options.models
-        ]
+        found = []
+        for name in options.models:
+            overrides = [*options.overrides, f"{name}.sequence.epochs={options.epochs}"]
+            found.append(outcome(open_recipe(options.out, overrides), name, options.on))
     except ValueError as error:
         sys.exit(f"sequence: {error}")
-    print(f"{'':<10}{'WER':>8}{'sMBR':>8}{'gain':>8}{'interval':>16}{'ins':>12}{'del':>14}{'seconds':>9}")
+    print(f"{'':<10}{'WER':>8}{'sMBR':>8}{'gain':>8}{'interval':>16}{'ins':>14}{'del':>16}{'seconds':>9}")
     for each in found:
-        insertions, deletions = (
-            f"{before} > {after}"
-            for before, after in (
-                (each.insertions, each.insertions_smbr),
-                (each.deletions, each.deletions_smbr),
-            )
-        )
-        print(
-            f"{each.model:<10}{each.wer:>8.2f}{each.wer_smbr:>8.2f}{each.reduction:>8.2f}"
-            f"{f'{each.low:.2f} to {each.high:.2f}':>16}{insertions:>12}{deletions:>14}{each.seconds:>9.0f}"
-        )
+        interval = f"{each.low:.2f} to {each.high:.2f}"
+        insertions = f"{each.insertions} > {each.insertions_smbr}"
+        deletions = f"{each.deletions} > {each.deletions_smbr}"
+        rates = f"{each.wer:>8.2f}{each.wer_smbr:>8.2f}{each.reduction:>8.2f}{interval:>16}"
+        print(f"{each.model:<10}{rates}{insertions:>14}{deletions:>16}{each.seconds:>9.0f}")
     print(json.dumps({each.model: asdict(each) for each in found}))
 
 
@@ -92,11 +86,11 @@ def copied(run: Path, out: Path) -> None:
     shutil.copytree(run, out, ignore=lambda folder, _: LEFT_OUT if Path(folder) == run else ())
 
 
-def outcome(recipe: Recipe, name: str) -> Outcome:
+def outcome(recipe: Recipe, name: str, split: str) -> Outcome:
     save_recipe(recipe)
     senones = load_senones(recipe.run)
-    dev, test = (split_slabs(recipe, split, senones) for split in ("dev", "test"))
-    dev_utterances, test_utterances = (references(recipe, split) for split in ("dev", "test"))
+    dev, said_in_dev = split_slabs(recipe, "dev", senones), references(recipe, "dev")
+    scored_slabs, said = split_slabs(recipe, split, senones), references(recipe, split)
     with joined():
         began = time.monotonic()
         run_stage(name, recipe)
@@ -105,35 +99,32 @@ def outcome(recipe: Recipe, name: str) -> Outcome:
             recipe.run, recipe.evaluate.lm_order, graph_inputs(recipe.run, senones.id, language_inputs(recipe))
         )
         systems = [describe_system(recipe, each, graph, senones) for each in (name, smbr_name(name))]
-        decided = decide(recipe, systems, dev, dev_utterances)
+        decided = decide(recipe, systems, dev, said_in_dev)
         wanted = {system: [decided.scales[system.name]] for system in systems}
-        decoded, _ = decode("decoding test", wanted, test)
-    scored = {each: score(test_utterances, by[decided.scales[each]]) for each, by in decoded.items()}
+        decoded, _ = decode(f"decoding {split}", wanted, scored_slabs)
+    scored = {each: score(said, by[decided.scales[each]]) for each, by in decoded.items()}
     return _outcome(name, scored, Draws(recipe.evaluate.bootstrap, recipe.seed), seconds)
 
 
-def _outcome(name: str, scored: Mapping[str, Sequence], draws: Draws, seconds: float) -> Outcome:
+def _outcome(name: str, scored: Scored, draws: Draws, seconds: float) -> Outcome:
     before, after = (
         next(row for row in word_errors(scored, draws) if (row.system, row.set, row.condition) == (each, ALL, ALL))
         for each in (name, smbr_name(name))
     )
-    gain = next(
-        each
-        for each in reductions(scored[name], scored[smbr_name(name)], draws)
-        if (each.set, each.condition) == (ALL, ALL)
-    )
+    gains = reductions(scored[name], scored[smbr_name(name)], draws)
+    gain = next(each for each in gains if (each.set, each.condition) == (ALL, ALL))
     return Outcome(
-        name,
-        100 * before.wer,
-        100 * after.wer,
-        100 * gain.werr,
-        100 * gain.low,
-        100 * gain.high,
-        before.insertions,
-        after.insertions,
-        before.deletions,
-        after.deletions,
-        seconds,
+        model=name,
+        wer=100 * before.wer,
+        wer_smbr=100 * after.wer,
+        reduction=100 * gain.werr,
+        low=100 * gain.low,
+        high=100 * gain.high,
+        insertions=before.insertions,
+        insertions_smbr=after.insertions,
+        deletions=before.deletions,
+        deletions_smbr=after.deletions,
+        seconds=seconds,
     )
 
 
