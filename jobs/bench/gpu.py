@@ -62,7 +62,8 @@ class Row:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=float, default=1.0, help="for which each row is measured (default: 1)")
-    parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu", help="cuda or cpu")
+    there = ("cuda", "cpu") if torch.cuda.is_available() else ("cpu",)
+    parser.add_argument("--device", choices=there, default=there[0], help=f"default: {there[0]}")
     options = parser.parse_args()
     device = torch.device(options.device)
     torch.set_num_threads(1)

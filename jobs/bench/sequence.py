@@ -18,6 +18,7 @@ import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from ssl_asr.cli.values import whole
 from ssl_asr.decoding.graph_files import graph_inputs, make_graph
 from ssl_asr.evaluation.bootstrap import Draws
 from ssl_asr.evaluation.decisions import decide
@@ -58,11 +59,11 @@ def main() -> None:
     parser.add_argument("out", metavar="OUT", help="the folder of its copy")
     parser.add_argument("overrides", nargs="*", metavar="key=value", help="such as teacher.sequence.kappa=0.2")
     parser.add_argument("--models", nargs="+", choices=(TEACHER, STUDENT), default=[TEACHER, STUDENT])
-    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--epochs", type=whole(1, 100), default=3, help="of sMBR (default: 3)")
     parser.add_argument("--on", choices=("dev", "test"), default="test", help="what is scored (default: test)")
     options = parser.parse_args()
     try:
-        copied(Path(options.run), Path(options.out))
+        copied(Path(open_recipe(options.run).run), Path(options.out))
         found = []
         for name in options.models:
             overrides = [*options.overrides, f"{name}.sequence.epochs={options.epochs}"]
@@ -80,10 +81,15 @@ def main() -> None:
 
 
 def copied(run: Path, out: Path) -> None:
-    """The run itself is not touched."""
+    """The run itself is not touched. A copy that was stopped is made anew."""
     if out.exists():
         return
-    shutil.copytree(run, out, ignore=lambda folder, _: LEFT_OUT if Path(folder) == run else ())
+    if not run.is_dir():
+        raise ValueError(f"there is no run at {run}; make it with ssl-asr run")
+    part = out.with_name(f"{out.name}.part")
+    shutil.rmtree(part, ignore_errors=True)
+    shutil.copytree(run, part, ignore=lambda folder, _: LEFT_OUT if Path(folder) == run else ())
+    part.rename(out)
 
 
 def outcome(recipe: Recipe, name: str, split: str) -> Outcome:
