@@ -176,7 +176,7 @@ def show(speech: BenchSpeech, figures: dict[str, float]) -> None:
         "read": "  read and resample",
         "read, degrade, LFBE": "  read, degrade, filter bank",
         "LFBE": "  filter bank alone (kaldi-native-fbank)",
-        "running mean": "  running mean alone (one recursive filter)",
+        "floor and running mean": "  floor and running mean alone (recursive filters)",
         "baseline": "baseline: a plain loop in numpy and scipy",
         "baseline LFBE": "  filter bank alone",
         "baseline running mean": "  running mean alone (frame by frame)",

@@ -61,11 +61,27 @@ def word_posteriors(occupied: OccupiedLattice, words: Sequence[int], times: Sequ
     """
     frames, spoken = occupied.lattice.frames, occupied.lattice.arcs.words
     posteriors = []
-    for word, time in zip(words, times, strict=True):
-        near = (frames >= time.before - _MARGIN) & (frames < time.end + _MARGIN)
+    for word, (begin, end) in zip(words, _windows(words, times), strict=True):
+        near = (frames >= begin) & (frames < end)
         said = (spoken == word).any(axis=1)
         posteriors.append(min(1.0, float(occupied.occupancies[near & said].sum())))
     return posteriors
+
+
+def _windows(words: Sequence[int], times: Sequence[WordTime]) -> list[tuple[float, float]]:
+    """Frames in which the label of each word may lie. One label must not count for two words that are the same."""
+    windows: list[tuple[float, float]] = []
+    last: dict[int, int] = {}
+    for place, (word, time) in enumerate(zip(words, times, strict=True)):
+        begin, end = float(time.before - _MARGIN), float(time.end + _MARGIN)
+        if word in last and windows[last[word]][1] > begin:
+            before = times[last[word]]
+            border = (before.before + before.end + time.before + time.end) / 4
+            windows[last[word]] = (windows[last[word]][0], border)
+            begin = border
+        windows.append((begin, end))
+        last[word] = place
+    return windows
 
 
 def best_sentences(occupied: OccupiedLattice, most: int) -> list[Sentence]:

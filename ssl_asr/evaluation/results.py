@@ -100,8 +100,8 @@ class Results:
 
     `headline` is the set of the first figures to look at: all test sets together but for `other_channels`, which were
     recorded unlike most of the labeled speech.
-    `baseline_model` is the one that did better on dev, where there are two; `rows` have it as the baseline, `dev` and
-    `tuning` have both by their models' names.
+    `models` has the model behind each system of `rows`. Of two baselines, before and after sequence training, the one
+    that did better on dev is the system; `dev` and `tuning` have both by their models' names.
     `kappa` and `prior_scale` of each system were chosen by these. Systems in `at_bound` have a kappa at the end of
     what the search may try. `decode_x_real_time`: seconds of audio a second of one core; `oov_rate`: of test words
     outside the graph. `inputs` is what the results were made from.
@@ -119,7 +119,7 @@ class Results:
     at_bound: Sequence[str] = ()
     headline: str = ALL
     other_channels: Sequence[str] = ()
-    baseline_model: str = BASELINE
+    models: Mapping[str, str] = field(default_factory=dict)
     inputs: Inputs = field(default_factory=dict)
 
     @property
@@ -134,6 +134,12 @@ class Results:
             smbr_name(name) if smbr_name(name) in self.systems else name for name in (BASELINE, STUDENT)
         )
         return baseline, student
+
+    @property
+    def baseline_model(self) -> str:
+        """The model behind the baseline that `werr` is about."""
+        system, _ = self.compared
+        return self.models.get(system, system)
 
     @property
     def has_topline(self) -> bool:
@@ -180,6 +186,8 @@ def read_results(run: str) -> Results:
     values["tuning"] = [TuningPoint(**point) for point in values.get("tuning", ())]
     values["werr"] = [Reduction(**_with_share(_with_speakers(row))) for row in values["werr"]]
     values["frame_accuracy"] = [FrameAccuracy(**row) for row in values["frame_accuracy"]]
+    if "baseline_model" in values:  # before 2026-11-26: of the baseline alone
+        values["models"] = {BASELINE: values.pop("baseline_model")}
     return Results(**values)
 
 

@@ -130,7 +130,7 @@ def _results(
         dev=decided.errors,
         tuning=decided.points(),
         at_bound=decided.at_bound,
-        baseline_model=decided.baseline,
+        models=decided.tested,
         headline=found_cells.headline,
         other_channels=sorted(found_cells.other_channels),
         rows=word_errors(scored, draws),

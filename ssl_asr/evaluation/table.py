@@ -7,7 +7,7 @@ from typing import Literal
 
 from ssl_asr.evaluation.bootstrap import LEAST_SPEAKERS
 from ssl_asr.evaluation.results import ALL, Reduction, Results, SpeakerLimits, ToplineShare, WordErrors
-from ssl_asr.models.systems import BASELINE_SHORT, BASELINES, TITLES
+from ssl_asr.models.systems import BASELINE_SHORT, BASELINES, TITLES, smbr_name
 
 _WIDTH = 118
 
@@ -57,8 +57,9 @@ def _limits(low: float, high: float, sign: Literal["+", ""] = "+") -> str:
 
 
 def _notes(results: Results) -> list[str]:
+    baseline, student = (TITLES[system] for system in results.compared)
     notes = [
-        "WERR: WER reduction of the SSL student relative to the baseline. In brackets: 95 % bootstrap intervals, "
+        f"WERR: WER reduction of the {student} relative to the {baseline}. In brackets: 95 % bootstrap intervals, "
         f"over recordings or over speakers; with less than {LEAST_SPEAKERS} speakers there is none over these.",
         f"Test words outside the vocabulary: {results.oov_rate:.1%}.",
         "Acoustic scale tuned on dev: "
@@ -71,7 +72,7 @@ def _notes(results: Results) -> list[str]:
         notes.insert(
             1,
             "Topline: the student's network trained with true labels on all audio. Of its gain: the share that the "
-            "SSL student has; - where the topline's own gain is not clearly above zero.",
+            f"{student} has; - where the topline's own gain is not clearly above zero.",
         )
     if results.headline != ALL:
         others = ", ".join(results.other_channels)
@@ -81,11 +82,13 @@ def _notes(results: Results) -> list[str]:
 
 def baseline_note(results: Results) -> str:
     """Which of two baselines counts, and why."""
+    chosen = results.baseline_model
+    both = BASELINES if chosen in BASELINES else tuple(map(smbr_name, BASELINES))
     rates = " against ".join(
         f"{100 * results.dev_row(model).wer:.1f} ({TITLES[model]})"
-        for model in sorted(BASELINES, key=lambda model: model != results.baseline_model)
+        for model in sorted(both, key=lambda model: model != chosen)
     )
-    length = "the shorter" if results.baseline_model == BASELINE_SHORT else "the matched"
+    length = "the matched" if chosen == both[0] else "the shorter"
     return f"Baseline: {length} schedule, by word error rate on dev, %: {rates}."
 
 

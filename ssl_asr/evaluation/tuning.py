@@ -1,13 +1,14 @@
 """Choice of the scales of the acoustic score and of the prior in it, on the dev split.
 
 The search decodes little: all of the recipe's kappas with the usual prior scale, then all prior scales with the best
-kappa, then, where another prior scale is better, kappa again from there. If the best kappa is at an end of what was
-tried, the search goes on beyond it in geometric steps, so no good kappa is missed because the recipe's list ends
-before it. `MOST_STEPS` bounds this.
+kappa, then, where another prior scale is better, kappa again from there. If the best is at an end of what was tried,
+the search goes on beyond it, so nothing good is missed because the recipe's list ends before it: kappas in geometric
+steps, at most `MOST_STEPS`, and prior scales in equal steps between 0 and 1.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -30,7 +31,20 @@ class Grid:
         """The prior scale that the search begins with: 1, or what is closest to it."""
         return min(self.priors, key=lambda prior: (abs(prior - 1), prior))
 
-    def ladder(self) -> list[float]:
+    def prior_ladder(self) -> list[float]:
+        """All prior scales that may be tried, in order; of a single one, there are no others.
+
+        More than the whole prior has no meaning, so none above 1 is there but the recipe's own.
+        """
+        steps = sorted(set(self.priors))
+        if len(steps) == 1:
+            return steps
+        below, above = steps[1] - steps[0], steps[-1] - steps[-2]
+        lower = [_rounded(steps[0] - below * count) for count in range(1, math.ceil(steps[0] / below))]
+        upper = [_rounded(steps[-1] + above * count) for count in range(1, math.ceil((1 - steps[-1]) / above))]
+        return sorted({0.0, *lower, *steps, *upper, max(1.0, steps[-1])})
+
+    def kappa_ladder(self) -> list[float]:
         """All kappas that may be tried, in order; of a single one, there are no others."""
         steps = sorted(set(self.kappas))
         if len(steps) == 1:
@@ -47,10 +61,9 @@ def next_scales(tried: Tried, grid: Grid) -> list[Scales]:
     if wanted := _along_kappa(tried, grid, grid.kappas, usual):
         return wanted
     kappa = best_scales(_with_prior(tried, usual), grid).kappa
-    if wanted := [Scales(kappa, prior) for prior in grid.priors if Scales(kappa, prior) not in tried]:
+    if wanted := _along_prior(tried, grid, kappa):
         return wanted
-    at_kappa = {Scales(kappa, prior): tried[Scales(kappa, prior)] for prior in grid.priors}
-    return _along_kappa(tried, grid, [kappa], best_scales(at_kappa, grid).prior)
+    return _along_kappa(tried, grid, [kappa], best_scales(_with_kappa(tried, kappa), grid).prior)
 
 
 def best_scales(tried: Tried, grid: Grid) -> Scales:
@@ -64,29 +77,45 @@ def best_scales(tried: Tried, grid: Grid) -> Scales:
 
 def is_at_bound(best: Scales, grid: Grid) -> bool:
     """Whether the search was not allowed to go beyond the best kappa, although a better one may be there."""
-    ladder = grid.ladder()
+    ladder = grid.kappa_ladder()
     return len(ladder) > 1 and best.kappa in (ladder[0], ladder[-1])
 
 
 def _along_kappa(tried: Tried, grid: Grid, begin: Sequence[float], prior: float) -> list[Scales]:
     """The kappas of `begin`; once these are tried, those beside the best that are not."""
     here = _with_prior(tried, prior)
-    wanted = [Scales(kappa, prior) for kappa in sorted(set(begin))]
-    if all(each in here for each in wanted):
-        ladder = grid.ladder()
-        place = ladder.index(best_scales(here, grid).kappa)
-        wanted = [Scales(kappa, prior) for kappa in ladder[max(place - 1, 0) : place + 2]]
-    return [each for each in wanted if each not in here]
+    if wanted := [scales for kappa in sorted(set(begin)) if (scales := Scales(kappa, prior)) not in here]:
+        return wanted
+    beside = _beside(grid.kappa_ladder(), best_scales(here, grid).kappa)
+    return [scales for kappa in beside if (scales := Scales(kappa, prior)) not in here]
+
+
+def _along_prior(tried: Tried, grid: Grid, kappa: float) -> list[Scales]:
+    """The recipe's prior scales; once these are tried, those beside the best that are not."""
+    here = _with_kappa(tried, kappa)
+    if wanted := [scales for prior in grid.priors if (scales := Scales(kappa, prior)) not in here]:
+        return wanted
+    beside = _beside(grid.prior_ladder(), best_scales(here, grid).prior)
+    return [scales for prior in beside if (scales := Scales(kappa, prior)) not in here]
+
+
+def _beside(ladder: Sequence[float], best: float) -> Sequence[float]:
+    place = ladder.index(best)
+    return ladder[max(place - 1, 0) : place + 2]
 
 
 def _with_prior(tried: Tried, prior: float) -> dict[Scales, float]:
     return {each: rate for each, rate in tried.items() if each.prior == prior}
 
 
+def _with_kappa(tried: Tried, kappa: float) -> dict[Scales, float]:
+    return {each: rate for each, rate in tried.items() if each.kappa == kappa}
+
+
 def _ratio(low: float, high: float) -> float:
     return min(max(high / low, _STEP[0]), _STEP[1])
 
 
-def _rounded(kappa: float) -> float:
-    """Three digits: a kappa is part of paths and tables."""
-    return float(f"{kappa:.3g}")
+def _rounded(scale: float) -> float:
+    """Three digits: scales are part of paths and tables."""
+    return float(f"{scale:.3g}")

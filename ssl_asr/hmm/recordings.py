@@ -109,7 +109,8 @@ def shard_content(
     that made the alignments, if one did. The shard's footer has both ids.
     """
     found = [[recordings.alignment(row) for row in slab] for slab in slabs]
-    everything = [each.senones for slab in found for each in slab]
+    # What has no weight in training must not shape the priors either.
+    everything = [each.senones for slab in found for each in slab if each.confidence.weight > 0]
     none = np.zeros(num_senones, np.int64)
     counts = sum((np.bincount(stack_labels(row), minlength=num_senones) for row in everything), none)
     frames = [sum(len(each.senones) for each in slab) for slab in found]

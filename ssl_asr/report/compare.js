@@ -162,8 +162,9 @@ for (const column of columns) {
 for (const id of ["first", "second"]) fill(id, names, data.systems.map((each) => each.title));
 fill("set", data.sets);
 fill("condition", data.conditions);
-element("first").value = names.includes("baseline") ? "baseline" : names[0];
-element("second").value = names.includes("student") ? "student" : names.at(-1);
+const last = (name) => [`${name}-smbr`, name].find((each) => names.includes(each)); // after sMBR, where there was any
+element("first").value = last("baseline") ?? names[0];
+element("second").value = last("student") ?? names.at(-1);
 element("choices").addEventListener("input", () => { page = 0; draw(); });
 element("choices").addEventListener("submit", (event) => event.preventDefault());
 element("before").addEventListener("click", () => { page -= 1; draw(); });

@@ -10,13 +10,17 @@ from ssl_asr.training.curve import read_curve
 
 @dataclass(frozen=True)
 class CurvePoint:
-    """One block of training: `frames` are 30 ms, `loss` in nats a frame, `source` "labeled" or "unlabeled"."""
+    """One block of training: `frames` are 30 ms, `source` "labeled" or "unlabeled".
+
+    `loss` is in nats a frame. That of sMBR is no cross-entropy: it has an `expected_accuracy`, a share, to look at.
+    """
 
     block: int
     phase: int
     source: str
     loss: float
     frame_accuracy: float | None
+    expected_accuracy: float | None
     learning_rate: float
     frames: int
     seconds: float

@@ -10,9 +10,10 @@ from ssl_asr.models.systems import TITLES
 def wer_markdown(results: Results) -> str:
     """The headline by condition and in all, then sets over all conditions, then everything."""
     systems = results.systems
+    _, student = results.compared
     titles = ["test speech", "words", *(f"{TITLES[each]} WER %" for each in systems)]
     titles += [
-        "WERR % of the student",
+        f"WERR % of the {TITLES[student].removeprefix('SSL ')}",
         "over speakers",
         *(["of the topline's gain %"] if results.has_topline else []),
     ]

@@ -17,8 +17,9 @@ from ssl_asr.report.evidence import CorpusRow, Evidence
 from ssl_asr.report.reliability import reliability
 from ssl_asr.report.templates import fill
 from ssl_asr.report.tuning_plot import tuning_curves
-from ssl_asr.runtime.pipeline import STAGES
+from ssl_asr.runtime.pipeline import wanted_stages
 from ssl_asr.store.targets import FRAME_SECONDS
+from ssl_asr.store.utterance import CLEAN
 
 # The page lists at most this many rejects; `ssl-asr failed` lists all.
 SHOWN_REJECTS = 200
@@ -99,10 +100,9 @@ def summary(evidence: Evidence) -> str:
 
 
 def _hours(evidence: Evidence, split: str) -> str:
-    """Hours of a split as recorded: degraded copies of labeled speech are not counted again."""
+    """Hours of a split as recorded. Degraded copies, which each have a clean recording, are not counted again."""
     rows = [row for row in evidence.corpus if row.split == split]
-    if split == "labeled":
-        rows = [row for row in rows if row.condition == "clean"]
+    rows = [row for row in rows if row.condition == CLEAN] or rows
     return f"{sum(row.hours for row in rows):.1f} h" if rows else "the speech"
 
 
@@ -141,7 +141,7 @@ def _corpus_totals(rows: tuple[CorpusRow, ...]) -> dict[str, float]:
 def _stage_lines(evidence: Evidence) -> list[StageLine]:
     longest = max((report.seconds for report in evidence.stages.values()), default=0.0) or 1.0
     lines = []
-    for stage in STAGES:
+    for stage in wanted_stages(evidence.recipe):
         report = evidence.stages.get(stage.name)
         if stage.name == "report" or report is None:
             # The time that this drawing takes can't be on it.

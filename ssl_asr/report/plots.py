@@ -66,7 +66,11 @@ def _crowded(names: Sequence[str]) -> dict[str, Any]:
 
 
 def learning_curve(curve: LearningCurve) -> str:
-    """Loss, frame accuracy and learning rate by block; blocks of unlabeled data are shaded."""
+    """Loss, frame accuracy and learning rate by block; blocks of unlabeled data are shaded.
+
+    Of sMBR, the first is the expected accuracy, and no dev loss, which is of cross-entropy.
+    """
+    by_expectation = all(block.expected_accuracy is not None for block in curve.blocks)
     colour = COLOUR[curve.model]
     with drawn(f"curve-{curve.model}", 4.6, 6.0, rows=3) as (_, axes, out):
         loss, accuracy, rate = axes
@@ -80,16 +84,16 @@ def learning_curve(curve: LearningCurve) -> str:
             }
             if len(blocks) == 1:
                 style["marker"] = "."
-            loss.plot(where, [block.loss for block in blocks], **style)
+            loss.plot(where, _losses(blocks, by_expectation), **style)
             known = [(block.block, block.frame_accuracy) for block in blocks if block.frame_accuracy is not None]
             accuracy.plot([block for block, _ in known], [100 * share for _, share in known], **style)
             rate.plot(where, [block.learning_rate for block in blocks], **style)
             for axis in axes:
                 if unlabeled:
                     axis.axvspan(where[0] - 0.5, where[-1] + 0.5, color=SHADE, linewidth=0, zorder=0)
-        _draw_dev(curve, loss, accuracy)
+        _draw_dev(curve, None if by_expectation else loss, accuracy)
         _mark_whole(curve, axes)
-        loss.set_ylabel("loss, nats")
+        loss.set_ylabel("expected accuracy, %" if by_expectation else "loss, nats")
         accuracy.set_ylabel("frame accuracy, %")
         rate.set_ylabel("learning rate")
         rate.ticklabel_format(axis="y", style="sci", scilimits=(0, 0))
@@ -97,7 +101,13 @@ def learning_curve(curve: LearningCurve) -> str:
     return out[0]
 
 
-def _draw_dev(curve: LearningCurve, loss: Axes, accuracy: Axes) -> None:
+def _losses(blocks: Sequence[CurvePoint], by_expectation: bool) -> list[float]:
+    if by_expectation:
+        return [100 * block.expected_accuracy for block in blocks if block.expected_accuracy is not None]
+    return [block.loss for block in blocks]
+
+
+def _draw_dev(curve: LearningCurve, loss: Axes | None, accuracy: Axes) -> None:
     for axis, points in (
         (loss, [(each.block, each.loss) for each in curve.dev]),
         (
@@ -105,7 +115,7 @@ def _draw_dev(curve: LearningCurve, loss: Axes, accuracy: Axes) -> None:
             [(each.block, 100 * each.frame_accuracy) for each in curve.dev if each.frame_accuracy is not None],
         ),
     ):
-        if points:
+        if points and axis is not None:
             axis.plot(*zip(*points, strict=True), "o-", color=INK, markersize=3.5, linewidth=0.8, label="dev")
             axis.legend(loc="best", handlelength=1.5)
 

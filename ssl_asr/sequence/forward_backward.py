@@ -87,7 +87,7 @@ def _forward(batch: LatticeBatch, weights: Float, worth: Float) -> tuple[Float, 
         reached = probabilities[source] * weights[arcs]
         sums = np.bincount(target, reached, nodes.stop - nodes.start)
         worths = np.bincount(target, reached * (expected[source] + worth[arcs]), nodes.stop - nodes.start)
-        expected[nodes] = worths / sums
+        np.divide(worths, sums, out=expected[nodes], where=sums > 0)  # a node may be out of reach by underflow
         utterances = batch.node_utterances[nodes]
         totals = np.bincount(utterances, sums, size)
         totals[batch.num_frames <= frame] = 1

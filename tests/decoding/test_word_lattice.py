@@ -38,15 +38,15 @@ def test_a_posterior_is_the_probability_of_the_paths_that_say_the_word_there(see
     lattice, scores, all_paths = spoken_lattice(seed)
     total = logsumexp([score for _, score in all_paths])
     times = [WordTime(1, 2, 0), WordTime(5, 5, 4)]
-    for word in (1, 2, 3):
+    for words, spans in (([1, 2], [(-3, 5), (1, 8)]), ([2, 3], [(-3, 5), (1, 8)]), ([3, 3], [(-3, 2.75), (2.75, 8)])):
         wanted = [
             sum(
-                np.exp(score - total) * len({t for t, w in said if w == word and time.before - 3 <= t < time.end + 3})
+                np.exp(score - total) * len({t for t, w in said if w == word and begin <= t < end})
                 for said, score in all_paths
             )
-            for time in times
+            for word, (begin, end) in zip(words, spans, strict=True)
         ]
-        found = word_posteriors(occupy(lattice, scores), [word, word], times)
+        found = word_posteriors(occupy(lattice, scores), words, times)
         assert found == pytest.approx([min(1, each) for each in wanted], abs=1e-9)
 
 

@@ -167,7 +167,7 @@ def test_results_come_back_as_they_were_written(tmp_path):
     assert asdict(read_results(str(tmp_path))) == asdict(results)
     kept = json.loads((tmp_path / "decoding" / "results.json").read_text())
     scores = {"rows", "werr", "frame_accuracy", "decode_x_real_time", "oov_rate", "inputs"}
-    choices = {"kappa", "prior_scale", "dev", "tuning", "at_bound", "baseline_model"}
+    choices = {"kappa", "prior_scale", "dev", "tuning", "at_bound", "models"}
     assert set(kept) == scores | choices | {"headline", "other_channels"}
 
 

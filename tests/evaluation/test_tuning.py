@@ -88,6 +88,15 @@ def test_the_choice_does_not_depend_on_the_order_of_the_recipe_or_of_what_was_tr
     assert best_scales(tried, GRID) == best
 
 
+@pytest.mark.parametrize(
+    ("priors", "prior", "beyond"), [((1.0, 0.75), 0.25, [0.5, 0.25, 0.0]), ((0.25, 0.5), 1.0, [0.75, 1.0])]
+)
+def test_prior_scales_are_widened_too_between_none_and_the_whole_prior(priors, prior, beyond):
+    rounds, best = _search(_valley(0.3, prior), Grid((0.3,), priors))
+    assert rounds[2:] == [[Scales(0.3, each)] for each in beyond]
+    assert best == Scales(0.3, prior)
+
+
 def test_without_a_prior_scale_of_one_the_search_begins_at_the_closest():
     rounds, _ = _search(_valley(0.3), Grid((0.3,), (0.25, 0.5)))
     assert rounds[0] == [Scales(0.3, 0.5)]

@@ -162,7 +162,7 @@ def test_a_topline_and_a_second_baseline_are_told(evidence):
         kappa={**results.kappa, "baseline-short": 0.3},
         prior_scale={**results.prior_scale, "baseline-short": 1.0},
         tuning=[*results.tuning, point],
-        baseline_model="baseline-short",
+        models={"baseline": "baseline-short"},
     )
     text = Page(render(replace(evidence, results=several))).text
     assert "word error rate, topline" in text

@@ -110,10 +110,12 @@ def test_probabilities_beyond_all_floats_are_told_and_leave_the_others_alone():
     lattice = _fork(300)
     others = concatenate([LATTICES[0], lattice, LATTICES[2]])
     scores = np.zeros(len(others.places))
-    first, second = np.zeros(len(lattice.arcs)), np.zeros(len(lattice.arcs))
+    first, second, third = (np.zeros(len(lattice.arcs)) for _ in range(3))
     first[lattice.arcs.senones == 1] = np.where(lattice.frames[lattice.arcs.senones == 1] < 150, -10, 10.1)
+    # The other never recovers, so its probability underflows long before the end.
+    third[lattice.arcs.senones == 1] = np.where(lattice.frames[lattice.arcs.senones == 1] < 150, -10, 0)
     second[lattice.arcs.senones == 1] = np.where(lattice.frames[lattice.arcs.senones == 1] < 150, -0.1, 0.2)
-    for values, lost in ((first, [1]), (second, [])):
+    for values, lost in ((first, [1]), (second, []), (third, [])):
         scores[others.arc_utterances == 1] = values
         found = forward_backward(others, scores, np.ones(len(scores)))
         assert found.lost.tolist() == lost

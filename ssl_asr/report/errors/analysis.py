@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from itertools import chain, zip_longest
 
 from ssl_asr.evaluation.results import Results
-from ssl_asr.models.systems import BASELINE, STUDENT
 from ssl_asr.recipe import Recipe
 from ssl_asr.report.errors import bands
 from ssl_asr.report.errors.bands import Band
@@ -39,6 +38,7 @@ class ErrorAnalysis:
     by_length: tuple[Band, ...]
     by_level_range: tuple[Band, ...]
     by_frequency: tuple[Band, ...]
+    compared: tuple[str, str]  # the baseline and the student whose changes are worth hearing
 
 
 def analyse(recipe: Recipe, results: Results) -> ErrorAnalysis | None:
@@ -49,7 +49,8 @@ def analyse(recipe: Recipe, results: Results) -> ErrorAnalysis | None:
     if not utterances:
         return None
     text = filesystem.read_bytes(lm_text_uri(run)).decode()
-    sorted_by = STUDENT if STUDENT in systems else systems[-1]
+    _, student = results.compared
+    sorted_by = student if student in systems else systems[-1]
     return ErrorAnalysis(
         systems,
         utterances,
@@ -61,6 +62,7 @@ def analyse(recipe: Recipe, results: Results) -> ErrorAnalysis | None:
         bands.by_length(utterances),
         bands.by_level_range(utterances, level_ranges(recipe, "test")),
         bands.by_frequency(utterances, Counter(text.split())),
+        results.compared,
     )
 
 
@@ -78,11 +80,10 @@ def to_play(analysis: ErrorAnalysis) -> Iterator[Utterance]:
     """Utterances worth hearing, the worst of each system first."""
     by_rank = chain.from_iterable(zip_longest(*analysis.worst.values()))
     yield from (each.utterance for each in by_rank if each is not None)
-    if {BASELINE, STUDENT}.issubset(analysis.systems):
-        yield from (each.utterance for each in _largest_changes(analysis.utterances))
+    if set(analysis.compared).issubset(analysis.systems):
+        yield from (each.utterance for each in _largest_changes(analysis.utterances, *analysis.compared))
 
 
-def _largest_changes(utterances: Sequence[AlignedUtterance]) -> list[AlignedUtterance]:
-    """From the baseline to the student."""
-    order = sorted(utterances, key=lambda each: (each.errors(STUDENT) - each.errors(BASELINE), each.utterance.id))
+def _largest_changes(utterances: Sequence[AlignedUtterance], first: str, second: str) -> list[AlignedUtterance]:
+    order = sorted(utterances, key=lambda each: (each.errors(second) - each.errors(first), each.utterance.id))
     return [*order[:PLAYED_CHANGES], *order[-PLAYED_CHANGES:]]

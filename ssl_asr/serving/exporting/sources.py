@@ -20,7 +20,7 @@ from ssl_asr.hmm.senones import SenoneSet, load_senones
 from ssl_asr.lang.lexicon import Lexicon, read_lexicon
 from ssl_asr.models.acoustic import AcousticModel
 from ssl_asr.models.model_files import load_model, model_id
-from ssl_asr.models.systems import BASELINE, BASELINES, evaluated, smbr_name, stage_of
+from ssl_asr.models.systems import evaluated, stage_of
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import inputs_key
 from ssl_asr.store import filesystem
@@ -97,12 +97,7 @@ def _results(recipe: Recipe, name: str) -> Results:
 
 def _system(results: Results, name: str) -> str:
     """The model's name in the results; of two baselines, only the chosen one has any. Else empty."""
-    after_smbr = tuple(map(smbr_name, BASELINES))
-    if name in BASELINES:
-        return BASELINE if name == results.baseline_model else ""
-    if name in after_smbr:  # of two, the results don't say which was chosen
-        return smbr_name(BASELINE) if [each for each in after_smbr if each in results.kappa] == [name] else ""
-    return name
+    return next((system for system in results.systems if results.models.get(system, system) == name), "")
 
 
 def _graph(run: str, key: str) -> tuple[bytes, int]:

@@ -11,12 +11,12 @@ from functools import partial
 
 from ssl_asr.decoding.graph_files import make_graph
 from ssl_asr.models.model_files import made_from
-from ssl_asr.models.systems import settings_of, smbr_name
+from ssl_asr.models.systems import settings_of, smbr_name, stage_of
 from ssl_asr.recipe import Recipe
 from ssl_asr.runtime import cluster
 from ssl_asr.runtime.job_runner import run_shard_jobs
 from ssl_asr.runtime.shard_stage import ShardStage
-from ssl_asr.runtime.stage_report import check_reject_share
+from ssl_asr.runtime.stage_report import check_reject_share, keep_rejects
 from ssl_asr.store import alignments, features, filesystem
 from ssl_asr.store.layout import LATTICES, model_uri, owner_of_lattices, store_folder
 from ssl_asr.store.ledger import Reject
@@ -91,7 +91,8 @@ def _make(recipe: Recipe, owner: str, models: Sequence[str]) -> tuple[str, list[
     what = f"lattices of {' and '.join(models)}"
     failed = run_shard_jobs(what, todo, partial(LatticeJob, wanted), skipped=len(aligned) - len(todo))
     outcome = stage.tidy(failed)
-    check_reject_share(recipe, owner, outcome.lost, outcome.rows)
+    keep_rejects(recipe, stage_of(owner), outcome.rejects)  # the sentence of too many names their file
+    check_reject_share(recipe, stage_of(owner), outcome.lost, outcome.rows)
     return wanted.store, outcome.rejects
 
 
