@@ -59,7 +59,11 @@ def figures_of(results: Results) -> dict[str, float]:
         if gain.topline_share is not None:
             share = gain.topline_share.value
             figures[f"share{name}"] = math.nan if share is None else 100 * share
-    return figures | {"WERR lower bound": 100 * results.reduction().low}
+    everything = results.reduction()
+    by_speaker = everything.by_speaker.low
+    figures["WERR lower bound"] = 100 * everything.low
+    figures["... over speakers"] = math.nan if by_speaker is None else 100 * by_speaker
+    return figures
 
 
 def show(recipe: str, found: Mapping[str, Figures]) -> None:

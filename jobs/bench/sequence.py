@@ -3,7 +3,7 @@
 OUT gets a copy of the run without its results, in which the stage of each named model goes on with `--epochs` epochs
 of sMBR (default 3) from the model that is there. What is there already is not made again. The models before and after
 are tuned on dev and decode all of test, as in the evaluate stage. With `--on dev`, for choices, nothing sees test. It
-prints for each model the word error rates, the relative reduction with its 95 % interval, paired by utterance, the
+prints for each model the word error rates, the relative reduction with its 95 % interval over recordings, the
 insertions and deletions, and the seconds of the stage, lattices included; then one JSON object as the last line. A
 student's targets stay those of the teacher before sequence training.
 """
@@ -33,7 +33,9 @@ from ssl_asr.runtime.cluster import joined
 from ssl_asr.runtime.pipeline import run_stage
 from ssl_asr.runtime.run_directory import open_recipe, save_recipe
 
-LEFT_OUT = ("decoding", "report", "tensorboard", "training")
+HEAD = f"{'':<10}{'WER':>8}{'sMBR':>8}{'gain':>8}{'interval':>16}{'ins':>14}{'del':>16}{'seconds':>9}"
+LEFT_OUT = ("report", "tensorboard", "training")  # of the run
+RESULTS = ("hypotheses", "results.json")  # of its folder "decoding": what was decoded serves again
 
 
 @dataclass(frozen=True)
@@ -66,18 +68,21 @@ def main() -> None:
         copied(Path(open_recipe(options.run).run), Path(options.out))
         found = []
         for name in options.models:
-            overrides = [*options.overrides, f"{name}.sequence.epochs={options.epochs}"]
-            found.append(outcome(open_recipe(options.out, overrides), name, options.on))
+            # Of one model at a time: with another teacher the student's targets would be out of date.
+            epochs = [f"{each}.sequence.epochs={options.epochs * (each == name)}" for each in (TEACHER, STUDENT)]
+            found.append(outcome(open_recipe(options.out, [*options.overrides, *epochs]), name, options.on))
+            print(*([HEAD] if len(found) == 1 else []), _line(found[-1]), sep="\n", flush=True)
     except ValueError as error:
         sys.exit(f"sequence: {error}")
-    print(f"{'':<10}{'WER':>8}{'sMBR':>8}{'gain':>8}{'interval':>16}{'ins':>14}{'del':>16}{'seconds':>9}")
-    for each in found:
-        interval = f"{each.low:.2f} to {each.high:.2f}"
-        insertions = f"{each.insertions} > {each.insertions_smbr}"
-        deletions = f"{each.deletions} > {each.deletions_smbr}"
-        rates = f"{each.wer:>8.2f}{each.wer_smbr:>8.2f}{each.reduction:>8.2f}{interval:>16}"
-        print(f"{each.model:<10}{rates}{insertions:>14}{deletions:>16}{each.seconds:>9.0f}")
     print(json.dumps({each.model: asdict(each) for each in found}))
+
+
+def _line(each: Outcome) -> str:
+    interval = f"{each.low:.2f} to {each.high:.2f}"
+    insertions = f"{each.insertions} > {each.insertions_smbr}"
+    deletions = f"{each.deletions} > {each.deletions_smbr}"
+    rates = f"{each.wer:>8.2f}{each.wer_smbr:>8.2f}{each.reduction:>8.2f}{interval:>16}"
+    return f"{each.model:<10}{rates}{insertions:>14}{deletions:>16}{each.seconds:>9.0f}"
 
 
 def copied(run: Path, out: Path) -> None:
@@ -88,7 +93,8 @@ def copied(run: Path, out: Path) -> None:
         raise ValueError(f"there is no run at {run}; make it with ssl-asr run")
     part = out.with_name(f"{out.name}.part")
     shutil.rmtree(part, ignore_errors=True)
-    shutil.copytree(run, part, ignore=lambda folder, _: LEFT_OUT if Path(folder) == run else ())
+    left_out = {run: LEFT_OUT, run / "decoding": RESULTS}
+    shutil.copytree(run, part, ignore=lambda folder, _: left_out.get(Path(folder), ()))
     part.rename(out)
 
 
