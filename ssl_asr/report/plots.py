@@ -33,7 +33,7 @@ def wer_bars(results: Results, set_: str) -> str:
         axis.set_xticks(range(len(conditions)), conditions, **_crowded(conditions))
         axis.grid(axis="x", visible=False)
         axis.set_ylabel("word error rate, %")
-        figure.legend(loc="outside upper left", ncols=len(systems), handlelength=1)
+        figure.legend(loc="outside upper left", ncols=len(systems) if len(systems) <= 4 else 3, handlelength=1)
     return out[0]
 
 

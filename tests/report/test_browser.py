@@ -63,6 +63,25 @@ def with_topline(results: Results) -> Results:
     )
 
 
+def with_smbr(results: Results) -> Results:
+    """As after sequence training of all networks."""
+    return replace(
+        results, rows=[row for each in results.rows for row in (each, replace(each, system=f"{each.system}-smbr"))]
+    )
+
+
+@pytest.fixture(scope="module")
+def eight_systems(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The page of a run whose networks, and a topline, were also trained by sMBR."""
+    recipe = example_recipe(tmp_path_factory.mktemp("eight"))
+    fill(recipe)
+    write_results(
+        recipe.run, with_smbr(with_topline(example_results({name: 0.01 * n for n, name in enumerate(TEN)})))
+    )
+    run_report(recipe)
+    return page_uri(recipe.run)
+
+
 @pytest.fixture(scope="module")
 def ten_conditions(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The page of a run with as many conditions as the laptop preset has, and with a topline."""
@@ -84,8 +103,8 @@ def four_systems(reported: Recipe, tmp_path_factory: pytest.TempPathFactory) -> 
     return page_uri(run)
 
 
-def test_no_table_scrolls_sideways(show, reported, ten_conditions, four_systems):
-    for uri in (page_uri(reported.run), compare_page_uri(reported.run), ten_conditions, four_systems):
+def test_no_table_scrolls_sideways(show, reported, ten_conditions, four_systems, eight_systems):
+    for uri in (page_uri(reported.run), compare_page_uri(reported.run), ten_conditions, four_systems, eight_systems):
         page = show(uri)
         page.evaluate(
             "document.querySelectorAll('details').forEach(each => { each.removeAttribute('name'); each.open = true })"
