@@ -105,8 +105,11 @@ def test_command_lines_are_understood():
 def test_scripts_and_links_exist():
     for page in PAGES:
         text = (ROOT / page).read_text()
-        for script in re.findall(r"python (jobs/[a-z/]+\.py)", text):
-            assert (ROOT / script).is_file(), f"{page}: {script}"
+        for script in re.findall(r"python (jobs/[a-z_/]+\.py)", text):
+            # Python looks for modules beside a script, not in the folder that holds `jobs`.
+            assert not re.search(r"^(from|import) jobs\b", (ROOT / script).read_text(), re.MULTILINE), script
+        for module in re.findall(r"python -m (jobs\.bench\.[a-z_]+)", text):
+            assert (ROOT / module.replace(".", "/")).with_suffix(".py").is_file(), f"{page}: {module}"
         for link in re.findall(r"\]\(([^)#:]+)\)", text):
             assert (ROOT / page).parent.joinpath(link).exists(), f"{page}: {link}"
         for folder in re.findall(r"`(ssl_asr/[\w/]*)`", text):

@@ -1,1 +1,1 @@
-"""Benchmarks: `python jobs/bench/NAME.py` prints a table, then one JSON object as the last line."""
+"""Benchmarks: `python -m jobs.bench.NAME` prints a table, then one JSON object as the last line."""

@@ -1,6 +1,6 @@
 """How far a run's alignments agree with those of a trained model, pocketsphinx's English one.
 
-`python jobs/bench/alignment.py RUN [--reference FILE]` aligns the run's labeled utterances by that model with the
+`python -m jobs.bench.alignment RUN [--reference FILE]` aligns the run's labeled utterances by that model with the
 run's own lexicon, and maps its phone times to the run's senones. It prints by speaker: the share of 10 ms frames with
 the same phone and with the same senone, the shares of silence of the run and of the reference ("its"), and the share
 of phones that begin within 10, 20 and 30 ms of the reference's. Then one JSON object as the last line. FILE keeps the

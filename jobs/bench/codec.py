@@ -1,6 +1,6 @@
 """Size, loss and speed of the top-k codec on a run's own teacher posteriors, compared with other formats.
 
-`python jobs/bench/codec.py RUN [--minutes N]` labels some of the run's unlabeled speech with its teacher, writes the
+`python -m jobs.bench.codec RUN [--minutes N]` labels some of the run's unlabeled speech with its teacher, writes the
 targets in every format as Parquet files, and prints for each: bytes a frame of the file, KL(top-k || decoded) in nats
 (mean and 99.9th percentile over frames), frames a second of one core for encoding and for decoding, files included.
 Then one JSON object as the last line: the figures of the recipe's default format. RUN is a run whose teacher is

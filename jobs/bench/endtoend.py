@@ -1,4 +1,4 @@
-"""Seconds by stage of a whole run: `python jobs/bench/endtoend.py [RECIPE] [--run DIR] [key=value ...]`.
+"""Seconds by stage of a whole run: `python -m jobs.bench.endtoend [RECIPE] [--run DIR] [key=value ...]`.
 
 Without --run it runs the recipe (default: demo) in a fresh directory. With --run it reads the stored times of a run.
 It prints a table, then one JSON object as the last line.

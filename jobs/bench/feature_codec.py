@@ -1,6 +1,6 @@
 """Features at 16 and at 8 bits: bytes a frame, and the frame accuracy that a trained network loses with fewer bits.
 
-`python jobs/bench/feature_codec.py RUN [--split test]` writes the split's features both ways as the store does, runs
+`python -m jobs.bench.feature_codec RUN [--split test]` writes the split's features both ways as the store does, runs
 the run's teacher and student on both, and prints bytes a 10 ms frame, the largest error and frame accuracy against
 the alignments; then one JSON object as the last line. RUN is a run whose models are trained.
 """

@@ -1,6 +1,6 @@
 """Hours of real audio that the front end turns into features in one hour of one core.
 
-`python jobs/bench/frontend.py [--minutes N] [key=value ...]` prints a table, then one JSON object as the last line.
+`python -m jobs.bench.frontend [--minutes N] [key=value ...]` prints a table, then one JSON object as the last line.
 It measures an actor's work on a shard (read, degrade, filter bank, running mean, statistics, write), the parts of
 this work, and a plain loop over utterances with a filter bank in numpy and scipy. That filter bank is faster; the
 front end uses kaldi-native-fbank because it computes Kaldi's own features. Times are processor times, so a busy

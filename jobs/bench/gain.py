@@ -1,4 +1,4 @@
-"""What the unlabeled speech gains, over several seeds: `python jobs/bench/gain.py [RECIPE] [--seeds 1 2 3]`.
+"""What the unlabeled speech gains, over several seeds: `python -m jobs.bench.gain [RECIPE] [--seeds 1 2 3]`.
 
 Every seed is a whole run of its own, below --folder: it cuts other splits of open speech and starts other networks.
 A run that is there is not made again, and one that was stopped goes on. It prints the word error rates of each seed

@@ -1,6 +1,6 @@
 """Goodput: useful frames of training with regular kills, divided by those of an undisturbed training.
 
-`python jobs/bench/goodput.py RUN [--minutes 20] [--every 120] [--seed 1] [key=value ...]` trains the run's student
+`python -m jobs.bench.goodput RUN [--minutes 20] [--every 120] [--seed 1] [key=value ...]` trains the run's student
 twice for N minutes, in temporary runs, by the same drivers that users start: once undisturbed, and once with a worker
 killed by SIGKILL every N seconds. Frames are those of the learning curve. It shows each block once, so lost work does
 not count. Time starts with the first block of each training. Recovery has four parts: detect (until the loss is

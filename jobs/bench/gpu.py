@@ -1,4 +1,4 @@
-"""Speed of the published networks on this machine's GPU: `python jobs/bench/gpu.py [--seconds S] [--device cpu]`.
+"""Speed of the published networks on this machine's GPU: `python -m jobs.bench.gpu [--seconds S] [--device cpu]`.
 
 For the teacher and the student of `paper` it prints how fast training goes (objective, gradient, clipping, update) on
 batches of chunks, of the recipe's size and of larger ones, and on whole utterances; and how fast the teacher labels,

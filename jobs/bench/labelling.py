@@ -1,6 +1,6 @@
 """Compares the speed of labelling with the machine's speed, with a run's own teacher and unlabeled speech.
 
-`python jobs/bench/labelling.py RUN [--shards N] [key=value ...]` labels N shards (an even number, default 6) into a
+`python -m jobs.bench.labelling RUN [--shards N] [key=value ...]` labels N shards (an even number, default 6) into a
 temporary run. It prints: hours of audio an hour of one core for the whole work on a shard (read, network, top-k,
 encode, publish); the same for the network's `torch.nn.LSTM` alone on full batches of equal length, and for a large
 matrix product; the share of computed frames that are padding; how long the network waits between shards with one and

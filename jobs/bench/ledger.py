@@ -1,6 +1,6 @@
 """The cost of resuming with 1 % and with 99 % of 100,000 shards labelled, and a driver's memory at 500,000.
 
-`python jobs/bench/ledger.py [--shards N] [--many N]` prints a table, then one JSON object as the last line. Timed is
+`python -m jobs.bench.ledger [--shards N] [--many N]` prints a table, then one JSON object as the last line. Timed is
 `find_work`: all that the labelling stage does from its start until it knows what is to do, by the clock, without
 imports, in a fresh process each. Three ways: with the ledger's index that an earlier attempt left (median of rounds
 that take turns), without one, and as before there was one, when the entry of every shard was read. The driver's

@@ -1,6 +1,6 @@
 """Compares the training loop with a bare loop: frames a second of a student of the published size, 24 M parameters.
 
-`python jobs/bench/loop.py [--run RUN] [--slabs N] [--rounds N]` trains on the run's labelled speech; without --run
+`python -m jobs.bench.loop [--run RUN] [--slabs N] [--rounds N]` trains on the run's labelled speech; without --run
 it makes a small run first, some minutes. Two loops take turns in one process on one thread: the product's, with its
 slab reader on Parquet shards, masks, meters, and BMUF of one worker with two blocks a round; and a bare one over the
 same batches held in memory, with the same network, dropout, loss, optimiser and clipping and nothing else. Then the

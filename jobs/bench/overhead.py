@@ -1,6 +1,6 @@
 """The cost of synchronisation: step times of each strategy with two workers, and a model for many workers.
 
-`python jobs/bench/overhead.py [--run RUN] [--steps N] [--rounds N]` trains a student of the published size (24 M
+`python -m jobs.bench.overhead [--run RUN] [--steps N] [--rounds N]` trains a student of the published size (24 M
 parameters) on real batches held in memory, in two processes of one thread each over gloo, each way in turn: without
 communication, the product's BMUF, GTC and dense, torch's DDP, post-localSGD and PowerSGD hooks. Without --run it
 makes a small run first, some minutes. Workers meet before each step and each block's end, so that a slower

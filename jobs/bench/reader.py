@@ -1,6 +1,6 @@
 """How fast slabs of features and targets become training batches, compared with two other stores and the student.
 
-`python jobs/bench/reader.py RUN [--minutes N]` writes the same labelled speech (frames in half precision, ids and
+`python -m jobs.bench.reader RUN [--minutes N]` writes the same labelled speech (frames in half precision, ids and
 log-probabilities of the k largest senones) as a WebDataset tar and as lhotse Shar into a temporary folder, reads
 each into the same padded chunk batches on one thread, and prints frames a second, in turns in one run. Beside them:
 the slab reader with its prefetching thread, and what a student of the published size (5 x 768, 24 M) consumes in

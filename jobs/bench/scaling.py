@@ -1,6 +1,6 @@
 """Accuracy against the number of workers, in the form of Table I of Parthasarathi & Strom (2019).
 
-`python jobs/bench/scaling.py --run RUN [--processes P] [--plot PNG]` trains a small LSTM on the run's unlabeled
+`python -m jobs.bench.scaling --run RUN [--processes P] [--plot PNG]` trains a small LSTM on the run's unlabeled
 speech with its teacher's targets. For each of three seeds it makes a warm start with one worker; from it, it trains
 with every strategy and 2 to 64 simulated workers, on the same number of frames at one worker's learning rate. It
 prints the change of the frame accuracy on dev and test speech, relative to one worker of the same seed, in %, as mean

@@ -1,6 +1,6 @@
 """How the limits of the search decide word errors and the cost of a live stream.
 
-`python jobs/bench/search.py RUN BUNDLE [--max-active 500,1000,...] [--beam 10,...]` searches the dev speech of RUN,
+`python -m jobs.bench.search RUN BUNDLE [--max-active 500,1000,...] [--beam 10,...]` searches the dev speech of RUN,
 as its evaluate stage does, by the network of BUNDLE, which is that of the run's student. It prints for each pair of
 limits the word error rate, its reduction relative to BUNDLE's own limits with a 95 % interval over recordings, and
 how many times faster than real time one core is: in the search alone, and in the whole stream of some utterances,

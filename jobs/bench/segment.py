@@ -1,6 +1,6 @@
 """Hours of long recordings that are cut by voice activity in one hour of one core.
 
-`python jobs/bench/segment.py [--minutes N]` prints a table, then one JSON object as the last line. The recording is
+`python -m jobs.bench.segment [--minutes N]` prints a table, then one JSON object as the last line. The recording is
 of real clips with pauses between them, as 16-bit FLAC at 16 kHz. Measured are decoding, voice activity and cutting
 together; decoding alone; and silero-vad's networks alone, with several windows in a call or windows of 32 recordings,
 of which the fastest is the peer. Times are processor times. The median of three rounds is shown.

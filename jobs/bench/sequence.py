@@ -1,4 +1,4 @@
-"""What sequence training gains on a finished run: `python jobs/bench/sequence.py RUN OUT [--models teacher student]`.
+"""What sequence training gains on a finished run: `python -m jobs.bench.sequence RUN OUT [--models teacher student]`.
 
 OUT gets a copy of the run without its results, in which the stage of each named model goes on with `--epochs` epochs
 of sMBR (default 3) from the model that is there. What is there already is not made again. The models before and after

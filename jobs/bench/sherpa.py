@@ -1,6 +1,6 @@
 """Whether sherpa-onnx recognises the same words with an exported model as the engine does, and how fast both are.
 
-`python jobs/bench/sherpa.py BUNDLE FOLDER READER:PATH` takes a bundle, what `ssl-asr export --for sherpa-onnx` made
+`python -m jobs.bench.sherpa BUNDLE FOLDER READER:PATH` takes a bundle, what `ssl-asr export --for sherpa-onnx` made
 of the same model, and transcribed speech. Every utterance is a new speaker for both. It prints in how many utterances
 the words are equal, and for both the word error rate and the seconds of audio a second of one core; then one JSON
 object as the last line.

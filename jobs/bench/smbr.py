@@ -1,6 +1,6 @@
 """Speed of sequence training: its kernel on made-up lattices, and an epoch of it on a run's labeled speech.
 
-`python jobs/bench/smbr.py [--run RUN]` prints, for lattices of several densities, milliseconds of one core an
+`python -m jobs.bench.smbr [--run RUN]` prints, for lattices of several densities, milliseconds of one core an
 utterance of 90 frames: for all lattices of a batch side by side (joining them, forward-backward, gradient), and for
 the same work one utterance after the other. Then the seconds of one core for an epoch of the run's teacher on whole
 labeled utterances, reading included: by cross-entropy, and by sMBR; and for making the lattices. Then one JSON object

@@ -1,6 +1,6 @@
 """A server at its limit of clients for ten minutes, with hostile ones among them: are finals lost, does memory grow?
 
-`python jobs/bench/soak.py BUNDLE [--minutes N] [--clients N]` prints a table, then one JSON object as the last line.
+`python -m jobs.bench.soak BUNDLE [--minutes N] [--clients N]` prints a table, then one JSON object as the last line.
 Honest clients come one after another, `--at-once` at a time, and speak recorded speech in real time. A tenth of all
 is hostile: garbage, half-open connections, floods of messages or pings, huge messages, or clients that read nothing.
 They have places of their own beside the honest ones, so that they meet what they are for, and not the limit of

@@ -1,6 +1,6 @@
 """Whether a copy at another speed may have its recording's labels, re-timed, or must be aligned itself.
 
-`python jobs/bench/speed.py RUN [--minutes N] [--speeds F ...] [--reference FILE]` changes the speed of the run's
+`python -m jobs.bench.speed RUN [--minutes N] [--speeds F ...] [--reference FILE]` changes the speed of the run's
 clean labeled speech and aligns it with the run's model. It compares this with the alignment of the recording,
 re-timed as the hmm stage does it: the share of 10 ms frames with the same phone and the same senone, and the share
 of 30 ms frames with the same senone. Both are also compared with pocketsphinx's alignment of the recording,

@@ -1,6 +1,6 @@
 """How fast a stream is recognised, how late its words are, and how many streams one core serves in time.
 
-`python jobs/bench/streaming.py RUN BUNDLE [--minutes N]` prints tables, then one JSON object as the last line. RUN
+`python -m jobs.bench.streaming RUN BUNDLE [--minutes N]` prints tables, then one JSON object as the last line. RUN
 is an evaluated run, whose clean test speech is heard: clip after clip with pauses of 0.1 to 3 s. BUNDLE is its
 student's. All is done in one thread, and the partial result is asked for after each chunk.
 

@@ -1,6 +1,6 @@
 """How fast recordings are transcribed, how soon the first word is there, and how many words are wrong.
 
-`python jobs/bench/transcribe.py RUN BUNDLE [--minutes N]` prints tables, then one JSON object as the last line. RUN
+`python -m jobs.bench.transcribe RUN BUNDLE [--minutes N]` prints tables, then one JSON object as the last line. RUN
 is an evaluated run, of whose test split N minutes of clean clips are recognised; BUNDLE is its student's. Speeds are
 hours of audio in an hour of processor time of one core, after the models are loaded. Word errors are those of all
 clips together. Confidences take a lattice of each clip. In one row the clips are one long recording with pauses,

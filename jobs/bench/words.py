@@ -1,6 +1,6 @@
 """What lattices for people cost, and how good the word confidences and times are that come from them.
 
-`python jobs/bench/words.py RUN [--system NAME] [--slabs N]` decodes N slabs of dev and N of test, spread over the
+`python -m jobs.bench.words RUN [--system NAME] [--slabs N]` decodes N slabs of dev and N of test, spread over the
 split, twice on one core: by the plain search, and by lattices. RUN is an evaluated run; the scales are those that its
 evaluation chose. It prints seconds of audio a second of one core for both, the network included, and for the test
 slabs: the normalised cross-entropy of confidences and of the lattice's posteriors, by how many seconds word starts

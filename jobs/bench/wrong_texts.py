@@ -1,6 +1,6 @@
 """How well texts that belong to other audio are found, and what looking for them takes.
 
-`python jobs/bench/wrong_texts.py RUN [--minutes N] [--iterations N]` takes N minutes of the run's labeled speech,
+`python -m jobs.bench.wrong_texts RUN [--minutes N] [--iterations N]` takes N minutes of the run's labeled speech,
 gives some utterances the text of the utterance after them, trains a flat start on that, and checks all texts. It
 prints by case and speaker: how many texts are wrong, how many of them are doubted (recall), which share of the
 doubted is wrong (precision), and which share of the right ones is doubted. Then one JSON object as the last line.
