@@ -16,7 +16,7 @@ import sys
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ import numpy.typing as npt
 import scipy.fft
 from threadpoolctl import threadpool_limits
 
-from jobs.bench.rounds import median_seconds
+from jobs.bench.rounds import afresh, median_seconds
 from ssl_asr.corpus.audio import read_audio
 from ssl_asr.corpus.augment.noise import Bank, bank_use, degrade, load_bank
 from ssl_asr.corpus.stage import run_corpus
@@ -100,7 +100,7 @@ def measure(speech: BenchSpeech, folder: Path) -> dict[str, float]:
     ]
     job, extractor = FeatureJob(speech.recipe, speech.prior), Extractor(speech.recipe, SPLIT)
     work: dict[str, Callable[[], object]] = {
-        "x real time": lambda: list(map(job, speech.shards)),
+        "x real time": lambda: list(map(partial(afresh, job), speech.shards)),
         "read": lambda: [read(row, rate) for row in speech.utterances],
         "read, degrade, LFBE": lambda: extractor.all_frames(speech.utterances),
         "LFBE": lambda: [lfbe(samples, frontend) for samples in heard],

@@ -25,6 +25,7 @@ from typing import Any
 
 import torch
 
+from jobs.bench.rounds import afresh
 from ssl_asr.frontend.stacking import stacked_length
 from ssl_asr.labelling.shard_job import LabelJob
 from ssl_asr.labelling.teachers import NetworkLabeller, target_set_id
@@ -123,12 +124,6 @@ def measure(work: BenchWork) -> dict[str, float]:
         "two_actors_hours_an_hour": two * FRAME_SECONDS,
         "speedup_2_actors": two / one,
     }
-
-
-def afresh(job: LabelJob, shard: Shard) -> None:
-    """Label a shard again, even if it is labelled."""
-    filesystem.delete(job.store.ledger_uri(shard))
-    job(shard)
 
 
 def fastest(works: dict[str, tuple[Callable[[], Any], float]]) -> dict[str, float]:

@@ -6,6 +6,16 @@ import statistics
 import time
 from collections.abc import Callable, Mapping
 
+from ssl_asr.runtime.shard_stage import ShardMaker
+from ssl_asr.store import filesystem
+from ssl_asr.store.ledger import Shard
+
+
+def afresh(job: ShardMaker, shard: Shard) -> None:
+    """Make a shard again, even if it is there: a job makes nothing that is done."""
+    filesystem.delete(job.store.ledger_uri(shard))
+    job(shard)
+
 
 def median_seconds(work: Mapping[str, Callable[[], object]], rounds: int) -> dict[str, float]:
     """Of one call of each, over so many rounds."""
