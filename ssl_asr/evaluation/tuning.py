@@ -16,6 +16,7 @@ from ssl_asr.decoding.scores import Scales
 
 MOST_STEPS = 6  # beyond either end of the recipe's kappas
 _STEP = (1.1, 2.0)  # least and largest ratio of two kappas beyond the recipe's
+_PRIOR_STEP = 0.05  # least step of prior scales beyond the recipe's
 Tried = Mapping[Scales, float]  # word error rates on dev
 
 
@@ -39,7 +40,7 @@ class Grid:
         steps = sorted(set(self.priors))
         if len(steps) == 1:
             return steps
-        below, above = steps[1] - steps[0], steps[-1] - steps[-2]
+        below, above = (max(step, _PRIOR_STEP) for step in (steps[1] - steps[0], steps[-1] - steps[-2]))
         lower = [_rounded(steps[0] - below * count) for count in range(1, math.ceil(steps[0] / below))]
         upper = [_rounded(steps[-1] + above * count) for count in range(1, math.ceil((1 - steps[-1]) / above))]
         return sorted({0.0, *lower, *steps, *upper, max(1.0, steps[-1])})

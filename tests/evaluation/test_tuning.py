@@ -97,6 +97,12 @@ def test_prior_scales_are_widened_too_between_none_and_the_whole_prior(priors, p
     assert best == Scales(0.3, prior)
 
 
+def test_prior_scales_close_together_are_widened_in_larger_steps():
+    ladder = Grid((0.3,), (0.5, 0.5001)).prior_ladder()
+    assert (ladder[0], ladder[-1]) == (0, 1)
+    assert len(ladder) <= 22
+
+
 def test_without_a_prior_scale_of_one_the_search_begins_at_the_closest():
     rounds, _ = _search(_valley(0.3), Grid((0.3,), (0.25, 0.5)))
     assert rounds[0] == [Scales(0.3, 0.5)]
