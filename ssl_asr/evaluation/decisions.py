@@ -12,7 +12,7 @@ from ssl_asr.evaluation.results import ALL, TuningPoint, WordErrors
 from ssl_asr.evaluation.slab_tasks import Pieces, read_decoded, tune
 from ssl_asr.evaluation.summary import score, word_error_rate, word_errors
 from ssl_asr.evaluation.tuning import Grid, Tried, best_scales, is_at_bound
-from ssl_asr.models.systems import BASELINE, BASELINES, smbr_name
+from ssl_asr.models.systems import BASELINE, BASELINES, SMBR_BASELINES, smbr_name
 from ssl_asr.recipe import Recipe
 from ssl_asr.store.utterance import Utterance
 
@@ -28,25 +28,20 @@ class Decisions:
     pieces: Pieces
 
     @property
-    def baseline(self) -> str:
-        """The baseline with fewer errors on dev, each with its best scales; of equals the matched one."""
-        return self._better(BASELINES)
-
-    @property
     def tested(self) -> dict[str, str]:
         """The model of each system that is tested; the baseline comes first."""
-        after_smbr = tuple(map(smbr_name, BASELINES))
         tested = {}
         for name in self.scales:
             if name in BASELINES:
-                tested[BASELINE] = self.baseline
-            elif name in after_smbr:
-                tested[smbr_name(BASELINE)] = self._better(after_smbr)
+                tested[BASELINE] = self._better(BASELINES)
+            elif name in SMBR_BASELINES:
+                tested[smbr_name(BASELINE)] = self._better(SMBR_BASELINES)
             else:
                 tested[name] = name
         return tested
 
     def _better(self, names: Sequence[str]) -> str:
+        """The one with fewer errors on dev, each with its best scales; of equals the first."""
         known = [name for name in names if name in self.scales]
         return min(known, key=lambda name: self.tried[name][self.scales[name]])
 

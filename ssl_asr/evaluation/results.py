@@ -142,6 +142,11 @@ class Results:
         return self.models.get(system, system)
 
     @property
+    def baseline_is_matched(self) -> bool:
+        """Whether that model has as many frames as the student: the system has the name of the matched model."""
+        return self.baseline_model == self.compared[0]
+
+    @property
     def has_topline(self) -> bool:
         return any(each.topline_share is not None for each in self.werr)
 

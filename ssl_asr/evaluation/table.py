@@ -7,7 +7,7 @@ from typing import Literal
 
 from ssl_asr.evaluation.bootstrap import LEAST_SPEAKERS
 from ssl_asr.evaluation.results import ALL, Reduction, Results, SpeakerLimits, ToplineShare, WordErrors
-from ssl_asr.models.systems import BASELINE_SHORT, BASELINES, TITLES, smbr_name
+from ssl_asr.models.systems import BASELINE_SHORT, BASELINES, SMBR_BASELINES, TITLES
 
 _WIDTH = 118
 
@@ -83,12 +83,12 @@ def _notes(results: Results) -> list[str]:
 def baseline_note(results: Results) -> str:
     """Which of two baselines counts, and why."""
     chosen = results.baseline_model
-    both = BASELINES if chosen in BASELINES else tuple(map(smbr_name, BASELINES))
+    both = SMBR_BASELINES if chosen in SMBR_BASELINES else BASELINES
     rates = " against ".join(
         f"{100 * results.dev_row(model).wer:.1f} ({TITLES[model]})"
         for model in sorted(both, key=lambda model: model != chosen)
     )
-    length = "the matched" if chosen == both[0] else "the shorter"
+    length = "the matched" if results.baseline_is_matched else "the shorter"
     return f"Baseline: {length} schedule, by word error rate on dev, %: {rates}."
 
 

@@ -41,6 +41,7 @@ _ASKED_FOR: Mapping[ModelName, Callable[[Recipe], bool]] = {
     TOPLINE: lambda recipe: recipe.evaluate.topline,
 }
 _SMBR = "-smbr"
+SMBR_BASELINES = tuple(name + _SMBR for name in BASELINES)
 TITLES |= {name + _SMBR: f"{title} sMBR" for name, title in TITLES.items()}
 
 
