@@ -15,8 +15,8 @@ from ssl_asr.hmm.import_stage import imported_inputs
 from ssl_asr.hmm.imported import KEY, ImportIndex
 from ssl_asr.hmm.lexicon_stage import pronunciation_inputs
 from ssl_asr.hmm.senones import table_id
-from ssl_asr.hmm.tree import grow_table, merge, read_table, triphone_totals, write_table
-from ssl_asr.hmm.trusted import trusted_model
+from ssl_asr.hmm.tree import TriphoneTotals, grow_table, merge, read_table, triphone_totals, write_table
+from ssl_asr.hmm.trusted import trusted_model, trusted_totals
 from ssl_asr.lang.phones import PHONES
 from ssl_asr.recipe import Hmm, Recipe
 from ssl_asr.recipe.identity import digest, inputs_key, non_defaults
@@ -73,6 +73,8 @@ def hmm_inputs(recipe: Recipe) -> HmmInputs:
         **imported_inputs(recipe),
     }
     senones = {"version": SENONES_VERSION, "flat start": inputs_key(flat_start), **non_defaults(recipe, "senones")}
+    if recipe.hmm.wrong_texts != "keep":
+        senones["texts"] = "trusted"
     return HmmInputs(flat_start, senones, non_defaults(recipe, "alignments"))
 
 
@@ -95,10 +97,15 @@ def train(run: str, hmm: Hmm, chunks: MapChunks, some_chunks: MapChunks, inputs:
         write_model(flat_start_uri(run), *found, inputs.flat_start)
     table = read_table(tree_uri(run), inputs.senones)
     if table is None:
-        totals = merge(chunks(triphone_totals, found[0]))
-        table = grow_table(totals, hmm.senones, hmm.min_frames_per_senone)
+        table = grow_table(_totals(hmm, chunks, found[0]), hmm.senones, hmm.min_frames_per_senone)
         write_table(tree_uri(run), table, inputs.senones)
     return Trained(*found, table, inputs)
+
+
+def _totals(hmm: Hmm, chunks: MapChunks, model: FlatModel) -> TriphoneTotals:
+    """Of all texts where the recipe keeps all, or where all are in doubt."""
+    trusted = None if hmm.wrong_texts == "keep" else merge(chunks(trusted_totals, model))
+    return merge(chunks(triphone_totals, model)) if trusted is None or not len(trusted.codes) else trusted
 
 
 def chunk_sources(

@@ -19,7 +19,7 @@ from sklearn.tree import DecisionTreeRegressor
 
 from ssl_asr.frontend.stacking import stack_labels
 from ssl_asr.hmm.chunks import Transcribed
-from ssl_asr.hmm.flat_model import FlatModel, align_chunk, kept_inputs
+from ssl_asr.hmm.flat_model import Aligned, FlatModel, align_chunk, kept_inputs
 from ssl_asr.hmm.lda import class_totals
 from ssl_asr.hmm.senones import SILENCE_SENONE
 from ssl_asr.hmm.triphones import all_triphones, triphone_codes
@@ -40,8 +40,13 @@ class TriphoneTotals:
 def triphone_totals(chunk: Sequence[Transcribed], model: FlatModel) -> TriphoneTotals:
     """Totals of a chunk aligned by `model`, of its frames as the model observes them."""
     _, aligned = align_chunk(chunk, model)
-    frames = [stack_labels(one.frames) for one in aligned.values()]
-    codes = [stack_labels(triphone_codes(one.labels)) for one in aligned.values()]
+    return totals_of(list(aligned.values()), model)
+
+
+def totals_of(aligned: Sequence[Aligned], model: FlatModel) -> TriphoneTotals:
+    """Totals of utterances that `model` has aligned."""
+    frames = [stack_labels(one.frames) for one in aligned]
+    codes = [stack_labels(triphone_codes(one.labels)) for one in aligned]
     width = model.mixtures.means.shape[2]
     return _totals(
         np.concatenate([np.zeros(0, np.int32), *codes]), np.concatenate([np.zeros((0, width), np.float32), *frames])

@@ -1,4 +1,4 @@
-"""A model made again without the utterances whose texts are in doubt.
+"""Model and triphones without the utterances whose texts are in doubt.
 
 The flat start learns wrong texts with the others, so that they fit its model better than they should. Without them
 in the model they stand out, and the alignments of the others gain.
@@ -14,10 +14,11 @@ from operator import add
 import numpy as np
 
 from ssl_asr.hmm.chunks import Transcribed
-from ssl_asr.hmm.flat_model import FlatModel
+from ssl_asr.hmm.flat_model import Aligned, FlatModel
 from ssl_asr.hmm.flat_start import MapChunks
 from ssl_asr.hmm.mixtures import SufficientStatistics, estimate, no_moments
 from ssl_asr.hmm.text_check import DOUBTED_BELOW, Texts, align_and_check
+from ssl_asr.hmm.tree import TriphoneTotals, totals_of
 from ssl_asr.progress import Progress
 
 ITERATIONS = 2  # an utterance that the second model believes again counts again
@@ -36,15 +37,25 @@ def trusted_model(map_chunks: MapChunks, model: FlatModel) -> FlatModel:
 
 
 def trusted_moments(chunk: Sequence[Transcribed], model: FlatModel) -> SufficientStatistics:
-    """Moments of the components in a chunk; texts of the chunk are rivals of each other."""
-    texts = Texts(chunk)
-    found = (align_and_check(model, one, texts.rivals(one)) for one in chunk)
-    trusted = [
-        aligned
-        for aligned, check in found
-        if aligned is not None and (check is None or check.probability >= DOUBTED_BELOW)
-    ]
+    """Moments of the components in a chunk."""
+    trusted = _trusted(chunk, model)
     if not trusted:
         return no_moments(*model.mixtures.means.shape)
     frames = np.concatenate([one.frames for one in trusted])
     return model.mixtures.moments(frames, np.concatenate([one.labels for one in trusted]))
+
+
+def trusted_totals(chunk: Sequence[Transcribed], model: FlatModel) -> TriphoneTotals:
+    """Totals of the triphones in a chunk."""
+    return totals_of(_trusted(chunk, model), model)
+
+
+def _trusted(chunk: Sequence[Transcribed], model: FlatModel) -> list[Aligned]:
+    """What could be aligned and is not in doubt; texts of the chunk are rivals of each other."""
+    texts = Texts(chunk)
+    found = (align_and_check(model, one, texts.rivals(one)) for one in chunk)
+    return [
+        aligned
+        for aligned, check in found
+        if aligned is not None and (check is None or check.probability >= DOUBTED_BELOW)
+    ]
