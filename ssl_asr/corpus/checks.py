@@ -39,7 +39,7 @@ def checked(reading: Reading, split: str, corpus: Corpus) -> Reading:
             rejects.append(Reject(utterance.id, str(error)))
         else:
             kept.append(replace(timed, text=text))
-    return Reading(tuple(kept), tuple(rejects))
+    return Reading(tuple(kept), tuple(rejects), reading.counts)
 
 
 class _Files:

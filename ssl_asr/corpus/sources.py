@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import sys
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -91,8 +92,10 @@ def _read(source: str, split: str, corpus: Corpus) -> Reading:
     """The usable part of a split outside open speech; utterances without a test set get the split's name as set."""
     reader, _, path = source.partition(":")
     reading = checked(READERS[reader](os.path.expanduser(path), corpus.channel), split, corpus)
+    for what, count in reading.counts.items():
+        print(f"warning: corpus.{split}={source}: {count:,} {what}", file=sys.stderr)
     named = (replace(utterance, tags={"set": split, **utterance.tags}) for utterance in reading.utterances)
-    return Reading(tuple(named), reading.rejects)
+    return Reading(tuple(named), reading.rejects, reading.counts)
 
 
 def is_there(source: str) -> bool:

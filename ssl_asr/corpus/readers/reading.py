@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ssl_asr.store.ledger import Reject
@@ -14,11 +14,13 @@ from ssl_asr.store.utterance import Utterance
 class Reading:
     """The utterances of a corpus as listed, and the entries that name no usable audio.
 
-    Texts are as written, not yet normalised; None where the corpus has none.
+    Texts are as written, not yet normalised; None where the corpus has none. `counts` says how much else is listed
+    that matches nothing, by what it is: {"texts without audio": 12}. A person is told of each.
     """
 
     utterances: tuple[Utterance, ...]
     rejects: tuple[Reject, ...] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
 
 
 def tags_of(row: Mapping[str, Any]) -> dict[str, str]:
