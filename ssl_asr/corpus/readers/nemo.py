@@ -1,61 +1,103 @@
-"""Reads a NeMo manifest: JSON objects with audio_filepath and optional duration, offset, text, speaker and tags."""
+"""Reads a NeMo manifest, one JSON object a line.
+
+{"audio_filepath": "wavs/one.wav", "duration": 2.5, "offset": 0.0, "text": "good morning", "speaker": "ann"}
+"""
 
 from __future__ import annotations
 
-import json
 import math
+import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from ssl_asr.corpus.folders import split_ending
+from ssl_asr.corpus.readers.entries import (
+    channel_of,
+    check_one_a_line,
+    entry_of,
+    given,
+    located,
+    name_of,
+    number_of,
+    seconds_of,
+    text_of,
+)
+from ssl_asr.corpus.readers.lines import read_lines
 from ssl_asr.corpus.readers.reading import Reading, in_speaker_order, tags_of
 from ssl_asr.store.ledger import Reject
 from ssl_asr.store.utterance import Utterance
 
+_AUDIO = ("audio_filepath", "audio_filename", "audio_file", "audio")
+_TO_THE_END = -1  # as a duration; NeMo reads the rest of the file then
+
 
 def read_nemo(path: str, channel: int = 0) -> Reading:
-    """Every line of the manifest; ValueError if there is no such file.
+    """Every line of the manifest; ValueError if there is no such file, or it is JSON of another form.
 
-    An id is the line's `id` or `utt_id`, or else the audio file's name with, for a segment, its offset in ms. A
-    relative audio_filepath is taken from the manifest's folder. Without `speaker`, the audio file counts as the
-    speaker. `tags` is an object of strings: of a test split `set` names the test set. Lines that are not a JSON
-    object or name no audio are rejected by their number.
+    Only the audio must be given; null and "" are not. `offset`, `duration` and `channel` choose a part of it, and a
+    duration of -1 means the rest of the file. A relative path is taken from the manifest's folder if the file is
+    there, or else from the current directory, as in NeMo. Without a speaker, the audio file counts as the speaker.
+    Other keys of NeMo and of NeMo Curator are known too: `audio_filename`, `speaker_id`, and `normalized_text`, which
+    holds the words as they are spoken and so goes before `text`. `tags` is an object of strings: of a test split
+    `set` names the test set.
+
+    An id is the line's `id` or `utt_id`. Without one it is the path of the audio, below the manifest's folder if it
+    is there, without its ending, and with channel and offset in ms if these are given. So no id depends on another
+    line. Lines that are no such entry are rejected by their number.
     """
     file = Path(path).absolute()
     if not file.is_file():
         raise ValueError(f"{file}: there is no such NeMo manifest")
-    utterances, rejects = [], []
-    for number, line in enumerate(file.read_text(encoding="utf-8").split("\n"), 1):
-        if not line.strip():
-            continue
+    folders = (str(file.parent), os.getcwd())
+    utterances, rejects = list[Utterance](), list[Reject]()
+    for number, line in read_lines(str(file)):
+        if not utterances and not rejects:
+            check_one_a_line(str(file), line)
         try:
-            utterances.append(_utterance(json.loads(line), file.parent, channel))
-        except (json.JSONDecodeError, KeyError, TypeError, ValueError) as error:
-            why = f"it lacks {error}" if isinstance(error, KeyError) else str(error)
-            rejects.append(Reject(f"line {number}", f"{file} line {number} is not a NeMo entry ({why}); fix it"))
+            utterances.append(nemo_utterance(entry_of(line), folders, channel))
+        except ValueError as error:
+            rejects.append(Reject(f"line {number}", f"{file} line {number} is not a NeMo entry ({error}); fix it"))
     utterances.sort(key=lambda utterance: (utterance.audio, utterance.offset))
     return Reading(in_speaker_order(utterances), tuple(rejects))
 
 
-def _utterance(row: dict[str, Any], folder: Path, channel: int) -> Utterance:
-    audio = str(row["audio_filepath"])
-    uri = audio if "://" in audio else str(folder / Path(audio).expanduser())
-    text, duration = row.get("text"), row.get("duration")
-    if text is not None and not isinstance(text, str):
-        raise ValueError(f"its text is {type(text).__name__}, not a string")
-    if duration is not None and not math.isfinite(float(duration)):
-        raise ValueError(f"its duration is {duration}")
-    offset = float(row.get("offset") or 0.0)
-    if not 0 <= offset < math.inf:
-        raise ValueError(f"its offset is {offset}")
-    name = Path(audio).stem + (f"-{round(offset * 1000):07d}" if row.get("offset") is not None else "")
+def nemo_utterance(row: Mapping[str, Any], folders: tuple[str, ...], channel: int) -> Utterance:
+    """Of one entry; relative paths are below one of `folders`, of which the first is the manifest's."""
+    audio = _audio_of(row)
+    uri = located(audio, *folders)
+    offset, duration, chosen = seconds_of(row, "offset"), number_of(row, "duration"), channel_of(row, "channel")
+    if duration is not None and duration < 0 and duration != _TO_THE_END:
+        raise ValueError(f"its duration is {duration:g}, which is negative")
+    name, speaker = name_of(row, "id", "utt_id"), name_of(row, "speaker", "speaker_id")
     return Utterance(
-        id=str(row.get("id") or row.get("utt_id") or name),
+        id=_id_of(audio, folders[0], chosen, offset) if name is None else name,
         audio=uri,
-        speaker=str(row.get("speaker") or uri),
+        speaker=uri if speaker is None else speaker,
         order=0,
-        offset=offset,
-        duration=math.inf if duration is None else float(duration),
-        channel=int(row.get("channel", channel)),
-        text=text,
+        offset=offset or 0.0,
+        duration=math.inf if duration in (None, _TO_THE_END) else float(duration),
+        channel=channel if chosen is None else chosen,
+        text=text_of(row, "normalized_text", "text"),
         tags=tags_of(row),
     )
+
+
+def _audio_of(row: Mapping[str, Any]) -> str:
+    audio = given(row, *_AUDIO)
+    if isinstance(audio, list):
+        raise ValueError("it names a list of audio files; give each file a line, or join their channels in one file")
+    found = text_of(row, *_AUDIO)
+    if not found:
+        raise ValueError("it lacks audio_filepath")
+    return found
+
+
+def _id_of(audio: str, folder: str, channel: int | None, offset: float | None) -> str:
+    if "://" in audio:
+        path = audio.partition("://")[2]
+    else:
+        path = os.path.normpath(os.path.join(folder, os.path.expanduser(audio)))
+        path = path.removeprefix(f"{folder}/").lstrip("/")
+    of_channel = "" if channel is None else f"-ch{channel}"
+    return split_ending(path)[0] + of_channel + ("" if offset is None else f"-{round(offset * 1000):07d}")

@@ -1,0 +1,129 @@
+"""Entries of manifests in JSON lines, and what their values may be.
+
+An entry is one JSON object. What is wrong with it is a ValueError that says so in a clause: "its offset is nan".
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from collections.abc import Mapping
+from typing import Any
+
+
+def entry_of(line: str) -> dict[str, Any]:
+    """The object that a line holds; ValueError if it is anything else."""
+    try:
+        found = json.loads(line)
+    except (json.JSONDecodeError, RecursionError) as error:
+        raise ValueError(f"it is not JSON: {error}") from None
+    if not isinstance(found, dict):
+        raise ValueError(f"it is a JSON {type(found).__name__}, not an object")
+    return found
+
+
+def check_one_a_line(file: str, first: str) -> None:
+    """ValueError if `first`, the first line of `file`, begins JSON that is not one object a line."""
+    begin = first.strip()
+    if begin.startswith("["):
+        raise ValueError(f"{file} is a JSON array, not one object a line; convert it: jq -c '.[]' {file}")
+    if begin == "{":
+        raise ValueError(f"{file} has JSON objects of several lines, not one a line; convert it: jq -c . {file}")
+
+
+def given(row: Mapping[str, Any], *keys: str) -> Any:
+    """The value of the first of `keys` that has one, else None. Null and "" are no values; 0 is one."""
+    return next((value for key in keys if (value := row.get(key)) is not None and value != ""), None)
+
+
+def name_of(row: Mapping[str, Any], *keys: str) -> str | None:
+    """A string or a whole number, as a string; None if it is not given."""
+    value = given(row, *keys)
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise ValueError(f"its {_key(row, keys)} is {_shown(value)}, neither a string nor a whole number")
+    return _writable(str(value))
+
+
+def text_of(row: Mapping[str, Any], *keys: str) -> str | None:
+    """A string, which may be empty; None if it is not given."""
+    value = given(row, *keys)
+    if value is not None and not isinstance(value, str):
+        raise ValueError(f"its {_key(row, keys)} is {_shown(value)}, not a string")
+    return next((row[key] for key in keys if row.get(key) == ""), None) if value is None else _writable(value)
+
+
+def number_of(row: Mapping[str, Any], *keys: str) -> float | None:
+    """A finite number, also as a string; None if it is not given."""
+    value = given(row, *keys)
+    if value is None:
+        return None
+    try:
+        number = math.nan if isinstance(value, bool) else float(value)
+    except (TypeError, ValueError, OverflowError):
+        number = math.nan
+    if not math.isfinite(number):
+        raise ValueError(f"its {_key(row, keys)} is {_shown(value)}, not a number")
+    return number
+
+
+def seconds_of(row: Mapping[str, Any], *keys: str) -> float | None:
+    """A finite number that is not negative; None if it is not given."""
+    number = number_of(row, *keys)
+    if number is not None and number < 0:
+        raise ValueError(f"its {_key(row, keys)} is {number:g}, which is negative")
+    return number
+
+
+def channel_of(row: Mapping[str, Any], key: str) -> int | None:
+    """A channel, counted from 0; None if it is not given."""
+    number = number_of(row, key)
+    if number is not None and (number < 0 or number != int(number)):
+        raise ValueError(f"its {key} is {number:g}, not a whole number from 0 on")
+    return None if number is None else int(number)
+
+
+def object_of(row: Mapping[str, Any], key: str) -> dict[str, Any]:
+    """An object; empty if it is not given."""
+    value = row.get(key)
+    if value is not None and not isinstance(value, dict):
+        raise ValueError(f"its {key} is {_shown(value)}, not an object")
+    return value or {}
+
+
+def objects_of(row: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
+    """A list of objects; empty if it is not given."""
+    value = row.get(key)
+    if value is not None and not (isinstance(value, list) and all(isinstance(each, dict) for each in value)):
+        raise ValueError(f"its {key} is {_shown(value)}, not a list of objects")
+    return value or []
+
+
+def located(audio: str, *folders: str) -> str:
+    """Where a relative path leads to: to the first of `folders` that has it, else below the first."""
+    if "://" in audio:
+        return audio
+    path = os.path.expanduser(audio)
+    if os.path.isabs(path):
+        return path
+    places = [os.path.join(folder, path) for folder in folders]
+    return next((place for place in places if os.path.exists(place)), places[0])
+
+
+def _key(row: Mapping[str, Any], keys: tuple[str, ...]) -> str:
+    return next(key for key in keys if given(row, key) is not None)
+
+
+def _shown(value: Any) -> str:
+    shown = repr(value)
+    return shown if len(shown) <= 60 else f"{shown[:57]}..."
+
+
+def _writable(value: str) -> str:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise ValueError(f"{value!r} holds half of a surrogate pair, which is no character") from None
+    return value
