@@ -1,65 +1,213 @@
-"""Reads a lhotse cut manifest: JSON lines, plain or gzipped, of MonoCuts with recordings in files."""
+"""Reads a lhotse cut manifest: JSON lines, plain or gzipped, of cuts of recordings in files.
+
+    {"id": "c1", "start": 3.5, "duration": 9.0, "channel": 0, "type": "MonoCut",
+     "supervisions": [{"id": "s1", "start": 0.5, "duration": 2.5, "channel": 0, "text": "hello", "speaker": "ann"}],
+     "recording": {"id": "r1", "sources": [{"type": "file", "channels": [0], "source": "wavs/r1.wav"}]}}
+
+(on one line). lhotse itself is not needed, and takes seconds to import.
+"""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from ssl_asr.corpus.readers.entries import (
+    check_one_a_line,
+    entry_of,
+    given,
+    located,
+    name_of,
+    number_of,
+    object_of,
+    objects_of,
+    seconds_of,
+    text_of,
+)
+from ssl_asr.corpus.readers.lines import read_lines
 from ssl_asr.corpus.readers.reading import Reading, in_speaker_order, tags_of
 from ssl_asr.store.ledger import Reject
 from ssl_asr.store.utterance import Utterance
 
+TOLERATED_SECONDS = 0.5  # by which a supervision may stick out of its cut: then it is cut there
+_SAVE = "save the audio to files with CutSet.save_audios and export the cuts that it returns"
+_OTHER_SOURCES = {
+    "command": "is the output of a shell command, which is not run",
+    "memory": "is inside the manifest",
+    "shar": "is in the tars of a Shar directory",
+}
+# A key that a manifest of another kind has, and what its entries are.
+_OTHER_KINDS = {"sources": "recordings", "num_features": "features", "recording_id": "supervisions"}
+_SAME_AUDIO = "Resample"  # the only transform that leaves a recording's times and sounds
+
 
 def read_lhotse(path: str, channel: int = 0) -> Reading:
-    """Every cut of the manifest; ValueError if there is no such file or it is not a cut manifest.
+    """Every supervision of every cut; ValueError if there is no such file or it is not a cut manifest in JSON lines.
 
-    Rejected are cuts that mix, pad or perturb audio, cuts with several supervisions, and cuts whose audio is a shell
-    command. `channel` is not used: each cut names its own. A recording without a speaker counts as one speaker.
-    A cut's custom field `tags` is an object of strings: of a test split `set` names the test set.
+    An utterance is a supervision, not its cut: it has the supervision's id and times, which count from the start of
+    the cut. A cut without supervisions is an utterance without text. Text is that of the supervision or, as in
+    Libriheavy, the first of its custom `texts`. Without a speaker, the recording counts as the speaker. The cut's
+    custom field `tags` is an object of strings: of a test split `set` names the test set.
+
+    Rejected are cuts that pad, append, mix or change audio, those whose audio is not a file, and supervisions that
+    stick out of their cut by more than half a second. A relative path is taken from the current directory, as in
+    lhotse, or else from the manifest's folder. `channel` is not used: each cut names its own.
     """
-    from lhotse import load_manifest_lazy  # seconds to import
-
     file = Path(path).absolute()
     if not file.is_file():
         raise ValueError(f"{file}: there is no such lhotse manifest")
-    try:
-        rows = list(load_manifest_lazy(file))
-    except Exception as error:
-        raise ValueError(
-            f"{file} is not a lhotse cut manifest in JSON lines ({error}); export it with to_jsonl"
-        ) from error
-    utterances, rejects = [], []
-    for cut in rows:
+    folders = (os.getcwd(), str(file.parent))
+    utterances, rejects = list[Utterance](), list[Reject]()
+    for number, line in read_lines(str(file)):
+        if not utterances and not rejects:
+            _check_kind(str(file), line)
+        name = f"line {number}"
         try:
-            utterances.append(_utterance(cut, file.parent))
+            row = entry_of(line)
+            name = name_of(row, "id") or name
+            for found in cut_utterances(row, folders):
+                if isinstance(found, Reject):
+                    rejects.append(found)
+                else:
+                    utterances.append(found)
         except ValueError as error:
-            rejects.append(Reject(str(cut.id), str(error)))
+            rejects.append(Reject(name, f"{file} line {number}: {error}"))
     utterances.sort(key=lambda utterance: (utterance.audio, utterance.offset))
     return Reading(in_speaker_order(utterances), tuple(rejects))
 
 
-def _utterance(cut: Any, folder: Path) -> Utterance:
-    from lhotse import MonoCut
+def cut_utterances(cut: Mapping[str, Any], folders: tuple[str, ...]) -> Iterator[Utterance | Reject]:
+    """Of one entry; relative paths are below one of `folders`. ValueError if the cut is no plain part of a file."""
+    span = _span_of(cut)
+    spoken = objects_of(cut, "supervisions")
+    if not spoken:
+        yield _utterance(span, {"id": span.name, "start": 0, "duration": span.duration}, folders)
+    for each in spoken:
+        try:
+            yield _utterance(span, each, folders)
+        except ValueError as error:
+            yield Reject(str(each.get("id", span.name)), f"a supervision of the cut {span.name}: {error}")
 
-    if not isinstance(cut, MonoCut) or cut.recording is None:
-        raise ValueError(f"a {type(cut).__name__} without one plain recording can't be read; export MonoCuts")
-    if cut.recording.transforms:
-        raise ValueError("the cut's recording has transforms; save the audio with them applied")
-    if len(cut.supervisions) > 1:
-        raise ValueError(f"the cut has {len(cut.supervisions)} supervisions; apply trim_to_supervisions first")
-    sources = [source for source in cut.recording.sources if cut.channel in source.channels]
-    if len(sources) != 1 or sources[0].type not in ("file", "url"):
-        raise ValueError("the cut's audio is not a file; save it to one")
-    source = str(sources[0].source)
-    spoken = cut.supervisions[0] if cut.supervisions else None
-    return Utterance(
-        id=str(cut.id),
-        audio=source if "://" in source else str(folder / source),
-        speaker=str((spoken and spoken.speaker) or cut.recording_id),
-        order=0,
-        offset=float(cut.start),
-        duration=float(cut.duration),
-        channel=sources[0].channels.index(cut.channel),
-        text=spoken.text if spoken else None,
-        tags=tags_of(cut.custom or {}),
+
+@dataclass(frozen=True)
+class _Span:
+    """A plain part of a recording: `duration` seconds from `start` on, of some of its channels."""
+
+    name: str
+    start: float
+    duration: float
+    channels: list[Any]
+    recording: str
+    sources: list[dict[str, Any]]
+    tags: Mapping[str, str]
+
+
+def _check_kind(file: str, first: str) -> None:
+    check_one_a_line(file, first)
+    try:
+        row = entry_of(first)
+    except ValueError as error:
+        raise ValueError(
+            f"{file} is not a lhotse manifest in JSON lines ({error}); convert it: lhotse copy {file} cuts.jsonl.gz"
+        ) from None
+    kind = next((kind for key, kind in _OTHER_KINDS.items() if key in row), "")
+    if kind and "type" not in row:
+        raise ValueError(
+            f"{file} is a manifest of {kind}, not of cuts; make cuts of recordings and supervisions: "
+            "lhotse cut simple -r RECORDINGS -s SUPERVISIONS cuts.jsonl.gz"
+        )
+
+
+def _span_of(cut: Mapping[str, Any]) -> _Span:
+    kind, recording = cut.get("type"), object_of(cut, "recording")
+    if kind == "MixedCut":
+        raise ValueError(f"the cut {_mixture(cut)}; export the cuts from before that")
+    if kind not in ("MonoCut", "MultiCut", "Cut") or not recording:
+        raise ValueError(f"it is a {kind or 'row'} without a recording, not a MonoCut of one; export such cuts")
+    changes = [str(each.get("name")) for each in objects_of(recording, "transforms")]
+    if changes := [each for each in changes if each != _SAME_AUDIO]:
+        raise ValueError(f"its audio is changed ({', '.join(changes)}) when it is read; {_SAVE}")
+    name, duration = name_of(cut, "id"), seconds_of(cut, "duration")
+    if name is None or duration is None:
+        raise ValueError(f"the cut lacks {'an id' if name is None else 'a duration'}")
+    return _Span(
+        name=name,
+        start=seconds_of(cut, "start") or 0.0,
+        duration=duration,
+        channels=_listed(cut.get("channel", 0)),
+        recording=name_of(recording, "id") or name,
+        sources=objects_of(recording, "sources"),
+        tags=tags_of(object_of(cut, "custom")),
     )
+
+
+def _utterance(span: _Span, spoken: Mapping[str, Any], folders: tuple[str, ...]) -> Utterance:
+    name, start, duration = name_of(spoken, "id"), number_of(spoken, "start"), seconds_of(spoken, "duration")
+    if name is None or start is None or duration is None:
+        raise ValueError("it lacks id, start or duration")
+    out = max(-start, start + duration - span.duration)
+    if out > TOLERATED_SECONDS:
+        raise ValueError(f"it lies {out:.2f} s outside; cut its audio anew, for its text says more than is there")
+    begin, end = max(start, 0.0), min(start + duration, span.duration)
+    channel = _channel_of(span, spoken)
+    audio, place = _audio_of(span, channel, folders)
+    speaker, text = name_of(spoken, "speaker"), text_of(spoken, "text")
+    return Utterance(
+        id=name,
+        audio=audio,
+        speaker=span.recording if speaker is None else speaker,
+        order=0,
+        offset=span.start + begin,
+        duration=end - begin,
+        channel=place,
+        text=text or _libriheavy_text(spoken) or text,
+        tags=span.tags,
+    )
+
+
+def _channel_of(span: _Span, spoken: Mapping[str, Any]) -> int:
+    """The one channel that the cut and its supervision share."""
+    mine = span.channels if given(spoken, "channel") is None else _listed(spoken["channel"])
+    shared = [each for each in span.channels if each in mine]
+    if len(shared) != 1:
+        raise ValueError(
+            f"it is of channels {mine}, and its cut of {span.channels}; choose one that is in both by with_channels"
+        )
+    return int(shared[0])
+
+
+def _audio_of(span: _Span, channel: int, folders: tuple[str, ...]) -> tuple[str, int]:
+    """The file with a channel of the recording, and the channel's place in it."""
+    sources = [source for source in span.sources if channel in _listed(source.get("channels"))]
+    if len(sources) != 1:
+        raise ValueError(f"{len(sources)} sources of the recording {span.recording} have channel {channel}, not one")
+    kind, source = sources[0].get("type"), text_of(sources[0], "source")
+    if kind not in ("file", "url") or not source:
+        raise ValueError(f"its audio {_OTHER_SOURCES.get(str(kind), f'is of the type {kind}')}; {_SAVE}")
+    return located(source, *folders), _listed(sources[0]["channels"]).index(channel)
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [value]
+
+
+def _libriheavy_text(spoken: Mapping[str, Any]) -> str | None:
+    """Libriheavy's `texts` are the book's words, then those of a recogniser."""
+    texts = object_of(spoken, "custom").get("texts")
+    return text_of({"texts": texts[0]}, "texts") if isinstance(texts, list) and texts else None
+
+
+def _mixture(cut: Mapping[str, Any]) -> str:
+    """What was done to make a MixedCut, as the end of a sentence."""
+    spoken = [track for track in objects_of(cut, "tracks") if track.get("type") != "PaddingCut"]
+    if len(spoken) < 2:
+        return "is padded"
+    starts = [number_of(track, "offset") or 0.0 for track in spoken]
+    lengths = [number_of(object_of(track, "cut"), "duration") or 0.0 for track in spoken]
+    apart = all(
+        start > before + length - 1e-3 for start, before, length in zip(starts[1:], starts, lengths, strict=False)
+    )
+    return f"{'appends' if apart else 'mixes'} {len(spoken)} cuts"
