@@ -5,8 +5,9 @@ from __future__ import annotations
 import difflib
 import os
 import sys
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from ssl_asr.corpus.checks import checked
@@ -14,7 +15,7 @@ from ssl_asr.corpus.open_speech.speech import open_speech
 from ssl_asr.corpus.open_speech.splits import cut_open_speech
 from ssl_asr.corpus.readers.kaldi import TABLES, read_kaldi
 from ssl_asr.corpus.readers.lhotse import read_lhotse
-from ssl_asr.corpus.readers.librispeech import read_librispeech
+from ssl_asr.corpus.readers.librispeech import audio_below, read_librispeech, transcripts_below
 from ssl_asr.corpus.readers.nemo import read_nemo
 from ssl_asr.corpus.readers.reading import Reading
 from ssl_asr.recipe import Corpus, Recipe
@@ -29,10 +30,15 @@ READERS: dict[str, Callable[[str, int], Reading]] = {
     "nemo": read_nemo,
     "lhotse": read_lhotse,
 }
+# The same, where no transcripts are needed.
+AUDIO_READERS: Mapping[str, Callable[[str, int], Reading]] = {
+    **READERS,
+    "librispeech": partial(read_librispeech, texts=False),
+}
 # The files that say what a corpus holds.
 LISTINGS: dict[str, Callable[[str], list[Path]]] = {
     "kaldi": lambda path: [Path(path, name) for name in TABLES if Path(path, name).is_file()],
-    "librispeech": lambda path: sorted(Path(path).rglob("*.trans.txt")),
+    "librispeech": transcripts_below,
     "nemo": lambda path: [Path(path)],
     "lhotse": lambda path: [Path(path)],
 }
@@ -91,7 +97,8 @@ def read_sources(recipe: Recipe, wanted: Sequence[str]) -> CorpusReading:
 def _read(source: str, split: str, corpus: Corpus) -> Reading:
     """The usable part of a split outside open speech; utterances without a test set get the split's name as set."""
     reader, _, path = source.partition(":")
-    reading = checked(READERS[reader](os.path.expanduser(path), corpus.channel), split, corpus)
+    readers = AUDIO_READERS if split == "unlabeled" else READERS
+    reading = checked(readers[reader](os.path.expanduser(path), corpus.channel), split, corpus)
     for what, count in reading.counts.items():
         print(f"warning: corpus.{split}={source}: {count:,} {what}", file=sys.stderr)
     named = (replace(utterance, tags={"set": split, **utterance.tags}) for utterance in reading.utterances)
@@ -107,4 +114,6 @@ def fingerprint(source: str) -> str:
     """Of the files that list a READER:PATH source; changed audio that is listed alike is not seen."""
     reader, _, path = source.partition(":")
     folder = os.path.expanduser(path)
-    return digest([f"{file.relative_to(folder)} {checksum(file.read_bytes())}" for file in LISTINGS[reader](folder)])
+    names = audio_below(folder) if reader == "librispeech" else []  # which lists audio by being there
+    files = LISTINGS[reader](folder)
+    return digest([*names, *(f"{file.relative_to(folder)} {checksum(file.read_bytes())}" for file in files)])

@@ -1,39 +1,131 @@
-"""Reads a tree in LibriSpeech's form: SPEAKER/CHAPTER/SPEAKER-CHAPTER.trans.txt and SPEAKER-CHAPTER-NUMBER.flac."""
+"""Reads a tree in LibriSpeech's form: SPEAKER/CHAPTER/SPEAKER-CHAPTER.trans.txt and SPEAKER-CHAPTER-NUMBER.flac.
+
+    84-121123-0000 GO DO YOU HEAR
+
+is a line of a trans.txt. Where no text is needed, trees without such files are read too, as those of Libri-Light
+(SPEAKER/BOOK/NAME.flac).
+"""
 
 from __future__ import annotations
 
 import math
+import os
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from ssl_asr.corpus.folders import split_ending, walk
+from ssl_asr.corpus.readers.lines import read_lines
 from ssl_asr.corpus.readers.reading import Reading, in_speaker_order
 from ssl_asr.store.ledger import Reject
 from ssl_asr.store.utterance import Utterance
 
-_SUFFIXES = (".flac", ".wav", ".ogg", ".mp3")
+_LINES, _LINES_OF_MLS = ".trans.txt", "transcripts.txt"
+_NAME = re.compile(r"(\d+)-\d+-\d+")
+_PREFERRED = (".flac", ".wav")  # of several files of one name
 
 
-def read_librispeech(path: str, channel: int = 0) -> Reading:
-    """Every line of every *.trans.txt below `path`; ValueError if there is none.
+def read_librispeech(path: str, channel: int = 0, *, texts: bool = True) -> Reading:
+    """Every line of every *.trans.txt below `path`, through links to folders too; ValueError if there is none.
 
-    A line whose audio file isn't beside it is rejected. A speaker's time order is that of chapters, then numbers.
+    A line whose audio isn't beside it is rejected, and audio without a line is counted. Where no `texts` are needed,
+    audio without a line is an utterance too; ValueError then says that there is no audio. It is called after its
+    file if that is named as in LibriSpeech, or else after its path below `path`, with the folder two levels up as
+    speaker. A speaker's time order is that of chapters, then numbers.
     """
-    folder = Path(path).absolute()
-    transcripts = sorted(folder.rglob("*.trans.txt"))
-    if not transcripts:
-        raise ValueError(f"{folder} is not a LibriSpeech tree: there is no *.trans.txt below it")
-    utterances, rejects = [], []
-    for transcript in transcripts:
-        for line in transcript.read_text(encoding="utf-8").splitlines():
-            name, _, text = line.strip().partition(" ")
-            if not name:
-                continue
-            audio = next((file for end in _SUFFIXES if (file := transcript.parent / f"{name}{end}").is_file()), None)
-            if audio is None:
-                rejects.append(
-                    Reject(name, f"{transcript.parent / name}.flac is missing; restore or leave out its line")
-                )
-                continue
-            speaker = name.split("-")[0]
-            utterances.append(Utterance(name, str(audio), speaker, 0, math.inf, channel=channel, text=text.strip()))
-    utterances.sort(key=lambda utterance: [int(part) if part.isdigit() else 0 for part in utterance.id.split("-")])
-    return Reading(in_speaker_order(utterances), tuple(rejects))
+    root = str(Path(path).absolute())
+    found = _Found()
+    listed = other = ""
+    for folder, names in _folders(root):
+        listed = next((name for name in names if name.endswith(_LINES)), listed)
+        other = os.path.join(folder, _LINES_OF_MLS) if _LINES_OF_MLS in names else other
+        found.add(folder, names, os.path.relpath(folder, root), channel)
+    if texts and not listed:
+        raise ValueError(
+            f"{other} has the transcripts of Multilingual LibriSpeech, which this reader can't read; write a NeMo "
+            "manifest of its lines and use nemo:"
+            if other
+            else f"{root} is not a LibriSpeech tree: there is no *{_LINES} below it"
+        )
+    if not (found.transcribed or found.others or found.rejects):
+        raise ValueError(f"{root} is not a LibriSpeech tree: there is no audio below it")
+    utterances = sorted(found.transcribed + ([] if texts else found.others), key=lambda each: _order(each.id))
+    counts = {f"audio files without a line in a {_LINES[1:]}": len(found.others)} if texts and found.others else {}
+    return Reading(in_speaker_order(utterances), tuple(found.rejects), counts)
+
+
+def transcripts_below(path: str) -> list[Path]:
+    """Every *.trans.txt of the tree, sorted."""
+    return sorted(Path(folder, name) for folder, names in _folders(path) for name in names if name.endswith(_LINES))
+
+
+def audio_below(path: str) -> list[str]:
+    """The path of every audio file of the tree, below `path` and sorted."""
+    return sorted(
+        os.path.relpath(os.path.join(folder, name), path)
+        for folder, names in _folders(path)
+        for name in names
+        if split_ending(name)[1]
+    )
+
+
+@dataclass
+class _Found:
+    """What a tree holds: utterances with a line in a trans.txt, those without, and lines without audio."""
+
+    transcribed: list[Utterance] = field(default_factory=list)
+    others: list[Utterance] = field(default_factory=list)
+    rejects: list[Reject] = field(default_factory=list)
+
+    def add(self, folder: str, names: Sequence[str], below: str, channel: int) -> None:
+        """All of one folder; `below` is its path in the tree."""
+        audio, listed = audio_by_name(names), set()
+        for file in (os.path.join(folder, name) for name in names if name.endswith(_LINES)):
+            for _, line in read_lines(file):
+                name, *rest = line.split(None, 1)
+                listed.add(name)
+                if name not in audio:
+                    why = f"{os.path.join(folder, name)}.flac is missing; restore or leave out its line"
+                    self.rejects.append(Reject(name, why))
+                    continue
+                uri, text = os.path.join(folder, audio[name]), "".join(rest).strip()
+                self.transcribed.append(_utterance(name, uri, name.split("-")[0], channel, text))
+        for name in sorted({*audio} - listed):
+            usual = _NAME.fullmatch(name)
+            called = name if usual else os.path.normpath(os.path.join(below, name))
+            speaker = usual[1] if usual else os.path.basename(os.path.dirname(folder))
+            self.others.append(_utterance(called, os.path.join(folder, audio[name]), speaker, channel, None))
+
+
+def audio_by_name(names: Sequence[str]) -> dict[str, str]:
+    """Files with an ending of audio, by their names without it."""
+    found: dict[str, str] = {}
+    for file in sorted(names, key=lambda file: (_rank(file), file)):
+        name, ending = split_ending(file)
+        if ending:
+            found.setdefault(name, file)
+    return found
+
+
+def _rank(file: str) -> int:
+    ending = os.path.splitext(file)[1].lower()
+    return _PREFERRED.index(ending) if ending in _PREFERRED else len(_PREFERRED)
+
+
+def _utterance(name: str, uri: str, speaker: str, channel: int, text: str | None) -> Utterance:
+    return Utterance(name, uri, speaker, order=0, duration=math.inf, channel=channel, text=text)
+
+
+def _folders(path: str) -> Iterator[tuple[str, list[str]]]:
+    return walk(path, _unreadable)
+
+
+def _unreadable(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError):  # of the tree itself: that nothing is there is told otherwise
+        raise ValueError(f"{error.filename} can't be read ({error.strerror}); change its permissions") from error
+
+
+def _order(name: str) -> list[str | int]:
+    """Numbers within a name count as numbers."""
+    return [int(part) if place % 2 else part for place, part in enumerate(re.split(r"(\d+)", name))]

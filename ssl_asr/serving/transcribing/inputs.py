@@ -13,17 +13,10 @@ from pathlib import PurePosixPath
 
 import pyarrow.fs as pafs
 
+from ssl_asr.corpus.folders import split_ending, walk
 from ssl_asr.store import filesystem
 from ssl_asr.store.ledger import Reject
 
-# A folder's files with other endings are not taken for audio. Those that libsndfile can't read are named as rejects.
-_AUDIO = frozenset(
-    (
-        *(".aif", ".aifc", ".aiff", ".au", ".caf", ".flac", ".gsm", ".mp3", ".nist", ".oga", ".ogg", ".opus"),
-        *(".rf64", ".snd", ".sph", ".voc", ".w64", ".wav"),
-        *(".aac", ".amr", ".m4a", ".mkv", ".mov", ".mp4", ".weba", ".webm", ".wma"),
-    )
-)
 _MOST_NAME_BYTES = 240  # of a file, with room for an ending
 
 
@@ -110,12 +103,11 @@ def _local(path: str, folder: str, channel: int) -> Found:
 
 
 def _in_folder(folder: str, channel: int) -> Found:
-    any_audio, others, seen, unreadable = False, 0, {os.path.realpath(folder)}, list[OSError]()
-    for place, below, names in os.walk(folder, followlinks=True, onerror=unreadable.append):
-        below[:] = _unseen(place, below, seen)
-        for name in sorted(names):
+    any_audio, others, unreadable = False, 0, list[OSError]()
+    for place, names in walk(folder, unreadable.append):
+        for name in names:
             path = os.path.join(place, name)
-            if os.path.splitext(name)[1].lower() in _AUDIO or not os.path.exists(path):
+            if split_ending(name)[1] or not os.path.exists(path):
                 any_audio = True
                 yield from _local(path, folder, channel)
             else:
@@ -126,17 +118,6 @@ def _in_folder(folder: str, channel: int) -> Found:
         )
     if not any_audio and not unreadable:
         yield _no_audio(folder, others)
-
-
-def _unseen(place: str, folders: Iterable[str], seen: set[str]) -> list[str]:
-    """Of the folders in `place` those that no other link has led to; `seen` grows by them."""
-    unseen = []
-    for name in sorted(folders):
-        real = os.path.realpath(os.path.join(place, name))
-        if real not in seen:
-            seen.add(real)
-            unseen.append(name)
-    return unseen
 
 
 def _in_store(uri: str, channel: int) -> Found:
@@ -154,7 +135,7 @@ def _in_store(uri: str, channel: int) -> Found:
         yield _file(uri, PurePosixPath(uri).name, channel)
     elif kind == pafs.FileType.Directory:
         files = filesystem.list_files(uri)
-        audio = [file for file in files if PurePosixPath(file).suffix.lower() in _AUDIO]
+        audio = [file for file in files if split_ending(file)[1]]
         for file in audio:
             yield _file(file, file[len(uri.rstrip("/")) + 1 :], channel)
         if not audio:
@@ -178,21 +159,20 @@ def _matches(uri: str, pattern: str) -> bool:
 
 
 def _in_manifest(reader: str, path: str, channel: int) -> Found:
-    from ssl_asr.corpus.sources import READERS  # with the recipe, which takes time to import
+    from ssl_asr.corpus.sources import AUDIO_READERS  # with the recipe, which takes time to import
 
-    if reader not in READERS:
+    if reader not in AUDIO_READERS:
         raise ValueError(
-            f"there is no such file, and no reader {reader}; use a path or {', '.join(READERS)} and :PATH"
+            f"there is no such file, and no reader {reader}; use a path or {', '.join(AUDIO_READERS)} and :PATH"
         )
-    reading = READERS[reader](os.path.expanduser(path), channel)
+    reading = AUDIO_READERS[reader](os.path.expanduser(path), channel)
     yield from reading.rejects
     for each in reading.utterances:
         yield _checked(AudioInput(_safe(each.id), each.audio, each.offset, each.duration, each.channel))
 
 
 def _file(uri: str, name: str, channel: int) -> AudioInput | Reject:
-    base, ending = os.path.splitext(name)
-    return _checked(AudioInput(_safe(base if ending.lower() in _AUDIO else name), uri, channel=channel))
+    return _checked(AudioInput(_safe(split_ending(name)[0]), uri, channel=channel))
 
 
 def _checked(found: AudioInput) -> AudioInput | Reject:

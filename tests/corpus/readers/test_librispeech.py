@@ -1,31 +1,156 @@
 from __future__ import annotations
 
+import os
+import shutil
 from pathlib import Path
 
 import pytest
 import soundfile
 
-from ssl_asr.corpus.readers.librispeech import read_librispeech
+from ssl_asr.corpus.readers.librispeech import audio_below, read_librispeech, transcripts_below
+from ssl_asr.corpus.readers.reading import Reading
 from tests.corpus.conftest import Clip
 from tests.corpus.readers.same import same_speech
 
 
-def test_librispeech_tree(tmp_path: Path, clips: list[Clip]) -> None:
-    numbers = {speaker: 100 + place for place, speaker in enumerate(dict.fromkeys(clip.speaker for clip in clips))}
-    renamed = []
-    for place, clip in enumerate(clips):
-        speaker = str(numbers[clip.speaker])
-        folder = tmp_path / speaker / "7"
+@pytest.fixture
+def spoken(clips: list[Clip]) -> list[Clip]:
+    """The clips, with numbers for their speakers."""
+    numbers = {
+        speaker: str(100 + place) for place, speaker in enumerate(dict.fromkeys(each.speaker for each in clips))
+    }
+    return [Clip(clip.samples, clip.rate, numbers[clip.speaker], clip.text) for clip in clips]
+
+
+@pytest.fixture
+def tree(tmp_path: Path, spoken: list[Clip]) -> Path:
+    """A chapter of every speaker."""
+    for place, clip in enumerate(spoken):
+        name = f"{clip.speaker}-7-{place:04d}"
+        folder = tmp_path / "tree" / clip.speaker / "7"
         folder.mkdir(parents=True, exist_ok=True)
-        name = f"{speaker}-7-{place:04d}"
         soundfile.write(folder / f"{name}.flac", clip.samples, clip.rate)
-        with (folder / f"{speaker}-7.trans.txt").open("a") as file:
+        with lines_of(folder).open("a") as file:
             file.write(f"{name} {clip.text.upper()}\n")
-        renamed.append(Clip(clip.samples, clip.rate, speaker, clip.text))
-    same_speech(read_librispeech(str(tmp_path)), renamed)
-    with (folder / f"{speaker}-7.trans.txt").open("a") as file:
-        file.write(f"{speaker}-7-9999 GONE\n")
-    (reject,) = read_librispeech(str(tmp_path)).rejects
-    assert reject.id == f"{speaker}-7-9999"
-    with pytest.raises(ValueError, match="not a LibriSpeech tree"):
-        read_librispeech(str(tmp_path / "nowhere"))
+    return tmp_path / "tree"
+
+
+def lines_of(folder: Path) -> Path:
+    return folder / f"{folder.parent.name}-7.trans.txt"
+
+
+def names(reading: Reading) -> list[str]:
+    return [each.id for each in reading.utterances]
+
+
+def test_librispeech_tree(tree: Path, spoken: list[Clip]) -> None:
+    reading = read_librispeech(str(tree))
+    same_speech(reading, spoken)
+    assert reading.counts == {}
+    assert read_librispeech(str(tree), texts=False) == reading
+    lines = lines_of(tree / "100" / "7")
+    with lines.open("a") as file:
+        file.write("100-7-9999 GONE\n")
+    (reject,) = read_librispeech(str(tree)).rejects
+    assert reject.id == "100-7-9999"
+    assert "100-7-9999.flac is missing" in reject.reason
+
+
+def test_forms_of_lines_and_endings(tree: Path, spoken: list[Clip]) -> None:
+    for number, lines in enumerate(transcripts_below(str(tree))):
+        text = lines.read_text().replace(" ", "\t" if number else "  ", 1)
+        lines.write_bytes(b"\xef\xbb\xbf" + text.replace("\n", "\r\n\n").encode())
+    for number, name in enumerate(audio_below(str(tree))):
+        file = tree / name
+        if number % 2:
+            file.rename(file.with_suffix(".FLAC"))
+        else:
+            samples, rate = soundfile.read(file)
+            soundfile.write(file.with_suffix(".wav"), samples, rate)
+            file.unlink()
+    same_speech(read_librispeech(str(tree)), spoken)
+    (tree / "100" / "7" / "100-7-0000.mp3").touch()  # of two files the one without loss
+    same_speech(read_librispeech(str(tree)), spoken)
+    lines = lines_of(tree / "100" / "7")
+    lines.write_text("100-7-0000 ONE\u2028TWO\n100-7-0000 OTHER\n100-7-0001\n")
+    found = read_librispeech(str(tree / "100")).utterances
+    # Of one name, both: the checks reject the second.
+    assert [(each.id, each.text) for each in found] == [
+        ("100-7-0000", "ONE\u2028TWO"),
+        ("100-7-0000", "OTHER"),
+        ("100-7-0001", ""),
+    ]
+
+
+def test_linked_folders_are_read(tmp_path: Path, tree: Path) -> None:
+    whole = read_librispeech(str(tree))
+    links = tmp_path / "links"
+    links.mkdir()
+    for number, speaker in enumerate(sorted(tree.iterdir())):
+        if number:
+            (links / speaker.name).symlink_to(speaker)
+        else:
+            shutil.copytree(speaker, links / speaker.name)
+    (links / "100" / "7" / "up").symlink_to(links)
+    subsets = tmp_path / "subsets"
+    subsets.mkdir()
+    for name in ("train-clean-100", "train-clean-100-again"):
+        (subsets / name).symlink_to(tree)
+    for folder in (links, subsets):
+        assert names(read_librispeech(str(folder))) == names(whole)
+        assert len(transcripts_below(str(folder))) == 3
+        assert len(audio_below(str(folder))) == len(whole.utterances)
+
+
+def test_audio_without_a_line_is_counted_or_used(tree: Path) -> None:
+    whole = read_librispeech(str(tree))
+    lines_of(tree / "100" / "7").unlink()
+    lines = lines_of(tree / "101" / "7")
+    lines.write_text(lines.read_text().splitlines()[0] + "\n")
+    with_texts = read_librispeech(str(tree))
+    assert len(with_texts.utterances) == 3
+    assert with_texts.counts == {"audio files without a line in a trans.txt": 3}
+    without = read_librispeech(str(tree), texts=False)
+    assert without.counts == {}
+    assert names(without) == names(whole)
+    assert [each.speaker for each in without.utterances] == [each.speaker for each in whole.utterances]
+    assert [each.order for each in without.utterances] == [each.order for each in whole.utterances]
+    assert [each.text for each in without.utterances].count(None) == 3
+
+
+def test_trees_of_other_forms(tmp_path: Path, tree: Path) -> None:
+    light, mls = tmp_path / "light", tmp_path / "mls"
+    for file in ("small/9/emma_mp3/emma_10_64kb.flac", "small/9/emma_mp3/emma_9_64kb.flac", "small/9/b/1.5.flac"):
+        (light / file).parent.mkdir(parents=True, exist_ok=True)
+        (light / file).touch()
+    (light / "small/9/b/1.5.json").touch()
+    found = read_librispeech(str(light), texts=False).utterances
+    assert [(each.id, each.speaker, each.order) for each in found] == [
+        ("small/9/b/1.5", "9", 0),
+        ("small/9/emma_mp3/emma_9_64kb", "9", 1),
+        ("small/9/emma_mp3/emma_10_64kb", "9", 2),
+    ]
+    with pytest.raises(ValueError, match=r"light is not a LibriSpeech tree: there is no \*\.trans\.txt below it"):
+        read_librispeech(str(light))
+    audio = mls / "train" / "audio" / "9" / "8"
+    audio.mkdir(parents=True)
+    (audio / "9_8_000000.flac").touch()
+    (mls / "train" / "transcripts.txt").write_text("9_8_000000\tyes\n")
+    with pytest.raises(ValueError, match=r"train/transcripts\.txt has the transcripts of Multilingual LibriSpeech"):
+        read_librispeech(str(mls))
+    assert [each.speaker for each in read_librispeech(str(mls), texts=False).utterances] == ["9"]
+    (tmp_path / "empty").mkdir()
+    for texts in (True, False):
+        for place in ("empty", "nowhere"):
+            with pytest.raises(ValueError, match=f"{place} is not a LibriSpeech tree"):
+                read_librispeech(str(tmp_path / place), texts=texts)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every folder")
+def test_a_folder_that_may_not_be_read_is_told(tree: Path) -> None:
+    (tree / "101").chmod(0)
+    try:
+        with pytest.raises(ValueError, match=r"101 can't be read .*; change its permissions"):
+            read_librispeech(str(tree))
+    finally:
+        (tree / "101").chmod(0o700)
