@@ -2,6 +2,7 @@ import math
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import soundfile
 
@@ -51,6 +52,21 @@ def test_bad_entries_are_rejected_one_by_one(good: Utterance, tmp_path: Path, cl
     for name, (_, part) in bad.items():
         assert part in reasons[name]
         assert "\n" not in reasons[name]
+
+
+def test_the_usual_lengths_are_those_of_librispeech(good: Utterance, clips: list[Clip]) -> None:
+    """train-clean-100 with speed perturbation, by icefall's display_manifest_statistics.py: 1.3 to 27.2 s."""
+    soundfile.write(good.audio, np.resize(clips[0].samples, 31 * 16000), 16000)
+    kept = [replace(good, id=f"{seconds}", duration=seconds) for seconds in (1.3, 15.3, 27.2, 30)]
+    reasons = {
+        split: _reasons(split, *kept, replace(good, duration=30.5)) for split in ("labeled", "unlabeled", "dev")
+    }
+    assert {split: [*found] for split, found in reasons.items()} == {
+        "labeled": ["good"],
+        "unlabeled": ["good"],
+        "dev": [],
+    }
+    assert "corpus.max_seconds=30" in reasons["labeled"]["good"]
 
 
 def test_the_second_of_equal_ids_is_rejected(good: Utterance) -> None:
