@@ -101,6 +101,16 @@ def objects_of(row: Mapping[str, Any], key: str) -> list[dict[str, Any]]:
     return value or []
 
 
+def tags_of(row: Mapping[str, Any]) -> dict[str, str]:
+    """The object of strings `tags`; empty if it is not given."""
+    tags = given(row, "tags")
+    if tags is None:
+        return {}
+    if not isinstance(tags, dict) or not all(isinstance(each, str) for pair in tags.items() for each in pair):
+        raise ValueError(f"its tags are {_shown(tags)}, not an object of strings")
+    return {_writable(key): _writable(value) for key, value in tags.items()}
+
+
 def located(audio: str, *folders: str) -> str:
     """Where a relative path leads to: to the first of `folders` that has it, else below the first."""
     if "://" in audio:

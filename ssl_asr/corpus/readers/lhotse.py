@@ -25,10 +25,11 @@ from ssl_asr.corpus.readers.entries import (
     object_of,
     objects_of,
     seconds_of,
+    tags_of,
     text_of,
 )
 from ssl_asr.corpus.readers.lines import read_lines
-from ssl_asr.corpus.readers.reading import Reading, in_speaker_order, tags_of
+from ssl_asr.corpus.readers.reading import Reading, in_speaker_order
 from ssl_asr.store.ledger import Reject
 from ssl_asr.store.utterance import Utterance
 
@@ -99,7 +100,7 @@ class _Span:
     name: str
     start: float
     duration: float
-    channels: list[Any]
+    channels: list[int]
     recording: str
     sources: list[dict[str, Any]]
     tags: Mapping[str, str]
@@ -137,7 +138,7 @@ def _span_of(cut: Mapping[str, Any]) -> _Span:
         name=name,
         start=seconds_of(cut, "start") or 0.0,
         duration=duration,
-        channels=_listed(cut.get("channel", 0)),
+        channels=_channels(cut, "channel", [0]),
         recording=name_of(recording, "id") or name,
         sources=objects_of(recording, "sources"),
         tags=tags_of(object_of(cut, "custom")),
@@ -170,28 +171,33 @@ def _utterance(span: _Span, spoken: Mapping[str, Any], folders: tuple[str, ...])
 
 def _channel_of(span: _Span, spoken: Mapping[str, Any]) -> int:
     """The one channel that the cut and its supervision share."""
-    mine = span.channels if given(spoken, "channel") is None else _listed(spoken["channel"])
+    mine = _channels(spoken, "channel", span.channels)
     shared = [each for each in span.channels if each in mine]
     if len(shared) != 1:
         raise ValueError(
             f"it is of channels {mine}, and its cut of {span.channels}; choose one that is in both by with_channels"
         )
-    return int(shared[0])
+    return shared[0]
 
 
 def _audio_of(span: _Span, channel: int, folders: tuple[str, ...]) -> tuple[str, int]:
     """The file with a channel of the recording, and the channel's place in it."""
-    sources = [source for source in span.sources if channel in _listed(source.get("channels"))]
+    sources = [source for source in span.sources if channel in _channels(source, "channels", [])]
     if len(sources) != 1:
         raise ValueError(f"{len(sources)} sources of the recording {span.recording} have channel {channel}, not one")
     kind, source = sources[0].get("type"), text_of(sources[0], "source")
     if kind not in ("file", "url") or not source:
         raise ValueError(f"its audio {_OTHER_SOURCES.get(str(kind), f'is of the type {kind}')}; {_SAVE}")
-    return located(source, *folders), _listed(sources[0]["channels"]).index(channel)
+    return located(source, *folders), _channels(sources[0], "channels", []).index(channel)
 
 
-def _listed(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
+def _channels(row: Mapping[str, Any], key: str, usual: list[int]) -> list[int]:
+    """One channel or a list of them, as a list; `usual` if none is given."""
+    value = given(row, key)
+    found = value if isinstance(value, list) else [value]
+    if value is not None and not all(type(each) is int and each >= 0 for each in found):
+        raise ValueError(f"its {key} is {value!r}, not a channel from 0 on or a list of them")
+    return usual if value is None else found
 
 
 def _libriheavy_text(spoken: Mapping[str, Any]) -> str | None:

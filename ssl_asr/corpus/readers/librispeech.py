@@ -122,7 +122,7 @@ def _folders(path: str) -> Iterator[tuple[str, list[str]]]:
 
 
 def _unreadable(error: OSError) -> None:
-    if not isinstance(error, FileNotFoundError):  # of the tree itself: that nothing is there is told otherwise
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):  # then no tree is there, which is told below
         raise ValueError(f"{error.filename} can't be read ({error.strerror}); change its permissions") from error
 
 

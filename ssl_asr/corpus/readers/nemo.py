@@ -21,10 +21,11 @@ from ssl_asr.corpus.readers.entries import (
     name_of,
     number_of,
     seconds_of,
+    tags_of,
     text_of,
 )
 from ssl_asr.corpus.readers.lines import read_lines
-from ssl_asr.corpus.readers.reading import Reading, in_speaker_order, tags_of
+from ssl_asr.corpus.readers.reading import Reading, in_speaker_order
 from ssl_asr.store.ledger import Reject
 from ssl_asr.store.utterance import Utterance
 

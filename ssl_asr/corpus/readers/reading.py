@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
 
 from ssl_asr.store.ledger import Reject
 from ssl_asr.store.utterance import Utterance
@@ -21,14 +20,6 @@ class Reading:
     utterances: tuple[Utterance, ...]
     rejects: tuple[Reject, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
-
-
-def tags_of(row: Mapping[str, Any]) -> dict[str, str]:
-    """The `tags` of an entry, none if it has none; ValueError unless they are an object of strings."""
-    tags = row.get("tags") or {}
-    if not isinstance(tags, dict) or not all(isinstance(each, str) for pair in tags.items() for each in pair):
-        raise ValueError(f"its tags are {tags!r}, not an object of strings")
-    return tags
 
 
 def in_speaker_order(utterances: Iterable[Utterance]) -> tuple[Utterance, ...]:

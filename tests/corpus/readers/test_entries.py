@@ -17,6 +17,7 @@ from ssl_asr.corpus.readers.entries import (
     object_of,
     objects_of,
     seconds_of,
+    tags_of,
     text_of,
 )
 
@@ -80,6 +81,14 @@ def test_nothing_but_null_and_the_empty_string_is_not_given() -> None:
 def test_other_values_are_told(read, value: object, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         read({"key": value}, "key")
+
+
+def test_tags_are_strings() -> None:
+    assert tags_of({"tags": {"set": "far"}}) == {"set": "far"}
+    assert tags_of({"tags": None}) == tags_of({}) == {}
+    for tags in (["far"], {"set": 1}, 0, [], {"set": "\ud800"}):
+        with pytest.raises(ValueError, match=r"its tags are .*, not an object of strings|no character"):
+            tags_of({"tags": tags})
 
 
 def test_numbers_may_be_written_as_strings() -> None:

@@ -140,8 +140,9 @@ def test_trees_of_other_forms(tmp_path: Path, tree: Path) -> None:
         read_librispeech(str(mls))
     assert [each.speaker for each in read_librispeech(str(mls), texts=False).utterances] == ["9"]
     (tmp_path / "empty").mkdir()
+    (tmp_path / "file").touch()
     for texts in (True, False):
-        for place in ("empty", "nowhere"):
+        for place in ("empty", "nowhere", "file"):
             with pytest.raises(ValueError, match=f"{place} is not a LibriSpeech tree"):
                 read_librispeech(str(tmp_path / place), texts=texts)
 
