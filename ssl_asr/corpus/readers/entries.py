@@ -34,7 +34,11 @@ def check_one_a_line(file: str, first: str) -> None:
 
 def given(row: Mapping[str, Any], *keys: str) -> Any:
     """The value of the first of `keys` that has one, else None. Null and "" are no values; 0 is one."""
-    return next((value for key in keys if (value := row.get(key)) is not None and value != ""), None)
+    for key in keys:
+        value = row.get(key)
+        if value is not None and value != "":
+            return value
+    return None
 
 
 def name_of(row: Mapping[str, Any], *keys: str) -> str | None:

@@ -43,9 +43,9 @@ def read_nemo(path: str, channel: int = 0) -> Reading:
     holds the words as they are spoken and so goes before `text`. `tags` is an object of strings: of a test split
     `set` names the test set.
 
-    An id is the line's `id` or `utt_id`. Without one it is the path of the audio, below the manifest's folder if it
-    is there, without its ending, and with channel and offset in ms if these are given. So no id depends on another
-    line. Lines that are no such entry are rejected by their number.
+    An id is the line's `id` or `utt_id`. Without one it is the path of the audio, without its ending: as written if
+    it is relative, from the manifest's folder on if it is below that, or else whole; with channel and offset in ms if
+    these are given. So no id depends on another line. Lines that are no such entry are rejected by their number.
     """
     file = Path(path).absolute()
     if not file.is_file():
