@@ -29,17 +29,20 @@ class AudioInfo:
     seconds: float
 
 
-def audio_info(uri: str) -> AudioInfo:
-    """Rate, channels and length of `uri`; ValueError with one sentence on a missing, empty or unknown file."""
-    with opened(uri) as file:
+def audio_info(uri: str, *, pipes: bool = False) -> AudioInfo:
+    """Rate, channels and length of `uri`; ValueError with one sentence on a missing, empty or unknown file.
+
+    With `pipes` commands are run (`audio_places.py`); here and below they are refused without.
+    """
+    with opened(uri, pipes=pipes) as file:
         # An MP3's header only estimates the length, so the frames are counted.
         frames = _count_frames(file) if file.format == "MP3" else file.frames
         return AudioInfo(file.samplerate, file.channels, frames / file.samplerate)
 
 
-def channels_of(uri: str) -> int:
+def channels_of(uri: str, *, pipes: bool = False) -> int:
     """How many channels a file has, by its header; ValueError as `audio_info`."""
-    with opened(uri) as file:
+    with opened(uri, pipes=pipes) as file:
         return int(file.channels)
 
 
@@ -50,13 +53,15 @@ def _count_frames(file: soundfile.SoundFile) -> int:
     return count
 
 
-def read_audio(uri: str, offset: float, duration: float, channel: int, sample_rate: float) -> npt.NDArray[np.float32]:
+def read_audio(
+    uri: str, offset: float, duration: float, channel: int, sample_rate: float, *, pipes: bool = False
+) -> npt.NDArray[np.float32]:
     """A segment of one channel, resampled: [samples], nominally in [-1, 1].
 
     `offset` and `duration` are seconds. ValueError with one sentence on a missing, empty or truncated file, a
     missing channel, an impossible rate, or NaN or infinite samples.
     """
-    with opened(uri) as file:
+    with opened(uri, pipes=pipes) as file:
         _check_channel(uri, channel, file)
         native, start = file.samplerate, round(offset * file.samplerate)
         length = round(duration * native)

@@ -10,9 +10,9 @@ from typing import Any
 
 import soundfile
 
+from ssl_asr.corpus.audio_places import file_of, open_place
 from ssl_asr.corpus.mp3 import FIRST_BYTES, begin_of_frames, is_frame, says_length
 from ssl_asr.corpus.truncation import truncation
-from ssl_asr.store import filesystem
 
 MIN_RATE, MAX_RATE = 4000, 384000
 _ENDLESS_BYTES = 1 << 40
@@ -35,15 +35,17 @@ class Sequential(soundfile.SoundFile):
 
 
 @contextmanager
-def opened(uri: str, kind: type[soundfile.SoundFile] = soundfile.SoundFile) -> Iterator[soundfile.SoundFile]:
-    """Opens `uri` with libsndfile; ValueError with one sentence if that fails."""
-    fs, path = filesystem.resolve(uri)
+def opened(
+    uri: str, kind: type[soundfile.SoundFile] = soundfile.SoundFile, *, pipes: bool = False
+) -> Iterator[soundfile.SoundFile]:
+    """Opens `uri` (see `audio_places`) with libsndfile; ValueError with one sentence if that fails."""
     try:
-        stream = fs.open_input_file(path)
+        stream = open_place(uri, pipes=pipes)
     except OSError as error:
         raise ValueError(f"{uri}: the audio file is missing or unreadable; correct its path in the source") from error
     with stream:
-        gsm = path.endswith(".gsm")  # which has no header, so that libsndfile can't recognise it
+        # Bare GSM has no header, so that libsndfile can't recognise it.
+        gsm = file_of(uri) == uri and uri.endswith(".gsm")
         if stream.size() == 0:
             raise ValueError(f"{uri}: the audio file is empty; fetch or record it again")
         _check_whole(uri, stream, gsm=gsm)
@@ -60,9 +62,8 @@ def opened(uri: str, kind: type[soundfile.SoundFile] = soundfile.SoundFile) -> I
                     )
                 yield file
         except soundfile.LibsndfileError as error:
-            raise ValueError(
-                f"{uri}: libsndfile can't read this audio ({error.error_string}); convert it to WAV or FLAC"
-            ) from error
+            why = _compression(stream) or f"libsndfile can't read this audio ({error.error_string})"
+            raise ValueError(f"{uri}: {why}; convert it to WAV or FLAC") from error
         finally:
             source.check()
 
@@ -117,6 +118,15 @@ class _Source:
 def _check_whole(uri: str, stream: Any, *, gsm: bool) -> None:
     if found := truncation(stream, stream.size(), gsm=gsm):
         raise ValueError(f"{uri}: the {_kind(uri)}file is truncated, {found}; fetch or record it again")
+
+
+def _compression(stream: Any) -> str | None:
+    """What keeps libsndfile from reading a NIST SPHERE file; None if the file is another, or the reason unknown."""
+    stream.seek(0)
+    head = stream.read(1024)
+    if head.startswith(b"NIST_1A") and b"embedded-" in head:
+        return "its samples are compressed (shorten or another), which sph2pipe reads and libsndfile doesn't"
+    return None
 
 
 def _kind(uri: str) -> str:

@@ -20,11 +20,19 @@ _TEXT_NEEDED = ("labeled", "dev", "test")
 _LENGTH_LIMITED = ("labeled", "unlabeled")  # dev and test keep every utterance, so that results stay comparable
 
 
-def checked(reading: Reading, split: str, corpus: Corpus) -> Reading:
-    """The utterances of `split` that can be used, texts normalised and lengths filled in, and all rejects."""
+# What ends later than its recording by no more than this is cut there (Kaldi's extract-segments --max-overshoot).
+OVERSHOOT_SECONDS = 0.5
+
+
+def checked(reading: Reading, split: str, corpus: Corpus, *, pipes: bool = False) -> Reading:
+    """The utterances of `split` that can be used, texts normalised and lengths filled in, and all rejects.
+
+    Audio that is a command is run with `pipes`, and rejected without.
+    """
     kept, rejects = [], list(reading.rejects)
     seen: set[str] = set()
-    files = _Files()
+    files = _Files(pipes)
+    late = 0
     progress = Progress(f"checking {split}", len(reading.utterances), "utterances")
     for utterance in reading.utterances:
         progress.advance()
@@ -33,19 +41,23 @@ def checked(reading: Reading, split: str, corpus: Corpus) -> Reading:
                 raise ValueError("this id was used before; ids must be unique in a split")
             seen.add(utterance.id)
             text = _checked_text(utterance, split)
-            timed = _checked_times(utterance, files.info(utterance.audio))
+            info = files.info(utterance.audio)
+            timed = _checked_times(utterance, info)
             _check_length(timed, split, corpus)
         except ValueError as error:
             rejects.append(Reject(utterance.id, str(error)))
         else:
             kept.append(replace(timed, text=text))
-    return Reading(tuple(kept), tuple(rejects), reading.counts)
+            late += info.seconds + TOLERANCE_SECONDS < utterance.offset + utterance.duration < math.inf
+    counts = {f"utterances end up to {OVERSHOOT_SECONDS:g} s after their recording, and are cut at its end": late}
+    return Reading(tuple(kept), tuple(rejects), {**reading.counts, **({} if not late else counts)})
 
 
 class _Files:
     """Facts of audio files. A file is opened once for consecutive utterances."""
 
-    def __init__(self) -> None:
+    def __init__(self, pipes: bool) -> None:
+        self._pipes = pipes
         self._uri = ""
         self._found: AudioInfo | ValueError = ValueError()
 
@@ -53,7 +65,7 @@ class _Files:
         if uri != self._uri:
             self._uri = uri
             try:
-                self._found = audio_info(uri)
+                self._found = audio_info(uri, pipes=self._pipes)
             except ValueError as error:
                 self._found = error
         if isinstance(self._found, ValueError):
@@ -78,7 +90,7 @@ def _checked_text(utterance: Utterance, split: str) -> str | None:
 
 
 def _checked_times(utterance: Utterance, info: AudioInfo) -> Utterance:
-    """The utterance with its true length, which is the rest of its file if the source gives no end."""
+    """The utterance with its true length: of one without an end, or which ends a little late, to its file's end."""
     if utterance.channel >= info.channels:
         raise ValueError(
             f"{utterance.audio}: channel {utterance.channel} was asked for, but the file has {info.channels}; "
@@ -87,7 +99,7 @@ def _checked_times(utterance: Utterance, info: AudioInfo) -> Utterance:
     if info.seconds <= 0:
         raise ValueError(f"{utterance.audio}: the file holds no audio; fetch or record it again")
     end = info.seconds if math.isinf(utterance.duration) else utterance.offset + utterance.duration
-    if utterance.offset < 0 or end > info.seconds + TOLERANCE_SECONDS:
+    if not (0 <= utterance.offset < info.seconds and end <= info.seconds + OVERSHOOT_SECONDS):
         raise ValueError(
             f"{utterance.audio}: {utterance.offset:.2f}-{end:.2f} s was asked for, but the file lasts "
             f"{info.seconds:.2f} s; fix the times"

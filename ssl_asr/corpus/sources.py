@@ -24,8 +24,9 @@ from ssl_asr.store.ledger import checksum
 from ssl_asr.store.utterance import SPLITS
 
 OPEN_SPEECH = "open-speech"
+KALDI = "kaldi"
 READERS: dict[str, Callable[[str, int], Reading]] = {
-    "kaldi": read_kaldi,
+    KALDI: read_kaldi,
     "librispeech": read_librispeech,
     "nemo": read_nemo,
     "lhotse": read_lhotse,
@@ -37,7 +38,7 @@ AUDIO_READERS: Mapping[str, Callable[[str, int], Reading]] = {
 }
 # The files that say what a corpus holds.
 LISTINGS: dict[str, Callable[[str], list[Path]]] = {
-    "kaldi": lambda path: [Path(path, name) for name in TABLES if Path(path, name).is_file()],
+    KALDI: lambda path: [Path(path, name) for name in TABLES if Path(path, name).is_file()],
     "librispeech": transcripts_below,
     "nemo": lambda path: [Path(path)],
     "lhotse": lambda path: [Path(path)],
@@ -98,11 +99,19 @@ def _read(source: str, split: str, corpus: Corpus) -> Reading:
     """The usable part of a split outside open speech; utterances without a test set get the split's name as set."""
     reader, _, path = source.partition(":")
     readers = AUDIO_READERS if split == "unlabeled" else READERS
-    reading = checked(readers[reader](os.path.expanduser(path), corpus.channel), split, corpus)
-    for what, count in reading.counts.items():
-        print(f"warning: corpus.{split}={source}: {count:,} {what}", file=sys.stderr)
+    pipes = corpus.pipes and reader == KALDI  # a manifest of another kind must not name commands
+    read = partial(read_kaldi, pipes=pipes) if reader == KALDI else readers[reader]
+    listed = read(os.path.expanduser(path), corpus.channel)
+    _warn(source, split, listed.counts)
+    reading = checked(listed, split, corpus, pipes=pipes)
+    _warn(source, split, {what: count for what, count in reading.counts.items() if what not in listed.counts})
     named = (replace(utterance, tags={"set": split, **utterance.tags}) for utterance in reading.utterances)
     return Reading(tuple(named), reading.rejects, reading.counts)
+
+
+def _warn(source: str, split: str, counts: Mapping[str, int]) -> None:
+    for what, count in counts.items():
+        print(f"warning: corpus.{split}={source}: {count:,} {what}", file=sys.stderr)
 
 
 def is_there(source: str) -> bool:

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
+from ssl_asr.corpus.audio_places import file_of
 from ssl_asr.corpus.sources import OPEN_SPEECH, fingerprint, is_there
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import Inputs, Product, digest, non_defaults
@@ -106,4 +107,4 @@ def is_whole(run: str, split: str, record: SplitRecord) -> bool:
     waiting = [shard for shard in shards if shard not in made]
     some = waiting[:: -(-len(waiting) // LOOKED_AT) or 1]
     first = (store.read_slab(shard, 0, ["audio"])["audio"][0].as_py() for shard in some)
-    return all(map(filesystem.exists, first))
+    return all(filesystem.exists(file) for audio in first if (file := file_of(audio)) is not None)

@@ -45,7 +45,8 @@ class Extractor:
         rate = self.recipe.frontend.sample_rate
         # Samples of this rate, taken for samples of the front end's, play at the condition's speed.
         read_at = rate / speed_of(utterance.condition)
-        spoken = read_audio(utterance.audio, utterance.offset, utterance.duration, utterance.channel, read_at)
+        place = (utterance.audio, utterance.offset, utterance.duration, utterance.channel)
+        spoken = read_audio(*place, read_at, pipes=self.recipe.corpus.pipes)
         if utterance.condition == CLEAN:
             return spoken
         waveform = degrade(spoken, rate, utterance.condition, utterance.id, self.recipe.seed, self._bank)

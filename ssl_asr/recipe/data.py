@@ -36,6 +36,9 @@ class Corpus(Section):
     # of up to 27.2 s (icefall's statistics of it).
     max_seconds: Annotated[PositiveFloat, ALL_SPLITS] = 30
     channel: Annotated[int, Field(ge=0), ALL_SPLITS] = 0
+    # Run the pipes in a Kaldi directory's wav.scp: each is a shell command, which can do anything. If not, those
+    # that only decode one file are read as that file, and others are rejected.
+    pipes: Annotated[bool, ALL_SPLITS] = False
     # Simulated degradation: labeled audio keeps its clean version and gets this many degraded copies, in different
     # conditions. So does unlabeled audio with `unlabeled_copies`: the teacher labels the clean version, and copies
     # have the same targets (Mosner et al. 2019). With 0 copies an unlabeled utterance is in one condition, at random.

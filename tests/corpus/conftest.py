@@ -66,14 +66,14 @@ def kaldi_folder(tmp_path: Path, clips: list[Clip]) -> Path:
 
 
 def write_kaldi(folder: Path, clips: list[Clip]) -> Path:
-    """One recording of two channels with all clips end to end on channel B, and a plain one of the first clip."""
+    """One recording of two channels with all clips end to end on the second, which segments calls B."""
     folder.mkdir()
     joined = np.concatenate([clip.samples for clip in clips])
     soundfile.write(folder / "call.wav", np.stack([0 * joined, joined], axis=1), 16000)
     segments, texts, speakers, at = [], [], [], 0
     for number, clip in enumerate(clips):
         name = f"call-{number}"
-        segments.append(f"{name} call {at / 16000:.6f} {(at + len(clip.samples)) / 16000:.6f}")
+        segments.append(f"{name} call {at / 16000:.6f} {(at + len(clip.samples)) / 16000:.6f} B")
         texts.append(f"{name} {clip.text}")
         speakers.append(f"{name} {clip.speaker}")
         at += len(clip.samples)

@@ -75,6 +75,24 @@ def test_the_second_of_equal_ids_is_rejected(good: Utterance) -> None:
     assert "unique" in reading.rejects[0].reason
 
 
+def test_what_ends_a_little_late_is_cut_at_the_end_of_its_file(good: Utterance, clips: list[Clip]) -> None:
+    seconds = len(clips[0].samples) / clips[0].rate
+    late = {
+        over: replace(good, id=str(over), offset=1.0, duration=seconds - 1 + over) for over in (0.02, 0.4, 0.49, 0.6)
+    }
+    behind = replace(good, id="behind", offset=seconds + 0.1, duration=0.2)
+    reading = checked(Reading((*late.values(), behind)), "dev", Corpus())
+    assert [utterance.id for utterance in reading.utterances] == ["0.02", "0.4", "0.49"]
+    assert [utterance.duration for utterance in reading.utterances] == pytest.approx([seconds - 1] * 3)
+    assert [reject.id for reject in reading.rejects] == ["0.6", "behind"]
+    assert list(reading.counts.values()) == [2]  # 0.02 s are a matter of rounding
+
+
+@pytest.mark.parametrize("times", [{"offset": math.nan}, {"duration": math.nan}])
+def test_times_that_are_no_numbers_are_rejected(good: Utterance, times: dict[str, float]) -> None:
+    assert "fix the times" in _reasons("dev", replace(good, **times))["good"]
+
+
 def test_unlabeled_audio_needs_no_text(good: Utterance) -> None:
     assert _reasons("unlabeled", replace(good, text=None), replace(good, id="b", text="§ 3")) == {}
 

@@ -50,6 +50,7 @@ def run_again(recipe: Recipe, before: dict[str, int]) -> set[str]:
         ({"labeled_copies": 0}, {"labeled"}),
         ({"unlabeled_copies": 1}, {"unlabeled"}),
         ({"slab_minutes": 0.25}, {*SPLITS}),
+        ({"pipes": True}, {*SPLITS}),
         # Of open speech, of which there is none here.
         ({"labeled_minutes": 1, "unlabeled_minutes": 1, "dev_minutes": 2, "test_minutes": 1}, set()),
         ({"cache": "/elsewhere", "max_reject_share": 0.2}, set()),
@@ -59,6 +60,19 @@ def run_again(recipe: Recipe, before: dict[str, int]) -> set[str]:
 def test_a_field_lists_the_splits_that_it_is_for(own_recipe: Recipe, change: dict, listed: set[str]) -> None:
     run_corpus(own_recipe)
     assert run_again(changed(own_recipe, **change), written(own_recipe.run)) == listed
+
+
+def test_audio_that_is_no_file_of_its_own_is_not_missing(own_recipe: Recipe, tmp_path: Path) -> None:
+    (tmp_path / "wav.ark").write_bytes(b"a " + (tmp_path / "kaldi" / "call.wav").read_bytes())
+    recipe = changed(own_recipe, pipes=True)
+    for entry in (f"{tmp_path / 'wav.ark'}:2", f"tail -c +3 {tmp_path / 'wav.ark'} |"):
+        (tmp_path / "kaldi" / "wav.scp").write_text(f"call {entry}\n")
+        run_corpus(recipe)
+        assert todo_corpus(recipe, []) == []
+    (tmp_path / "kaldi" / "wav.scp").write_text(f"call {tmp_path / 'wav.ark'}:2\n")
+    run_corpus(recipe)
+    (tmp_path / "wav.ark").unlink()
+    assert next(todo.product for todo in todo_corpus(recipe, [])) == "manifest/labeled"
 
 
 def test_shards_are_cut_as_the_recipe_asks_and_back_again(own_recipe: Recipe) -> None:
