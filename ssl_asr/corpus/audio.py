@@ -8,16 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
-import soundfile
 import soxr
 
-from ssl_asr.corpus.audio_files import Sequential, opened
+from ssl_asr.corpus.audio_files import AudioFile, opened
 from ssl_asr.corpus.resampling import Resampler
 
 # A header may claim more than the file holds. This much is allowed for a container's rounding.
 TOLERANCE_SECONDS = 0.05
 _BLOCK_FRAMES = 1 << 16
-_UNKNOWN_FRAMES = 1 << 62  # more than this: libsndfile does not know
 
 
 @dataclass(frozen=True)
@@ -32,25 +30,18 @@ class AudioInfo:
 def audio_info(uri: str, *, pipes: bool = False) -> AudioInfo:
     """Rate, channels and length of `uri`; ValueError with one sentence on a missing, empty or unknown file.
 
-    With `pipes` commands are run (`audio_places.py`); here and below they are refused without.
+    The length is that of the header where it knows it. Frames of an MP3 are counted; a FLAC file of unknown length,
+    and an MP3 with something else between its frames, are read to the end. With `pipes` commands are run
+    (`audio_places.py`); here and below they are refused without.
     """
     with opened(uri, pipes=pipes) as file:
-        # An MP3's header only estimates the length, so the frames are counted.
-        frames = _count_frames(file) if file.format == "MP3" else file.frames
-        return AudioInfo(file.samplerate, file.channels, frames / file.samplerate)
+        return AudioInfo(file.samplerate, file.channels, file.count_frames() / file.samplerate)
 
 
 def channels_of(uri: str, *, pipes: bool = False) -> int:
     """How many channels a file has, by its header; ValueError as `audio_info`."""
     with opened(uri, pipes=pipes) as file:
         return int(file.channels)
-
-
-def _count_frames(file: soundfile.SoundFile) -> int:
-    count = 0
-    while block := len(file.read(1 << 18, dtype="int16")):
-        count += block
-    return count
 
 
 def read_audio(
@@ -63,13 +54,10 @@ def read_audio(
     """
     with opened(uri, pipes=pipes) as file:
         _check_channel(uri, channel, file)
-        native, start = file.samplerate, round(offset * file.samplerate)
-        length = round(duration * native)
-        if file.seekable() and start:
-            file.seek(min(start, file.frames))
-        samples = file.read(length, dtype="float32", always_2d=True)[:, channel]
+        native = file.samplerate
+        blocks = list(_blocks(uri, file, channel, offset, duration, _BLOCK_FRAMES))
+    samples = np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
     _check_length(uri, offset, duration, len(samples) / native)
-    _check_finite(uri, samples)
     if native != sample_rate:
         samples = soxr.resample(samples, native, sample_rate, quality="HQ")
     return np.ascontiguousarray(samples, dtype=np.float32)
@@ -90,32 +78,42 @@ def audio_blocks(
     `duration` are seconds; without a duration it is read to its end. ValueError as `read_audio`, but what is wrong
     further inside a file is found when it is reached.
     """
-    with opened(uri, Sequential) as file:
+    with opened(uri) as file:
         _check_channel(uri, channel, file)
         native = file.samplerate
-        file.skip(round(offset * native), block_frames)
-        wanted = math.inf if math.isinf(duration) else round(duration * native)
         resampler = Resampler(native, sample_rate)
         done = 0
-        while done < wanted:
-            block = file.read(int(min(block_frames, wanted - done)), dtype="float32", always_2d=True)[:, channel]
-            if not len(block):
-                break
-            _check_finite(uri, block)
+        for block in _blocks(uri, file, channel, offset, duration, block_frames):
             done += len(block)
-            yield resampler.add(np.ascontiguousarray(block))
+            yield resampler.add(block)
         _check_length(uri, offset, min(duration, _claimed_seconds(file, offset)), done / native)
         if len(rest := resampler.finish()):
             yield rest
 
 
-def _claimed_seconds(file: soundfile.SoundFile, offset: float) -> float:
+def _blocks(
+    uri: str, file: AudioFile, channel: int, offset: float, duration: float, block_frames: int
+) -> Iterator[npt.NDArray[np.float32]]:
+    """Samples of a channel as they are in the file; never more at once than are there, whatever its header claims."""
+    file.skip(round(offset * file.samplerate))
+    wanted = math.inf if math.isinf(duration) else round(duration * file.samplerate)
+    while wanted > 0:
+        block = file.read(int(min(block_frames, wanted)), dtype="float32", always_2d=True)[:, channel]
+        if not len(block):
+            break
+        _check_finite(uri, block)
+        wanted -= len(block)
+        yield np.ascontiguousarray(block)
+
+
+def _claimed_seconds(file: AudioFile, offset: float) -> float:
     """What a FLAC file's header says to be there from `offset` on: libsndfile does not miss it. Else infinite."""
-    known = file.format == "FLAC" and offset * file.samplerate < file.frames < _UNKNOWN_FRAMES
+    frames = file.told_frames if file.format == "FLAC" else None
+    known = frames is not None and offset * file.samplerate < frames
     return file.frames / file.samplerate - offset if known else math.inf
 
 
-def _check_channel(uri: str, channel: int, file: soundfile.SoundFile) -> None:
+def _check_channel(uri: str, channel: int, file: AudioFile) -> None:
     if channel >= file.channels:
         raise ValueError(
             f"{uri}: channel {channel} was asked for, but the file has {file.channels} from 0 on; "

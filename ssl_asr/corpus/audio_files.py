@@ -11,33 +11,64 @@ from typing import Any
 import soundfile
 
 from ssl_asr.corpus.audio_places import file_of, open_place
-from ssl_asr.corpus.mp3 import FIRST_BYTES, begin_of_frames, is_frame, says_length
-from ssl_asr.corpus.truncation import truncation
+from ssl_asr.corpus.mp3 import Mp3, count_frames, mp3_of
+from ssl_asr.corpus.paged_file import PagedFile
+from ssl_asr.corpus.truncation import truncation, unknown_length
 
 MIN_RATE, MAX_RATE = 4000, 384000
 _ENDLESS_BYTES = 1 << 40
-_BUFFER_BYTES = 1 << 18  # libsndfile reads a few kilobytes at a time, which would be a request each
+_BLOCK_FRAMES = 1 << 18
+_MP3_LEAD = 10 * 1152  # frames of MP3 use bits of up to nine frames before them
+_UNKNOWN_FRAMES = 1 << 62  # more than this: libsndfile does not know
 
 
-class Sequential(soundfile.SoundFile):
-    """A file that is read from its beginning to its end."""
+class AudioFile(soundfile.SoundFile):
+    """An audio file that is read from its beginning, or from some place, to its end."""
+
+    def __init__(self, source: _Source, **raw: Any) -> None:
+        super().__init__(source, **raw)
+        self._source = source
 
     def seekable(self) -> bool:
         """SoundFile seeks to where it is after each read; MP3's decoder loses its state by it, and complains."""
         return False
 
-    def skip(self, frames: int, block_frames: int) -> None:
+    def skip(self, frames: int) -> None:
         if frames and super().seekable():
-            self.seek(min(frames, self.frames))
-            return
-        while frames and (read := len(self.read(min(frames, block_frames)))):
+            before = _MP3_LEAD if self.format == "MP3" else 0
+            place = max(0, min(frames, self.frames) - before)
+            self.seek(place)
+            frames = frames - place if before else 0
+        while frames and (read := len(self.read(min(frames, _BLOCK_FRAMES), dtype="int16"))):
             frames -= read
+
+    @property
+    def told_frames(self) -> int | None:
+        """Samples of a channel by the header; None where it does not know, or often is wrong."""
+        return None if self.format == "MP3" or self.frames >= _UNKNOWN_FRAMES else self.frames
+
+    def count_frames(self) -> int:
+        """Samples of a channel, where need be by reading to the end. Nothing can be read after it."""
+        if self.told_frames is not None:
+            return self.told_frames
+        mp3 = self._source.mp3
+        counted = self._source.count_mp3_frames()
+        if mp3 is None or counted is None:
+            return self._decoded_frames()
+        if mp3.told is None:
+            return counted * mp3.frame_samples
+        # A first frame that tells how many follow also tells what the encoder has added at both ends.
+        return self.frames if mp3.told == counted - 1 else self._decoded_frames()
+
+    def _decoded_frames(self) -> int:
+        count = 0
+        while block := len(self.read(_BLOCK_FRAMES, dtype="int16")):
+            count += block
+        return count
 
 
 @contextmanager
-def opened(
-    uri: str, kind: type[soundfile.SoundFile] = soundfile.SoundFile, *, pipes: bool = False
-) -> Iterator[soundfile.SoundFile]:
+def opened(uri: str, *, pipes: bool = False) -> Iterator[AudioFile]:
     """Opens `uri` (see `audio_places`) with libsndfile; ValueError with one sentence if that fails."""
     try:
         stream = open_place(uri, pipes=pipes)
@@ -48,13 +79,10 @@ def opened(
         gsm = file_of(uri) == uri and uri.endswith(".gsm")
         if stream.size() == 0:
             raise ValueError(f"{uri}: the audio file is empty; fetch or record it again")
-        _check_whole(uri, stream, gsm=gsm)
-        endless = kind is Sequential and _is_mp3_without_length(stream)
-        stream.seek(0)
-        source = _Source(io.BufferedReader(stream, _BUFFER_BYTES), endless)
+        source = _source(uri, stream, gsm=gsm)
         raw = {"format": "RAW", "subtype": "GSM610", "samplerate": 8000, "channels": 1}
         try:
-            with kind(source, **(raw if gsm else {})) as file:
+            with AudioFile(source, **(raw if gsm else {})) as file:
                 if not MIN_RATE <= file.samplerate <= MAX_RATE:
                     raise ValueError(
                         f"{uri}: the sample rate {file.samplerate} Hz is outside {MIN_RATE}-{MAX_RATE} Hz; "
@@ -68,12 +96,18 @@ def opened(
             source.check()
 
 
-def _is_mp3_without_length(stream: Any) -> bool:
-    """Whether its first frame, behind tags, holds sound and not the number of frames."""
-    stream.seek(0)
-    stream.seek(begin_of_frames(stream.read(10)))
-    frame = stream.read(FIRST_BYTES)
-    return len(frame) == FIRST_BYTES and is_frame(frame) and not says_length(frame)
+def _source(uri: str, stream: Any, *, gsm: bool) -> _Source:
+    """The file as libsndfile is to read it; ValueError if it was cut short."""
+    file = PagedFile(stream, stream.size())
+    if found := truncation(file, file.size, gsm=gsm):
+        raise ValueError(f"{uri}: the {_kind(uri)}file is truncated, {found}; fetch or record it again")
+    if gsm:
+        file.seek(0)
+        return _Source(file, None)
+    patch = unknown_length(file, file.size)
+    mp3 = None if patch else mp3_of(file)
+    file.mend(patch)
+    return _Source(file, mp3)
 
 
 class _Source:
@@ -83,10 +117,20 @@ class _Source:
     and of its first frame, and reads no further. An `endless` source says that it is too large for that.
     """
 
-    def __init__(self, stream: io.BufferedReader, endless: bool) -> None:
-        self._stream, self._endless = stream, endless
+    def __init__(self, file: PagedFile, mp3: Mp3 | None) -> None:
+        self.file, self.mp3 = file, mp3
+        self._begin = 0 if mp3 is None else mp3.begin
+        self._endless = mp3 is not None and mp3.told is None
         self._beyond: int | None = None
         self._error: OSError | None = None
+        self.seek(0)
+
+    def count_mp3_frames(self) -> int | None:
+        """None where they can't be counted without decoding. What libsndfile reads next is as before."""
+        place = self.file.tell()
+        counted = None if self.mp3 is None else count_frames(self.file, self.mp3.begin, self.file.size)
+        self.file.seek(place)
+        return counted
 
     def check(self) -> None:
         """OSError if reading failed."""
@@ -99,7 +143,7 @@ class _Source:
             self._beyond += len(buffer)
             return len(buffer)
         try:
-            return self._stream.readinto(buffer)
+            return self.file.readinto(buffer)
         except OSError as error:
             self._error = self._error or error
             return 0
@@ -109,15 +153,10 @@ class _Source:
             self._beyond = _ENDLESS_BYTES + offset
             return self._beyond
         self._beyond = None
-        return self._stream.seek(offset, whence)
+        return self.file.seek(offset + (self._begin if whence == io.SEEK_SET else 0), whence) - self._begin
 
     def tell(self) -> int:
-        return self._stream.tell() if self._beyond is None else self._beyond
-
-
-def _check_whole(uri: str, stream: Any, *, gsm: bool) -> None:
-    if found := truncation(stream, stream.size(), gsm=gsm):
-        raise ValueError(f"{uri}: the {_kind(uri)}file is truncated, {found}; fetch or record it again")
+        return self.file.tell() - self._begin if self._beyond is None else self._beyond
 
 
 def _compression(stream: Any) -> str | None:

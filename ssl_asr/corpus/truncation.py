@@ -8,20 +8,17 @@ its length (a pipe). FLAC is not looked at here: it says how many samples there 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
-from typing import IO, Final
 
+from ssl_asr.corpus.chunks import sample_chunk
 from ssl_asr.corpus.mp3 import claimed_end, ends_within_frame
+from ssl_asr.corpus.paged_file import ByteStream
 
-# Sizes in headers of what was written to a pipe, each with up to 255 bytes more: those of ffmpeg, sox and arecord.
-_UNKNOWN: Final = (0, 0x7F000000, 0x7FFFF000, 0x7FFFFF00, 0x80000000, 0xFFFFFF00)
 _HEAD_BYTES = 1024
 _MOST_OGG_PAGE = 65307  # RFC 3533
 _GSM_FRAME = 33
-Stream = IO[bytes]
 
 
-def truncation(stream: Stream, size: int, *, gsm: bool = False) -> str | None:
+def truncation(stream: ByteStream, size: int, *, gsm: bool = False) -> str | None:
     """What shows that a file of `size` bytes was cut short, as a main clause; None if nothing does.
 
     `gsm` says that it is bare GSM 06.10. The stream is left anywhere.
@@ -35,50 +32,23 @@ def truncation(stream: Stream, size: int, *, gsm: bool = False) -> str | None:
     claimed = _claimed(stream, head, size)
     if claimed is not None and claimed > size + 1:  # a last byte of padding is often left out
         return f"its header claims {claimed} bytes and {size} are there"
-    return "its last frame is not whole" if ends_within_frame(stream, head, size) else None
+    return "its last frame is not whole" if ends_within_frame(stream, size) else None
 
 
-def _claimed(stream: Stream, head: bytes, size: int) -> int | None:
+def unknown_length(stream: ByteStream, size: int) -> tuple[int, bytes] | None:
+    """The bytes of the header that should tell the length of the samples and don't, mended, and their place."""
+    stream.seek(0)
+    chunk = sample_chunk(stream, stream.read(_HEAD_BYTES), size)
+    return chunk.patch(size) if chunk and chunk.is_unknown(stream, size) else None
+
+
+def _claimed(stream: ByteStream, head: bytes, size: int) -> int | None:
     """How many bytes the header says that there are; None if it doesn't."""
     if head[:4] == b"caff":
         return _caf_end(stream, size)
-    for mark, found in _CLAIMS.items():
-        if head.startswith(mark):
-            return found(head)
-    return claimed_end(stream, head)
-
-
-def _whole(head: bytes, place: int, length: int, order: str = "little") -> int:
-    return int.from_bytes(head[place : place + length], "big" if order == "big" else "little")
-
-
-def _known(size: int) -> int | None:
-    return None if any(mark <= size < mark + 256 for mark in _UNKNOWN) else size
-
-
-def _riff(head: bytes) -> int | None:
-    size = _known(_whole(head, 4, 4))
-    return None if size is None else size + 8
-
-
-def _rf64(head: bytes) -> int | None:
-    """EBU Tech 3306: the chunk ds64 comes first and has the true size."""
-    return _whole(head, 20, 8) + 8 if head[12:16] == b"ds64" else None
-
-
-def _wave64(head: bytes) -> int | None:
-    return _whole(head, 16, 8)
-
-
-def _aiff(head: bytes) -> int | None:
-    size = _known(_whole(head, 4, 4, "big"))
-    return None if size is None else size + 8
-
-
-def _au(head: bytes) -> int | None:
-    order = "big" if head[:4] == b".snd" else "little"
-    size = _known(_whole(head, 8, 4, order))
-    return None if size is None else size + _whole(head, 4, 4, order)
+    if chunk := sample_chunk(stream, head, size):
+        return None if chunk.is_unknown(stream, size) else chunk.end
+    return _sphere(head) if head.startswith(b"NIST_1A\n") else claimed_end(stream)
 
 
 def _sphere(head: bytes) -> int | None:
@@ -92,19 +62,7 @@ def _sphere(head: bytes) -> int | None:
     return int(length.group(1)) + count * width * (int(channels.group(1)) if channels else 1)
 
 
-_CLAIMS: Final[dict[bytes, Callable[[bytes], int | None]]] = {
-    b"RIFF": _riff,
-    b"RF64": _rf64,
-    b"BW64": _rf64,
-    b"riff\x2e\x91\xcf\x11": _wave64,
-    b"FORM": _aiff,
-    b".snd": _au,
-    b"dns.": _au,
-    b"NIST_1A\n": _sphere,
-}
-
-
-def _caf_end(stream: Stream, size: int) -> int | None:
+def _caf_end(stream: ByteStream, size: int) -> int | None:
     """Where the chunk of samples should end; None if it goes to the end, as that of a recording under way."""
     at = 8
     while at + 12 <= size:
@@ -119,7 +77,7 @@ def _caf_end(stream: Stream, size: int) -> int | None:
     return at
 
 
-def _is_cut_ogg(stream: Stream, size: int) -> bool:
+def _is_cut_ogg(stream: ByteStream, size: int) -> bool:
     """Whether the last page is longer than what is there of it."""
     stream.seek(max(0, size - _MOST_OGG_PAGE - 4))
     tail = stream.read(_MOST_OGG_PAGE + 4)

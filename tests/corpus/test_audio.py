@@ -102,17 +102,49 @@ def _without_length(mp3: Path) -> None:
     mp3.write_bytes(data[72 * kilobits * 1000 // 16000 + (data[2] >> 1 & 1) :])
 
 
+def _is_read(file: Path, samples: int) -> None:
+    """Whether this many samples at 16 kHz are counted, and read from wherever one begins."""
+    info = audio_info(str(file))
+    whole = np.concatenate(list(audio_blocks(str(file), 16000, block_frames=10_000)))
+    assert len(whole) == pytest.approx(samples, abs=3000)
+    assert info.seconds == len(whole) / 16000
+    for offset in (0.3, 0.7 * info.seconds, info.seconds - 1.5):
+        begin = round(offset * 16000)
+        segment = read_audio(str(file), offset, 1.0, 0, 16000)
+        np.testing.assert_allclose(segment, whole[begin : begin + 16000], atol=1e-5)
+        late = np.concatenate(list(audio_blocks(str(file), 16000, offset=offset)))
+        np.testing.assert_allclose(late, whole[begin:], atol=1e-5)
+
+
 @pytest.mark.parametrize("level", [0.0, 0.3])
-def test_blocks_of_an_mp3_that_does_not_say_how_long_it_is(tmp_path: Path, clips: list[Clip], level: float) -> None:
+def test_an_mp3_that_does_not_say_how_long_it_is(tmp_path: Path, clips: list[Clip], level: float) -> None:
+    """libsndfile guesses the length from the first frame: far too long where it is quiet, too short where loud."""
     begin = level * np.random.default_rng(0).standard_normal(16000)
     samples = np.concatenate([begin, *[clip.samples for clip in clips for _ in range(2)]])
     file = tmp_path / "long.mp3"
     soundfile.write(file, samples, 16000, bitrate_mode="VARIABLE")
+    _is_read(file, len(samples))
     _without_length(file)
-    read = np.concatenate(list(audio_blocks(str(file), 16000, block_frames=10_000)))
-    assert len(read) == pytest.approx(len(samples), abs=3000)
-    late = np.concatenate(list(audio_blocks(str(file), 16000, offset=20.0, block_frames=10_000)))
-    assert len(late) == pytest.approx(len(samples) - 20 * 16000, abs=3000)
+    _is_read(file, len(samples))
+    tagged = b"ID3\x04\0\0\0\0\x02\x01" + bytes(257) + file.read_bytes() + b"TAG" + bytes(125)
+    file.write_bytes(tagged)
+    _is_read(file, len(samples))
+
+
+def test_joined_mp3s_are_as_long_as_their_parts(tmp_path: Path, clips: list[Clip]) -> None:
+    """The first one says how long it is itself, and libsndfile reads no further."""
+    parts = []
+    for number, clip in enumerate(clips[:3]):
+        soundfile.write(tmp_path / f"{number}.mp3", clip.samples, 16000, bitrate_mode="VARIABLE")
+        parts.append((tmp_path / f"{number}.mp3").read_bytes())
+    tag = b"ID3\x04\0\0\0\0\x02\x01" + bytes(257)
+    for between in (b"", tag, b"TAG" + bytes(125) + tag):
+        file = tmp_path / "joined.mp3"
+        file.write_bytes(between.join(parts))
+        assert audio_info(str(file)).seconds == pytest.approx(
+            sum(len(clip.samples) for clip in clips[:3]) / 16000, abs=0.4
+        )
+        _is_read(file, round(audio_info(str(file)).seconds * 16000))
 
 
 @pytest.mark.parametrize("ending", ["wav", "flac", "ogg", "mp3", "gsm"])
