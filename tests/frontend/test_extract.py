@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 from ssl_asr.corpus.audio import read_audio
 from ssl_asr.corpus.augment.speed import fits, recording_places
-from ssl_asr.frontend.extract import Extractor
+from ssl_asr.frontend.extract import Extractor, is_silent
 from ssl_asr.frontend.lfbe import NO_SIGNAL, lfbe
 from ssl_asr.frontend.prior import read_prior
 from ssl_asr.frontend.streams import raise_floors
@@ -90,3 +92,29 @@ def test_a_copy_at_another_speed_says_the_same_at_the_same_place(corpus_run: Rec
     mean = {shift: float(np.mean(each)) for shift, each in found.items()}
     assert max(mean, key=mean.get) == 0
     assert mean[0] > 0.95
+
+
+@pytest.mark.parametrize("level", [0.0, 0.25])
+@pytest.mark.parametrize("rate", [8000, 11025])
+def test_digital_silence_is_no_speech_to_train_on(
+    corpus_run: Recipe, tmp_path: Path, level: float, rate: int
+) -> None:
+    """As of a channel that was not connected: under noise and at other speeds too. A dev or test set keeps it."""
+    (item,) = some_utterances(corpus_run, "labeled", 1)
+    soundfile.write(tmp_path / "a.wav", np.full((2 * rate, 2), level), rate, subtype="FLOAT")
+    dead = replace(item, audio=str(tmp_path / "a.wav"), offset=0.5, duration=1.25, channel=1)
+    for split in ("labeled", "unlabeled"):
+        copies = [replace(dead, id=f"dead@{each}", condition=each) for each in ("clean", "babble-10", "speed-0.9")]
+        extracted, rejects = Extractor(corpus_run, split).all_frames([item, *copies])
+        assert [each.utterance.id for each in extracted] == [item.id]
+        assert [each.id for each in rejects] == [each.id for each in copies]
+        for each in rejects:
+            assert f"{dead.audio}: channel 1 is digital silence from 0.50 s to 1.75 s" in each.reason
+    assert len(Extractor(corpus_run, "test").frames(dead)) == 125
+
+
+def test_faint_noise_is_not_digital_silence() -> None:
+    faint = np.random.default_rng(0).integers(-1, 2, 8000) / np.float32(32768)
+    assert not is_silent(faint.astype(np.float32), 400)
+    assert is_silent(np.zeros(8000, np.float32), 400)
+    assert is_silent(np.zeros(100, np.float32), 400)
