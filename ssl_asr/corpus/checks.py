@@ -6,6 +6,7 @@ Audio files are opened but not decoded. The front end finds truncated audio and 
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from dataclasses import replace
 
 from ssl_asr.corpus.audio import TOLERANCE_SECONDS, AudioInfo, audio_info
@@ -33,6 +34,7 @@ def checked(reading: Reading, split: str, corpus: Corpus, *, pipes: bool = False
     seen: set[str] = set()
     files = _Files(pipes)
     late = 0
+    rates: defaultdict[str, float] = defaultdict(float)
     progress = Progress(f"checking {split}", len(reading.utterances), "utterances")
     for utterance in reading.utterances:
         progress.advance()
@@ -48,9 +50,11 @@ def checked(reading: Reading, split: str, corpus: Corpus, *, pipes: bool = False
             rejects.append(Reject(utterance.id, str(error)))
         else:
             kept.append(replace(timed, text=text))
+            rates[str(info.sample_rate)] += timed.duration
             late += info.seconds + TOLERANCE_SECONDS < utterance.offset + utterance.duration < math.inf
     counts = {f"utterances end up to {OVERSHOOT_SECONDS:g} s after their recording, and are cut at its end": late}
-    return Reading(tuple(kept), tuple(rejects), {**reading.counts, **({} if not late else counts)})
+    told = {**reading.counts, **({} if not late else counts)}
+    return Reading(tuple(kept), tuple(rejects), told, dict(rates))
 
 
 class _Files:

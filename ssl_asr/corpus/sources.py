@@ -106,7 +106,7 @@ def _read(source: str, split: str, corpus: Corpus) -> Reading:
     reading = checked(listed, split, corpus, pipes=pipes)
     _warn(source, split, {what: count for what, count in reading.counts.items() if what not in listed.counts})
     named = (replace(utterance, tags={"set": split, **utterance.tags}) for utterance in reading.utterances)
-    return Reading(tuple(named), reading.rejects, reading.counts)
+    return replace(reading, utterances=tuple(named))
 
 
 def _warn(source: str, split: str, counts: Mapping[str, int]) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
@@ -38,7 +38,7 @@ class SplitRecord:
     """`utterances` and `seconds` count clean recordings, not their degraded copies. `source` is for a person.
 
     `content` tells its shards from others. `open_id` tells which open speech the split was cut from; it is empty for
-    another source.
+    another source. `rates` are seconds by the sampling rate of the files, of a source of one's own.
     """
 
     inputs: Inputs
@@ -50,6 +50,7 @@ class SplitRecord:
     open_id: str = ""
     content: str = ""
     rejects: tuple[Reject, ...] = ()
+    rates: Mapping[str, float] = field(default_factory=dict)
 
 
 def split_inputs(recipe: Recipe, split: str) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,6 +13,7 @@ from ssl_asr.corpus import sharding
 from ssl_asr.corpus.augment.banks import ensure_banks
 from ssl_asr.corpus.augment.conditions import check_conditions, in_conditions, needs_banks
 from ssl_asr.corpus.augment.noise import noise_kind
+from ssl_asr.corpus.bands import narrow_band
 from ssl_asr.corpus.language_text import ensure_text, is_written, language_text, write_sentences
 from ssl_asr.corpus.sources import OPEN_SPEECH, CorpusReading, check_sources, read_sources
 from ssl_asr.corpus.split_records import (
@@ -46,8 +48,9 @@ def run_corpus(recipe: Recipe) -> StageReport:
     A split is listed again where the recipe's fields for it or the files that list its source have changed. Shards
     whose speech is still the same are then left as they are, and so is all that was made from them; added speech
     comes in new shards. Such a run is cut differently from a fresh one on the same data: see `sharding.plan_shards`.
-    ValueError, before any work, where the recipe names an unknown condition or source, and at the end where more
-    utterances were rejected than it allows.
+    ValueError, before any work, where the recipe names an unknown condition or source; once the splits are listed,
+    where no labeled speech has the band that the front end looks at; and at the end where more utterances were
+    rejected than the recipe allows.
     """
     check_conditions(recipe.corpus)
     check_sources(recipe.corpus, ())
@@ -62,10 +65,11 @@ def run_corpus(recipe: Recipe) -> StageReport:
         write_sentences(recipe.run, sources)
         for split in todo:
             _list_split(recipe, split, sources, wanted[split])
+    records = {split: _record(recipe, split) for split in SPLITS}
+    _check_bands(recipe, records)
     if needs_banks(recipe.corpus):
         ensure_banks(recipe)
     ensure_text(recipe)
-    records = {split: _record(recipe, split) for split in SPLITS}
     line = "; ".join(dict.fromkeys(record.source for record in records.values()))
     filesystem.write_if_changed(source_uri(recipe.run), f"{line}\n".encode())
     rejects = [Reject(f"{split}/{each.id}", each.reason) for split in SPLITS for each in records[split].rejects]
@@ -156,6 +160,7 @@ def _list_split(recipe: Recipe, split: str, sources: CorpusReading, inputs: Inpu
         sources.open_id if named == OPEN_SPEECH else "",
         split_content(recipe.run, split),
         reading.rejects,
+        {rate: round(seconds, 3) for rate, seconds in sorted(reading.rates.items())},
     )
     write_record(recipe.run, split, record)
 
@@ -200,6 +205,13 @@ def _read_shard(store: ShardStore, entry: LedgerEntry) -> sharding.Slabs | None:
 
 def _frames(utterance: Utterance) -> int:
     return round(utterance.duration * FRAMES_A_SECOND)
+
+
+def _check_bands(recipe: Recipe, records: Mapping[str, SplitRecord]) -> None:
+    """Before any feature is made, and as often as the stage runs: the front end may have been changed since."""
+    for split, record in records.items():
+        if said := narrow_band(record.rates, split, recipe.frontend):
+            print(f"warning: {said}", file=sys.stderr)
 
 
 def _first(rejects: tuple[Reject, ...]) -> str:

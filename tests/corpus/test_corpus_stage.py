@@ -8,7 +8,7 @@ import soundfile
 from ssl_asr.corpus.open_speech import packages, synthesis
 from ssl_asr.corpus.split_records import forget_record
 from ssl_asr.corpus.stage import run_corpus
-from ssl_asr.recipe import Recipe
+from ssl_asr.recipe import Frontend, Recipe
 from ssl_asr.store.layout import MANIFEST, lm_text_uri, rejects_uri, source_uri
 from ssl_asr.store.ledger import checksum
 from ssl_asr.store.shards import ShardStore
@@ -215,3 +215,25 @@ def test_synthesised_speech_where_none_can_be_fetched(tmp_path: Path, monkeypatc
     samples, rate = soundfile.read(spoken.audio)
     assert rate == 16000
     assert np.sqrt(np.mean(samples**2)) > 0.01
+
+
+def test_speech_without_the_band_of_the_front_end_is_told_before_any_features(
+    own_recipe: Recipe, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """As often as the stage runs, because the front end may be changed when all is listed."""
+    run_corpus(own_recipe)
+    assert "Hz" not in capsys.readouterr().err
+    wider = own_recipe.model_copy(update={"frontend": Frontend(sample_rate=22050, high_hz=10000)})
+    for _ in range(2):
+        with pytest.raises(ValueError, match=r"frontend\.sample_rate=16000 and frontend\.high_hz=7800"):
+            run_corpus(wider)
+    kaldi = Path(own_recipe.corpus.labeled.partition(":")[2])
+    samples, _ = soundfile.read(kaldi / "call.wav")
+    soundfile.write(kaldi / "call.wav", np.repeat(samples, 3, axis=0), 48000)
+    (kaldi / "text").write_bytes((kaldi / "text").read_bytes() + b"\n")  # the listing is another
+    report = run_corpus(wider)
+    assert report.skipped > 0
+    said = capsys.readouterr().err
+    assert "corpus.labeled" not in said
+    for split in ("unlabeled", "dev", "test"):
+        assert f"warning: corpus.{split}: all " in said
