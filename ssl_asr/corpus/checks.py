@@ -10,6 +10,7 @@ from collections import defaultdict
 from dataclasses import replace
 
 from ssl_asr.corpus.audio import TOLERANCE_SECONDS, AudioInfo, audio_info
+from ssl_asr.corpus.audio_places import file_of
 from ssl_asr.corpus.readers.reading import Reading
 from ssl_asr.lang.text import normalise, unknown_characters
 from ssl_asr.progress import Progress
@@ -53,8 +54,9 @@ def checked(reading: Reading, split: str, corpus: Corpus, *, pipes: bool = False
             rates[str(info.sample_rate)] += timed.duration
             late += info.seconds + TOLERANCE_SECONDS < utterance.offset + utterance.duration < math.inf
     counts = {f"utterances end up to {OVERSHOOT_SECONDS:g} s after their recording, and are cut at its end": late}
+    listed = frozenset(file for utterance in reading.utterances if (file := file_of(utterance.audio)) is not None)
     told = {**reading.counts, **({} if not late else counts)}
-    return Reading(tuple(kept), tuple(rejects), told, dict(rates))
+    return Reading(tuple(kept), tuple(rejects), told, dict(rates), listed)
 
 
 class _Files:

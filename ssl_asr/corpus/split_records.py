@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 
 from ssl_asr.corpus.audio_places import file_of
+from ssl_asr.corpus.audio_versions import changed, read_versions, versions_of
 from ssl_asr.corpus.sources import OPEN_SPEECH, fingerprint, is_there
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import Inputs, Product, digest, non_defaults
@@ -54,16 +55,26 @@ class SplitRecord:
 
 
 def split_inputs(recipe: Recipe, split: str) -> dict[str, str]:
-    """What the listing of `split` depends on; of a source of one's own the files that list it, not the audio."""
+    """What the listing of `split` depends on.
+
+    Of a source of one's own these are the files that list it, and audio files that have changed since. Once these are
+    listed again they are no part of it: the record of a split has no "audio".
+    """
     source = getattr(recipe.corpus, split)
     inputs = {"version": VERSIONS[split], **non_defaults(recipe, _SPLIT[split])}
     if source == OPEN_SPEECH:
         return inputs | non_defaults(recipe, _OPEN[split])
     if is_there(source):
-        return inputs | {"source": fingerprint(source)}
+        return inputs | {"source": fingerprint(source)} | _changed_audio(recipe.run, split)
     # A run goes on where its speech is not, for nothing reads it once there are features.
     record = read_record(recipe.run, split)
     return inputs | {"source": record.inputs.get("source", "") if record is not None else ""}
+
+
+def _changed_audio(run: str, split: str) -> dict[str, str]:
+    before = read_versions(run, split)
+    new = changed(versions_of(before, before), before)
+    return {"audio": digest([f"{file} {version}" for file, version in sorted(new.items())])} if new else {}
 
 
 def read_record(run: str, split: str) -> SplitRecord | None:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+import itertools
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 import pyarrow.parquet as pq
 
 from ssl_asr.corpus import sharding
+from ssl_asr.corpus.audio_places import file_of
+from ssl_asr.corpus.audio_versions import Versions, changed, read_versions, version_of, versions_of, write_versions
 from ssl_asr.corpus.augment.banks import ensure_banks
 from ssl_asr.corpus.augment.conditions import check_conditions, in_conditions, needs_banks
 from ssl_asr.corpus.augment.noise import noise_kind
@@ -45,9 +48,10 @@ SHARDS_VERSION = "1"  # raise where equal utterances give other shards
 def run_corpus(recipe: Recipe) -> StageReport:
     """Write `manifest/` and `corpus/` of the run.
 
-    A split is listed again where the recipe's fields for it or the files that list its source have changed. Shards
-    whose speech is still the same are then left as they are, and so is all that was made from them; added speech
-    comes in new shards. Such a run is cut differently from a fresh one on the same data: see `sharding.plan_shards`.
+    A split is listed again where the recipe's fields for it, the files that list its source, or its audio have
+    changed. Shards whose speech is still the same are then left as they are, and so is all that was made from them;
+    added speech comes in new shards. Such a run is cut differently from a fresh one on the same data: see
+    `sharding.plan_shards`.
     ValueError, before any work, where the recipe names an unknown condition or source; once the splits are listed,
     where no labeled speech has the band that the front end looks at; and at the end where more utterances were
     rejected than the recipe allows.
@@ -140,18 +144,27 @@ def _list_split(recipe: Recipe, split: str, sources: CorpusReading, inputs: Inpu
     corpus, store = recipe.corpus, ShardStore(recipe.run, MANIFEST)
     forget_record(recipe.run, split)
     groups = in_conditions(reading.utterances, split, corpus, recipe.seed)
-    before = _former_shards(store, split, shard_parents(recipe))
+    known = read_versions(recipe.run, split)
+    versions = versions_of(reading.files, known)
+    stale = changed(versions, known)
+    before = {
+        number: slabs
+        for number, slabs in _former_shards(store, split, shard_parents(recipe)).items()
+        if stale.keys().isdisjoint(_files(itertools.chain.from_iterable(slabs)))
+    }
     kept, new = sharding.plan_shards(groups, before, corpus.shard_minutes, corpus.slab_minutes)
     for number, slabs in new.items():
-        _write_shard(store, Shard(split, number), slabs, shard_parents(recipe))
+        _write_shard(store, Shard(split, number), slabs, shard_parents(recipe), versions)
     store.keep_only(split, [Shard(split, number) for number in (*kept, *new)])
     found = reading.utterances
     seconds = sum(utterance.duration for utterance in found)
     speakers = len({utterance.speaker for utterance in found})
     named = getattr(corpus, split)
     source = (sources.open_line or "") if named == OPEN_SPEECH else f"{split} from {named}"
+    # A killed attempt finds the same files changed, until all shards are written.
+    write_versions(recipe.run, split, versions)
     record = SplitRecord(
-        dict(inputs),
+        {name: value for name, value in inputs.items() if name != "audio"},
         source,
         len(kept) + len(new),
         len(found),
@@ -165,7 +178,9 @@ def _list_split(recipe: Recipe, split: str, sources: CorpusReading, inputs: Inpu
     write_record(recipe.run, split, record)
 
 
-def _write_shard(store: ShardStore, shard: Shard, slabs: sharding.Slabs, parents: Inputs) -> None:
+def _write_shard(store: ShardStore, shard: Shard, slabs: sharding.Slabs, parents: Inputs, versions: Versions) -> None:
+    # What is made from a shard is made again where its file differs, and rows do not tell changed audio.
+    version = version_of(_files(itertools.chain.from_iterable(slabs)), versions)
     # The entry of a former shard of this number must not vouch for the new file.
     filesystem.delete(store.ledger_uri(shard))
     rows = [utterance for slab in slabs for utterance in slab]
@@ -176,7 +191,7 @@ def _write_shard(store: ShardStore, shard: Shard, slabs: sharding.Slabs, parents
         [sum(map(_frames, slab)) for slab in slabs],
         seconds=sum(utterance.duration for utterance in rows),
         parents=parents,
-        metadata={},
+        metadata={"ssl_asr.audio": version} if version else {},
         statistics={
             "degraded": sum(utterance.condition != CLEAN for utterance in rows),
             "noisy": sum(noise_kind(utterance.condition) is not None for utterance in rows),
@@ -201,6 +216,10 @@ def _read_shard(store: ShardStore, entry: LedgerEntry) -> sharding.Slabs | None:
         return None
     file = pq.ParquetFile(io.BytesIO(data))
     return [decode(file.read_row_group(slab)) for slab in range(file.num_row_groups)]
+
+
+def _files(utterances: Iterable[Utterance]) -> set[str]:
+    return {file for utterance in utterances if (file := file_of(utterance.audio)) is not None}
 
 
 def _frames(utterance: Utterance) -> int:

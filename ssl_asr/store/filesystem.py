@@ -151,6 +151,15 @@ def list_files(uri: str, suffix: str = "") -> list[str]:
     return [uri.rstrip("/") + name[len(path.rstrip("/")) :] for name in names]
 
 
+@retried
+def sizes_and_times(folder: str) -> dict[str, tuple[int, int]]:
+    """Bytes and time of the last write (ns since 1970) of every file directly in `folder`, by name."""
+    filesystem, path = resolve(folder)
+    with reaching(folder):
+        found = filesystem.get_file_info(pafs.FileSelector(path, allow_not_found=True))
+    return {info.base_name: (info.size, info.mtime_ns) for info in found if info.type == pafs.FileType.File}
+
+
 def list_temporary(uri: str) -> list[str]:
     """Sorted URIs of unfinished files below `uri`, of killed or running writers.
 

@@ -153,6 +153,11 @@ def split_record_uri(run: str, split: str) -> str:
     return filesystem.join(run, "corpus", "splits", f"{split}.json")
 
 
+def audio_versions_uri(run: str, split: str) -> str:
+    """Sizes and times of the audio files of a split, when it was listed."""
+    return filesystem.join(run, "corpus", "audio", f"{split}.parquet")
+
+
 def bank_inputs_uri(run: str) -> str:
     """What the noise banks were made from."""
     return filesystem.join(run, "corpus", "noise", "inputs.json")

@@ -164,8 +164,6 @@ def test_bad_entries_are_listed_and_too_many_stop_the_stage(own_recipe: Recipe, 
     assert json.loads(line)["id"] == "labeled/call-0"
     assert run_corpus(own_recipe).rejected == 1  # told again by a run that finds all done
     soundfile.write(tmp_path / "kaldi" / "call.wav", np.zeros((100, 2)), 16000)
-    assert run_corpus(own_recipe).rejected == 1  # changed audio that is listed alike is not seen
-    forget_record(own_recipe.run, "labeled")
     with pytest.raises(ValueError, match=r"leaves no utterance.*call-0"):
         run_corpus(own_recipe)
     strict = own_recipe.model_copy(

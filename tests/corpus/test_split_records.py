@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
+import soundfile
 
 from ssl_asr.corpus.split_records import forget_record, read_record, split_inputs
 from ssl_asr.corpus.stage import run_corpus, todo_corpus
@@ -146,3 +148,68 @@ def test_open_speech_is_cut_test_first_then_dev_then_the_others(tmp_path: Path) 
         moved = {split for split in SPLITS if split_inputs(recipe, split) != split_inputs(other, split)}
         assert moved == splits, field
         assert differences(split_inputs(recipe, "labeled"), split_inputs(other, "labeled")) == [f"corpus.{field}"]
+
+
+def _mended(file: Path) -> None:
+    """Other samples, as many and in as many bytes."""
+    samples, rate = soundfile.read(file, dtype="int16")
+    time = file.stat().st_mtime_ns
+    soundfile.write(file, samples[::-1], rate)
+    os.utime(file, ns=(time + 1_000_000, time + 1_000_000))
+
+
+def test_changed_audio_is_seen_and_makes_its_shards_again(own_recipe: Recipe, tmp_path: Path) -> None:
+    recipe = changed(own_recipe, shard_minutes=0.05, train_conditions=("clean",), labeled_copies=0)
+    run_corpus(recipe)
+    store = ShardStore(recipe.run, MANIFEST)
+    first = {entry.shard: entry.checksum for entry in store.entries("unlabeled")}
+    assert len(first) > 2
+    for _ in range(2):  # as often as it is changed
+        before = {entry.shard: entry.checksum for entry in store.entries("unlabeled")}
+        _mended(tmp_path / "1.flac")
+        (todo, *_) = todo_corpus(recipe, [])
+        assert (todo.product, todo.because) == ("manifest/unlabeled", ("audio",))
+        assert run_again(recipe, written(recipe.run)) == {"unlabeled"}
+        assert run_again(recipe, written(recipe.run)) == set()
+        now = {entry.shard: entry.checksum for entry in store.entries("unlabeled")}
+        moved = [shard for shard in first if now[shard] != before[shard]]
+        assert now.keys() == before.keys()
+        assert len(moved) == 1
+        assert str(tmp_path / "1.flac") in store.read_slab(moved[0], 0, ["audio"])["audio"].to_pylist()
+
+
+def test_a_shard_of_changed_audio_that_is_lost_is_made_again_as_it_was(own_recipe: Recipe, tmp_path: Path) -> None:
+    run_corpus(own_recipe)
+    _mended(tmp_path / "1.flac")
+    run_corpus(own_recipe)
+    store = ShardStore(own_recipe.run, MANIFEST)
+    before = {entry.shard: entry.checksum for entry in store.entries("unlabeled")}
+    for shard in before:
+        Path(store.uri(shard)).unlink()
+    run_corpus(own_recipe)
+    assert {entry.shard: entry.checksum for entry in store.entries("unlabeled")} == before
+
+
+def test_audio_that_is_gone_counts_as_unchanged(own_recipe: Recipe, tmp_path: Path) -> None:
+    run_corpus(own_recipe)
+    inputs = split_inputs(own_recipe, "unlabeled")
+    (tmp_path / "1.flac").unlink()
+    assert split_inputs(own_recipe, "unlabeled") == inputs
+    (tmp_path / "2.flac").write_bytes((tmp_path / "2.flac").read_bytes() + b"more")
+    assert split_inputs(own_recipe, "unlabeled") != inputs
+
+
+@pytest.mark.parametrize("missing", [False, True])
+def test_audio_that_was_refused_is_read_again_once_it_is_mended(
+    own_recipe: Recipe, tmp_path: Path, missing: bool
+) -> None:
+    whole = (tmp_path / "1.flac").read_bytes()
+    (tmp_path / "1.flac").write_bytes(whole[:30])
+    if missing:
+        (tmp_path / "1.flac").unlink()
+    recipe = changed(own_recipe, max_reject_share=0.5)
+    assert run_corpus(recipe).rejected == 1
+    assert run_again(recipe, written(recipe.run)) == set()
+    (tmp_path / "1.flac").write_bytes(whole)
+    assert run_again(recipe, written(recipe.run)) == {"unlabeled"}
+    assert run_corpus(recipe).rejected == 0

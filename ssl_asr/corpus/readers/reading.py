@@ -15,13 +15,14 @@ class Reading:
 
     Texts are as written, not yet normalised; None where the corpus has none. `counts` says how much else is listed
     that matches nothing, by what it is: {"texts without audio": 12}. A person is told of each. `rates` are seconds of
-    the utterances by the sampling rate of their files, once they are checked.
+    the utterances by the sampling rate of their files, and `files` all audio that is listed, once that is checked.
     """
 
     utterances: tuple[Utterance, ...]
     rejects: tuple[Reject, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
     rates: Mapping[str, float] = field(default_factory=dict)
+    files: frozenset[str] = frozenset()
 
 
 def in_speaker_order(utterances: Iterable[Utterance]) -> tuple[Utterance, ...]:

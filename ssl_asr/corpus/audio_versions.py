@@ -1,0 +1,93 @@
+"""Which audio files have changed since their split was listed: by size and time, asked folder by folder.
+
+Listing a folder is one request for a thousand files of an object store, where asking for each would be a thousand.
+A file that is no longer there counts as unchanged: nothing reads audio once there are features of it.
+"""
+
+from __future__ import annotations
+
+import io
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ssl_asr.recipe.identity import digest
+from ssl_asr.store import filesystem
+from ssl_asr.store.layout import audio_versions_uri
+from ssl_asr.store.ledger_index import PARALLEL_READS
+
+_SCHEMA = pa.schema([("file", pa.string()), ("size", pa.int64()), ("modified", pa.int64()), ("version", pa.string())])
+
+
+class AudioVersion(NamedTuple):
+    """Bytes and time of the last write (ns since 1970), -1 where there was no file.
+
+    `version` is empty until the file is changed.
+    """
+
+    size: int
+    modified: int
+    version: str = ""
+
+
+_MISSING = AudioVersion(-1, -1)
+Versions = Mapping[str, AudioVersion]  # by URI
+
+
+def versions_of(files: Iterable[str], before: Versions) -> dict[str, AudioVersion]:
+    """Of the files as they are now, given as they were."""
+    wanted: defaultdict[str, set[str]] = defaultdict(set)
+    for file in files:
+        folder, _, name = file.rpartition("/")
+        wanted[folder].add(name)
+    with ThreadPoolExecutor(PARALLEL_READS) as pool:
+        listed = pool.map(filesystem.sizes_and_times, wanted)
+        found = {
+            f"{folder}/{name}": there[name]
+            for (folder, names), there in zip(wanted.items(), listed, strict=True)
+            for name in names & there.keys()
+        }
+    names = (f"{folder}/{name}" for folder, inside in wanted.items() for name in inside)
+    known = {file: before.get(file, _MISSING) for file in names}
+    return known | {file: _now(*stamp, before.get(file)) for file, stamp in found.items()}
+
+
+def changed(now: Versions, before: Versions) -> dict[str, str]:
+    """The new versions of files that are not as before; those that were not there before are not among them."""
+    return {file: each.version for file, each in now.items() if file in before and before[file] != each}
+
+
+def version_of(files: Iterable[str], versions: Versions) -> str:
+    """Of all these files; empty if none of them was ever changed."""
+    known = {file: versions[file].version for file in files if file in versions}
+    parts = [f"{file} {version}" for file, version in sorted(known.items()) if version]
+    return digest(parts) if parts else ""
+
+
+def read_versions(run: str, split: str) -> dict[str, AudioVersion]:
+    """As they were when the split was listed; empty if that was not kept."""
+    uri = audio_versions_uri(run, split)
+    if not filesystem.exists(uri):
+        return {}
+    columns = pq.read_table(io.BytesIO(filesystem.read_bytes(uri)), schema=_SCHEMA).to_pydict()
+    return {file: AudioVersion(*each) for file, *each in zip(*(columns[name] for name in _SCHEMA.names), strict=True)}
+
+
+def write_versions(run: str, split: str, versions: Versions) -> None:
+    rows = sorted(versions.items())
+    columns = {"file": [file for file, _ in rows]} | {
+        name: [getattr(each, name) for _, each in rows] for name in _SCHEMA.names[1:]
+    }
+    buffer = io.BytesIO()
+    pq.write_table(pa.table(columns, schema=_SCHEMA), buffer, compression="zstd")
+    filesystem.write_bytes(audio_versions_uri(run, split), buffer.getvalue())
+
+
+def _now(size: int, modified: int, before: AudioVersion | None) -> AudioVersion:
+    if before is None or (before.size, before.modified) == (size, modified):
+        return before or AudioVersion(size, modified)
+    return AudioVersion(size, modified, digest([f"{size} {modified}"]))
