@@ -12,7 +12,7 @@ from dataclasses import replace
 from ssl_asr.corpus.audio import TOLERANCE_SECONDS, AudioInfo, audio_info
 from ssl_asr.corpus.audio_places import file_of
 from ssl_asr.corpus.readers.reading import Reading
-from ssl_asr.lang.text import normalise, unknown_characters
+from ssl_asr.lang.text import named, normalise, unknown_characters
 from ssl_asr.progress import Progress
 from ssl_asr.recipe import Corpus
 from ssl_asr.store.ledger import Reject
@@ -88,7 +88,8 @@ def _checked_text(utterance: Utterance, split: str) -> str | None:
     spoken = normalise(text or "")
     if unknown:
         raise ValueError(
-            f"the text holds {' '.join(unknown)}, outside a-z and apostrophe; spell numbers and symbols as words"
+            f"the text holds {named(unknown)}, outside a-z and apostrophe; spell numbers, symbols and accented "
+            "letters with these, and take out tags such as [noise]"
         )
     if not spoken:
         raise ValueError(f"the text is empty, but {split} data needs one; add it or leave the utterance out")

@@ -7,6 +7,7 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -73,8 +74,11 @@ def words_for(hypotheses: HypothesisFile, spoken: TranscribedSet) -> dict[str, t
 
 def _words(text: str) -> tuple[str, ...]:
     """Normalised as references are. A word with digits or signs stays as it is: then it counts as an error."""
-    spoken = (normalise(word) if not unknown_characters(word) else word.lower() for word in text.split())
-    return tuple(word for words in spoken for word in words.split())
+    words: list[str] = []
+    for is_unknown, group in groupby(text.split(), key=lambda word: bool(unknown_characters(word))):
+        written = " ".join(group)
+        words += (written.lower() if is_unknown else normalise(written)).split()
+    return tuple(words)
 
 
 def _parsed(path: Path, place: str) -> HypothesisFile:

@@ -84,6 +84,9 @@ def test_words_with_digits_and_signs_stay_and_count_as_errors(tmp_path: Path) ->
     assert words_for(read_hypotheses(write(tmp_path, "h.txt", "b I'm 21 <unk> well-known\n")), spoken) == {
         "b": ("i'm", "21", "<unk>", "well", "known")
     }
+    assert words_for(read_hypotheses(write(tmp_path, "p.txt", "b I ca n't 3 it 's\n")), spoken) == {
+        "b": ("i", "can't", "3", "it's")
+    }
 
 
 @pytest.mark.parametrize(

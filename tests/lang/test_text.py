@@ -1,6 +1,6 @@
 import pytest
 
-from ssl_asr.lang.text import normalise, unknown_characters
+from ssl_asr.lang.text import named, normalise, unknown_characters
 
 
 @pytest.mark.parametrize(
@@ -12,6 +12,17 @@ from ssl_asr.lang.text import normalise, unknown_characters
         ("", ""),
         ("...'", ""),
         ("naïve 3 times", "na ve times"),
+        # Apostrophes that are modifier letters, full-width or primes.
+        ("donʼt don＇t don′t don´t don`t don‛t", "don't don't don't don't don't don't"),
+        # Soft hyphen, zero width space, byte order mark, left-to-right mark.
+        ("an under\u00adstanding of hello\u200b world\ufeff here\u200e", "an understanding of hello world here"),
+        ("the ﬁrst ofﬁce，ｈｅｌｌｏ ｗaſh", "the first office hello wash"),
+        ("„yes“ ‚no‘ ›so‹ 「」 ¿why?", "yes no so why"),
+        ("wait—what‑ever twenty-one\u2028mother\u00a0in\u3000law", "wait what ever twenty one mother in law"),
+        # As the Penn Treebank splits words; but no letters in quotation marks, or after a full stop.
+        ("I do n't think it 's John 's , she ’d 've", "i don't think it's john's she'd've"),
+        ("the letters 's' and ‘d’, the U.S.A.'s", "the letters s and d the u s a s"),
+        ("'tis the dogs' 'cause rock 'n' roll 'em", "tis the dogs cause rock n roll em"),
     ],
 )
 def test_normalise(written: str, spoken: str) -> None:
@@ -22,3 +33,23 @@ def test_normalise(written: str, spoken: str) -> None:
 def test_unknown_characters_are_named_and_punctuation_is_not() -> None:
     assert unknown_characters("naïve? 3 × 3, <unk>!") == "3<>×ï"
     assert unknown_characters("It's “fine” — really (no, really)…") == ""
+
+
+@pytest.mark.parametrize(
+    ("written", "unknown"),
+    [
+        ("cafe\u0301 café İstanbul straße", "ßéİ"),  # not the accent or the dot alone
+        ("m² wide, № five, Henry Ⅷ, Coke™, ½ ª ″", "ª²½″№™Ⅷ"),  # they stand for words, not for the letters in them
+        ("<unk> %HESITATION th[ink]- {breath} *x* ~ a_b a|b a/b &amp; $ 5°", "$%&*/5<>[]_{|}~°"),
+    ],
+)
+def test_what_would_change_the_words_is_unknown(written: str, unknown: str) -> None:
+    assert unknown_characters(written) == unknown
+
+
+def test_a_character_that_cannot_be_told_by_looking_is_named_by_its_number() -> None:
+    assert named("5<é×🙂") == "5 < é × 🙂"
+    assert named("е\u0301") == "е U+0435 (CYRILLIC SMALL LETTER IE) U+0301 (COMBINING ACUTE ACCENT)"
+    assert named("\x07\ue000") == "U+0007 (a character without a name) U+E000 (a character without a name)"
+    assert unknown_characters("hеllo\x07") == "\x07е"
+    assert named("abcdefghijklmnop").endswith(" l and 4 more")
