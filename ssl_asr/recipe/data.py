@@ -21,7 +21,8 @@ class Corpus(Section):
     unlabeled: Annotated[str, Affects("unlabeled")] = "open-speech"
     dev: Annotated[str, Affects("dev")] = "open-speech"
     test: Annotated[str, Affects("test")] = "open-speech"
-    # One sentence a line; default: the texts of all but dev and test. Its content counts, not its name.
+    # One sentence a line, plain or gzipped; default: the transcripts of all but dev and test, less their sentences.
+    # Its content counts, not its name.
     lm_text: Annotated[str | None, Affects()] = None
     cache: Annotated[str, Affects()] = "~/.cache/ssl_asr"
     # Open speech is cut into splits of these sizes (None: all the rest); other sources are already split. Test is
