@@ -20,6 +20,7 @@ from ssl_asr.corpus.readers.nemo import read_nemo
 from ssl_asr.corpus.readers.reading import Reading
 from ssl_asr.recipe import Corpus, Recipe
 from ssl_asr.recipe.identity import digest
+from ssl_asr.store import filesystem
 from ssl_asr.store.ledger import checksum
 from ssl_asr.store.utterance import SPLITS
 
@@ -73,6 +74,8 @@ def check_sources(corpus: Corpus, read: Collection[str] = SPLITS) -> None:
                 f"corpus.{split}={source} is not a source; "
                 + (fix or f"use {OPEN_SPEECH} or one of {', '.join(READERS)}, a colon and a path")
             )
+        if filesystem.is_uri(path):
+            raise ValueError(f"corpus.{split}={source}: a corpus is listed by local files; copy or mount {path}")
         if split in read and not is_there(source):
             raise ValueError(f"corpus.{split}={source}: there is no {path}; fix the path")
 

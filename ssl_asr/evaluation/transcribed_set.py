@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from ssl_asr.corpus.checks import checked
 from ssl_asr.corpus.sources import READERS
 from ssl_asr.recipe import Corpus
+from ssl_asr.store import filesystem
 from ssl_asr.store.ledger import Reject
 from ssl_asr.store.utterance import Utterance
 
@@ -28,6 +29,8 @@ def read_transcribed_set(source: str) -> TranscribedSet:
         raise ValueError(
             f"'{source}' names no transcribed speech; give one of {', '.join(READERS)}, a colon and a path"
         )
+    if filesystem.is_uri(path):
+        raise ValueError(f"{source}: a corpus is listed by local files; copy or mount {path}")
     place = os.path.expanduser(path)
     if not os.path.exists(place):
         raise ValueError(f"{source}: there is no {path}; correct the path")

@@ -19,6 +19,7 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from urllib.parse import unquote
 
 import pyarrow.fs as pafs
 
@@ -26,6 +27,12 @@ from ssl_asr.store.retry import is_outage, retried
 
 # In the name of a file that is being written; only a killed writer leaves such a file.
 TEMPORARY = ".tmp-"
+_SCHEME = re.compile("[A-Za-z][A-Za-z0-9+.-]*://")
+# What pyarrow reads, with options. Without that of S3, every file begins with an extra request, and none is a single
+# PUT. Google's client would try for a quarter of an hour, and is not to outlast `retry.py`.
+_GOOGLE = "?retry_limit_seconds=10"
+_REMOTE = {"s3": "?allow_delayed_open=true", "gs": _GOOGLE, "gcs": _GOOGLE}
+_REMOTE |= dict.fromkeys(("abfs", "abfss", "hdfs", "viewfs"), "")
 _TEMPORARY_NAME = re.compile(re.escape(TEMPORARY) + "[0-9a-f]{8}$")
 
 # Errors of this machine or its disk: they are temporary, or its owner must fix them.
@@ -52,12 +59,48 @@ _FIXES = {
 }
 
 
+def is_uri(name: str) -> bool:
+    """Whether `name` begins with a scheme, such as s3://; anything else is a local path."""
+    return _SCHEME.match(name) is not None
+
+
+def is_file_uri(name: str) -> bool:
+    return name[:7].lower() == "file://"
+
+
 def resolve(uri: str) -> tuple[pafs.FileSystem, str]:
-    """Split `uri` into a file system and a path on it; a bare path is local and made absolute."""
-    if "://" not in uri:
-        return pafs.LocalFileSystem(), str(Path(uri).expanduser().absolute())
-    # Without this, every S3 file begins with an extra request, and no file is a single PUT.
-    return pafs.FileSystem.from_uri(f"{uri}?allow_delayed_open=true" if uri.startswith("s3://") else uri)
+    """Split `uri` into a file system and a path on it; a bare path is local and made absolute.
+
+    What follows a bucket is a key as it is, as for the tools of the clouds: spaces, #, ? and % stand for themselves.
+    In a file:// URI %20 is a space. ValueError naming the schemes that can be used, for any other URI.
+    """
+    if not is_uri(uri):
+        return pafs.LocalFileSystem(), str(Path(os.path.expanduser(uri)).absolute())
+    scheme, _, rest = uri.partition("://")
+    place, slash, path = rest.partition("/")
+    if is_file_uri(uri):
+        if not slash or place not in ("", "localhost"):
+            raise _unusable(uri, "three slashes begin the path of a local file")
+        return pafs.LocalFileSystem(), str(Path("/", unquote(path)))
+    if scheme.lower() not in _REMOTE or not place:
+        raise _unusable(uri, f"{scheme}:// is not known" if place else "it names no bucket")
+    filesystem, root = _remote(uri, f"{scheme.lower()}://{place}{_REMOTE[scheme.lower()]}")
+    return filesystem, f"{root.rstrip('/')}/{path.rstrip('/')}" if path else root
+
+
+def _remote(uri: str, root: str) -> tuple[pafs.FileSystem, str]:
+    try:
+        return pafs.FileSystem.from_uri(root)
+    except (ValueError, NotImplementedError) as error:
+        raise _unusable(uri, str(error)) from error
+    except OSError as error:
+        if "libjvm" in str(error) or "libhdfs" in str(error):
+            raise _unusable(uri, "Hadoop's libhdfs is not installed") from error
+        raise
+
+
+def _unusable(uri: str, why: str) -> ValueError:
+    return ValueError(f"{uri} can't be read or written ({why}); name a local path, or file:///, s3:// or gs://")
 
 
 @contextmanager
@@ -79,11 +122,14 @@ def is_unreachable(error: Exception) -> bool:
 
 def absolute(uri: str) -> str:
     """`uri` with an absolute local path, because Ray workers change their directory."""
-    return uri if "://" in uri else resolve(uri)[1]
+    return uri if is_uri(uri) else resolve(uri)[1]
 
 
 def join(root: str, *parts: str) -> str:
-    return "/".join([root.rstrip("/"), *parts])
+    """`parts` are names or relative paths."""
+    # Only there a percent sign stands for more than itself.
+    names = [part.replace("%", "%25") for part in parts] if is_file_uri(root) else parts
+    return "/".join([root.rstrip("/"), *names])
 
 
 def exists(uri: str) -> bool:
@@ -148,7 +194,7 @@ def list_files(uri: str, suffix: str = "") -> list[str]:
         found = filesystem.get_file_info(pafs.FileSelector(path, recursive=True, allow_not_found=True))
     files = (info for info in found if info.type == pafs.FileType.File and not is_temporary(info.base_name))
     names = sorted(info.path for info in files if info.path.endswith(suffix))
-    return [uri.rstrip("/") + name[len(path.rstrip("/")) :] for name in names]
+    return [join(uri, name[len(path.rstrip("/")) + 1 :]) for name in names]
 
 
 @retried
@@ -169,7 +215,7 @@ def list_temporary(uri: str) -> list[str]:
     if not isinstance(filesystem, pafs.LocalFileSystem):
         return []
     below = ((folder, name) for folder, _, names in os.walk(path) for name in names if is_temporary(name))
-    return sorted(uri.rstrip("/") + f"{folder}/{name}"[len(path.rstrip("/")) :] for folder, name in below)
+    return sorted(join(uri, f"{folder}/{name}"[len(path.rstrip("/")) + 1 :]) for folder, name in below)
 
 
 @retried

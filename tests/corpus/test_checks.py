@@ -69,6 +69,23 @@ def test_the_usual_lengths_are_those_of_librispeech(good: Utterance, clips: list
     assert "corpus.max_seconds=30" in reasons["labeled"]["good"]
 
 
+def test_a_uri_that_cannot_be_read_is_a_reject_with_the_schemes(good: Utterance) -> None:
+    uris = ("https://example.org/a.wav", "ais://b/a b.wav", "hdfs://x/a.wav", "file://host/a.wav", "s3:///a")
+    for uri, reason in _reasons("test", *(replace(good, id=uri, audio=uri) for uri in uris)).items():
+        assert reason.startswith(f"{uri} can't be read or written (")
+        assert reason.endswith("name a local path, or file:///, s3:// or gs://")
+        uris = tuple(each for each in uris if each != uri)
+    assert not uris
+
+
+def test_awkward_names_of_files_are_taken(good: Utterance, tmp_path: Path) -> None:
+    for name in ("my talk.wav", "a#b 100%.wav", "what?[x].wav", "Ünïcode é.wav", "~tilde.wav", "new.wav "):
+        path = tmp_path / name
+        path.write_bytes(Path(good.audio).read_bytes())
+        uri = f"file://{path}".replace("%", "%25")
+        assert _reasons("test", replace(good, audio=str(path)), replace(good, id="uri", audio=uri)) == {}
+
+
 def test_the_second_of_equal_ids_is_rejected(good: Utterance) -> None:
     reading = checked(Reading((good, replace(good, text="another"))), "dev", Corpus())
     assert [utterance.text for utterance in reading.utterances] == ["quite good thanks"]

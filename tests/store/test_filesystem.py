@@ -66,3 +66,52 @@ def test_relative_paths_are_made_absolute_and_uris_left_alone(
     monkeypatch.chdir(tmp_path)
     assert filesystem.absolute("runs/x") == str(tmp_path / "runs" / "x")
     assert filesystem.absolute("s3://bucket/run") == "s3://bucket/run"
+
+
+AWKWARD = ("my talk.wav", "a#b.wav", "100%.wav", "what?.wav", "%20.wav", "Ünïcode é.wav", "back\\slash", "tab\t.wav")
+
+
+@pytest.mark.parametrize("name", [*AWKWARD, "~tilde.wav", "~", "-dash", "[x]*", "new.wav ", "quote\"s'"])
+def test_a_local_path_is_taken_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.chdir(tmp_path)
+    places = [str(tmp_path / name), f"file://{tmp_path}/{name.replace('%', '%25')}"]
+    places += [name] if name != "~" else []  # which is the home folder
+    for place in places:
+        filesystem.write_bytes(place, place.encode())
+        assert (tmp_path / name).read_bytes() == place.encode()
+        assert filesystem.read_bytes(place) == place.encode()
+    for root in (str(tmp_path), f"file://{tmp_path}"):
+        (found,) = filesystem.list_files(root)
+        assert filesystem.read_bytes(found) == place.encode()
+        assert filesystem.exists(filesystem.join(root, name))
+
+
+def test_a_home_folder_is_found_and_a_path_with_slashes_is_no_uri(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert filesystem.absolute("~/x") == str(tmp_path / "x")
+    assert filesystem.absolute("/data/s3://x") == "/data/s3:/x"
+    assert not filesystem.is_uri("nemo:s3://bucket/list.jsonl")
+
+
+@pytest.mark.parametrize(
+    ("uri", "why"),
+    [
+        ("https://example.org/a.wav", r"https:// is not known"),
+        ("ais://bucket/a b.wav", r"ais:// is not known"),
+        ("S3A://bucket/a.wav", r"S3A:// is not known"),
+        ("file://host/a.wav", r"three slashes begin the path of a local file"),
+        ("file://a.wav", r"three slashes begin the path of a local file"),
+        ("s3:///a.wav", r"it names no bucket"),
+        ("s3://a bucket/a.wav", r"Cannot parse URI"),
+        ("abfss://x/a.wav", r"account name"),
+        ("hdfs://x/a.wav", r"Hadoop's libhdfs is not installed"),
+    ],
+)
+def test_a_uri_that_cannot_be_used_is_one_sentence(uri: str, why: str) -> None:
+    for use in (filesystem.exists, filesystem.read_bytes, filesystem.list_files, filesystem.delete):
+        with pytest.raises(
+            ValueError, match=rf"^{uri} can't be read or written \(.*{why}.*name a local path, or file"
+        ):
+            use(uri)

@@ -48,6 +48,19 @@ def test_bytes_come_back_and_are_listed_and_deleted(bucket: str) -> None:
     assert not filesystem.exists(f"{bucket}/run/a.json")
 
 
+@pytest.mark.parametrize(
+    "name", ["my talk.wav", "a#b", "100%", "a%20b", "what?", "é ü", "[x]", "a+b&c;d", "quote\"'"]
+)
+def test_a_key_is_taken_as_it_is(bucket: str, name: str) -> None:
+    uri = f"{bucket}/a folder/{name}"
+    filesystem.write_bytes(uri, b"abc")
+    assert filesystem.list_files(bucket) == [uri]
+    assert filesystem.list_files(f"{bucket}/a folder/") == [uri]
+    assert filesystem.read_bytes(uri) == b"abc"
+    filesystem.delete(f"{bucket}/a folder")
+    assert not filesystem.exists(uri)
+
+
 def test_what_is_not_there_is_empty(bucket: str) -> None:
     assert filesystem.list_files(f"{bucket}/none") == []
     assert filesystem.list_folders(f"{bucket}/none") == []

@@ -47,7 +47,7 @@ def audio_inputs(words: Iterable[str], channel: int = 0) -> Found:
     for word in words:
         try:
             yield from _named(word, channel)
-        except (OSError, ValueError, NotImplementedError) as error:
+        except (OSError, ValueError) as error:
             yield Reject(_shown(word), " ".join(str(error).split()))
 
 
@@ -69,8 +69,10 @@ def without_clashes(found: Found) -> Found:
 
 
 def _named(word: str, channel: int) -> Found:
+    if filesystem.is_file_uri(word):
+        word = filesystem.resolve(word)[1]
     reader, colon, path = word.partition(":")
-    if "://" in word:
+    if filesystem.is_uri(word):
         yield from _in_store(word, channel)
     elif os.path.lexists(word):
         yield from _local(word, "", channel)
@@ -121,15 +123,6 @@ def _in_folder(folder: str, channel: int) -> Found:
 
 
 def _in_store(uri: str, channel: int) -> Found:
-    fixed = uri[: match.start()] if (match := re.search(r"[*?\[]", uri)) else ""
-    if fixed:
-        folder = fixed.rpartition("/")[0]
-        files = [file for file in filesystem.list_files(folder) if _matches(file, uri)]
-        if not files:
-            yield Reject(uri, "no file has such a name; correct the pattern")
-        for file in files:
-            yield _file(file, PurePosixPath(file).name, channel)
-        return
     kind = _kind(uri)
     if kind == pafs.FileType.File:
         yield _file(uri, PurePosixPath(uri).name, channel)
@@ -140,15 +133,20 @@ def _in_store(uri: str, channel: int) -> Found:
             yield _file(file, file[len(uri.rstrip("/")) + 1 :], channel)
         if not audio:
             yield _no_audio(uri, len(files))
+    elif match := re.search(r"[*?\[]", uri):
+        files = [
+            file for file in filesystem.list_files(uri[: match.start()].rpartition("/")[0]) if _matches(file, uri)
+        ]
+        if not files:
+            yield Reject(uri, "no file has such a name; correct the pattern")
+        for file in files:
+            yield _file(file, PurePosixPath(file).name, channel)
     else:
         yield Reject(uri, "there is no such file or folder; correct the URI")
 
 
 def _kind(uri: str) -> pafs.FileType:
-    try:
-        store, path = filesystem.resolve(uri)
-    except (ValueError, NotImplementedError) as error:
-        raise ValueError("it can't be read from there; name a local file, or s3:// or gs://") from error
+    store, path = filesystem.resolve(uri)
     with filesystem.reaching(uri):
         return store.get_file_info(path).type
 
