@@ -131,7 +131,7 @@ def export(recipe: Recipe, model: str, out: str, split: str) -> None:
     _must_exist(recipe)
     with _export_extra():
         from ssl_asr.serving.exporting.export import export as write
-    print(write(recipe, model, Path(out), split).line())
+    print(write(recipe, model, _local(out), split).line())
 
 
 def export_sherpa(recipe: Recipe, model: str, out: str) -> None:
@@ -139,7 +139,15 @@ def export_sherpa(recipe: Recipe, model: str, out: str) -> None:
     _must_exist(recipe)
     with _export_extra():
         from ssl_asr.serving.exporting.sherpa.export import export_sherpa as write
-    print(write(recipe, model, Path(out)).line())
+    print(write(recipe, model, _local(out)).line())
+
+
+def _local(out: str) -> Path:
+    if filesystem.is_file_uri(out):
+        out = filesystem.resolve(out)[1]
+    if filesystem.is_uri(out):
+        raise ValueError(f"{out} is no local folder; export to one, and copy that")
+    return Path(out)
 
 
 @contextmanager

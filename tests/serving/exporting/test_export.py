@@ -105,6 +105,8 @@ def test_a_model_that_is_not_there_is_refused(
     assert main(["export", "demo", "run=/nowhere", "-o", str(tmp_path / "out")]) == FAILED
     assert "there is no run at /nowhere" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+    assert main(["export", source.run, "-o", "s3://bucket/out"]) == FAILED
+    assert "s3://bucket/out is no local folder" in capsys.readouterr().err
 
 
 def test_a_model_that_needs_whole_utterances_is_refused(source: Recipe, tmp_path: Path) -> None:
