@@ -31,7 +31,7 @@ from ssl_asr.corpus.split_records import (
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import Inputs, inputs_key, non_defaults
 from ssl_asr.runtime.stage_clock import StageClock
-from ssl_asr.runtime.stage_report import StageReport, check_reject_share
+from ssl_asr.runtime.stage_report import StageReport, check_reject_shares
 from ssl_asr.runtime.todo import LANGUAGE_TEXT, Todo, reasons, waiting
 from ssl_asr.store import filesystem
 from ssl_asr.store.layout import MANIFEST, source_uri, stage_report_uri
@@ -53,8 +53,8 @@ def run_corpus(recipe: Recipe) -> StageReport:
     added speech comes in new shards. Such a run is cut differently from a fresh one on the same data: see
     `sharding.plan_shards`.
     ValueError, before any work, where the recipe names an unknown condition or source; once the splits are listed,
-    where no labeled speech has the band that the front end looks at; and at the end where more utterances were
-    rejected than the recipe allows.
+    where no labeled speech has the band that the front end looks at; and at the end where more utterances of a
+    split were rejected than the recipe allows.
     """
     check_conditions(recipe.corpus)
     check_sources(recipe.corpus, ())
@@ -80,8 +80,8 @@ def run_corpus(recipe: Recipe) -> StageReport:
     shards = sum(record.shards for record in records.values())
     skipped = sum(record.shards for split, record in records.items() if split not in todo)
     report = clock.finish(shards, skipped, rejects, _figures(records))
-    utterances = sum(record.utterances for record in records.values())
-    check_reject_share(recipe, STAGE, len(rejects), len(rejects) + utterances)
+    found = {split: (len(each.rejects), len(each.rejects) + each.utterances) for split, each in records.items()}
+    check_reject_shares(recipe, STAGE, found)
     return report
 
 

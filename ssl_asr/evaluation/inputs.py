@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
+from ssl_asr.corpus.split_records import read_record
 from ssl_asr.decoding.graph_files import GraphInfo, graph_inputs, graph_language
 from ssl_asr.decoding.slab_words import VERSION as WORDS_VERSION
 from ssl_asr.decoding.slabs import Slab, System
@@ -58,7 +59,18 @@ def result_inputs(recipe: Recipe, senones: SenoneSet, dev: Sequence[Slab], test:
         **non_defaults(recipe, "hypotheses"),
         **non_defaults(recipe, "results"),
         **({"lattice version": WORDS_VERSION} if recipe.evaluate.lattices else {}),
+        **({"rejected": str(rejected)} if (rejected := _rejected(recipe, "test")) else {}),
     }
+
+
+def listed_utterances(recipe: Recipe, split: str, known: Iterable[Utterance]) -> int:
+    """How many utterances the split's source lists, rejects among them; `known` are those of the manifest."""
+    return _rejected(recipe, split) + len({each.recording for each in known})
+
+
+def _rejected(recipe: Recipe, split: str) -> int:
+    record = read_record(recipe.run, split)
+    return 0 if record is None else len(record.rejects)
 
 
 def describe_system(recipe: Recipe, name: str, graph: GraphInfo, senones: SenoneSet) -> System:

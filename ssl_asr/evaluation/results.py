@@ -104,7 +104,8 @@ class Results:
     that did better on dev is the system; `dev` and `tuning` have both by their models' names.
     `kappa` and `prior_scale` of each system were chosen by these. Systems in `at_bound` have a kappa at the end of
     what the search may try. `decode_x_real_time`: seconds of audio a second of one core; `oov_rate`: of test words
-    outside the graph. `inputs` is what the results were made from.
+    outside the graph. The source of test lists `listed` utterances, degraded copies not counted, of which `scored`
+    are in the figures; both are 0 where that was not kept. `inputs` is what the results were made from.
     """
 
     kappa: Mapping[str, float]
@@ -120,6 +121,8 @@ class Results:
     headline: str = ALL
     other_channels: Sequence[str] = ()
     models: Mapping[str, str] = field(default_factory=dict)
+    listed: int = 0
+    scored: int = 0
     inputs: Inputs = field(default_factory=dict)
 
     @property
@@ -149,6 +152,14 @@ class Results:
     @property
     def has_topline(self) -> bool:
         return any(each.topline_share is not None for each in self.werr)
+
+    @property
+    def coverage(self) -> str:
+        """ "9 of 12 listed utterances; 3 were rejected"; empty where that was not kept."""
+        if not self.listed:
+            return ""
+        rejected = f"; {self.listed - self.scored:,} were rejected" if self.scored < self.listed else ""
+        return f"{self.scored:,} of {self.listed:,} listed utterances{rejected}"
 
     def dev_row(self, model: str) -> WordErrors:
         return next(row for row in self.dev if (row.system, row.condition) == (model, ALL))

@@ -45,6 +45,9 @@ def _notes(results: SetResults) -> Iterator[str]:
         "In brackets: 95 % bootstrap intervals, over recordings or over speakers; with less than "
         f"{LEAST_SPEAKERS} speakers there is none over these."
     )
+    if results.unscored:
+        scored = results.rows[0].utterances
+        yield f"Scored: {scored:,} of {scored + results.unscored:,} utterances; {results.unscored:,} were rejected."
     for part in results.by_tag:
         if part.values > MOST_VALUES:
             yield f"Of {part.values} values of {part.tag}, the {MOST_VALUES} with the most words are shown."

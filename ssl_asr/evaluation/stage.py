@@ -16,6 +16,7 @@ from ssl_asr.evaluation.inputs import (
     check_models,
     describe_system,
     language_inputs,
+    listed_utterances,
     references,
     result_inputs,
     split_slabs,
@@ -28,6 +29,7 @@ from ssl_asr.evaluation.summary import (
     out_of_vocabulary,
     reductions,
     score,
+    scored_recordings,
     word_errors,
 )
 from ssl_asr.evaluation.table import share_text
@@ -131,6 +133,8 @@ def _results(
         tuning=decided.points(),
         at_bound=decided.at_bound,
         models=decided.tested,
+        listed=listed_utterances(recipe, "test", utterances.values()),
+        scored=scored_recordings(utterances, scored),
         headline=found_cells.headline,
         other_channels=sorted(found_cells.other_channels),
         rows=word_errors(scored, draws),

@@ -31,6 +31,13 @@ def score(references: Mapping[str, Utterance], decoded: Iterable[DecodedSlab]) -
     return scored
 
 
+def scored_recordings(references: Mapping[str, Utterance], systems: Scored) -> int:
+    """How many recordings every system was scored on, in all their conditions."""
+    everywhere = set[str].intersection(*({each.id for each in scored} for scored in systems.values()))
+    missing = {each.recording for each in references.values() if each.id not in everywhere}
+    return len({each.recording for each in references.values()} - missing)
+
+
 def cells_of(scored: Iterable[ScoredUtterance]) -> Cells:
     """The cells of what was scored; a test set is of another channel if an utterance of it is."""
     utterances = list(scored)

@@ -61,6 +61,7 @@ def _notes(results: Results) -> list[str]:
     notes = [
         f"WERR: WER reduction of the {student} relative to the {baseline}. In brackets: 95 % bootstrap intervals, "
         f"over recordings or over speakers; with less than {LEAST_SPEAKERS} speakers there is none over these.",
+        *([f"Scored: {results.coverage}."] if results.coverage else []),
         f"Test words outside the vocabulary: {results.oov_rate:.1%}.",
         "Acoustic scale tuned on dev: "
         + "; ".join(f"{TITLES[system]} {results.scale(system)}" for system in results.kappa)

@@ -14,7 +14,7 @@ from ssl_asr.runtime.cluster import as_task, joined
 from ssl_asr.runtime.job_runner import run_shard_jobs
 from ssl_asr.runtime.shard_stage import ShardStage, SourceShard
 from ssl_asr.runtime.stage_clock import StageClock
-from ssl_asr.runtime.stage_report import StageReport, check_reject_share
+from ssl_asr.runtime.stage_report import StageReport, check_reject_shares
 from ssl_asr.runtime.todo import Todo
 from ssl_asr.store import features, utterance
 from ssl_asr.store.layout import FEATURES, MANIFEST
@@ -78,5 +78,5 @@ def _finish(recipe: Recipe, clock: StageClock, stage: ShardStage, failed: list[R
     utterances = sum(int(index.column("rows").sum()) for index in made)
     figures = {"hours": round(hours, 3), "utterances": float(utterances)}
     report = clock.finish(stage.size, skipped, outcome.rejects, figures)
-    check_reject_share(recipe, STAGE, outcome.lost, outcome.rows)
+    check_reject_shares(recipe, STAGE, outcome.counts)
     return report

@@ -54,7 +54,7 @@ class Corpus(Section):
     # With all copies. A pass that hears one version of each recording takes less from a slab.
     shard_minutes: Annotated[PositiveFloat, CUTTING] = 90
     slab_minutes: Annotated[PositiveFloat, CUTTING] = 8
-    max_reject_share: Annotated[Share, Affects()] = 0.1  # more than this and the stage fails instead of warning
+    max_reject_share: Annotated[Share, Affects()] = 0.1  # of a split: more, and the stage fails
 
 
 class Frontend(Section):

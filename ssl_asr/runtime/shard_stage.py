@@ -165,17 +165,16 @@ class ShardStage:
         Of the shards that `failed`, those of other splits are another stage's.
         """
         self.store.delete_temporary()
-        rejects, lost = [reject for reject in failed if reject.id.partition("/")[0] in self.splits], 0
-        unmade = {reject.id for reject in rejects}
+        parts = {}
+        unmade = {reject.id for reject in failed}
         for split, index in self.sources.items():
             shards = [Shard(split, number) for number in index.numbers.tolist()]
             made = np.array([shard.name not in unmade for shard in shards], bool)
             self.store.keep_only(split, [shard for shard, is_made in zip(shards, made, strict=True) if is_made])
-            lost += int(index.column("rows")[~made].sum())
-            found = self.store.rejects(split)
-            rejects += found
-            lost += len(found)
-        return Outcome(rejects, lost, self.rows)
+            rows, found = index.column("rows"), self.store.rejects(split)
+            whole = [reject for reject in failed if reject.id.partition("/")[0] == split]
+            parts[split] = SplitOutcome([*whole, *found], int(rows[~made].sum()) + len(found), int(rows.sum()))
+        return Outcome(parts)
 
     def drop_outdated(self) -> None:
         """Delete shards that nothing needs today and that would not be made from the same today."""
@@ -187,9 +186,31 @@ class ShardStage:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class SplitOutcome:
     """`lost` of `rows` utterances have no row in the store, or none that is of use."""
 
     rejects: list[Reject]
     lost: int
     rows: int
+
+
+@dataclass(frozen=True)
+class Outcome:
+    splits: Mapping[str, SplitOutcome]
+
+    @property
+    def rejects(self) -> list[Reject]:
+        return [reject for each in self.splits.values() for reject in each.rejects]
+
+    @property
+    def lost(self) -> int:
+        return sum(each.lost for each in self.splits.values())
+
+    @property
+    def rows(self) -> int:
+        return sum(each.rows for each in self.splits.values())
+
+    @property
+    def counts(self) -> dict[str, tuple[int, int]]:
+        """Lost utterances and all, by split."""
+        return {split: (each.lost, each.rows) for split, each in self.splits.items()}

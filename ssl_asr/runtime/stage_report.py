@@ -82,9 +82,22 @@ def read_rejects(recipe: Recipe, stage: str) -> list[Reject]:
 
 def check_reject_share(recipe: Recipe, stage: str, rejected: int, utterances: int) -> None:
     """ValueError if more utterances were rejected than the recipe allows."""
-    share = rejected / max(utterances, 1)
-    if share > recipe.corpus.max_reject_share:
+    check_reject_shares(recipe, stage, {"": (rejected, utterances)})
+
+
+def check_reject_shares(recipe: Recipe, stage: str, counts: Mapping[str, tuple[int, int]]) -> None:
+    """ValueError if more utterances of a split were rejected than the recipe allows.
+
+    `counts` has the rejected utterances and all, by split: the many of one must not hide what another has lost.
+    """
+    shares = {split: rejected / max(utterances, 1) for split, (rejected, utterances) in counts.items()}
+    above = [
+        f"{counts[split][0]} of {counts[split][1]} utterances{split and f' of {split}'} were rejected ({share:.0%})"
+        for split, share in shares.items()
+        if share > recipe.corpus.max_reject_share
+    ]
+    if above:
         raise ValueError(
-            f"{stage}: {rejected} of {utterances} utterances were rejected ({share:.0%}), above "
-            f"corpus.max_reject_share={recipe.corpus.max_reject_share:g}; see {rejects_uri(recipe.run, stage)}"
+            f"{stage}: {' and '.join(above)}, above corpus.max_reject_share={recipe.corpus.max_reject_share:g}; "
+            f"see {rejects_uri(recipe.run, stage)}"
         )

@@ -158,6 +158,11 @@ def test_a_shard_is_kept_only_if_it_is_the_file_of_its_entry(
 def test_bad_entries_are_listed_and_too_many_stop_the_stage(own_recipe: Recipe, tmp_path: Path) -> None:
     with (tmp_path / "kaldi" / "text").open("a") as file:
         file.write("call-0 written twice, the last one counts 3\n")
+    with pytest.raises(ValueError, match=r"1 of 6 utterances of labeled were rejected \(17%\), above"):
+        run_corpus(own_recipe)
+    own_recipe = own_recipe.model_copy(
+        update={"corpus": own_recipe.corpus.model_copy(update={"max_reject_share": 0.2})}
+    )
     report = run_corpus(own_recipe)
     assert report.rejected == 1
     (line,) = Path(rejects_uri(own_recipe.run, "corpus")).read_text().splitlines()

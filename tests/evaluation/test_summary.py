@@ -21,6 +21,7 @@ from ssl_asr.evaluation.summary import (
     out_of_vocabulary,
     reductions,
     score,
+    scored_recordings,
     word_error_rate,
     word_errors,
 )
@@ -69,6 +70,17 @@ def test_utterances_without_text_are_not_scored_those_with_empty_text_are():
     assert (scored["j2"].words, scored["j2"].insertions) == (0, 1)
     with pytest.raises(ValueError, match="text"):
         score(SAID, [DecodedSlab({}, 1.0, (Hypothesis("j3", (), 1, 0, 0),))])
+
+
+def test_the_table_says_of_how_many_utterances_it_speaks():
+    whole = {name: score(SAID, _decoded(b1="oh", room="oh", j1="who", j2="")) for name in SYSTEMS}
+    assert scored_recordings(SAID, whole) == 3  # j3 has no text
+    less = {**whole, "teacher": score(SAID, _decoded(b1="oh", j1="who", j2=""))}  # a copy of b1 is missing
+    assert scored_recordings(SAID, less) == 2
+    told = format_table(replace(_results(), listed=12, scored=9))
+    assert "Scored: 9 of 12 listed utterances; 3 were rejected." in told
+    assert "Scored: 12 of 12 listed utterances." in format_table(replace(_results(), listed=12, scored=12))
+    assert "Scored" not in format_table(_results())
 
 
 def test_every_cell_and_aggregate_counts_its_utterances():
@@ -168,7 +180,7 @@ def test_results_come_back_as_they_were_written(tmp_path):
     kept = json.loads((tmp_path / "decoding" / "results.json").read_text())
     scores = {"rows", "werr", "frame_accuracy", "decode_x_real_time", "oov_rate", "inputs"}
     choices = {"kappa", "prior_scale", "dev", "tuning", "at_bound", "models"}
-    assert set(kept) == scores | choices | {"headline", "other_channels"}
+    assert set(kept) == scores | choices | {"headline", "other_channels", "listed", "scored"}
 
 
 def test_the_rate_of_all_is_that_of_all_words():

@@ -65,7 +65,7 @@ def bad_utterances(folder: Path) -> list[Utterance]:
 @pytest.fixture
 def bad_run(corpus_run: Recipe, tmp_path: Path) -> Recipe:
     """Labeled: four good utterances in a slab of their own, then a slab of the bad ones; dev: a bad shard."""
-    recipe = with_reject_share(corpus_run.model_copy(update={"run": str(tmp_path / "run")}), 0.9)
+    recipe = with_reject_share(corpus_run.model_copy(update={"run": str(tmp_path / "run")}), 1.0)
     shutil.copytree(Path(corpus_run.run) / "corpus", Path(recipe.run) / "corpus")
     bad = bad_utterances(tmp_path)
     publish_manifest(recipe, Shard("labeled", 0), [bad[:3], some_utterances(corpus_run, "labeled", 4), bad[3:]])

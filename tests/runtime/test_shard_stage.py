@@ -173,3 +173,4 @@ def test_tidying_deletes_what_is_of_no_source_and_counts_what_was_lost(recipe: R
     assert maker.store.shards("labeled") == [Shard("labeled", 0), Shard("labeled", 2)]
     assert outcome.rejects == [*failed, Reject("reject-1", "empty")]
     assert (outcome.lost, outcome.rows) == (3 + 1, 4 + 3 + 4 + 2)
+    assert sum(lost for lost, _ in outcome.counts.values()) == outcome.lost

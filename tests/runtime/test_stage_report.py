@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ssl_asr.recipe import load_recipe
-from ssl_asr.runtime.stage_report import StageReport, check_reject_share
+from ssl_asr.runtime.stage_report import StageReport, check_reject_share, check_reject_shares
 
 
 def test_figures_have_plain_keys_and_are_printed_as_words() -> None:
@@ -27,3 +27,14 @@ def test_reject_share(tmp_path: Path) -> None:
     check_reject_share(recipe, "corpus", 10, 100)
     with pytest.raises(ValueError, match=r"corpus: 11 of 100 utterances were rejected \(11%\), above"):
         check_reject_share(recipe, "corpus", 11, 100)
+
+
+def test_a_large_split_hides_nothing_that_another_lost(tmp_path: Path) -> None:
+    recipe = load_recipe("demo", [f"run={tmp_path}"])
+    check_reject_shares(recipe, "corpus", {"unlabeled": (0, 1000), "test": (1, 12)})
+    says = (
+        r"corpus: 3 of 9 utterances of dev were rejected \(33%\) and 9 of 12 utterances of test were rejected "
+        r"\(75%\), above corpus\.max_reject_share=0\.1; see .*rejects/corpus\.jsonl"
+    )
+    with pytest.raises(ValueError, match=says):
+        check_reject_shares(recipe, "corpus", {"unlabeled": (0, 1000), "dev": (3, 9), "test": (9, 12)})
