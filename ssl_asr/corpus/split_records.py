@@ -1,7 +1,7 @@
 """What the corpus stage keeps of each split that it has listed: `corpus/splits/<split>.json`.
 
 The record is written last. It names what the listing was made from. So a split is listed again where that has
-changed, and no other split is. Delete the record to have a split's source read again.
+changed, and no other split is.
 """
 
 from __future__ import annotations

@@ -99,5 +99,5 @@ def check_reject_shares(recipe: Recipe, stage: str, counts: Mapping[str, tuple[i
     if above:
         raise ValueError(
             f"{stage}: {' and '.join(above)}, above corpus.max_reject_share={recipe.corpus.max_reject_share:g}; "
-            f"see {rejects_uri(recipe.run, stage)}"
+            f"see {rejects_uri(recipe.run, stage)}, mend what it names and run again, or allow more"
         )

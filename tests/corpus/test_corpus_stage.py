@@ -179,6 +179,34 @@ def test_bad_entries_are_listed_and_too_many_stop_the_stage(own_recipe: Recipe, 
         run_corpus(strict)
 
 
+def test_a_source_that_was_mended_is_read_again_by_the_same_command(own_recipe: Recipe, tmp_path: Path) -> None:
+    text = tmp_path / "kaldi" / "text"
+    good = text.read_text()
+    text.write_text(good.replace("\n", " 5\n", 2))
+    for _ in range(2):  # and no other way out is asked for
+        with pytest.raises(
+            ValueError, match=r"2 of 6 utterances of labeled were rejected \(33%\), above .* run again"
+        ):
+            run_corpus(own_recipe)
+    text.write_text(good.replace("\n", " 5\n"))
+    with pytest.raises(ValueError, match=r"corpus\.labeled=.* leaves no utterance"):
+        run_corpus(own_recipe)
+    text.write_text(good)
+    assert run_corpus(own_recipe).rejected == 0
+    assert {row.recording for row in rows_of(own_recipe, "labeled")} == {f"call-{number}" for number in range(6)}
+
+
+def test_a_large_split_hides_no_lost_test_set(own_recipe: Recipe, tmp_path: Path) -> None:
+    rows = [json.loads(line) for line in (tmp_path / "unlabeled.jsonl").read_text().splitlines()]
+    many = [{**rows[0], "id": f"{number}"} for number in range(100)]
+    (tmp_path / "unlabeled.jsonl").write_text("\n".join(map(json.dumps, many)))
+    tested = [{**row, "text": text} for row, text in zip(rows, ("room 7", "ten %", "café", "yes"), strict=False)]
+    (tmp_path / "test.jsonl").write_text("\n".join(map(json.dumps, tested)))
+    corpus = own_recipe.corpus.model_copy(update={"test": f"nemo:{tmp_path}/test.jsonl"})
+    with pytest.raises(ValueError, match=r"^corpus: 3 of 4 utterances of test were rejected \(75%\), above"):
+        run_corpus(own_recipe.model_copy(update={"corpus": corpus}))
+
+
 def test_refused_before_any_work(own_recipe: Recipe) -> None:
     for values, part in (
         ({"labeled": "kaldy:data"}, "did you mean 'kaldi:PATH'"),
