@@ -158,8 +158,7 @@ class Results:
         """ "9 of 12 listed utterances; 3 were rejected"; empty where that was not kept."""
         if not self.listed:
             return ""
-        rejected = f"; {self.listed - self.scored:,} were rejected" if self.scored < self.listed else ""
-        return f"{self.scored:,} of {self.listed:,} listed utterances{rejected}"
+        return of_listed(self.scored, self.listed, "listed utterances")
 
     def dev_row(self, model: str) -> WordErrors:
         return next(row for row in self.dev if (row.system, row.condition) == (model, ALL))
@@ -188,6 +187,13 @@ class Results:
 
     def reduction(self, set_: str = ALL, condition: str = ALL) -> Reduction:
         return next(r for r in self.werr if (r.set, r.condition) == (set_, condition))
+
+
+def of_listed(scored: int, listed: int, what: str) -> str:
+    """ "9 of 12 utterances; 3 were rejected"."""
+    rejected = listed - scored
+    told = f"; {rejected:,} {'was' if rejected == 1 else 'were'} rejected" if rejected else ""
+    return f"{scored:,} of {listed:,} {what}{told}"
 
 
 def write_results(run: str, results: Results) -> None:

@@ -6,6 +6,7 @@ import textwrap
 from collections.abc import Iterator
 
 from ssl_asr.evaluation.bootstrap import LEAST_SPEAKERS
+from ssl_asr.evaluation.results import of_listed
 from ssl_asr.evaluation.set_results import MOST_VALUES, SetResults
 from ssl_asr.evaluation.significance import SpeakerTest
 from ssl_asr.evaluation.table import aligned, gain, over_speakers, rate
@@ -47,7 +48,7 @@ def _notes(results: SetResults) -> Iterator[str]:
     )
     if results.unscored:
         scored = results.rows[0].utterances
-        yield f"Scored: {scored:,} of {scored + results.unscored:,} utterances; {results.unscored:,} were rejected."
+        yield f"Scored: {of_listed(scored, scored + results.unscored, 'utterances')}."
     for part in results.by_tag:
         if part.values > MOST_VALUES:
             yield f"Of {part.values} values of {part.tag}, the {MOST_VALUES} with the most words are shown."

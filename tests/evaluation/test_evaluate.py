@@ -8,7 +8,7 @@ import pytest
 from ssl_asr.decoding.graph_files import graph_inputs, load_graph, make_graph, read_info
 from ssl_asr.decoding.scores import Scales
 from ssl_asr.decoding.slabs import decode_slab, read_result
-from ssl_asr.evaluation.inputs import describe_system, language_inputs, split_slabs
+from ssl_asr.evaluation.inputs import describe_system, language_inputs, references, split_slabs
 from ssl_asr.evaluation.results import ALL, read_results
 from ssl_asr.evaluation.stage import run_evaluate
 from ssl_asr.evaluation.table import format_table
@@ -47,6 +47,9 @@ def test_from_models_to_a_table(evaluated):
     assert accuracy["student", "bob", "clean"] > 0.8 > accuracy["baseline", "bob", "clean"]
     assert accuracy["student", "bob", "clean"] > accuracy["student", "bob", "room"]
     assert results.decode_x_real_time > 1
+    listed = {each.recording for each in references(recipe, "test").values()}
+    assert (results.listed, results.scored) == (len(listed), len(listed) - 1)  # one has no text
+    assert f"Scored: {results.scored} of {len(listed)} listed utterances; 1 was rejected." in format_table(results)
     assert results.oov_rate == pytest.approx(1 / results.row("student").words)
     assert "bob  clean" in format_table(results)
 

@@ -51,7 +51,7 @@ def test_edits_are_counted_of_all_and_by_every_tag_that_makes_groups() -> None:
     by_noise = {row.set: row.wer for row in results.by_tag[1].rows}
     assert by_noise == {"street": 4 / 18, "": 1 / 18}
     table = format_set_table(results)
-    assert "utterances; 1 were rejected." in table
+    assert "utterances; 1 was rejected." in table
     assert "13.9 [" in table
     assert "street" in table
     assert "WERR" not in table
