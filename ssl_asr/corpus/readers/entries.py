@@ -11,6 +11,8 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
+from ssl_asr.store import filesystem
+
 
 def entry_of(line: str) -> dict[str, Any]:
     """The object that a line holds; ValueError if it is anything else."""
@@ -117,7 +119,7 @@ def tags_of(row: Mapping[str, Any]) -> dict[str, str]:
 
 def located(audio: str, *folders: str) -> str:
     """Where a relative path leads to: to the first of `folders` that has it, else below the first."""
-    if "://" in audio:
+    if filesystem.is_uri(audio):
         return audio
     path = os.path.expanduser(audio)
     if os.path.isabs(path):
