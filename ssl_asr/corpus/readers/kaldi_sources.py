@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Collection
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -11,6 +12,7 @@ from ssl_asr.corpus.audio_places import file_of
 from ssl_asr.corpus.pipes import as_pipe
 from ssl_asr.corpus.readers.kaldi_pipes import plain_pipe
 from ssl_asr.corpus.readers.kaldi_tables import Table
+from ssl_asr.store import filesystem
 
 _READ_DIRECTLY = ("cat", "flac")  # others of the plain pipes read formats that libsndfile doesn't
 _FIX = "name audio files there, or set corpus.pipes: true, which runs whatever command stands in wav.scp"
@@ -110,6 +112,6 @@ def _is_pipe(entry: str) -> bool:
 
 
 def _located(name: str, folder: Path) -> str:
-    if "://" in name:
+    if filesystem.is_uri(name):
         return name
-    return str(Path(name).absolute() if Path(file_of(name) or name).exists() else folder / name)
+    return str(Path(name).absolute() if os.path.exists(file_of(name) or name) else folder / name)

@@ -26,6 +26,7 @@ from ssl_asr.corpus.readers.entries import (
 )
 from ssl_asr.corpus.readers.lines import read_lines
 from ssl_asr.corpus.readers.reading import Reading, in_speaker_order
+from ssl_asr.store import filesystem
 from ssl_asr.store.ledger import Reject
 from ssl_asr.store.utterance import Utterance
 
@@ -95,7 +96,7 @@ def _audio_of(row: Mapping[str, Any]) -> str:
 
 
 def _id_of(audio: str, folder: str, channel: int | None, offset: float | None) -> str:
-    if "://" in audio:
+    if filesystem.is_uri(audio):
         path = audio.partition("://")[2]
     else:
         path = os.path.normpath(os.path.join(folder, os.path.expanduser(audio)))
