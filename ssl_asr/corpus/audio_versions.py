@@ -45,7 +45,7 @@ def versions_of(files: Iterable[str], before: Versions) -> dict[str, AudioVersio
         folder, _, name = file.rpartition("/")
         wanted[folder].add(name)
     with ThreadPoolExecutor(PARALLEL_READS) as pool:
-        listed = pool.map(filesystem.sizes_and_times, wanted)
+        listed = pool.map(_files_in, wanted)
         found = {
             f"{folder}/{name}": there[name]
             for (folder, names), there in zip(wanted.items(), listed, strict=True)
@@ -85,6 +85,14 @@ def write_versions(run: str, split: str, versions: Versions) -> None:
     buffer = io.BytesIO()
     pq.write_table(pa.table(columns, schema=_SCHEMA), buffer, compression="zstd")
     filesystem.write_bytes(audio_versions_uri(run, split), buffer.getvalue())
+
+
+def _files_in(folder: str) -> dict[str, tuple[int, int]]:
+    """None where a store can't be reached or used: what is listed there is a reject, and no other is to suffer."""
+    try:
+        return filesystem.sizes_and_times(folder)
+    except (OSError, ValueError):
+        return {}
 
 
 def _now(size: int, modified: int, before: AudioVersion | None) -> AudioVersion:

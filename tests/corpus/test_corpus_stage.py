@@ -196,6 +196,16 @@ def test_a_source_that_was_mended_is_read_again_by_the_same_command(own_recipe: 
     assert {row.recording for row in rows_of(own_recipe, "labeled")} == {f"call-{number}" for number in range(6)}
 
 
+def test_a_uri_that_cannot_be_read_is_one_reject(own_recipe: Recipe, tmp_path: Path) -> None:
+    rows = [json.loads(line) for line in (tmp_path / "unlabeled.jsonl").read_text().splitlines()]
+    rows[0]["audio_filepath"] = "ais://bucket/a b.wav"
+    (tmp_path / "unlabeled.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    recipe = own_recipe.model_copy(update={"corpus": own_recipe.corpus.model_copy(update={"max_reject_share": 0.2})})
+    assert [run_corpus(recipe).rejected for _ in range(2)] == [1, 1]
+    (line,) = Path(rejects_uri(own_recipe.run, "corpus")).read_text().splitlines()
+    assert "ais:// is not known" in json.loads(line)["reason"]
+
+
 def test_a_large_split_hides_no_lost_test_set(own_recipe: Recipe, tmp_path: Path) -> None:
     rows = [json.loads(line) for line in (tmp_path / "unlabeled.jsonl").read_text().splitlines()]
     many = [{**rows[0], "id": f"{number}"} for number in range(100)]
