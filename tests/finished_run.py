@@ -35,7 +35,7 @@ from ssl_asr.hmm.training import hmm_inputs, read_trained
 from ssl_asr.hmm.tree import write_table
 from ssl_asr.labelling.shard_job import LabelJob
 from ssl_asr.labelling.teachers import target_set_id
-from ssl_asr.lang.phones import PHONES
+from ssl_asr.lang.phones import ENGLISH
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec
 from ssl_asr.models.model_files import MADE_FROM, save_model
 from ssl_asr.models.systems import ModelName
@@ -163,12 +163,12 @@ def make_features(recipe: Recipe) -> None:
 def _make_senones(recipe: Recipe) -> SenoneSet:
     """A senone a phone."""
     ensure_lexicon(recipe)
-    inputs, phones = hmm_inputs(recipe), len(PHONES)
+    inputs, phones = hmm_inputs(recipe), len(ENGLISH)
     model = FlatModel(Mixtures(np.ones((1, 1)), np.zeros((1, 1, 2)), np.ones((1, 1, 2))), np.ones((117, 2)))
     write_model(flat_start_uri(recipe.run), model, [0.0], inputs.flat_start)
     table = np.broadcast_to(np.arange(phones, dtype=np.uint16)[None, :, None], (phones,) * 3).copy()
     write_table(tree_uri(recipe.run), table, inputs.senones)
-    senones = SenoneSet(PHONES, table, np.full(phones, 100.0))
+    senones = SenoneSet(ENGLISH, table, np.full(phones, 100.0))
     save_senones(recipe.run, senones)
     return senones
 

@@ -21,7 +21,7 @@ from ssl_asr.hmm.senones import SenoneSet, load_senones, save_senones
 from ssl_asr.lang.fst_arrays import from_numpy
 from ssl_asr.lang.lexicon import Lexicon, write_lexicon
 from ssl_asr.lang.ngram import Vocabulary, estimate_arpa, vocabulary_of
-from ssl_asr.lang.phones import PHONE_IDS, PHONES
+from ssl_asr.lang.phones import ENGLISH
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec
 from ssl_asr.models.model_files import save_model
 from ssl_asr.recipe import LstmNetwork, Recipe, load_recipe
@@ -44,6 +44,7 @@ PRONUNCIATIONS = {
     "silent": [["S", "AY"]],
     "unheard": [["ER"]],
 }
+LEXICON = Lexicon({word: tuple(map(tuple, ways)) for word, ways in PRONUNCIATIONS.items()}, ENGLISH)
 TEXT = ["a cat sat", "two cats sat", "two cats sat", "a cat sat to two cats", "cats sat to a cat", "silent"]
 
 
@@ -52,12 +53,12 @@ class Toy:
     vocabulary: Vocabulary
     graph: DecodingGraph
     table: np.ndarray
-    pronunciations: Mapping[str, Sequence[Sequence[str]]]
+    lexicon: Lexicon
     text: Sequence[str]
 
     def senones(self, phones: str) -> list[int]:
         """Of phones in a row, silence around them."""
-        ids = [0, *(PHONE_IDS[phone] for phone in phones.split()), 0]
+        ids = [0, *(ENGLISH.ids[phone] for phone in phones.split()), 0]
         return [int(self.table[window]) for window in zip(ids, ids[1:], ids[2:], strict=False)]
 
     def posteriors(self, phones: str, frames: int = 3, sure: float = 0.9) -> np.ndarray:
@@ -71,7 +72,7 @@ class Toy:
 
 def tied_table(senones: int) -> np.ndarray:
     """A pseudo-random tying of triphones in which phones share senones, as a tree's may; silence alone is 0."""
-    count = len(PHONES)
+    count = len(ENGLISH)
     table = np.random.default_rng(0).integers(1, senones, (count, count, count))
     table[:, 0, :] = 0
     return table
@@ -81,13 +82,13 @@ def tied_table(senones: int) -> np.ndarray:
 def toy() -> Toy:
     vocabulary = vocabulary_of(TEXT, PRONUNCIATIONS)
     table = tied_table(5000)
-    arrays = build_graph(vocabulary, PRONUNCIATIONS, estimate_arpa(TEXT, 3), table)
+    arrays = build_graph(vocabulary, LEXICON, estimate_arpa(TEXT, 3), table)
     graph = DecodingGraph(from_numpy(*arrays), vocabulary.words, int(arrays[3]["ilabel"].max()))
-    return Toy(vocabulary, graph, table, PRONUNCIATIONS, TEXT)
+    return Toy(vocabulary, graph, table, LEXICON, TEXT)
 
 
 # A run of which every part upstream of decoding is written by hand: each phone has a code in feature space.
-CODES = np.random.default_rng(7).normal(size=(len(PHONES), 64)).astype(np.float32)
+CODES = np.random.default_rng(7).normal(size=(len(ENGLISH), 64)).astype(np.float32)
 FRAMES = 9  # 10 ms frames of a phone
 
 
@@ -112,7 +113,8 @@ def publish(run: str, split: str, number: int, slabs: Sequence[Sequence[Spoken]]
     said, heard, aligned, counts = [], [], [], []
     for slab in slabs:
         labels = [
-            np.repeat([PHONE_IDS[phone] for phone in each.phones.split()], FRAMES).astype(np.uint16) for each in slab
+            np.repeat([ENGLISH.ids[phone] for phone in each.phones.split()], FRAMES).astype(np.uint16)
+            for each in slab
         ]
         counts.append(sum(map(len, labels)))
         said.append(utterance.encode([_utterance(each) for each in slab]))
@@ -160,16 +162,16 @@ def trained(steps: int, look_ahead: int) -> AcousticModel:
     torch.manual_seed(1)
     generator = np.random.default_rng(1)
     model = AcousticModel(
-        ModelSpec(LstmNetwork(layers=1, units=24, look_ahead=look_ahead, dropout=0.0), 192, len(PHONES))
+        ModelSpec(LstmNetwork(layers=1, units=24, look_ahead=look_ahead, dropout=0.0), 192, len(ENGLISH))
     )
     optimiser = torch.optim.Adam(model.parameters(), 2e-2)
     for _ in range(steps):
-        labels = np.repeat(generator.integers(0, len(PHONES), (8, 10)), 3, axis=1)
+        labels = np.repeat(generator.integers(0, len(ENGLISH), (8, 10)), 3, axis=1)
         frames = CODES[np.repeat(labels, 3, axis=1)] + 0.3 * generator.normal(size=(8, 90, 64))
         inputs = torch.from_numpy(frames.astype(np.float32).reshape(8, 30, 192))
         logits = model(inputs, torch.full((8,), 30))[:, look_ahead:]
         targets = torch.from_numpy(labels[:, : 30 - look_ahead])
-        loss = torch.nn.functional.cross_entropy(logits.reshape(-1, len(PHONES)), targets.reshape(-1))
+        loss = torch.nn.functional.cross_entropy(logits.reshape(-1, len(ENGLISH)), targets.reshape(-1))
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
@@ -202,10 +204,10 @@ def toy_recipe(run: Path) -> Recipe:
 def unevaluated(tmp_path_factory: pytest.TempPathFactory, toy_models: Mapping[str, AcousticModel]) -> Path:
     """A run that lacks nothing but its evaluation: two slabs of dev, two shards of test, three models."""
     run = tmp_path_factory.mktemp("toy")
-    table = np.broadcast_to(np.arange(len(PHONES), dtype=np.uint16)[None, :, None], (len(PHONES),) * 3).copy()
-    senones = SenoneSet(PHONES, table, np.full(len(PHONES), 100.0))
+    table = np.broadcast_to(np.arange(len(ENGLISH), dtype=np.uint16)[None, :, None], (len(ENGLISH),) * 3).copy()
+    senones = SenoneSet(ENGLISH, table, np.full(len(ENGLISH), 100.0))
     save_senones(str(run), senones)
-    write_lexicon(str(run), Lexicon({word: tuple(map(tuple, p)) for word, p in PRONUNCIATIONS.items()}))
+    write_lexicon(str(run), LEXICON)
     filesystem.write_bytes(str(run / "corpus" / "lm_text.txt"), "\n".join(TEXT).encode())
     publish(str(run), "dev", 0, [DEV[:3], DEV[3:]], senones.id)
     publish(str(run), "test", 0, [TEST[:6], TEST[6:12]], senones.id)

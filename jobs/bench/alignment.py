@@ -30,8 +30,9 @@ import numpy.typing as npt
 from jobs.bench.alignment_reference import PhonePath, reference
 from ssl_asr.hmm.senones import SenoneSet, load_senones
 from ssl_asr.hmm.triphone_graph import triphone_graph
+from ssl_asr.hmm.triphones import centres
 from ssl_asr.lang.lexicon import Lexicon, read_lexicon
-from ssl_asr.lang.phones import PHONE_IDS, PHONES, SILENCE
+from ssl_asr.lang.phones import ENGLISH, SILENCE_ID
 from ssl_asr.lang.text import normalise
 from ssl_asr.runtime.run_directory import open_recipe
 from ssl_asr.store import alignments, utterance
@@ -41,7 +42,6 @@ from ssl_asr.store.utterance import Utterance
 SHIFTS = range(-1, 4)  # frames
 WITHIN = (1, 2, 3)  # frames
 HEAD = ("phone", "senone", "silence", "its", "10 ms", "20 ms", "30 ms")
-_SILENT = PHONE_IDS[SILENCE]
 
 Codes = npt.NDArray[np.int32]
 
@@ -137,8 +137,8 @@ def counts(pair: Pair, table: npt.NDArray[np.integer], shift: int) -> Counts:
         len(truth),
         int((phones == true_phones).sum()),
         int((senones[pair.codes] == senones[truth]).sum()),
-        int((phones == _SILENT).sum()),
-        int((true_phones == _SILENT).sum()),
+        int((phones == SILENCE_ID).sum()),
+        int((true_phones == SILENCE_ID).sum()),
         len(starts),
         tuple(int((abs(starts) <= frames).sum()) for frames in WITHIN),
     )
@@ -146,15 +146,15 @@ def counts(pair: Pair, table: npt.NDArray[np.integer], shift: int) -> Counts:
 
 def codes_of(phones: npt.NDArray[np.integer]) -> Codes:
     """Code of the triphone of each of `phones` [N] in their order; silence stands beyond either end."""
-    padded = np.concatenate([[_SILENT], phones, [_SILENT]])
-    return ((padded[:-2] * len(PHONES) + padded[1:-1]) * len(PHONES) + padded[2:]).astype(np.int32)
+    padded = np.concatenate([[SILENCE_ID], phones, [SILENCE_ID]])
+    return ((padded[:-2] * len(ENGLISH) + padded[1:-1]) * len(ENGLISH) + padded[2:]).astype(np.int32)
 
 
 def begins(codes: Codes) -> tuple[Codes, Codes]:
     """(phone [N], first frame [N]) of what is spoken in a path of triphones [T]."""
     first = np.flatnonzero(np.concatenate([[True], np.diff(codes) != 0]))
     phones = _centres(codes[first])
-    return phones[phones != _SILENT], first[phones != _SILENT].astype(np.int32)
+    return phones[phones != SILENCE_ID], first[phones != SILENCE_ID].astype(np.int32)
 
 
 def deviations(ours: tuple[Codes, Codes], reference: tuple[Codes, Codes]) -> Codes:
@@ -170,7 +170,7 @@ def deviations(ours: tuple[Codes, Codes], reference: tuple[Codes, Codes]) -> Cod
 
 
 def _centres(codes: Codes) -> Codes:
-    return codes // len(PHONES) % len(PHONES)
+    return centres(codes, len(ENGLISH)).astype(np.int32)
 
 
 def _clean(run: str) -> list[Utterance]:

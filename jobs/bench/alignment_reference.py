@@ -14,7 +14,7 @@ from pocketsphinx import Decoder
 
 from ssl_asr.corpus.audio import read_audio
 from ssl_asr.lang.lexicon import Lexicon
-from ssl_asr.lang.phones import PHONE_IDS, SILENCE
+from ssl_asr.lang.phones import ENGLISH, SILENCE_ID
 from ssl_asr.lang.text import normalise
 from ssl_asr.progress import Progress
 from ssl_asr.store.utterance import Utterance
@@ -29,7 +29,7 @@ BEAMS: Sequence[Mapping[str, float]] = tuple(
 
 @dataclass(frozen=True)
 class PhonePath:
-    """Phones in their order, of `PHONES`, no two silences in a row, and how many 10 ms frames each of them lasts."""
+    """Phones in their order, of cmudict's, no two silences in a row, and how many 10 ms frames each of them lasts."""
 
     phones: npt.NDArray[np.int32]
     frames: npt.NDArray[np.int32]
@@ -103,8 +103,8 @@ def _process(model: Decoder, samples: bytes) -> None:
 def _joined(phones: Iterable[tuple[str, int]]) -> PhonePath:
     joined: list[list[int]] = []
     for name, frames in phones:
-        number = PHONE_IDS[name]
-        if joined and number == joined[-1][0] == PHONE_IDS[SILENCE]:
+        number = ENGLISH.ids[name]
+        if joined and number == joined[-1][0] == SILENCE_ID:
             joined[-1][1] += frames
         else:
             joined.append([number, frames])

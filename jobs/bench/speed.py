@@ -31,9 +31,9 @@ from ssl_asr.frontend.stacking import stack_labels, stacked_length
 from ssl_asr.frontend.streams import normalise
 from ssl_asr.hmm.chunks import transcribe
 from ssl_asr.hmm.training import Trained, hmm_inputs, read_trained
-from ssl_asr.hmm.triphones import triphone_codes
+from ssl_asr.hmm.triphones import centres, triphone_codes
 from ssl_asr.lang.lexicon import Lexicon, read_lexicon
-from ssl_asr.lang.phones import PHONES
+from ssl_asr.lang.phones import ENGLISH
 from ssl_asr.progress import Progress
 from ssl_asr.recipe import Recipe
 from ssl_asr.runtime.run_directory import open_recipe
@@ -77,7 +77,7 @@ class Aligner:
             ready = transcribe(each.frames.astype("<f2"), each.utterance, self.lexicon)
             aligned = None if isinstance(ready, str) else self.trained.model.align(ready)
             if aligned is not None:
-                found[each.utterance.recording] = triphone_codes(aligned.labels)
+                found[each.utterance.recording] = triphone_codes(aligned.labels, self.trained.model.num_phones)
         return found
 
 
@@ -170,7 +170,7 @@ def _pair(codes: Codes, path: PhonePath) -> Pair:
 
 
 def _centres(codes: Codes) -> Codes:
-    return codes // len(PHONES) % len(PHONES)
+    return centres(codes, len(ENGLISH)).astype(np.int32)
 
 
 if __name__ == "__main__":

@@ -157,11 +157,11 @@ def by_pocketsphinx(decoder: Decoder) -> Recogniser:
 def with_words_of(recipe: Recipe, folder: str) -> Decoder:
     """pocketsphinx with the n-gram and the words of the run's decoding graph, and its own acoustic model."""
     sentences = filesystem.read_bytes(lm_text_uri(recipe.run)).decode().splitlines()
-    known = read_lexicon(recipe.run).pronunciations
-    words = sorted({word for sentence in sentences for word in sentence.split()} & set(known))
+    known = read_lexicon(recipe.run)
+    words = sorted({word for sentence in sentences for word in sentence.split()} & set(known.words))
     arpa, dictionary = Path(folder, "words.lm"), Path(folder, "words.dict")
     arpa.write_text(estimate_arpa(sentences, recipe.evaluate.lm_order))
-    dictionary.write_text(in_dictionary(Lexicon({word: known[word] for word in words})))
+    dictionary.write_text(in_dictionary(known.of(words)))
     return Decoder(lm=str(arpa), dict=str(dictionary), **QUIET)
 
 

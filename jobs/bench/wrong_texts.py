@@ -107,7 +107,7 @@ def measure(case: str, spoken: Sequence[Spoken], lexicon: Lexicon, iterations: i
         f"{case}: {len(known)} utterances, {seconds / 60:.1f} minutes, "
         f"{sum(each.wrong for each in known)} wrong texts"
     )
-    model, taken = _timed(lambda: flat_start(chunks, iterations)[0])
+    model, taken = _timed(lambda: flat_start(chunks, iterations, len(lexicon.phones))[0])
     trusted, more = _timed(lambda: trusted_model(chunks, model))
     figures: dict[str, Any] = {"flat_start_seconds": round(taken, 1), "trusted_seconds": round(more, 1)}
     for policy, used in (("keep", model), ("reject", trusted)):

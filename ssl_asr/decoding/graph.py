@@ -7,7 +7,7 @@ finite-state transducers", 2008). Input label of senone s is s + 1, output label
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import kaldifst
@@ -16,10 +16,9 @@ import numpy.typing as npt
 
 from ssl_asr.hmm.transitions import Arrays, add_self_loops
 from ssl_asr.lang.fst_arrays import from_numpy, to_numpy
+from ssl_asr.lang.lexicon import Lexicon
 from ssl_asr.lang.lexicon_fst import lexicon_fst
 from ssl_asr.lang.ngram import Vocabulary, grammar_fst
-
-Pronunciations = Mapping[str, Sequence[Sequence[str]]]
 
 # Labels while contexts are replaced: centre phone * _PHONE + senone + 1. Without the phone, a senone shared by two
 # phones makes homophones of words that have no disambiguation symbol ("FST was not functional").
@@ -27,21 +26,17 @@ _PHONE = 1 << 16
 _MARK = 1 << 27  # disambiguation mark m is _MARK + m
 
 
-def build_graph(
-    vocabulary: Vocabulary, pronunciations: Pronunciations, arpa: str, table: npt.NDArray[np.integer]
-) -> Arrays:
+def build_graph(vocabulary: Vocabulary, lexicon: Lexicon, arpa: str, table: npt.NDArray[np.integer]) -> Arrays:
     """The graph over `vocabulary`, as `fst_arrays.serialise` takes it.
 
     `table` [phones, phones, phones] maps (left, centre, right) to a senone; phone 0 is silence, which also
     stands for the context beyond either end. ValueError if the n-gram allows no sentence.
     """
-    entries = [
-        (word, phones) for word in vocabulary.words for phones in dict.fromkeys(map(tuple, pronunciations[word]))
-    ]
-    lexicon, marks = lexicon_fst(entries, vocabulary.ids, disambiguate=True)
-    kaldifst.add_self_loops(lexicon, [marks[0]], [vocabulary.back_off_id])
-    kaldifst.arcsort(lexicon, "olabel")
-    graph = _vector(kaldifst.compose(lexicon, grammar_fst(arpa, vocabulary)))
+    entries = list(dict.fromkeys(lexicon.entries(vocabulary.words)))
+    words, marks = lexicon_fst(entries, vocabulary.ids, lexicon.phones, disambiguate=True)
+    kaldifst.add_self_loops(words, [marks[0]], [vocabulary.back_off_id])
+    kaldifst.arcsort(words, "olabel")
+    graph = _vector(kaldifst.compose(words, grammar_fst(arpa, vocabulary)))
     if to_numpy(graph)[0] < 0:
         raise ValueError("the n-gram allows no sentence; it needs <s> and </s> among its words")
     kaldifst.determinize_star(graph, use_log=True)

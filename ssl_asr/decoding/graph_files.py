@@ -63,11 +63,11 @@ def make_graph(run: str, order: int, inputs: Inputs) -> GraphInfo:
     key = inputs_key(inputs)
     if (found := read_info(run, key)) is not None:
         return found
-    pronunciations = read_lexicon(run).pronunciations
+    lexicon = read_lexicon(run)
     sentences = filesystem.read_bytes(lm_text_uri(run)).decode().splitlines()
-    vocabulary = vocabulary_of(sentences, pronunciations)
+    vocabulary = vocabulary_of(sentences, lexicon.pronunciations)
     arpa = estimate_arpa(sentences, order)
-    arrays = build_graph(vocabulary, pronunciations, arpa, load_senones(run).table)
+    arrays = build_graph(vocabulary, lexicon, arpa, load_senones(run).table)
     data = serialise(*arrays)
     _, final, _, arcs = arrays
     info = GraphInfo(

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 from ssl_asr.hmm.senones import SenoneSet
 from ssl_asr.hmm.training import hmm_inputs, read_trained
-from ssl_asr.lang.phones import PHONES
+from ssl_asr.lang.phones import PhoneSet
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import digest
 from ssl_asr.store import alignments
@@ -21,15 +21,15 @@ def aligned_store(run: str, senones: SenoneSet) -> ShardStore:
     return ShardStore(run, alignments.store_name(senones.alignment_set))
 
 
-def counted_senones(run: str, table: npt.NDArray[np.uint16], realigned_by: str = "") -> SenoneSet:
+def counted_senones(run: str, phones: PhoneSet, table: npt.NDArray[np.uint16], realigned_by: str = "") -> SenoneSet:
     """The set of this table with the counts of its labeled alignments, those of a network if its id is given.
 
     ValueError naming a ledger entry that is damaged or lacks them.
     """
-    uncounted = SenoneSet(PHONES, table, np.zeros(int(table.max()) + 1), realigned_by)
+    uncounted = SenoneSet(phones, table, np.zeros(int(table.max()) + 1), realigned_by)
     store = aligned_store(run, uncounted)
     counts = [_counts(store, entry, uncounted.size) for entry in store.entries("labeled")]
-    return SenoneSet(PHONES, table, sum(counts, uncounted.counts), realigned_by)
+    return SenoneSet(phones, table, sum(counts, uncounted.counts), realigned_by)
 
 
 def _counts(store: ShardStore, entry: LedgerEntry, senones: int) -> npt.NDArray[np.float64]:
@@ -48,7 +48,7 @@ def flat_senones(recipe: Recipe) -> SenoneSet:
     trained = read_trained(recipe.run, hmm_inputs(recipe))
     if trained is None:
         raise ValueError(f"{recipe.run} has no finished flat start for its current features; run the hmm stage first")
-    return counted_senones(recipe.run, trained.table)
+    return counted_senones(recipe.run, trained.phones, trained.table)
 
 
 def set_inputs(run: str, alignment_set: str) -> dict[str, str]:

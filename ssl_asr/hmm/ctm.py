@@ -22,9 +22,8 @@ from ssl_asr.hmm.phone_times import (
     joined_silences,
     known_phone,
 )
-from ssl_asr.lang.phones import PHONE_IDS, SILENCE
+from ssl_asr.lang.phones import SILENCE_ID, PhoneSet
 
-_SILENCE = PHONE_IDS[SILENCE]
 _ROUNDED = 2  # a gap of so many frames comes from rounded times: it belongs to the phone before it
 _FIELDS = 5
 
@@ -39,14 +38,14 @@ class _Spoken:
     silent_until: int = -1  # where the last silence ends
     unusable: Unusable | None = None
 
-    def add(self, fields: list[str], where: str) -> None:
+    def add(self, fields: list[str], phones: PhoneSet, where: str) -> None:
         """A line. One that makes no sense spoils the whole utterance."""
         start, duration, symbol = fields[2:_FIELDS]
         try:
             begin, end = _frame(float(start)), _frame(float(start) + float(duration))
         except (OverflowError, ValueError):
             begin = end = -1
-        phone = _known_phone(symbol)
+        phone = _known_phone(symbol, phones)
         if not 0 <= begin <= end < 2**31:
             phone = Unusable("unreadable", f"{where} has the start {start} and the duration {duration}; fix it")
         if isinstance(phone, Unusable):
@@ -66,7 +65,7 @@ class _Spoken:
 _known_phone = lru_cache(maxsize=1024)(known_phone)
 
 
-def read_ctm(path: Path) -> Iterator[tuple[str, PhoneTimes | Unusable]]:
+def read_ctm(path: Path, phones: PhoneSet) -> Iterator[tuple[str, PhoneTimes | Unusable]]:
     """Utterances and their phones; ValueError naming the file if it can't be read, or a line that is none of a CTM.
 
     Gaps are silence. Where no utterance of the file ends in silence, it does not list silence at the end, and the
@@ -82,7 +81,7 @@ def read_ctm(path: Path) -> Iterator[tuple[str, PhoneTimes | Unusable]]:
             raise ValueError(
                 f"{where} is not `utterance channel start duration phone`, but '{line.strip()[:80]}'; fix it"
             )
-        spoken.setdefault(fields[0], _Spoken()).add(fields, where)
+        spoken.setdefault(fields[0], _Spoken()).add(fields, phones, where)
     rest: Rest = "last" if any(each.ends_in_silence for each in spoken.values()) else "silence"
     for name, each in spoken.items():
         yield name, each.unusable or _times(each, rest)
@@ -114,7 +113,7 @@ def _times(spoken: _Spoken, rest: Rest) -> PhoneTimes | Unusable:
         if known and begin - last <= _ROUNDED:
             ends[-1] = max(last, begin)
         elif begin > last:
-            known.append(_SILENCE)
+            known.append(SILENCE_ID)
             ends.append(begin)
         known.append(spoken.phones[place])
         last = max(last, spoken.ends[place])

@@ -69,7 +69,9 @@ class FlatAligner:
         self._taken += ready.known is not None
         self._made += ready.known is None
         self._fit += Fit(aligned.log_likelihood, len(aligned.labels))
-        return Alignment(self._senones[triphone_codes(aligned.labels)], self._confidence(check))
+        return Alignment(
+            self._senones[triphone_codes(aligned.labels, self._model.num_phones)], self._confidence(check)
+        )
 
     def statistics(self) -> Mapping[str, Any]:
         """With imported alignments, how many recordings have theirs, and how many the model's."""

@@ -16,7 +16,7 @@ from ssl_asr.hmm.cepstra import CEPSTRA, SPLICED, spliced, with_deltas
 from ssl_asr.hmm.chunks import Transcribed
 from ssl_asr.hmm.lda import Scatter, class_scatter, no_scatter
 from ssl_asr.hmm.mixtures import Mixtures, SufficientStatistics, no_moments, single_moments
-from ssl_asr.hmm.transcripts import NUM_STATES
+from ssl_asr.hmm.transcripts import STATES_PER_PHONE
 from ssl_asr.hmm.viterbi import align, align_equally
 from ssl_asr.recipe.identity import Inputs
 from ssl_asr.store import filesystem
@@ -30,6 +30,14 @@ class FlatModel:
 
     mixtures: Mixtures
     transform: npt.NDArray[np.float64] | None = None
+
+    @property
+    def num_states(self) -> int:
+        return len(self.mixtures.means)
+
+    @property
+    def num_phones(self) -> int:
+        return self.num_states // STATES_PER_PHONE
 
     def observe(self, cepstra: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
         """Cepstra [T, 13] in the space of the mixtures, [T, D]."""
@@ -83,17 +91,17 @@ class Fit:
         return self.log_likelihood / max(self.frames, 1)
 
 
-def equal_moments(chunk: Sequence[Transcribed]) -> SufficientStatistics:
-    """Statistics [NUM_STATES, 1, 39] of a chunk, with all states of an utterance's usual path equally long.
+def equal_moments(chunk: Sequence[Transcribed], num_states: int) -> SufficientStatistics:
+    """Statistics [num_states, 1, 39] of a chunk, with all states of an utterance's usual path equally long.
 
     States that are known are taken as they are.
     """
     pairs = [(one, align_equally(one.path, len(one.cepstra)) if one.known is None else one.known) for one in chunk]
     found = [(with_deltas(one.cepstra), labels) for one, labels in pairs if labels is not None]
     if not found:
-        return no_moments(NUM_STATES, 1, 3 * CEPSTRA)
+        return no_moments(num_states, 1, 3 * CEPSTRA)
     frames, labels = (np.concatenate(parts) for parts in zip(*found, strict=True))
-    return single_moments(frames, labels, NUM_STATES)
+    return single_moments(frames, labels, num_states)
 
 
 def moments(chunk: Sequence[Transcribed], model: FlatModel) -> tuple[Fit, SufficientStatistics]:
@@ -109,9 +117,9 @@ def scatter(chunk: Sequence[Transcribed], model: FlatModel) -> tuple[Fit, Scatte
     """Fit of `model` to a chunk, and the scatter of its spliced cepstra by state."""
     fit, aligned = align_chunk(chunk, model)
     if not aligned:
-        return fit, no_scatter(NUM_STATES, SPLICED)
+        return fit, no_scatter(model.num_states, SPLICED)
     frames = np.concatenate([spliced(chunk[place].cepstra) for place in aligned])
-    return fit, class_scatter(frames, np.concatenate([one.labels for one in aligned.values()]), NUM_STATES)
+    return fit, class_scatter(frames, np.concatenate([one.labels for one in aligned.values()]), model.num_states)
 
 
 def align_chunk(chunk: Sequence[Transcribed], model: FlatModel) -> tuple[Fit, dict[int, Aligned]]:

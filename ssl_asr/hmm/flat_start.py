@@ -19,7 +19,7 @@ import numpy as np
 from ssl_asr.hmm.flat_model import Fit, FlatModel, equal_moments, moments, scatter
 from ssl_asr.hmm.lda import Scatter, lda
 from ssl_asr.hmm.mixtures import Mixtures, estimate, split
-from ssl_asr.hmm.transcripts import NUM_STATES
+from ssl_asr.hmm.transcripts import STATES_PER_PHONE
 from ssl_asr.progress import Progress
 
 LDA_DIMENSIONS = 40
@@ -35,18 +35,18 @@ MapChunks = Callable[..., list[Any]]
 
 
 def flat_start(
-    map_chunks: MapChunks, iterations: int, map_some: MapChunks | None = None
+    map_chunks: MapChunks, iterations: int, num_phones: int, map_some: MapChunks | None = None
 ) -> tuple[FlatModel, list[float]]:
     """The model after `iterations` alignments, and the log-likelihood a frame (nats) that each of them found.
 
-    `map_some` maps over fewer chunks: enough for the rough models before LDA. The figures before and after LDA are
-    of different spaces. ValueError if nothing can be aligned.
+    Of so many phones, with silence. `map_some` maps over fewer chunks: enough for the rough models before LDA. The
+    figures before and after LDA are of different spaces. ValueError if nothing can be aligned.
     """
     map_some = map_some or map_chunks
     lda_at = min(max(round(LDA_AT * iterations), 1), iterations - 1) if iterations > 1 else 1
     double_at: list[int] = []
     progress = Progress("flat start", iterations + 1, "iterations")
-    model = FlatModel(estimate(reduce(add, map_some(equal_moments))))
+    model = FlatModel(estimate(reduce(add, map_some(equal_moments, STATES_PER_PHONE * num_phones))))
     progress.advance()
     curve = []
     for iteration in range(1, iterations + 1):
@@ -57,7 +57,7 @@ def flat_start(
                 "no labeled utterance can be aligned with its text; check that texts and audio belong together"
             )
         if iteration == lda_at:
-            double_at = doubling_iterations(fit.frames, iterations)
+            double_at = doubling_iterations(fit.frames, iterations, model.num_states)
         if lda_at < iteration < iterations:
             for _ in range(double_at.count(iteration)):
                 model = replace(model, mixtures=split(model.mixtures))
@@ -66,9 +66,9 @@ def flat_start(
     return model, curve
 
 
-def doubling_iterations(frames: int, iterations: int) -> list[int]:
+def doubling_iterations(frames: int, iterations: int, num_states: int) -> list[int]:
     """After which of the iterations components are doubled, for a model that is estimated from `frames` frames."""
-    most = int(np.log2(max(frames / (NUM_STATES * FRAMES_A_COMPONENT), 1)))
+    most = int(np.log2(max(frames / (num_states * FRAMES_A_COMPONENT), 1)))
     shares = np.linspace(FIRST_DOUBLING, LAST_DOUBLING, min(most, MOST_DOUBLINGS))
     return [round(share * iterations) for share in shares.tolist()]
 

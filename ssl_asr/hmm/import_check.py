@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from ssl_asr.hmm.phone_times import PhoneTimes, Unusable
 from ssl_asr.hmm.transcripts import accepts
 from ssl_asr.lang.lexicon import Lexicon
-from ssl_asr.lang.phones import PHONES
 from ssl_asr.lang.text import normalise
 from ssl_asr.store import features, utterance
 from ssl_asr.store.ledger import Shard
@@ -52,11 +51,11 @@ def check(times: PhoneTimes | Unusable, words: list[str], lexicon: Lexicon, num_
     fitted = times if isinstance(times, Unusable) else times.fitted(num_frames)
     if isinstance(fitted, Unusable) or accepts(words, lexicon, fitted.phones.tobytes()):
         return fitted
-    phones = _short([PHONES[phone] for phone in fitted.phones])
+    phones = _short([lexicon.phones.names[phone] for phone in fitted.phones])
     return Unusable(
         "other_phones",
         f"the phones of its imported alignment ({phones}) are not those of its text ({_short(words)}) by the run's "
-        "lexicon; align this text, with pronunciations of cmudict",
+        "lexicon; align this text, with pronunciations of that lexicon",
     )
 
 

@@ -20,7 +20,8 @@ from ssl_asr.hmm.imported import KEY, ImportIndex, read_index, write_imported, w
 from ssl_asr.hmm.kaldi_alignments import read_kaldi_alignments, source_files
 from ssl_asr.hmm.lexicon_stage import pronunciation_inputs
 from ssl_asr.hmm.phone_times import PhoneTimes, Unusable
-from ssl_asr.lang.lexicon import read_lexicon
+from ssl_asr.lang.lexicon import read_lexicon, read_phones
+from ssl_asr.lang.phones import PhoneSet
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import digest
 from ssl_asr.store import features, filesystem, utterance
@@ -33,7 +34,10 @@ SPLIT = "labeled"
 # Less speech, in 10 ms frames, is too little for a model: half a minute is 26 frames for each of its states.
 LEAST_FRAMES = 30 * 100
 Found = PhoneTimes | Unusable
-_READERS: dict[str, Callable[[Path], Iterator[tuple[str, Found]]]] = {"kaldi": read_kaldi_alignments, "ctm": read_ctm}
+_READERS: dict[str, Callable[[Path, PhoneSet], Iterator[tuple[str, Found]]]] = {
+    "kaldi": read_kaldi_alignments,
+    "ctm": read_ctm,
+}
 _FILES: dict[str, Callable[[Path], list[Path]]] = {"kaldi": source_files, "ctm": lambda path: [path]}
 
 
@@ -69,7 +73,7 @@ def ensure_imported(recipe: Recipe, content: str) -> ImportIndex | None:
         if not path.exists():
             again = "" if kept is None else "; the labeled speech, or how it is pronounced, is not what it was"
             raise ValueError(f"{KEY}={source}: there is no {path}{again}; fix the path")
-        return _import(recipe, _READERS[reader](path), wanted)
+        return _import(recipe, _READERS[reader](path, read_phones(recipe.run)), wanted)
     if kept.source != source:
         kept = replace(kept, source=source)
         write_index(recipe.run, kept)

@@ -18,21 +18,23 @@ import numpy.typing as npt
 
 from ssl_asr.hmm.kaldi_model import Transitions, read_transitions
 from ssl_asr.hmm.phone_times import PhoneTimes, Unusable, joined_silences, known_phone
+from ssl_asr.lang.phones import PhoneSet
 
 _VECTOR = b"\0B\4"  # binary, and a number of four bytes: the length
 _NUMBER = 5  # bytes: its size, and an int32
 _LONGEST_KEY, _MOST_FRAMES = 4096, 24 * 3600 * 100  # more is damage
 
 
-def read_kaldi_alignments(folder: Path) -> Iterator[tuple[str, PhoneTimes | Unusable]]:
+def read_kaldi_alignments(folder: Path, phones: PhoneSet) -> Iterator[tuple[str, PhoneTimes | Unusable]]:
     """Utterances and their phones; ValueError naming the file that is missing or broken."""
     transitions, symbols = read_transitions(folder / "final.mdl"), _symbols(folder / "phones.txt")
-    phones = {
-        number: known_phone(symbols.get(number, f"number {number}")) for number in set(transitions.phones.tolist())
+    known = {
+        number: known_phone(symbols.get(number, f"number {number}"), phones)
+        for number in set(transitions.phones.tolist())
     }
     for archive in archives(folder):
         for name, ids in read_archive(archive):
-            yield name, _times(ids, transitions, phones)
+            yield name, _times(ids, transitions, known)
 
 
 def source_files(folder: Path) -> list[Path]:

@@ -59,7 +59,7 @@ def build_lexicon(words: Iterable[str], g2p_words: int, cache: str) -> Lexicon:
     unknown = dictionary.unknown(words)
     guessed = pronounce(unknown, dictionary, g2p_words, cache)
     known = [word for word in words if word in dictionary.pronunciations]
-    return Lexicon.from_pairs([*dictionary.entries(known), *guessed.items()])
+    return Lexicon.from_pairs([*dictionary.entries(known), *guessed.items()], dictionary.phones)
 
 
 def texts_of(recipe: Recipe, split: str) -> list[str]:

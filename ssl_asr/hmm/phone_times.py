@@ -11,9 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from ssl_asr.hmm.transcripts import STATES_PER_PHONE
-from ssl_asr.lang.phones import PHONE_IDS, PHONES, SILENCE
+from ssl_asr.lang.phones import SILENCE_ID, PhoneSet
 
-_SILENCE = PHONE_IDS[SILENCE]
 # Silence in Kaldi's recipes, in HTK and in the Montreal Forced Aligner, and Kaldi's noise that nobody speaks.
 _SILENCES, _NOISE = ("SIL", "SP"), "NSN"
 _UNKNOWN_WORD = "SPN"  # what Kaldi and the Montreal Forced Aligner pronounce a word with that their lexicon lacks
@@ -41,7 +40,10 @@ class Unusable:
 
 @dataclass(frozen=True)
 class PhoneTimes:
-    """`phones` uint8 [N] are ids of PHONES, `ends` int32 [N] the 10 ms frames before which each of them ends."""
+    """`phones` uint8 [N] are numbers in the run's set of phones.
+
+    `ends` int32 [N] are the 10 ms frames before which each of them ends.
+    """
 
     phones: npt.NDArray[np.uint8]
     ends: npt.NDArray[np.int32]
@@ -71,31 +73,37 @@ class PhoneTimes:
             )
         phones, ends = self.phones, self.ends + (max(missing, 0) // 2 if self.rest == "edges" else 0)
         if self.rest == "silence" and missing > 0:
-            phones, ends = np.append(phones, np.uint8(_SILENCE)), np.append(ends, np.int32(num_frames))
+            phones, ends = np.append(phones, np.uint8(SILENCE_ID)), np.append(ends, np.int32(num_frames))
         ends = np.minimum(ends, num_frames).astype(np.int32)
         ends[-1] = num_frames
         return joined_silences(phones, ends)
 
 
-def known_phone(symbol: str) -> int | Unusable:
-    """Which of PHONES the symbol is, whatever its position in the word and its stress, or why it is none."""
+def known_phone(symbol: str, phones: PhoneSet) -> int | Unusable:
+    """Which of `phones` the symbol is, whatever its position in the word and, if need be, case and stress.
+
+    Or why it is none.
+    """
+    spelled = next((name for name in (symbol, _POSITION.sub("", symbol)) if name in phones.ids), None)
+    if spelled is not None:
+        return phones.ids[spelled]
     bare = _bare(symbol)
     if is_silence(symbol) or bare == _NOISE:
-        return _SILENCE
+        return SILENCE_ID
     if bare == _UNKNOWN_WORD:
         return Unusable(
             "unknown_words",
             f"its imported alignment has {symbol}, which stands for a word that the lexicon of the aligner lacks; "
             "add the word there",
         )
-    if bare not in PHONE_IDS:
+    if bare not in phones.ids:
         return Unusable(
             "unreadable",
             f"its imported alignment has the phone '{symbol}', which is neither silence "
-            f"({', '.join((*_SILENCES, _NOISE))}) nor one of cmudict's: {' '.join(PHONES[1:])}; map it to "
-            "one of these",
+            f"({', '.join((*_SILENCES, _NOISE))}) nor one of the run's lexicon: {' '.join(phones.names[1:])}; map "
+            "it to one of these",
         )
-    return PHONE_IDS[bare]
+    return phones.ids[bare]
 
 
 def is_silence(symbol: str) -> bool:
@@ -110,7 +118,7 @@ def joined_silences(
     given, until = np.array(phones, np.uint8), np.array(ends, np.int32)
     heard = np.diff(until, prepend=0) > 0
     given, until = given[heard], until[heard]
-    silent = given == _SILENCE
+    silent = given == SILENCE_ID
     lasts = np.ones(len(given), bool)
     lasts[:-1] = ~(silent[:-1] & silent[1:])
     return PhoneTimes(given[lasts], until[lasts], rest)

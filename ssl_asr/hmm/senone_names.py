@@ -21,7 +21,7 @@ def names_of(senones: SenoneSet) -> SenoneNames:
     triphones = np.zeros((senones.size, len(senones.phones)), np.int64)
     centres = np.broadcast_to(np.arange(len(senones.phones))[None, :, None], senones.table.shape)
     np.add.at(triphones, (senones.table, centres), 1)
-    phones = tuple(senones.phones[index] for index in triphones.argmax(axis=1))
+    phones = tuple(senones.phones.names[index] for index in triphones.argmax(axis=1))
     mixed = (triphones > 0).sum(axis=1) > 1
     names = (f"{phone}{'+' * bool(mixed[number])} {number}" for number, phone in enumerate(phones))
     return SenoneNames(phones, tuple(names))

@@ -11,7 +11,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from ssl_asr.lang.phones import SILENCE
+from ssl_asr.lang.phones import PhoneSet
 from ssl_asr.recipe.identity import Inputs
 from ssl_asr.store import filesystem
 from ssl_asr.store.layout import senones_uri
@@ -27,17 +27,16 @@ class SenoneSet:
     network that made these; it is empty if the flat start's model did.
     """
 
-    phones: tuple[str, ...]
+    phones: PhoneSet
     table: npt.NDArray[np.uint16]
     counts: npt.NDArray[np.float64]
     realigned_by: str = ""
 
     def __post_init__(self) -> None:
         size = len(self.phones)
-        if self.phones[:1] != (SILENCE,) or self.table.shape != (size, size, size):
+        if self.table.shape != (size, size, size):
             raise ValueError(
-                f"a senone table is [phones, phones, phones] and its first phone {SILENCE}; this one has shape "
-                f"{self.table.shape} for {size} phones"
+                f"a senone table is [phones, phones, phones]; this one has shape {self.table.shape} for {size} phones"
             )
         if (self.table[:, 0] != SILENCE_SENONE).any() or (self.table[:, 1:] == SILENCE_SENONE).any():
             raise ValueError("senone 0 stands for silence in every context, and for nothing else")
@@ -72,8 +71,8 @@ def log_shares(counts: npt.NDArray[np.float64], floor: float = 1.0) -> npt.NDArr
     return np.log(floored / floored.sum()).astype(np.float32)
 
 
-def table_id(phones: tuple[str, ...], table: npt.NDArray[np.uint16]) -> str:
-    return hashlib.sha256(json.dumps(phones).encode() + table.astype("<u2").tobytes()).hexdigest()[:12]
+def table_id(phones: PhoneSet, table: npt.NDArray[np.uint16]) -> str:
+    return hashlib.sha256(json.dumps(phones.names).encode() + table.astype("<u2").tobytes()).hexdigest()[:12]
 
 
 def save_senones(run: str, senones: SenoneSet, inputs: Inputs | None = None) -> None:
@@ -82,7 +81,7 @@ def save_senones(run: str, senones: SenoneSet, inputs: Inputs | None = None) -> 
     np.savez_compressed(
         buffer,
         inputs=np.array(json.dumps(dict(inputs or {}), sort_keys=True)),
-        phones=np.array(senones.phones),
+        phones=np.array(senones.phones.names),
         table=senones.table,
         counts=senones.counts,
         realigned_by=np.array(senones.realigned_by),
@@ -96,7 +95,9 @@ def load_senones(run: str) -> SenoneSet:
     try:
         with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
             realigned_by = str(arrays["realigned_by"]) if "realigned_by" in arrays.files else ""
-            return SenoneSet(tuple(map(str, arrays["phones"])), arrays["table"], arrays["counts"], realigned_by)
+            return SenoneSet(
+                PhoneSet(tuple(map(str, arrays["phones"]))), arrays["table"], arrays["counts"], realigned_by
+            )
     except Exception as error:
         raise ValueError(
             f"{senones_uri(run)} is not a whole senone set ({error}); delete it and run the hmm stage"

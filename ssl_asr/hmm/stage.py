@@ -177,7 +177,7 @@ def _finish(
     labeled = store.entries("labeled")
     if not sum(entry.frames for entry in labeled):
         raise ValueError("no labeled utterance could be aligned; check that texts and audio belong together")
-    senones = counted_senones(recipe.run, trained.table)
+    senones = counted_senones(recipe.run, trained.phones, trained.table)
     if not recipe.hmm.realign:  # else the set is that of the realigned speech
         save_senones(recipe.run, senones, set_inputs(recipe.run, senones.alignment_set))
     frames = sum(int(store.index(split).column("frames").sum()) for split in SPLITS)

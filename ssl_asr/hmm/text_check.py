@@ -16,7 +16,6 @@ import numpy.typing as npt
 
 from ssl_asr.hmm.chunks import Transcribed
 from ssl_asr.hmm.flat_model import Aligned, FlatModel
-from ssl_asr.hmm.transcripts import NUM_STATES
 from ssl_asr.hmm.viterbi import align
 
 COMPETITORS = 4
@@ -25,8 +24,6 @@ CANDIDATES = 40
 # The fit where right and wrong texts are equally probable, and the scale of the log odds beside it.
 MIDDLE, SCALE = 0.4, 0.04
 DOUBTED_BELOW = 0.5  # probability that a text belongs to its audio
-
-_ALL_STATES = np.arange(NUM_STATES, dtype=np.int32)
 
 
 @dataclass(frozen=True)
@@ -88,7 +85,7 @@ def align_and_check(model: FlatModel, own: Transcribed, rivals: Rivals) -> tuple
     ones say what chance is.
     """
     frames = model.observe(own.cepstra)
-    scores = model.mixtures.log_likelihoods(frames, _ALL_STATES)
+    scores = model.mixtures.log_likelihoods(frames, np.arange(model.num_states, dtype=np.int32))
     labels = _path(scores, own) if own.known is None else own.known
     if labels is None:
         return None, None

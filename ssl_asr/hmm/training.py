@@ -17,7 +17,9 @@ from ssl_asr.hmm.lexicon_stage import pronunciation_inputs
 from ssl_asr.hmm.senones import table_id
 from ssl_asr.hmm.tree import TriphoneTotals, grow_table, merge, read_table, triphone_totals, write_table
 from ssl_asr.hmm.trusted import trusted_model, trusted_totals
-from ssl_asr.lang.phones import PHONES
+from ssl_asr.lang.lexicon import read_phones
+from ssl_asr.lang.phones import PhoneSet
+from ssl_asr.lang.questions import ENGLISH_QUESTIONS
 from ssl_asr.recipe import Hmm, Recipe
 from ssl_asr.recipe.identity import digest, inputs_key, non_defaults
 from ssl_asr.store import features
@@ -54,12 +56,13 @@ class Trained:
 
     model: FlatModel
     curve: Sequence[float]
+    phones: PhoneSet
     table: npt.NDArray[np.uint16]
     inputs: HmmInputs
 
     @property
     def senone_set(self) -> str:
-        return table_id(PHONES, self.table)
+        return table_id(self.phones, self.table)
 
 
 def hmm_inputs(recipe: Recipe) -> HmmInputs:
@@ -82,7 +85,9 @@ def read_trained(run: str, inputs: HmmInputs) -> Trained | None:
     """What the run holds for these inputs, if it is complete."""
     model = read_model(flat_start_uri(run), inputs.flat_start)
     table = read_table(tree_uri(run), inputs.senones)
-    return Trained(*model, table, inputs) if model is not None and table is not None else None
+    if model is None or table is None:
+        return None
+    return Trained(*model, read_phones(run), table, inputs)
 
 
 def train(run: str, hmm: Hmm, chunks: MapChunks, some_chunks: MapChunks, inputs: HmmInputs) -> Trained:
@@ -90,16 +95,23 @@ def train(run: str, hmm: Hmm, chunks: MapChunks, some_chunks: MapChunks, inputs:
 
     For `some_chunks` see `flat_start`.
     """
+    phones = read_phones(run)
     found = read_model(flat_start_uri(run), inputs.flat_start)
     if found is None:
-        model, curve = flat_start(chunks, hmm.flat_start_iterations, some_chunks)
+        model, curve = flat_start(chunks, hmm.flat_start_iterations, len(phones), some_chunks)
         found = (model if hmm.wrong_texts == "keep" else trusted_model(chunks, model)), curve
         write_model(flat_start_uri(run), *found, inputs.flat_start)
     table = read_table(tree_uri(run), inputs.senones)
     if table is None:
-        table = grow_table(_totals(hmm, chunks, found[0]), hmm.senones, hmm.min_frames_per_senone)
+        table = grow_table(
+            _totals(hmm, chunks, found[0]),
+            hmm.senones,
+            hmm.min_frames_per_senone,
+            phones=phones,
+            questions=ENGLISH_QUESTIONS.values(),
+        )
         write_table(tree_uri(run), table, inputs.senones)
-    return Trained(*found, table, inputs)
+    return Trained(*found, phones, table, inputs)
 
 
 def _totals(hmm: Hmm, chunks: MapChunks, model: FlatModel) -> TriphoneTotals:

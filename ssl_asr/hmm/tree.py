@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -22,8 +22,8 @@ from ssl_asr.hmm.chunks import Transcribed
 from ssl_asr.hmm.flat_model import Aligned, FlatModel, align_chunk, kept_inputs
 from ssl_asr.hmm.lda import class_totals
 from ssl_asr.hmm.senones import SILENCE_SENONE
-from ssl_asr.hmm.triphones import all_triphones, triphone_codes
-from ssl_asr.lang.phones import PHONE_IDS, PHONES, QUESTIONS
+from ssl_asr.hmm.triphones import centres, triphone_codes, triphones_of
+from ssl_asr.lang.phones import SILENCE_ID, PhoneSet
 from ssl_asr.recipe.identity import Inputs
 from ssl_asr.store import filesystem
 
@@ -46,7 +46,7 @@ def triphone_totals(chunk: Sequence[Transcribed], model: FlatModel) -> TriphoneT
 def totals_of(aligned: Sequence[Aligned], model: FlatModel) -> TriphoneTotals:
     """Totals of utterances that `model` has aligned."""
     frames = [stack_labels(one.frames) for one in aligned]
-    codes = [stack_labels(triphone_codes(one.labels)) for one in aligned]
+    codes = [stack_labels(triphone_codes(one.labels, model.num_phones)) for one in aligned]
     width = model.mixtures.means.shape[2]
     return _totals(
         np.concatenate([np.zeros(0, np.int32), *codes]), np.concatenate([np.zeros((0, width), np.float32), *frames])
@@ -62,25 +62,37 @@ def merge(parts: Sequence[TriphoneTotals]) -> TriphoneTotals:
     return TriphoneTotals(seen, count.astype(np.float64), total)
 
 
-def grow_table(totals: TriphoneTotals, senones: int, least_frames: int) -> npt.NDArray[np.uint16]:
-    """Table [left, centre, right] of at most `senones` senones, silence 0, each of at least `least_frames` frames."""
-    triphones = all_triphones()
-    spoken = triphones[:, 1] != 0
-    known = spoken[totals.codes]
+def grow_table(
+    totals: TriphoneTotals,
+    senones: int,
+    least_frames: int,
+    *,
+    phones: PhoneSet,
+    questions: Iterable[Sequence[str]],
+) -> npt.NDArray[np.uint16]:
+    """Table [left, centre, right] of at most `senones` senones, silence 0, each of at least `least_frames` frames.
+
+    `questions` are classes of phones; the tree asks about each phone by itself too.
+    """
+    known = centres(totals.codes, len(phones)) != SILENCE_ID
     codes, count = totals.codes[known], totals.count[known]
     if not len(codes):
         raise ValueError("no labeled utterance could be aligned, so there is nothing to grow senones from")
-    asked = _questions(triphones)
+    answers = _answers(phones, questions)
     tree = DecisionTreeRegressor(
         max_leaf_nodes=max(senones - 1, 2),
         min_weight_fraction_leaf=min(least_frames / count.sum(), 0.5),
         random_state=0,
     )
-    tree.fit(asked[codes], totals.total[known] / count[:, None], sample_weight=count)
+    asked = _asked(answers, triphones_of(codes, len(phones)))
+    tree.fit(asked, totals.total[known] / count[:, None], sample_weight=count)
     leaves = np.flatnonzero(tree.tree_.children_left < 0)
-    table = np.full(len(triphones), SILENCE_SENONE, np.uint16)
-    table[spoken] = np.searchsorted(leaves, tree.apply(asked[spoken])) + 1
-    return table.reshape((len(PHONES),) * 3)
+    table = np.full((len(phones),) * 3, SILENCE_SENONE, np.uint16)
+    for left, senone in enumerate(table):  # answers for all triphones at once would fill the memory
+        centre, right = np.indices(senone[1:].shape).reshape(2, -1)
+        triphones = np.stack([np.full_like(centre, left), centre + 1, right], axis=1)
+        senone[1:] = (np.searchsorted(leaves, tree.apply(_asked(answers, triphones))) + 1).reshape(senone[1:].shape)
+    return table
 
 
 def write_table(uri: str, table: npt.NDArray[np.uint16], inputs: Inputs) -> None:
@@ -104,10 +116,16 @@ def _totals(codes: npt.NDArray[np.int32], frames: npt.NDArray[np.float32]) -> Tr
     return TriphoneTotals(seen, *class_totals(frames, labels, len(seen)))
 
 
-def _questions(triphones: npt.NDArray[np.int32]) -> npt.NDArray[np.float32]:
-    """Answers [triphones, 3 x (phones + classes)], 0 or 1: is the left, centre, right one a, b, ..., a vowel, ...?"""
-    answers = np.zeros((len(PHONES), len(PHONES) + len(QUESTIONS)), np.float32)
-    answers[np.arange(len(PHONES)), np.arange(len(PHONES))] = 1
-    for column, members in enumerate(QUESTIONS.values(), len(PHONES)):
-        answers[[PHONE_IDS[phone] for phone in members], column] = 1
+def _answers(phones: PhoneSet, questions: Iterable[Sequence[str]]) -> npt.NDArray[np.float32]:
+    """Of each phone [phones, phones + classes], 0 or 1: is it a, b, ..., a vowel, ...?"""
+    classes = np.zeros((len(phones), 0), np.float32)
+    for members in questions:
+        column = np.zeros((len(phones), 1), np.float32)
+        column[[phones.ids[phone] for phone in members]] = 1
+        classes = np.hstack([classes, column])
+    return np.hstack([np.eye(len(phones), dtype=np.float32), classes])
+
+
+def _asked(answers: npt.NDArray[np.float32], triphones: npt.NDArray[np.integer]) -> npt.NDArray[np.float32]:
+    """The answers for left, centre and right of triphones [N, 3], in one row each."""
     return answers[triphones].reshape(len(triphones), -1)

@@ -18,7 +18,6 @@ from ssl_asr.hmm.viterbi import best_path
 from ssl_asr.lang.fst_arrays import from_numpy, to_numpy
 from ssl_asr.lang.lexicon import Lexicon
 from ssl_asr.lang.lexicon_fst import lexicon_fst
-from ssl_asr.lang.phones import PHONES
 
 Codes = npt.NDArray[np.int32]
 
@@ -42,11 +41,11 @@ class TriphoneGraph:
 def triphone_graph(words: Sequence[str], lexicon: Lexicon) -> TriphoneGraph:
     """The graph of `words` with all their pronunciations and optional silences; KeyError for an unknown word."""
     ids = {word: number for number, word in enumerate(sorted(set(words)), 1)}
-    pronunciations, _ = lexicon_fst(lexicon.entries(ids), ids, disambiguate=False)
+    pronunciations, _ = lexicon_fst(lexicon.entries(ids), ids, lexicon.phones, disambiguate=False)
     kaldifst.arcsort(pronunciations, "olabel")
     phones = kaldifst.compose(pronunciations, kaldifst.make_linear_acceptor([ids[word] for word in words]))
     triphones, contexts = kaldifst.compose_context([], 3, 1, _vector(phones))
-    codes = np.array([_code(context) for context in contexts], np.int32)
+    codes = np.array([_code(context, len(lexicon.phones)) for context in contexts], np.int32)
     known = np.unique(codes[codes >= 0])
     start, final, source, arcs = to_numpy(triphones)
     arcs["ilabel"] = np.where(codes < 0, 0, np.searchsorted(known, codes) + 1)[arcs["ilabel"]]
@@ -54,12 +53,12 @@ def triphone_graph(words: Sequence[str], lexicon: Lexicon) -> TriphoneGraph:
     return TriphoneGraph(from_numpy(*add_self_loops(from_numpy(start, final, source, arcs))), known)
 
 
-def _code(context: Sequence[int]) -> int:
+def _code(context: Sequence[int], num_phones: int) -> int:
     """Code of a triphone, given as phones + 1, with 0 beyond either end; -1 for what has no centre phone."""
     if len(context) < 3:
         return -1
     left, centre, right = (max(phone - 1, 0) for phone in context)
-    return (left * len(PHONES) + centre) * len(PHONES) + right
+    return (left * num_phones + centre) * num_phones + right
 
 
 def _vector(fst: Any) -> Any:

@@ -9,8 +9,6 @@ import kaldifst
 import numpy as np
 import numpy.typing as npt
 
-from ssl_asr.hmm.transcripts import NUM_STATES
-
 # Frame scores are scaled as in Kaldi's aligner, so a beam of 10 means 100 nats. The narrow beam is enough for most
 # utterances; the widest beam prunes almost nothing.
 SCALE = 0.1
@@ -28,9 +26,9 @@ def graph_states(graph: Any) -> Labels:
 def align(graph: Any, log_likelihoods: npt.NDArray[np.floating], states: Labels) -> Labels | None:
     """State of each frame, int32 [T]; None if no path of the graph fits T frames.
 
-    `log_likelihoods` [T, len(states)] are those of `states`, all that the graph has.
+    `log_likelihoods` [T, len(states)] are those of `states`, all that the graph has, ascending.
     """
-    scores = np.zeros((len(log_likelihoods), NUM_STATES), np.float32)
+    scores = np.zeros((len(log_likelihoods), int(states[-1]) + 1), np.float32)
     scores[:, states] = SCALE * log_likelihoods
     return best_path(graph, scores)
 

@@ -9,10 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ssl_asr.hmm.triphone_graph import triphone_graph
+from ssl_asr.hmm.triphones import centres
 from ssl_asr.lang.lexicon import Lexicon
-from ssl_asr.lang.phones import PHONE_IDS, PHONES, SILENCE
-
-_SILENCE = PHONE_IDS[SILENCE]
+from ssl_asr.lang.phones import SILENCE_ID
 
 
 @dataclass(frozen=True)
@@ -35,8 +34,8 @@ def word_times(
     if codes is None:
         return None
     starts = np.flatnonzero(np.diff(codes, prepend=-1))
-    phones = [int(code) // len(PHONES) % len(PHONES) for code in codes[starts]]
-    spoken = [place for place, phone in enumerate(phones) if phone != _SILENCE]
+    phones = centres(codes[starts], len(lexicon.phones)).tolist()
+    spoken = [place for place, phone in enumerate(phones) if phone != SILENCE_ID]
     lengths = _lengths([phones[place] for place in spoken], words, lexicon)
     if lengths is None:
         return None
@@ -57,7 +56,7 @@ def _lengths(phones: Sequence[int], words: Sequence[str], lexicon: Lexicon) -> l
         for at, lengths in ways.items():
             for pronunciation in lexicon.pronunciations[word]:
                 end = at + len(pronunciation)
-                if [PHONE_IDS[phone] for phone in pronunciation] == list(phones[at:end]):
+                if [lexicon.phones.ids[phone] for phone in pronunciation] == list(phones[at:end]):
                     longer.setdefault(end, [*lengths, len(pronunciation)])
         ways = longer
     return ways.get(len(phones))

@@ -64,13 +64,12 @@ def with_language_model(engine: Engine, arpa: str, place: str) -> tuple[Engine, 
     if `place` holds no such n-gram.
     """
     listed = arpa_words(arpa, place)
-    pronunciations = engine.lexicon.pronunciations
-    vocabulary = Vocabulary(tuple(sorted(listed & set(pronunciations))))
+    vocabulary = Vocabulary(tuple(sorted(listed & set(engine.lexicon.pronunciations))))
     if not vocabulary.words:
         raise ValueError(f"{place} has none of the bundle's words; give an n-gram of lower-case words")
     check_arpa(arpa, vocabulary, place)
     try:
-        arrays = build_graph(vocabulary, pronunciations, arpa, engine.senones.table)
+        arrays = build_graph(vocabulary, engine.lexicon, arpa, engine.senones.table)
         check_graph(*arrays, senones=engine.network.shape.senones, words=len(vocabulary.words))
     except ValueError as error:
         raise ValueError(f"{place} makes a graph that can't be searched ({error}); estimate it again") from None

@@ -14,8 +14,9 @@ FORMAT: Final = 1  # raise where a bundle of the version before can't be read
 DESCRIPTION, CARD = "bundle.json", "README.md"
 NETWORK, QUANTISED, WEIGHTS = "model.onnx", "model.int8.onnx", "model.safetensors"
 GRAPH, WORDS, LEXICON = "HCLG.fst", "words.txt", "lexicon.txt"
-TOKENS, SENONES = "tokens.txt", "senones.safetensors"
-# The others are for people and other programs.
+TOKENS, SENONES, PHONES = "tokens.txt", "senones.safetensors", "phones.txt"
+# A bundle of an earlier version has no phones.txt: its phones are cmudict's. The others are for people and other
+# programs.
 NEEDED = (NETWORK, QUANTISED, WEIGHTS, GRAPH, WORDS, LEXICON, TOKENS, SENONES)
 
 FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,100}$")]  # so no path

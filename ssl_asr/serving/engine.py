@@ -26,7 +26,7 @@ from ssl_asr.lang.lexicon import Lexicon
 from ssl_asr.serving.bundle import Bundle, open_bundle
 from ssl_asr.serving.description import DESCRIPTION, NETWORK, QUANTISED
 from ssl_asr.serving.endpoints import Endpoints
-from ssl_asr.serving.graph import SenoneTable, read_graph, read_lexicon, read_senones, read_words
+from ssl_asr.serving.graph import SenoneTable, read_graph, read_lexicon, read_phones, read_senones, read_words
 from ssl_asr.serving.network import Network
 from ssl_asr.serving.results import Final
 from ssl_asr.serving.streaming.scorer import OnlineScorer
@@ -63,10 +63,9 @@ class Engine:
         bundle = open_bundle(folder)
         name = QUANTISED if quantised else NETWORK
         network = Network(bundle.read(name), bundle.description.network, str(bundle.path(name)), threads)
-        senones, vocabulary = read_senones(bundle), read_words(bundle)
-        engine = cls(
-            bundle, network, senones, read_lexicon(bundle, vocabulary), read_graph(bundle, vocabulary), block
-        )
+        vocabulary, phones = read_words(bundle), read_phones(bundle)
+        senones, lexicon = read_senones(bundle, phones), read_lexicon(bundle, vocabulary, phones)
+        engine = cls(bundle, network, senones, lexicon, read_graph(bundle, vocabulary), block)
         try:
             engine.stream()
         except (ValueError, MemoryError) as error:

@@ -14,9 +14,9 @@ from ssl_asr.decoding.decoder import DecodingGraph
 from ssl_asr.hmm.senones import SILENCE_SENONE, table_id
 from ssl_asr.lang.fst_arrays import from_numpy, parse, serialise
 from ssl_asr.lang.lexicon import Lexicon
-from ssl_asr.lang.phones import PHONES
+from ssl_asr.lang.phones import ENGLISH, PhoneSet
 from ssl_asr.serving.bundle import Bundle
-from ssl_asr.serving.description import GRAPH, LEXICON, SENONES, WORDS
+from ssl_asr.serving.description import GRAPH, LEXICON, PHONES, SENONES, WORDS
 
 TABLE, LOG_PRIORS = "table", "log_priors"
 NO_WORD = "<eps>"  # word 0 of Kaldi's words.txt
@@ -31,7 +31,17 @@ class SenoneTable:
     log_priors: npt.NDArray[np.float32]
 
 
-def read_senones(bundle: Bundle) -> SenoneTable:
+def read_phones(bundle: Bundle) -> PhoneSet:
+    """The phones of lexicon and senones: cmudict's in a bundle of an earlier version, which has none of its own."""
+    if PHONES not in bundle.description.files:
+        return ENGLISH
+    try:
+        return PhoneSet.from_text(_text(bundle, PHONES), str(bundle.path(PHONES)))
+    except ValueError as error:
+        raise ValueError(f"{error}; export the bundle again") from None
+
+
+def read_senones(bundle: Bundle, phones: PhoneSet) -> SenoneTable:
     """ValueError where they are not those that the model was trained for."""
     place, description = bundle.path(SENONES), bundle.description
     try:
@@ -39,12 +49,14 @@ def read_senones(bundle: Bundle) -> SenoneTable:
         table, log_priors = tensors[TABLE], tensors[LOG_PRIORS]
     except (SafetensorError, KeyError) as error:
         raise ValueError(f"{place} is no senone table ({error}); export the bundle again") from None
-    size, phones = description.network.senones, len(PHONES)
-    if table.dtype != np.uint16 or table.shape != (phones,) * 3 or table.max() >= size:
-        raise ValueError(f"{place} is not a table of {size} senones for {phones} phones; export the bundle again")
+    size = description.network.senones
+    if table.dtype != np.uint16 or table.shape != (len(phones),) * 3 or table.max() >= size:
+        raise ValueError(
+            f"{place} is not a table of {size} senones for {len(phones)} phones; export the bundle again"
+        )
     if log_priors.dtype != np.float32 or log_priors.shape != (size,) or not np.isfinite(log_priors).all():
         raise ValueError(f"{place} has no log priors of {size} senones; export the bundle again")
-    if table_id(PHONES, table) != description.senone_set or (table[:, 0] != SILENCE_SENONE).any():
+    if table_id(phones, table) != description.senone_set or (table[:, 0] != SILENCE_SENONE).any():
         raise ValueError(
             f"{place} is of another senone set than the model, {description.senone_set}; export the bundle again"
         )
@@ -72,9 +84,9 @@ def read_words(bundle: Bundle) -> tuple[str, ...]:
     return tuple(line.split()[0] for line in lines[1:])
 
 
-def read_lexicon(bundle: Bundle, words: tuple[str, ...]) -> Lexicon:
+def read_lexicon(bundle: Bundle, words: tuple[str, ...], phones: PhoneSet) -> Lexicon:
     """ValueError where a word has no pronunciation."""
-    lexicon = Lexicon.from_text(_text(bundle, LEXICON), str(bundle.path(LEXICON)))
+    lexicon = Lexicon.from_text(_text(bundle, LEXICON), phones, str(bundle.path(LEXICON)))
     if unknown := lexicon.unknown(words):
         raise ValueError(f"{bundle.path(LEXICON)} lacks the word '{unknown[0]}'; export the bundle again")
     return lexicon

@@ -185,6 +185,11 @@ def lexicon_uri(run: str) -> str:
     return hmm_uri(run, "lexicon.txt")
 
 
+def phones_uri(run: str) -> str:
+    """The phones of the lexicons, silence first."""
+    return hmm_uri(run, "phones.txt")
+
+
 def lexicon_inputs_uri(run: str) -> str:
     """What the lexicon was made from."""
     return hmm_uri(run, "lexicon.json")

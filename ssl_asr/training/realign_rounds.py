@@ -33,7 +33,7 @@ def rounds(recipe: Recipe) -> Iterator[Round]:
     trained = read_trained(recipe.run, hmm_inputs(recipe)) if recipe.hmm.realign else None
     if trained is None:
         return
-    senones = counted_senones(recipe.run, trained.table)
+    senones = counted_senones(recipe.run, trained.phones, trained.table)
     for name in ALIGNERS[: recipe.hmm.realign]:
         if made_from(model_uri(recipe.run, name)) != model_inputs(recipe, name, senones):
             return
@@ -49,7 +49,7 @@ def round_of(recipe: Recipe, name: ModelName, before: SenoneSet) -> Round:
 
 def after(done: Round) -> SenoneSet:
     """What the round has made, with its counts."""
-    return counted_senones(done.run, done.after.table, done.after.realigned_by)
+    return counted_senones(done.run, done.after.phones, done.after.table, done.after.realigned_by)
 
 
 def shard_stages(recipe: Recipe, of: Round) -> list[ShardStage]:

@@ -15,7 +15,7 @@ def test_the_graph_lives_as_long_as_its_decoder(toy):
     """The C++ search keeps a bare pointer: a decoder whose graph nobody else holds must not crash."""
 
     def make() -> Decoder:
-        arrays = build_graph(toy.vocabulary, toy.pronunciations, estimate_arpa(toy.text, 3), toy.table)
+        arrays = build_graph(toy.vocabulary, toy.lexicon, estimate_arpa(toy.text, 3), toy.table)
         return Decoder(DecodingGraph(from_numpy(*arrays), toy.vocabulary.words, 1), beam=30, max_active=10_000)
 
     decoder = make()

@@ -50,8 +50,8 @@ def test_a_word_without_a_path_becomes_words_that_have_one(toy):
 def test_a_path_costs_its_words_pauses_and_lengths(toy):
     """Without back-off (order 1) nothing else can be on a path, so its cost is known to the last arc."""
     arpa = estimate_arpa(toy.text, 1)
-    vocabulary = vocabulary_of(toy.text, toy.pronunciations)
-    fst = from_numpy(*build_graph(vocabulary, toy.pronunciations, arpa, toy.table))
+    vocabulary = vocabulary_of(toy.text, toy.lexicon.pronunciations)
+    fst = from_numpy(*build_graph(vocabulary, toy.lexicon, arpa, toy.table))
     senones = toy.senones("S AY")
     scores = np.full((5, int(toy.table.max()) + 1), -1000, np.float32)
     scores[np.arange(5), [senones[0]] * 2 + [senones[1]] * 3] = 0
@@ -69,5 +69,5 @@ def test_a_path_costs_its_words_pauses_and_lengths(toy):
 
 def test_equal_inputs_make_equal_bytes(toy):
     arpa = estimate_arpa(toy.text, 3)
-    made = [serialise(*build_graph(toy.vocabulary, toy.pronunciations, arpa, toy.table)) for _ in range(2)]
+    made = [serialise(*build_graph(toy.vocabulary, toy.lexicon, arpa, toy.table)) for _ in range(2)]
     assert made[0] == made[1]

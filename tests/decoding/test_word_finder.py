@@ -10,14 +10,12 @@ import pytest
 from ssl_asr.decoding import word_finder
 from ssl_asr.decoding.lattice_decoder import LatticeDecoder
 from ssl_asr.decoding.word_finder import WordFinder
-from ssl_asr.lang.lexicon import Lexicon
 
 HEARD, SAID = "SIL EY K AE T S AE T SIL", ("a", "cat", "sat")
 
 
 def finder(toy, beam: float) -> WordFinder:
-    lexicon = Lexicon({word: tuple(map(tuple, ways)) for word, ways in toy.pronunciations.items()})
-    return WordFinder(toy.graph, lexicon, toy.table, beam)
+    return WordFinder(toy.graph, toy.lexicon, toy.table, beam)
 
 
 def scores(toy, noise: float = 0.0) -> np.ndarray:

@@ -11,7 +11,7 @@ import kaldiio
 import numpy as np
 
 from ssl_asr.hmm.kaldi_model import read_transitions
-from ssl_asr.lang.phones import QUESTIONS
+from ssl_asr.lang.questions import ENGLISH_QUESTIONS
 
 FILES = Path(__file__).parent / "kaldi"
 SILENCES = ("SIL", "SPN")  # that the model has five states for
@@ -59,4 +59,4 @@ def ctm_lines(name: str, spoken: Spoken, *, silences: bool = True) -> list[str]:
 def _symbol(phone: str, place: int) -> str:
     if phone in SILENCES:
         return phone
-    return f"{phone}{'1' if phone in QUESTIONS['vowel'] else ''}_{'BIES'[place % 4]}"
+    return f"{phone}{'1' if phone in ENGLISH_QUESTIONS['vowel'] else ''}_{'BIES'[place % 4]}"

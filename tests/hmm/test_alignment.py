@@ -5,17 +5,17 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ssl_asr.hmm.transcripts import NUM_STATES, least_frames, transcript_graph, usual_path
-from ssl_asr.hmm.triphones import all_triphones, triphone_codes
+from ssl_asr.hmm.transcripts import least_frames, transcript_graph, usual_path
+from ssl_asr.hmm.triphones import triphone_codes, triphones_of
 from ssl_asr.hmm.viterbi import align, align_equally, graph_states
 from ssl_asr.lang.lexicon import Lexicon
-from ssl_asr.lang.phones import PHONE_IDS, PHONES
+from ssl_asr.lang.phones import ENGLISH
 
-LEXICON = Lexicon.from_pairs([("see", ("S", "IY")), ("the", ("DH", "AH")), ("the", ("DH", "IY"))])
+LEXICON = Lexicon.from_pairs([("see", ("S", "IY")), ("the", ("DH", "AH")), ("the", ("DH", "IY"))], ENGLISH)
 
 
 def states_of(phones: str) -> np.ndarray:
-    return np.concatenate([PHONE_IDS[phone] * 3 + np.arange(3) for phone in phones.split()])
+    return np.concatenate([ENGLISH.ids[phone] * 3 + np.arange(3) for phone in phones.split()])
 
 
 def scores_for(path: np.ndarray, states: np.ndarray, sure: float = 50.0) -> np.ndarray:
@@ -49,13 +49,13 @@ def test_equal_alignment_gives_every_state_its_share():
     path = usual_path(["see"], LEXICON)
     assert path.tolist() == states_of("SIL S IY SIL").tolist()
     labels = align_equally(path, 30)
-    assert set(np.bincount(labels, minlength=NUM_STATES)[np.unique(path)]) <= {2, 3, 5, 6}
+    assert set(np.bincount(labels, minlength=3 * len(ENGLISH))[np.unique(path)]) <= {2, 3, 5, 6}
     assert align_equally(path, 11) is None
 
 
 def test_triphones_of_a_path():
     path = np.repeat(states_of("SIL S S IY"), 2)
-    codes = triphone_codes(path)
-    names = [" ".join(PHONES[phone] for phone in all_triphones()[code]) for code in codes[::6]]
+    codes = triphone_codes(path, len(ENGLISH))
+    names = [" ".join(ENGLISH.names[phone] for phone in each) for each in triphones_of(codes[::6], len(ENGLISH))]
     assert names == ["SIL SIL S", "SIL S S", "S S IY", "S IY SIL"]
     assert (codes.reshape(-1, 6) == codes[::6, None]).all()

@@ -9,7 +9,7 @@ import pytest
 
 from ssl_asr.hmm.ctm import read_ctm
 from ssl_asr.hmm.phone_times import Unusable
-from ssl_asr.lang.phones import PHONES
+from ssl_asr.lang.phones import ENGLISH
 
 
 def read(folder: Path, *lines: str) -> dict[str, tuple[list[tuple[str, int]], str] | Unusable]:
@@ -20,10 +20,10 @@ def read(folder: Path, *lines: str) -> dict[str, tuple[list[tuple[str, int]], st
         name: times
         if isinstance(times, Unusable)
         else (
-            [(PHONES[phone], end) for phone, end in zip(times.phones, times.ends.tolist(), strict=True)],
+            [(ENGLISH.names[phone], end) for phone, end in zip(times.phones, times.ends.tolist(), strict=True)],
             times.rest,
         )
-        for name, times in read_ctm(file)
+        for name, times in read_ctm(file, ENGLISH)
     }
 
 
@@ -88,7 +88,7 @@ def test_an_utterance_that_makes_no_sense_spoils_no_other(tmp_path, lines, kind,
 def test_a_compressed_file_that_breaks_off_is_refused(tmp_path):
     file, whole = tmp_path / "phones.ctm.gz", gzip.compress(b"a 1 0.0 0.1 S\n")
     file.write_bytes(whole)
-    assert [name for name, _ in read_ctm(file)] == ["a"]
+    assert [name for name, _ in read_ctm(file, ENGLISH)] == ["a"]
     file.write_bytes(whole[:-3])
     with pytest.raises(ValueError, match="cannot be read"):
-        list(read_ctm(file))
+        list(read_ctm(file, ENGLISH))

@@ -18,6 +18,7 @@ from ssl_asr.hmm.stage import run_hmm
 from ssl_asr.hmm.training import Trained
 from ssl_asr.lang.lexicon import Lexicon, read_lexicon
 from ssl_asr.lang.ngram import vocabulary_of
+from ssl_asr.lang.phones import ENGLISH
 from ssl_asr.recipe import Recipe
 from ssl_asr.runtime.stage_report import read_report
 from ssl_asr.store import alignments, features, utterance
@@ -135,7 +136,9 @@ def test_the_true_text_beats_others_of_its_length(aligned_run, trained: Trained)
 
 def test_the_flat_start_does_not_depend_on_who_computes_it(aligned_run, trained: Trained):
     with threadpool_limits(1):
-        model, curve = flat_start(in_series(sources_of(aligned_run)), aligned_run.hmm.flat_start_iterations)
+        model, curve = flat_start(
+            in_series(sources_of(aligned_run)), aligned_run.hmm.flat_start_iterations, len(ENGLISH)
+        )
     assert curve == list(trained.curve)
     for name in ("weights", "means", "variances"):
         np.testing.assert_array_equal(getattr(model.mixtures, name), getattr(trained.model.mixtures, name))

@@ -18,7 +18,7 @@ from ssl_asr.hmm.senones import load_senones
 from ssl_asr.hmm.stage import run_hmm
 from ssl_asr.hmm.training import Trained, chunk_sources, early_sources, usable_frames
 from ssl_asr.hmm.triphones import triphone_codes
-from ssl_asr.lang.phones import PHONES
+from ssl_asr.lang.phones import ENGLISH
 from ssl_asr.recipe import Recipe, load_recipe
 from ssl_asr.runtime.pipeline import todo_of
 from ssl_asr.store import alignments, features
@@ -41,9 +41,11 @@ def paths(aligned_run: Recipe, trained: Trained) -> dict[str, np.ndarray]:
 
 
 def spoken(path: np.ndarray) -> Spoken:
-    begins = np.flatnonzero(np.diff(triphone_codes(path), prepend=-1) | (np.diff(path % 3, prepend=3) < 0))
+    begins = np.flatnonzero(
+        np.diff(triphone_codes(path, len(ENGLISH)), prepend=-1) | (np.diff(path % 3, prepend=3) < 0)
+    )
     lengths = np.diff(begins, append=len(path)).tolist()
-    return [(PHONES[phone], length) for phone, length in zip(path[begins] // 3, lengths, strict=True)]
+    return [(ENGLISH.names[phone], length) for phone, length in zip(path[begins] // 3, lengths, strict=True)]
 
 
 def write_kaldi(folder: Path, paths: dict[str, np.ndarray]) -> str:
@@ -84,7 +86,7 @@ def ensure(recipe: Recipe) -> ImportIndex:
 def imported_codes(recipe: Recipe, paths: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     index = ensure(recipe)
     found = [read_imported(recipe.run, number, index.inputs[KEY]) for number in index.frames]
-    codes = {name: triphone_codes(times.states()) for each in found for name, times in each.items()}
+    codes = {name: triphone_codes(times.states(), len(ENGLISH)) for each in found for name, times in each.items()}
     assert {name: len(each) for name, each in codes.items()} == {name: len(path) for name, path in paths.items()}
     assert index.total_frames == sum(map(len, paths.values()))
     return codes
@@ -100,12 +102,12 @@ def test_the_triphone_of_every_frame_comes_back(own, paths, tmp_path, write):
     found = imported_codes(importing(own, write(tmp_path / "outside", paths)), paths)
     assert len(found) > 50
     for name, path in paths.items():
-        np.testing.assert_array_equal(found[name], triphone_codes(path))
+        np.testing.assert_array_equal(found[name], triphone_codes(path, len(ENGLISH)))
 
 
 def test_without_silences_in_the_file_gaps_are_silence(own, paths, tmp_path):
     found = imported_codes(importing(own, write_ctm(tmp_path / "outside", paths, silences=False)), paths)
-    wrong = sum(int((found[name] != triphone_codes(path)).sum()) for name, path in paths.items())
+    wrong = sum(int((found[name] != triphone_codes(path, len(ENGLISH))).sum()) for name, path in paths.items())
     assert wrong < 0.02 * sum(map(len, paths.values()))  # a silence of two frames is taken for rounding
 
 
@@ -113,7 +115,7 @@ def test_frames_that_kaldi_leaves_out_at_the_edges_move_no_phone(own, paths, tmp
     cut = {name: path[1:-1] for name, path in paths.items()}
     found = imported_codes(importing(own, write_kaldi(tmp_path / "outside", cut)), paths)
     for name, path in paths.items():
-        np.testing.assert_array_equal(found[name][1:-1] // len(PHONES) % len(PHONES), path[1:-1] // 3)
+        np.testing.assert_array_equal(found[name][1:-1] // len(ENGLISH) % len(ENGLISH), path[1:-1] // 3)
 
 
 def test_the_stage_takes_what_is_imported_and_aligns_the_rest(own, paths, tmp_path, capsys):
@@ -129,7 +131,9 @@ def test_the_stage_takes_what_is_imported_and_aligns_the_rest(own, paths, tmp_pa
         name: row for shard in store.shards("labeled") for name, row in alignments.decode(store.read(shard)).items()
     }
     for name in known.keys() - {long}:
-        np.testing.assert_array_equal(stored[name], senones.table.reshape(-1)[triphone_codes(known[name])])
+        np.testing.assert_array_equal(
+            stored[name], senones.table.reshape(-1)[triphone_codes(known[name], len(ENGLISH))]
+        )
     others = [long, *(name for name in paths if name not in known)]
     assert all(len(stored[name]) == len(paths[name]) for name in others)
     alike = sum(int(((stored[name] == 0) == (paths[name] < 3)).sum()) for name in others)

@@ -18,7 +18,7 @@ import pytest
 from ssl_asr.hmm.kaldi_alignments import read_archive, read_kaldi_alignments
 from ssl_asr.hmm.kaldi_model import read_transitions
 from ssl_asr.hmm.phone_times import Unusable
-from ssl_asr.lang.phones import PHONES
+from ssl_asr.lang.phones import ENGLISH
 from tests.hmm.outside import FILES, copy_model, path_of, write_archive
 
 
@@ -106,9 +106,9 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_phones_and_their_ends(folder: Path):
-    ((name, times),) = read_kaldi_alignments(folder)
+    ((name, times),) = read_kaldi_alignments(folder, ENGLISH)
     assert name == "a"
-    assert [PHONES[phone] for phone in times.phones] == ["SIL", "S", "S", "IY", "SIL"]
+    assert [ENGLISH.names[phone] for phone in times.phones] == ["SIL", "S", "S", "IY", "SIL"]
     assert times.ends.tolist() == [7, 10, 14, 15, 20]
 
 
@@ -116,20 +116,20 @@ def test_a_phone_of_another_set_spoils_its_utterance(folder: Path):
     write_archive(folder / "ali.2.gz", {"b": path_of([("SIL", 7), ("S", 3)]), "c": path_of([("SPN", 9)])})
     text = (folder / "phones.txt").read_text()
     (folder / "phones.txt").write_text(text.replace("IY1_", "ɨ_"))
-    found = dict(read_kaldi_alignments(folder))
+    found = dict(read_kaldi_alignments(folder, ENGLISH))
     assert (found["a"].kind, found["c"].kind) == ("unreadable", "unknown_words")
     assert "has the phone 'ɨ_S', which is neither silence" in found["a"].reason
     assert found["b"].ends.tolist() == [7, 10]
     (folder / "phones.txt").write_text("SIL 1\n")
-    assert "has the phone 'number " in dict(read_kaldi_alignments(folder))["a"].reason
+    assert "has the phone 'number " in dict(read_kaldi_alignments(folder, ENGLISH))["a"].reason
     (folder / "phones.txt").write_text("SIL\n")
     with pytest.raises(ValueError, match=r"phones\.txt is not a list of phones and their numbers"):
-        list(read_kaldi_alignments(folder))
+        list(read_kaldi_alignments(folder, ENGLISH))
 
 
 def test_ids_of_another_model_spoil_their_utterance(folder: Path):
     write_archive(folder / "ali.2.gz", {"b": np.array([1, 5000], np.int32), "c": np.array([0, 1], np.int32)})
-    found = dict(read_kaldi_alignments(folder))
+    found = dict(read_kaldi_alignments(folder, ENGLISH))
     assert found["a"].num_frames == 20
     for name in ("b", "c"):
         assert found[name] == Unusable(
@@ -148,4 +148,4 @@ def test_a_name_that_is_not_utf_8_is_refused_with_the_file(tmp_path: Path):
 def test_a_job_s_file_that_is_missing_is_missed(folder: Path):
     (folder / "num_jobs").write_text("2\n")
     with pytest.raises(ValueError, match=r"has 1 files ali\.\*\.gz where there should be 2"):
-        list(read_kaldi_alignments(folder))
+        list(read_kaldi_alignments(folder, ENGLISH))

@@ -10,15 +10,15 @@ import pytest
 from ssl_asr.hmm.network_aligner import NetworkAligner, spread
 from ssl_asr.hmm.recordings import NOTHING, Alignment, Recordings
 from ssl_asr.lang.lexicon import Lexicon
-from ssl_asr.lang.phones import PHONE_IDS, PHONES
+from ssl_asr.lang.phones import ENGLISH
 from ssl_asr.store.alignments import Confidence
 from ssl_asr.store.features import FeatureRow
 from ssl_asr.store.ledger import Reject
 from ssl_asr.store.utterance import Utterance
 
-LEXICON = Lexicon.from_pairs([("see", ("S", "IY"))])
+LEXICON = Lexicon.from_pairs([("see", ("S", "IY"))], ENGLISH)
 # A senone a phone.
-TABLE = np.broadcast_to(np.arange(len(PHONES), dtype=np.uint16)[None, :, None], (len(PHONES),) * 3)
+TABLE = np.broadcast_to(np.arange(len(ENGLISH), dtype=np.uint16)[None, :, None], (len(ENGLISH),) * 3)
 TRUST = Confidence(1.5, 0.9, 0.9)
 
 
@@ -27,7 +27,7 @@ def utterance(name: str, text: str = "see", recording: str = "") -> Utterance:
 
 
 def phones(text: str) -> np.ndarray:
-    return np.array([PHONE_IDS[phone] for phone in text.split()], np.uint16)
+    return np.array([ENGLISH.ids[phone] for phone in text.split()], np.uint16)
 
 
 def aligner(spoken: Utterance, before: Mapping[str, Alignment], heard: str = "SIL S S IY SIL") -> NetworkAligner:
@@ -35,7 +35,7 @@ def aligner(spoken: Utterance, before: Mapping[str, Alignment], heard: str = "SI
 
     def scores(batch: Sequence[np.ndarray]) -> list[np.ndarray]:
         lasts = [np.minimum(np.arange(len(frames) // 3), len(phones(heard)) - 1) for frames in batch]
-        return [20 * np.eye(len(PHONES), dtype=np.float32)[phones(heard)[last]] for last in lasts]
+        return [20 * np.eye(len(ENGLISH), dtype=np.float32)[phones(heard)[last]] for last in lasts]
 
     return NetworkAligner(scores, table=TABLE, lexicon=LEXICON, spoken={spoken.id: spoken}, before=before)
 
@@ -95,7 +95,7 @@ def test_of_a_batch_each_utterance_has_its_own_scores():
         """S as long as the features say, IY after it."""
         asked.append([len(frames) for frames in batch])
         heard = [np.where(frames[::3, 0] > 0, *phones("S IY")) for frames in batch]
-        return [20 * np.eye(len(PHONES), dtype=np.float32)[each] for each in heard]
+        return [20 * np.eye(len(ENGLISH), dtype=np.float32)[each] for each in heard]
 
     mine = NetworkAligner(scores, table=TABLE, lexicon=LEXICON, spoken=spoken, before=before)
     first = {"long": 30, "short": 6, "longer": 12, "unheard": 3}

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 
 from ssl_asr.hmm.phone_times import PhoneTimes, Unusable, joined_silences, known_phone
-from ssl_asr.lang.phones import PHONE_IDS
+from ssl_asr.lang.phones import ENGLISH
 
 
 def times(text: str, ends: list[int], rest: str = "last") -> PhoneTimes:
-    return joined_silences([PHONE_IDS[phone] for phone in text.split()], ends, rest)
+    return joined_silences([ENGLISH.ids[phone] for phone in text.split()], ends, rest)
 
 
 @pytest.mark.parametrize(
@@ -21,19 +21,19 @@ def times(text: str, ends: list[int], rest: str = "last") -> PhoneTimes:
     ],
 )
 def test_position_and_stress_do_not_count(symbol, phone):
-    assert known_phone(symbol) == PHONE_IDS[phone]
+    assert known_phone(symbol, ENGLISH) == ENGLISH.ids[phone]
 
 
 @pytest.mark.parametrize("symbol", ["AX", "AA3", "ɑ", "#0", "<eps>", "AA_X", "12", ""])
 def test_an_unknown_phone_is_refused_in_one_sentence(symbol):
-    found = known_phone(symbol)
+    found = known_phone(symbol, ENGLISH)
     assert found.kind == "unreadable"
     assert f"has the phone '{symbol}', which is neither silence (SIL, SP, NSN) nor one of" in found.reason
 
 
 @pytest.mark.parametrize("symbol", ["SPN", "SPN_S", "spn"])
 def test_the_phone_of_unknown_words_is_no_silence(symbol):
-    assert known_phone(symbol).kind == "unknown_words"
+    assert known_phone(symbol, ENGLISH).kind == "unknown_words"
 
 
 @pytest.mark.parametrize(
@@ -41,13 +41,13 @@ def test_the_phone_of_unknown_words_is_no_silence(symbol):
 )
 def test_a_third_of_a_phone_is_one_of_its_states(frames, places):
     found = times("S IY", [frames, frames + 3]).states()
-    np.testing.assert_array_equal(found // 3, [PHONE_IDS["S"]] * frames + [PHONE_IDS["IY"]] * 3)
+    np.testing.assert_array_equal(found // 3, [ENGLISH.ids["S"]] * frames + [ENGLISH.ids["IY"]] * 3)
     np.testing.assert_array_equal(found % 3, [*places, 0, 1, 2])
 
 
 def test_silences_in_turn_are_one_and_phones_without_frames_are_none():
     found = times("SIL SIL S IY SIL SIL", [3, 6, 6, 9, 12, 15])
-    assert found.phones.tolist() == [PHONE_IDS[phone] for phone in ("SIL", "IY", "SIL")]
+    assert found.phones.tolist() == [ENGLISH.ids[phone] for phone in ("SIL", "IY", "SIL")]
     assert found.ends.tolist() == [6, 9, 15]
 
 
@@ -73,7 +73,7 @@ def test_times_of_other_audio_do_not_fit(rest, frames):
 
 def test_a_phone_behind_the_end_of_the_audio_is_lost():
     found = times("S IY Z", [3, 9, 12]).fitted(8)
-    assert found.phones.tolist() == [PHONE_IDS["S"], PHONE_IDS["IY"]]
+    assert found.phones.tolist() == [ENGLISH.ids["S"], ENGLISH.ids["IY"]]
     assert found.ends.tolist() == [3, 8]
 
 
@@ -82,4 +82,4 @@ def test_where_no_silence_is_listed_it_follows():
     assert (found[:6] > 2).all()
     assert (found[6:] < 3).all()
     found = times("S SIL", [3, 6], "silence").fitted(100)  # noise, which is silence, at the end
-    assert (found.phones.tolist(), found.ends.tolist()) == ([PHONE_IDS["S"], 0], [3, 100])
+    assert (found.phones.tolist(), found.ends.tolist()) == ([ENGLISH.ids["S"], 0], [3, 100])

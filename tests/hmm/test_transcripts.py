@@ -9,7 +9,7 @@ import pytest
 
 from ssl_asr.hmm.transcripts import accepts
 from ssl_asr.lang.lexicon import Lexicon
-from ssl_asr.lang.phones import PHONE_IDS
+from ssl_asr.lang.phones import ENGLISH
 
 # One word begins another, one has the phones of two others, and one has two pronunciations.
 LEXICON = Lexicon.from_pairs(
@@ -20,7 +20,8 @@ LEXICON = Lexicon.from_pairs(
             ("attack", ("AH", "T", "AE", "K")),
             ("catsat", ("K", "AE", "T", "S", "AE", "T")),
         ),
-    ]
+    ],
+    ENGLISH,
 )
 
 
@@ -32,7 +33,7 @@ def all_ways(words: list[str]) -> set[bytes]:
             phones = [*silences[0]]
             for each, silence in zip(said, silences[1:], strict=True):
                 phones += [*each, *silence]
-            found.add(bytes(PHONE_IDS[phone] for phone in phones))
+            found.add(bytes(ENGLISH.ids[phone] for phone in phones))
     return found
 
 

@@ -6,25 +6,30 @@ import pytest
 from ssl_asr.hmm.flat_model import kept_inputs
 from ssl_asr.hmm.senones import SenoneSet, load_senones, save_senones
 from ssl_asr.hmm.tree import TriphoneTotals, grow_table, merge, read_table, write_table
-from ssl_asr.hmm.triphones import all_triphones
-from ssl_asr.lang.phones import PHONE_IDS, PHONES, QUESTIONS
+from ssl_asr.hmm.triphones import triphones_of
+from ssl_asr.lang.phones import ENGLISH
+from ssl_asr.lang.questions import ENGLISH_QUESTIONS
 
-P = len(PHONES)
+P = len(ENGLISH)
+
+
+def grown(of: TriphoneTotals, senones: int, least_frames: int) -> np.ndarray:
+    return grow_table(of, senones, least_frames, phones=ENGLISH, questions=ENGLISH_QUESTIONS.values())
 
 
 def totals(seed: int = 0, seen: int = 3000) -> TriphoneTotals:
     """Triphones whose mean depends on the centre and on whether the left neighbour is a nasal."""
     random = np.random.default_rng(seed)
     codes = np.sort(random.choice(P**3, seen, replace=False)).astype(np.int32)
-    left, centre, _ = all_triphones()[codes].T
-    nasal = np.isin(left, [PHONE_IDS[phone] for phone in QUESTIONS["nasal"]])
+    left, centre, _ = triphones_of(codes, P).T
+    nasal = np.isin(left, [ENGLISH.ids[phone] for phone in ENGLISH_QUESTIONS["nasal"]])
     means = np.stack([np.eye(P)[centre] @ np.arange(P) * 10, nasal * 3.0], axis=1)
     count = random.integers(1, 60, seen).astype(np.float64)
     return TriphoneTotals(codes, count, means * count[:, None])
 
 
 def test_every_triphone_has_a_senone_and_only_silence_has_the_first():
-    table = grow_table(totals(), 150, 15)
+    table = grown(totals(), 150, 15)
     assert table.shape == (P, P, P)
     assert table.dtype == np.uint16
     assert (table[:, 0] == 0).all()
@@ -34,8 +39,8 @@ def test_every_triphone_has_a_senone_and_only_silence_has_the_first():
 
 
 def test_the_tree_asks_what_matters():
-    table = grow_table(totals(), 2 * (P - 1) + 1, 1)
-    m, t, s, iy = (PHONE_IDS[phone] for phone in ("M", "T", "S", "IY"))
+    table = grown(totals(), 2 * (P - 1) + 1, 1)
+    m, t, s, iy = (ENGLISH.ids[phone] for phone in ("M", "T", "S", "IY"))
     assert table[m, s, iy] != table[t, s, iy]
     assert (table[m, s] == table[m, s, 0]).all()
     owners = [set(np.argwhere(table == senone)[:, 1]) for senone in range(1, table.max() + 1)]
@@ -44,7 +49,7 @@ def test_the_tree_asks_what_matters():
 
 def test_senones_have_enough_frames():
     found = totals()
-    table = grow_table(found, 5000, 200)
+    table = grown(found, 5000, 200)
     frames = np.bincount(table.reshape(-1)[found.codes], found.count, table.max() + 1)
     assert frames[1:].min() >= 200
     assert table.max() < found.count.sum() / 200
@@ -61,7 +66,7 @@ def test_totals_of_chunks_merge():
 
 def test_a_table_is_found_by_what_it_was_made_from(tmp_path):
     uri, inputs = str(tmp_path / "tree.npz"), {"flat start": "a", "hmm.senones": "60"}
-    table = grow_table(totals(), 60, 15)
+    table = grown(totals(), 60, 15)
     assert read_table(uri, inputs) is None
     assert kept_inputs(uri) is None
     write_table(uri, table, inputs)
@@ -73,23 +78,23 @@ def test_a_table_is_found_by_what_it_was_made_from(tmp_path):
 
 @pytest.fixture
 def senones() -> SenoneSet:
-    table = grow_table(totals(), 60, 15)
-    return SenoneSet(PHONES, table, np.arange(table.max() + 1, dtype=np.float64) * 100)
+    table = grown(totals(), 60, 15)
+    return SenoneSet(ENGLISH, table, np.arange(table.max() + 1, dtype=np.float64) * 100)
 
 
 def test_a_senone_set_round_trips(tmp_path, senones):
     save_senones(str(tmp_path), senones)
     found = load_senones(str(tmp_path))
-    assert (found.id, found.size, found.phones) == (senones.id, senones.size, PHONES)
+    assert (found.id, found.size, found.phones) == (senones.id, senones.size, ENGLISH)
     np.testing.assert_array_equal(found.table, senones.table)
     np.testing.assert_array_equal(found.counts, senones.counts)
 
 
 def test_the_id_depends_on_phones_and_table_alone(senones):
-    assert SenoneSet(PHONES, senones.table, senones.counts + 1).id == senones.id
+    assert SenoneSet(ENGLISH, senones.table, senones.counts + 1).id == senones.id
     other = senones.table.copy()
     other[1, 1, 1] = other[1, 1, 1] % senones.table.max() + 1
-    assert SenoneSet(PHONES, other, senones.counts).id != senones.id
+    assert SenoneSet(ENGLISH, other, senones.counts).id != senones.id
 
 
 def test_priors_sum_to_one_and_have_a_floor(senones):
@@ -104,7 +109,7 @@ def test_a_table_that_gives_silence_away_is_refused(senones):
     table = senones.table.copy()
     table[3, 4, 5] = 0
     with pytest.raises(ValueError, match="senone 0 stands for silence"):
-        SenoneSet(PHONES, table, senones.counts)
+        SenoneSet(ENGLISH, table, senones.counts)
 
 
 def test_a_damaged_senone_set_is_named(tmp_path, senones):

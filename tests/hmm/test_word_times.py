@@ -7,6 +7,7 @@ import pytest
 
 from ssl_asr.hmm.word_times import WordTime, word_times
 from ssl_asr.lang.lexicon import Lexicon
+from ssl_asr.lang.phones import ENGLISH
 from tests.hmm.test_triphone_graph import LEXICON, TABLE, codes_of
 
 
@@ -27,7 +28,7 @@ def test_words_without_a_pause_begin_where_the_word_before_ends():
 
 def test_a_pronunciation_that_begins_another_takes_its_own_phones():
     lexicon = Lexicon.from_pairs(
-        [("a", ("AH",)), ("a", ("AH", "N")), ("not", ("N", "AA", "T")), ("ought", ("AA", "T"))]
+        [("a", ("AH",)), ("a", ("AH", "N")), ("not", ("N", "AA", "T")), ("ought", ("AA", "T"))], ENGLISH
     )
     scores = scores_of("AH N AA T", [1, 1, 1, 1])
     assert word_times(["a", "not"], lexicon, scores, TABLE) == (WordTime(0, 1, 0), WordTime(1, 4, 0))

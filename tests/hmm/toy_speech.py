@@ -8,20 +8,23 @@ from ssl_asr.hmm.cepstra import CEPSTRA
 from ssl_asr.hmm.chunks import Transcribed
 from ssl_asr.hmm.flat_model import FlatModel
 from ssl_asr.hmm.mixtures import Mixtures
-from ssl_asr.hmm.transcripts import NUM_STATES, transcript_graph, usual_path
+from ssl_asr.hmm.transcripts import transcript_graph, usual_path
 from ssl_asr.hmm.viterbi import graph_states
 from ssl_asr.lang.lexicon import Lexicon
+from ssl_asr.lang.phones import ENGLISH
 
 LEXICON = Lexicon.from_pairs(
     [
         *(("see", ("S", "IY")), ("the", ("DH", "AH")), ("cat", ("K", "AE", "T")), ("dog", ("D", "AO", "G"))),
         *(("fish", ("F", "IH", "SH")), ("boy", ("B", "OY")), ("zoo", ("Z", "UW")), ("my", ("M", "AY"))),
-    ]
+    ],
+    ENGLISH,
 )
 TEXTS = [
     *("see the cat", "my dog see fish", "boy zoo my", "fish the zoo", "dog cat boy", "my fish see"),
     *("zoo the boy see", "cat see zoo", "the dog my", "boy fish cat"),
 ]
+NUM_STATES = 3 * len(ENGLISH)
 CENTRES = np.random.default_rng(1).normal(0, 1, (NUM_STATES, CEPSTRA))
 
 

@@ -11,6 +11,7 @@ from ssl_asr.frontend.stacking import stack_labels
 from ssl_asr.hmm.senones import SenoneSet, save_senones
 from ssl_asr.labelling.calibration import calibrate, empty_table, table_of
 from ssl_asr.labelling.calibration_file import calibration_figures, calibration_uri, measure, read_calibration
+from ssl_asr.lang.phones import PhoneSet
 from ssl_asr.recipe import Recipe
 from ssl_asr.store import alignments, features, filesystem
 from ssl_asr.store.features import FeatureRow
@@ -70,7 +71,7 @@ def align_dev(recipe: Recipe, senone: int) -> int:
     """As if every dev frame but those of a first utterance were of this senone; returns the 30 ms frames."""
     table = np.full((2, 2, 2), 1, np.uint16)
     table[:, 0] = 0
-    senones = SenoneSet(("SIL", "AH"), table, np.ones(SENONES))
+    senones = SenoneSet(PhoneSet(("SIL", "AH")), table, np.ones(SENONES))
     save_senones(recipe.run, senones)
     heard, frames = ShardStore(recipe.run, features.STORE), 0
     store = ShardStore(recipe.run, alignments.store_name(senones.id))

@@ -6,12 +6,13 @@ import pytest
 
 from ssl_asr.lang.fst_arrays import from_numpy, serialise, to_numpy
 from ssl_asr.lang.lexicon_fst import lexicon_fst
+from ssl_asr.lang.phones import ENGLISH
 
 
 @pytest.fixture
 def fst():
     entries = [("cat", ("K", "AE", "T")), ("a", ("AH",)), ("at", ("AE", "T"))]
-    return lexicon_fst(entries, {"a": 1, "at": 2, "cat": 3}, disambiguate=True)[0]
+    return lexicon_fst(entries, {"a": 1, "at": 2, "cat": 3}, ENGLISH, disambiguate=True)[0]
 
 
 def test_round_trip_gives_the_same_transducer(fst):

@@ -14,6 +14,7 @@ from ssl_asr.cli.main import FAILED, OK, main
 from ssl_asr.hmm.senone_names import names_of
 from ssl_asr.hmm.senones import SenoneSet
 from ssl_asr.labelling.stage import run_labelling
+from ssl_asr.lang.phones import PhoneSet
 from ssl_asr.recipe import Recipe
 from ssl_asr.report.inspect import look, picture_name
 from ssl_asr.report.target_plot import draw
@@ -126,7 +127,7 @@ def test_names_are_the_commonest_centre_phone() -> None:
     table[:, 1] = 1
     table[:, 2] = 2
     table[0, 2] = 1  # some of B with A, which is commoner there
-    named = names_of(SenoneSet(phones, table, np.ones(3)))
+    named = names_of(SenoneSet(PhoneSet(phones), table, np.ones(3)))
     assert named.names == ("SIL 0", "A+ 1", "B 2")
     assert named.phones == phones
 

@@ -106,6 +106,7 @@ def _other_files(sources: Sources) -> dict[str, bytes]:
         bundle.GRAPH: sources.graph,
         bundle.WORDS: "".join(f"{word} {number}\n" for number, word in words).encode(),
         bundle.LEXICON: sources.lexicon.to_text().encode(),
+        bundle.PHONES: sources.lexicon.phones.to_text().encode(),
         bundle.TOKENS: "".join(f"{name.replace(' ', '_')} {number}\n" for number, name in tokens).encode(),
         bundle.SENONES: save(senones),
     }

@@ -78,7 +78,7 @@ def read_sources(recipe: Recipe, name: str) -> Sources:
         graph=graph,
         max_label=max_label,
         words=words,
-        lexicon=Lexicon({word: lexicon.pronunciations[word] for word in words}),
+        lexicon=lexicon.of(words),
         results=results,
         tested=tuple(row for row in results.rows if row.system == system),
         curve=quality.curve if quality is not None else None,

@@ -10,12 +10,11 @@ from hypothesis import strategies as st
 from ssl_asr.decoding.decoder import Decoder, Search
 from ssl_asr.decoding.word_finder import WordFinder
 from ssl_asr.evaluation.confidence import Curve
-from ssl_asr.lang.lexicon import Lexicon
 from ssl_asr.serving.endpoints import Endpoints, SilenceRule
 from ssl_asr.serving.results import Final
 from ssl_asr.serving.streaming.utterances import Utterances
 from ssl_asr.serving.streaming.words import TimedWords
-from tests.toy_run import PRONUNCIATIONS, Toy
+from tests.toy_run import Toy
 
 CAT_SAT = "EY K AE T S AE T"
 SHORT = Endpoints((SilenceRule(0.5),), longest=20)
@@ -23,8 +22,7 @@ SHORT = Endpoints((SilenceRule(0.5),), longest=20)
 
 @pytest.fixture(scope="module")
 def timed_words(toy: Toy) -> TimedWords:
-    lexicon = Lexicon({word: tuple(map(tuple, phones)) for word, phones in PRONUNCIATIONS.items()})
-    return TimedWords(WordFinder(toy.graph, lexicon, toy.table, beam=8.0), Curve())
+    return TimedWords(WordFinder(toy.graph, toy.lexicon, toy.table, beam=8.0), Curve())
 
 
 def utterances(toy: Toy, words: TimedWords, endpoints: Endpoints | None, confidences: bool = True) -> Utterances:

@@ -10,14 +10,14 @@ import numpy as np
 import pytest
 
 from ssl_asr.hmm.senones import SenoneSet, save_senones
-from ssl_asr.lang.lexicon import Lexicon, write_lexicon
-from ssl_asr.lang.phones import PHONES
+from ssl_asr.lang.lexicon import write_lexicon
+from ssl_asr.lang.phones import ENGLISH
 from ssl_asr.recipe import Recipe, load_recipe
 from ssl_asr.store import filesystem
 from ssl_asr.training.stage import run_teacher
 from tests.in_process import placed_here
 from tests.pinned import PINNED
-from tests.toy_run import PRONUNCIATIONS, TEXT, Spoken, pronounced, publish
+from tests.toy_run import LEXICON, TEXT, Spoken, pronounced, publish
 
 SHARDS = 4
 SMALL = [
@@ -59,10 +59,10 @@ def recipe_on(run: Path, *overrides: str) -> Recipe:
 def taught(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Four labeled shards of two slabs, one dev shard, and a teacher; not to be changed."""
     run = tmp_path_factory.mktemp("taught") / "run"
-    table = np.broadcast_to(np.arange(len(PHONES), dtype=np.uint16)[None, :, None], (len(PHONES),) * 3).copy()
-    senones = SenoneSet(PHONES, table, np.full(len(PHONES), 100.0))
+    table = np.broadcast_to(np.arange(len(ENGLISH), dtype=np.uint16)[None, :, None], (len(ENGLISH),) * 3).copy()
+    senones = SenoneSet(ENGLISH, table, np.full(len(ENGLISH), 100.0))
     save_senones(str(run), senones)
-    write_lexicon(str(run), Lexicon({word: tuple(map(tuple, each)) for word, each in PRONUNCIATIONS.items()}))
+    write_lexicon(str(run), LEXICON)
     filesystem.write_bytes(str(run / "corpus" / "lm_text.txt"), "\n".join(TEXT).encode())
     for shard in range(SHARDS):
         publish(str(run), "labeled", shard, [spoken(shard, slab) for slab in range(2)], senones.id)
