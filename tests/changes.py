@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from ssl_asr.lang.lexicon import cmudict
-from ssl_asr.lang.text import normalise
+from ssl_asr.lang.text import A_TO_Z
 
 SPLITS = ("labeled", "unlabeled", "dev", "test")
 ALIGNED = ("labeled", "dev", "test")
@@ -82,7 +82,7 @@ def outside_alignments(sources: Path, run: Path) -> None:
     said = cmudict().pronunciations
     with (sources / "phones.ctm").open("w") as file:
         for row in rows_of(sources / "labeled.jsonl"):
-            words = normalise(str(row["text"])).split()
+            words = A_TO_Z.normalise(str(row["text"])).split()
             phones = [phone for word in words if word in said for phone in said[word][0]]
             length = float(str(row["duration"])) / max(len(phones), 1)
             for number, phone in enumerate(phones):
@@ -219,6 +219,12 @@ CHANGES: dict[str, Change] = {
         ["hmm.wrong_texts=weigh"],
         nothing,
         of("flat start", "calibration", "decoded") | SENONES,
+    ),
+    "hmm.questions": (["hmm.questions=clustered"], nothing, of("calibration", "decoded") | SENONES),
+    "hmm.lexicon": (
+        ["hmm.lexicon=graphemes"],
+        nothing,
+        of("lexicon", "flat start", "calibration", "decoded") | SENONES,
     ),
     "hmm.g2p_words": (
         ["hmm.g2p_words=1000"],

@@ -33,7 +33,7 @@ from ssl_asr.hmm.triphone_graph import triphone_graph
 from ssl_asr.hmm.triphones import centres
 from ssl_asr.lang.lexicon import Lexicon, read_lexicon
 from ssl_asr.lang.phones import ENGLISH, SILENCE_ID
-from ssl_asr.lang.text import normalise
+from ssl_asr.lang.text import A_TO_Z
 from ssl_asr.runtime.run_directory import open_recipe
 from ssl_asr.store import alignments, utterance
 from ssl_asr.store.shards import ShardStore
@@ -198,7 +198,7 @@ def _pairs(
     pairs = []
     for each in spoken:
         # The stored senones do not say their phones where a senone is shared by two; the text does.
-        graph = triphone_graph(normalise(each.text or "").split(), lexicon)
+        graph = triphone_graph(A_TO_Z.normalise(each.text or "").split(), lexicon)
         certain = np.eye(senones.size, dtype=np.float32)[found[each.id]]
         codes = graph.align(1000 * certain, senones.table)
         if codes is None:

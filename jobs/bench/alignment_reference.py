@@ -15,7 +15,7 @@ from pocketsphinx import Decoder
 from ssl_asr.corpus.audio import read_audio
 from ssl_asr.lang.lexicon import Lexicon
 from ssl_asr.lang.phones import ENGLISH, SILENCE_ID
-from ssl_asr.lang.text import normalise
+from ssl_asr.lang.text import A_TO_Z
 from ssl_asr.progress import Progress
 from ssl_asr.store.utterance import Utterance
 
@@ -82,7 +82,7 @@ def _path(models: Sequence[Decoder], spoken: Utterance) -> PhonePath | None:
     samples = (np.clip(audio, -1, 1) * 32767).astype("<i2").tobytes()
     for model in models:
         try:
-            model.set_align_text(normalise(spoken.text or ""))
+            model.set_align_text(A_TO_Z.normalise(spoken.text or ""))
             _process(model, samples)
             if model.hyp() is None:
                 continue

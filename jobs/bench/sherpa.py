@@ -48,7 +48,7 @@ def main() -> None:
     options = parser.parse_args()
     try:
         engine = Engine.open(options.bundle)
-        utterances = read_transcribed_set(options.test).utterances
+        utterances = read_transcribed_set(options.test, engine.language.alphabet).utterances
     except ValueError as error:
         sys.exit(f"sherpa: {error}")
     rate = engine.sample_rate

@@ -38,7 +38,7 @@ from jobs.bench.streaming_peers import as_16_bit
 from ssl_asr.evaluation.scoring import Edits, count_edits
 from ssl_asr.lang.lexicon import Lexicon, read_lexicon
 from ssl_asr.lang.ngram import estimate_arpa
-from ssl_asr.lang.text import normalise
+from ssl_asr.lang.text import A_TO_Z
 from ssl_asr.progress import Progress
 from ssl_asr.recipe import Recipe
 from ssl_asr.runtime.run_directory import open_recipe
@@ -117,7 +117,7 @@ def scored(system: str, recognise: Recogniser, chosen: Sequence[Utterance]) -> R
         began = time.process_time()
         found = recognise(each)
         spent += time.process_time() - began
-        edits += count_edits(normalise(each.text or "").split(), found.split())
+        edits += count_edits(A_TO_Z.normalise(each.text or "").split(), found.split())
         progress.advance()
     return Row(system, sum(each.duration for each in chosen), spent, edits)
 

@@ -62,8 +62,9 @@ def run(options: argparse.Namespace) -> None:
     from ssl_asr.evaluation.set_table import format_set_table
     from ssl_asr.evaluation.transcribed_set import read_transcribed_set
     from ssl_asr.recipe import Evaluate
+    from ssl_asr.serving.bundle import open_bundle
 
-    spoken = read_transcribed_set(options.test)
+    spoken = read_transcribed_set(options.test, open_bundle(options.recipe).language.alphabet)
     systems, rejects = _systems(options, spoken)
     results = set_results(spoken, systems, Draws(Evaluate().bootstrap, seed=1))
     print(format_set_table(results))
@@ -90,6 +91,9 @@ def _systems(options: argparse.Namespace, spoken: TranscribedSet) -> tuple[dict[
         systems[other] = words_for(hypotheses, spoken)
         if not hypotheses.lists_silence and (silent := [each for each in systems[other].values() if not each]):
             say(f"{options.against} has no line for {len(silent)} utterances: in these nothing was recognised")
+    for each, engine in engines.items():
+        if engine.language.alphabet != spoken.alphabet:
+            raise ValueError(f"{each} is of another language than {name}; compare bundles of one language")
     rejects: dict[str, Reject] = {}
     for each, engine in engines.items():
         found = recognise_set(engine, spoken.utterances, each)

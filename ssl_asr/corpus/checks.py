@@ -12,7 +12,7 @@ from dataclasses import replace
 from ssl_asr.corpus.audio import TOLERANCE_SECONDS, AudioInfo, audio_info
 from ssl_asr.corpus.audio_places import file_of
 from ssl_asr.corpus.readers.reading import Reading
-from ssl_asr.lang.text import named, normalise, unknown_characters
+from ssl_asr.lang.text import A_TO_Z, Alphabet, named
 from ssl_asr.progress import Progress
 from ssl_asr.recipe import Corpus
 from ssl_asr.store.ledger import Reject
@@ -26,7 +26,9 @@ _LENGTH_LIMITED = ("labeled", "unlabeled")  # dev and test keep every utterance,
 OVERSHOOT_SECONDS = 0.5
 
 
-def checked(reading: Reading, split: str, corpus: Corpus, *, pipes: bool = False) -> Reading:
+def checked(
+    reading: Reading, split: str, corpus: Corpus, *, alphabet: Alphabet = A_TO_Z, pipes: bool = False
+) -> Reading:
     """The utterances of `split` that can be used, texts normalised and lengths filled in, and all rejects.
 
     Audio that is a command is run with `pipes`, and rejected without.
@@ -43,7 +45,7 @@ def checked(reading: Reading, split: str, corpus: Corpus, *, pipes: bool = False
             if utterance.id in seen:
                 raise ValueError("this id was used before; ids must be unique in a split")
             seen.add(utterance.id)
-            text = _checked_text(utterance, split)
+            text = _checked_text(utterance, split, alphabet)
             info = files.info(utterance.audio)
             timed = _checked_times(utterance, info)
             _check_length(timed, split, corpus)
@@ -79,18 +81,15 @@ class _Files:
         return self._found
 
 
-def _checked_text(utterance: Utterance, split: str) -> str | None:
+def _checked_text(utterance: Utterance, split: str, alphabet: Alphabet) -> str | None:
     text = utterance.text
-    unknown = unknown_characters(text) if text else ""
+    unknown = alphabet.unknown_characters(text) if text else ""
     if split not in _TEXT_NEEDED:
         # Only the language model and the topline use this text, so a text that they can't read is dropped.
-        return normalise(text) if text and not unknown else None
-    spoken = normalise(text or "")
+        return alphabet.normalise(text) if text and not unknown else None
+    spoken = alphabet.normalise(text or "")
     if unknown:
-        raise ValueError(
-            f"the text holds {named(unknown)}, outside a-z and apostrophe; spell numbers, symbols and accented "
-            "letters with these, and take out tags such as [noise]"
-        )
+        raise ValueError(f"the text holds {named(unknown)}, outside {alphabet.advice}")
     if not spoken:
         raise ValueError(f"the text is empty, but {split} data needs one; add it or leave the utterance out")
     return spoken

@@ -14,7 +14,8 @@ from dataclasses import dataclass
 
 from ssl_asr.corpus.readers.lines import read_lines
 from ssl_asr.corpus.sources import OPEN_SPEECH, CorpusReading
-from ssl_asr.lang.text import named, normalise, unknown_characters
+from ssl_asr.lang.language import language_of
+from ssl_asr.lang.text import Alphabet, named
 from ssl_asr.recipe import Corpus, Recipe
 from ssl_asr.store import filesystem
 from ssl_asr.store.layout import lm_text_uri, sentences_uri
@@ -43,7 +44,7 @@ def language_text(recipe: Recipe) -> LanguageText:
     """ValueError where there is no sentence, or the file of `corpus.lm_text` can't be read."""
     held_out = {split: {*_read(sentences_uri(recipe.run, split))} for split in HELD_OUT}
     if recipe.corpus.lm_text is not None:
-        sentences, notes = _given(recipe.corpus.lm_text, held_out)
+        sentences, notes = _given(recipe.corpus.lm_text, held_out, language_of(recipe.hmm.lexicon).alphabet)
     else:
         sentences, notes = _of_transcripts(_written(recipe.corpus, recipe.run), set().union(*held_out.values()))
     if not sentences:
@@ -65,16 +66,16 @@ def ensure_text(recipe: Recipe) -> None:
     filesystem.write_if_changed(lm_text_uri(recipe.run), text.data)
 
 
-def _given(uri: str, held_out: Mapping[str, set[str]]) -> tuple[list[str], list[str]]:
+def _given(uri: str, held_out: Mapping[str, set[str]], alphabet: Alphabet) -> tuple[list[str], list[str]]:
     """Sentences of a file, and notes: lines that are left out, and sentences of `held_out` splits that are in it."""
     sentences, left_out, first = list[str](), 0, ""
     for number, line in _lines(uri):
         written = _MARKS.sub("\n", line)
-        if unknown := unknown_characters(written):
+        if unknown := alphabet.unknown_characters(written):
             left_out += 1
             first = first or f"line {number}, which holds {named(unknown)} ({line.strip()[:50]!r})"
         else:
-            sentences += filter(None, map(normalise, written.split("\n")))
+            sentences += filter(None, map(alphabet.normalise, written.split("\n")))
     given = set(sentences)
     notes = [f"corpus.lm_text={uri}: {left_out:,} lines left out, the first of them {first}"] if left_out else []
     known = [

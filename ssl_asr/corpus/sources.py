@@ -18,6 +18,7 @@ from ssl_asr.corpus.readers.lhotse import read_lhotse
 from ssl_asr.corpus.readers.librispeech import audio_below, read_librispeech, transcripts_below
 from ssl_asr.corpus.readers.nemo import read_nemo
 from ssl_asr.corpus.readers.reading import Reading
+from ssl_asr.lang.language import language_of
 from ssl_asr.recipe import Corpus, Recipe
 from ssl_asr.recipe.identity import digest
 from ssl_asr.store import filesystem
@@ -87,8 +88,7 @@ def read_sources(recipe: Recipe, wanted: Sequence[str]) -> CorpusReading:
     cut = cut_open_speech(speech, recipe.corpus, recipe.seed) if speech else None
     own = {split: source for split, source in named.items() if source != OPEN_SPEECH}
     splits = {
-        split: _read(own[split], split, recipe.corpus) if split in own else Reading(getattr(cut, split))
-        for split in wanted
+        split: _read(own[split], split, recipe) if split in own else Reading(getattr(cut, split)) for split in wanted
     }
     return CorpusReading(
         splits,
@@ -98,15 +98,16 @@ def read_sources(recipe: Recipe, wanted: Sequence[str]) -> CorpusReading:
     )
 
 
-def _read(source: str, split: str, corpus: Corpus) -> Reading:
+def _read(source: str, split: str, recipe: Recipe) -> Reading:
     """The usable part of a split outside open speech; utterances without a test set get the split's name as set."""
     reader, _, path = source.partition(":")
     readers = AUDIO_READERS if split == "unlabeled" else READERS
-    pipes = corpus.pipes and reader == KALDI  # a manifest of another kind must not name commands
+    pipes = recipe.corpus.pipes and reader == KALDI  # a manifest of another kind must not name commands
     read = partial(read_kaldi, pipes=pipes) if reader == KALDI else readers[reader]
-    listed = read(os.path.expanduser(path), corpus.channel)
+    listed = read(os.path.expanduser(path), recipe.corpus.channel)
     _warn(source, split, listed.counts)
-    reading = checked(listed, split, corpus, pipes=pipes)
+    alphabet = language_of(recipe.hmm.lexicon).alphabet
+    reading = checked(listed, split, recipe.corpus, alphabet=alphabet, pipes=pipes)
     _warn(source, split, {what: count for what, count in reading.counts.items() if what not in listed.counts})
     named = (replace(utterance, tags={"set": split, **utterance.tags}) for utterance in reading.utterances)
     return replace(reading, utterances=tuple(named))

@@ -15,6 +15,7 @@ import numpy as np
 from ssl_asr.corpus.audio_places import file_of
 from ssl_asr.corpus.audio_versions import changed, read_versions, versions_of
 from ssl_asr.corpus.sources import OPEN_SPEECH, fingerprint, is_there
+from ssl_asr.lang.language import AMERICAN_ENGLISH, language_of
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import Inputs, Product, digest, non_defaults
 from ssl_asr.store import filesystem
@@ -64,6 +65,8 @@ def split_inputs(recipe: Recipe, split: str) -> dict[str, str]:
     inputs = {"version": VERSIONS[split], **non_defaults(recipe, _SPLIT[split])}
     if source == OPEN_SPEECH:
         return inputs | non_defaults(recipe, _OPEN[split])
+    if (code := language_of(recipe.hmm.lexicon).code) != AMERICAN_ENGLISH.code:
+        inputs["hmm.lexicon"] = code
     if is_there(source):
         return inputs | {"source": fingerprint(source)} | _changed_audio(recipe.run, split)
     # A run goes on where its speech is not, for nothing reads it once there are features.

@@ -7,13 +7,11 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from itertools import groupby
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
 from ssl_asr.evaluation.transcribed_set import TranscribedSet
-from ssl_asr.lang.text import normalise, unknown_characters
 
 
 @dataclass(frozen=True)
@@ -62,23 +60,16 @@ def words_for(hypotheses: HypothesisFile, spoken: TranscribedSet) -> dict[str, t
             f"{place} lacks {len(missing)} of the {len(wanted)} utterances of {spoken.source}, such as "
             f"'{missing[0]}'; both systems must have recognised the same set"
         )
+    alphabet = spoken.alphabet
     for each in spoken.utterances:
         said = hypotheses.references.get(each.id)
-        if said is not None and normalise(said) != each.text:
+        if said is not None and alphabet.normalise(said) != each.text:
             raise ValueError(
                 f"{place} is of another set: '{each.id}' says '{said[:50]}' there, and '{(each.text or '')[:50]}' in "
                 f"{spoken.source}"
             )
-    return {name: _words(hypotheses.texts.get(name, "")) for name in wanted}
-
-
-def _words(text: str) -> tuple[str, ...]:
-    """Normalised as references are. A word with digits or signs stays as it is: then it counts as an error."""
-    words: list[str] = []
-    for is_unknown, group in groupby(text.split(), key=lambda word: bool(unknown_characters(word))):
-        written = " ".join(group)
-        words += (written.lower() if is_unknown else normalise(written)).split()
-    return tuple(words)
+    # A word with digits or signs stays as it is: then it counts as an error.
+    return {name: tuple(alphabet.words(hypotheses.texts.get(name, ""))) for name in wanted}
 
 
 def _parsed(path: Path, place: str) -> HypothesisFile:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ssl_asr.corpus.checks import checked
 from ssl_asr.corpus.sources import READERS
+from ssl_asr.lang.text import Alphabet
 from ssl_asr.recipe import Corpus
 from ssl_asr.store import filesystem
 from ssl_asr.store.ledger import Reject
@@ -20,9 +21,10 @@ class TranscribedSet:
     source: str
     utterances: tuple[Utterance, ...]
     rejects: tuple[Reject, ...]
+    alphabet: Alphabet
 
 
-def read_transcribed_set(source: str) -> TranscribedSet:
+def read_transcribed_set(source: str, alphabet: Alphabet) -> TranscribedSet:
     """The speech that READER:PATH names, checked as a test split is; ValueError if none of it can be scored."""
     reader, colon, path = source.partition(":")
     if not colon or reader not in READERS:
@@ -34,8 +36,8 @@ def read_transcribed_set(source: str) -> TranscribedSet:
     place = os.path.expanduser(path)
     if not os.path.exists(place):
         raise ValueError(f"{source}: there is no {path}; correct the path")
-    found = checked(READERS[reader](place, 0), "test", Corpus())
+    found = checked(READERS[reader](place, 0), "test", Corpus(), alphabet=alphabet)
     if not found.utterances:
         why = f"; the first of {len(found.rejects)}: {found.rejects[0].reason}" if found.rejects else ""
         raise ValueError(f"{source} has no utterance that can be scored{why}")
-    return TranscribedSet(source, found.utterances, found.rejects)
+    return TranscribedSet(source, found.utterances, found.rejects, alphabet)

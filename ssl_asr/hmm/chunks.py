@@ -16,7 +16,6 @@ from ssl_asr.hmm.phone_times import PhoneTimes
 from ssl_asr.hmm.transcripts import least_frames, transcript_graph, usual_path
 from ssl_asr.hmm.viterbi import graph_states
 from ssl_asr.lang.lexicon import Lexicon, read_lexicon
-from ssl_asr.lang.text import normalise, unknown_characters
 from ssl_asr.store import features, utterance
 from ssl_asr.store.features import FeatureRow
 from ssl_asr.store.ledger import Shard
@@ -61,15 +60,12 @@ def transcribe(
 
     `times` are those of its imported alignment, if it has one; ValueError if they are not of these features.
     """
-    text = spoken.text or ""
-    words = normalise(text).split()
+    words = (spoken.text or "").split()
     unknown = lexicon.unknown(words)
-    if outside := unknown_characters(text):
-        return f"its text has characters outside the alphabet a-z: {outside}; spell them out"
     if not words:
         return "its text is empty; write the spoken words"
     if unknown:
-        return f"no pronunciation for {', '.join(unknown)}; raise hmm.g2p_words or correct the text"
+        return f"no pronunciation for {', '.join(unknown)}; correct the text, or see hmm.lexicon and hmm.g2p_words"
     known = None if times is None else times.states()
     if known is not None and len(known) != len(frames):
         raise ValueError(f"the imported alignment of {spoken.id} is of other features; run the hmm stage again")

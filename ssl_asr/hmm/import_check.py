@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from ssl_asr.hmm.phone_times import PhoneTimes, Unusable
 from ssl_asr.hmm.transcripts import accepts
 from ssl_asr.lang.lexicon import Lexicon
-from ssl_asr.lang.text import normalise
 from ssl_asr.store import features, utterance
 from ssl_asr.store.ledger import Shard
 from ssl_asr.store.shards import ShardStore
@@ -34,7 +33,7 @@ def check_shard(run: str, shard: Shard, found: Mapping[str, PhoneTimes | Unusabl
         lengths = zip(slab["id"].to_pylist(), slab["num_frames"].to_pylist(), strict=True)
         before = len(usable)
         for name, num_frames in lengths:
-            words = normalise(texts[name] or "").split()
+            words = (texts[name] or "").split()
             if name not in found or not words or lexicon.unknown(words):
                 continue
             checked = check(found[name], words, lexicon, num_frames)

@@ -15,7 +15,6 @@ from ssl_asr.frontend.stacking import STACK, stacked_length
 from ssl_asr.hmm.recordings import Alignment
 from ssl_asr.hmm.triphone_graph import triphone_graph
 from ssl_asr.lang.lexicon import Lexicon
-from ssl_asr.lang.text import normalise
 from ssl_asr.models.length_batches import batches_of_like_length
 from ssl_asr.store.features import FeatureRow
 from ssl_asr.store.utterance import Utterance
@@ -77,7 +76,7 @@ class NetworkAligner:
         return {"realigned_frames": self._frames, "changed_frames": self._changed}
 
     def _along_text(self, row: FeatureRow, scores_ts: Float32) -> npt.NDArray[np.uint16] | None:
-        graph = triphone_graph(normalise(self._spoken[row.id].text or "").split(), self._lexicon)
+        graph = triphone_graph((self._spoken[row.id].text or "").split(), self._lexicon)
         codes = graph.align(SCALE * scores_ts, self._table)
         return None if codes is None else spread(self._table.reshape(-1)[codes], len(row.frames))
 

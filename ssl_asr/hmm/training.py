@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,12 +14,13 @@ from ssl_asr.hmm.flat_start import MapChunks, flat_start
 from ssl_asr.hmm.import_stage import imported_inputs
 from ssl_asr.hmm.imported import KEY, ImportIndex
 from ssl_asr.hmm.lexicon_stage import pronunciation_inputs
+from ssl_asr.hmm.phone_clusters import clustered_questions
 from ssl_asr.hmm.senones import table_id
 from ssl_asr.hmm.tree import TriphoneTotals, grow_table, merge, read_table, triphone_totals, write_table
 from ssl_asr.hmm.trusted import trusted_model, trusted_totals
+from ssl_asr.lang.language import language_of
 from ssl_asr.lang.lexicon import read_phones
 from ssl_asr.lang.phones import PhoneSet
-from ssl_asr.lang.questions import ENGLISH_QUESTIONS
 from ssl_asr.recipe import Hmm, Recipe
 from ssl_asr.recipe.identity import digest, inputs_key, non_defaults
 from ssl_asr.store import features
@@ -78,6 +79,8 @@ def hmm_inputs(recipe: Recipe) -> HmmInputs:
     senones = {"version": SENONES_VERSION, "flat start": inputs_key(flat_start), **non_defaults(recipe, "senones")}
     if recipe.hmm.wrong_texts != "keep":
         senones["texts"] = "trusted"
+    if _is_clustered(recipe.hmm):
+        senones["hmm.questions"] = "clustered"
     return HmmInputs(flat_start, senones, non_defaults(recipe, "alignments"))
 
 
@@ -108,10 +111,19 @@ def train(run: str, hmm: Hmm, chunks: MapChunks, some_chunks: MapChunks, inputs:
             hmm.senones,
             hmm.min_frames_per_senone,
             phones=phones,
-            questions=ENGLISH_QUESTIONS.values(),
+            questions=_questions(hmm, found[0], phones),
         )
         write_table(tree_uri(run), table, inputs.senones)
     return Trained(*found, phones, table, inputs)
+
+
+def _is_clustered(hmm: Hmm) -> bool:
+    return hmm.questions == "clustered" or language_of(hmm.lexicon).questions is None
+
+
+def _questions(hmm: Hmm, model: FlatModel, phones: PhoneSet) -> Iterable[Sequence[str]]:
+    known = language_of(hmm.lexicon).questions
+    return clustered_questions(model, phones) if known is None or _is_clustered(hmm) else known.values()
 
 
 def _totals(hmm: Hmm, chunks: MapChunks, model: FlatModel) -> TriphoneTotals:

@@ -11,7 +11,8 @@ from functools import partial
 import numpy as np
 
 from ssl_asr.hmm.alignment_job import alignment_parents
-from ssl_asr.hmm.lexicon_stage import build_lexicon, texts_of
+from ssl_asr.hmm.dictionary import pronunciations
+from ssl_asr.hmm.lexicon_stage import texts_of
 from ssl_asr.hmm.training import Trained
 from ssl_asr.lang.lexicon import read_lexicon
 from ssl_asr.recipe import Recipe
@@ -41,7 +42,8 @@ def unlabeled_stage(recipe: Recipe, trained: Trained) -> ShardStage:
 def ensure_lexicon(recipe: Recipe) -> None:
     """Write the pronunciations of the texts' words that the run's lexicon lacks."""
     words = sorted({word for text in texts_of(recipe, SPLIT) for word in text.split()})
-    missing = build_lexicon(read_lexicon(recipe.run).unknown(words), recipe.hmm.g2p_words, recipe.corpus.cache)
+    known = read_lexicon(recipe.run)
+    missing = pronunciations(recipe, known.unknown(words), known.phones)
     filesystem.write_if_changed(unlabeled_lexicon_uri(recipe.run), missing.to_text().encode())
 
 

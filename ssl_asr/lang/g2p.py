@@ -1,4 +1,4 @@
-"""Pronunciations of words that are not in the lexicon: phonetisaurus trained on cmudict, once for each cache.
+"""Pronunciations of words that are not in the lexicon: phonetisaurus trained on the lexicon, once for each cache.
 
 Letters and phones are aligned by EM, a joint n-gram over the pairs is estimated and applied as a transducer
 (Novak, Minematsu & Hirose, "Phonetisaurus: exploring grapheme-to-phoneme conversion with joint n-gram models in
@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -23,8 +23,9 @@ from ssl_asr.store import filesystem
 # More EM iterations and longer n-grams cost time and do not lower the error rate on held-out words of cmudict.
 EM_ITERATIONS = 3
 NGRAM_ORDER = 6
+_SEPARATORS = frozenset("|}_<>")
 
-_FIX = "set hmm.g2p_words=0 to continue without the utterances whose words are not in cmudict"
+_FIX = "set hmm.g2p_words=0 to continue without the utterances whose words are not in the lexicon"
 
 
 def pronounce(words: Sequence[str], dictionary: Lexicon, train_words: int, cache: str) -> dict[str, Phones]:
@@ -35,25 +36,38 @@ def pronounce(words: Sequence[str], dictionary: Lexicon, train_words: int, cache
     """
     if not words or train_words == 0:
         return {}
-    uri = _model(_sample(dictionary, train_words), cache)
+    codes = _codes(dictionary)
+    uri = _model(_sample(dictionary, train_words, codes), cache)
     with tempfile.TemporaryDirectory() as folder:
         model = Path(folder) / "model.fst"
         model.write_bytes(filesystem.read_bytes(uri))
         listed = Path(folder) / "words.txt"
-        listed.write_text("".join(f"{word}\n" for word in words))
+        listed.write_text("".join(f"{word}\n" for word in words), encoding="utf-8")
         command = ["phonetisaurus-g2pfst", f"--model={model}", f"--wordlist={listed}", "--nbest=1", "--beam=10000"]
         lines = _run(command, folder).splitlines()
     rows = (line.split("\t") for line in lines)
-    return {row[0]: tuple(row[2].split()) for row in rows if len(row) == 3 and row[2].strip()}
+    phones = {code: phone for phone, code in codes.items()}
+    return {
+        row[0]: tuple(map(phones.__getitem__, row[2].split())) for row in rows if len(row) == 3 and row[2].strip()
+    }
 
 
-def _sample(dictionary: Lexicon, size: int) -> str:
+def _codes(dictionary: Lexicon) -> dict[str, str]:
+    """What stands for each phone in phonetisaurus's files, where some characters separate others."""
+    names = dictionary.phones.names
+    if any({*name} & _SEPARATORS for name in names):
+        return {name: f"p{number}" for number, name in enumerate(names)}
+    return {name: name for name in names}
+
+
+def _sample(dictionary: Lexicon, size: int, codes: Mapping[str, str]) -> str:
     """`size` words with their first pronunciation, chosen evenly by hash, in phonetisaurus's format.
 
     An even sample does better on held-out words than the same number of short words or of commonly spelled words.
     """
     words = sorted(dictionary.words, key=lambda word: hashlib.sha256(word.encode()).digest())[:size]
-    return "".join(f"{word}\t{' '.join(dictionary.pronunciations[word][0])}\n" for word in sorted(words))
+    spoken = ((word, map(codes.__getitem__, dictionary.pronunciations[word][0])) for word in sorted(words))
+    return "".join(f"{word}\t{' '.join(phones)}\n" for word, phones in spoken)
 
 
 def _model(lexicon: str, cache: str) -> str:
@@ -74,7 +88,7 @@ def _train(lexicon: str) -> bytes:
             progress.advance()
 
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "lexicon.txt").write_text(lexicon)
+        (Path(folder) / "lexicon.txt").write_text(lexicon, encoding="utf-8")
         align = ["phonetisaurus-align", "--input=lexicon.txt", "--ofile=pairs.txt", f"--iter={EM_ITERATIONS}"]
         # A letter may be silent; a phone comes from at least one letter; either side is at most two long.
         align += ["--seq1_del=false", "--seq2_del=true", "--seq1_max=2", "--seq2_max=2", "--grow=false"]
@@ -92,14 +106,14 @@ def _run(command: Sequence[str], folder: str, watch: Callable[[str], None] = lam
     output = Path(folder) / "output.txt"
     try:
         with (
-            output.open("w") as stream,
+            output.open("wb") as stream,
             subprocess.Popen(
                 command,
                 cwd=folder,
                 env=phonetisaurus.guess_environment(),
                 stdout=stream,
                 stderr=subprocess.PIPE,
-                text=True,
+                encoding="utf-8",
             ) as process,
         ):
             for line in process.stderr or ():
@@ -109,4 +123,4 @@ def _run(command: Sequence[str], folder: str, watch: Callable[[str], None] = lam
         raise ValueError(f"{command[0]} does not run on this machine ({error}); {_FIX}") from error
     if process.returncode:
         raise ValueError(f"{command[0]} failed ({' '.join(error_lines[-3:])}); {_FIX}")
-    return output.read_text()
+    return output.read_text(encoding="utf-8")

@@ -45,6 +45,15 @@ class Recipe(Section):
             )
         if self.labelling.k > self.hmm.senones:
             raise ValueError(f"labelling.k={self.labelling.k} is above hmm.senones={self.hmm.senones}")
+        lexicon = self.hmm.lexicon
+        if lexicon not in ("english", "graphemes") and not {"/", "."} & {*lexicon}:
+            raise ValueError(
+                f"hmm.lexicon={lexicon} is neither english nor graphemes; a file of this name here is ./{lexicon}"
+            )
+        if self.hmm.questions == "phonetic" and self.hmm.lexicon != "english":
+            raise ValueError(
+                "hmm.questions=phonetic are known for hmm.lexicon=english alone; use clustered, or leave it out"
+            )
         if self.student.whole_sub_epochs > self.student.sub_epochs:
             raise ValueError("student.whole_sub_epochs is above student.sub_epochs")
         if self.student.selection == "all" and self.student.selected_share < 1:

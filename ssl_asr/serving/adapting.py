@@ -35,7 +35,7 @@ def open_engine(options: EngineOptions, warn: Callable[[str], None]) -> Engine:
         if unknown:
             warn(f"{options.lm}: {unknown} of its words are not in the bundle's lexicon and can't be recognised")
     if options.hotwords:
-        phrases = read_hotwords(_text(options.hotwords), options.hotwords)
+        phrases = read_hotwords(_text(options.hotwords), options.hotwords, engine.language.alphabet)
         for word in unknown_words(phrases, engine.graph.words):
             warn(f"{options.hotwords}: '{word}' is not in the vocabulary and can't be recognised")
         engine = with_hotwords(engine, phrases)

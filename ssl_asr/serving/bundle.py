@@ -12,6 +12,7 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from ssl_asr.lang.language import Language, language_named
 from ssl_asr.serving.description import DESCRIPTION, Description, parse_description
 
 MOST_DESCRIPTION = 16_000_000  # bytes
@@ -23,6 +24,10 @@ class Bundle:
 
     folder: Path
     description: Description
+
+    @property
+    def language(self) -> Language:
+        return language_named(self.description.language)
 
     def path(self, name: str) -> Path:
         return self.folder / name

@@ -79,7 +79,7 @@ class Description(Section):
     format: Literal[1]
     name: str
     model: str
-    language: Literal["en"] = "en"
+    language: Literal["en", "und"] = "en"  # see lang/language.py
     senone_set: str
     results: str = ""
     frontend: Frontend

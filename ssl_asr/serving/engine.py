@@ -22,6 +22,7 @@ from ssl_asr.decoding.scores import Float32, Scales
 from ssl_asr.decoding.word_finder import WordFinder
 from ssl_asr.evaluation.confidence import Curve
 from ssl_asr.frontend.online import OnlineFrontend, SpeakerState
+from ssl_asr.lang.language import Language
 from ssl_asr.lang.lexicon import Lexicon
 from ssl_asr.serving.bundle import Bundle, open_bundle
 from ssl_asr.serving.description import DESCRIPTION, NETWORK, QUANTISED
@@ -73,6 +74,10 @@ class Engine:
                 f"{bundle.path(DESCRIPTION)} describes no usable front end ({error}); export the bundle again"
             ) from None
         return engine
+
+    @property
+    def language(self) -> Language:
+        return self.bundle.language
 
     @property
     def sample_rate(self) -> int:

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ssl_asr.hmm.transitions import Arrays
+from ssl_asr.lang.text import Alphabet
 
 Phrase = tuple[str, ...]
 DEFAULT_WEIGHT = 2.0  # nats
@@ -24,7 +25,7 @@ _NUMBER = re.compile(r"[-+]?[0-9]*\.?[0-9]+")
 _SILENT, _OTHER = 0, 1  # classes of arcs: no word, a word of no phrase; then those of phrases
 
 
-def read_hotwords(text: str, place: str) -> dict[Phrase, float]:
+def read_hotwords(text: str, place: str, alphabet: Alphabet) -> dict[Phrase, float]:
     """Lines of a word or phrase and, optionally, its weight in nats; ValueError naming the first bad line.
 
     The weight is a natural logarithm: 2.3 makes a phrase ten times as probable, a negative one less probable. Empty
@@ -32,11 +33,11 @@ def read_hotwords(text: str, place: str) -> dict[Phrase, float]:
     """
     found: dict[Phrase, float] = {}
     for number, line in enumerate(text.split("\n"), 1):
-        words = line.lower().split()
-        if not words or words[0].startswith("#"):
+        written = line.split()
+        if not written or written[0].startswith("#"):
             continue
-        weight = float(words[-1]) if _NUMBER.fullmatch(words[-1]) else None
-        phrase = tuple(words if weight is None else words[:-1])
+        weight = float(written[-1]) if _NUMBER.fullmatch(written[-1]) else None
+        phrase = tuple(alphabet.words(" ".join(written if weight is None else written[:-1])))
         if not phrase or (weight is not None and not abs(weight) <= _MOST_WEIGHT):
             raise ValueError(
                 f"{place}, line {number}: '{line.strip()[:50]}' is not a word or phrase and a weight of at most "

@@ -87,6 +87,7 @@ def test_another_test_condition_touches_the_test_alone(finished: Recipe, capsys:
         ("student.unlabeled_objective.kind=cross-entropy", ["student", "results", "report"]),
         ("labelling.value_bits=6", ["targets/unlabeled", "student", "results", "report"]),
         ("teacher.labeled_passes=3", MODELS_ON[:2] + MODELS_ON[3:]),
+        ("hmm.questions=clustered", ["senones", *LABELED_ALIGNMENTS, *MODELS_ON]),
         ("hmm.senones=77", ["senones", *LABELED_ALIGNMENTS, *MODELS_ON]),
         ("hmm.flat_start_iterations=3", ["flat start", "senones", *LABELED_ALIGNMENTS, *MODELS_ON]),
         ("hmm.g2p_words=9", ["lexicon", "flat start", "senones", *LABELED_ALIGNMENTS, *MODELS_ON]),

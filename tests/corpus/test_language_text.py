@@ -10,7 +10,7 @@ import pytest
 
 from ssl_asr.corpus.split_records import forget_record
 from ssl_asr.corpus.stage import LANGUAGE_TEXT, run_corpus, todo_corpus
-from ssl_asr.lang.text import normalise
+from ssl_asr.lang.text import A_TO_Z
 from ssl_asr.recipe import Recipe
 from ssl_asr.store.layout import lm_text_uri
 
@@ -64,7 +64,7 @@ def test_what_a_person_names_stays_and_what_is_tested_on_is_counted(
     file = tmp_path / "mine.txt"
     file.write_text(f"{held_out}\nhello there\n")
     run_corpus(with_text(own_recipe, file))
-    assert text_of(own_recipe) == sorted([normalise(held_out), "hello there"])
+    assert text_of(own_recipe) == sorted([A_TO_Z.normalise(held_out), "hello there"])
     assert f"corpus.lm_text={file} holds 1 of dev's 1 sentences." in capsys.readouterr().err
 
 

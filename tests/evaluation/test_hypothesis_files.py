@@ -1,12 +1,14 @@
 """Hypotheses of other systems in every form that is read, and what is refused."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ssl_asr.evaluation.hypothesis_files import read_hypotheses, words_for
 from ssl_asr.evaluation.transcribed_set import TranscribedSet
+from ssl_asr.lang.text import A_TO_Z
 from ssl_asr.store.ledger import Reject
 from ssl_asr.store.utterance import Utterance
 
@@ -17,6 +19,7 @@ SPOKEN = TranscribedSet(
         for name, text in (("a 1", "how could you"), ("b", "i won't"), ("c", "well"))
     ),
     (Reject("d", "its text is empty"),),
+    A_TO_Z,
 )
 WORDS = {"a 1": ("how", "could", "they"), "b": ("i", "won't"), "c": ()}
 
@@ -48,7 +51,7 @@ def test_lines_of_json_are_read_as_a_run_writes_them(tmp_path: Path) -> None:
 
 
 def test_text_is_read_as_kaldi_writes_it(tmp_path: Path) -> None:
-    spoken = TranscribedSet(SPOKEN.source, SPOKEN.utterances[1:], SPOKEN.rejects)
+    spoken = replace(SPOKEN, utterances=SPOKEN.utterances[1:])
     for between in (" ", "  ", "\t"):
         file = write(tmp_path, "text.txt", f"\ufeffc\n\nb{between}I won’t!\r\nd anything\n")
         assert words_for(read_hypotheses(file), spoken) == {"b": ("i", "won't"), "c": ()}
@@ -80,7 +83,7 @@ def test_a_folder_of_transcripts_is_one_set(tmp_path: Path, kind: str) -> None:
 
 
 def test_words_with_digits_and_signs_stay_and_count_as_errors(tmp_path: Path) -> None:
-    spoken = TranscribedSet(SPOKEN.source, SPOKEN.utterances[1:2], ())
+    spoken = replace(SPOKEN, utterances=SPOKEN.utterances[1:2], rejects=())
     assert words_for(read_hypotheses(write(tmp_path, "h.txt", "b I'm 21 <unk> well-known\n")), spoken) == {
         "b": ("i'm", "21", "<unk>", "well", "known")
     }

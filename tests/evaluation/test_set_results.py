@@ -8,6 +8,7 @@ from ssl_asr.evaluation.bootstrap import Draws
 from ssl_asr.evaluation.set_results import MOST_VALUES, set_results, tags_of
 from ssl_asr.evaluation.set_table import format_set_table
 from ssl_asr.evaluation.transcribed_set import TranscribedSet
+from ssl_asr.lang.text import A_TO_Z
 from ssl_asr.store.ledger import Reject
 from ssl_asr.store.utterance import Utterance
 
@@ -30,6 +31,7 @@ def spoken(utterances: int = 12, speakers: int = 4) -> TranscribedSet:
             for number in range(utterances)
         ),
         (Reject("v", "the text is empty"),),
+        A_TO_Z,
     )
 
 

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from ssl_asr.hmm.lexicon_stage import build_lexicon
+from ssl_asr.hmm.dictionary import looked_up
 from ssl_asr.lang import g2p
 from ssl_asr.lang.g2p import pronounce
 from ssl_asr.lang.lexicon import Lexicon, cmudict, read_lexicon
@@ -38,7 +38,7 @@ def test_a_missing_lexicon_names_the_file(tmp_path):
 
 
 def test_words_outside_cmudict_are_pronounced_as_they_are_spelled():
-    lexicon = build_lexicon(["the", "flimbot", "zorgak"], G2P_WORDS, CACHE)
+    lexicon = looked_up(["the", "flimbot", "zorgak"], cmudict(), G2P_WORDS, CACHE)
     assert lexicon.words == ("flimbot", "the", "zorgak")
     [phones] = lexicon.pronunciations["flimbot"]
     assert phones[0] == "F"
@@ -49,13 +49,13 @@ def test_words_outside_cmudict_are_pronounced_as_they_are_spelled():
 def test_a_words_pronunciations_do_not_depend_on_the_other_words():
     """Nothing but the lexicon is made anew where other words come in."""
     words = ["the", "flimbot", "zorgak", "read"]
-    alone = [build_lexicon([word], G2P_WORDS, CACHE).pronunciations for word in words]
-    together = build_lexicon(reversed(words), G2P_WORDS, CACHE).pronunciations
+    alone = [looked_up([word], cmudict(), G2P_WORDS, CACHE).pronunciations for word in words]
+    together = looked_up(reversed(words), cmudict(), G2P_WORDS, CACHE).pronunciations
     assert together == {word: found[word] for word, found in zip(words, alone, strict=True)}
 
 
 def test_without_g2p_words_outside_cmudict_have_no_pronunciation():
-    lexicon = build_lexicon(["the", "flimbot"], 0, CACHE)
+    lexicon = looked_up(["the", "flimbot"], cmudict(), 0, CACHE)
     assert lexicon.unknown(["flimbot", "the", "flimbot"]) == ["flimbot"]
 
 

@@ -1,6 +1,6 @@
 import pytest
 
-from ssl_asr.lang.text import named, normalise, unknown_characters
+from ssl_asr.lang.text import A_TO_Z, EVERY_SCRIPT, named
 
 
 @pytest.mark.parametrize(
@@ -26,13 +26,13 @@ from ssl_asr.lang.text import named, normalise, unknown_characters
     ],
 )
 def test_normalise(written: str, spoken: str) -> None:
-    assert normalise(written) == spoken
-    assert normalise(spoken) == spoken
+    assert A_TO_Z.normalise(written) == spoken
+    assert A_TO_Z.normalise(spoken) == spoken
 
 
 def test_unknown_characters_are_named_and_punctuation_is_not() -> None:
-    assert unknown_characters("naïve? 3 × 3, <unk>!") == "3<>×ï"
-    assert unknown_characters("It's “fine” — really (no, really)…") == ""
+    assert A_TO_Z.unknown_characters("naïve? 3 × 3, <unk>!") == "3<>×ï"
+    assert A_TO_Z.unknown_characters("It's “fine” — really (no, really)…") == ""
 
 
 @pytest.mark.parametrize(
@@ -44,12 +44,40 @@ def test_unknown_characters_are_named_and_punctuation_is_not() -> None:
     ],
 )
 def test_what_would_change_the_words_is_unknown(written: str, unknown: str) -> None:
-    assert unknown_characters(written) == unknown
+    assert A_TO_Z.unknown_characters(written) == unknown
 
 
 def test_a_character_that_cannot_be_told_by_looking_is_named_by_its_number() -> None:
     assert named("5<é×🙂") == "5 < é × 🙂"
     assert named("е\u0301") == "е U+0435 (CYRILLIC SMALL LETTER IE) U+0301 (COMBINING ACUTE ACCENT)"
     assert named("\x07\ue000") == "U+0007 (a character without a name) U+E000 (a character without a name)"
-    assert unknown_characters("hеllo\x07") == "\x07е"
+    assert A_TO_Z.unknown_characters("hеllo\x07") == "\x07е"
     assert named("abcdefghijklmnop").endswith(" l and 4 more")
+
+
+@pytest.mark.parametrize(
+    ("written", "spoken"),
+    [
+        ("¿Dónde está l’ALMA — «Señor»?", "dónde está l'alma señor"),
+        ("Cafe\u0301 straße STRASSE Ǆ ﬁn", "café straße strasse dž fin"),
+        ("ЁЛКА, за\u0301мок; И\u0306од", "ёлка за\u0301мок йод"),
+        ("ΟΔΟΣ. Ὀδός", "οδος ὀδός"),
+        ("İSTANBUL col·lecció", "istanbul collecció"),
+        ("مرحبا، كيف \u202bحالك\u202c؟ ســلام ﷲ ﻻ", "مرحبا كيف حالك سلام الله لا"),
+        ("שלום־עולם! हिन्दी। 한국어", "שלום עולם हिन्दी 한국어"),
+        ("Hello мир: mixed سلام", "hello мир mixed سلام"),
+        ("ca n't", "ca n't"),  # only English is split like that
+    ],
+)
+def test_any_language(written: str, spoken: str) -> None:
+    assert EVERY_SCRIPT.unknown_characters(written) == ""
+    assert EVERY_SCRIPT.normalise(written) == spoken
+    assert EVERY_SCRIPT.normalise(spoken) == spoken
+
+
+def test_digits_and_symbols_of_any_script_are_unknown() -> None:
+    assert set(EVERY_SCRIPT.unknown_characters("№5 ٣ १ m² <unk> 50% a_b € ª 🙂 Ⅷ")) == set("№5٣१²<>%0_€ª🙂Ⅷ")
+
+
+def test_a_word_with_digits_stays_beside_words_that_are_normalised() -> None:
+    assert EVERY_SCRIPT.words("Ёлка-2 d’ÉTÉ wi-fi") == ["ёлка-2", "d'été", "wi", "fi"]

@@ -75,6 +75,8 @@ def test_a_choice_is_what_differs_from_its_default() -> None:
         ("corpus.test_minutes=5", {"open-test", "open-dev", "open-labeled", "open-unlabeled"}),
         ("frontend.mean_memory_seconds=60", {"features"}),
         ("hmm.g2p_words=100", {"lexicon"}),
+        ("hmm.lexicon=graphemes", set()),  # its content counts
+        ("hmm.questions=clustered", set()),  # that of the senones
         ("hmm.flat_start_iterations=7", {"flat-start"}),
         ("hmm.senones=1234", {"senones"}),
         ("hmm.wrong_texts=weigh", {"flat-start", "alignments"}),

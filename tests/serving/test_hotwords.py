@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ssl_asr.lang.fst_arrays import ARC
+from ssl_asr.lang.text import A_TO_Z, EVERY_SCRIPT
 from ssl_asr.serving.hotwords import _without, boosted, read_hotwords, unknown_words
 
 WORDS = ("a", "b", "c", "d")
@@ -82,13 +83,19 @@ def test_keys_are_compared_as_sets() -> None:
 
 def test_files_of_hotwords() -> None:
     text = "# places\nNew York 3.5\r\n\n  san   josé\nnan -.5\nzebra\n"
-    assert read_hotwords(text, "hot.txt") == {
+    assert read_hotwords(text, "hot.txt", A_TO_Z) == {
         ("new", "york"): 3.5,
         ("san", "josé"): 2.0,
         ("nan",): -0.5,
         ("zebra",): 2.0,
     }
+    written = "SAN JOSE\u0301\nАнна-Мария 3\nroute 66b\n"
+    assert read_hotwords(written, "hot.txt", EVERY_SCRIPT) == {
+        ("san", "josé"): 2.0,
+        ("анна", "мария"): 3.0,
+        ("route", "66b"): 2.0,
+    }
     for bad in ("3", "york 1000", "route 66"):
         with pytest.raises(ValueError, match=r"^hot\.txt, line 2: '.*' is not a word or phrase and a weight"):
-            read_hotwords(f"a\n{bad}\n", "hot.txt")
+            read_hotwords(f"a\n{bad}\n", "hot.txt", A_TO_Z)
     assert unknown_words({("a", "x"): 1, ("x",): 1, ("d",): math.pi}, WORDS) == ["x"]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from ssl_asr.corpus.open_speech.speech import OpenSpeech
 from ssl_asr.corpus.seeding import digest
-from ssl_asr.lang.text import normalise, unknown_characters
+from ssl_asr.lang.text import A_TO_Z
 from ssl_asr.recipe import Corpus
 from ssl_asr.store.utterance import OTHER_CHANNEL, Utterance
 
@@ -31,12 +31,12 @@ class Splits:
 def usable(utterance: Utterance, corpus: Corpus) -> bool:
     """Whether a clip's text is plausible for its length: enough words, known characters, a normal speaking rate."""
     text = utterance.text or ""
-    spoken = normalise(text)
+    spoken = A_TO_Z.normalise(text)
     rate = len(re.sub(r"[^a-z]", "", spoken)) / max(utterance.duration, 1e-3)
     return (
         corpus.min_seconds <= utterance.duration <= corpus.max_seconds
         and len(spoken.split()) >= _WORDS
-        and not unknown_characters(text)
+        and not A_TO_Z.unknown_characters(text)
         and _LETTERS_A_SECOND[0] <= rate <= _LETTERS_A_SECOND[1]
     )
 
@@ -47,7 +47,7 @@ def cut_open_speech(speech: OpenSpeech, corpus: Corpus, seed: int) -> Splits:
     Held-out speakers are in no other split, whether or not all of their speech is tested.
     """
     kept = [
-        replace(utterance, text=normalise(utterance.text or ""))
+        replace(utterance, text=A_TO_Z.normalise(utterance.text or ""))
         for utterance in speech.utterances
         if usable(utterance, corpus)
     ]

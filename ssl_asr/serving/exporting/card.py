@@ -11,6 +11,7 @@ from ssl_asr.corpus.sources import OPEN_SPEECH
 from ssl_asr.corpus.split_records import read_record
 from ssl_asr.evaluation.results import ALL, WordErrors
 from ssl_asr.evaluation.table import rate
+from ssl_asr.lang.language import ENGLISH_LEXICON, GRAPHEMES
 from ssl_asr.models.systems import BASELINE, STUDENT, TITLES, stage_of
 from ssl_asr.serving.description import LEXICON, NETWORK, QUANTISED, WEIGHTS, Description
 from ssl_asr.serving.exporting.measure import FULL, INT8, Measured
@@ -25,7 +26,7 @@ _CODE_LICENCE = "Apache-2.0"
 
 def model_card(sources: Sources, described: Description, measured: Measured) -> str:
     """Markdown with YAML front matter; rates are in percent."""
-    front = yaml.safe_dump(_front_matter(sources), sort_keys=False, allow_unicode=True)
+    front = yaml.safe_dump(_front_matter(sources, described), sort_keys=False, allow_unicode=True)
     parts = [
         f"---\n{front}---\n",
         _opening(sources, described),
@@ -39,10 +40,11 @@ def model_card(sources: Sources, described: Description, measured: Measured) -> 
     return "\n".join(parts)
 
 
-def _front_matter(sources: Sources) -> dict[str, Any]:
+def _front_matter(sources: Sources, described: Description) -> dict[str, Any]:
     recipe = sources.recipe
+    english = {"language": "en"} if described.language == "en" else {}
     return {
-        "language": "en",
+        **english,
         "license": "other",
         "library_name": "ssl_asr",
         "pipeline_tag": "automatic-speech-recognition",
@@ -87,10 +89,11 @@ def _main_rows(sources: Sources) -> list[WordErrors]:
 
 def _opening(sources: Sources, described: Description) -> str:
     network = sources.model.spec.network
+    english = " of English speech" if described.language == "en" else ""
     return f"""\
 # {sources.recipe.name}: {TITLES.get(sources.name, sources.name)}
 
-A streaming recogniser of English speech, trained by ssl_asr: a network of the kind `{network.kind}` with
+A streaming recogniser{english}, trained by ssl_asr: a network of the kind `{network.kind}` with
 {described.network.senones} senones, {described.network.look_ahead * 30} ms of look-ahead, and a decoding graph of
 {len(sources.words):,} words. {_learned(sources.name)}
 """
@@ -191,7 +194,11 @@ def _licences(sources: Sources) -> str:
         if is_open
         else "The speech is the trainer's own; whether its licence allows you to use a model of it is not known here."
     )
-    return (
-        f"## Licences\n\nThe code is under {_CODE_LICENCE}. Pronunciations are from cmudict (BSD) and, for other\n"
-        f"words, from a model of it. {speech}\n"
+    lexicon = {
+        ENGLISH_LEXICON: "Pronunciations are from cmudict (BSD) and, for other\nwords, from a model of it.",
+        GRAPHEMES: "Words are pronounced\nas they are spelled.",
+    }.get(
+        sources.recipe.hmm.lexicon,
+        "Pronunciations are from the\ntrainer's own lexicon and, for other words, from a model of it.",
     )
+    return f"## Licences\n\nThe code is under {_CODE_LICENCE}. {lexicon} {speech}\n"

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,7 @@ from ssl_asr.decoding.decoder import DecodingGraph
 from ssl_asr.evaluation.results import ALL, WordErrors
 from ssl_asr.hmm.senone_names import names_of
 from ssl_asr.lang.fst_arrays import from_numpy, parse
+from ssl_asr.lang.language import AMERICAN_ENGLISH, language_of
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import inputs_key
 from ssl_asr.serving import description as bundle
@@ -119,6 +120,7 @@ def _describe(sources: Sources, shape: NetworkShape, files: Mapping[str, bytes])
         format=bundle.FORMAT,
         name=sources.recipe.name,
         model=sources.name,
+        language=_code(sources.recipe),
         senone_set=sources.senones.id,
         results=inputs_key(sources.results.inputs),
         frontend=sources.recipe.frontend,
@@ -132,6 +134,10 @@ def _describe(sources: Sources, shape: NetworkShape, files: Mapping[str, bytes])
         versions={name: _version(name) for name in _PACKAGES},
         files={name: File(bytes=len(data), sha256=hashlib.sha256(data).hexdigest()) for name, data in files.items()},
     )
+
+
+def _code(recipe: Recipe) -> Literal["en", "und"]:
+    return "en" if language_of(recipe.hmm.lexicon) == AMERICAN_ENGLISH else "und"
 
 
 def _version(package: str) -> str:

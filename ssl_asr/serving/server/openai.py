@@ -23,9 +23,10 @@ from ssl_asr.serving.server.wire import Transcribed
 from ssl_asr.serving.transcribing.formats.captions import srt, vtt
 from ssl_asr.serving.transcribing.transcript import Transcript, TranscriptSegment
 
-_LANGUAGES = ("en", "english")
+_ENGLISH = ("en", "english")  # the code of bundles, and Whisper's name
 _POLL_SECONDS = 0.5
 _NOTE = "Ssl-Asr-Note"
+Writer = Callable[[Transcript, bool, str], Response]  # with words or not, and the model's language
 
 
 async def transcriptions(service: Service, request: Request) -> Response:
@@ -35,7 +36,7 @@ async def transcriptions(service: Service, request: Request) -> Response:
         receive = limited(request.receive, service.options.limits, request.headers.get("content-length"))
         form = await _form(Request(request.scope, receive))
         try:
-            upload, write = form.get("file"), _writer(form)
+            upload, write = form.get("file"), _writer(form, service.pool.ready.language)
             if not isinstance(upload, UploadFile) or not upload.size:
                 raise _bad("the field file is missing or empty; send audio as multipart/form-data")
             name = Path(upload.filename or "").name[:100] or "audio"
@@ -46,7 +47,7 @@ async def transcriptions(service: Service, request: Request) -> Response:
             await form.close()
     service.metrics.upload_seconds.inc(done.transcript.source.seconds)
     service.metrics.busy_seconds.inc(done.busy)
-    response = write(done.transcript, _wants_words(form))
+    response = write(done.transcript, _wants_words(form), service.pool.ready.language)
     if done.channels > 1:
         response.headers[_NOTE] = f"the file has {done.channels} channels, and the first was transcribed"
     return response
@@ -73,10 +74,13 @@ def _wants_words(form: FormData) -> bool:
     return form.get("response_format") == "verbose_json" and "word" in form.getlist("timestamp_granularities[]")
 
 
-def _writer(form: FormData) -> Callable[[Transcript, bool], Response]:
-    """By the fields of the form; Refusal of what is not possible."""
+def _writer(form: FormData, known: str) -> Writer:
+    """By the fields of the form; Refusal of what is not possible.
+
+    A model whose language is not known takes any: its own is the one that it was trained for.
+    """
     language, kind = str(form.get("language", "en")), str(form.get("response_format", "json"))
-    if language.lower().split("-")[0] not in _LANGUAGES:
+    if known in _ENGLISH and language.lower().split("-")[0] not in _ENGLISH:
         raise _bad(f"the language {language[:20]!r} is not possible; this model has English, en")
     if str(form.get("stream", "false")).lower() not in ("false", "0", ""):
         raise _bad("stream is not possible with a file; use the websocket for results while you speak")
@@ -103,14 +107,14 @@ async def _while_connected(
         task.cancel()
 
 
-def _json(transcript: Transcript, with_words: bool) -> Response:
+def _json(transcript: Transcript, with_words: bool, language: str) -> Response:
     return JSONResponse({"text": transcript.text})
 
 
-def _verbose(transcript: Transcript, with_words: bool) -> Response:
+def _verbose(transcript: Transcript, with_words: bool, language: str) -> Response:
     values: dict[str, Any] = {
         "task": "transcribe",
-        "language": "english",
+        "language": "english" if language in _ENGLISH else language,
         "duration": transcript.source.seconds,
         "text": transcript.text,
         "segments": [_segment(number, each) for number, each in enumerate(transcript.segments)],
@@ -140,12 +144,12 @@ def _without_none(values: Mapping[str, Any]) -> Mapping[str, Any]:
     return {name: value for name, value in values.items() if value is not None}
 
 
-_WRITERS: dict[str, Callable[[Transcript, bool], Response]] = {
+_WRITERS: dict[str, Writer] = {
     "json": _json,
     "verbose_json": _verbose,
-    "text": lambda transcript, _: PlainTextResponse(transcript.text + "\n"),
-    "srt": lambda transcript, _: PlainTextResponse(srt(transcript)),
-    "vtt": lambda transcript, _: PlainTextResponse(vtt(transcript)),
+    "text": lambda transcript, *_: PlainTextResponse(transcript.text + "\n"),
+    "srt": lambda transcript, *_: PlainTextResponse(srt(transcript)),
+    "vtt": lambda transcript, *_: PlainTextResponse(vtt(transcript)),
 }
 
 

@@ -35,10 +35,11 @@ class Start:
 
 @dataclass(frozen=True)
 class Ready:
-    """The first message of a worker whose engine is open."""
+    """The first message of a worker whose engine is open; `language` is the code in the bundle."""
 
     name: str
     sample_rate: int
+    language: str
 
 
 @dataclass(frozen=True)

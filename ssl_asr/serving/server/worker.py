@@ -54,7 +54,7 @@ def main() -> None:
         os.nice(start.niceness)
         engine = open_engine(start.engine, lambda sentence: print(f"serve: {sentence}", file=sys.stderr, flush=True))
         name = f"{engine.bundle.description.name} {engine.bundle.description.model}"
-        connection.sendall(packed(Ready(name, engine.sample_rate)))
+        connection.sendall(packed(Ready(name, engine.sample_rate, engine.language.code)))
         _serve(Worker(engine, start.endpoints), connection, inbox)
     except ValueError as error:
         connection.sendall(packed(Broken(0, " ".join(str(error).split()))))

@@ -7,7 +7,7 @@ import numpy as np
 from ssl_asr.corpus.audio import read_audio
 from ssl_asr.corpus.checks import checked
 from ssl_asr.corpus.readers.reading import Reading
-from ssl_asr.lang.text import normalise
+from ssl_asr.lang.text import A_TO_Z
 from ssl_asr.recipe import Corpus
 from tests.corpus.conftest import Clip
 
@@ -17,7 +17,7 @@ def same_speech(reading: Reading, clips: list[Clip]) -> None:
     usable = checked(reading, "labeled", Corpus())
     assert usable.rejects == ()
     assert len(usable.utterances) == len(clips)
-    by_text = {normalise(clip.text): clip for clip in clips}
+    by_text = {A_TO_Z.normalise(clip.text): clip for clip in clips}
     for utterance in usable.utterances:
         clip = by_text[utterance.text or ""]
         assert utterance.speaker == clip.speaker

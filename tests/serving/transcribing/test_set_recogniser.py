@@ -11,6 +11,7 @@ from ssl_asr.decoding.decoder import Decoder
 from ssl_asr.decoding.scores import Scales
 from ssl_asr.evaluation.transcribed_set import read_transcribed_set
 from ssl_asr.frontend.stacking import stack
+from ssl_asr.lang.text import A_TO_Z
 from ssl_asr.serving.exporting.measure import scores_of
 from ssl_asr.serving.transcribing.set_recogniser import recognise_set
 from ssl_asr.store import features, utterance
@@ -138,7 +139,7 @@ def test_what_is_wrong_is_told_in_a_sentence(
 
 
 def test_a_set_that_a_reader_lists_is_checked_as_a_test_split_is(manifest: Path) -> None:
-    found = read_transcribed_set(f"nemo:{manifest}")
+    found = read_transcribed_set(f"nemo:{manifest}", A_TO_Z)
     assert len(found.utterances) == 24
     assert {reject.reason.split(";")[0][:17] for reject in found.rejects} == {
         "the text is empty",
