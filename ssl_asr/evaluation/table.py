@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import textwrap
+import unicodedata
 from typing import Literal
 
 from ssl_asr.evaluation.bootstrap import LEAST_SPEAKERS
@@ -95,14 +96,26 @@ def baseline_note(results: Results) -> str:
 
 def aligned(lines: list[list[str]]) -> list[str]:
     """Rows of texts as lines of a table, the first with a rule below it; two columns of names, then figures."""
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    widths = [max(_columns(line[column]) for line in lines) for column in range(len(lines[0]))]
     table = ["  ".join(_padded(line, widths)).rstrip() for line in lines]
-    return [table[0], "-" * len(table[0]), *table[1:]]
+    return [table[0], "-" * _columns(table[0]), *table[1:]]
 
 
 def _padded(line: list[str], widths: list[int]) -> list[str]:
     """Names to the left, figures to the right."""
+    padding = [" " * (width - _columns(text)) for text, width in zip(line, widths, strict=True)]
     return [
-        text.ljust(width) if column < 2 else text.rjust(width)
-        for column, (text, width) in enumerate(zip(line, widths, strict=True))
+        _left_to_right(text) + blank if column < 2 else blank + text
+        for column, (text, blank) in enumerate(zip(line, padding, strict=True))
     ]
+
+
+def _columns(text: str) -> int:
+    """Of a terminal: accents and marks of direction take none, Chinese characters two."""
+    shown = [each for each in text if unicodedata.category(each) not in ("Mn", "Me", "Cf")]
+    return len(shown) + sum(unicodedata.east_asian_width(each) in "WF" for each in shown)
+
+
+def _left_to_right(name: str) -> str:
+    """Behind a name of Arabic or Hebrew letters a mark, or the figures beside it would change their order."""
+    return name + "\u200e" if any(unicodedata.bidirectional(each) in ("R", "AL") for each in name) else name

@@ -76,8 +76,8 @@ function pair(said, cells) {
 }
 
 function aligned(each, a, b) {
-  const block = make("span", "", "words three");
-  const label = make("span", "", "pair label");
+  const block = Object.assign(make("span", "", "words three"), { dir: "auto" }); // right to left where the words are
+  const label = Object.assign(make("span", "", "pair label"), { dir: "ltr" });
   for (const text of ["said", data.systems[a].title, data.systems[b].title]) label.append(make("span", text));
   block.append(label);
   const [first, second] = [places(each, a), places(each, b)];
@@ -101,8 +101,8 @@ function row(each, a, b) {
     line.append(figure);
   }
   const cell = make("td");
-  const which = make("div", `${each.set}, ${each.condition}, ${each.speaker} `, "which");
-  which.append(make("code", each.id));
+  const which = make("div", "", "which");
+  which.append(make("bdi", each.set), `, ${each.condition}, `, make("bdi", each.speaker), " ", make("code", each.id));
   cell.append(which);
   if (each.clip) {
     const player = Object.assign(make("audio"), { controls: true, preload: "none", src: "audio/" + each.clip });

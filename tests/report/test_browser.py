@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 from collections.abc import Iterator
@@ -11,10 +12,12 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
+from ssl_asr.evaluation.inputs import references
 from ssl_asr.evaluation.results import Results, ToplineShare, read_results, write_results
 from ssl_asr.recipe import Recipe
 from ssl_asr.report.stage import run_report
 from ssl_asr.store.layout import compare_page_uri, hypotheses_uri, page_uri
+from ssl_asr.store.utterance import Utterance
 from tests.browser import launched, needs_browser
 from tests.report.example_run import example_recipe, example_results, fill
 
@@ -101,6 +104,43 @@ def four_systems(reported: Recipe, tmp_path_factory: pytest.TempPathFactory) -> 
     write_results(run, with_topline(read_results(run)))
     run_report(reported.model_copy(update={"run": run}))
     return page_uri(run)
+
+
+# Letters for letters, so that the words are as many and as right as before.
+ARABIC = str.maketrans("abcdefghijklmnopqrstuvwxyz", "ابتثجحخدذرزسشصضطظعغفقكلمنه")
+
+
+@pytest.fixture(scope="module")
+def right_to_left(reported: Recipe, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A run whose texts and words have Arabic letters."""
+    run = str(tmp_path_factory.mktemp("arabic") / "run")
+    shutil.copytree(reported.run, run)
+    for file in Path(run, "decoding", "hypotheses").glob("*.jsonl"):
+        rows = [json.loads(line) for line in file.read_text().splitlines()]
+        for row in rows:
+            row["hypothesis"] = row["hypothesis"].translate(ARABIC)
+        file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+
+    def translated(recipe: Recipe, split: str) -> dict[str, Utterance]:
+        found = references(recipe, split)
+        return {name: replace(each, text=(each.text or "").translate(ARABIC)) for name, each in found.items()}
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("ssl_asr.report.errors.utterances.references", translated)
+        run_report(reported.model_copy(update={"run": run}))
+    return run
+
+
+def test_words_of_arabic_letters_stand_from_right_to_left(show, right_to_left):
+    for uri in (page_uri(right_to_left), compare_page_uri(right_to_left)):
+        page = show(uri)
+        words = page.locator(".words[dir=auto]:visible").first
+        assert words.evaluate("each => getComputedStyle(each).direction") == "rtl"
+        places = [pair.bounding_box()["x"] for pair in words.locator(".pair:not(.label)").all()[:2]]
+        assert places == sorted(places, reverse=True)
+        assert page.evaluate("document.documentElement.scrollWidth") == 1200
+    taken = show(page_uri(right_to_left)).locator("#where table bdi").first
+    assert taken.evaluate("each => getComputedStyle(each).unicodeBidi") == "isolate"
 
 
 def test_no_table_scrolls_sideways(show, reported, ten_conditions, four_systems, eight_systems):
