@@ -38,8 +38,10 @@ class PhonePath:
 def reference(spoken: Sequence[Utterance], lexicon: Lexicon, kept: Path | None) -> dict[str, PhonePath]:
     """The paths of `spoken` by id, without those that the model can't align; read from `kept` as far as it has them.
 
-    What is missing there is appended to it.
+    What is missing there is appended to it. ValueError where the run's phones are not the model's.
     """
+    if lexicon.phones != ENGLISH:
+        raise ValueError("the run has other phones than pocketsphinx's model; give one with hmm.lexicon=english")
     known = _read(kept) if kept is not None and kept.exists() else {}
     missing = [each for each in spoken if each.id not in known]
     if missing:

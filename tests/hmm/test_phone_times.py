@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ssl_asr.hmm.phone_times import PhoneTimes, Unusable, joined_silences, known_phone
-from ssl_asr.lang.phones import ENGLISH
+from ssl_asr.lang.phones import ENGLISH, PhoneSet
 
 
 def times(text: str, ends: list[int], rest: str = "last") -> PhoneTimes:
@@ -29,6 +29,21 @@ def test_an_unknown_phone_is_refused_in_one_sentence(symbol):
     found = known_phone(symbol, ENGLISH)
     assert found.kind == "unreadable"
     assert f"has the phone '{symbol}', which is neither silence (SIL, SP, NSN) nor one of" in found.reason
+
+
+def test_phones_of_another_lexicon_are_taken_as_they_are_spelled():
+    phones = PhoneSet.of(["a", "A", "a1", "ñ", "n_j", "B"])
+    for symbol, name in (
+        ("a_B", "a"),
+        ("A", "A"),
+        ("a1", "a1"),
+        ("a1_E", "a1"),
+        ("ñ_I", "ñ"),
+        ("n_j_S", "n_j"),
+        ("b", "B"),
+    ):
+        assert known_phone(symbol, phones) == phones.ids[name]
+    assert "nor one of the run's lexicon: A B a a1 n_j ñ; map it" in known_phone("o", phones).reason
 
 
 @pytest.mark.parametrize("symbol", ["SPN", "SPN_S", "spn"])

@@ -13,8 +13,10 @@ import pytest
 from safetensors.numpy import load, save
 
 from ssl_asr.cli.main import main
+from ssl_asr.lang.language import AMERICAN_ENGLISH
+from ssl_asr.lang.phones import ENGLISH
 from ssl_asr.serving.bundle import open_bundle
-from ssl_asr.serving.description import NEEDED, QUANTISED
+from ssl_asr.serving.description import NEEDED, PHONES, QUANTISED
 from ssl_asr.serving.engine import Engine
 
 
@@ -45,7 +47,7 @@ def refusal(bundle: Path) -> str:
 def test_a_whole_bundle_is_read(toy_bundle):
     bundle = open_bundle(toy_bundle)
     bundle.verify()
-    assert set(bundle.description.files) == set(NEEDED)
+    assert set(bundle.description.files) == {*NEEDED, PHONES}
     assert Engine.open(toy_bundle).sample_rate == 8000
     assert Engine.open(toy_bundle, quantised=True).sample_rate == 8000
 
@@ -132,6 +134,16 @@ def test_a_file_that_is_not_listed_is_missed(toy_bundle):
     assert "it does not list words.txt" in refusal(toy_bundle)
 
 
+def test_a_bundle_of_before_has_the_phones_of_cmudict(toy_bundle):
+    values = described(toy_bundle)
+    del values["files"][PHONES]
+    describe(toy_bundle, values)
+    (toy_bundle / PHONES).unlink()
+    engine = Engine.open(toy_bundle)
+    assert engine.lexicon.phones == ENGLISH
+    assert engine.language == AMERICAN_ENGLISH
+
+
 def test_links_may_not_leave_the_directory(toy_bundle, tmp_path):
     os.rename(toy_bundle / "words.txt", tmp_path / "words.txt")
     (toy_bundle / "words.txt").symlink_to(tmp_path / "words.txt")
@@ -156,6 +168,12 @@ def test_a_pipe_does_not_hang(toy_bundle):
         ("words.txt", b"\xff 0\n", "is no UTF-8 text"),
         ("lexicon.txt", b"a AH\n", "lacks the word 'cat'"),
         ("lexicon.txt", b"a XX\n", "is not a word followed by phones"),
+        (
+            "phones.txt",
+            b"SIL a a\n",
+            "the phone a is there twice; phones have different names; export the bundle again",
+        ),
+        ("phones.txt", b"SIL a b\n", "is not a table of"),
         ("senones.safetensors", b"", "is no senone table"),
         ("senones.safetensors", save({"table": np.zeros((2, 2, 2), np.uint16)}), "is no senone table"),
     ],
