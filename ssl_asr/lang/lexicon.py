@@ -1,7 +1,8 @@
-"""The pronunciation lexicon of a run: cmudict, and G2P for other words.
+"""The pronunciation lexicon of a run: by cmudict, a given lexicon or letters, and G2P for words outside a lexicon.
 
-`hmm/lexicon.txt` holds the words of all texts. A word's pronunciations depend on the word and on how G2P was trained,
-never on the other words. So no product but this file depends on which other words there are.
+`hmm/lexicon.txt` holds the words of all texts, `hmm/phones.txt` the phones. A word's pronunciations depend on the
+word, on how G2P was trained and, where letters are phones, on the labeled texts, never on the other words. So no
+product but this file depends on which other words there are.
 """
 
 from __future__ import annotations

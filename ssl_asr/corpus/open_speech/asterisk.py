@@ -1,6 +1,6 @@
 """Telephone prompts of Asterisk, one talker a language, from Debian's asterisk-core-sounds packages.
 
-The texts of the English prompts are in the package without suffix, one `name: text` a line. Brackets mark non-speech.
+The texts of the prompts are in the package without suffix, one `name: text` a line. Brackets mark non-speech.
 """
 
 from __future__ import annotations
@@ -28,10 +28,10 @@ def clips(package: Path) -> list[Path]:
 
 
 def read_lines(package: Path, texts_package: Path) -> list[AsteriskPrompt]:
-    """Every English prompt that has a text without non-speech."""
-    (listing,) = texts_package.glob("usr/share/doc/*/core-sounds-en.txt.gz")
+    """Every prompt that has a text without non-speech; the packages are of one language."""
+    (listing,) = texts_package.glob("usr/share/doc/*/core-sounds-??.txt.gz")
     texts = {}
-    for row in gzip.decompress(listing.read_bytes()).decode("utf-8").splitlines():
+    for row in gzip.decompress(listing.read_bytes()).decode("utf-8-sig").splitlines():
         name, colon, text = row.partition(":")
         if colon and not row.startswith(";") and "[" not in text:
             texts[name.strip()] = text.strip()
