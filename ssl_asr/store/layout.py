@@ -15,7 +15,8 @@ MANIFEST, FEATURES, ALIGNMENTS, TARGETS, LATTICES = "manifest", "features", "ali
 # Which stage writes the stores of each kind; lattices are written by the stage of the model that they are for.
 STAGE_OF_STORE = {MANIFEST: "corpus", FEATURES: "frontend", ALIGNMENTS: "hmm", TARGETS: "labelling"}
 FORMAT = "2"  # raise where a run of the version before can't be read
-SHARD_SUFFIX, ENTRY_SUFFIX, MODEL_SUFFIX, IMPORT_SUFFIX = ".parquet", ".json", ".safetensors", ".npz"
+SHARD_SUFFIX, PARTITIONS_SUFFIX, ENTRY_SUFFIX = ".parquet", ".arrow", ".json"
+MODEL_SUFFIX, IMPORT_SUFFIX = ".safetensors", ".npz"
 _SHARD = re.compile(r"(.+)/(manifest|features|(?:alignments|targets|lattices)/[^/]+)/([^/]+)/(\d+)\.parquet")
 
 
@@ -93,8 +94,8 @@ def split_folder(run: str, store: str, split: str) -> str:
     return filesystem.join(store_folder(run, store), split)
 
 
-def shard_uri(run: str, store: str, shard: str) -> str:
-    return filesystem.join(store_folder(run, store), shard + SHARD_SUFFIX)
+def shard_uri(run: str, store: str, shard: str, suffix: str = SHARD_SUFFIX) -> str:
+    return filesystem.join(store_folder(run, store), shard + suffix)
 
 
 def parse_shard_uri(uri: str) -> tuple[str, str, str, int] | None:

@@ -32,13 +32,17 @@ SCHEMA_VERSION = "1"
 
 @dataclass(frozen=True)
 class ShardStore:
-    """One store of a run: `root` is the run's directory, `name` the store's, e.g. "targets/3f2a90c1"."""
+    """One store of a run: `root` is the run's directory, `name` the store's, e.g. "targets/3f2a90c1".
+
+    `suffix` is that of its files; those of other stores than `partitions.py`'s are Parquet.
+    """
 
     root: str
     name: str
+    suffix: str = layout.SHARD_SUFFIX
 
     def uri(self, shard: Shard) -> str:
-        return layout.shard_uri(self.root, self.name, shard.name)
+        return layout.shard_uri(self.root, self.name, shard.name, self.suffix)
 
     def ledger_uri(self, shard: Shard) -> str:
         return layout.entry_uri(self.root, self.name, shard.name)
@@ -90,7 +94,7 @@ class ShardStore:
 
     def have_files(self, split: str, numbers: Numbers) -> npt.NDArray[np.bool_]:
         """[shards]: whether the shard of each number has its Parquet file."""
-        return np.isin(numbers, list_numbers(layout.split_folder(self.root, self.name, split), layout.SHARD_SUFFIX))
+        return np.isin(numbers, list_numbers(layout.split_folder(self.root, self.name, split), self.suffix))
 
     def unfinished(self, wanted: Mapping[Shard, Mapping[str, str]]) -> list[Shard]:
         """The shards of `wanted` that must still be made; `wanted` maps each shard to its parents."""
@@ -114,7 +118,7 @@ class ShardStore:
         kept = {shard.number for shard in shards if shard.split == split}
         entries = list_numbers(layout.split_ledger_folder(self.root, self.name, split), layout.ENTRY_SUFFIX)
         files = list_numbers(
-            layout.split_folder(self.root, self.name, split), layout.SHARD_SUFFIX
+            layout.split_folder(self.root, self.name, split), self.suffix
         )  # some of writers killed since
         stale = [Shard(split, number) for number in sorted({*entries.tolist(), *files.tolist()} - kept)]
         for shard in stale:
@@ -158,9 +162,6 @@ class ShardStore:
             for slab in slabs:
                 writer.write_table(slab.cast(schema), row_group_size=slab.num_rows)
         data = buffer.getvalue()
-        # An old entry must not count for the new file if this process is killed between the two writes below.
-        filesystem.delete(self.ledger_uri(shard))
-        filesystem.write_bytes(self.uri(shard), data)
         frames = sum(slab_frames)
         entry = LedgerEntry(
             store=self.name,
@@ -174,8 +175,15 @@ class ShardStore:
             statistics={**(statistics or {}), "bytes_per_frame": round(len(data) / max(frames, 1), 3)},
             rejects=tuple(rejects),
         )
-        filesystem.write_bytes(self.ledger_uri(shard), entry.to_json())
+        self.write(entry, data)
         return entry
+
+    def write(self, entry: LedgerEntry, data: bytes) -> None:
+        """A shard's file, then its entry, both atomically."""
+        # An old entry must not count for the new file if this process is killed between the two writes below.
+        filesystem.delete(self.ledger_uri(entry.shard))
+        filesystem.write_bytes(self.uri(entry.shard), data)
+        filesystem.write_bytes(self.ledger_uri(entry.shard), entry.to_json())
 
     @retried
     def open(self, shard: Shard) -> pq.ParquetFile:

@@ -10,28 +10,44 @@ from collections.abc import Iterable, Iterator
 from ssl_asr.store import filesystem
 
 _GZIP = b"\x1f\x8b"
+_BUFFER_BYTES = 1 << 20
 _BOM = b"\xef\xbb\xbf"
 _WIDE_BOMS = (b"\xff\xfe", b"\xfe\xff")
 
 
-def read_lines(uri: str) -> Iterator[tuple[int, str]]:
+def read_lines(uri: str, begin: int = 0, end: int | None = None) -> Iterator[tuple[int, str]]:
     """Lines of `uri` that are not blank, without their ends, each with its number from 1 on.
 
     Only LF and CR LF end a line: a text may hold U+2028 and other characters that Python takes for line ends. A byte
-    order mark is left out. ValueError naming file and line where it is not UTF-8, or not a whole gzip file.
+    order mark is left out. With `begin` and `end` those lines that begin in these bytes, numbered from there on; a
+    gzipped file is read as a whole. ValueError naming file and line where it is not UTF-8, or not a whole gzip file.
     FileNotFoundError where there is none.
     """
     fs, path = filesystem.resolve(uri)
     with fs.open_input_file(path) as file:
-        stream = io.BufferedReader(file)
+        stream = io.BufferedReader(file, _BUFFER_BYTES)
         packed = stream.peek(2)[:2] == _GZIP
-        yield from decoded(uri, _raw_lines(uri, gzip.GzipFile(fileobj=stream) if packed else stream))
+        lines = gzip.GzipFile(fileobj=stream) if packed else _between(stream, begin, end)
+        yield from decoded(uri, _raw_lines(uri, lines), begin)
 
 
-def decoded(uri: str, lines: Iterator[bytes]) -> Iterator[tuple[int, str]]:
+def _between(stream: io.BufferedReader, begin: int, end: int | None) -> Iterator[bytes]:
+    """Whole lines; the one that a range begins within is that of the range before."""
+    if begin:
+        stream.seek(begin - 1)
+        begin += len(stream.readline()) - 1
+    for line in stream:
+        if end is not None and begin >= end:
+            return
+        begin += len(line)
+        yield line
+
+
+def decoded(uri: str, lines: Iterable[bytes], begin: int = 0) -> Iterator[tuple[int, str]]:
     """The lines as text; for the rest see `read_lines`."""
+    name = f"{uri} from byte {begin}" if begin else uri
     for number, line in enumerate(lines, 1):
-        if number == 1:
+        if number == 1 and not begin:
             if line.startswith(_WIDE_BOMS):
                 raise ValueError(f"{uri} is UTF-16; save it as UTF-8")
             line = line.removeprefix(_BOM)
@@ -39,7 +55,7 @@ def decoded(uri: str, lines: Iterator[bytes]) -> Iterator[tuple[int, str]]:
             text = line.decode("utf-8")
         except UnicodeDecodeError as error:
             raise ValueError(
-                f"{uri} line {number} is not UTF-8 (byte {error.object[error.start]:#04x} after "
+                f"{name} line {number} is not UTF-8 (byte {error.object[error.start]:#04x} after "
                 f"{error.object[: error.start].decode()[-20:]!r}); save the file as UTF-8"
             ) from None
         if text.strip():

@@ -1,0 +1,43 @@
+"""A corpus's lists cut into pieces: what one task reads. Cut by files and bytes, never by the number of workers."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from ssl_asr.store import filesystem
+from ssl_asr.store.patterns import FoundFile
+
+# A piece of a list of 200 bytes a line has 160,000 utterances: seconds of work, and a few hundred megabytes.
+PIECE_BYTES = 32 << 20
+_GZIP = b"\x1f\x8b"
+
+
+@dataclass(frozen=True)
+class Piece:
+    """The lines of a file that begin in its bytes [begin, end); `state` is another where the file is."""
+
+    uri: str
+    begin: int
+    end: int
+    state: str
+
+    def inputs(self) -> dict[str, str]:
+        return {"file": self.uri, "bytes": f"{self.begin}-{self.end}", "state": self.state}
+
+
+def pieces(files: Iterable[FoundFile], *, by_lines: bool, size: int = PIECE_BYTES) -> list[Piece]:
+    """`files` in their order, each in pieces of about `size` bytes; gzipped files and those not `by_lines` whole."""
+    found = []
+    for file in files:
+        count = max(round(file.size / size), 1) if by_lines and not _is_packed(file, size) else 1
+        edges = [file.size * place // count for place in range(count + 1)]
+        state = f"{file.size} bytes of {file.mtime_ns}"
+        found += [Piece(file.uri, begin, end, state) for begin, end in itertools.pairwise(edges)]
+    return found
+
+
+def _is_packed(file: FoundFile, size: int) -> bool:
+    """A small file is one piece in any case, so nothing is asked."""
+    return file.size > size and filesystem.read_bytes(file.uri, 2) == _GZIP

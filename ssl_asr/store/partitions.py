@@ -1,0 +1,90 @@
+"""Stores of tables that are cut into the same number of partitions: what one half of a shuffle leaves to the other.
+
+A table is one Arrow IPC file, and a partition one record batch of it, empty or not. A reader takes one partition of
+every file by two ranged reads: of the footer, 24 bytes a partition, and of the batch. Parquet's footer says more of
+every row group than such a partition holds. `ShardStore` does the rest: names, the ledger and what is finished.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from ssl_asr.store import filesystem, layout
+from ssl_asr.store.ledger import LedgerEntry, Shard, checksum
+from ssl_asr.store.retry import retried
+from ssl_asr.store.shards import ShardStore
+
+ROWS = "partition_rows"  # the statistic that says how many rows each partition has
+
+
+def partition_store(run: str, name: str) -> ShardStore:
+    return ShardStore(run, name, layout.PARTITIONS_SUFFIX)
+
+
+def publish_partitions(
+    store: ShardStore,
+    shard: Shard,
+    table: pa.Table,
+    partitions: npt.NDArray[np.int64],
+    *,
+    count: int,
+    parents: Mapping[str, str],
+    statistics: Mapping[str, Any],
+    seconds: float = 0.0,
+) -> LedgerEntry:
+    """Write `table` in `count` partitions; `partitions` [rows] says which each row is in. Rows keep their order."""
+    order = np.argsort(partitions, kind="stable")
+    rows = np.bincount(partitions, minlength=count)
+    assert len(rows) == count, "there are as many partitions as the caller says"
+    whole = table.take(pa.array(order)).combine_chunks()
+    sink = pa.BufferOutputStream()
+    with pa.ipc.new_file(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
+        at = 0
+        for size in rows.tolist():
+            writer.write_batch(_batch(whole.slice(at, size)))
+            at += size
+    data = sink.getvalue().to_pybytes()
+    entry = LedgerEntry(
+        store=store.name,
+        shard=shard,
+        rows=table.num_rows,
+        frames=0,
+        seconds=round(seconds, 3),
+        slabs=(),
+        checksum=checksum(data),
+        parents=dict(parents),
+        statistics={**statistics, ROWS: rows.tolist()},
+    )
+    store.write(entry, data)
+    return entry
+
+
+@retried
+def read_partition(store: ShardStore, shard: Shard, partition: int) -> pa.Table:
+    """ValueError naming the file if it is missing or damaged."""
+    uri = store.uri(shard)
+    fs, path = filesystem.resolve(uri)
+    try:
+        with fs.open_input_file(path) as file, pa.ipc.open_file(file) as reader:
+            return pa.Table.from_batches([reader.get_batch(partition)])
+    except (pa.ArrowException, OSError) as error:
+        if filesystem.is_unreachable(error):
+            raise
+        raise ValueError(f"{uri} is missing or damaged; delete it and run the corpus stage again") from error
+
+
+def partition_rows(store: ShardStore, split: str) -> npt.NDArray[np.int64]:
+    """[files, partitions] rows, by number of the file."""
+    return store.lists(split).matrix(ROWS).astype(np.int64)
+
+
+def _batch(table: pa.Table) -> pa.RecordBatch:
+    if not table.num_rows:
+        return pa.RecordBatch.from_pylist([], schema=table.schema)
+    (batch,) = table.to_batches()
+    return batch
