@@ -7,7 +7,7 @@ every row group than such a partition holds. `ShardStore` does the rest: names, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from ssl_asr.store import filesystem, layout
-from ssl_asr.store.ledger import LedgerEntry, Shard, checksum
+from ssl_asr.store.ledger import LedgerEntry, Reject, Shard, checksum
 from ssl_asr.store.retry import retried
 from ssl_asr.store.shards import ShardStore
 
@@ -34,8 +34,9 @@ def publish_partitions(
     *,
     count: int,
     parents: Mapping[str, str],
-    statistics: Mapping[str, Any],
+    statistics: Mapping[str, Any] | None = None,
     seconds: float = 0.0,
+    rejects: Sequence[Reject] = (),
 ) -> LedgerEntry:
     """Write `table` in `count` partitions; `partitions` [rows] says which each row is in. Rows keep their order."""
     order = np.argsort(partitions, kind="stable")
@@ -58,7 +59,8 @@ def publish_partitions(
         slabs=(),
         checksum=checksum(data),
         parents=dict(parents),
-        statistics={**statistics, ROWS: rows.tolist()},
+        statistics={**(statistics or {}), ROWS: rows.tolist()},
+        rejects=tuple(rejects),
     )
     store.write(entry, data)
     return entry

@@ -1,0 +1,160 @@
+"""Cuts the shards of one bucket of a split from its partition of every piece: what an actor does."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ssl_asr.corpus import sharding
+from ssl_asr.corpus.augment.conditions import in_conditions
+from ssl_asr.corpus.duplicates import id_hashes
+from ssl_asr.corpus.manifest_shards import read_slabs, write_shard
+from ssl_asr.corpus.shuffle import buckets_store, later_uses_store, pieces_store, shard_number
+from ssl_asr.recipe import Recipe
+from ssl_asr.recipe.identity import Inputs
+from ssl_asr.store import filesystem
+from ssl_asr.store.layout import MANIFEST
+from ssl_asr.store.ledger import LedgerEntry, Reject, Shard, checksum
+from ssl_asr.store.ledger_index import PARALLEL_READS
+from ssl_asr.store.partitions import partition_rows, read_partition
+from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.utterance import SCHEMA, Utterance, decode
+
+_SHARDS, _BUCKETS = "shards", "buckets"  # statistics of a bucket's entry: its shards' numbers, and how many buckets
+_AGAIN = "this id was used before; ids must be unique in a split"
+_UNDERWAY = {"state": "underway"}
+
+
+class BucketJob:
+    """Called with a bucket's number, publishes its shards and then, in its entry, which they are."""
+
+    def __init__(
+        self, recipe: Recipe, buckets: int, *, shard_parents: Inputs, parents: Inputs, is_ordered: bool
+    ) -> None:
+        """`parents` of the bucket; `is_ordered` where the source gives the order of each speaker's utterances."""
+        self.recipe, self.buckets, self.is_ordered = recipe, buckets, is_ordered
+        self.shard_parents, self.parents = dict(shard_parents), dict(parents)
+        self.manifest, self.store = ShardStore(recipe.run, MANIFEST), buckets_store(recipe.run)
+
+    def __call__(self, shard: Shard) -> None:
+        utterances, again = bucket_rows(self.recipe.run, shard, is_ordered=self.is_ordered)
+        groups = in_conditions(utterances, shard.split, self.recipe.corpus, self.recipe.seed)
+        held = self._held(shard)
+        before = {(number - shard.number) // self.buckets: slabs for number, slabs in self._former(shard, held)}
+        corpus = self.recipe.corpus
+        kept, new = sharding.plan_shards(groups, before, corpus.shard_minutes, corpus.slab_minutes)
+        numbers = {place: shard_number(shard.number, place, self.buckets) for place in (*kept, *new)}
+        # Whoever goes on after a kill finds the shards of both, and deletes what is left over.
+        self._note(shard, sorted({*held, *numbers.values()}), _UNDERWAY)
+        for place, slabs in new.items():
+            write_shard(self.manifest, Shard(shard.split, numbers[place]), slabs, self.shard_parents)
+        for number in set(held) - set(numbers.values()):
+            filesystem.delete(self.manifest.ledger_uri(Shard(shard.split, number)))
+            filesystem.delete(self.manifest.uri(Shard(shard.split, number)))
+        self._note(shard, sorted(numbers.values()), self.parents, utterances=utterances, rejects=again)
+
+    def _held(self, shard: Shard) -> list[int]:
+        """Numbers of the shards that an earlier attempt may have written."""
+        entry = self.store.entry(shard)
+        return [] if entry is None else [int(number) for number in entry.statistics[_SHARDS]]
+
+    def _former(self, shard: Shard, held: Sequence[int]) -> Iterator[tuple[int, sharding.Slabs]]:
+        """What the run holds of the bucket, cut as today; shards that are not whole are left out."""
+        with ThreadPoolExecutor(PARALLEL_READS) as pool:
+            found = pool.map(
+                lambda number: read_slabs(self.manifest, Shard(shard.split, number), self.shard_parents), held
+            )
+            yield from ((number, slabs) for number, slabs in zip(held, found, strict=True) if slabs is not None)
+
+    def _note(
+        self,
+        shard: Shard,
+        numbers: Sequence[int],
+        parents: Inputs,
+        *,
+        utterances: Sequence[Utterance] = (),
+        rejects: Sequence[Reject] = (),
+    ) -> None:
+        sentences = "".join(f"{each.text}\n" for each in utterances if each.text).encode()
+        statistics = {
+            _SHARDS: list(numbers),
+            _BUCKETS: self.buckets,
+            "speakers": len({each.speaker for each in utterances}),
+        }
+        seconds = round(sum(each.duration for each in utterances), 3)
+        entry = LedgerEntry(
+            store=self.store.name,
+            shard=shard,
+            rows=len(utterances),
+            frames=0,
+            seconds=seconds,
+            slabs=(),
+            checksum=checksum(sentences),
+            parents=dict(parents),
+            statistics=statistics,
+            rejects=tuple(rejects),
+        )
+        self.store.write(entry, sentences)
+
+
+def shards_of(run: str, split: str) -> list[int]:
+    """Numbers of all shards that were cut, ascending."""
+    entries = buckets_store(run).entries(split)
+    return sorted(int(number) for entry in entries for number in entry.statistics[_SHARDS])
+
+
+def buckets_before(run: str, split: str) -> int:
+    """How many buckets the last listing had; 0 if there was none."""
+    found = buckets_store(run).index(split).statistic(_BUCKETS)
+    return int(found[0]) if len(found) else 0
+
+
+def bucket_rows(run: str, shard: Shard, *, is_ordered: bool) -> tuple[list[Utterance], list[Reject]]:
+    """The utterances of a bucket, in the order of its speakers and of their time, and later uses of an id.
+
+    Without an order of the source's own, a speaker's utterances follow each other by file, start and id.
+    """
+    table, later = _without_later_uses(run, shard)
+    keys = ("speaker", "order", "audio", "offset", "id") if is_ordered else ("speaker", "audio", "offset", "id")
+    rows = decode(table.sort_by([(key, "ascending") for key in keys]))
+    if not is_ordered:
+        rows = [
+            replace(row, order=place)
+            for _, of_speaker in itertools.groupby(rows, key=lambda row: row.speaker)
+            for place, row in enumerate(of_speaker)
+        ]
+    return rows, [Reject(name, _AGAIN) for name in later]
+
+
+def _without_later_uses(run: str, shard: Shard) -> tuple[pa.Table, list[str]]:
+    later: dict[int, set[bytes]] = {}
+    for table in _parts(later_uses_store(run), shard):
+        for row in table.to_pylist():
+            later.setdefault(row["piece"], set()).add(row["id"])
+    kept, names = [], []
+    store = pieces_store(run)
+    numbers = store.lists(shard.split).numbers.tolist()
+    for number, table in zip(numbers, _parts(store, shard, every=True), strict=True):
+        if number in later:
+            again = np.array([each in later[number] for each in id_hashes(table["id"].to_pylist())])
+            names += table.filter(pa.array(again))["id"].to_pylist()
+            table = table.filter(pc.invert(pa.array(again)))
+        kept.append(table)
+    return pa.concat_tables(kept) if kept else SCHEMA.empty_table(), names
+
+
+def _parts(store: ShardStore, shard: Shard, *, every: bool = False) -> list[pa.Table]:
+    """The bucket's partition of all files of the split; unless `every`, of those where it has a row."""
+    rows = partition_rows(store, shard.split)
+    numbers = store.lists(shard.split).numbers
+    chosen = numbers if every or not len(rows) else numbers[rows[:, shard.number] > 0]
+    with ThreadPoolExecutor(PARALLEL_READS) as pool:
+        return list(
+            pool.map(lambda number: read_partition(store, Shard(shard.split, number), shard.number), chosen.tolist())
+        )

@@ -1,0 +1,62 @@
+"""How a split's source becomes shards of whole speakers: read in pieces, then cut bucket by bucket.
+
+Every piece of the source is read by a task of its own, which leaves its utterances in as many partitions as there are
+buckets. A speaker's bucket is a hash of the name. A task cuts the shards of one bucket from its partition of every
+piece. So the shards depend on the source alone, and not on how many tasks ran, in which order, or how often. Both
+halves are stores with ledgers: a run that was killed goes on with the pieces and buckets that are left.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from ssl_asr.store.partitions import partition_store
+from ssl_asr.store.shards import ShardStore
+
+# Of a list: about 700,000 utterances of 150 bytes. A task holds a bucket in memory.
+BUCKET_BYTES = 100 << 20
+MOST_BUCKETS = 1024  # a piece has a record batch for each
+
+
+def pieces_store(run: str) -> ShardStore:
+    """Utterances of each piece, partitioned by bucket."""
+    return partition_store(run, "corpus/pieces")
+
+
+def ids_store(run: str) -> ShardStore:
+    """Ids of each piece, partitioned by their hash."""
+    return partition_store(run, "corpus/ids")
+
+
+def later_uses_store(run: str) -> ShardStore:
+    """Of each partition of the ids those that were used before, partitioned by bucket."""
+    return partition_store(run, "corpus/later-uses")
+
+
+def buckets_store(run: str) -> ShardStore:
+    """Of each bucket its sentences, and in its entry the shards that were cut from it."""
+    return ShardStore(run, "corpus/buckets", ".txt")
+
+
+def count_of_buckets(source_bytes: int) -> int:
+    """For a source whose lists have so many bytes."""
+    return min(max(round(source_bytes / BUCKET_BYTES), 1), MOST_BUCKETS)
+
+
+def buckets_of(speakers: Sequence[str], count: int) -> npt.NDArray[np.int64]:
+    """[rows]: the bucket of each speaker."""
+    known = {speaker: _hash(speaker) % count for speaker in set(speakers)}
+    return np.fromiter((known[speaker] for speaker in speakers), np.int64, len(speakers))
+
+
+def shard_number(bucket: int, place: int, buckets: int) -> int:
+    """Of the shard at a place in its bucket: other buckets have other numbers, however many shards each has."""
+    return bucket + place * buckets
+
+
+def _hash(speaker: str) -> int:
+    return int.from_bytes(hashlib.blake2b(speaker.encode(), digest_size=8).digest(), "little")
