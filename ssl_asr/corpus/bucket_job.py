@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ssl_asr.corpus import sharding
 from ssl_asr.corpus.augment.conditions import in_conditions
 from ssl_asr.corpus.duplicates import id_hashes
-from ssl_asr.corpus.manifest_shards import read_slabs, write_shard
+from ssl_asr.corpus.manifest_shards import read_shard, write_shard
+from ssl_asr.corpus.sharding import Recordings, changes, plan_shards
 from ssl_asr.corpus.shuffle import buckets_store, later_uses_store, pieces_store, shard_number
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import Inputs
@@ -24,7 +22,7 @@ from ssl_asr.store.ledger import LedgerEntry, Reject, Shard, checksum
 from ssl_asr.store.ledger_index import PARALLEL_READS
 from ssl_asr.store.partitions import partition_rows, read_partition
 from ssl_asr.store.shards import ShardStore
-from ssl_asr.store.utterance import SCHEMA, Utterance, decode
+from ssl_asr.store.utterance import SCHEMA
 
 _SHARDS, _BUCKETS = "shards", "buckets"  # statistics of a bucket's entry: its shards' numbers, and how many buckets
 _AGAIN = "this id was used before; ids must be unique in a split"
@@ -43,12 +41,12 @@ class BucketJob:
         self.manifest, self.store = ShardStore(recipe.run, MANIFEST), buckets_store(recipe.run)
 
     def __call__(self, shard: Shard) -> None:
-        utterances, again = bucket_rows(self.recipe.run, shard, is_ordered=self.is_ordered)
-        groups = in_conditions(utterances, shard.split, self.recipe.corpus, self.recipe.seed)
-        held = self._held(shard)
-        before = {(number - shard.number) // self.buckets: slabs for number, slabs in self._former(shard, held)}
         corpus = self.recipe.corpus
-        kept, new = sharding.plan_shards(groups, before, corpus.shard_minutes, corpus.slab_minutes)
+        rows, again = bucket_rows(self.recipe.run, shard, is_ordered=self.is_ordered)
+        recordings = Recordings.of(in_conditions(rows, shard.split, corpus, self.recipe.seed))
+        held = self._held(shard)
+        before = {(number - shard.number) // self.buckets: table for number, table in self._former(shard, held)}
+        kept, new = plan_shards(recordings, before, corpus.shard_minutes, corpus.slab_minutes)
         numbers = {place: shard_number(shard.number, place, self.buckets) for place in (*kept, *new)}
         # Whoever goes on after a kill finds the shards of both, and deletes what is left over.
         self._note(shard, sorted({*held, *numbers.values()}), _UNDERWAY)
@@ -57,20 +55,20 @@ class BucketJob:
         for number in set(held) - set(numbers.values()):
             filesystem.delete(self.manifest.ledger_uri(Shard(shard.split, number)))
             filesystem.delete(self.manifest.uri(Shard(shard.split, number)))
-        self._note(shard, sorted(numbers.values()), self.parents, utterances=utterances, rejects=again)
+        self._note(shard, sorted(numbers.values()), self.parents, rows=rows, rejects=again)
 
     def _held(self, shard: Shard) -> list[int]:
         """Numbers of the shards that an earlier attempt may have written."""
         entry = self.store.entry(shard)
         return [] if entry is None else [int(number) for number in entry.statistics[_SHARDS]]
 
-    def _former(self, shard: Shard, held: Sequence[int]) -> Iterator[tuple[int, sharding.Slabs]]:
+    def _former(self, shard: Shard, held: Sequence[int]) -> Iterator[tuple[int, pa.Table]]:
         """What the run holds of the bucket, cut as today; shards that are not whole are left out."""
         with ThreadPoolExecutor(PARALLEL_READS) as pool:
             found = pool.map(
-                lambda number: read_slabs(self.manifest, Shard(shard.split, number), self.shard_parents), held
+                lambda number: read_shard(self.manifest, Shard(shard.split, number), self.shard_parents), held
             )
-            yield from ((number, slabs) for number, slabs in zip(held, found, strict=True) if slabs is not None)
+            yield from ((number, rows) for number, rows in zip(held, found, strict=True) if rows is not None)
 
     def _note(
         self,
@@ -78,20 +76,21 @@ class BucketJob:
         numbers: Sequence[int],
         parents: Inputs,
         *,
-        utterances: Sequence[Utterance] = (),
+        rows: pa.Table | None = None,
         rejects: Sequence[Reject] = (),
     ) -> None:
-        sentences = "".join(f"{each.text}\n" for each in utterances if each.text).encode()
+        rows = SCHEMA.empty_table() if rows is None else rows
+        sentences = "".join(f"{text}\n" for text in rows["text"].to_pylist() if text).encode()
         statistics = {
             _SHARDS: list(numbers),
             _BUCKETS: self.buckets,
-            "speakers": len({each.speaker for each in utterances}),
+            "speakers": pc.count_distinct(rows["speaker"]).as_py(),
         }
-        seconds = round(sum(each.duration for each in utterances), 3)
+        seconds = round(float(rows["duration"].to_numpy().sum()), 3)
         entry = LedgerEntry(
             store=self.store.name,
             shard=shard,
-            rows=len(utterances),
+            rows=rows.num_rows,
             frames=0,
             seconds=seconds,
             slabs=(),
@@ -115,20 +114,19 @@ def buckets_before(run: str, split: str) -> int:
     return int(found[0]) if len(found) else 0
 
 
-def bucket_rows(run: str, shard: Shard, *, is_ordered: bool) -> tuple[list[Utterance], list[Reject]]:
+def bucket_rows(run: str, shard: Shard, *, is_ordered: bool) -> tuple[pa.Table, list[Reject]]:
     """The utterances of a bucket, in the order of its speakers and of their time, and later uses of an id.
 
     Without an order of the source's own, a speaker's utterances follow each other by file, start and id.
     """
     table, later = _without_later_uses(run, shard)
-    keys = ("speaker", "order", "audio", "offset", "id") if is_ordered else ("speaker", "audio", "offset", "id")
-    rows = decode(table.sort_by([(key, "ascending") for key in keys]))
-    if not is_ordered:
-        rows = [
-            replace(row, order=place)
-            for _, of_speaker in itertools.groupby(rows, key=lambda row: row.speaker)
-            for place, row in enumerate(of_speaker)
-        ]
+    keys = ("speaker", "order", "id") if is_ordered else ("speaker", "audio", "offset", "id")
+    rows = table.sort_by([(key, "ascending") for key in keys]).combine_chunks()
+    if not is_ordered and rows.num_rows:
+        first = changes(rows["speaker"])
+        counts = np.diff(np.append(first, rows.num_rows))
+        order = np.arange(rows.num_rows) - np.repeat(first, counts)
+        rows = rows.set_column(rows.schema.get_field_index("order"), "order", pa.array(order))
     return rows, [Reject(name, _AGAIN) for name in later]
 
 

@@ -3,52 +3,54 @@
 from __future__ import annotations
 
 import io
+from collections.abc import Sequence
 
+import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ssl_asr.corpus.augment.noise import noise_kind
-from ssl_asr.corpus.sharding import Slabs
 from ssl_asr.recipe.identity import Inputs
 from ssl_asr.store import filesystem
 from ssl_asr.store.ledger import Shard, checksum
 from ssl_asr.store.shards import ShardStore
-from ssl_asr.store.utterance import CLEAN, SCHEMA, Utterance, decode, encode
+from ssl_asr.store.utterance import CLEAN, SCHEMA
 
 FRAMES_A_SECOND = 100
 
 
-def write_shard(store: ShardStore, shard: Shard, slabs: Slabs, parents: Inputs) -> None:
+def write_shard(store: ShardStore, shard: Shard, slabs: Sequence[pa.Table], parents: Inputs) -> None:
+    """`slabs` have the manifest's columns."""
     # The entry of a former shard of this number must not vouch for the new file.
     filesystem.delete(store.ledger_uri(shard))
-    rows = [utterance for slab in slabs for utterance in slab]
+    rows = pa.concat_tables(slabs)
+    conditions = {each["values"]: each["counts"] for each in rows["condition"].value_counts().to_pylist()}
+    degraded = {name: count for name, count in conditions.items() if name != CLEAN}
     store.publish(
         shard,
         SCHEMA,
-        [encode(slab) for slab in slabs],
-        [sum(map(_frames, slab)) for slab in slabs],
-        seconds=sum(utterance.duration for utterance in rows),
+        slabs,
+        [_frames(slab) for slab in slabs],
+        seconds=float(np.cumsum(rows["duration"].to_numpy())[-1]),
         parents=parents,
         metadata={},
         statistics={
-            "degraded": sum(utterance.condition != CLEAN for utterance in rows),
-            "noisy": sum(noise_kind(utterance.condition) is not None for utterance in rows),
-            "texts": sum(utterance.text is not None for utterance in rows),
+            "degraded": sum(degraded.values()),
+            "noisy": sum(count for name, count in degraded.items() if noise_kind(name) is not None),
+            "texts": rows.num_rows - rows["text"].null_count,
         },
     )
 
 
-def read_slabs(store: ShardStore, shard: Shard, parents: Inputs) -> Slabs | None:
-    """The shard's slabs; None unless it is there, made from these parents, and the file of its entry."""
+def read_shard(store: ShardStore, shard: Shard, parents: Inputs) -> pa.Table | None:
+    """The shard's rows; None unless it is there, made from these parents, and the file of its entry."""
     entry = store.entry(shard)
     uri = store.uri(shard)
     if entry is None or dict(entry.parents) != dict(parents) or not filesystem.exists(uri):
         return None
     data = filesystem.read_bytes(uri)
-    if checksum(data) != entry.checksum:
-        return None
-    file = pq.ParquetFile(io.BytesIO(data))
-    return [decode(file.read_row_group(slab)) for slab in range(file.num_row_groups)]
+    return pq.read_table(io.BytesIO(data)).cast(SCHEMA) if checksum(data) == entry.checksum else None
 
 
-def _frames(utterance: Utterance) -> int:
-    return round(utterance.duration * FRAMES_A_SECOND)
+def _frames(slab: pa.Table) -> int:
+    return int(np.rint(slab["duration"].to_numpy() * FRAMES_A_SECOND).sum())

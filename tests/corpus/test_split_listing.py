@@ -15,7 +15,7 @@ from ssl_asr.corpus.piece_job import Source
 from ssl_asr.corpus.pieces import Piece, pieces
 from ssl_asr.corpus.readers.lines import read_lines
 from ssl_asr.corpus.readers.reading import Reading
-from ssl_asr.corpus.sharding import cut_shards
+from ssl_asr.corpus.sharding import Recordings, cut_shards
 from ssl_asr.corpus.split_listing import SplitListing
 from ssl_asr.recipe import Recipe
 from ssl_asr.runtime.job_runner import ShardJob
@@ -23,7 +23,7 @@ from ssl_asr.store.layout import MANIFEST
 from ssl_asr.store.ledger import Reject, Shard
 from ssl_asr.store.patterns import matching_files
 from ssl_asr.store.shards import ShardStore
-from ssl_asr.store.utterance import Utterance
+from ssl_asr.store.utterance import Utterance, encode
 from tests.conftest import tiny_recipe
 from tests.corpus.conftest import rows_of
 
@@ -120,9 +120,10 @@ def test_one_bucket_is_cut_as_all_speech_at_once(recipe, tmp_path):
     write(tmp_path / "source", rows)
     assert listed(recipe, tmp_path / "source").buckets == 1
     in_time = sorted((Utterance(**row) for row in rows), key=lambda row: (row.speaker, row.offset))
-    wanted = cut_shards([[row] for row in in_time], 4, 1)
-    store = ShardStore(recipe.run, MANIFEST)
-    assert [entry.rows for entry in store.entries("unlabeled")] == [sum(map(len, slabs)) for slabs in wanted]
+    wanted = cut_shards(Recordings.of(encode(in_time)), 4, 1)
+    entries = ShardStore(recipe.run, MANIFEST).entries("unlabeled")
+    assert [len(entry.slabs) for entry in entries] == list(map(len, wanted))
+    assert [entry.rows for entry in entries] == [sum(map(len, slabs)) for slabs in wanted]
 
 
 def test_pieces_and_their_order_do_not_matter(recipe, tmp_path, small_buckets):

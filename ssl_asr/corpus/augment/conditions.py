@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
 
 from ssl_asr.corpus.augment.noise import check_condition, noise_kind
 from ssl_asr.corpus.augment.speed import speed_of
 from ssl_asr.corpus.seeding import fraction
 from ssl_asr.recipe import Corpus
 from ssl_asr.store.copies import copy_id
-from ssl_asr.store.utterance import CLEAN, Utterance
+from ssl_asr.store.utterance import CLEAN
 
 _EVALUATED = {"dev": "dev_conditions", "test": "test_conditions"}  # splits whose utterances appear in all conditions
 
@@ -54,31 +56,40 @@ def versions(corpus: Corpus, split: str) -> int:
     return 1 + {"labeled": corpus.labeled_copies, "unlabeled": corpus.unlabeled_copies}[split]
 
 
-def in_conditions(recordings: Sequence[Utterance], split: str, corpus: Corpus, seed: int) -> list[list[Utterance]]:
-    """For each recording the utterances made from it: clean first, then its degraded copies.
+def conditions_of(recordings: Sequence[str], split: str, corpus: Corpus, seed: int) -> list[Sequence[str]]:
+    """For each recording, by its id, the conditions of the utterances made from it: clean first.
 
     Labeled and unlabeled: clean and different degraded copies, `labeled_copies` and `unlabeled_copies` of them; but
     without `unlabeled_copies`, unlabeled speech is in one random condition. Dev and test: every condition of the
     split. A condition that is listed twice is drawn twice as often.
     """
-    found = []
-    for recording in recordings:
-        if split == "labeled":
-            names = [CLEAN, *_drawn(recording.id, corpus.labeled_copies, corpus, seed)]
-        elif split == "unlabeled" and corpus.unlabeled_copies:
-            names = [CLEAN, *_drawn(recording.id, corpus.unlabeled_copies, corpus, seed)]
-        elif split == "unlabeled":
-            names = [_one(recording.id, corpus.train_conditions, seed)]
-        else:
-            names = sorted(dict.fromkeys(getattr(corpus, _EVALUATED[split])), key=lambda name: name != CLEAN)
-        found.append([_version(recording, name) for name in names])
+    if split in _EVALUATED:
+        names = sorted(dict.fromkeys(getattr(corpus, _EVALUATED[split])), key=lambda name: name != CLEAN)
+        return [names] * len(recordings)
+    copies = corpus.labeled_copies if split == "labeled" else corpus.unlabeled_copies
+    if split == "unlabeled" and not copies:
+        if len(set(corpus.train_conditions)) == 1:
+            return [corpus.train_conditions[:1]] * len(recordings)
+        return [(_one(recording, corpus.train_conditions, seed),) for recording in recordings]
+    return [(CLEAN, *_drawn(recording, copies, corpus, seed)) for recording in recordings]
+
+
+def in_conditions(table: pa.Table, split: str, corpus: Corpus, seed: int) -> pa.Table:
+    """`table`, of the manifest's columns and clean recordings alone, with the rows of all conditions of each."""
+    recordings = table["id"].to_pylist()
+    names = conditions_of(recordings, split, corpus, seed)
+    rows = np.repeat(np.arange(len(names)), [len(each) for each in names])
+    conditions = [name for each in names for name in each]
+    if all(name == CLEAN for name in conditions):
+        return table
+    ids = [
+        recordings[row] if name == CLEAN else copy_id(recordings[row], name)
+        for row, name in zip(rows.tolist(), conditions, strict=True)
+    ]
+    found = table.take(pa.array(rows))
+    for name, values in (("id", ids), ("condition", conditions)):
+        found = found.set_column(found.schema.get_field_index(name), name, pa.array(values, pa.string()))
     return found
-
-
-def _version(recording: Utterance, condition: str) -> Utterance:
-    if condition == CLEAN:
-        return recording
-    return replace(recording, id=copy_id(recording.id, condition), condition=condition, recording=recording.id)
 
 
 def _one(recording: str, names: Sequence[str], seed: int, number: int = 0) -> str:

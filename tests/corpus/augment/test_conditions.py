@@ -1,11 +1,13 @@
+import itertools
 from collections import Counter
 
 import pytest
 
-from ssl_asr.corpus.augment.conditions import check_conditions, in_conditions, needs_banks, versions
+from ssl_asr.corpus.augment.conditions import check_conditions, needs_banks, versions
+from ssl_asr.corpus.augment.conditions import in_conditions as rows_in_conditions
 from ssl_asr.corpus.augment.noise import bank_use
 from ssl_asr.recipe import Corpus
-from ssl_asr.store.utterance import SPLITS, Utterance
+from ssl_asr.store.utterance import SPLITS, Utterance, decode, encode
 
 CORPUS = Corpus(
     train_conditions=("clean", "clean", "babble-10", "room"),
@@ -14,6 +16,11 @@ CORPUS = Corpus(
     test_conditions=("babble-0", "clean"),
 )
 RECORDINGS = [Utterance(f"u{number}", "x.wav", "s", number, 1.0, text="a b") for number in range(400)]
+
+
+def in_conditions(recordings: list[Utterance], split: str, corpus: Corpus, seed: int) -> list[list[Utterance]]:
+    rows = decode(rows_in_conditions(encode(recordings), split, corpus, seed))
+    return [list(group) for _, group in itertools.groupby(rows, key=lambda row: row.recording)]
 
 
 def test_labeled_speech_keeps_its_clean_version_first() -> None:
