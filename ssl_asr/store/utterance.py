@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 
 import pyarrow as pa
 
@@ -33,6 +34,9 @@ SCHEMA = pa.schema(
         ("tags", pa.map_(pa.string(), pa.string())),
     ]
 )
+
+
+_VALUES = attrgetter(*SCHEMA.names)
 
 
 @dataclass(frozen=True)
@@ -65,10 +69,10 @@ class Utterance:
 
 
 def encode(utterances: Sequence[Utterance]) -> pa.Table:
-    columns = {
-        name: [getattr(utterance, name) for utterance in utterances] for name in SCHEMA.names if name != "tags"
-    }
-    columns["tags"] = [sorted(utterance.tags.items()) for utterance in utterances]
+    if not utterances:
+        return SCHEMA.empty_table()
+    columns = dict(zip(SCHEMA.names, zip(*map(_VALUES, utterances), strict=True), strict=True))
+    columns["tags"] = [sorted(tags.items()) for tags in columns["tags"]]
     return pa.table(columns, schema=SCHEMA)
 
 
