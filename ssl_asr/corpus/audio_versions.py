@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import io
 from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -34,6 +34,8 @@ class AudioVersion(NamedTuple):
     version: str = ""
 
 
+# 60 seconds on a local disk.
+MOST_LOOKED_AT = 1_000_000
 _MISSING = AudioVersion(-1, -1)
 Versions = Mapping[str, AudioVersion]  # by URI
 
@@ -61,30 +63,45 @@ def changed(now: Versions, before: Versions) -> dict[str, str]:
     return {file: each.version for file, each in now.items() if file in before and before[file] != each}
 
 
-def version_of(files: Iterable[str], versions: Versions) -> str:
-    """Of all these files; empty if none of them was ever changed."""
-    known = {file: versions[file].version for file in files if file in versions}
-    parts = [f"{file} {version}" for file, version in sorted(known.items()) if version]
-    return digest(parts) if parts else ""
+def version_of(files: Iterable[str | None], versions: Iterable[str]) -> str:
+    """Of audio files that are these, in these versions; empty if none of them was ever changed."""
+    parts = {f"{file} {version}" for file, version in zip(files, versions, strict=True) if version}
+    return digest(sorted(parts)) if parts else ""
 
 
-def read_versions(run: str, split: str) -> dict[str, AudioVersion]:
-    """As they were when the split was listed; empty if that was not kept."""
-    uri = audio_versions_uri(run, split)
+def read_versions(run: str, split: str, piece: str) -> dict[str, AudioVersion]:
+    """As they were when the piece of this name was read; empty if that was not kept."""
+    uri = audio_versions_uri(run, split, piece)
     if not filesystem.exists(uri):
         return {}
     columns = pq.read_table(io.BytesIO(filesystem.read_bytes(uri)), schema=_SCHEMA).to_pydict()
     return {file: AudioVersion(*each) for file, *each in zip(*(columns[name] for name in _SCHEMA.names), strict=True)}
 
 
-def write_versions(run: str, split: str, versions: Versions) -> None:
+def write_versions(run: str, split: str, piece: str, versions: Versions) -> None:
     rows = sorted(versions.items())
     columns = {"file": [file for file, _ in rows]} | {
         name: [getattr(each, name) for _, each in rows] for name in _SCHEMA.names[1:]
     }
     buffer = io.BytesIO()
     pq.write_table(pa.table(columns, schema=_SCHEMA), buffer, compression="zstd")
-    filesystem.write_bytes(audio_versions_uri(run, split), buffer.getvalue())
+    filesystem.write_bytes(audio_versions_uri(run, split, piece), buffer.getvalue())
+
+
+def changed_audio(run: str, split: str, pieces: Sequence[str]) -> dict[str, str]:
+    """The pieces whose audio has changed since they were read, by name, each with what tells the change from others.
+
+    No more than MOST_LOOKED_AT files are looked at, those of the first pieces: a large corpus takes too long.
+    """
+    found, looked_at = {}, 0
+    for piece in pieces:
+        before = read_versions(run, split, piece)
+        looked_at += len(before)
+        if looked_at > MOST_LOOKED_AT:
+            break
+        if new := changed(versions_of(before, before), before):
+            found[piece] = digest([f"{file} {version}" for file, version in sorted(new.items())])
+    return found
 
 
 def _files_in(folder: str) -> dict[str, tuple[int, int]]:

@@ -9,11 +9,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ssl_asr.corpus.audio_places import file_of
+from ssl_asr.corpus.audio_versions import version_of
 from ssl_asr.corpus.augment.conditions import in_conditions
 from ssl_asr.corpus.duplicates import id_hashes
-from ssl_asr.corpus.manifest_shards import read_shard, write_shard
+from ssl_asr.corpus.manifest_shards import WrittenShard, read_shard, write_shard
 from ssl_asr.corpus.sharding import Recordings, changes, plan_shards
-from ssl_asr.corpus.shuffle import buckets_store, later_uses_store, pieces_store, shard_number
+from ssl_asr.corpus.shuffle import AUDIO_VERSION, buckets_store, later_uses_store, pieces_store, shard_number
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import Inputs
 from ssl_asr.store import filesystem
@@ -43,15 +45,22 @@ class BucketJob:
     def __call__(self, shard: Shard) -> None:
         corpus = self.recipe.corpus
         rows, again = bucket_rows(self.recipe.run, shard, is_ordered=self.is_ordered)
+        audio = AudioOfRows(rows)
+        rows = rows.drop_columns([AUDIO_VERSION])
         recordings = Recordings.of(in_conditions(rows, shard.split, corpus, self.recipe.seed))
         held = self._held(shard)
-        before = {(number - shard.number) // self.buckets: table for number, table in self._former(shard, held)}
+        before = {
+            (number - shard.number) // self.buckets: written.rows
+            for number, written in self._former(shard, held)
+            if written.audio_version == audio.version(written.rows)
+        }
         kept, new = plan_shards(recordings, before, corpus.shard_minutes, corpus.slab_minutes)
         numbers = {place: shard_number(shard.number, place, self.buckets) for place in (*kept, *new)}
         # Whoever goes on after a kill finds the shards of both, and deletes what is left over.
         self._note(shard, sorted({*held, *numbers.values()}), _UNDERWAY)
         for place, slabs in new.items():
-            write_shard(self.manifest, Shard(shard.split, numbers[place]), slabs, self.shard_parents)
+            version = audio.version(pa.concat_tables(slabs))
+            write_shard(self.manifest, Shard(shard.split, numbers[place]), slabs, self.shard_parents, version)
         for number in set(held) - set(numbers.values()):
             filesystem.delete(self.manifest.ledger_uri(Shard(shard.split, number)))
             filesystem.delete(self.manifest.uri(Shard(shard.split, number)))
@@ -62,13 +71,13 @@ class BucketJob:
         entry = self.store.entry(shard)
         return [] if entry is None else [int(number) for number in entry.statistics[_SHARDS]]
 
-    def _former(self, shard: Shard, held: Sequence[int]) -> Iterator[tuple[int, pa.Table]]:
+    def _former(self, shard: Shard, held: Sequence[int]) -> Iterator[tuple[int, WrittenShard]]:
         """What the run holds of the bucket, cut as today; shards that are not whole are left out."""
         with ThreadPoolExecutor(PARALLEL_READS) as pool:
             found = pool.map(
                 lambda number: read_shard(self.manifest, Shard(shard.split, number), self.shard_parents), held
             )
-            yield from ((number, rows) for number, rows in zip(held, found, strict=True) if rows is not None)
+            yield from ((number, shard) for number, shard in zip(held, found, strict=True) if shard is not None)
 
     def _note(
         self,
@@ -100,6 +109,21 @@ class BucketJob:
             rejects=tuple(rejects),
         )
         self.store.write(entry, sentences)
+
+
+class AudioOfRows:
+    """The versions of changed audio files among the rows of a bucket."""
+
+    def __init__(self, rows: pa.Table) -> None:
+        some = rows.filter(pc.not_equal(rows[AUDIO_VERSION], ""))
+        self._known = dict(zip(some["audio"].to_pylist(), some[AUDIO_VERSION].to_pylist(), strict=True))
+
+    def version(self, rows: pa.Table) -> str:
+        """Of a shard with these rows."""
+        if not self._known:
+            return ""
+        audio = rows["audio"].unique().to_pylist()
+        return version_of(map(file_of, audio), (self._known.get(each, "") for each in audio))
 
 
 def shards_of(run: str, split: str) -> list[int]:
@@ -144,7 +168,7 @@ def _without_later_uses(run: str, shard: Shard) -> tuple[pa.Table, list[str]]:
             names += table.filter(pa.array(again))["id"].to_pylist()
             table = table.filter(pc.invert(pa.array(again)))
         kept.append(table)
-    return pa.concat_tables(kept) if kept else SCHEMA.empty_table(), names
+    return pa.concat_tables(kept), names
 
 
 def _parts(store: ShardStore, shard: Shard, *, every: bool = False) -> list[pa.Table]:

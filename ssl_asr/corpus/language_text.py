@@ -1,25 +1,30 @@
 """The text of the language model: `corpus/lm_text.txt`, the file of `corpus.lm_text` or the transcripts of training.
 
-The sentences of a split are kept in `corpus/sentences/`. So a split that is listed again changes this text, and no
-other source is read. Of transcripts, sentences that dev or test has too are left out, but their words stay: a word
-that would be lost is a line of its own. What a person names is taken as it is.
+The sentences of a split are kept by bucket in `corpus/buckets/`. So a split that is listed again changes this text,
+and no other source is read. Of transcripts, sentences that dev or test has too are left out, but their words stay: a
+word that would be lost is a line of its own. What a person names is taken as it is.
 """
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from ssl_asr.corpus.readers.lines import read_lines
-from ssl_asr.corpus.sources import OPEN_SPEECH, CorpusReading
+from ssl_asr.corpus.shuffle import buckets_store
+from ssl_asr.corpus.sources import OPEN_SPEECH
 from ssl_asr.lang.language import language_of
 from ssl_asr.lang.text import Alphabet, named
 from ssl_asr.recipe import Corpus, Recipe
+from ssl_asr.recipe.identity import digest
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import lm_text_uri, sentences_uri
+from ssl_asr.store.layout import lm_text_inputs_uri, lm_text_uri, sentences_uri
+from ssl_asr.store.ledger import checksum
 
+TEXT_VERSION = "1"  # raise where equal sentences give another text
 TRAINING, HELD_OUT = ("labeled", "unlabeled"), ("dev", "test")
 _MARKS = re.compile(r"</?s>", re.IGNORECASE)  # of a sentence's begin and end
 
@@ -32,17 +37,15 @@ class LanguageText:
     notes: tuple[str, ...]
 
 
-def write_sentences(run: str, sources: CorpusReading) -> None:
-    """Keep the sentences of every split that was read."""
-    for split, reading in sources.splits.items():
-        _write(sentences_uri(run, split), (utterance.text or "" for utterance in reading.utterances))
-    if sources.open_text is not None:
-        _write(sentences_uri(run, OPEN_SPEECH), sources.open_text)
+def write_open_text(run: str, sentences: Iterable[str]) -> None:
+    """Keep the sentences of all open speech that may be trained on."""
+    lines = "".join(f"{line}\n" for line in sentences if line)
+    filesystem.write_if_changed(sentences_uri(run, OPEN_SPEECH), lines.encode())
 
 
 def language_text(recipe: Recipe) -> LanguageText:
     """ValueError where there is no sentence, or the file of `corpus.lm_text` can't be read."""
-    held_out = {split: {*_read(sentences_uri(recipe.run, split))} for split in HELD_OUT}
+    held_out = {split: {*_sentences(recipe.run, split)} for split in HELD_OUT}
     if recipe.corpus.lm_text is not None:
         sentences, notes = _given(recipe.corpus.lm_text, held_out, language_of(recipe.hmm.lexicon).alphabet)
     else:
@@ -53,17 +56,34 @@ def language_text(recipe: Recipe) -> LanguageText:
     return LanguageText(("\n".join(sorted(sentences)) + "\n").encode(), tuple(notes))
 
 
-def is_written(recipe: Recipe, text: LanguageText) -> bool:
-    uri = lm_text_uri(recipe.run)
-    return filesystem.exists(uri) and filesystem.read_bytes(uri) == text.data
+def is_written(recipe: Recipe) -> bool:
+    """Whether the text is there, made from what there is today."""
+    uri = lm_text_inputs_uri(recipe.run)
+    if not (filesystem.exists(uri) and filesystem.exists(lm_text_uri(recipe.run))):
+        return False
+    return json.loads(filesystem.read_bytes(uri)) == _inputs(recipe)
 
 
 def ensure_text(recipe: Recipe) -> None:
-    """Write the text, unless it is there already, and tell its notes."""
-    text = language_text(recipe)
+    """Write the text and tell its notes, unless it is there already."""
+    if is_written(recipe):
+        return
+    inputs, text = _inputs(recipe), language_text(recipe)
     for note in text.notes:
         print(f"warning: {note}", file=sys.stderr)
+    filesystem.delete(lm_text_inputs_uri(recipe.run))
     filesystem.write_if_changed(lm_text_uri(recipe.run), text.data)
+    filesystem.write_bytes(lm_text_inputs_uri(recipe.run), json.dumps(inputs, indent=1, sort_keys=True).encode())
+
+
+def _inputs(recipe: Recipe) -> dict[str, str]:
+    corpus, run = recipe.corpus, recipe.run
+    named = [*HELD_OUT, *(() if corpus.lm_text is not None else _training_sources(corpus))]
+    inputs = {"version": TEXT_VERSION} | {name: _content(run, name) for name in named}
+    if corpus.lm_text is None:
+        return inputs
+    language = language_of(recipe.hmm.lexicon).code
+    return inputs | {"corpus.lm_text": _file_content(corpus.lm_text), "language": language}
 
 
 def _given(uri: str, held_out: Mapping[str, set[str]], alphabet: Alphabet) -> tuple[list[str], list[str]]:
@@ -121,14 +141,33 @@ def _words(sentences: Iterable[str]) -> Iterator[str]:
 
 
 def _written(corpus: Corpus, run: str) -> list[str]:
+    return [line for name in _training_sources(corpus) for line in _sentences(run, name)]
+
+
+def _training_sources(corpus: Corpus) -> list[str]:
     own = [split for split in TRAINING if getattr(corpus, split) != OPEN_SPEECH]
-    names = [*own, *([OPEN_SPEECH] if len(own) < len(TRAINING) else [])]
-    return [line for name in names for line in _read(sentences_uri(run, name)) if line]
+    return [*own, *([OPEN_SPEECH] if len(own) < len(TRAINING) else [])]
 
 
-def _write(uri: str, lines: Iterable[str]) -> None:
-    filesystem.write_if_changed(uri, "".join(f"{line}\n" for line in lines if line).encode())
+def _sentences(run: str, name: str) -> list[str]:
+    """Of a split, or of open speech."""
+    uris = [sentences_uri(run, name)] if name == OPEN_SPEECH else _bucket_files(run, name)
+    return [line for uri in uris for line in filesystem.read_bytes(uri).decode().split("\n") if line]
 
 
-def _read(uri: str) -> list[str]:
-    return filesystem.read_bytes(uri).decode().splitlines()
+def _bucket_files(run: str, split: str) -> list[str]:
+    store = buckets_store(run)
+    return [store.uri(shard) for shard in store.shards(split)]
+
+
+def _content(run: str, name: str) -> str:
+    if name == OPEN_SPEECH:
+        return checksum(filesystem.read_bytes(sentences_uri(run, name)))
+    return digest(buckets_store(run).index(name).column("checksum").tolist())
+
+
+def _file_content(uri: str) -> str:
+    try:
+        return checksum(filesystem.read_bytes(uri))
+    except ValueError as error:
+        raise ValueError(f"corpus.lm_text={uri} cannot be read ({error.__cause__}); correct the path") from error

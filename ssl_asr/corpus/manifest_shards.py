@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -17,10 +18,22 @@ from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.utterance import CLEAN, SCHEMA
 
 FRAMES_A_SECOND = 100
+_AUDIO = "ssl_asr.audio"  # in a file's footer
 
 
-def write_shard(store: ShardStore, shard: Shard, slabs: Sequence[pa.Table], parents: Inputs) -> None:
-    """`slabs` have the manifest's columns."""
+@dataclass(frozen=True)
+class WrittenShard:
+    """Rows of a shard, and the version of their audio."""
+
+    rows: pa.Table
+    audio_version: str
+
+
+def write_shard(
+    store: ShardStore, shard: Shard, slabs: Sequence[pa.Table], parents: Inputs, audio_version: str = ""
+) -> None:
+    """`slabs` have the manifest's columns. What is made from a shard is made again where its file differs, and rows
+    do not tell changed audio: `audio_version` does."""
     # The entry of a former shard of this number must not vouch for the new file.
     filesystem.delete(store.ledger_uri(shard))
     rows = pa.concat_tables(slabs)
@@ -33,7 +46,7 @@ def write_shard(store: ShardStore, shard: Shard, slabs: Sequence[pa.Table], pare
         [_frames(slab) for slab in slabs],
         seconds=float(np.cumsum(rows["duration"].to_numpy())[-1]),
         parents=parents,
-        metadata={},
+        metadata={_AUDIO: audio_version} if audio_version else {},
         statistics={
             "degraded": sum(degraded.values()),
             "noisy": sum(count for name, count in degraded.items() if noise_kind(name) is not None),
@@ -42,14 +55,18 @@ def write_shard(store: ShardStore, shard: Shard, slabs: Sequence[pa.Table], pare
     )
 
 
-def read_shard(store: ShardStore, shard: Shard, parents: Inputs) -> pa.Table | None:
-    """The shard's rows; None unless it is there, made from these parents, and the file of its entry."""
+def read_shard(store: ShardStore, shard: Shard, parents: Inputs) -> WrittenShard | None:
+    """None unless the shard is there, made from these parents, and the file of its entry."""
     entry = store.entry(shard)
     uri = store.uri(shard)
     if entry is None or dict(entry.parents) != dict(parents) or not filesystem.exists(uri):
         return None
     data = filesystem.read_bytes(uri)
-    return pq.read_table(io.BytesIO(data)).cast(SCHEMA) if checksum(data) == entry.checksum else None
+    if checksum(data) != entry.checksum:
+        return None
+    rows = pq.read_table(io.BytesIO(data))
+    version = (rows.schema.metadata or {}).get(_AUDIO.encode(), b"")
+    return WrittenShard(rows.cast(SCHEMA), version.decode())
 
 
 def _frames(slab: pa.Table) -> int:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 
+import pyarrow as pa
+
+from ssl_asr.corpus.audio_places import file_of
+from ssl_asr.corpus.audio_versions import Versions, read_versions, versions_of, write_versions
 from ssl_asr.corpus.duplicates import id_table, partitions_of
 from ssl_asr.corpus.pieces import Piece
 from ssl_asr.corpus.readers.reading import Reading
-from ssl_asr.corpus.shuffle import buckets_of, ids_store, pieces_store
+from ssl_asr.corpus.shuffle import AUDIO_VERSION, buckets_of, ids_store, pieces_store
 from ssl_asr.recipe.identity import Inputs
 from ssl_asr.store.ledger import Shard
 from ssl_asr.store.partitions import publish_partitions
 from ssl_asr.store.utterance import encode
 
-# Before the name of a statistic that counts what is listed and matches nothing.
-UNMATCHED = "unmatched."
+# Statistics of a piece: what is listed and matches nothing, and seconds by the sampling rate of the files.
+UNMATCHED, RATES = "unmatched", "rates"
 
 
 @dataclass(frozen=True)
@@ -23,13 +27,15 @@ class Source:
     """Where a split comes from.
 
     `read` gives the usable utterances of a piece, each id once, and its rejects. `inputs` is what it depends on
-    beside the pieces' files. `is_ordered` says that it gives the order of each speaker's utterances.
+    beside the pieces' files. `is_ordered` says that it gives the order of each speaker's utterances. `changed_audio`
+    names the pieces whose audio has changed since they were read last.
     """
 
     pieces: Sequence[Piece]
     read: Callable[[Piece], Reading]
     inputs: Inputs
     is_ordered: bool = False
+    changed_audio: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def size(self) -> int:
@@ -37,8 +43,13 @@ class Source:
         return sum(piece.end - piece.begin for piece in self.pieces)
 
     def parents(self, number: int, buckets: int) -> dict[str, str]:
-        """Of a piece."""
+        """Of a piece, once it is read."""
         return {**self.inputs, **self.pieces[number].inputs(), "buckets": str(buckets)}
+
+    def wanted(self, number: int, buckets: int) -> dict[str, str]:
+        """The same, but no piece's own where its audio has changed."""
+        audio = self.changed_audio.get(self.pieces[number].name)
+        return self.parents(number, buckets) | ({"audio": audio} if audio else {})
 
 
 class PieceJob:
@@ -49,22 +60,34 @@ class PieceJob:
 
     def __call__(self, shard: Shard) -> None:
         """ValueError where the piece can't be read at all."""
-        reading = self.source.read(self.source.pieces[shard.number])
+        piece = self.source.pieces[shard.number]
+        reading = self.source.read(piece)
         found, parents = reading.utterances, self.source.parents(shard.number, self.buckets)
         buckets = buckets_of([each.speaker for each in found], self.buckets)
         ids = id_table([each.id for each in found], buckets)
-        # A finished piece has its ids too, so they come first.
+        versions = versions_of(reading.files, read_versions(self.run, shard.split, piece.name))
+        # A finished piece has its ids too, so they come first. The versions come last: until they are there, the
+        # next attempt finds the same audio changed.
         publish_partitions(
             ids_store(self.run), shard, ids, partitions_of(ids, self.buckets), count=self.buckets, parents=parents
         )
         publish_partitions(
             pieces_store(self.run),
             shard,
-            encode(found),
+            with_versions(encode(found), versions),
             buckets,
             count=self.buckets,
             parents=parents,
             seconds=sum(each.duration for each in found),
-            statistics={UNMATCHED + what: count for what, count in reading.counts.items()},
+            statistics={UNMATCHED: dict(reading.counts), RATES: dict(reading.rates)},
             rejects=reading.rejects,
         )
+        if versions:
+            write_versions(self.run, shard.split, piece.name, versions)
+
+
+def with_versions(rows: pa.Table, versions: Versions) -> pa.Table:
+    """With a column of the version of each row's audio file; empty where it has not changed since it was new."""
+    files = (file_of(audio) for audio in rows["audio"].to_pylist())
+    known = [versions[file].version if file is not None and file in versions else "" for file in files]
+    return rows.append_column(AUDIO_VERSION, pa.array(known, pa.string()))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from ssl_asr.recipe.identity import digest
 from ssl_asr.store import filesystem
 from ssl_asr.store.patterns import FoundFile
 
@@ -23,18 +24,28 @@ class Piece:
     end: int
     state: str
 
+    @property
+    def name(self) -> str:
+        """The same whatever other pieces there are."""
+        return digest([self.uri, str(self.begin)])
+
     def inputs(self) -> dict[str, str]:
         return {"file": self.uri, "bytes": f"{self.begin}-{self.end}", "state": self.state}
 
 
-def pieces(files: Iterable[FoundFile], *, by_lines: bool, size: int = PIECE_BYTES) -> list[Piece]:
+def pieces(
+    files: Iterable[FoundFile],
+    *,
+    by_lines: bool,
+    state: Callable[[FoundFile], str] = lambda file: f"{file.size} bytes of {file.mtime_ns}",
+    size: int = PIECE_BYTES,
+) -> list[Piece]:
     """`files` in their order, each in pieces of about `size` bytes; gzipped files and those not `by_lines` whole."""
     found = []
     for file in files:
         count = max(round(file.size / size), 1) if by_lines and not _is_packed(file, size) else 1
         edges = [file.size * place // count for place in range(count + 1)]
-        state = f"{file.size} bytes of {file.mtime_ns}"
-        found += [Piece(file.uri, begin, end, state) for begin, end in itertools.pairwise(edges)]
+        found += [Piece(file.uri, begin, end, state(file)) for begin, end in itertools.pairwise(edges)]
     return found
 
 

@@ -19,6 +19,7 @@ from ssl_asr.store.shards import ShardStore
 
 # Of a list: about 700,000 utterances of 150 bytes. A task holds a bucket in memory.
 BUCKET_BYTES = 100 << 20
+AUDIO_VERSION = "audio_version"  # column of the pieces, beside those of the manifest
 MOST_BUCKETS = 1024  # a piece has a record batch for each
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
+
+import numpy as np
 
 from ssl_asr.corpus.bucket_job import BucketJob, buckets_before, shards_of
 from ssl_asr.corpus.later_uses_job import LaterUsesJob
@@ -14,8 +16,9 @@ from ssl_asr.corpus.shuffle import buckets_store, count_of_buckets, ids_store, l
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import Inputs, digest
 from ssl_asr.runtime.job_runner import ShardJob
-from ssl_asr.store.layout import MANIFEST
+from ssl_asr.store.layout import MANIFEST, SHARD_SUFFIX, split_folder
 from ssl_asr.store.ledger import Reject, Shard
+from ssl_asr.store.listing import Numbers, list_files
 from ssl_asr.store.shards import ShardStore
 
 # A source that asks for this many times the buckets of the last listing, or that share of them, is cut anew.
@@ -55,9 +58,13 @@ class SplitListing:
             for store in (buckets_store(run), later_uses_store(run), ShardStore(run, MANIFEST)):
                 store.keep_only(self.split, [])
         pieces = range(len(self.source.pieces))
-        wanted = {Shard(self.split, number): self.source.parents(number, buckets) for number in pieces}
+        wanted = {Shard(self.split, number): self.source.wanted(number, buckets) for number in pieces}
         self._make(f"reading {self.split}", pieces_store(run), wanted, partial(PieceJob, run, self.source, buckets))
         ids_store(run).keep_only(self.split, wanted)
+
+    def forget(self) -> None:
+        """Have all pieces read again, as where audio is missing."""
+        pieces_store(self.recipe.run).keep_only(self.split, [])
 
     def cut(self) -> None:
         """The shards of all buckets that have changed, once all pieces are read."""
@@ -77,15 +84,36 @@ class SplitListing:
             parents=parents,
             is_ordered=self.source.is_ordered,
         )
-        self._make(f"cutting {split}", buckets_store(run), wanted, job)
+        self._make(f"cutting {split}", buckets_store(run), wanted, job, also=self._damaged(buckets))
         ShardStore(run, MANIFEST).keep_only(split, [Shard(split, number) for number in shards_of(run, split)])
 
+    def _damaged(self, buckets: int) -> set[int]:
+        """Buckets of which a shard is missing, or has not the size that its entry says."""
+        numbers = np.array(shards_of(self.recipe.run, self.split), np.int64)
+        return {*(np.setdiff1d(numbers, _whole(self.recipe.run, self.split)) % buckets).tolist()}
+
     def _make(
-        self, what: str, store: ShardStore, wanted: Mapping[Shard, Inputs], job: Callable[[], ShardJob]
+        self,
+        what: str,
+        store: ShardStore,
+        wanted: Mapping[Shard, Inputs],
+        job: Callable[[], ShardJob],
+        also: Collection[int] = (),
     ) -> None:
         store.delete_temporary()
         store.keep_only(self.split, wanted)
-        todo = store.unfinished(wanted)
+        unfinished = {*store.unfinished(wanted)}
+        todo = [shard for shard in wanted if shard in unfinished or shard.number in also]
         failed = self.place(what, todo, job, skipped=len(wanted) - len(todo))
         if failed:
             raise ValueError(f"{failed[0].reason} ({len(failed)} of {len(wanted)} parts of {self.split} failed)")
+
+
+def _whole(run: str, split: str) -> Numbers:
+    """Shards of the manifest whose files are there, in the size of their entries."""
+    index = ShardStore(run, MANIFEST).index(split)
+    files = list_files(split_folder(run, MANIFEST, split), SHARD_SUFFIX)
+    both, of_index, of_files = np.intersect1d(index.numbers, files.numbers, return_indices=True)
+    frames = index.column("frames")[of_index]
+    size = index.statistic("bytes_per_frame")[of_index] * frames
+    return both[np.abs(files.sizes[of_files] - size) <= frames / 1000 + 1]  # the entry has three digits

@@ -7,19 +7,21 @@ changed, and no other split is.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
 from ssl_asr.corpus.audio_places import file_of
-from ssl_asr.corpus.audio_versions import changed, read_versions, versions_of
-from ssl_asr.corpus.sources import OPEN_SPEECH, fingerprint, is_there
+from ssl_asr.corpus.audio_versions import changed_audio
+from ssl_asr.corpus.pieces import Piece
+from ssl_asr.corpus.shuffle import buckets_store, pieces_store
+from ssl_asr.corpus.sources import OPEN_SPEECH, fingerprint, listed
 from ssl_asr.lang.language import AMERICAN_ENGLISH, language_of
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import Inputs, Product, digest, non_defaults
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import FEATURES, MANIFEST, sentences_uri, split_record_uri
+from ssl_asr.store.layout import FEATURES, MANIFEST, split_record_uri
 from ssl_asr.store.ledger import Reject
 from ssl_asr.store.shards import ShardStore
 
@@ -51,7 +53,7 @@ class SplitRecord:
     speakers: int
     open_id: str = ""
     content: str = ""
-    rejects: tuple[Reject, ...] = ()
+    rejected: int = 0
     rates: Mapping[str, float] = field(default_factory=dict)
 
 
@@ -67,17 +69,23 @@ def split_inputs(recipe: Recipe, split: str) -> dict[str, str]:
         return inputs | non_defaults(recipe, _OPEN[split])
     if (code := language_of(recipe.hmm.lexicon).code) != AMERICAN_ENGLISH.code:
         inputs["hmm.lexicon"] = code
-    if is_there(source):
-        return inputs | {"source": fingerprint(source)} | _changed_audio(recipe.run, split)
+    pieces = listed(source)
+    if pieces is not None:
+        return inputs | {"source": fingerprint(pieces)} | _changed_audio(recipe.run, split, pieces)
     # A run goes on where its speech is not, for nothing reads it once there are features.
     record = read_record(recipe.run, split)
     return inputs | {"source": record.inputs.get("source", "") if record is not None else ""}
 
 
-def _changed_audio(run: str, split: str) -> dict[str, str]:
-    before = read_versions(run, split)
-    new = changed(versions_of(before, before), before)
-    return {"audio": digest([f"{file} {version}" for file, version in sorted(new.items())])} if new else {}
+def _changed_audio(run: str, split: str, pieces: Sequence[Piece]) -> dict[str, str]:
+    new = changed_audio(run, split, [piece.name for piece in pieces])
+    return {"audio": digest([f"{piece} {change}" for piece, change in new.items()])} if new else {}
+
+
+def split_rejects(run: str, split: str) -> Iterator[Reject]:
+    """What reading and cutting of the split has left out, in the order of its pieces."""
+    for store in (pieces_store(run), buckets_store(run)):
+        yield from store.rejects(split)
 
 
 def read_record(run: str, split: str) -> SplitRecord | None:
@@ -87,8 +95,9 @@ def read_record(run: str, split: str) -> SplitRecord | None:
         return None
     try:
         values = json.loads(filesystem.read_bytes(uri))
-        rejects = tuple(Reject(**reject) for reject in values.pop("rejects"))
-        return SplitRecord(**values, rejects=rejects)
+        if "rejects" in values:  # of a record of an earlier version
+            values["rejected"] = len(values.pop("rejects"))
+        return SplitRecord(**values)
     except (json.JSONDecodeError, KeyError, TypeError) as error:
         raise ValueError(f"{uri} is damaged ({error}); delete it and run the corpus stage again") from error
 
@@ -115,8 +124,6 @@ def is_whole(run: str, split: str, record: SplitRecord) -> bool:
     shards = store.shards(split)
     numbers = np.array([shard.number for shard in shards], np.int64)
     if split_content(run, split) != record.content or not store.have_files(split, numbers).all():
-        return False
-    if not filesystem.exists(sentences_uri(run, split)):
         return False
     made = set(ShardStore(run, FEATURES).shards(split))
     waiting = [shard for shard in shards if shard not in made]

@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import io
 import itertools
 import sys
-from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
-import pyarrow.parquet as pq
+import numpy as np
 
-from ssl_asr.corpus import sharding
-from ssl_asr.corpus.audio_places import file_of
-from ssl_asr.corpus.audio_versions import Versions, changed, read_versions, version_of, versions_of, write_versions
 from ssl_asr.corpus.augment.banks import ensure_banks
-from ssl_asr.corpus.augment.conditions import check_conditions, in_conditions, needs_banks
-from ssl_asr.corpus.augment.noise import noise_kind
+from ssl_asr.corpus.augment.conditions import check_conditions, needs_banks
 from ssl_asr.corpus.bands import narrow_band
-from ssl_asr.corpus.language_text import ensure_text, is_written, language_text, write_sentences
-from ssl_asr.corpus.sources import OPEN_SPEECH, CorpusReading, check_sources, read_sources
+from ssl_asr.corpus.language_text import ensure_text, is_written, write_open_text
+from ssl_asr.corpus.piece_job import RATES, UNMATCHED
+from ssl_asr.corpus.shuffle import buckets_store, pieces_store
+from ssl_asr.corpus.sources import OPEN_SPEECH, CutSpeech, check_sources, cut_speech, source_of
+from ssl_asr.corpus.split_listing import SplitListing
 from ssl_asr.corpus.split_records import (
     SplitRecord,
     forget_record,
@@ -26,23 +23,29 @@ from ssl_asr.corpus.split_records import (
     read_record,
     split_content,
     split_inputs,
+    split_rejects,
     write_record,
 )
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import Inputs, inputs_key, non_defaults
+from ssl_asr.runtime.cluster import joined
+from ssl_asr.runtime.job_runner import ShardJob, run_shard_jobs
 from ssl_asr.runtime.stage_clock import StageClock
 from ssl_asr.runtime.stage_report import StageReport, check_reject_shares
 from ssl_asr.runtime.todo import LANGUAGE_TEXT, Todo, reasons, waiting
 from ssl_asr.store import filesystem
 from ssl_asr.store.layout import MANIFEST, source_uri, stage_report_uri
-from ssl_asr.store.ledger import LedgerEntry, Reject, Shard, checksum
-from ssl_asr.store.ledger_index import PARALLEL_READS
+from ssl_asr.store.ledger import Reject, Shard
+from ssl_asr.store.ledger_index import LedgerIndex
 from ssl_asr.store.shards import ShardStore
-from ssl_asr.store.utterance import CLEAN, SCHEMA, SPLITS, Utterance, decode, encode
+from ssl_asr.store.utterance import SPLITS
 
 STAGE = "corpus"
-FRAMES_A_SECOND = 100
 SHARDS_VERSION = "1"  # raise where equal utterances give other shards
+# Lists below this are read here: about a thousand utterances, which take less time than the start of actors.
+SMALL_BYTES = 256 << 10
+MOST_LISTED = 100_000  # rejects in the run's list; the ledger has all
+_MISSING = "shards or audio that are missing"
 
 
 def run_corpus(recipe: Recipe) -> StageReport:
@@ -65,10 +68,9 @@ def run_corpus(recipe: Recipe) -> StageReport:
         # From here to the end nothing may look finished: an older report would vouch for half-new files.
         filesystem.delete(stage_report_uri(recipe.run, STAGE))
         check_sources(recipe.corpus, todo)
-        todo, sources = _read(recipe, todo)
-        write_sentences(recipe.run, sources)
+        todo, speech = _with_open_speech(recipe, todo)
         for split in todo:
-            _list_split(recipe, split, sources, wanted[split])
+            _list_split(recipe, split, speech, wanted[split])
     records = {split: _record(recipe, split) for split in SPLITS}
     _check_bands(recipe, records)
     if needs_banks(recipe.corpus):
@@ -76,26 +78,25 @@ def run_corpus(recipe: Recipe) -> StageReport:
     ensure_text(recipe)
     line = "; ".join(dict.fromkeys(record.source for record in records.values()))
     filesystem.write_if_changed(source_uri(recipe.run), f"{line}\n".encode())
-    rejects = [Reject(f"{split}/{each.id}", each.reason) for split in SPLITS for each in records[split].rejects]
     shards = sum(record.shards for record in records.values())
     skipped = sum(record.shards for split, record in records.items() if split not in todo)
-    report = clock.finish(shards, skipped, rejects, _figures(records))
-    found = {split: (len(each.rejects), len(each.rejects) + each.utterances) for split, each in records.items()}
+    rejected = sum(record.rejected for record in records.values())
+    report = clock.finish(shards, skipped, _rejects(recipe.run), _figures(records), rejected=rejected)
+    found = {split: (each.rejected, each.rejected + each.utterances) for split, each in records.items()}
     check_reject_shares(recipe, STAGE, found)
     return report
 
 
-def _read(recipe: Recipe, todo: Sequence[str]) -> tuple[list[str], CorpusReading]:
-    """The splits that are listed, and what was read. Splits of open speech must all be cut from the same speech."""
-    sources = read_sources(recipe, todo)
-    records = {split: read_record(recipe.run, split) for split in SPLITS if split not in todo}
-    others = [
-        split for split, record in records.items() if record and record.open_id and record.open_id != sources.open_id
-    ]
-    if not sources.open_id or not others:
-        return list(todo), sources
-    both = [split for split in SPLITS if split in (*todo, *others)]
-    return both, read_sources(recipe, both)
+def _with_open_speech(recipe: Recipe, todo: Sequence[str]) -> tuple[list[str], CutSpeech | None]:
+    """The splits that are listed, and open speech if one of them is. All its splits must be cut from the same."""
+    mine = [split for split in SPLITS if getattr(recipe.corpus, split) == OPEN_SPEECH]
+    if not {*mine} & {*todo}:
+        return list(todo), None
+    speech = cut_speech(recipe)
+    write_open_text(recipe.run, speech.splits.written)
+    records = {split: read_record(recipe.run, split) for split in mine if split not in todo}
+    others = [split for split, record in records.items() if record and record.open_id != speech.id]
+    return [split for split in SPLITS if split in (*todo, *others)], speech
 
 
 def shard_parents(recipe: Recipe) -> dict[str, str]:
@@ -115,7 +116,7 @@ def todo_corpus(recipe: Recipe, before: Sequence[Todo]) -> list[Todo]:
             found.append(Todo(f"manifest/{split}", why, None if record is None else record.shards))
     if found:
         return [*found, waiting(LANGUAGE_TEXT, found, certain=False)]
-    return [] if is_written(recipe, language_text(recipe)) else [Todo(LANGUAGE_TEXT, ("corpus.lm_text",))]
+    return [] if is_written(recipe) else [Todo(LANGUAGE_TEXT, ("corpus.lm_text",))]
 
 
 def _why_listed(recipe: Recipe, split: str, inputs: Inputs) -> tuple[str, ...]:
@@ -124,7 +125,7 @@ def _why_listed(recipe: Recipe, split: str, inputs: Inputs) -> tuple[str, ...]:
     why = reasons(None if record is None else record.inputs, inputs)
     if why or (record is not None and is_whole(recipe.run, split, record)):
         return why
-    return ("shards or audio that are missing",)
+    return (_MISSING,)
 
 
 def _record(recipe: Recipe, split: str) -> SplitRecord:
@@ -133,97 +134,72 @@ def _record(recipe: Recipe, split: str) -> SplitRecord:
     return record
 
 
-def _list_split(recipe: Recipe, split: str, sources: CorpusReading, inputs: Inputs) -> None:
+def _list_split(recipe: Recipe, split: str, speech: CutSpeech | None, inputs: Inputs) -> None:
     """Write the shards of `split`, then its record."""
-    reading = sources.splits[split]
-    if not reading.utterances:
+    named, run = getattr(recipe.corpus, split), recipe.run
+    is_open = named == OPEN_SPEECH
+    fields = {name: value for name, value in inputs.items() if name not in ("source", "audio")}
+    source = source_of(recipe, split, fields, speech)
+    place = in_this_process if is_open or source.size < SMALL_BYTES else _on_ray
+    listing = SplitListing(recipe, split, source, shard_parents(recipe), place)
+    if _MISSING in _why_listed(recipe, split, inputs):
+        listing.forget()
+    forget_record(run, split)
+    listing.read()
+    pieces = pieces_store(run).index(split)
+    for what, count in _sums(pieces, UNMATCHED).items():
+        print(f"warning: corpus.{split}={named}: {count:,.0f} {what}", file=sys.stderr)
+    if not pieces.column("rows").sum():
+        first = next(split_rejects(run, split), None)
+        said = "there are none" if first is None else f"the first: {first.id}: {first.reason}"
         raise ValueError(
-            f"corpus.{split}={getattr(recipe.corpus, split)} leaves no utterance; see corpus.min_seconds, "
-            f"corpus.max_seconds and the rejects ({_first(reading.rejects)})"
+            f"corpus.{split}={named} leaves no utterance; see corpus.min_seconds, corpus.max_seconds and the rejects "
+            f"({said})"
         )
-    corpus, store = recipe.corpus, ShardStore(recipe.run, MANIFEST)
-    forget_record(recipe.run, split)
-    groups = in_conditions(reading.utterances, split, corpus, recipe.seed)
-    known = read_versions(recipe.run, split)
-    versions = versions_of(reading.files, known)
-    stale = changed(versions, known)
-    before = {
-        number: slabs
-        for number, slabs in _former_shards(store, split, shard_parents(recipe)).items()
-        if stale.keys().isdisjoint(_files(itertools.chain.from_iterable(slabs)))
-    }
-    kept, new = sharding.plan_shards(groups, before, corpus.shard_minutes, corpus.slab_minutes)
-    for number, slabs in new.items():
-        _write_shard(store, Shard(split, number), slabs, shard_parents(recipe), versions)
-    store.keep_only(split, [Shard(split, number) for number in (*kept, *new)])
-    found = reading.utterances
-    seconds = sum(utterance.duration for utterance in found)
-    speakers = len({utterance.speaker for utterance in found})
-    named = getattr(corpus, split)
-    source = (sources.open_line or "") if named == OPEN_SPEECH else f"{split} from {named}"
-    # A killed attempt finds the same files changed, until all shards are written.
-    write_versions(recipe.run, split, versions)
+    listing.cut()
+    buckets, manifest = buckets_store(run).index(split), ShardStore(run, MANIFEST).index(split)
     record = SplitRecord(
-        {name: value for name, value in inputs.items() if name != "audio"},
-        source,
-        len(kept) + len(new),
-        len(found),
-        round(seconds, 3),
-        speakers,
-        sources.open_id if named == OPEN_SPEECH else "",
-        split_content(recipe.run, split),
-        reading.rejects,
-        {rate: round(seconds, 3) for rate, seconds in sorted(reading.rates.items())},
+        inputs={name: value for name, value in inputs.items() if name != "audio"},
+        source=speech.line if is_open and speech else f"{split} from {named}",
+        shards=len(manifest),
+        utterances=int(buckets.column("rows").sum()),
+        seconds=round(float(buckets.column("seconds").sum()), 3),
+        speakers=int(buckets.statistic("speakers").sum()),
+        open_id=speech.id if is_open and speech else "",
+        content=split_content(run, split),
+        rejected=int(pieces.column("rejects").sum() + buckets.column("rejects").sum()),
+        rates={rate: round(seconds, 3) for rate, seconds in sorted(_sums(pieces, RATES).items())},
     )
-    write_record(recipe.run, split, record)
+    write_record(run, split, record)
 
 
-def _write_shard(store: ShardStore, shard: Shard, slabs: sharding.Slabs, parents: Inputs, versions: Versions) -> None:
-    # What is made from a shard is made again where its file differs, and rows do not tell changed audio.
-    version = version_of(_files(itertools.chain.from_iterable(slabs)), versions)
-    # The entry of a former shard of this number must not vouch for the new file.
-    filesystem.delete(store.ledger_uri(shard))
-    rows = [utterance for slab in slabs for utterance in slab]
-    store.publish(
-        shard,
-        SCHEMA,
-        [encode(slab) for slab in slabs],
-        [sum(map(_frames, slab)) for slab in slabs],
-        seconds=sum(utterance.duration for utterance in rows),
-        parents=parents,
-        metadata={"ssl_asr.audio": version} if version else {},
-        statistics={
-            "degraded": sum(utterance.condition != CLEAN for utterance in rows),
-            "noisy": sum(noise_kind(utterance.condition) is not None for utterance in rows),
-            "texts": sum(utterance.text is not None for utterance in rows),
-        },
-    )
+def in_this_process(
+    what: str, shards: Sequence[Shard], make_job: Callable[[], ShardJob], *, skipped: int
+) -> list[Reject]:
+    job = make_job()
+    for shard in shards:
+        job(shard)
+    return []
 
 
-def _former_shards(store: ShardStore, split: str, parents: Inputs) -> dict[int, sharding.Slabs]:
-    """What the run holds of `split`, cut as today, by number; shards that are not whole are left out."""
-    entries = [entry for entry in store.entries(split) if dict(entry.parents) == parents]
-    with ThreadPoolExecutor(PARALLEL_READS) as pool:
-        found = list(pool.map(lambda entry: _read_shard(store, entry), entries))
-    return {entry.shard.number: slabs for entry, slabs in zip(entries, found, strict=True) if slabs is not None}
+def _on_ray(what: str, shards: Sequence[Shard], make_job: Callable[[], ShardJob], *, skipped: int) -> list[Reject]:
+    if not shards:
+        return []
+    with joined():
+        return run_shard_jobs(what, shards, make_job, skipped=skipped)
 
 
-def _read_shard(store: ShardStore, entry: LedgerEntry) -> sharding.Slabs | None:
-    """The shard's slabs; None if its file is missing or does not match the entry's checksum."""
-    uri = store.uri(entry.shard)
-    data = filesystem.read_bytes(uri) if filesystem.exists(uri) else b""
-    if checksum(data) != entry.checksum:
-        return None
-    file = pq.ParquetFile(io.BytesIO(data))
-    return [decode(file.read_row_group(slab)) for slab in range(file.num_row_groups)]
+def _sums(pieces: LedgerIndex, kind: str) -> dict[str, float]:
+    """Of a statistic that is a mapping, over all pieces of a split."""
+    names = pieces.statistics_below(f"{kind}.")
+    sums = {name.partition(".")[2]: float(np.nansum(pieces.statistic(name))) for name in names}
+    return {name: total for name, total in sums.items() if total}  # former pieces had other names
 
 
-def _files(utterances: Iterable[Utterance]) -> set[str]:
-    return {file for utterance in utterances if (file := file_of(utterance.audio)) is not None}
-
-
-def _frames(utterance: Utterance) -> int:
-    return round(utterance.duration * FRAMES_A_SECOND)
+def _rejects(run: str) -> Iterator[Reject]:
+    """The first of all splits, for a person to read."""
+    found = (Reject(f"{split}/{each.id}", each.reason) for split in SPLITS for each in split_rejects(run, split))
+    return itertools.islice(found, MOST_LISTED)
 
 
 def _check_bands(recipe: Recipe, records: Mapping[str, SplitRecord]) -> None:
@@ -231,10 +207,6 @@ def _check_bands(recipe: Recipe, records: Mapping[str, SplitRecord]) -> None:
     for split, record in records.items():
         if said := narrow_band(record.rates, split, recipe.frontend):
             print(f"warning: {said}", file=sys.stderr)
-
-
-def _first(rejects: tuple[Reject, ...]) -> str:
-    return f"the first: {rejects[0].id}: {rejects[0].reason}" if rejects else "there are none"
 
 
 def _figures(records: Mapping[str, SplitRecord]) -> Mapping[str, float | str]:

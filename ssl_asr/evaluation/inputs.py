@@ -70,7 +70,7 @@ def listed_utterances(recipe: Recipe, split: str, known: Iterable[Utterance]) ->
 
 def _rejected(recipe: Recipe, split: str) -> int:
     record = read_record(recipe.run, split)
-    return 0 if record is None else len(record.rejects)
+    return 0 if record is None else record.rejected
 
 
 def describe_system(recipe: Recipe, name: str, graph: GraphInfo, senones: SenoneSet) -> System:

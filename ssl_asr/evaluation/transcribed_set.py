@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 
 from ssl_asr.corpus.checks import checked
-from ssl_asr.corpus.sources import READERS
+from ssl_asr.corpus.readers.registry import READERS, read_listed
 from ssl_asr.lang.text import Alphabet
 from ssl_asr.recipe import Corpus
-from ssl_asr.store import filesystem
 from ssl_asr.store.ledger import Reject
 from ssl_asr.store.utterance import Utterance
 
@@ -31,12 +29,7 @@ def read_transcribed_set(source: str, alphabet: Alphabet) -> TranscribedSet:
         raise ValueError(
             f"'{source}' names no transcribed speech; give one of {', '.join(READERS)}, a colon and a path"
         )
-    if filesystem.is_uri(path):
-        raise ValueError(f"{source}: a corpus is listed by local files; copy or mount {path}")
-    place = os.path.expanduser(path)
-    if not os.path.exists(place):
-        raise ValueError(f"{source}: there is no {path}; correct the path")
-    found = checked(READERS[reader](place, 0), "test", Corpus(), alphabet=alphabet)
+    found = checked(read_listed(reader, path), "test", Corpus(), alphabet=alphabet)
     if not found.utterances:
         why = f"; the first of {len(found.rejects)}: {found.rejects[0].reason}" if found.rejects else ""
         raise ValueError(f"{source} has no utterance that can be scored{why}")

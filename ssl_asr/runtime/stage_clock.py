@@ -111,16 +111,22 @@ class StageClock:
         skipped: int,
         rejects: Iterable[Reject] = (),
         figures: Mapping[str, float | str] | None = None,
+        *,
+        rejected: int | None = None,
     ) -> StageReport:
-        """Store and return the report, and store the list of rejects; the actors' time is added to the figures."""
+        """Store and return the report, and store the list of rejects; the actors' time is added to the figures.
+
+        `rejected` is their number where the list does not have all.
+        """
         self._stop.set()
         self._heartbeats.join()
         rejects = list(rejects)
         spent = time.monotonic() - self._began
         seconds = self._before + (spent if skipped < pieces else 0.0)
         worked = {ACTOR_HOURS: round(self._worked / 3600, 6)} if self._worked else {}
+        count = len(rejects) if rejected is None else rejected
         report = StageReport(
-            self.stage, self.key, round(seconds, 2), pieces, skipped, len(rejects), {**(figures or {}), **worked}
+            self.stage, self.key, round(seconds, 2), pieces, skipped, count, {**(figures or {}), **worked}
         )
         keep_report(self.recipe, report, rejects)
         filesystem.delete(heartbeat_uri(self.recipe.run, self.stage))

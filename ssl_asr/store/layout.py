@@ -139,13 +139,18 @@ def lm_text_uri(run: str) -> str:
     return filesystem.join(run, "corpus", "lm_text.txt")
 
 
+def lm_text_inputs_uri(run: str) -> str:
+    """What the language model's text was made from."""
+    return filesystem.join(run, "corpus", "lm_text.json")
+
+
 def source_uri(run: str) -> str:
     """Where the speech comes from, in one line."""
     return filesystem.join(run, "corpus", "source.txt")
 
 
 def sentences_uri(run: str, name: str) -> str:
-    """`name` is a split, or "open-speech": the sentences of all open speech that may be trained on."""
+    """`name` is "open-speech": the sentences of all open speech that may be trained on."""
     return filesystem.join(run, "corpus", "sentences", f"{name}.txt")
 
 
@@ -154,9 +159,9 @@ def split_record_uri(run: str, split: str) -> str:
     return filesystem.join(run, "corpus", "splits", f"{split}.json")
 
 
-def audio_versions_uri(run: str, split: str) -> str:
-    """Sizes and times of the audio files of a split, when it was listed."""
-    return filesystem.join(run, "corpus", "audio", f"{split}.parquet")
+def audio_versions_uri(run: str, split: str, piece: str) -> str:
+    """Sizes and times of the audio files of a piece of a split's source, when it was read."""
+    return filesystem.join(run, "corpus", "audio", split, f"{piece}.parquet")
 
 
 def bank_inputs_uri(run: str) -> str:

@@ -12,6 +12,8 @@ import soundfile
 
 from ssl_asr.corpus.audio import read_audio
 from ssl_asr.corpus.open_speech.speech import OpenSpeech, open_speech
+from ssl_asr.corpus.readers.reading import Reading
+from ssl_asr.corpus.sources import source_of
 from ssl_asr.recipe import Recipe
 from ssl_asr.store.layout import MANIFEST
 from ssl_asr.store.shards import ShardStore
@@ -92,6 +94,13 @@ def rows_of(recipe: Recipe, split: str) -> list[Utterance]:
         for slab in range(len(entry.slabs))
         for row in decode(store.read_slab(entry.shard, slab))
     ]
+
+
+def read_split(recipe: Recipe, split: str) -> Reading:
+    """The usable part of a split's own source, in one piece."""
+    source = source_of(recipe, split, {}, None)
+    (piece,) = source.pieces
+    return source.read(piece)
 
 
 @pytest.fixture

@@ -1,10 +1,12 @@
 """Sizes and times of audio files, as they are and as they were."""
 
 import os
+from collections.abc import Iterable
 from pathlib import Path
 
 from ssl_asr.corpus.audio_versions import (
     AudioVersion,
+    Versions,
     changed,
     read_versions,
     version_of,
@@ -20,6 +22,10 @@ def _touch(file: Path, size: int, time: int) -> str:
     return str(file)
 
 
+def _version(files: Iterable[str], versions: Versions) -> str:
+    return version_of(files, [versions[file].version for file in files])
+
+
 def test_a_file_of_another_size_or_time_is_another_version(tmp_path: Path) -> None:
     files = [_touch(tmp_path / folder / name, 10, 1000) for folder in "ab" for name in ("1.wav", "2.wav")]
     _touch(tmp_path / "a" / "none of ours", 10, 1000)
@@ -29,7 +35,7 @@ def test_a_file_of_another_size_or_time_is_another_version(tmp_path: Path) -> No
     first = versions_of([*files, absent, linked], {})
     assert first == {**dict.fromkeys([*files, linked], AudioVersion(10, 1000)), absent: AudioVersion(-1, -1)}
     assert changed(first, {}) == {}
-    assert version_of(first, first) == ""
+    assert _version(first, first) == ""
     _touch(Path(files[1]), 11, 1000)
     _touch(Path(files[2]), 10, 1001)
     _touch(Path(absent), 5, 1000)
@@ -40,8 +46,8 @@ def test_a_file_of_another_size_or_time_is_another_version(tmp_path: Path) -> No
     assert len({*new.values()}) == 3
     assert second[files[3]] == first[files[3]]
     assert versions_of(second, second) == second
-    assert version_of([files[0]], second) == ""
-    assert version_of(files, second) != version_of(files[:2], second) != ""
+    assert _version([files[0]], second) == ""
+    assert _version(files, second) != _version(files[:2], second) != ""
 
 
 def test_a_linked_file_is_as_old_as_the_one_that_it_leads_to(tmp_path: Path) -> None:
@@ -54,6 +60,6 @@ def test_a_linked_file_is_as_old_as_the_one_that_it_leads_to(tmp_path: Path) -> 
 
 def test_what_is_written_is_read(tmp_path: Path) -> None:
     versions = {"s3://b/é 1.wav": AudioVersion(1, 2, "abc"), "/a/2.wav": AudioVersion(-1, -1)}
-    write_versions(str(tmp_path), "dev", versions)
-    assert read_versions(str(tmp_path), "dev") == versions
-    assert read_versions(str(tmp_path), "test") == {}
+    write_versions(str(tmp_path), "dev", "piece", versions)
+    assert read_versions(str(tmp_path), "dev", "piece") == versions
+    assert read_versions(str(tmp_path), "dev", "other") == {}

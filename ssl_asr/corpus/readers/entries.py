@@ -8,10 +8,14 @@ from __future__ import annotations
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from ssl_asr.corpus.readers.lines import read_lines
 from ssl_asr.store import filesystem
+
+Part = tuple[int, int | None]  # bytes of a file, to its end where the second is None
+WHOLE: Part = (0, None)
 
 
 def entry_of(line: str) -> dict[str, Any]:
@@ -23,6 +27,30 @@ def entry_of(line: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ValueError(f"it is a JSON {type(found).__name__}, not an object")
     return found
+
+
+def entries_of(
+    file: str, form: str, part: Part = WHOLE, check: Callable[[str, str], None] | None = None
+) -> Iterator[tuple[str, str]]:
+    """Lines of a manifest that begin in the bytes `part`, each with its place: "line 7".
+
+    ValueError if there is no such file, or its first line is not the whole of a JSON object; `check` looks at that
+    line too, given the file and it.
+    """
+    begin, end = part
+    is_first = not begin
+    try:
+        for number, line in read_lines(file, begin, end):
+            if is_first:
+                is_first = False
+                check_one_a_line(file, line)
+                if check is not None:
+                    check(file, line)
+            yield f"line {number}" + (f" after byte {begin}" if begin else ""), line
+    except OSError as error:
+        if filesystem.is_unreachable(error):
+            raise
+        raise ValueError(f"{file}: there is no such {form} manifest") from None
 
 
 def check_one_a_line(file: str, first: str) -> None:

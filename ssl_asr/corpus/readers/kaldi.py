@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -32,7 +33,7 @@ class _Segment:
     channel: int | None = None
 
 
-def read_kaldi(path: str, channel: int = 0, *, pipes: bool = False) -> Reading:
+def read_kaldi(path: str, channel: int = 0, *, pipes: bool = False, current: str | None = None) -> Reading:
     """Every utterance of the directory; without segments each recording is an utterance.
 
     A relative path in wav.scp is taken from the current directory, as in Kaldi, or else from the data directory. Of a
@@ -44,7 +45,7 @@ def read_kaldi(path: str, channel: int = 0, *, pipes: bool = False) -> Reading:
     order is by name of the recording, then by start of the segment.
 
     ValueError without wav.scp, with a table that can't be read, where two tables have no id in common, or if
-    all recordings are pipes that are not run.
+    all recordings are pipes that are not run. `current` stands for the current directory.
     """
     folder = Path(path).absolute()
     if not (folder / "wav.scp").is_file():
@@ -60,7 +61,9 @@ def read_kaldi(path: str, channel: int = 0, *, pipes: bool = False) -> Reading:
         segments, rejects = _segments(folder / listing, tables[listing])
         recordings = {segment.recording for segment in segments}
         check_ids_meet(folder / listing, recordings, folder / "wav.scp", tables["wav.scp"].values)
-    sources = Sources(folder, tables["wav.scp"], tables["reco2file_and_channel"].values, channel, pipes)
+    sources = Sources(
+        folder, tables["wav.scp"], tables["reco2file_and_channel"].values, channel, pipes, current or os.getcwd()
+    )
     told = told_pipes(sources)
     utterances, unread = _utterances(segments, sources, tables["text"], tables["utt2spk"])
     counts = {**told, **_counts(folder, listed, segments, tables), _TWICE: _same_audio(utterances)}

@@ -54,6 +54,7 @@ class Sources:
     sided: Collection[str]
     channel: int
     pipes: bool
+    current: str  # directory that relative paths are taken from first
 
     def find(self, recording: str) -> KaldiSource | ValueError:
         """What its utterances are read from, or why they can't be read."""
@@ -72,7 +73,7 @@ class Sources:
         return [entry for entry in entries if plain_pipe(entry[:-1]) is None]
 
     def _file(self, name: str) -> KaldiSource:
-        return KaldiSource(_located(name, self.folder), self.channel)
+        return KaldiSource(_located(name, self.current, self.folder), self.channel)
 
     def _pipe(self, recording: str, command: str) -> KaldiSource:
         plain = plain_pipe(command)
@@ -84,7 +85,7 @@ class Sources:
             raise ValueError(
                 f"recording {recording} is a shell pipe in wav.scp that is not run ({command} |); {_FIX}"
             )
-        audio = as_pipe(command, str(Path.cwd()))
+        audio = as_pipe(command, self.current)
         return KaldiSource(audio, self.channel if only is None else 0, chosen=only is not None)
 
     def _has_several(self, source: KaldiSource) -> bool:
@@ -111,7 +112,8 @@ def _is_pipe(entry: str) -> bool:
     return entry.endswith("|")
 
 
-def _located(name: str, folder: Path) -> str:
+def _located(name: str, current: str, folder: Path) -> str:
     if filesystem.is_uri(name):
         return name
-    return str(Path(name).absolute() if os.path.exists(file_of(name) or name) else folder / name)
+    place = os.path.join(current, name)
+    return place if os.path.exists(file_of(place) or place) else str(folder / name)

@@ -12,11 +12,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from ssl_asr.corpus.readers.entries import (
-    check_one_a_line,
+    WHOLE,
+    Part,
+    entries_of,
     entry_of,
     given,
     located,
@@ -28,8 +29,8 @@ from ssl_asr.corpus.readers.entries import (
     tags_of,
     text_of,
 )
-from ssl_asr.corpus.readers.lines import read_lines
 from ssl_asr.corpus.readers.reading import Reading, in_speaker_order
+from ssl_asr.store import filesystem
 from ssl_asr.store.ledger import Reject
 from ssl_asr.store.utterance import Utterance
 
@@ -45,8 +46,10 @@ _OTHER_KINDS = {"sources": "recordings", "num_features": "features", "recording_
 _SAME_AUDIO = "Resample"  # the only transform that leaves a recording's times and sounds
 
 
-def read_lhotse(path: str, channel: int = 0) -> Reading:
+def read_lhotse(path: str, channel: int = 0, *, part: Part = WHOLE, current: str | None = None) -> Reading:
     """Every supervision of every cut; ValueError if there is no such file or it is not a cut manifest in JSON lines.
+
+    Of a `part`, the lines that begin in these bytes. `current` stands for the current directory.
 
     An utterance is a supervision, not its cut: it has the supervision's id and times, which count from the start of
     the cut. A cut without supervisions is an utterance without text. Text is that of the supervision or, as in
@@ -57,15 +60,11 @@ def read_lhotse(path: str, channel: int = 0) -> Reading:
     stick out of their cut by more than half a second. A relative path is taken from the current directory, as in
     lhotse, or else from the manifest's folder. `channel` is not used: each cut names its own.
     """
-    file = Path(path).absolute()
-    if not file.is_file():
-        raise ValueError(f"{file}: there is no such lhotse manifest")
-    folders = (os.getcwd(), str(file.parent))
+    file = filesystem.absolute(path)
+    folders = (current or os.getcwd(), file.rpartition("/")[0])
     utterances, rejects = list[Utterance](), list[Reject]()
-    for number, line in read_lines(str(file)):
-        if not utterances and not rejects:
-            _check_kind(str(file), line)
-        name = f"line {number}"
+    for place, line in entries_of(file, "lhotse", part, _check_kind):
+        name = place
         try:
             row = entry_of(line)
             name = name_of(row, "id") or name
@@ -75,7 +74,7 @@ def read_lhotse(path: str, channel: int = 0) -> Reading:
                 else:
                     utterances.append(found)
         except ValueError as error:
-            rejects.append(Reject(name, f"{file} line {number}: {error}"))
+            rejects.append(Reject(name, f"{file} {place}: {error}"))
     utterances.sort(key=lambda utterance: (utterance.audio, utterance.offset))
     return Reading(in_speaker_order(utterances), tuple(rejects))
 
@@ -107,7 +106,6 @@ class _Span:
 
 
 def _check_kind(file: str, first: str) -> None:
-    check_one_a_line(file, first)
     try:
         row = entry_of(first)
     except ValueError as error:

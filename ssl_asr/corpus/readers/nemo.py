@@ -8,13 +8,14 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from ssl_asr.corpus.folders import split_ending
 from ssl_asr.corpus.readers.entries import (
+    WHOLE,
+    Part,
     channel_of,
-    check_one_a_line,
+    entries_of,
     entry_of,
     given,
     located,
@@ -24,7 +25,6 @@ from ssl_asr.corpus.readers.entries import (
     tags_of,
     text_of,
 )
-from ssl_asr.corpus.readers.lines import read_lines
 from ssl_asr.corpus.readers.reading import Reading, in_speaker_order
 from ssl_asr.store import filesystem
 from ssl_asr.store.ledger import Reject
@@ -34,8 +34,10 @@ _AUDIO = ("audio_filepath", "audio_filename", "audio_file", "audio")
 _TO_THE_END = -1  # as a duration; NeMo reads the rest of the file then
 
 
-def read_nemo(path: str, channel: int = 0) -> Reading:
+def read_nemo(path: str, channel: int = 0, *, part: Part = WHOLE, current: str | None = None) -> Reading:
     """Every line of the manifest; ValueError if there is no such file, or it is JSON of another form.
+
+    Of a `part`, the lines that begin in these bytes. `current` stands for the current directory.
 
     Only the audio must be given; null and "" are not. `offset`, `duration` and `channel` choose a part of it, and a
     duration of -1 means the rest of the file. A relative path is taken from the manifest's folder if the file is
@@ -48,18 +50,14 @@ def read_nemo(path: str, channel: int = 0) -> Reading:
     it is relative, from the manifest's folder on if it is below that, or else whole; with channel and offset in ms if
     these are given. So no id depends on another line. Lines that are no such entry are rejected by their number.
     """
-    file = Path(path).absolute()
-    if not file.is_file():
-        raise ValueError(f"{file}: there is no such NeMo manifest")
-    folders = (str(file.parent), os.getcwd())
+    file = filesystem.absolute(path)
+    folders = (file.rpartition("/")[0], current or os.getcwd())
     utterances, rejects = list[Utterance](), list[Reject]()
-    for number, line in read_lines(str(file)):
-        if not utterances and not rejects:
-            check_one_a_line(str(file), line)
+    for name, line in entries_of(file, "NeMo", part):
         try:
             utterances.append(nemo_utterance(entry_of(line), folders, channel))
         except ValueError as error:
-            rejects.append(Reject(f"line {number}", f"{file} line {number} is not a NeMo entry ({error}); fix it"))
+            rejects.append(Reject(name, f"{file} {name} is not a NeMo entry ({error}); fix it"))
     utterances.sort(key=lambda utterance: (utterance.audio, utterance.offset))
     return Reading(in_speaker_order(utterances), tuple(rejects))
 

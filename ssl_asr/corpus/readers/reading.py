@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
+from typing import TypeVar
 
 from ssl_asr.store.ledger import Reject
 from ssl_asr.store.utterance import Utterance
+
+Number = TypeVar("Number", int, float)
 
 
 @dataclass(frozen=True)
@@ -23,6 +26,30 @@ class Reading:
     counts: Mapping[str, int] = field(default_factory=dict)
     rates: Mapping[str, float] = field(default_factory=dict)
     files: frozenset[str] = frozenset()
+
+
+def joined(parts: Iterable[Reading]) -> Reading:
+    """One after the other; each speaker's order counts from 0 again."""
+    found = list(parts)
+    if len(found) == 1:
+        return found[0]
+    rows = [each for part in found for each in part.utterances]
+    rows.sort(key=lambda each: (each.audio, each.offset))
+    return Reading(
+        in_speaker_order(rows),
+        tuple(reject for part in found for reject in part.rejects),
+        _summed(part.counts for part in found),
+        _summed(part.rates for part in found),
+        frozenset().union(*(part.files for part in found)),
+    )
+
+
+def _summed(parts: Iterable[Mapping[str, Number]]) -> dict[str, Number]:
+    sums: dict[str, Number] = {}
+    for part in parts:
+        for name, value in part.items():
+            sums[name] = sums[name] + value if name in sums else value
+    return sums
 
 
 def in_speaker_order(utterances: Iterable[Utterance]) -> tuple[Utterance, ...]:

@@ -157,13 +157,13 @@ def _matches(uri: str, pattern: str) -> bool:
 
 
 def _in_manifest(reader: str, path: str, channel: int) -> Found:
-    from ssl_asr.corpus.sources import AUDIO_READERS  # with the recipe, which takes time to import
+    from ssl_asr.corpus.readers.registry import READERS, read_listed
 
-    if reader not in AUDIO_READERS:
+    if reader not in READERS:
         raise ValueError(
-            f"there is no such file, and no reader {reader}; use a path or {', '.join(AUDIO_READERS)} and :PATH"
+            f"there is no such file, and no reader {reader}; use a path or {', '.join(READERS)} and :PATH"
         )
-    reading = AUDIO_READERS[reader](os.path.expanduser(path), channel)
+    reading = read_listed(reader, path, channel, texts=False)
     yield from reading.rejects
     for each in reading.utterances:
         yield _checked(AudioInput(_safe(each.id), each.audio, each.offset, each.duration, each.channel))

@@ -1,0 +1,122 @@
+"""The forms that corpora come in: how each is cut into pieces, and how a piece is read."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ssl_asr.corpus.pieces import Piece, pieces
+from ssl_asr.corpus.readers.kaldi import TABLES, read_kaldi
+from ssl_asr.corpus.readers.lhotse import read_lhotse
+from ssl_asr.corpus.readers.librispeech import audio_below, read_librispeech, transcripts_below
+from ssl_asr.corpus.readers.nemo import read_nemo
+from ssl_asr.corpus.readers.reading import Reading, joined
+from ssl_asr.recipe.identity import digest
+from ssl_asr.store import filesystem
+from ssl_asr.store.ledger import checksum
+from ssl_asr.store.patterns import FoundFile, matching_files
+
+# Lists of up to so many bytes are compared by content, larger ones by size and time of the last write.
+MOST_COMPARED = 64 << 20
+
+
+@dataclass(frozen=True)
+class ReadOptions:
+    """`channel` is the default; `texts`: utterances without one are of no use; `pipes` (of Kaldi) are run.
+
+    `current` is the directory that relative paths may be taken from: a task has another one than the driver.
+    """
+
+    current: str
+    channel: int = 0
+    texts: bool = True
+    pipes: bool = False
+
+
+@dataclass(frozen=True)
+class Reader:
+    """`pieces` of the corpus at a path, URI or pattern, none where there is none; `read` gives what one lists."""
+
+    pieces: Callable[[str], list[Piece]]
+    read: Callable[[Piece, ReadOptions], Reading]
+    takes_uris: bool = True
+
+
+def read_listed(reader: str, path: str, channel: int = 0, *, texts: bool = True) -> Reading:
+    """All that a corpus lists, in this process. ValueError where there is nothing."""
+    options = ReadOptions(os.getcwd(), channel, texts)
+    found = pieces_at(reader, path)
+    return joined(READERS[reader].read(piece, options) for piece in found)
+
+
+def pieces_at(reader: str, path: str) -> list[Piece]:
+    """ValueError where there is nothing, or from where this form is not read."""
+    if filesystem.is_uri(path) and not READERS[reader].takes_uris:
+        raise ValueError(f"{reader}:{path}: this form is read from local folders; copy or mount {path}")
+    found = READERS[reader].pieces(os.path.expanduser(path))
+    if not found:
+        raise ValueError(f"{reader}:{path}: there is no {path}; fix the path")
+    return found
+
+
+def _list_pieces(path: str) -> list[Piece]:
+    files = matching_files(path)
+    states = dict(zip(files, _states(files), strict=True))
+    return pieces(files, by_lines=True, state=states.__getitem__)
+
+
+def _folder_pieces(
+    listing: Callable[[str], Iterable[Path]], names: Callable[[str], list[str]]
+) -> Callable[[str], list[Piece]]:
+    """Of readers whose pieces are whole folders: what lists a folder's corpus, and names that count beside it."""
+
+    def cut(path: str) -> list[Piece]:
+        folders = [path] if os.path.lexists(path) else sorted(glob.glob(path))
+        found = []
+        for folder in map(os.path.abspath, folders):
+            files = [file for each in listing(folder) for file in matching_files(str(each))]
+            inside = [file.uri.removeprefix(folder) for file in files]
+            state = digest([*names(folder), *map(" ".join, zip(inside, _states(files), strict=True))])
+            found.append(Piece(folder, 0, sum(file.size for file in files), state))
+        return found
+
+    return cut
+
+
+def _states(files: list[FoundFile]) -> list[str]:
+    if sum(file.size for file in files) > MOST_COMPARED:
+        return [f"{file.size} bytes of {file.mtime_ns}" for file in files]
+    return [checksum(filesystem.read_bytes(file.uri)) for file in files]
+
+
+def _kaldi_tables(folder: str) -> list[Path]:
+    return [Path(folder, name) for name in TABLES if Path(folder, name).is_file()]
+
+
+def _read_kaldi(piece: Piece, options: ReadOptions) -> Reading:
+    return read_kaldi(piece.uri, options.channel, pipes=options.pipes, current=options.current)
+
+
+def _read_librispeech(piece: Piece, options: ReadOptions) -> Reading:
+    return read_librispeech(piece.uri, options.channel, texts=options.texts)
+
+
+def _read_nemo(piece: Piece, options: ReadOptions) -> Reading:
+    part = (piece.begin, piece.end)
+    return read_nemo(piece.uri, options.channel, part=part, current=options.current)
+
+
+def _read_lhotse(piece: Piece, options: ReadOptions) -> Reading:
+    part = (piece.begin, piece.end)
+    return read_lhotse(piece.uri, options.channel, part=part, current=options.current)
+
+
+READERS: Mapping[str, Reader] = {
+    "kaldi": Reader(_folder_pieces(_kaldi_tables, lambda folder: []), _read_kaldi, takes_uris=False),
+    "librispeech": Reader(_folder_pieces(transcripts_below, audio_below), _read_librispeech, takes_uris=False),
+    "nemo": Reader(_list_pieces, _read_nemo),
+    "lhotse": Reader(_list_pieces, _read_lhotse),
+}
