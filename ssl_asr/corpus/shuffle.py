@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
+from ssl_asr.store import layout
 from ssl_asr.store.partitions import partition_store
 from ssl_asr.store.shards import ShardStore
 
@@ -25,22 +26,22 @@ MOST_BUCKETS = 1024  # a piece has a record batch for each
 
 def pieces_store(run: str) -> ShardStore:
     """Utterances of each piece, partitioned by bucket."""
-    return partition_store(run, "corpus/pieces")
+    return partition_store(run, layout.PIECES)
 
 
 def ids_store(run: str) -> ShardStore:
     """Ids of each piece, partitioned by their hash."""
-    return partition_store(run, "corpus/ids")
+    return partition_store(run, layout.IDS)
 
 
 def later_uses_store(run: str) -> ShardStore:
     """Of each partition of the ids those that were used before, partitioned by bucket."""
-    return partition_store(run, "corpus/later-uses")
+    return partition_store(run, layout.LATER_USES)
 
 
 def buckets_store(run: str) -> ShardStore:
     """Of each bucket its sentences, and in its entry the shards that were cut from it."""
-    return ShardStore(run, "corpus/buckets", ".txt")
+    return ShardStore(run, layout.BUCKETS, layout.TEXT_SUFFIX)
 
 
 def count_of_buckets(source_bytes: int) -> int:

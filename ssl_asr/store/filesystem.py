@@ -163,7 +163,7 @@ def write_bytes(uri: str, data: bytes) -> None:
     """Publish `data` at `uri` atomically: by rename on a disk, by one PUT on an object store."""
     filesystem, path = resolve(uri)
     if not isinstance(filesystem, pafs.LocalFileSystem):
-        with reaching(uri), filesystem.open_output_stream(path) as stream:
+        with reaching(uri), filesystem.open_output_stream(path, compression=None) as stream:
             stream.write(data)
         return
     os.makedirs(os.path.dirname(path), exist_ok=True)

@@ -12,10 +12,12 @@ from ssl_asr.store import filesystem
 
 # Names of stores; the last three are folders of stores.
 MANIFEST, FEATURES, ALIGNMENTS, TARGETS, LATTICES = "manifest", "features", "alignments", "targets", "lattices"
+# What the corpus stage keeps on the way to the manifest; see corpus/shuffle.py.
+PIECES, IDS, LATER_USES, BUCKETS = "corpus/pieces", "corpus/ids", "corpus/later-uses", "corpus/buckets"
 # Which stage writes the stores of each kind; lattices are written by the stage of the model that they are for.
 STAGE_OF_STORE = {MANIFEST: "corpus", FEATURES: "frontend", ALIGNMENTS: "hmm", TARGETS: "labelling"}
 FORMAT = "2"  # raise where a run of the version before can't be read
-SHARD_SUFFIX, PARTITIONS_SUFFIX, ENTRY_SUFFIX = ".parquet", ".arrow", ".json"
+SHARD_SUFFIX, PARTITIONS_SUFFIX, TEXT_SUFFIX, ENTRY_SUFFIX = ".parquet", ".arrow", ".txt", ".json"
 MODEL_SUFFIX, IMPORT_SUFFIX = ".safetensors", ".npz"
 _SHARD = re.compile(r"(.+)/(manifest|features|(?:alignments|targets|lattices)/[^/]+)/([^/]+)/(\d+)\.parquet")
 

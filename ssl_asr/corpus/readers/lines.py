@@ -25,8 +25,9 @@ def read_lines(uri: str, begin: int = 0, end: int | None = None) -> Iterator[tup
     """
     fs, path = filesystem.resolve(uri)
     with fs.open_input_file(path) as file:
+        packed = file.read(2) == _GZIP
+        file.seek(0)
         stream = io.BufferedReader(file, _BUFFER_BYTES)
-        packed = stream.peek(2)[:2] == _GZIP
         lines = gzip.GzipFile(fileobj=stream) if packed else _between(stream, begin, end)
         yield from decoded(uri, _raw_lines(uri, lines), begin)
 
