@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
@@ -15,11 +15,13 @@ from ssl_asr.corpus.piece_job import PieceJob, Source
 from ssl_asr.corpus.shuffle import buckets_store, count_of_buckets, ids_store, later_uses_store, pieces_store
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import Inputs, digest
-from ssl_asr.runtime.job_runner import ShardJob
 from ssl_asr.store.layout import MANIFEST, SHARD_SUFFIX, split_folder
 from ssl_asr.store.ledger import Reject, Shard
 from ssl_asr.store.listing import Numbers, list_files
 from ssl_asr.store.shards import ShardStore
+
+if TYPE_CHECKING:  # with Ray beside it
+    from ssl_asr.runtime.job_runner import ShardJob
 
 # A source that asks for this many times the buckets of the last listing, or that share of them, is cut anew.
 GROWTH = 4

@@ -69,7 +69,7 @@ def test_what_cannot_be_had_is_told_and_the_rest_is_found(tmp_path: Path) -> Non
         "file://host/a.wav": "three slashes begin the path of a local file",
         f"file://{tmp_path}/absent": "there is no such file or folder; correct the path",
         f"file://{tmp_path}/*.ogg": "no file has such a name",
-        "nemo:absent.jsonl": "there is no such NeMo manifest",
+        "nemo:absent.jsonl": "there is no absent.jsonl; fix the path",
         "nomo:absent.jsonl": "no reader nomo",
     }
     found = list(audio_inputs([*cases, good]))
