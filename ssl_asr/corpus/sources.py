@@ -89,9 +89,7 @@ def source_of(recipe: Recipe, split: str, inputs: Inputs, speech: CutSpeech | No
     pieces = pieces_at(reader, path)
     audio = changed_audio(recipe.run, split, [piece.name for piece in pieces])
     alphabet = language_of(recipe.hmm.lexicon).alphabet
-    return Source(
-        pieces, ReadPiece(reader, split, recipe.corpus, alphabet, os.getcwd()), inputs, changed_audio=audio
-    )
+    return Source(pieces, ReadPiece(reader, split, recipe.corpus, alphabet, os.getcwd()), inputs, changed_audio=audio)
 
 
 def cut_speech(recipe: Recipe) -> CutSpeech:
