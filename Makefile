@@ -1,7 +1,7 @@
 # make demo    everything from recorded speech to a table of word error rates
 # make test    make check, then all tests but the long ones on clusters; with chromium-headless-shell, the pages in it too
 # make test-cluster    those: students and labels made on several nodes that come, go and are killed
-# make chaos   100 kills of workers, nodes and drivers while labelling, and while training (SSL_ASR_CHAOS_KILLS, _SEED)
+# make chaos   100 kills of workers, nodes and drivers in the corpus stage, while labelling, and while training (SSL_ASR_CHAOS_KILLS, _SEED)
 # make check   formatting, lint, types, import rules
 # make format  fix formatting and what lint can fix
 # make clean   remove the tools' leftover files (not .venv, .cache and runs)
@@ -30,7 +30,7 @@ test-cluster: .venv/installed
 
 chaos: export SSL_ASR_CHAOS_KILLS ?= 100
 chaos: .venv/installed
-	SSL_ASR_CACHE=$(CACHE) $(BIN)/python -m pytest -s tests/cluster/test_labelling_chaos.py tests/cluster/test_training_chaos.py
+	SSL_ASR_CACHE=$(CACHE) $(BIN)/python -m pytest -s tests/cluster/test_corpus_chaos.py tests/cluster/test_labelling_chaos.py tests/cluster/test_training_chaos.py
 
 check: .venv/installed
 	$(BIN)/ruff format --check .

@@ -145,7 +145,7 @@ def product_of(name: str) -> str | None:
         return "graph"
     if name.startswith("decoding/") and "/kappa-" in name:
         return "decoded"
-    if name.startswith("corpus/sentences/"):
+    if name.startswith("corpus/buckets/"):
         return "sentences"
     if name.startswith("models/"):
         return Path(name).stem

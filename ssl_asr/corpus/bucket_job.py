@@ -108,7 +108,9 @@ class BucketJob:
             statistics=statistics,
             rejects=tuple(rejects),
         )
-        self.store.write(entry, sentences)
+        if parents != _UNDERWAY:
+            filesystem.write_if_changed(self.store.uri(shard), sentences)
+        filesystem.write_bytes(self.store.ledger_uri(shard), entry.to_json())
 
 
 class AudioOfRows:

@@ -27,13 +27,14 @@ class Source:
     """Where a split comes from.
 
     `read` gives the usable utterances of a piece, each id once, and its rejects. `inputs` is what it depends on
-    beside the pieces' files. `is_ordered` says that it gives the order of each speaker's utterances. `changed_audio`
-    names the pieces whose audio has changed since they were read last.
+    beside the pieces' files. `tags` are those of utterances without such tags. `is_ordered` says that it gives the
+    order of each speaker's utterances. `changed_audio` names the pieces whose audio has changed since they were read.
     """
 
     pieces: Sequence[Piece]
     read: Callable[[Piece], Reading]
     inputs: Inputs
+    tags: Mapping[str, str] = field(default_factory=dict)
     is_ordered: bool = False
     changed_audio: Mapping[str, str] = field(default_factory=dict)
 
@@ -74,7 +75,7 @@ class PieceJob:
         publish_partitions(
             pieces_store(self.run),
             shard,
-            with_versions(encode(found), versions),
+            with_versions(encode(found, self.source.tags), versions),
             buckets,
             count=self.buckets,
             parents=parents,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ssl_asr.corpus.audio_versions import changed_audio
 from ssl_asr.corpus.checks import checked
@@ -36,7 +36,7 @@ class CutSpeech:
 
 @dataclass(frozen=True)
 class ReadPiece:
-    """The usable part of a piece of one's own source; without a test set, utterances get the split's name as set."""
+    """The usable part of a piece of one's own source."""
 
     reader: str
     split: str
@@ -48,10 +48,11 @@ class ReadPiece:
         # A list of another form must not name commands.
         pipes = self.corpus.pipes and self.reader == KALDI
         options = ReadOptions(self.current, self.corpus.channel, texts=self.split != "unlabeled", pipes=pipes)
-        listed = READERS[self.reader].read(piece, options)
-        reading = checked(listed, self.split, self.corpus, alphabet=self.alphabet, pipes=pipes)
-        named = (replace(utterance, tags={"set": self.split, **utterance.tags}) for utterance in reading.utterances)
-        return replace(reading, utterances=tuple(named))
+        reader = READERS[self.reader]
+        trusted = self.split == "unlabeled" and self.corpus.trust_lengths and reader.gives_lengths
+        return checked(
+            reader.read(piece, options), self.split, self.corpus, alphabet=self.alphabet, pipes=pipes, trusted=trusted
+        )
 
 
 def check_sources(corpus: Corpus, read: Collection[str] = SPLITS) -> None:
@@ -89,7 +90,9 @@ def source_of(recipe: Recipe, split: str, inputs: Inputs, speech: CutSpeech | No
     pieces = pieces_at(reader, path)
     audio = changed_audio(recipe.run, split, [piece.name for piece in pieces])
     alphabet = language_of(recipe.hmm.lexicon).alphabet
-    return Source(pieces, ReadPiece(reader, split, recipe.corpus, alphabet, os.getcwd()), inputs, changed_audio=audio)
+    read = ReadPiece(reader, split, recipe.corpus, alphabet, os.getcwd())
+    # Without a test set, utterances get the split's name as set.
+    return Source(pieces, read, inputs, {"set": split}, changed_audio=audio)
 
 
 def cut_speech(recipe: Recipe) -> CutSpeech:

@@ -37,6 +37,9 @@ class Corpus(Section):
     # of up to 27.2 s (icefall's statistics of it).
     max_seconds: Annotated[PositiveFloat, ALL_SPLITS] = 30
     channel: Annotated[int, Field(ge=0), ALL_SPLITS] = 0
+    # Unlabeled speech whose manifest (nemo, lhotse) gives lengths: believe them, and leave its audio unopened until
+    # the front end reads it. So a million hours are listed without a request for each file.
+    trust_lengths: Annotated[bool, Affects("unlabeled")] = True
     # Run the pipes in a Kaldi directory's wav.scp: each is a shell command, which can do anything. If not, those
     # that only decode one file are read as that file, and others are rejected.
     pipes: Annotated[bool, ALL_SPLITS] = False

@@ -68,11 +68,12 @@ class Utterance:
             object.__setattr__(self, "recording", self.id)
 
 
-def encode(utterances: Sequence[Utterance]) -> pa.Table:
+def encode(utterances: Sequence[Utterance], tags: Mapping[str, str] | None = None) -> pa.Table:
+    """Rows of the manifest. `tags` are those of utterances that have no others of the same names."""
     if not utterances:
         return SCHEMA.empty_table()
     columns = dict(zip(SCHEMA.names, zip(*map(_VALUES, utterances), strict=True), strict=True))
-    columns["tags"] = [sorted(tags.items()) for tags in columns["tags"]]
+    columns["tags"] = [sorted({**(tags or {}), **own}.items()) for own in columns["tags"]]
     return pa.table(columns, schema=SCHEMA)
 
 

@@ -116,3 +116,14 @@ def test_unlabeled_audio_needs_no_text(good: Utterance) -> None:
 
 def test_tests_are_not_cut_by_length(good: Utterance) -> None:
     assert _reasons("test", replace(good, duration=0.2)) == {}
+
+
+def test_trusted_lengths_leave_audio_unopened() -> None:
+    given = Utterance("a", "s3://nowhere/a.flac", "s", 0, 2.5, text="Yes, sir")
+    listed = [given, replace(given, id="b", duration=math.inf), replace(given, id="c", duration=99.0)]
+    reading = checked(Reading(tuple(listed)), "unlabeled", Corpus(), trusted=True)
+    assert [(each.id, each.duration, each.text) for each in reading.utterances] == [("a", 2.5, "yes sir")]
+    assert [reject.id for reject in reading.rejects] == ["b", "c"]
+    assert "it lasts 99.00 s" in reading.rejects[1].reason
+    assert reading.files == {"s3://nowhere/a.flac"}  # of b, whose length is looked for
+    assert reading.rates == {}

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from ssl_asr.corpus.readers.kaldi_sources import KaldiSource, Sources, told_pipes
 from ssl_asr.corpus.readers.kaldi_tables import Table, check_ids_meet, read_table, split_fields
-from ssl_asr.corpus.readers.reading import Reading, in_speaker_order
+from ssl_asr.corpus.readers.reading import Reading
 from ssl_asr.store.ledger import Reject
 from ssl_asr.store.utterance import Utterance
 
@@ -41,8 +41,7 @@ def read_kaldi(path: str, channel: int = 0, *, pipes: bool = False, current: str
     `channel` is the default, which segments (a fifth field: 0, 1, A or B) and pipes that choose one override.
     reco2file_and_channel, which names the sides of calls for scoring, chooses none: of a file with several channels
     that only it tells apart, the utterances are rejected. So are those with two texts, files or speakers, and
-    lines of segments that hold no such times. The speaker of an utterance that utt2spk lacks is its recording. Time
-    order is by name of the recording, then by start of the segment.
+    lines of segments that hold no such times. The speaker of an utterance that utt2spk lacks is its recording.
 
     ValueError without wav.scp, with a table that can't be read, where two tables have no id in common, or if
     all recordings are pipes that are not run. `current` stands for the current directory.
@@ -67,7 +66,7 @@ def read_kaldi(path: str, channel: int = 0, *, pipes: bool = False, current: str
     told = told_pipes(sources)
     utterances, unread = _utterances(segments, sources, tables["text"], tables["utt2spk"])
     counts = {**told, **_counts(folder, listed, segments, tables), _TWICE: _same_audio(utterances)}
-    return Reading(in_speaker_order(utterances), (*rejects, *unread), {what: n for what, n in counts.items() if n})
+    return Reading(tuple(utterances), (*rejects, *unread), {what: n for what, n in counts.items() if n})
 
 
 def _segments(file: Path, table: Table) -> tuple[list[_Segment], list[Reject]]:

@@ -29,7 +29,7 @@ from ssl_asr.corpus.readers.entries import (
     tags_of,
     text_of,
 )
-from ssl_asr.corpus.readers.reading import Reading, in_speaker_order
+from ssl_asr.corpus.readers.reading import Reading
 from ssl_asr.store import filesystem
 from ssl_asr.store.ledger import Reject
 from ssl_asr.store.utterance import Utterance
@@ -75,8 +75,7 @@ def read_lhotse(path: str, channel: int = 0, *, part: Part = WHOLE, current: str
                     utterances.append(found)
         except ValueError as error:
             rejects.append(Reject(name, f"{file} {place}: {error}"))
-    utterances.sort(key=lambda utterance: (utterance.audio, utterance.offset))
-    return Reading(in_speaker_order(utterances), tuple(rejects))
+    return Reading(tuple(utterances), tuple(rejects))
 
 
 def cut_utterances(cut: Mapping[str, Any], folders: tuple[str, ...]) -> Iterator[Utterance | Reject]:

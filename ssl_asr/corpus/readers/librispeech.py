@@ -17,7 +17,7 @@ from pathlib import Path
 
 from ssl_asr.corpus.folders import split_ending, walk
 from ssl_asr.corpus.readers.lines import read_lines
-from ssl_asr.corpus.readers.reading import Reading, in_speaker_order
+from ssl_asr.corpus.readers.reading import Reading
 from ssl_asr.store.ledger import Reject
 from ssl_asr.store.utterance import Utterance
 
@@ -32,7 +32,7 @@ def read_librispeech(path: str, channel: int = 0, *, texts: bool = True) -> Read
     A line whose audio isn't beside it is rejected, and audio without a line is counted. Where no `texts` are needed,
     audio without a line is an utterance too; ValueError then says that there is no audio. It is called after its
     file if that is named as in LibriSpeech, or else after its path below `path`, with the folder two levels up as
-    speaker. A speaker's time order is that of chapters, then numbers.
+    speaker.
     """
     root = str(Path(path).absolute())
     found = _Found()
@@ -50,9 +50,9 @@ def read_librispeech(path: str, channel: int = 0, *, texts: bool = True) -> Read
         )
     if not (found.transcribed or found.others or found.rejects):
         raise ValueError(f"{root} is not a LibriSpeech tree: there is no audio below it")
-    utterances = sorted(found.transcribed + ([] if texts else found.others), key=lambda each: _order(each.id))
+    utterances = found.transcribed + ([] if texts else found.others)
     counts = {f"audio files without a line in a {_LINES[1:]}": len(found.others)} if texts and found.others else {}
-    return Reading(in_speaker_order(utterances), tuple(found.rejects), counts)
+    return Reading(tuple(utterances), tuple(found.rejects), counts)
 
 
 def transcripts_below(path: str) -> list[Path]:
@@ -124,8 +124,3 @@ def _folders(path: str) -> Iterator[tuple[str, list[str]]]:
 def _unreadable(error: OSError) -> None:
     if not isinstance(error, FileNotFoundError | NotADirectoryError):  # then no tree is there, which is told below
         raise ValueError(f"{error.filename} can't be read ({error.strerror}); change its permissions") from error
-
-
-def _order(name: str) -> list[str | int]:
-    """Numbers within a name count as numbers."""
-    return [int(part) if place % 2 else part for place, part in enumerate(re.split(r"(\d+)", name))]

@@ -25,7 +25,7 @@ from ssl_asr.corpus.readers.entries import (
     tags_of,
     text_of,
 )
-from ssl_asr.corpus.readers.reading import Reading, in_speaker_order
+from ssl_asr.corpus.readers.reading import Reading
 from ssl_asr.store import filesystem
 from ssl_asr.store.ledger import Reject
 from ssl_asr.store.utterance import Utterance
@@ -58,8 +58,7 @@ def read_nemo(path: str, channel: int = 0, *, part: Part = WHOLE, current: str |
             utterances.append(nemo_utterance(entry_of(line), folders, channel))
         except ValueError as error:
             rejects.append(Reject(name, f"{file} {name} is not a NeMo entry ({error}); fix it"))
-    utterances.sort(key=lambda utterance: (utterance.audio, utterance.offset))
-    return Reading(in_speaker_order(utterances), tuple(rejects))
+    return Reading(tuple(utterances), tuple(rejects))
 
 
 def nemo_utterance(row: Mapping[str, Any], folders: tuple[str, ...], channel: int) -> Utterance:

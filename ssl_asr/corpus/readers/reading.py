@@ -16,9 +16,10 @@ Number = TypeVar("Number", int, float)
 class Reading:
     """The utterances of a corpus as listed, and the entries that name no usable audio.
 
-    Texts are as written, not yet normalised; None where the corpus has none. `counts` says how much else is listed
-    that matches nothing, by what it is: {"texts without audio": 12}. A person is told of each. `rates` are seconds of
-    the utterances by the sampling rate of their files, and `files` all audio that is listed, once that is checked.
+    They have no order yet. Texts are as written, not yet normalised; None where the corpus has none. `counts` says
+    how much else is listed that matches nothing, by what it is: {"texts without audio": 12}. A person is told of
+    each. `rates` are seconds of the utterances by the sampling rate of their files, and `files` all audio files that
+    were looked at, once that is checked.
     """
 
     utterances: tuple[Utterance, ...]
@@ -29,12 +30,10 @@ class Reading:
 
 
 def joined(parts: Iterable[Reading]) -> Reading:
-    """One after the other; each speaker's order counts from 0 again."""
+    """The utterances of all parts in the order of speakers, files and times, with `order` from 0 for each speaker."""
     found = list(parts)
-    if len(found) == 1:
-        return found[0]
     rows = [each for part in found for each in part.utterances]
-    rows.sort(key=lambda each: (each.audio, each.offset))
+    rows.sort(key=lambda each: (each.speaker, each.audio, each.offset, each.id))
     return Reading(
         in_speaker_order(rows),
         tuple(reject for part in found for reject in part.rejects),

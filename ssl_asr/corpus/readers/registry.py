@@ -38,11 +38,15 @@ class ReadOptions:
 
 @dataclass(frozen=True)
 class Reader:
-    """`pieces` of the corpus at a path, URI or pattern, none where there is none; `read` gives what one lists."""
+    """`pieces` of the corpus at a path, URI or pattern, none where there is none; `read` gives what one lists.
+
+    `gives_lengths`: those of its entries, where they have some, were measured when the corpus was made.
+    """
 
     pieces: Callable[[str], list[Piece]]
     read: Callable[[Piece, ReadOptions], Reading]
     takes_uris: bool = True
+    gives_lengths: bool = False
 
 
 def read_listed(reader: str, path: str, channel: int = 0, *, texts: bool = True) -> Reading:
@@ -117,6 +121,6 @@ def _read_lhotse(piece: Piece, options: ReadOptions) -> Reading:
 READERS: Mapping[str, Reader] = {
     "kaldi": Reader(_folder_pieces(_kaldi_tables, lambda folder: []), _read_kaldi, takes_uris=False),
     "librispeech": Reader(_folder_pieces(transcripts_below, audio_below), _read_librispeech, takes_uris=False),
-    "nemo": Reader(_list_pieces, _read_nemo),
-    "lhotse": Reader(_list_pieces, _read_lhotse),
+    "nemo": Reader(_list_pieces, _read_nemo, gives_lengths=True),
+    "lhotse": Reader(_list_pieces, _read_lhotse, gives_lengths=True),
 }

@@ -1,0 +1,94 @@
+"""The corpus stage on a cluster of several nodes whose actors, nodes and drivers are killed at drawn moments.
+
+`python -m tests.cluster.corpus_chaos RECIPE KILLS SEED LOG`, the recipe as JSON, is a process of its own, because Ray
+ends whichever process had a cluster that is gone. It prints every kill, and last the runs that it listed.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import ClassVar
+
+from ssl_asr.recipe import Recipe
+from ssl_asr.store.layout import BUCKETS, IDS, LATER_USES, MANIFEST, PIECES, ledger_folder
+from tests.cluster.killing import Killing
+from tests.cluster.ray_nodes import nodes
+
+# A driver that has many small pieces and buckets read and cut by actors.
+STAGE = """
+import sys
+from ssl_asr.corpus import shuffle, stage
+from ssl_asr.recipe import Recipe
+shuffle.BUCKET_BYTES, stage.SMALL_BYTES = 20_000, 0
+stage.run_corpus(Recipe.model_validate_json(sys.argv[1]))
+"""
+
+
+class CorpusChaos(Killing):
+    """While the stage lists one run after another."""
+
+    weights: ClassVar[dict[str, int]] = {"actor": 6, "node": 2, "driver": 3}
+    patient, patience_seconds, longest_delay = 0.8, 30.0, 1.0
+    steps = 3
+
+    def work_on(self, recipe: Recipe) -> None:
+        self.recipe = recipe
+        self._start_driver()
+        try:
+            self.fire()
+        finally:
+            self.driver.kill()
+            self.driver.wait()
+        assert self.driver.returncode == 0, f"the stage failed: {self.log.read_text()[-3000:]}"
+
+    def _start_driver(self) -> None:
+        command = [sys.executable, "-c", STAGE, self.recipe.model_dump_json()]
+        with open(self.log, "a") as log:
+            self.driver = subprocess.Popen(command, env=self.nodes.environment, stdout=log, stderr=log)
+
+    def ended(self) -> bool:
+        return self.driver.poll() is not None
+
+    def progress(self) -> int:
+        """Entries of the ledger."""
+        folders = [
+            Path(ledger_folder(self.recipe.run, name)) for name in (PIECES, IDS, LATER_USES, BUCKETS, MANIFEST)
+        ]
+        return sum(name.endswith(".json") for folder in folders for _, _, names in os.walk(folder) for name in names)
+
+    def where(self, progress: int) -> str:
+        return f"{Path(self.recipe.run).name}, {progress} entries"
+
+    def kill_actor(self) -> str:
+        return self.kill_any(self.nodes.actors(), "actor")
+
+    def kill_driver(self) -> str:
+        pid = self.driver.pid
+        self.driver.kill()
+        self.driver.wait()
+        self._start_driver()
+        return f"driver {pid}"
+
+
+def runs_of(recipe: Recipe) -> Iterator[Recipe]:
+    """The same recipe for one run after another."""
+    return (recipe.model_copy(update={"run": f"{recipe.run}-{number}"}) for number in range(1000))
+
+
+def main(recipe_json: str, kills: str, seed: str, log: str) -> None:
+    # So that the cluster is ended, too, where the test is given up.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
+    with nodes() as cluster:
+        runs = runs_of(Recipe.model_validate_json(recipe_json))
+        done = CorpusChaos(cluster, runs, int(kills), int(seed), Path(log)).run()
+    print(json.dumps([each.run for each in done]))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
