@@ -67,9 +67,11 @@ class BucketJob:
         self._note(shard, sorted(numbers.values()), self.parents, rows=rows, rejects=again)
 
     def _held(self, shard: Shard) -> list[int]:
-        """Numbers of the shards that an earlier attempt may have written."""
+        """Numbers of the shards that an earlier attempt, or an earlier version of this program, may have written."""
         entry = self.store.entry(shard)
-        return [] if entry is None else [int(number) for number in entry.statistics[_SHARDS]]
+        if entry is not None:
+            return [int(number) for number in entry.statistics[_SHARDS]]
+        return self.manifest.index(shard.split).numbers.tolist() if self.buckets == 1 else []
 
     def _former(self, shard: Shard, held: Sequence[int]) -> Iterator[tuple[int, WrittenShard]]:
         """What the run holds of the bucket, cut as today; shards that are not whole are left out."""

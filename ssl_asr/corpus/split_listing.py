@@ -56,7 +56,9 @@ class SplitListing:
     def read(self) -> None:
         """All pieces that are new or have changed. ValueError where one can't be read."""
         run, buckets = self.recipe.run, self.buckets
-        if buckets != buckets_before(run, self.split):
+        before = buckets_before(run, self.split)
+        # A run of an earlier version has shards and no buckets: as one, it keeps what is the same.
+        if buckets != max(before, 1):
             for store in (buckets_store(run), later_uses_store(run), ShardStore(run, MANIFEST)):
                 store.keep_only(self.split, [])
         pieces = range(len(self.source.pieces))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import shutil
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -175,6 +176,19 @@ def test_added_speakers_leave_other_shards_alone(recipe, tmp_path, small_buckets
     assert before.items() <= after.items()
     assert len(rows_of(recipe, "unlabeled")) == 49 * 20
     (tmp_path / "source" / "part-9.jsonl").unlink()
+    listed(recipe, tmp_path / "source")
+    assert shards(recipe) == before
+
+
+def test_shards_of_a_run_without_buckets_are_kept(recipe, tmp_path):
+    """As those of an earlier version, whose source had grown."""
+    write(tmp_path / "source", speech(20))
+    listed(recipe, tmp_path / "source")
+    (tmp_path / "source" / "part-9.jsonl").write_text("".join(json.dumps(row) + "\n" for row in speech(5, first=100)))
+    listed(recipe, tmp_path / "source")
+    before = shards(recipe)
+    for folder in ("corpus", "ledger/corpus", "cache"):
+        shutil.rmtree(Path(recipe.run, folder), ignore_errors=True)
     listed(recipe, tmp_path / "source")
     assert shards(recipe) == before
 
