@@ -40,8 +40,8 @@ _MISSING = AudioVersion(-1, -1)
 Versions = Mapping[str, AudioVersion]  # by URI
 
 
-def versions_of(files: Iterable[str], before: Versions) -> dict[str, AudioVersion]:
-    """Of the files as they are now, given as they were."""
+def versions_of(files: Iterable[str], before: Versions, *, keep_gone: bool = True) -> dict[str, AudioVersion]:
+    """Of the files as they are now, given as they were. With `keep_gone`, those that are gone are as they were."""
     wanted: defaultdict[str, set[str]] = defaultdict(set)
     for file in files:
         folder, _, name = file.rpartition("/")
@@ -55,6 +55,8 @@ def versions_of(files: Iterable[str], before: Versions) -> dict[str, AudioVersio
         }
     names = (f"{folder}/{name}" for folder, inside in wanted.items() for name in inside)
     known = {file: before.get(file, _MISSING) for file in names}
+    if not keep_gone:
+        known = {file: _MISSING._replace(version=each.version) for file, each in known.items()}
     return known | {file: _now(*stamp, before.get(file)) for file, stamp in found.items()}
 
 
@@ -86,6 +88,10 @@ def write_versions(run: str, split: str, piece: str, versions: Versions) -> None
     buffer = io.BytesIO()
     pq.write_table(pa.table(columns, schema=_SCHEMA), buffer, compression="zstd")
     filesystem.write_bytes(audio_versions_uri(run, split, piece), buffer.getvalue())
+
+
+def forget_versions(run: str, split: str, piece: str) -> None:
+    filesystem.delete(audio_versions_uri(run, split, piece))
 
 
 def changed_audio(run: str, split: str, pieces: Sequence[str]) -> dict[str, str]:

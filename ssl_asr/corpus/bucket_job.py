@@ -15,7 +15,7 @@ from ssl_asr.corpus.augment.conditions import in_conditions
 from ssl_asr.corpus.duplicates import id_hashes
 from ssl_asr.corpus.manifest_shards import WrittenShard, read_shard, write_shard
 from ssl_asr.corpus.sharding import Recordings, changes, plan_shards
-from ssl_asr.corpus.shuffle import AUDIO_VERSION, buckets_store, later_uses_store, pieces_store, shard_number
+from ssl_asr.corpus.shuffle import AUDIO_VERSION, BUCKETS, buckets_store, later_uses_store, pieces_store, shard_number
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import Inputs
 from ssl_asr.store import filesystem
@@ -26,7 +26,7 @@ from ssl_asr.store.partitions import partition_rows, read_partition
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.utterance import SCHEMA
 
-_SHARDS, _BUCKETS = "shards", "buckets"  # statistics of a bucket's entry: its shards' numbers, and how many buckets
+_SHARDS, _BUCKETS = "shards", BUCKETS  # statistics of a bucket's entry: its shards' numbers, and how many buckets
 _AGAIN = "this id was used before; ids must be unique in a split"
 _UNDERWAY = {"state": "underway"}
 

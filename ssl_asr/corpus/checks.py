@@ -51,11 +51,11 @@ def checked(
         try:
             if utterance.id in seen:
                 raise ValueError("this id was used before; ids must be unique in a split")
-            seen.add(utterance.id)
             text = _checked_text(utterance, split, alphabet)
             if trusted and 0 < utterance.duration < math.inf and utterance.offset >= 0:
                 _check_length(utterance, split, corpus)
                 kept.append(utterance if text == utterance.text else replace(utterance, text=text))
+                seen.add(utterance.id)
                 continue
             opened.add(utterance.audio)
             info = files.info(utterance.audio)
@@ -65,6 +65,7 @@ def checked(
             rejects.append(Reject(utterance.id, str(error)))
         else:
             kept.append(replace(timed, text=text))
+            seen.add(utterance.id)
             rates[str(info.sample_rate)] += timed.duration
             late += info.seconds + TOLERANCE_SECONDS < utterance.offset + utterance.duration < math.inf
     counts = {f"utterances end up to {OVERSHOOT_SECONDS:g} s after their recording, and are cut at its end": late}

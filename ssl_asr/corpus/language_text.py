@@ -14,7 +14,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from ssl_asr.corpus.readers.lines import read_lines
-from ssl_asr.corpus.shuffle import buckets_store
+from ssl_asr.corpus.shuffle import buckets_store, sentence_files
 from ssl_asr.corpus.sources import OPEN_SPEECH
 from ssl_asr.lang.language import language_of
 from ssl_asr.lang.text import Alphabet, named
@@ -151,13 +151,8 @@ def _training_sources(corpus: Corpus) -> list[str]:
 
 def _sentences(run: str, name: str) -> list[str]:
     """Of a split, or of open speech."""
-    uris = [sentences_uri(run, name)] if name == OPEN_SPEECH else _bucket_files(run, name)
+    uris = [sentences_uri(run, name)] if name == OPEN_SPEECH else sentence_files(run, name)
     return [line for uri in uris for line in filesystem.read_bytes(uri).decode().split("\n") if line]
-
-
-def _bucket_files(run: str, split: str) -> list[str]:
-    store = buckets_store(run)
-    return [store.uri(shard) for shard in store.shards(split)]
 
 
 def _content(run: str, name: str) -> str:

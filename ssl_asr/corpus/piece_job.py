@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 import pyarrow as pa
 
 from ssl_asr.corpus.audio_places import file_of
-from ssl_asr.corpus.audio_versions import Versions, read_versions, versions_of, write_versions
+from ssl_asr.corpus.audio_versions import Versions, forget_versions, read_versions, versions_of, write_versions
 from ssl_asr.corpus.duplicates import id_table, partitions_of
 from ssl_asr.corpus.pieces import Piece
 from ssl_asr.corpus.readers.reading import Reading
@@ -66,9 +66,14 @@ class PieceJob:
         found, parents = reading.utterances, self.source.parents(shard.number, self.buckets)
         buckets = buckets_of([each.speaker for each in found], self.buckets)
         ids = id_table([each.id for each in found], buckets)
-        versions = versions_of(reading.files, read_versions(self.run, shard.split, piece.name))
-        # A finished piece has its ids too, so they come first. The versions come last: until they are there, the
-        # next attempt finds the same audio changed.
+        before = read_versions(self.run, shard.split, piece.name)
+        versions = versions_of(reading.files, before, keep_gone=False)
+        # A finished piece has its ids and the versions of new files, so they come first. Those of changed files come
+        # last: until they are there, the next attempt finds the same audio changed.
+        if versions:
+            write_versions(
+                self.run, shard.split, piece.name, {**versions, **{f: before[f] for f in versions if f in before}}
+            )
         publish_partitions(
             ids_store(self.run), shard, ids, partitions_of(ids, self.buckets), count=self.buckets, parents=parents
         )
@@ -85,6 +90,8 @@ class PieceJob:
         )
         if versions:
             write_versions(self.run, shard.split, piece.name, versions)
+        else:
+            forget_versions(self.run, shard.split, piece.name)
 
 
 def with_versions(rows: pa.Table, versions: Versions) -> pa.Table:

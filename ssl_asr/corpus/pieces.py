@@ -43,8 +43,9 @@ def pieces(
     """`files` in their order, each in pieces of about `size` bytes; gzipped files and those not `by_lines` whole."""
     found = []
     for file in files:
-        count = max(round(file.size / size), 1) if by_lines and not _is_packed(file, size) else 1
-        edges = [file.size * place // count for place in range(count + 1)]
+        step = size if by_lines and not _is_packed(file, size) else max(file.size, 1)
+        # A file that grows keeps the edges that it has. The last piece takes what is less than half a piece.
+        edges = [*range(0, max(file.size - step // 2, 1), step), file.size]
         found += [Piece(file.uri, begin, end, state(file)) for begin, end in itertools.pairwise(edges)]
     return found
 

@@ -14,12 +14,14 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from ssl_asr.store import layout
+from ssl_asr.store import filesystem, layout
+from ssl_asr.store.ledger import Shard
 from ssl_asr.store.partitions import partition_store
 from ssl_asr.store.shards import ShardStore
 
 # Of a list: about 700,000 utterances of 150 bytes. A task holds a bucket in memory.
 BUCKET_BYTES = 100 << 20
+BUCKETS = "buckets"  # statistic of a bucket's entry: how many there are
 AUDIO_VERSION = "audio_version"  # column of the pieces, beside those of the manifest
 MOST_BUCKETS = 1024  # a piece has a record batch for each
 
@@ -42,6 +44,17 @@ def later_uses_store(run: str) -> ShardStore:
 def buckets_store(run: str) -> ShardStore:
     """Of each bucket its sentences, and in its entry the shards that were cut from it."""
     return ShardStore(run, layout.BUCKETS, layout.TEXT_SUFFIX)
+
+
+def sentence_files(run: str, split: str) -> list[str]:
+    """Those of all buckets of a split; none where one is missing. A run of an earlier version has one file."""
+    store = buckets_store(run)
+    index = store.index(split)
+    if not len(index):
+        uri = layout.sentences_uri(run, split)
+        return [uri] if filesystem.exists(uri) else []
+    whole = len(index) == int(index.statistic(BUCKETS)[0]) and store.have_files(split, index.numbers).all()
+    return [store.uri(Shard(split, int(number))) for number in index.numbers] if whole else []
 
 
 def count_of_buckets(source_bytes: int) -> int:

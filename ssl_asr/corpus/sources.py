@@ -49,10 +49,15 @@ class ReadPiece:
         pipes = self.corpus.pipes and self.reader == KALDI
         options = ReadOptions(self.current, self.corpus.channel, texts=self.split != "unlabeled", pipes=pipes)
         reader = READERS[self.reader]
-        trusted = self.split == "unlabeled" and self.corpus.trust_lengths and reader.gives_lengths
+        trusted = is_trusted(self.corpus, self.split, self.reader)
         return checked(
             reader.read(piece, options), self.split, self.corpus, alphabet=self.alphabet, pipes=pipes, trusted=trusted
         )
+
+
+def is_trusted(corpus: Corpus, split: str, reader: str) -> bool:
+    """Whether lengths that the list gives are believed, and their audio is not opened."""
+    return split == "unlabeled" and corpus.trust_lengths and reader in READERS and READERS[reader].gives_lengths
 
 
 def check_sources(corpus: Corpus, read: Collection[str] = SPLITS) -> None:

@@ -56,15 +56,17 @@ class SplitListing:
     def read(self) -> None:
         """All pieces that are new or have changed. ValueError where one can't be read."""
         run, buckets = self.recipe.run, self.buckets
-        before = buckets_before(run, self.split)
-        # A run of an earlier version has shards and no buckets: as one, it keeps what is the same.
-        if buckets != max(before, 1):
-            for store in (buckets_store(run), later_uses_store(run), ShardStore(run, MANIFEST)):
-                store.keep_only(self.split, [])
-        pieces = range(len(self.source.pieces))
-        wanted = {Shard(self.split, number): self.source.wanted(number, buckets) for number in pieces}
-        self._make(f"reading {self.split}", pieces_store(run), wanted, partial(PieceJob, run, self.source, buckets))
-        ids_store(run).keep_only(self.split, wanted)
+        pieces, ids = pieces_store(run), ids_store(run)
+        numbers = range(len(self.source.pieces))
+        wanted = {Shard(self.split, number): self.source.wanted(number, buckets) for number in numbers}
+        lost = ids.unfinished({shard: self.source.parents(shard.number, buckets) for shard in wanted})
+        index = pieces.index(self.split)
+        # What was refused may have been mended where no list shows it.
+        refused = index.numbers[index.column("rejects") > 0].tolist()
+        job = partial(PieceJob, run, self.source, buckets)
+        self._make(f"reading {self.split}", pieces, wanted, job, also={*refused, *(shard.number for shard in lost)})
+        ids.delete_temporary()
+        ids.keep_only(self.split, wanted)
 
     def forget(self) -> None:
         """Have all pieces read again, as where audio is missing."""
@@ -73,6 +75,11 @@ class SplitListing:
     def cut(self) -> None:
         """The shards of all buckets that have changed, once all pieces are read."""
         run, buckets, split = self.recipe.run, self.buckets, self.split
+        # A run of an earlier version has shards and no buckets: as one, it keeps what is the same.
+        if buckets != max(buckets_before(run, split), 1):
+            for store in (buckets_store(run), later_uses_store(run), ShardStore(run, MANIFEST)):
+                store.keep_only(split, [])
+        ShardStore(run, MANIFEST).delete_temporary()
         pieces = digest(pieces_store(run).index(split).column("checksum").tolist())
         parents = {"pieces": pieces, "buckets": str(buckets), **self.source.inputs, **self.shard_parents}
         wanted = {Shard(split, number): parents for number in range(buckets)}

@@ -10,19 +10,17 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 
-import numpy as np
-
 from ssl_asr.corpus.audio_places import file_of
 from ssl_asr.corpus.audio_versions import changed_audio
 from ssl_asr.corpus.pieces import Piece
-from ssl_asr.corpus.shuffle import buckets_store, pieces_store
-from ssl_asr.corpus.sources import OPEN_SPEECH, fingerprint, listed
+from ssl_asr.corpus.shuffle import buckets_store, pieces_store, sentence_files
+from ssl_asr.corpus.sources import OPEN_SPEECH, fingerprint, is_trusted, listed
 from ssl_asr.lang.language import AMERICAN_ENGLISH, language_of
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import Inputs, Product, digest, non_defaults
 from ssl_asr.store import filesystem
 from ssl_asr.store.layout import FEATURES, MANIFEST, split_record_uri
-from ssl_asr.store.ledger import Reject
+from ssl_asr.store.ledger import Reject, Shard
 from ssl_asr.store.shards import ShardStore
 
 # Of a split: raise where equal sources give another listing of it.
@@ -119,12 +117,23 @@ def split_content(run: str, split: str) -> str:
 
 
 def is_whole(run: str, split: str, record: SplitRecord) -> bool:
-    """Whether all shards are there that the record speaks of, and audio of some that have no features yet."""
+    """Whether all shards and sentences are there that the record speaks of."""
     store = ShardStore(run, MANIFEST)
-    shards = store.shards(split)
-    numbers = np.array([shard.number for shard in shards], np.int64)
+    numbers = store.index(split).numbers
     if split_content(run, split) != record.content or not store.have_files(split, numbers).all():
         return False
+    return bool(sentence_files(run, split))
+
+
+def has_audio(recipe: Recipe, split: str) -> bool:
+    """Whether audio is there of some shards that have no features yet. What is trusted is not looked for."""
+    reader = getattr(recipe.corpus, split).partition(":")[0]
+    if is_trusted(recipe.corpus, split, reader):
+        return True
+    run = recipe.run
+    store = ShardStore(run, MANIFEST)
+    numbers = store.index(split).numbers
+    shards = [Shard(split, number) for number in numbers[store.have_files(split, numbers)].tolist()]
     made = set(ShardStore(run, FEATURES).shards(split))
     waiting = [shard for shard in shards if shard not in made]
     some = waiting[:: -(-len(waiting) // LOOKED_AT) or 1]

@@ -19,6 +19,7 @@ from ssl_asr.corpus.split_listing import SplitListing
 from ssl_asr.corpus.split_records import (
     SplitRecord,
     forget_record,
+    has_audio,
     is_whole,
     read_record,
     split_content,
@@ -123,7 +124,7 @@ def _why_listed(recipe: Recipe, split: str, inputs: Inputs) -> tuple[str, ...]:
     """Why the split is to be listed again; empty where it is not."""
     record = read_record(recipe.run, split)
     why = reasons(None if record is None else record.inputs, inputs)
-    if why or (record is not None and is_whole(recipe.run, split, record)):
+    if why or (record is not None and is_whole(recipe.run, split, record) and has_audio(recipe, split)):
         return why
     return (_MISSING,)
 
@@ -142,7 +143,7 @@ def _list_split(recipe: Recipe, split: str, speech: CutSpeech | None, inputs: In
     source = source_of(recipe, split, fields, speech)
     place = in_this_process if is_open or source.size < SMALL_BYTES else _on_ray
     listing = SplitListing(recipe, split, source, shard_parents(recipe), place)
-    if _MISSING in _why_listed(recipe, split, inputs):
+    if not has_audio(recipe, split):
         listing.forget()
     forget_record(run, split)
     listing.read()

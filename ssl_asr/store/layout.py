@@ -152,7 +152,8 @@ def source_uri(run: str) -> str:
 
 
 def sentences_uri(run: str, name: str) -> str:
-    """`name` is "open-speech": the sentences of all open speech that may be trained on."""
+    """`name` is "open-speech": the sentences of all open speech that may be trained on. Earlier versions of this
+    program kept those of each split so."""
     return filesystem.join(run, "corpus", "sentences", f"{name}.txt")
 
 

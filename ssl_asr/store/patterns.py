@@ -35,11 +35,13 @@ def matching_files(pattern: str) -> list[FoundFile]:
         names = [path] if os.path.lexists(path) else sorted(glob.glob(path, recursive=True))
         return [file for name in names for file in _files(name)]
     with filesystem.reaching(pattern):
-        if not _SIGNS.search(pattern):
+        sign = _SIGNS.search(pattern)
+        if sign is None or ("[" in pattern and _files(pattern)):
             return _files(pattern)
-        folder = pattern[: _SIGNS.search(pattern).start()].rpartition("/")[0]  # type: ignore[union-attr]
+        folder = pattern[: sign.start()].rpartition("/")[0]
         wanted = _matcher(pattern[len(folder) :])
-        return [file for file in _below(folder) if wanted.fullmatch(file.uri[len(folder) :])]
+        deep = "/" in pattern[sign.start() :] or "**" in pattern
+        return [file for file in _below(folder, deep=deep) if wanted.fullmatch(file.uri[len(folder) :])]
 
 
 def _files(uri: str) -> list[FoundFile]:
@@ -48,9 +50,9 @@ def _files(uri: str) -> list[FoundFile]:
     return [FoundFile(uri, info.size, info.mtime_ns or 0)] if info.type == pafs.FileType.File else []
 
 
-def _below(folder: str) -> list[FoundFile]:
+def _below(folder: str, *, deep: bool) -> list[FoundFile]:
     fs, path = filesystem.resolve(folder)
-    found = fs.get_file_info(pafs.FileSelector(path, recursive=True, allow_not_found=True))
+    found = fs.get_file_info(pafs.FileSelector(path, recursive=deep, allow_not_found=True))
     files = (info for info in found if info.type == pafs.FileType.File)
     return sorted(
         (FoundFile(folder + info.path[len(path.rstrip("/")) :], info.size, info.mtime_ns or 0) for info in files),

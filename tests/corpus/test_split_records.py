@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,7 @@ from ssl_asr.corpus.split_records import forget_record, read_record, split_input
 from ssl_asr.corpus.stage import run_corpus, todo_corpus
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import differences
-from ssl_asr.store.layout import MANIFEST, split_record_uri
+from ssl_asr.store.layout import MANIFEST, lm_text_uri, split_record_uri
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.utterance import SPLITS
 from tests.conftest import tiny_recipe
@@ -213,3 +214,44 @@ def test_audio_that_was_refused_is_read_again_once_it_is_mended(
     (tmp_path / "1.flac").write_bytes(whole)
     assert run_again(recipe, written(recipe.run)) == {"unlabeled"}
     assert run_corpus(recipe).rejected == 0
+
+
+def test_audio_that_was_gone_is_heard_once_it_is_there_again(own_recipe: Recipe, tmp_path: Path) -> None:
+    """Its list and its own size and time are the same as before."""
+    recipe = changed(own_recipe, max_reject_share=0.2)
+    run_corpus(recipe)
+    whole = (tmp_path / "unlabeled.jsonl").read_text()
+    (tmp_path / "1.flac").rename(tmp_path / "away")
+    (tmp_path / "unlabeled.jsonl").write_text(f"{whole}\n")
+    assert run_corpus(recipe).rejected == 1
+    (tmp_path / "away").rename(tmp_path / "1.flac")
+    assert run_corpus(recipe).rejected == 0
+    assert todo_corpus(recipe, []) == []
+
+
+def test_all_audio_that_was_gone_is_heard_by_the_same_command(own_recipe: Recipe, tmp_path: Path) -> None:
+    for number in range(6):
+        (tmp_path / f"{number}.flac").rename(tmp_path / f"away-{number}")
+    with pytest.raises(ValueError, match="leaves no utterance"):
+        run_corpus(own_recipe)
+    for number in range(6):
+        (tmp_path / f"away-{number}").rename(tmp_path / f"{number}.flac")
+    assert run_corpus(own_recipe).rejected == 0
+
+
+def test_a_run_of_an_earlier_version_keeps_its_sentences(own_recipe: Recipe) -> None:
+    """It has a file of them for each split, and nothing of pieces and buckets."""
+    run_corpus(own_recipe)
+    text = Path(lm_text_uri(own_recipe.run)).read_text()
+    for split in SPLITS:
+        (file,) = Path(own_recipe.run, "corpus", "buckets", split).iterdir()
+        Path(own_recipe.run, "corpus", "sentences").mkdir(exist_ok=True)
+        file.rename(Path(own_recipe.run, "corpus", "sentences", f"{split}.txt"))
+    for name in ("corpus/buckets", "corpus/pieces", "corpus/ids", "ledger/corpus", "cache"):
+        shutil.rmtree(Path(own_recipe.run, name))
+    Path(own_recipe.run, "corpus", "lm_text.json").unlink()
+    report = run_corpus(own_recipe)
+    assert report.skipped == report.pieces
+    assert Path(lm_text_uri(own_recipe.run)).read_text() == text
+    shutil.rmtree(Path(own_recipe.run, "corpus", "sentences"))
+    assert {todo.product for todo in todo_corpus(own_recipe, [])} >= {f"manifest/{split}" for split in SPLITS}

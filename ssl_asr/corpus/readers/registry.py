@@ -21,6 +21,7 @@ from ssl_asr.store.patterns import FoundFile, matching_files
 
 # Lists of up to so many bytes are compared by content, larger ones by size and time of the last write.
 MOST_COMPARED = 64 << 20
+NAME_BYTES = 200  # that a file without a line counts for, where lists are measured
 
 
 @dataclass(frozen=True)
@@ -83,8 +84,10 @@ def _folder_pieces(
         for folder in map(os.path.abspath, folders):
             files = [file for each in listing(folder) for file in matching_files(str(each))]
             inside = [file.uri.removeprefix(folder) for file in files]
-            state = digest([*names(folder), *map(" ".join, zip(inside, _states(files), strict=True))])
-            found.append(Piece(folder, 0, sum(file.size for file in files), state))
+            others = names(folder)
+            state = digest([*others, *map(" ".join, zip(inside, _states(files), strict=True))])
+            size = sum(file.size for file in files) + NAME_BYTES * len(others)
+            found.append(Piece(folder, 0, size, state))
         return found
 
     return cut
