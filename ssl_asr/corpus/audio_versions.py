@@ -111,7 +111,7 @@ def changed_audio(run: str, split: str, pieces: Sequence[str]) -> dict[str, str]
 
 
 def _files_in(folder: str) -> dict[str, tuple[int, int]]:
-    """None where a store can't be reached or used: what is listed there is a reject, and no other is to suffer."""
+    """Empty where a store can't be reached or used: what is listed there is a reject, and no other is to suffer."""
     try:
         return filesystem.sizes_and_times(folder)
     except (OSError, ValueError):

@@ -22,11 +22,11 @@ from ssl_asr.store import filesystem
 from ssl_asr.store.layout import MANIFEST
 from ssl_asr.store.ledger import LedgerEntry, Reject, Shard, checksum
 from ssl_asr.store.ledger_index import PARALLEL_READS
-from ssl_asr.store.partitions import partition_rows, read_partition
+from ssl_asr.store.partitions import partition_rows, read_partitions
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.utterance import SCHEMA
 
-_SHARDS, _BUCKETS = "shards", BUCKETS  # statistics of a bucket's entry: its shards' numbers, and how many buckets
+_SHARDS = "shards"  # statistic of a bucket's entry: its shards' numbers
 _AGAIN = "this id was used before; ids must be unique in a split"
 _UNDERWAY = {"state": "underway"}
 
@@ -94,7 +94,7 @@ class BucketJob:
         sentences = "".join(f"{text}\n" for text in rows["text"].to_pylist() if text).encode()
         statistics = {
             _SHARDS: list(numbers),
-            _BUCKETS: self.buckets,
+            BUCKETS: self.buckets,
             "speakers": pc.count_distinct(rows["speaker"]).as_py(),
         }
         seconds = round(float(rows["duration"].to_numpy().sum()), 3)
@@ -138,7 +138,7 @@ def shards_of(run: str, split: str) -> list[int]:
 
 def buckets_before(run: str, split: str) -> int:
     """How many buckets the last listing had; 0 if there was none."""
-    found = buckets_store(run).index(split).statistic(_BUCKETS)
+    found = buckets_store(run).index(split).statistic(BUCKETS)
     return int(found[0]) if len(found) else 0
 
 
@@ -159,28 +159,19 @@ def bucket_rows(run: str, shard: Shard, *, is_ordered: bool) -> tuple[pa.Table, 
 
 
 def _without_later_uses(run: str, shard: Shard) -> tuple[pa.Table, list[str]]:
+    uses, pieces, split, bucket = later_uses_store(run), pieces_store(run), shard.split, shard.number
+    rows = partition_rows(uses, split)
+    some = uses.index(split).numbers[rows[:, bucket] > 0].tolist() if len(rows) else []
     later: dict[int, set[bytes]] = {}
-    for table in _parts(later_uses_store(run), shard):
+    for table in read_partitions(uses, split, some, bucket):
         for row in table.to_pylist():
             later.setdefault(row["piece"], set()).add(row["id"])
     kept, names = [], []
-    store = pieces_store(run)
-    numbers = store.lists(shard.split).numbers.tolist()
-    for number, table in zip(numbers, _parts(store, shard, every=True), strict=True):
+    numbers = pieces.index(split).numbers.tolist()
+    for number, table in zip(numbers, read_partitions(pieces, split, numbers, bucket), strict=True):
         if number in later:
             again = np.array([each in later[number] for each in id_hashes(table["id"].to_pylist())])
             names += table.filter(pa.array(again))["id"].to_pylist()
             table = table.filter(pc.invert(pa.array(again)))
         kept.append(table)
     return pa.concat_tables(kept), names
-
-
-def _parts(store: ShardStore, shard: Shard, *, every: bool = False) -> list[pa.Table]:
-    """The bucket's partition of all files of the split; unless `every`, of those where it has a row."""
-    rows = partition_rows(store, shard.split)
-    numbers = store.lists(shard.split).numbers
-    chosen = numbers if every or not len(rows) else numbers[rows[:, shard.number] > 0]
-    with ThreadPoolExecutor(PARALLEL_READS) as pool:
-        return list(
-            pool.map(lambda number: read_partition(store, Shard(shard.split, number), shard.number), chosen.tolist())
-        )

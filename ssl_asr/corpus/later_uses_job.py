@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
-
 from ssl_asr.corpus.duplicates import later_uses
 from ssl_asr.corpus.shuffle import ids_store, later_uses_store
 from ssl_asr.recipe.identity import Inputs
 from ssl_asr.store.ledger import Shard
-from ssl_asr.store.ledger_index import PARALLEL_READS
-from ssl_asr.store.partitions import publish_partitions, read_partition
+from ssl_asr.store.partitions import publish_partitions, read_partitions
 
 
 class LaterUsesJob:
@@ -21,11 +18,7 @@ class LaterUsesJob:
     def __call__(self, shard: Shard) -> None:
         store = ids_store(self.run)
         numbers = [each.number for each in store.shards(shard.split)]
-        with ThreadPoolExecutor(PARALLEL_READS) as pool:
-            tables = list(
-                pool.map(lambda number: read_partition(store, Shard(shard.split, number), shard.number), numbers)
-            )
-        found = later_uses(tables, numbers)
+        found = later_uses(read_partitions(store, shard.split, numbers, shard.number), numbers)
         publish_partitions(
             later_uses_store(self.run),
             shard,

@@ -1,13 +1,14 @@
 """Stores of tables that are cut into the same number of partitions: what one half of a shuffle leaves to the other.
 
 A table is one Arrow IPC file, and a partition one record batch of it, empty or not. A reader takes one partition of
-every file by two ranged reads: of the footer, 24 bytes a partition, and of the batch. Parquet's footer says more of
+every file by a few ranged reads: of the footer, 24 bytes a partition, and of the batch. Parquet's footer says more of
 every row group than such a partition holds. `ShardStore` does the rest: names, the ledger and what is finished.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ import pyarrow as pa
 
 from ssl_asr.store import filesystem, layout
 from ssl_asr.store.ledger import LedgerEntry, Reject, Shard, checksum
+from ssl_asr.store.ledger_index import PARALLEL_READS
 from ssl_asr.store.retry import retried
 from ssl_asr.store.shards import ShardStore
 
@@ -78,6 +80,12 @@ def read_partition(store: ShardStore, shard: Shard, partition: int) -> pa.Table:
         if filesystem.is_unreachable(error):
             raise
         raise ValueError(f"{uri} is missing or damaged; delete it and run the corpus stage again") from error
+
+
+def read_partitions(store: ShardStore, split: str, numbers: Sequence[int], partition: int) -> list[pa.Table]:
+    """The same partition of the files of these numbers."""
+    with ThreadPoolExecutor(PARALLEL_READS) as pool:
+        return list(pool.map(lambda number: read_partition(store, Shard(split, number), partition), numbers))
 
 
 def partition_rows(store: ShardStore, split: str) -> npt.NDArray[np.int64]:
