@@ -15,10 +15,10 @@ import torch
 
 from ssl_asr.models.acoustic import AcousticModel
 from ssl_asr.recipe import Batching, Sync
+from ssl_asr.store.reading_ahead import read_ahead
 from ssl_asr.store.utterance import CLEAN
 from ssl_asr.training.data.batches import Batch, batches_of, collated
 from ssl_asr.training.data.examples import Example, Reader
-from ssl_asr.training.data.prefetch import read_ahead
 from ssl_asr.training.data.sources import SlabRef, Source, SourceName, seed_of
 from ssl_asr.training.meter import Means, Meter
 from ssl_asr.training.objectives.objective import Objective

@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from ssl_asr.training.data.prefetch import read_ahead
+from ssl_asr.store.reading_ahead import read_ahead
 
 
 def test_results_come_in_order_whatever_the_depth() -> None:
@@ -23,6 +23,20 @@ def test_the_next_is_read_while_the_last_is_in_use_and_no_more_than_that() -> No
     assert began[2].wait(5)
     assert not began[3].is_set()
     results.close()
+
+
+def test_several_are_read_at_a_time() -> None:
+    meeting = threading.Barrier(3)
+    results = read_ahead((partial(meeting.wait, 5) for _ in range(3)), depth=2, threads=3)
+    assert sorted(results) == [0, 1, 2]
+
+
+def test_whoever_wants_no_more_does_not_wait_for_what_is_read() -> None:
+    go_on = threading.Event()
+    results = read_ahead([partial(int, "1"), partial(go_on.wait, 60), partial(int, "3")], depth=2)
+    assert next(results) == 1
+    results.close()
+    go_on.set()
 
 
 def test_what_a_read_raises_reaches_the_one_who_asks_for_it() -> None:
