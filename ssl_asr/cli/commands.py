@@ -96,13 +96,13 @@ def failed(recipe: Recipe) -> None:
     print(f"{len(found)} rejected in {recipe.run}")
 
 
-def verify(recipe: Recipe, *, fixes: bool) -> bool:
-    """True if nothing is wrong with the run, or if everything is fixed."""
+def verify(recipe: Recipe, *, fixes: bool, sample: int | None = None) -> bool:
+    """True if nothing is wrong with the run, or with a sample of its shards, or if everything is fixed."""
     if fixes:
         from ssl_asr.verifying.run import refuse_under_way
 
         refuse_under_way(recipe)
-    found = _verified(recipe)
+    found = _verified(recipe, sample=sample)
     if fixes and found.findings:
         from ssl_asr.verifying.repair import repair
         from ssl_asr.verifying.run import shards_of
@@ -175,14 +175,14 @@ def _must_exist(recipe: Recipe) -> None:
         raise ValueError(f"there is no run at {recipe.run}; start it with `ssl-asr run`, or name a run's directory")
 
 
-def _verified(recipe: Recipe, only: Collection[Shard] | None = None) -> Verdict:
+def _verified(recipe: Recipe, only: Collection[Shard] | None = None, sample: int | None = None) -> Verdict:
     from ssl_asr.verifying.run import summary, under_way, verify
 
     stage = under_way(recipe)
     if stage is not None:
         print(f"{stage} is running or was running a moment ago: its unfinished files may be listed as wrong")
     began = time.monotonic()
-    found = verify(recipe, only)
+    found = verify(recipe, only, sample=sample)
     for finding in found.findings:
         print(finding.sentence)
     print(summary(found, time.monotonic() - began))

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 from ssl_asr.cli import evaluate, listen, serve, transcribe
 from ssl_asr.cli.saying import say
+from ssl_asr.cli.values import whole
 from ssl_asr.planning import question
 from ssl_asr.runtime.failure import sentence_of
 from ssl_asr.runtime.pipeline import NAMES, STAGES, wanted_stages
@@ -160,7 +161,7 @@ def _on_run(options: argparse.Namespace) -> int:
         commands.plan(recipe, question.question_of(options))
         return OK
     if options.command == "verify":
-        return OK if commands.verify(recipe, fixes=options.repair) else FAILED
+        return OK if commands.verify(recipe, fixes=options.repair, sample=options.sample) else FAILED
     if getattr(options, "dry_run", False):
         wanted = [stage.name for stage in wanted_stages(recipe)]
         commands.dry_run(recipe, wanted if options.command == "run" else [options.command])
@@ -237,6 +238,12 @@ def _add(commands: argparse._SubParsersAction[_Parser], name: str, does: str, li
         question.add_options(command)
     if name == "verify":
         command.add_argument("--repair", action="store_true", help="make bad shards anew, delete what is left over")
+        command.add_argument(
+            "--sample",
+            type=whole(1, 10**9),
+            metavar="N",
+            help="read N shards, others each time; missing ones are all told",
+        )
 
 
 def _add_inspect(commands: argparse._SubParsersAction[_Parser]) -> None:

@@ -27,10 +27,22 @@ class Shards:
     def __len__(self) -> int:
         return sum(map(len, self.numbers.values()))
 
+    def sample(self, count: int) -> list[Shard]:
+        """So many of them, at random, in order."""
+        chosen = np.sort(np.random.default_rng().choice(len(self), count, replace=False))
+        ends = np.cumsum([len(numbers) for numbers in self.numbers.values()])
+        found = []
+        for (split, numbers), end in zip(self.numbers.items(), ends.tolist(), strict=True):
+            mine = chosen[(chosen < end) & (chosen >= end - len(numbers))] - (end - len(numbers))
+            found += [Shard(split, int(number)) for number in numbers[mine]]
+        return found
+
     def __iter__(self) -> Iterator[Shard]:
         return (Shard(split, int(number)) for split, numbers in self.numbers.items() for number in numbers)
 
-    def __contains__(self, shard: Shard) -> bool:
+    def __contains__(self, shard: object) -> bool:
+        if not isinstance(shard, Shard):
+            return False
         numbers = self.numbers.get(shard.split, np.zeros(0, np.int64))
         at = int(np.searchsorted(numbers, shard.number))
         return at < len(numbers) and int(numbers[at]) == shard.number

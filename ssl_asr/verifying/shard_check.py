@@ -31,12 +31,13 @@ class Verdict:
     """The findings, the number of shard files that were read, and their `bytes`.
 
     `trained` has a line for every training run with a correct audit of its slabs; `unaudited` names the models
-    without accounts.
+    without accounts. `not_read` counts the shards outside a sample.
     """
 
     findings: list[Finding] = field(default_factory=list)
     files: int = 0
     bytes: int = 0
+    not_read: int = 0
     trained: list[str] = field(default_factory=list)
     unaudited: list[str] = field(default_factory=list)
 

@@ -231,6 +231,23 @@ def test_nothing_is_deleted_while_a_stage_is_at_work(own: Recipe, capsys: pytest
     clock.finish(0, 0)
 
 
+def test_a_sample_of_the_shards_is_read(own: Recipe, capsys: pytest.CaptureFixture[str]) -> None:
+    store, whole = target_store(own), verify(own)
+    seen = set[int]()
+    for _ in range(20):
+        some = verify(own, sample=1)
+        assert not some.findings
+        assert 0 < some.files < whole.files
+        seen.add(some.bytes)
+    assert len(seen) > 1, "others each time"
+    assert main(["verify", own.run, "--sample", "2"]) == OK
+    assert "others not read" in capsys.readouterr().out
+    gone = Shard("unlabeled", 1)
+    for uri in (store.uri(gone), store.ledger_uri(gone)):
+        filesystem.delete(uri)
+    assert [finding.shard for finding in verify(own, sample=1).findings] == [gone]
+
+
 def test_targets_of_other_features_are_told_from_damage(own: Recipe, whole: Recipe) -> None:
     """The labelling stage finds these by itself."""
     store, shard = target_store(own), Shard("unlabeled", 1)
