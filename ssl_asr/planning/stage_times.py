@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 from ssl_asr.models.systems import BASELINE, BASELINE_SHORT, REALIGN, STUDENT, TOPLINE, evaluated, trained
 from ssl_asr.planning.compute import FRAMES_AN_HOUR, Devices, NetworkSize, student_network, teacher_network
-from ssl_asr.planning.facts import Fact, Facts
+from ssl_asr.planning.facts import Fact, Facts, is_open_speech
 from ssl_asr.planning.network import STRATEGIES, Traffic, block_steps, traffic
 from ssl_asr.planning.numbers import number
 from ssl_asr.planning.preemption import loss_share
@@ -95,11 +95,12 @@ def trainings(recipe: Recipe, speech: Speech, rates: Rates) -> list[Training]:
 
 
 def stage_times(recipe: Recipe, speech: Speech, facts: Facts, rates: Rates, cluster: Hardware) -> list[StageTime]:
-    """Stage times in the order of the pipeline; corpus and report are not planned."""
+    """Stage times in the order of the pipeline; the report, and the corpus stage of open speech, take seconds."""
     planned = trainings(recipe, speech, rates)
     teacher, *others = (training_time(recipe, training, facts.start_seconds, cluster) for training in planned)
     labelling = _labelling(recipe, speech, facts, rates, cluster)
     return [
+        *_corpus(recipe, speech, facts, cluster),
         _frontend(speech, facts, cluster),
         _hmm(recipe, speech, facts, cluster),
         *_realign(recipe, planned[0], facts.start_seconds, cluster),
@@ -196,6 +197,16 @@ def _stage(
     work = hours * FRAMES_AN_HOUR * rate.value
     wall = start.value + work / (devices * efficiency * (1 - lost))
     return StageTime(name, kind, devices, work / 3600, wall, efficiency, lost, formula, rate.source)
+
+
+def _corpus(recipe: Recipe, speech: Speech, facts: Facts, cluster: Hardware) -> list[StageTime]:
+    if is_open_speech(recipe.corpus.unlabeled):
+        return []
+    speed, length = facts.listing_speed, facts.utterance_seconds
+    seconds = 3600 * speech.stored / length.value / speed.value
+    formula = f"{number(speech.stored)} h x 3,600 / {length.value:.3g} s / {speed.value:,.0f} a second"
+    source = f"{speed.source}; {length.source}"
+    return [on_cores("corpus", seconds / 3600, facts.start_seconds, cluster, formula, source)]
 
 
 def _frontend(speech: Speech, facts: Facts, cluster: Hardware) -> StageTime:
