@@ -2,9 +2,11 @@
 
 `python -m jobs.bench.corpus [--utterances 1000000 10000000] [--files 100] [--folder DIR]` writes NeMo manifests of so
 many utterances in so many files, without texts and with lengths, and lists each corpus by one and by two processes of
-Ray. Audio is not opened: of unlabeled speech whose list has lengths it is first read by the front end. It prints
-seconds, utterances a second and a core, and the driver's peak of memory. The last line is one JSON object: utterances
-a second of one process, the driver's megabytes by size, and how much faster two processes are.
+Ray. Audio is not opened: of unlabeled speech whose list has lengths it is first read by the front end. The first
+corpus is also listed from a server of the S3 protocol, by two processes with which the server (moto, one process of
+Python) shares the cores. It prints seconds, utterances a second and a core, and the peak of the memory of the driver.
+The last line is one JSON object: utterances a second of one process and how much faster two are, both of the largest
+corpus, and megabytes of the driver by size.
 
 Beside it stands what reading the same lines with the standard library takes (`json.loads` of each, and no more).
 """
@@ -29,6 +31,8 @@ import soundfile
 from ssl_asr.corpus.stage import run_corpus
 from ssl_asr.progress import Progress
 from ssl_asr.recipe import load_recipe
+from ssl_asr.store import filesystem
+from tests.s3_server import s3_server
 
 SPEAKER_UTTERANCES = 250  # of 10 s in the mean, 40 minutes
 CHILD = "--child"
@@ -46,9 +50,11 @@ def main() -> None:
     keys: dict[str, float] = {}
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
         small = write_small(Path(folder))
-        for count in options.utterances:
+        for place, count in enumerate(sorted(options.utterances)):
             lists = write_lists(Path(folder, f"lists-{count}"), count, options.files)
             keys |= measure(count, lists, small, Path(folder))
+            if not place:
+                measure_in_bucket(count, lists, small)
             shutil.rmtree(lists)
     print(json.dumps({name: round(value, 2) for name, value in keys.items()}))
 
@@ -58,21 +64,36 @@ def measure(count: int, lists: Path, small: Path, folder: Path) -> dict[str, flo
     print(f"{count:,} utterances in {len(os.listdir(lists))} files; json.loads alone {baseline:,.0f} a second")
     seconds, megabytes = {}, {}
     for processes in (1, 2):
-        command = [sys.executable, "-m", "jobs.bench.corpus", CHILD, str(lists), str(small), str(folder / "run")]
-        told = subprocess.run([*command, str(processes)], check=True, stdout=subprocess.PIPE, text=True).stdout
-        seconds[processes], megabytes[processes] = json.loads(told.splitlines()[-1])
-        rate = count / seconds[processes]
-        print(
-            f"  {processes} processes: {seconds[processes]:.1f} s, {rate:,.0f} utterances a second, "
-            f"{rate / processes:,.0f} of a core; driver {megabytes[processes]:.0f} MB"
-        )
+        seconds[processes], megabytes[processes] = listed(count, str(lists), small, str(folder / "run"), processes)
         shutil.rmtree(folder / "run")
     size = f"{count // 1_000_000}m" if count >= 1_000_000 else str(count)
     return {
-        f"utterances_per_core_s_{size}": count / seconds[1],
+        "utterances_per_core_s": count / seconds[1],
         f"driver_mb_{size}": max(megabytes.values()),
-        f"speedup_2_{size}": seconds[1] / seconds[2],
+        "speedup_2": seconds[1] / seconds[2],
     }
+
+
+def measure_in_bucket(count: int, lists: Path, small: Path) -> None:
+    with s3_server() as server:
+        os.environ.update(server.environment)
+        bucket = server.create_bucket("corpus")
+        for file in lists.iterdir():
+            filesystem.write_bytes(f"{bucket}/lists/{file.name}", file.read_bytes())
+        listed(count, f"{bucket}/lists", small, f"{bucket}/run", 2)
+
+
+def listed(count: int, lists: str, small: Path, run: str, processes: int) -> tuple[float, float]:
+    """Seconds and megabytes of a driver in its own process."""
+    command = [sys.executable, "-m", "jobs.bench.corpus", CHILD, lists, str(small), run, str(processes)]
+    told = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout
+    seconds, megabytes = json.loads(told.splitlines()[-1])
+    rate, where = count / seconds, "S3" if "://" in run else "local"
+    print(
+        f"  {where}, {processes} processes: {seconds:.1f} s, {rate:,.0f} utterances a second, "
+        f"{rate / processes:,.0f} of a core; driver {megabytes:.0f} MB"
+    )
+    return seconds, megabytes
 
 
 def child(lists: str, small: str, run: str, processes: str) -> None:

@@ -5,9 +5,13 @@ Audio files are opened but not decoded. The front end finds truncated audio and 
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import partial
+from typing import NamedTuple
 
 from ssl_asr.corpus.audio import TOLERANCE_SECONDS, AudioInfo, audio_info
 from ssl_asr.corpus.audio_places import file_of
@@ -16,10 +20,13 @@ from ssl_asr.lang.text import A_TO_Z, Alphabet, named
 from ssl_asr.progress import Progress
 from ssl_asr.recipe import Corpus
 from ssl_asr.store.ledger import Reject
+from ssl_asr.store.ledger_index import PARALLEL_READS
+from ssl_asr.store.reading_ahead import read_ahead
 from ssl_asr.store.utterance import Utterance
 
 _TEXT_NEEDED = ("labeled", "dev", "test")
 _LENGTH_LIMITED = ("labeled", "unlabeled")  # dev and test keep every utterance, so that results stay comparable
+OPENED_AHEAD = 64  # audio files; of a store each takes some tens of milliseconds
 
 
 # What ends later than its recording by no more than this is cut there (Kaldi's extract-segments --max-overshoot).
@@ -40,58 +47,67 @@ def checked(
     Audio that is a command is run with `pipes`, and rejected without. Where lengths are `trusted`, audio whose length
     is given is not opened; `rates` and `files` are then those of the rest.
     """
-    kept, rejects = [], list(reading.rejects)
-    seen: set[str] = set()
-    files = _Files(pipes)
-    late, opened = 0, set[str]()
-    rates: defaultdict[str, float] = defaultdict(float)
-    progress = Progress(f"checking {split}", len(reading.utterances), "utterances")
-    for utterance in reading.utterances:
+    listed = [_looked_at(each, split, alphabet, trusted) for each in reading.utterances]
+    infos = _infos([each.utterance.audio for each in listed if each.is_opened], pipes)
+    kept, rejects, seen = list[Utterance](), list(reading.rejects), set[str]()
+    late, rates = 0, defaultdict[str, float](float)
+    progress = Progress(f"checking {split}", len(listed), "utterances")
+    for each in listed:
         progress.advance()
+        utterance, info = each.utterance, next(infos) if each.is_opened else None
         try:
             if utterance.id in seen:
                 raise ValueError("this id was used before; ids must be unique in a split")
-            text = _checked_text(utterance, split, alphabet)
-            if trusted and 0 < utterance.duration < math.inf and utterance.offset >= 0:
-                _check_length(utterance, split, corpus)
-                kept.append(utterance if text == utterance.text else replace(utterance, text=text))
-                seen.add(utterance.id)
-                continue
-            opened.add(utterance.audio)
-            info = files.info(utterance.audio)
-            timed = _checked_times(utterance, info)
+            if each.refused:
+                raise ValueError(each.refused)
+            timed = utterance if info is None else _checked_times(utterance, info)
             _check_length(timed, split, corpus)
         except ValueError as error:
             rejects.append(Reject(utterance.id, str(error)))
-        else:
-            kept.append(replace(timed, text=text))
-            seen.add(utterance.id)
+            continue
+        kept.append(timed)
+        seen.add(utterance.id)
+        if isinstance(info, AudioInfo):
             rates[str(info.sample_rate)] += timed.duration
             late += info.seconds + TOLERANCE_SECONDS < utterance.offset + utterance.duration < math.inf
     counts = {f"utterances end up to {OVERSHOOT_SECONDS:g} s after their recording, and are cut at its end": late}
-    listed = frozenset(file for audio in opened if (file := file_of(audio)) is not None)
+    files = frozenset(file for each in listed if each.is_opened and (file := file_of(each.utterance.audio)))
     told = {**reading.counts, **({} if not late else counts)}
-    return Reading(tuple(kept), tuple(rejects), told, dict(rates), listed)
+    return Reading(tuple(kept), tuple(rejects), told, dict(rates), files)
 
 
-class _Files:
-    """Facts of audio files. A file is opened once for consecutive utterances."""
+class _Looked(NamedTuple):
+    """An utterance with its text as it is spoken, why it is of no use, and whether its audio must be opened."""
 
-    def __init__(self, pipes: bool) -> None:
-        self._pipes = pipes
-        self._uri = ""
-        self._found: AudioInfo | ValueError = ValueError()
+    utterance: Utterance
+    refused: str = ""
+    is_opened: bool = False
 
-    def info(self, uri: str) -> AudioInfo:
-        if uri != self._uri:
-            self._uri = uri
-            try:
-                self._found = audio_info(uri, pipes=self._pipes)
-            except ValueError as error:
-                self._found = error
-        if isinstance(self._found, ValueError):
-            raise self._found
-        return self._found
+
+def _looked_at(utterance: Utterance, split: str, alphabet: Alphabet, trusted: bool) -> _Looked:
+    try:
+        text = _checked_text(utterance, split, alphabet)
+    except ValueError as error:
+        return _Looked(utterance, str(error))
+    spoken = utterance if text == utterance.text else replace(utterance, text=text)
+    return _Looked(spoken, "", not (trusted and 0 < utterance.duration < math.inf and utterance.offset >= 0))
+
+
+def _infos(uris: Sequence[str], pipes: bool) -> Iterator[AudioInfo | ValueError]:
+    """Facts of each audio file, or what is wrong with it. One that follows itself is opened once."""
+    runs = [(uri, sum(1 for _ in run)) for uri, run in itertools.groupby(uris)]
+    # A pipe is a program, and takes a core.
+    threads = 1 if pipes else PARALLEL_READS
+    opened = read_ahead((partial(_info, uri, pipes) for uri, _ in runs), OPENED_AHEAD, threads=threads)
+    for (_, count), found in zip(runs, opened, strict=True):
+        yield from itertools.repeat(found, count)
+
+
+def _info(uri: str, pipes: bool) -> AudioInfo | ValueError:
+    try:
+        return audio_info(uri, pipes=pipes)
+    except ValueError as error:
+        return error
 
 
 def _checked_text(utterance: Utterance, split: str, alphabet: Alphabet) -> str | None:
@@ -108,8 +124,10 @@ def _checked_text(utterance: Utterance, split: str, alphabet: Alphabet) -> str |
     return spoken
 
 
-def _checked_times(utterance: Utterance, info: AudioInfo) -> Utterance:
+def _checked_times(utterance: Utterance, info: AudioInfo | ValueError) -> Utterance:
     """The utterance with its true length: of one without an end, or which ends a little late, to its file's end."""
+    if isinstance(info, ValueError):
+        raise info
     if utterance.channel >= info.channels:
         raise ValueError(
             f"{utterance.audio}: channel {utterance.channel} was asked for, but the file has {info.channels}; "

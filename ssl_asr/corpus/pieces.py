@@ -12,6 +12,9 @@ from ssl_asr.store.patterns import FoundFile
 
 # A piece of a list of 200 bytes a line has 160,000 utterances: seconds of work, and a few hundred megabytes.
 PIECE_BYTES = 32 << 20
+# A gzipped list is one piece: of about eight times as many bytes, and of 10 GB as utterances in memory.
+MOST_PACKED_BYTES = 128 << 20
+PACKED_RATIO = 8
 _GZIP = b"\x1f\x8b"
 
 
@@ -29,6 +32,12 @@ class Piece:
         """The same whatever other pieces there are."""
         return digest([self.uri, str(self.begin)])
 
+    @property
+    def size(self) -> int:
+        """Bytes, about as many as they are unpacked."""
+        size = self.end - self.begin
+        return PACKED_RATIO * size if self.uri.endswith(".gz") else size
+
     def inputs(self) -> dict[str, str]:
         return {"file": self.uri, "bytes": f"{self.begin}-{self.end}", "state": self.state}
 
@@ -40,7 +49,10 @@ def pieces(
     state: Callable[[FoundFile], str] = lambda file: f"{file.size} bytes of {file.mtime_ns}",
     size: int = PIECE_BYTES,
 ) -> list[Piece]:
-    """`files` in their order, each in pieces of about `size` bytes; gzipped files and those not `by_lines` whole."""
+    """`files` in their order, each in pieces of about `size` bytes; gzipped files and those not `by_lines` whole.
+
+    ValueError naming a gzipped file that is too large to be read as a whole.
+    """
     found = []
     for file in files:
         step = size if by_lines and not _is_packed(file, size) else max(file.size, 1)
@@ -52,4 +64,11 @@ def pieces(
 
 def _is_packed(file: FoundFile, size: int) -> bool:
     """A small file is one piece in any case, so nothing is asked."""
-    return file.size > size and filesystem.read_bytes(file.uri, 2) == _GZIP
+    if file.size <= size or filesystem.read_bytes(file.uri, 2) != _GZIP:
+        return False
+    if file.size > MOST_PACKED_BYTES:
+        raise ValueError(
+            f"{file.uri} is one gzip file of {file.size / 1e6:,.0f} MB, which can't be read in parts; unpack it, or "
+            f"split it into files of at most {MOST_PACKED_BYTES / 1e6:.0f} MB and give them as a pattern"
+        )
+    return True

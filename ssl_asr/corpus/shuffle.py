@@ -1,7 +1,8 @@
 """How a split's source becomes shards of whole speakers: read in pieces, then cut bucket by bucket.
 
 Every piece of the source is read by a task of its own, which leaves its utterances in as many partitions as there are
-buckets. A speaker's bucket is a hash of the name. A task cuts the shards of one bucket from its partition of every
+buckets. A speaker's bucket is a hash of the name; where the source lists speakers together, it is the piece's. A task
+cuts the shards of one bucket from its partition of every
 piece. So the shards depend on the source alone, and not on how many tasks ran, in which order, or how often. Both
 halves are stores with ledgers: a run that was killed goes on with the pieces and buckets that are left.
 """
@@ -13,16 +14,19 @@ from collections.abc import Sequence
 
 import numpy as np
 import numpy.typing as npt
+import pyarrow as pa
 
 from ssl_asr.store import filesystem, layout
 from ssl_asr.store.ledger import Shard
 from ssl_asr.store.partitions import partition_store
 from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.utterance import SCHEMA
 
-# Of a list: about 700,000 utterances of 150 bytes. A task holds a bucket in memory.
-BUCKET_BYTES = 100 << 20
+# Of a list: about 110,000 utterances of 150 bytes, or 300 hours. A task holds a bucket in memory.
+BUCKET_BYTES = 16 << 20
 BUCKETS = "buckets"  # statistic of a bucket's entry: how many there are
 AUDIO_VERSION = "audio_version"  # column of the pieces, beside those of the manifest
+PIECE_SCHEMA = SCHEMA.append(pa.field(AUDIO_VERSION, pa.string()))
 MOST_BUCKETS = 1024  # a piece has a record batch for each
 
 
@@ -57,9 +61,9 @@ def sentence_files(run: str, split: str) -> list[str]:
     return [store.uri(Shard(split, int(number))) for number in index.numbers] if whole else []
 
 
-def count_of_buckets(source_bytes: int) -> int:
+def count_of_buckets(source_bytes: int, most: int = MOST_BUCKETS) -> int:
     """For a source whose lists have so many bytes."""
-    return min(max(round(source_bytes / BUCKET_BYTES), 1), MOST_BUCKETS)
+    return min(max(round(source_bytes / BUCKET_BYTES), 1), most, MOST_BUCKETS)
 
 
 def buckets_of(speakers: Sequence[str], count: int) -> npt.NDArray[np.int64]:

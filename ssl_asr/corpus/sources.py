@@ -96,8 +96,9 @@ def source_of(recipe: Recipe, split: str, inputs: Inputs, speech: CutSpeech | No
     audio = changed_audio(recipe.run, split, [piece.name for piece in pieces])
     alphabet = language_of(recipe.hmm.lexicon).alphabet
     read = ReadPiece(reader, split, recipe.corpus, alphabet, os.getcwd())
+    group = recipe.corpus.group if split == "unlabeled" else "speaker"
     # Without a test set, utterances get the split's name as set.
-    return Source(pieces, read, inputs, {"set": split}, changed_audio=audio)
+    return Source(pieces, read, inputs, {"set": split}, changed_audio=audio, group=group)
 
 
 def cut_speech(recipe: Recipe) -> CutSpeech:

@@ -12,12 +12,20 @@ import numpy as np
 from ssl_asr.corpus.bucket_job import BucketJob, buckets_before, shards_of
 from ssl_asr.corpus.later_uses_job import LaterUsesJob
 from ssl_asr.corpus.piece_job import PieceJob, Source
-from ssl_asr.corpus.shuffle import buckets_store, count_of_buckets, ids_store, later_uses_store, pieces_store
+from ssl_asr.corpus.shuffle import (
+    MOST_BUCKETS,
+    buckets_store,
+    count_of_buckets,
+    ids_store,
+    later_uses_store,
+    pieces_store,
+)
 from ssl_asr.recipe import Recipe
-from ssl_asr.recipe.identity import Inputs, digest
+from ssl_asr.recipe.identity import Inputs
 from ssl_asr.store.layout import MANIFEST, SHARD_SUFFIX, split_folder
 from ssl_asr.store.ledger import Reject, Shard
 from ssl_asr.store.listing import Numbers, list_files
+from ssl_asr.store.partitions import Partitions
 from ssl_asr.store.shards import ShardStore
 
 if TYPE_CHECKING:  # with Ray beside it
@@ -25,6 +33,8 @@ if TYPE_CHECKING:  # with Ray beside it
 
 # A source that asks for this many times the buckets of the last listing, or that share of them, is cut anew.
 GROWTH = 4
+# Of a bucket, which a task holds in memory: 300 bytes each, several times over.
+MOST_ROWS = 5_000_000
 
 
 class Place(Protocol):
@@ -50,7 +60,8 @@ class SplitListing:
 
     @property
     def buckets(self) -> int:
-        wanted, before = count_of_buckets(self.source.size), buckets_before(self.recipe.run, self.split)
+        most = len(self.source.pieces) if self.source.group == "source" else MOST_BUCKETS
+        wanted, before = count_of_buckets(self.source.size, most), buckets_before(self.recipe.run, self.split)
         return before if before and before / GROWTH < wanted < before * GROWTH else wanted
 
     def read(self) -> None:
@@ -80,23 +91,43 @@ class SplitListing:
             for store in (buckets_store(run), later_uses_store(run), ShardStore(run, MANIFEST)):
                 store.keep_only(split, [])
         ShardStore(run, MANIFEST).delete_temporary()
-        pieces = digest(pieces_store(run).index(split).column("checksum").tolist())
-        parents = {"pieces": pieces, "buckets": str(buckets), **self.source.inputs, **self.shard_parents}
-        wanted = {Shard(split, number): parents for number in range(buckets)}
-        if len(self.source.pieces) > 1:
-            self._make(f"ids of {split}", later_uses_store(run), wanted, partial(LaterUsesJob, run, buckets, parents))
-        else:
-            later_uses_store(run).keep_only(split, [])
+        self._find_later_uses(buckets)
+        pieces, uses = (Partitions.of(store(run), split) for store in (pieces_store, later_uses_store))
+        if (most := int(pieces.rows.sum(0).max(initial=0))) > MOST_ROWS:
+            raise ValueError(
+                f"{most:,} utterances of {split} have speakers that fall into one part of {buckets}, more than a "
+                "machine's memory holds; where the source's speakers mean nothing, set corpus.group=recording"
+            )
+        common = {"buckets": str(buckets), **self.source.inputs, **self.shard_parents}
+        wanted = {
+            Shard(split, number): {"rows": pieces.digest(number), "later uses": uses.digest(number), **common}
+            for number in range(buckets)
+        }
         job = partial(
             BucketJob,
             self.recipe,
+            split,
             buckets,
             shard_parents=self.shard_parents,
-            parents=parents,
+            parents=wanted,
             is_ordered=self.source.is_ordered,
         )
         self._make(f"cutting {split}", buckets_store(run), wanted, job, also=self._damaged(buckets))
         ShardStore(run, MANIFEST).keep_only(split, [Shard(split, number) for number in shards_of(run, split)])
+
+    def _find_later_uses(self, buckets: int) -> None:
+        """Of ids, where several pieces may have the same."""
+        run, split = self.recipe.run, self.split
+        if len(self.source.pieces) <= 1:
+            later_uses_store(run).keep_only(split, [])
+            return
+        ids = Partitions.of(ids_store(run), split)
+        wanted = {
+            Shard(split, number): {"ids": ids.digest(number), "buckets": str(buckets)} for number in range(buckets)
+        }
+        self._make(
+            f"ids of {split}", later_uses_store(run), wanted, partial(LaterUsesJob, run, split, buckets, wanted)
+        )
 
     def _damaged(self, buckets: int) -> set[int]:
         """Buckets of which a shard is missing, or has not the size that its entry says."""

@@ -83,7 +83,7 @@ def _changed_audio(run: str, split: str, pieces: Sequence[Piece]) -> dict[str, s
 def split_rejects(run: str, split: str) -> Iterator[Reject]:
     """What reading and cutting of the split has left out, in the order of its pieces."""
     for store in (pieces_store(run), buckets_store(run)):
-        yield from store.rejects(split)
+        yield from store.each_reject(split)
 
 
 def read_record(run: str, split: str) -> SplitRecord | None:

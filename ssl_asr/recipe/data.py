@@ -14,6 +14,9 @@ WrongTexts = Literal["keep", "weigh", "reject"]
 CUTTING = Affects("labeled", "unlabeled", "dev", "test", "shards")
 
 
+Group = Literal["speaker", "recording", "source"]
+
+
 class Corpus(Section):
     """Which speech. A source is "open-speech" or READER:PATH with READER kaldi, librispeech, nemo or lhotse."""
 
@@ -40,6 +43,10 @@ class Corpus(Section):
     # Unlabeled speech whose manifest (nemo, lhotse) gives lengths: believe them, and leave its audio unopened until
     # the front end reads it. So a million hours are listed without a request for each file.
     trust_lengths: Annotated[bool, Affects("unlabeled")] = True
+    # What a shard of unlabeled speech holds whole. speaker: speakers, wherever the source lists their utterances;
+    # recording: each channel of an audio file is a speaker of its own, whatever the list says; source: speakers whose
+    # utterances the source lists together, so that none are looked for elsewhere.
+    group: Annotated[Group, Affects("unlabeled")] = "speaker"
     # Run the pipes in a Kaldi directory's wav.scp: each is a shell command, which can do anything. If not, those
     # that only decode one file are read as that file, and others are rejected.
     pipes: Annotated[bool, ALL_SPLITS] = False

@@ -7,8 +7,11 @@ every row group than such a partition holds. `ShardStore` does the rest: names, 
 
 from __future__ import annotations
 
+import hashlib
+import itertools
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -21,7 +24,9 @@ from ssl_asr.store.ledger_index import PARALLEL_READS
 from ssl_asr.store.retry import retried
 from ssl_asr.store.shards import ShardStore
 
-ROWS = "partition_rows"  # the statistic that says how many rows each partition has
+# Statistics: how many rows each partition has, and what tells its rows from others.
+ROWS, DIGESTS = "partition_rows", "partition_digests"
+_DIGEST_BITS = 52  # which a double holds: indices of the ledger have no other numbers
 
 
 def partition_store(run: str, name: str) -> ShardStore:
@@ -45,12 +50,14 @@ def publish_partitions(
     rows = np.bincount(partitions, minlength=count)
     assert len(rows) == count, "there are as many partitions as the caller says"
     whole = table.take(pa.array(order)).combine_chunks()
-    sink = pa.BufferOutputStream()
+    sink, edges = pa.BufferOutputStream(), list[int]()
     with pa.ipc.new_file(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
         at = 0
         for size in rows.tolist():
+            edges.append(sink.tell())
             writer.write_batch(_batch(whole.slice(at, size)))
             at += size
+        edges.append(sink.tell())
     data = sink.getvalue().to_pybytes()
     entry = LedgerEntry(
         store=store.name,
@@ -61,7 +68,11 @@ def publish_partitions(
         slabs=(),
         checksum=checksum(data),
         parents=dict(parents),
-        statistics={**(statistics or {}), ROWS: rows.tolist()},
+        statistics={
+            **(statistics or {}),
+            ROWS: rows.tolist(),
+            DIGESTS: [_digest(data[begin:end]) for begin, end in itertools.pairwise(edges)],
+        },
         rejects=tuple(rejects),
     )
     store.write(entry, data)
@@ -88,9 +99,32 @@ def read_partitions(store: ShardStore, split: str, numbers: Sequence[int], parti
         return list(pool.map(lambda number: read_partition(store, Shard(split, number), partition), numbers))
 
 
-def partition_rows(store: ShardStore, split: str) -> npt.NDArray[np.int64]:
-    """[files, partitions] rows, by number of the file."""
-    return store.lists(split).matrix(ROWS).astype(np.int64)
+@dataclass(frozen=True, eq=False)
+class Partitions:
+    """What the ledger says of all files of a split: their `numbers`, ascending, and of each [files, partitions]."""
+
+    numbers: npt.NDArray[np.int64]
+    rows: npt.NDArray[np.int64]
+    digests: npt.NDArray[np.int64]
+
+    @classmethod
+    def of(cls, store: ShardStore, split: str) -> Partitions:
+        index = store.lists(split)
+        rows, digests = (index.matrix(name).astype(np.int64) for name in (ROWS, DIGESTS))
+        return cls(index.numbers, rows, digests)
+
+    def files(self, partition: int) -> list[int]:
+        """Numbers of the files that have rows of this partition."""
+        return self.numbers[self.rows[:, partition] > 0].tolist() if len(self.rows) else []
+
+    def digest(self, partition: int) -> str:
+        """Of the rows of this partition in all files, in the files' order."""
+        mine = self.digests[self.rows[:, partition] > 0, partition].tolist() if len(self.rows) else []
+        return checksum("\n".join(map(str, mine)).encode())
+
+
+def _digest(data: bytes) -> int:
+    return int.from_bytes(hashlib.blake2b(data, digest_size=8).digest(), "little") >> (64 - _DIGEST_BITS)
 
 
 def _batch(table: pa.Table) -> pa.RecordBatch:

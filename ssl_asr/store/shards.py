@@ -25,6 +25,7 @@ from ssl_asr.store.index_columns import LISTS
 from ssl_asr.store.ledger import LedgerEntry, Reject, Shard, checksum, parents_digest, read_entry
 from ssl_asr.store.ledger_index import PARALLEL_READS, LedgerIndex, refresh_index
 from ssl_asr.store.listing import Numbers, delete_temporary, list_numbers
+from ssl_asr.store.reading_ahead import read_ahead
 from ssl_asr.store.retry import retried
 
 SCHEMA_VERSION = "1"
@@ -76,13 +77,17 @@ class ShardStore:
         """Those that have entries, or had some."""
         return filesystem.list_folders(layout.ledger_folder(self.root, self.name))
 
-    def rejects(self, split: str) -> list[Reject]:
+    def each_reject(self, split: str) -> Iterator[Reject]:
         """What finished shards of `split` left out; opens the entries of those alone that left out something."""
         index = self.index(split)
         shards = [Shard(split, number) for number in index.numbers[index.column("rejects") > 0].tolist()]
-        with ThreadPoolExecutor(PARALLEL_READS) as pool:
-            entries = list(pool.map(read_entry, map(self.ledger_uri, shards)))
-        return [reject for entry in entries for reject in entry.rejects]
+        reads = (partial(read_entry, self.ledger_uri(shard)) for shard in shards)
+        for entry in read_ahead(reads, PARALLEL_READS, threads=PARALLEL_READS):
+            yield from entry.rejects
+
+    def rejects(self, split: str) -> list[Reject]:
+        """All of them."""
+        return list(self.each_reject(split))
 
     def done(self, split: str, numbers: Numbers, parents: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:
         """[shards]: whether the shard of each number exists and was made from parents with this digest."""

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter
 
+import numpy as np
 import pyarrow as pa
 
 from ssl_asr.store.layout import MANIFEST
@@ -73,8 +74,19 @@ def encode(utterances: Sequence[Utterance], tags: Mapping[str, str] | None = Non
     if not utterances:
         return SCHEMA.empty_table()
     columns = dict(zip(SCHEMA.names, zip(*map(_VALUES, utterances), strict=True), strict=True))
-    columns["tags"] = [sorted({**(tags or {}), **own}.items()) for own in columns["tags"]]
+    columns["tags"] = _tags(columns["tags"], tags or {})
     return pa.table(columns, schema=SCHEMA)
+
+
+def _tags(own: Sequence[Mapping[str, str]], common: Mapping[str, str]) -> list[list[tuple[str, str]]] | pa.Array:
+    if any(own):
+        return [sorted({**common, **each}.items()) for each in own]
+    # Arrow takes as long for mappings of Python as for all other columns together.
+    count, names = len(own), sorted(common)
+    offsets = np.arange(count + 1, dtype=np.int32) * len(names)
+    return pa.MapArray.from_arrays(
+        offsets, pa.array(names * count, pa.string()), pa.array([common[name] for name in names] * count, pa.string())
+    )
 
 
 def decode(table: pa.Table) -> list[Utterance]:

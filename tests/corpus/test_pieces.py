@@ -34,6 +34,14 @@ def test_packed_files_and_others_are_whole(tmp_path):
     assert len(pieces(files, by_lines=False, size=50)) == 2
 
 
+def test_a_packed_file_that_is_too_large_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr("ssl_asr.corpus.pieces.MOST_PACKED_BYTES", 60)
+    (tmp_path / "a.gz").write_bytes(gzip.compress(bytes(range(256))))
+    with pytest.raises(ValueError, match=r"a\.gz is one gzip file of 0 MB, which can't be read in parts; unpack it"):
+        pieces(matching_files(str(tmp_path / "a.gz")), by_lines=True, size=50)
+    assert pieces(matching_files(str(tmp_path / "a.gz")), by_lines=True)[0].size > 8 * 256
+
+
 def test_a_changed_file_is_another_piece(tmp_path):
     file = tmp_path / "list"
     file.write_text("a\n")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import shutil
@@ -11,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ssl_asr.corpus import shuffle
+from ssl_asr.corpus import shuffle, split_listing
 from ssl_asr.corpus.piece_job import Source
 from ssl_asr.corpus.pieces import Piece, pieces
 from ssl_asr.corpus.readers.lines import read_lines
@@ -19,6 +20,7 @@ from ssl_asr.corpus.readers.reading import Reading
 from ssl_asr.corpus.sharding import Recordings, cut_shards
 from ssl_asr.corpus.split_listing import SplitListing
 from ssl_asr.recipe import Recipe
+from ssl_asr.recipe.data import Group
 from ssl_asr.runtime.job_runner import ShardJob
 from ssl_asr.store import filesystem
 from ssl_asr.store.layout import MANIFEST
@@ -83,8 +85,11 @@ def small_buckets(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shuffle, "BUCKET_BYTES", 20_000)
 
 
-def listing(recipe: Recipe, folder: Path, size: int = 4000, place=in_series) -> SplitListing:
-    source = Source(pieces(matching_files(f"{folder}/*.jsonl"), by_lines=True, size=size), read, {"source": "x"})
+def listing(
+    recipe: Recipe, folder: Path, size: int = 4000, place=in_series, group: Group = "speaker"
+) -> SplitListing:
+    found = pieces(matching_files(f"{folder}/*.jsonl"), by_lines=True, size=size)
+    source = Source(found, read, {"source": "x"}, group=group)
     return SplitListing(recipe, "unlabeled", source, PARENTS, place)
 
 
@@ -178,6 +183,88 @@ def test_added_speakers_leave_other_shards_alone(recipe, tmp_path, small_buckets
     (tmp_path / "source" / "part-9.jsonl").unlink()
     listed(recipe, tmp_path / "source")
     assert shards(recipe) == before
+
+
+@pytest.mark.parametrize("killed_after", [0, 4, 8, 9, 11, 13, 16])
+def test_a_growth_that_was_killed_goes_on_as_if_it_had_not_been(recipe, tmp_path, killed_after, monkeypatch):
+    """Long speakers are cut by how much speech there is in all, so what is left must not be cut by itself."""
+    write(tmp_path / "source", speech(21))
+    other = recipe.model_copy(update={"run": f"{recipe.run}-unbroken"})
+    for each in (recipe, other):
+        listed(each, tmp_path / "source")
+    added = [
+        row
+        for place, each in enumerate((145, 3, 31, 90, 9, 40, 117, 27, 5, 36))
+        for row in speech(1, each, 100 + place)
+    ]
+    lines = "".join(json.dumps(row) + "\n" for row in added)
+    (tmp_path / "source" / "part-9.jsonl").write_text(lines)
+    first = next((tmp_path / "source").glob("part-0.jsonl"))
+    first.write_text("".join(first.read_text().splitlines(keepends=True)[5:]))
+    listed(other, tmp_path / "source")
+    writes, whole = itertools.count(), filesystem.write_bytes
+
+    def killed(uri, data):
+        if "manifest" in uri and next(writes) == killed_after:
+            raise KeyboardInterrupt
+        whole(uri, data)
+
+    with monkeypatch.context() as patch, contextlib.suppress(KeyboardInterrupt):
+        patch.setattr(filesystem, "write_bytes", killed)
+        listed(recipe, tmp_path / "source")
+    listed(recipe, tmp_path / "source")
+    assert contents(recipe) == contents(other)
+
+
+def test_only_buckets_with_other_rows_are_cut_again(recipe, tmp_path, small_buckets):
+    write(tmp_path / "source", speech(60))
+    buckets = listed(recipe, tmp_path / "source").buckets
+    cut = dict[str, list[int]]()
+
+    def noting(what, todo, make_job, *, skipped):
+        cut[what] = [shard.number for shard in todo]
+        return in_series(what, todo, make_job)
+
+    file = tmp_path / "source" / "part-1.jsonl"
+    first, *others = file.read_text().splitlines(keepends=True)
+    row = json.loads(first)
+    changed = json.dumps({**row, "text": row["text"].upper()}) + "\n"
+    assert len(changed) == len(first), "pieces begin where they did"
+    file.write_text("".join([changed, *others]))
+    listed(recipe, tmp_path / "source", place=noting)
+    assert len(cut["reading unlabeled"]) > 0
+    assert cut["ids of unlabeled"] == []
+    assert cut["cutting unlabeled"] == shuffle.buckets_of([row["speaker"]], buckets).tolist()
+
+
+def test_recordings_that_are_speakers_of_their_own(recipe, tmp_path, small_buckets):
+    rows = [{**row, "speaker": "nobody knows", "channel": int(row["offset"]) // 100} for row in speech(30)]
+    write(tmp_path / "source", rows)
+    assert listed(recipe, tmp_path / "source", group="recording").buckets > 2
+    found = rows_of(recipe, "unlabeled")
+    assert len(found) == len(rows)
+    assert {row.speaker for row in found} == {f"{row.audio}{'#1' * row.channel}" for row in found}
+    assert len({row.speaker for row in found}) == 60
+
+
+def test_where_the_source_is_grouped_nothing_is_shuffled(recipe, tmp_path, small_buckets):
+    (tmp_path / "source").mkdir()
+    for part in range(3):
+        rows = sorted(speech(10, first=10 * part), key=lambda row: str(row["speaker"]))
+        (tmp_path / "source" / f"part-{part}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert listed(recipe, tmp_path / "source", 100_000, group="source").buckets == 3
+    store = ShardStore(recipe.run, MANIFEST)
+    for shard in store.shards("unlabeled"):
+        speakers = {int(name.split()[1]) // 10 for name in store.read(shard)["speaker"].to_pylist()}
+        assert speakers == {shard.number % 3}
+    assert len(rows_of(recipe, "unlabeled")) == 600
+
+
+def test_a_speaker_of_everything_is_refused(recipe, tmp_path, small_buckets, monkeypatch):
+    monkeypatch.setattr(split_listing, "MOST_ROWS", 100)
+    write(tmp_path / "source", [{**row, "speaker": "unknown"} for row in speech(10)])
+    with pytest.raises(ValueError, match=r"^200 utterances of unlabeled .* set corpus\.group=recording$"):
+        listed(recipe, tmp_path / "source")
 
 
 def test_shards_of_a_run_without_buckets_are_kept(recipe, tmp_path):

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from ssl_asr.store.ledger import Shard
-from ssl_asr.store.partitions import partition_rows, partition_store, publish_partitions, read_partition
+from ssl_asr.store.partitions import Partitions, partition_store, publish_partitions, read_partition
 
 COUNT = 7
 
@@ -33,7 +33,10 @@ def test_partitions_hold_their_rows_in_order(tmp_path):
         for partition in range(COUNT):
             found = read_partition(store, Shard("labeled", number), partition)
             assert found.equals(table.filter(pa.array(partitions == partition)))
-    rows = partition_rows(store, "labeled")
+    found = Partitions.of(store, "labeled")
+    rows = found.rows
+    assert found.files(COUNT - 1) == []
+    assert found.files(0) == [0, 1, 2]
     assert rows.shape == (3, COUNT)
     assert rows.sum() == 300
     assert not rows[:, -1].any()
@@ -41,6 +44,19 @@ def test_partitions_hold_their_rows_in_order(tmp_path):
     assert store.unfinished({Shard("labeled", 1): {"piece": "1"}, Shard("labeled", 2): {"piece": "x"}}) == [
         Shard("labeled", 2)
     ]
+
+
+def test_a_digest_tells_the_rows_of_one_partition_from_others(tmp_path):
+    run, store = str(tmp_path), partition_store(str(tmp_path), "corpus/pieces")
+    table, partitions = published(run, 0)
+    before = [Partitions.of(store, "labeled").digest(each) for each in range(COUNT)]
+    assert len(set(before)) == COUNT
+    changed = table.set_column(1, "at", pa.array(np.where(partitions == 2, 0.5, table["at"].to_numpy())))
+    publish_partitions(store, Shard("labeled", 0), changed, partitions, count=COUNT, parents={})
+    after = [Partitions.of(store, "labeled").digest(each) for each in range(COUNT)]
+    assert [one == other for one, other in zip(before, after, strict=True)] == [each != 2 for each in range(COUNT)]
+    published(run, 1, rows=0)
+    assert [Partitions.of(store, "labeled").digest(each) for each in range(COUNT)] == after
 
 
 def test_a_table_may_be_empty(tmp_path):
