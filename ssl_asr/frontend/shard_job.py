@@ -46,15 +46,19 @@ class FeatureJob(ShardMaker):
     def _content(self, shard: Shard, slabs: list[list[FeatureRow]], rejects: list[Reject]) -> ShardContent:
         bins, bits = self.recipe.frontend.mel_bins, self.recipe.frontend.feature_bits
         counts = [sum(len(row.frames) for row in slab) for slab in slabs]
+        tables = [features.encode(slab, bits) for slab in slabs]
         statistics = {}
-        if shard.split == NORMALISED_BY:
-            statistics = sums_of((row.frames for slab in slabs for row in slab), bins).to_statistics()
+        if shard.split == NORMALISED_BY:  # of what readers will hear
+            heard = (row.frames for table in tables for row in features.decode(table, bins))
+            statistics = sums_of(heard, bins).to_statistics()
         return ShardContent(
             features.SCHEMAS[bits],
-            [features.encode(slab, bits) for slab in slabs],
+            tables,
             counts,
             seconds=sum(counts) * features.FRAME_SECONDS,
             metadata={"mel_bins": str(bins), "frame_seconds": str(features.FRAME_SECONDS)},
+            column_encoding=features.COLUMN_ENCODING.get(bits),
+            unbounded=features.COLUMN_ENCODING.get(bits, ()),
             statistics=statistics,
             rejects=rejects,
         )

@@ -77,7 +77,9 @@ class Frontend(Section):
     energy_range_nats: PositiveFloat = 9.0
     mean_prior_seconds: PositiveFloat = 1.0  # weight of the corpus mean at a speaker's first frame
     mean_memory_seconds: PositiveFloat = 120.0  # of the causal running mean and level
-    feature_bits: Literal[16, 8] = 16  # of a stored value; 8: with a range of its own for each bin and utterance
+    # Of a stored value. 8: with a range of its own for each bin and utterance. 2: about two, by a cosine transform of
+    # blocks of 8 frames, as JPEG does it (docs/formats.md); for up to 256 bins.
+    feature_bits: Literal[16, 8, 2] = 16
 
 
 class Hmm(Section):

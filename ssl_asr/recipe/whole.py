@@ -43,6 +43,8 @@ class Recipe(Section):
                 f"frontend.high_hz={self.frontend.high_hz:g} is above half of frontend.sample_rate; "
                 f"use at most {self.frontend.sample_rate / 2:g}"
             )
+        if self.frontend.feature_bits == 2 and self.frontend.mel_bins > 256:
+            raise ValueError("frontend.feature_bits=2 takes up to 256 frontend.mel_bins; use 8 or 16 bits")
         if self.labelling.k > self.hmm.senones:
             raise ValueError(f"labelling.k={self.labelling.k} is above hmm.senones={self.hmm.senones}")
         lexicon = self.hmm.lexicon

@@ -8,7 +8,7 @@ finds done what an actor has published.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -49,6 +49,7 @@ class ShardContent:
     statistics: Mapping[str, Any] = field(default_factory=dict)
     rejects: Sequence[Reject] = ()
     column_encoding: Mapping[str, str] | None = None
+    unbounded: Collection[str] = ()
 
 
 class ShardMaker(ABC):
@@ -81,6 +82,7 @@ class ShardMaker(ABC):
             parents=parents,
             metadata=made.metadata,
             column_encoding=made.column_encoding,
+            unbounded=made.unbounded,
             statistics=made.statistics,
             rejects=made.rejects,
         )

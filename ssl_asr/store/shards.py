@@ -31,6 +31,23 @@ from ssl_asr.store.retry import retried
 SCHEMA_VERSION = "1"
 
 
+def to_parquet(
+    schema: pa.Schema,
+    slabs: Sequence[pa.Table],
+    column_encoding: Mapping[str, str] | None = None,
+    unbounded: Collection[str] = (),
+) -> bytes:
+    """The file of a shard, one row group a slab; `ShardStore.publish` says what the columns' options are."""
+    buffer = io.BytesIO()
+    written: dict[str, Any] = {"compression": "zstd", "use_dictionary": False, "column_encoding": column_encoding}
+    if unbounded:
+        written["write_statistics"] = [name for name in schema.names if name not in unbounded]
+    with pq.ParquetWriter(buffer, schema, **written) as writer:
+        for slab in slabs:
+            writer.write_table(slab.cast(schema), row_group_size=slab.num_rows)
+    return buffer.getvalue()
+
+
 @dataclass(frozen=True)
 class ShardStore:
     """One store of a run: `root` is the run's directory, `name` the store's, e.g. "targets/3f2a90c1".
@@ -147,6 +164,7 @@ class ShardStore:
         parents: Mapping[str, str],
         metadata: Mapping[str, str],
         column_encoding: Mapping[str, str] | None = None,
+        unbounded: Collection[str] = (),
         statistics: Mapping[str, Any] | None = None,
         rejects: Sequence[Reject] = (),
     ) -> LedgerEntry:
@@ -154,19 +172,14 @@ class ShardStore:
 
         `seconds` is the duration of the audio, not of the work: an entry depends only on its shard. A slab has at
         least one row; a shard with only rejected utterances has no slab. "bytes_per_frame" is added to the
-        `statistics`.
+        `statistics`. The columns `unbounded` get no least and largest value in the footer, which of bytes are long
+        and of no use.
         """
         assert len(slabs) == len(slab_frames), "one frame count a slab"
         assert all(slab.num_rows for slab in slabs), "Parquet keeps no empty row group"
         footer = {"ssl_asr.schema": SCHEMA_VERSION, "ssl_asr.store": self.name, **metadata}
         footer |= {f"ssl_asr.parent.{key}": value for key, value in parents.items()}
-        schema = schema.with_metadata(footer)
-        buffer = io.BytesIO()
-        written = {"compression": "zstd", "use_dictionary": False, "column_encoding": column_encoding}
-        with pq.ParquetWriter(buffer, schema, **written) as writer:
-            for slab in slabs:
-                writer.write_table(slab.cast(schema), row_group_size=slab.num_rows)
-        data = buffer.getvalue()
+        data = to_parquet(schema.with_metadata(footer), slabs, column_encoding, unbounded)
         frames = sum(slab_frames)
         entry = LedgerEntry(
             store=self.name,

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from ssl_asr.corpus.augment.speed import speed_of
+from ssl_asr.frontend.stacking import stack
 from ssl_asr.hmm.senones import load_senones
 from ssl_asr.labelling.teachers import target_set_id
 from ssl_asr.labelling.top_k import CONFIDENCE_BINS, confidence_bin
@@ -59,6 +60,25 @@ def test_everything_is_read_unless_a_selection_is_asked_for(labelled_run: Recipe
     whole = read(labelled_run)
     assert sum(map(sum, whole)) == sum(len(row.targets.senones) for row in rows(labelled_run))
     assert read(selecting(labelled_run, 1.0)) == whole
+
+
+def test_what_is_stored_at_two_bits_is_heard_as_it_decodes(labelled_run: Recipe, tmp_path: Path) -> None:
+    shutil.copytree(labelled_run.run, tmp_path / "run")
+    run, encoding = str(tmp_path / "run"), features.COLUMN_ENCODING[2]
+    store, target_set = ShardStore(run, features.STORE), target_set_id(labelled_run)
+    for entry in store.entries("unlabeled"):
+        tables = [features.encode(features.decode(slab, 64), 2) for slab in store.read_slabs(entry.shard)]
+        written = {"column_encoding": encoding, "unbounded": encoding, "seconds": entry.seconds, "metadata": {}}
+        store.publish(entry.shard, features.SCHEMAS[2], tables, entry.slabs, parents=entry.parents, **written)
+    before = SlabReader(labelled_run.run, 64, "none", target_set)
+    for ref in slabs(labelled_run):
+        rows = {row.id: row.frames for row in features.decode(store.read_slab(ref.shard, ref.slab), 64)}
+        heard = SlabReader(run, 64, "none", target_set).read("unlabeled", ref, 0)
+        for example, like in zip(heard, before.read("unlabeled", ref, 0), strict=True):
+            assert (example.id, example.frames.dtype) == (like.id, np.float16)
+            np.testing.assert_array_equal(example.targets.senones, like.targets.senones)
+            np.testing.assert_array_equal(example.frames, stack(rows[example.id]))
+            assert 0 < np.abs(example.frames.astype(np.float32) - like.frames).mean() < 0.4
 
 
 def test_who_learns_from_targets_never_sees_a_text_of_unlabeled_speech(labelled_run: Recipe) -> None:
