@@ -233,6 +233,7 @@ CHANGES: dict[str, Change] = {
     ),
     "seed": (["seed=2"], nothing, of("baseline", "calibration", "decoded") | TEACHER),
     "frontend": (["frontend.mel_bins=40"], nothing, of("calibration", "decoded") | FEATURES),
+    "frontend.feature_bits": (["frontend.feature_bits=2"], nothing, of("calibration", "decoded") | FEATURES),
     "labeled speech added": (
         [],
         add("labeled"),

@@ -2,10 +2,12 @@
 
 `python -m jobs.bench.feature_codec RUN [--split test]` writes the split's features as the store does, at 16, 8 and 2
 bits, these with several steps of quantisation. It reads them back and runs the run's teacher and student on them.
-RUN is a run whose models are trained and whose features have 16 bits. The table has bytes of a 10 ms frame, the root
-mean square and the largest error in nats, 10 ms frames a second of processor time both ways (from and to the bytes of
-the file, the best of three), and frame accuracy against the alignments. The last line is one JSON object about the
-codec marked *: `accuracy_loss_points` is the larger loss of the two networks against 16 bits.
+RUN is a run whose models are trained and whose features have 16 bits.
+
+The table has bytes of a 10 ms frame; those that an ideal code of each coefficient would need (2 bits, by shard); the
+root mean square and the largest error in nats; 10 ms frames a second of processor time, to the bytes of the file and
+from them, the best of three; frame accuracy against the alignments. The last line is one JSON object about the codec
+marked *: `accuracy_loss_points` is the larger loss of the two networks against 16 bits.
 """
 
 from __future__ import annotations
@@ -34,7 +36,7 @@ from ssl_asr.progress import Progress
 from ssl_asr.recipe import Recipe
 from ssl_asr.runtime.run_directory import open_recipe
 from ssl_asr.store import alignments, features
-from ssl_asr.store.cosine_codec import STEP
+from ssl_asr.store.cosine_codec import STEP, quantise
 from ssl_asr.store.features import FeatureRow
 from ssl_asr.store.layout import model_uri
 from ssl_asr.store.shards import ShardStore, to_parquet
@@ -63,9 +65,10 @@ class Codec:
 
 @dataclass
 class Cost:
-    """Sums over the split: bytes, seconds of a processor both ways, squared errors, right frames of each network."""
+    """Sums over the split; `entropy` in bytes, seconds of a processor, `hits` are right frames of each network."""
 
     bytes: int = 0
+    entropy: float = 0.0
     write_seconds: float = 0.0
     read_seconds: float = 0.0
     squares: float = 0.0
@@ -94,7 +97,8 @@ class Bench:
         cost = self.costs[codec]
         error = (cost.squares / max(self.values, 1)) ** 0.5
         return (
-            f"{codec.name:<18}{cost.bytes / self.frames:>13.2f}{error:>13.3f}{cost.largest:>13.3f}"
+            f"{codec.name:<18}{cost.bytes / self.frames:>13.2f}{cost.entropy / self.frames:>13.2f}"
+            f"{error:>13.3f}{cost.largest:>13.3f}"
             f"{self.frames / cost.write_seconds:>13,.0f}{self.frames / cost.read_seconds:>13,.0f}"
             + "".join(f"{self.accuracy(codec, model):>13.3f}" for model in MODELS)
         )
@@ -121,7 +125,15 @@ def main() -> None:
             bench = measure(open_recipe(options.run), options.split)
     except ValueError as error:
         sys.exit(f"feature_codec: {error}")
-    columns = ("bytes/frame", "rms error", "largest", "written/s", "read/s", *(f"{model} %" for model in MODELS))
+    columns = (
+        "bytes/frame",
+        "entropy",
+        "rms error",
+        "largest",
+        "written/s",
+        "read/s",
+        *(f"{model} %" for model in MODELS),
+    )
     print(f"{bench.frames:,} frames".ljust(18) + "".join(column.rjust(13) for column in columns))
     for codec in CODECS:
         print(bench.row(codec))
@@ -150,6 +162,8 @@ def _through(codec: Codec, slabs: Slabs, bins: int, cost: Cost) -> Slabs:
     """What comes back of `slabs`; adds what it costs."""
     seconds, data = _timed(lambda: codec.write(slabs))
     cost.bytes += len(data)
+    if codec.bits == 2:
+        cost.entropy += _entropy([row.frames for slab in slabs for row in slab], codec.step)
     cost.write_seconds += seconds
     seconds, stored = _timed(lambda: _read(data, bins))
     cost.read_seconds += seconds
@@ -159,6 +173,15 @@ def _through(codec: Codec, slabs: Slabs, bins: int, cost: Cost) -> Slabs:
             cost.squares += float(np.square(gaps).sum())
             cost.largest = max(cost.largest, float(np.abs(gaps).max(initial=0)))
     return stored
+
+
+def _entropy(utterances: Sequence[npt.NDArray[np.floating]], step: float) -> float:
+    """Bytes of all codes, if each coefficient had an ideal code of its own."""
+    bits = 0.0
+    for codes in quantise(utterances, step).T:
+        counts = np.unique(codes, return_counts=True)[1]
+        bits -= float((counts * np.log2(counts / len(codes))).sum())
+    return bits / 8
 
 
 def _read(data: bytes, bins: int) -> Slabs:

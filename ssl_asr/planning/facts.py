@@ -103,7 +103,7 @@ def stated_facts(recipe: Recipe) -> Facts:
 
 def _feature_bytes(recipe: Recipe) -> Fact:
     bits, bins = recipe.frontend.feature_bits, recipe.frontend.mel_bins
-    whole = {16: 117.1, 8: 59.3}[bits]
+    whole = {16: 117.1, 8: 59.3, 2: 14.7}[bits]
     return Fact(
         whole * bins / 64, f"measured: {whole} bytes a frame of 64 bins at {bits} bits ({BENCH}, feature_codec)"
     )

@@ -73,14 +73,12 @@ def layout(bins: int) -> Layout:
 def encode(utterances: Sequence[Frames], step: float = STEP) -> dict[str, pa.Array]:
     """The columns of `FIELDS` for `utterances`, each [frames, bins]; the same bytes on every machine.
 
-    ValueError if a value is not finite or beyond 128 nats, or if there are more than 256 bins.
+    ValueError as `quantise`.
     """
-    blocks = _block_counts(np.array([len(frames) for frames in utterances], np.int64))
+    ends = np.cumsum(_block_counts(np.array([len(frames) for frames in utterances], np.int64)))
     columns: dict[str, pa.Array] = {"step": pa.array(np.full(len(utterances), step, np.float32))}
-    bins = utterances[0].shape[1] if utterances else 1
-    order, ends = layout(bins), np.cumsum(blocks)
-    codes = _quantised(_in_blocks(utterances, bins), np.float32(step))[:, order.order]
-    for group, (begin, end) in enumerate(itertools.pairwise(order.edges)):
+    codes = quantise(utterances, step)
+    for group, (begin, end) in enumerate(itertools.pairwise(layout(_bins(utterances)).edges)):
         part = np.ascontiguousarray(codes[:, begin:end])
         places = np.flatnonzero(np.abs(part) > 1)
         two_bits = (part & 3).astype(np.uint8)  # of -1: 3
@@ -96,6 +94,20 @@ def encode(utterances: Sequence[Frames], step: float = STEP) -> dict[str, pa.Arr
     huge = codes.reshape(-1)[places].astype("<i2")
     columns["huge"] = ragged_column(huge, 2 * _before(places, ends, codes.shape[1]))
     return columns
+
+
+def quantise(utterances: Sequence[Frames], step: float) -> npt.NDArray[np.int16]:
+    """[blocks of all `utterances`, coefficients in the order of storage]: an error is at most 0.6 of a step.
+
+    ValueError if a value is not finite or beyond 128 nats, or if there are more than 256 bins.
+    """
+    bins = _bins(utterances)
+    order = layout(bins).order
+    scaled = forward(_in_blocks(utterances, bins))[:, order] / float(np.float32(step))
+    whole = np.floor(np.abs(scaled) + _ROUND)
+    if whole.max(initial=0) > MAX_CODE:
+        raise ValueError(f"a step of {step:g} is too small for these features")
+    return np.copysign(whole, scaled).astype(np.int16)
 
 
 def decode(table: pa.Table, bins: int) -> list[npt.NDArray[np.float16]]:
@@ -131,15 +143,6 @@ def _codes(table: pa.Table, bins: int, ends: Blocks) -> npt.NDArray[np.int16]:
     return codes
 
 
-def _quantised(blocks: Frames, step: np.float32) -> npt.NDArray[np.int16]:
-    """[blocks, coefficients]: an error is at most 0.6 of a step."""
-    scaled = forward(blocks) / step.astype(np.float64)
-    whole = np.floor(np.abs(scaled) + _ROUND)
-    if whole.max(initial=0) > MAX_CODE:
-        raise ValueError(f"a step of {step:g} is too small for these features")
-    return np.copysign(whole, scaled).astype(np.int16)
-
-
 def _in_blocks(utterances: Sequence[Frames], bins: int) -> Frames:
     """[blocks, 8, bins]: the last frame of an utterance is repeated to the end of its last block."""
     whole = [np.concatenate([each, np.repeat(each[-1:], -len(each) % BLOCK_FRAMES, axis=0)]) for each in utterances]
@@ -147,6 +150,10 @@ def _in_blocks(utterances: Sequence[Frames], bins: int) -> Frames:
     if not (np.abs(values) <= MAX_VALUE).all():  # False for what is no number, too
         raise ValueError(f"features hold a value that is not finite or beyond {MAX_VALUE} nats, so no log energy")
     return values.reshape(-1, BLOCK_FRAMES, bins)
+
+
+def _bins(utterances: Sequence[Frames]) -> int:
+    return utterances[0].shape[1] if utterances else 1
 
 
 def _block_counts(frames: Blocks) -> Blocks:

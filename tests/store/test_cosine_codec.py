@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -118,6 +120,19 @@ GOLDEN_BYTES = {
     "large_6": ["1ce102e5fdc416d817123f37", "", ""],
 }
 GOLDEN_VALUES = ["ad053c54bee941c644abce51563ad63a44ea460146e647ba486e488548cc", "", "1f5f35f9bbf1"]
+
+
+def test_the_documented_reader_hears_the_same(tmp_path: Path) -> None:
+    """The code in docs/formats.md, which knows nothing of the package."""
+    page = (Path(__file__).parents[2] / "docs" / "formats.md").read_text()
+    (code,) = (block for block in re.findall(r"```python\n(.*?)```", page, re.DOTALL) if "codes_{group}" in block)
+    for bins, level in ((64, 30), (40, 0), (3, -100)):
+        table = table_of([GENERATOR.normal(level, 3, (45, bins)).astype(np.float16)])
+        file = tmp_path / f"{bins}.parquet"
+        pq.write_table(table.replace_schema_metadata({"mel_bins": str(bins)}), file)
+        names: dict[str, object] = {}
+        exec(re.sub(r'"runs/.*?parquet"', repr(str(file)), code), names)
+        np.testing.assert_array_equal(names["frames"], features.decode(table, bins)[0].frames)
 
 
 def test_an_utterance_has_the_same_bytes_and_values_alone_and_among_others() -> None:
