@@ -114,6 +114,7 @@ CHANGES: dict[str, Change] = {
         set(),
     ),
     "cache": (["corpus.cache=/does/not/exist"], nothing, set()),
+    "where the speech lies": (["corpus.data=/does/not/exist", "corpus.hours.labeled=7"], nothing, set()),
     "reject share": (["corpus.max_reject_share=0.9"], nothing, set()),
     "checkpoints": (["teacher.sync.checkpoint_blocks=7", "student.sync.max_bad_blocks=9"], nothing, set()),
     "evaluate.bootstrap": (["evaluate.bootstrap=60"], nothing, RESULTS),

@@ -41,7 +41,7 @@ def test_paper_block_is_about_100_minibatches():
 
 
 def test_all_presets_load_and_say_what_they_are():
-    assert presets() == ["demo", "laptop", "paper"]
+    assert presets() == ["common-voice", "demo", "laptop", "libri-light", "librispeech", "paper"]
     for name in presets():
         recipe = load_recipe(name)
         assert recipe.name == name
@@ -105,7 +105,7 @@ def test_recipe_is_frozen():
         recipe.seed = 2
 
 
-@pytest.mark.parametrize("preset", ["demo", "laptop", "paper"])
+@pytest.mark.parametrize("preset", presets())
 def test_recipe_written_and_read_again_is_the_same_recipe(preset, tmp_path):
     recipe = load_recipe(preset)
     (tmp_path / "recipe.yaml").write_text(yaml.safe_dump(recipe.model_dump(mode="json")))

@@ -14,7 +14,7 @@ from ssl_asr.corpus.open_speech.splits import Splits, cut_open_speech
 from ssl_asr.corpus.piece_job import Source
 from ssl_asr.corpus.pieces import Piece
 from ssl_asr.corpus.readers.reading import Reading
-from ssl_asr.corpus.readers.registry import READERS, ReadOptions, pieces_at
+from ssl_asr.corpus.readers.registry import READERS, ReadOptions, check_has_texts, pieces_at
 from ssl_asr.lang.language import language_of
 from ssl_asr.lang.text import Alphabet
 from ssl_asr.recipe import Corpus, Recipe
@@ -47,7 +47,13 @@ class ReadPiece:
     def __call__(self, piece: Piece) -> Reading:
         # A list of another form must not name commands.
         pipes = self.corpus.pipes and self.reader == KALDI
-        options = ReadOptions(self.current, self.corpus.channel, texts=self.split != "unlabeled", pipes=pipes)
+        options = ReadOptions(
+            self.current,
+            self.corpus.channel,
+            texts=self.split != "unlabeled",
+            pipes=pipes,
+            longest=self.corpus.max_seconds,
+        )
         reader = READERS[self.reader]
         trusted = is_trusted(self.corpus, self.split, self.reader)
         return checked(
@@ -66,7 +72,7 @@ def check_sources(corpus: Corpus, read: Collection[str] = SPLITS) -> None:
     Those of the splits `read` must exist too.
     """
     for split in SPLITS:
-        source = getattr(corpus, split)
+        source = corpus.source_of(split)
         reader, colon, path = source.partition(":")
         if source == OPEN_SPEECH:
             continue
@@ -77,16 +83,18 @@ def check_sources(corpus: Corpus, read: Collection[str] = SPLITS) -> None:
                 f"corpus.{split}={source} is not a source; "
                 + (fix or f"use {OPEN_SPEECH} or one of {', '.join(READERS)}, a colon and a path")
             )
-        if split in read:
-            try:
+        try:
+            if split != "unlabeled":
+                check_has_texts(reader, path)
+            if split in read:
                 pieces_at(reader, path)
-            except ValueError as error:
-                raise ValueError(f"corpus.{split}={error}") from None
+        except ValueError as error:
+            raise ValueError(f"corpus.{split}={error}") from None
 
 
 def source_of(recipe: Recipe, split: str, inputs: Inputs, speech: CutSpeech | None) -> Source:
     """Of one split; `speech` is asked for open speech alone, which is read already and in the order of its time."""
-    named = getattr(recipe.corpus, split)
+    named = recipe.corpus.source_of(split)
     if named == OPEN_SPEECH:
         assert speech is not None, "open speech was cut"
         reading = Reading(getattr(speech.splits, split))

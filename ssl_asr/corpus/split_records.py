@@ -24,7 +24,7 @@ from ssl_asr.store.ledger import Reject, Shard
 from ssl_asr.store.shards import ShardStore
 
 # Of a split: raise where equal sources give another listing of it.
-VERSIONS: Mapping[str, str] = {"labeled": "2", "unlabeled": "3", "dev": "2", "test": "3"}
+VERSIONS: Mapping[str, str] = {"labeled": "2", "unlabeled": "3", "dev": "3", "test": "4"}
 LOOKED_AT = 100  # shards, at most, whose first audio file must exist
 _OPEN: Mapping[str, Product] = {
     "labeled": "open-labeled",
@@ -61,7 +61,7 @@ def split_inputs(recipe: Recipe, split: str) -> dict[str, str]:
     Of a source of one's own these are the files that list it, and audio files that have changed since. Once these are
     listed again they are no part of it: the record of a split has no "audio".
     """
-    source = getattr(recipe.corpus, split)
+    source = recipe.corpus.source_of(split)
     inputs = {"version": VERSIONS[split], **non_defaults(recipe, _SPLIT[split])}
     if source == OPEN_SPEECH:
         return inputs | non_defaults(recipe, _OPEN[split])

@@ -137,7 +137,7 @@ def _record(recipe: Recipe, split: str) -> SplitRecord:
 
 def _list_split(recipe: Recipe, split: str, speech: CutSpeech | None, inputs: Inputs) -> None:
     """Write the shards of `split`, then its record."""
-    named, run = getattr(recipe.corpus, split), recipe.run
+    named, run = recipe.corpus.source_of(split), recipe.run
     is_open = named == OPEN_SPEECH
     fields = {name: value for name, value in inputs.items() if name not in ("source", "audio")}
     source = source_of(recipe, split, fields, speech)

@@ -44,11 +44,12 @@ class Speech:
 
 def speech_of(recipe: Recipe, question: Question) -> Speech:
     corpus = recipe.corpus
-    clean = _hours(question.labeled_hours, corpus.labeled, corpus.labeled_minutes, PUBLISHED_LABELED)
-    recorded = _hours(question.hours, corpus.unlabeled, corpus.unlabeled_minutes, PUBLISHED_HOURS)
+    stated = corpus.hours
+    clean = _hours(question.labeled_hours, corpus.labeled, corpus.labeled_minutes, stated.labeled, PUBLISHED_LABELED)
+    recorded = _hours(question.hours, corpus.unlabeled, corpus.unlabeled_minutes, stated.unlabeled, PUBLISHED_HOURS)
     tested = OPEN_TEST_SETS * corpus.test_minutes
-    dev = _hours(question.test_hours, corpus.dev, corpus.dev_minutes, PUBLISHED_TEST)
-    test = _hours(question.test_hours, corpus.test, tested, PUBLISHED_TEST)
+    dev = _hours(question.test_hours, corpus.dev, corpus.dev_minutes, stated.dev, PUBLISHED_TEST)
+    test = _hours(question.test_hours, corpus.test, tested, stated.test, PUBLISHED_TEST)
     return Speech(
         clean_labeled=clean,
         recorded_unlabeled=recorded,
@@ -59,14 +60,14 @@ def speech_of(recipe: Recipe, question: Question) -> Speech:
     )
 
 
-def _hours(given: float | None, source: str, minutes: float | None, published: Fact) -> Fact:
+def _hours(given: float | None, source: str, minutes: float | None, stated: float | None, published: Fact) -> Fact:
     if given is not None:
         return Fact(given, "given on the command line")
     if is_open_speech(source):
         if minutes is None:
             return Fact(3.0, "measured: the rest of the open recorded speech in the laptop run")
         return Fact(minutes / 60, "the recipe's minutes")
-    return published
+    return published if stated is None else Fact(stated, "stated: corpus.hours of the recipe")
 
 
 def _times(hours: Fact, times: int, of_what: str) -> Fact:

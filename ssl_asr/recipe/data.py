@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ssl_asr.recipe.identity import Affects
 from ssl_asr.recipe.section import NotNegative, Positive, PositiveFloat, Section, Share
@@ -15,15 +15,30 @@ CUTTING = Affects("labeled", "unlabeled", "dev", "test", "shards")
 
 
 Group = Literal["speaker", "recording", "source"]
+DATA = "{data}"  # stands for `corpus.data` in a source
+
+
+class Hours(Section):
+    """Of a recipe's sources, before any of it is read; None where they are not known."""
+
+    labeled: PositiveFloat | None = None
+    unlabeled: PositiveFloat | None = None
+    dev: PositiveFloat | None = None
+    test: PositiveFloat | None = None
 
 
 class Corpus(Section):
-    """Which speech. A source is "open-speech" or READER:PATH with READER kaldi, librispeech, nemo or lhotse."""
+    """Which speech. A source is "open-speech" or READER:PATH; the readers are those of corpus/readers/registry.py."""
 
     labeled: Annotated[str, Affects("labeled")] = "open-speech"
     unlabeled: Annotated[str, Affects("unlabeled")] = "open-speech"
     dev: Annotated[str, Affects("dev")] = "open-speech"
     test: Annotated[str, Affects("test")] = "open-speech"
+    # A folder or URI for {data} in these four, so that one value says where a corpus lies, or which of its languages
+    # is meant: "common-voice:{data}/train.tsv". The content of the sources counts, not where they are.
+    data: Annotated[str | None, Affects()] = None
+    # What `ssl-asr plan` takes for the lengths of sources that were not read yet. It limits nothing.
+    hours: Annotated[Hours, Affects()] = Hours()
     # One sentence a line, plain or gzipped; default: the transcripts of all but dev and test, less their sentences.
     # Its content counts, not its name.
     lm_text: Annotated[str | None, Affects()] = None
@@ -40,8 +55,8 @@ class Corpus(Section):
     # of up to 27.2 s (icefall's statistics of it).
     max_seconds: Annotated[PositiveFloat, ALL_SPLITS] = 30
     channel: Annotated[int, Field(ge=0), ALL_SPLITS] = 0
-    # Unlabeled speech whose manifest (nemo, lhotse) gives lengths: believe them, and leave its audio unopened until
-    # the front end reads it. So a million hours are listed without a request for each file.
+    # Unlabeled speech whose list gives lengths (nemo, lhotse, common-voice, libri-light): believe them, and leave its
+    # audio unopened until the front end reads it. So a million hours are listed without a request for each file.
     trust_lengths: Annotated[bool, Affects("unlabeled")] = True
     # What a shard of unlabeled speech holds whole. speaker: speakers, wherever the source lists their utterances;
     # recording: each channel of an audio file is a speaker of its own, whatever the list says; source: speakers whose
@@ -65,6 +80,17 @@ class Corpus(Section):
     shard_minutes: Annotated[PositiveFloat, CUTTING] = 90
     slab_minutes: Annotated[PositiveFloat, CUTTING] = 8
     max_reject_share: Annotated[Share, Affects()] = 0.1  # of a split: more, and the stage fails
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Corpus:
+        if self.data is None and DATA in f"{self.labeled}{self.unlabeled}{self.dev}{self.test}":
+            raise ValueError(f"a source has {DATA}; say where that is with corpus.data=FOLDER")
+        return self
+
+    def source_of(self, split: str) -> str:
+        """The source of "labeled", "unlabeled", "dev" or "test"."""
+        named: str = getattr(self, split)
+        return named.replace(DATA, (self.data or "").rstrip("/"))
 
 
 class Frontend(Section):

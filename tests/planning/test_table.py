@@ -7,7 +7,7 @@ import re
 import pytest
 
 from ssl_asr.cli.main import OK, main
-from ssl_asr.recipe import load_recipe
+from ssl_asr.recipe import load_recipe, presets
 from ssl_asr.runtime.pipeline import wanted_stages
 
 
@@ -22,7 +22,7 @@ def printed(capsys, tmp_path):
 
 
 def test_every_source_is_cited_and_every_citation_has_one(printed):
-    for words in (["paper", "--hours", "1e6", "--gpus", "64"], ["demo"]):
+    for words in (["paper", "--hours", "1e6", "--gpus", "64"], ["demo"], *([name] for name in presets())):
         body, sources = printed(*words).split("where the figures come from")
         listed = [int(number) for number in re.findall(r"^\[(\d+)\]", sources, re.MULTILINE)]
         assert listed == list(range(1, len(listed) + 1))
@@ -51,6 +51,15 @@ def test_million_hours_come_to_the_published_order(printed):
     assert re.search(r"^targets +4\.\d+ TB", text, re.MULTILINE)
     assert "24.30 M parameters" in text
     assert re.search(r"^ +64 .*%$", text, re.MULTILINE)
+
+
+def test_hours_are_those_that_the_recipe_states_unless_others_are_given(printed):
+    opening = printed("librispeech").splitlines()[1]
+    assert "860.3 h unlabeled [1], 100.6 h labeled [1], 10.7 h dev [1], 10.5 h test [1]" in opening
+    assert "[1] stated: corpus.hours of the recipe" in printed("librispeech")
+    others = printed("librispeech", "--hours", "500", "corpus.hours.labeled=10").splitlines()[1]
+    assert "500 h unlabeled [1], 10 h labeled [2]" in others
+    assert "7,000 h labeled" in printed("paper").splitlines()[1]
 
 
 def test_cost_is_hours_times_prices(printed):

@@ -11,18 +11,20 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ssl_asr.corpus.folders import split_ending, walk
 from ssl_asr.corpus.readers.lines import read_lines
 from ssl_asr.corpus.readers.reading import Reading
+from ssl_asr.corpus.readers.trees import unreadable
 from ssl_asr.store.ledger import Reject
 from ssl_asr.store.utterance import Utterance
 
 _LINES, _LINES_OF_MLS = ".trans.txt", "transcripts.txt"
 _NAME = re.compile(r"(\d+)-\d+-\d+")
+_TESTED = re.compile("(dev|test)-(clean|other)")  # sets of LibriSpeech with results of their own
 _PREFERRED = (".flac", ".wav")  # of several files of one name
 
 
@@ -32,7 +34,7 @@ def read_librispeech(path: str, channel: int = 0, *, texts: bool = True) -> Read
     A line whose audio isn't beside it is rejected, and audio without a line is counted. Where no `texts` are needed,
     audio without a line is an utterance too; ValueError then says that there is no audio. It is called after its
     file if that is named as in LibriSpeech, or else after its path below `path`, with the folder two levels up as
-    speaker.
+    speaker. What lies in a folder such as test-clean has its name as test set.
     """
     root = str(Path(path).absolute())
     found = _Found()
@@ -43,8 +45,7 @@ def read_librispeech(path: str, channel: int = 0, *, texts: bool = True) -> Read
         found.add(folder, names, os.path.relpath(folder, root), channel)
     if texts and not listed:
         raise ValueError(
-            f"{other} has the transcripts of Multilingual LibriSpeech, which this reader can't read; write a NeMo "
-            "manifest of its lines and use nemo:"
+            f"{other} has the transcripts of Multilingual LibriSpeech; use mls:{os.path.dirname(other)}"
             if other
             else f"{root} is not a LibriSpeech tree: there is no *{_LINES} below it"
         )
@@ -81,6 +82,8 @@ class _Found:
     def add(self, folder: str, names: Sequence[str], below: str, channel: int) -> None:
         """All of one folder; `below` is its path in the tree."""
         audio, listed = audio_by_name(names), set()
+        sets = [part for part in folder.split("/") if _TESTED.fullmatch(part)]
+        tags = {"set": sets[-1]} if sets else {}
         for file in (os.path.join(folder, name) for name in names if name.endswith(_LINES)):
             for _, line in read_lines(file):
                 name, *rest = line.split(None, 1)
@@ -90,12 +93,12 @@ class _Found:
                     self.rejects.append(Reject(name, why))
                     continue
                 uri, text = os.path.join(folder, audio[name]), "".join(rest).strip()
-                self.transcribed.append(_utterance(name, uri, name.split("-")[0], channel, text))
+                self.transcribed.append(_utterance(name, uri, name.split("-")[0], channel, text, tags))
         for name in sorted({*audio} - listed):
             usual = _NAME.fullmatch(name)
             called = name if usual else os.path.normpath(os.path.join(below, name))
             speaker = usual[1] if usual else os.path.basename(os.path.dirname(folder))
-            self.others.append(_utterance(called, os.path.join(folder, audio[name]), speaker, channel, None))
+            self.others.append(_utterance(called, os.path.join(folder, audio[name]), speaker, channel, None, tags))
 
 
 def audio_by_name(names: Sequence[str]) -> dict[str, str]:
@@ -113,14 +116,11 @@ def _rank(file: str) -> int:
     return _PREFERRED.index(ending) if ending in _PREFERRED else len(_PREFERRED)
 
 
-def _utterance(name: str, uri: str, speaker: str, channel: int, text: str | None) -> Utterance:
-    return Utterance(name, uri, speaker, order=0, duration=math.inf, channel=channel, text=text)
+def _utterance(
+    name: str, uri: str, speaker: str, channel: int, text: str | None, tags: Mapping[str, str]
+) -> Utterance:
+    return Utterance(name, uri, speaker, order=0, duration=math.inf, channel=channel, text=text, tags=tags)
 
 
 def _folders(path: str) -> Iterator[tuple[str, list[str]]]:
-    return walk(path, _unreadable)
-
-
-def _unreadable(error: OSError) -> None:
-    if not isinstance(error, FileNotFoundError | NotADirectoryError):  # then no tree is there, which is told below
-        raise ValueError(f"{error.filename} can't be read ({error.strerror}); change its permissions") from error
+    return walk(path, unreadable)

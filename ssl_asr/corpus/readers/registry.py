@@ -3,17 +3,25 @@
 from __future__ import annotations
 
 import glob
+import math
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from ssl_asr.corpus.pieces import Piece, pieces
+from ssl_asr.corpus.readers.common_voice import lists_beside as beside_common_voice
+from ssl_asr.corpus.readers.common_voice import read_common_voice
+from ssl_asr.corpus.readers.folder import read_folder
 from ssl_asr.corpus.readers.kaldi import TABLES, read_kaldi
 from ssl_asr.corpus.readers.lhotse import read_lhotse
+from ssl_asr.corpus.readers.libri_light import libri_light_pieces, read_libri_light
 from ssl_asr.corpus.readers.librispeech import audio_below, read_librispeech, transcripts_below
+from ssl_asr.corpus.readers.mls import LINES, read_mls, read_mls_audio
+from ssl_asr.corpus.readers.mls import lists_beside as beside_mls
 from ssl_asr.corpus.readers.nemo import read_nemo
 from ssl_asr.corpus.readers.reading import Reading, joined
+from ssl_asr.corpus.readers.trees import NAME_BYTES, tree_pieces
 from ssl_asr.recipe.identity import digest
 from ssl_asr.store import filesystem
 from ssl_asr.store.ledger import checksum
@@ -21,7 +29,6 @@ from ssl_asr.store.patterns import FoundFile, matching_files
 
 # Lists of up to so many bytes are compared by content, larger ones by size and time of the last write.
 MOST_COMPARED = 64 << 20
-NAME_BYTES = 200  # that a file without a line counts for, where lists are measured
 
 
 @dataclass(frozen=True)
@@ -29,29 +36,35 @@ class ReadOptions:
     """`channel` is the default; `texts`: utterances without one are of no use; `pipes` (of Kaldi) are run.
 
     `current` is the directory that relative paths may be taken from: a task has another one than the driver.
+    `longest` are the seconds of the longest utterance, where the reader may choose.
     """
 
     current: str
     channel: int = 0
     texts: bool = True
     pipes: bool = False
+    longest: float = math.inf
 
 
 @dataclass(frozen=True)
 class Reader:
     """`pieces` of the corpus at a path, URI or pattern, none where there is none; `read` gives what one lists.
 
-    `gives_lengths`: those of its entries, where they have some, were measured when the corpus was made.
+    `gives_lengths`: those of its entries, where they have some, were measured when the corpus was made. A form that
+    never `has_texts` is of use as unlabeled speech alone.
     """
 
     pieces: Callable[[str], list[Piece]]
     read: Callable[[Piece, ReadOptions], Reading]
     takes_uris: bool = True
     gives_lengths: bool = False
+    has_texts: bool = True
 
 
 def read_listed(reader: str, path: str, channel: int = 0, *, texts: bool = True) -> Reading:
-    """All that a corpus lists, in this process. ValueError where there is nothing."""
+    """All that a corpus lists, in this process. ValueError where there is nothing, or no text where it is needed."""
+    if texts:
+        check_has_texts(reader, path)
     options = ReadOptions(os.getcwd(), channel, texts)
     found = pieces_at(reader, path)
     return joined(READERS[reader].read(piece, options) for piece in found)
@@ -67,10 +80,27 @@ def pieces_at(reader: str, path: str) -> list[Piece]:
     return found
 
 
-def _list_pieces(path: str) -> list[Piece]:
+def check_has_texts(reader: str, path: str) -> None:
+    if not READERS[reader].has_texts:
+        raise ValueError(
+            f"{reader}:{path}: this form has no transcripts, so it is for corpus.unlabeled alone; name a source with "
+            "texts here, such as a manifest (nemo:PATH)"
+        )
+
+
+def _list_pieces(path: str, beside: Callable[[str], list[str]] = lambda uri: []) -> list[Piece]:
+    """`beside` names the files that say what a list means, of which each piece of the list depends too."""
     files = matching_files(path)
     states = dict(zip(files, _states(files), strict=True))
+    for file in files:
+        if others := [found for each in beside(file.uri) for found in matching_files(each)]:
+            states[file] = digest([states[file], *_states(others)])
     return pieces(files, by_lines=True, state=states.__getitem__)
+
+
+def _mls_pieces(path: str) -> list[Piece]:
+    lists = path if path.endswith(".txt") else filesystem.join(path, LINES)
+    return _list_pieces(lists, beside_mls) or tree_pieces(path)
 
 
 def _folder_pieces(
@@ -121,9 +151,33 @@ def _read_lhotse(piece: Piece, options: ReadOptions) -> Reading:
     return read_lhotse(piece.uri, options.channel, part=part, current=options.current)
 
 
+def _read_common_voice(piece: Piece, options: ReadOptions) -> Reading:
+    part = (piece.begin, piece.end)
+    return read_common_voice(piece.uri, options.channel, part=part, texts=options.texts)
+
+
+def _read_mls(piece: Piece, options: ReadOptions) -> Reading:
+    if piece.uri.endswith(".txt"):
+        return read_mls(piece.uri, options.channel, part=(piece.begin, piece.end))
+    if options.texts:
+        raise ValueError(f"{piece.uri} has no {LINES}, so it is for corpus.unlabeled alone; restore that file")
+    return read_mls_audio(piece, options.channel)
+
+
 READERS: Mapping[str, Reader] = {
     "kaldi": Reader(_folder_pieces(_kaldi_tables, lambda folder: []), _read_kaldi, takes_uris=False),
     "librispeech": Reader(_folder_pieces(transcripts_below, audio_below), _read_librispeech, takes_uris=False),
     "nemo": Reader(_list_pieces, _read_nemo, gives_lengths=True),
     "lhotse": Reader(_list_pieces, _read_lhotse, gives_lengths=True),
+    "common-voice": Reader(
+        lambda path: _list_pieces(path, beside_common_voice), _read_common_voice, gives_lengths=True
+    ),
+    "mls": Reader(_mls_pieces, _read_mls),
+    "libri-light": Reader(
+        libri_light_pieces,
+        lambda piece, options: read_libri_light(piece, options.channel, longest=options.longest),
+        gives_lengths=True,
+        has_texts=False,
+    ),
+    "folder": Reader(tree_pieces, lambda piece, options: read_folder(piece, options.channel), has_texts=False),
 }

@@ -76,7 +76,7 @@ def _named(word: str, channel: int) -> Found:
         yield from _in_store(word, channel)
     elif os.path.lexists(word):
         yield from _local(word, "", channel)
-    elif colon and reader.isidentifier():
+    elif colon and reader.replace("-", "_").isidentifier():
         yield from _in_manifest(reader, path, channel)
     elif glob.has_magic(word):
         matches = sorted(glob.glob(os.path.expanduser(word), recursive=True))

@@ -9,17 +9,10 @@ import soundfile
 
 from ssl_asr.corpus.readers.librispeech import audio_below, read_librispeech, transcripts_below
 from ssl_asr.corpus.readers.reading import Reading
+from ssl_asr.corpus.readers.registry import read_listed
 from tests.corpus.conftest import Clip
+from tests.corpus.public_trees import librispeech, librispeech_finetuning
 from tests.corpus.readers.same import same_speech
-
-
-@pytest.fixture
-def spoken(clips: list[Clip]) -> list[Clip]:
-    """The clips, with numbers for their speakers."""
-    numbers = {
-        speaker: str(100 + place) for place, speaker in enumerate(dict.fromkeys(each.speaker for each in clips))
-    }
-    return [Clip(clip.samples, clip.rate, numbers[clip.speaker], clip.text) for clip in clips]
 
 
 @pytest.fixture
@@ -136,7 +129,7 @@ def test_trees_of_other_forms(tmp_path: Path, tree: Path) -> None:
     audio.mkdir(parents=True)
     (audio / "9_8_000000.flac").touch()
     (mls / "train" / "transcripts.txt").write_text("9_8_000000\tyes\n")
-    with pytest.raises(ValueError, match=r"train/transcripts\.txt has the transcripts of Multilingual LibriSpeech"):
+    with pytest.raises(ValueError, match=r"has the transcripts of Multilingual LibriSpeech; use mls:.*/mls/train$"):
         read_librispeech(str(mls))
     assert [each.speaker for each in read_librispeech(str(mls), texts=False).utterances] == ["9"]
     (tmp_path / "empty").mkdir()
@@ -145,6 +138,24 @@ def test_trees_of_other_forms(tmp_path: Path, tree: Path) -> None:
         for place in ("empty", "nowhere", "file"):
             with pytest.raises(ValueError, match=f"{place} is not a LibriSpeech tree"):
                 read_librispeech(str(tmp_path / place), texts=texts)
+
+
+def test_the_labelled_part_of_libri_light(tmp_path: Path, spoken: list[Clip]) -> None:
+    part = librispeech_finetuning(tmp_path / "librispeech_finetuning", spoken)
+    same_speech(read_librispeech(str(part)), spoken[:3])
+    same_speech(read_librispeech(str(part / "1h")), spoken[:2])
+    same_speech(read_librispeech(str(part / "1h" / "0")), spoken[:1])
+    assert read_librispeech(str(part)).counts == {}
+
+
+def test_sets_of_librispeech_have_their_names(tmp_path: Path, spoken: list[Clip]) -> None:
+    for name, clip in zip(("test-clean", "test-other", "train-clean-100"), spoken, strict=False):
+        librispeech(tmp_path / "LibriSpeech" / name, [clip])
+    found = read_listed("librispeech", str(tmp_path / "LibriSpeech" / "t*-*"))
+    assert [each.tags for each in found.utterances].count({}) == 1
+    assert {each.tags.get("set") for each in found.utterances} == {"test-clean", "test-other", None}
+    (one,) = read_librispeech(str(tmp_path / "LibriSpeech" / "test-other" / spoken[1].speaker)).utterances
+    assert one.tags == {"set": "test-other"}
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read every folder")

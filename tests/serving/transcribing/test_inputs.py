@@ -71,6 +71,7 @@ def test_what_cannot_be_had_is_told_and_the_rest_is_found(tmp_path: Path) -> Non
         f"file://{tmp_path}/*.ogg": "no file has such a name",
         "nemo:absent.jsonl": "there is no absent.jsonl; fix the path",
         "nomo:absent.jsonl": "no reader nomo",
+        "libri-light:absent": "there is no absent; fix the path",
     }
     found = list(audio_inputs([*cases, good]))
     assert found[-1] == AudioInput("good", good)

@@ -1,0 +1,129 @@
+"""Reads the speech without transcripts of Libri-Light: recordings of some minutes, each with a JSON file beside it.
+
+    small/100/sea_fairies_0812_librivox_64kb_mp3/01_baum_sea_fairies_64kb.flac
+    small/100/sea_fairies_0812_librivox_64kb_mp3/01_baum_sea_fairies_64kb.json
+
+    {"speaker": "100", "book_meta": {...}, "snr": 11.4471, "voice_activity": [[0.4, 12.32], [12.96, 20.0]]}
+
+`voice_activity` are seconds (data_preparation/README.md of facebookresearch/libri-light). Its labelled part,
+librispeech_finetuning, is a LibriSpeech tree: librispeech:librispeech_finetuning/1h.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from ssl_asr.corpus.folders import split_ending
+from ssl_asr.corpus.pieces import Piece
+from ssl_asr.corpus.readers.entries import entry_of, name_of
+from ssl_asr.corpus.readers.reading import Reading
+from ssl_asr.corpus.readers.trees import check_name, files_of, is_audio, tree_pieces
+from ssl_asr.store import filesystem
+from ssl_asr.store.ledger import Reject
+from ssl_asr.store.utterance import Utterance
+
+# A recording of 15 minutes is about 40 utterances; its JSON file counts as much as the audio.
+FILE_BYTES = 3000
+# Neighbours further apart are never one utterance: Emilia's rule (He et al. 2024).
+LONGEST_PAUSE = 2.0
+_JSON = ".json"
+Span = tuple[float, float]  # begin and end in seconds
+
+
+@dataclass(frozen=True)
+class _Told:
+    """What a recording's JSON file says; None where it does not."""
+
+    speaker: str | None = None
+    voice: tuple[Span, ...] | None = None
+
+
+def libri_light_pieces(path: str) -> list[Piece]:
+    return tree_pieces(path, _is_listed, FILE_BYTES)
+
+
+def read_libri_light(piece: Piece, channel: int = 0, *, longest: float = math.inf) -> Reading:
+    """The speech of every recording, in utterances of up to `longest` seconds where its JSON file says where it is.
+
+    Such an utterance is one span of voice activity with the neighbours that fit, and the pauses between them. It may
+    be longer where a single span is. A recording without a JSON file, or without `voice_activity` in it, is an
+    utterance as a whole. One in which no voice was found is none, and counted.
+
+    An utterance is called SPEAKER/BOOK/NAME, after the recording's path, with its begin in ms where it is a part.
+    Without a JSON file the folder two levels up is the speaker.
+    """
+    utterances, rejects, silent = list[Utterance](), list[Reject](), 0
+    for name, uri in files_of(piece, _is_listed, FILE_BYTES):
+        if not is_audio(name):
+            continue
+        try:
+            check_name(uri)
+            told = _told(split_ending(uri)[0] + _JSON)
+        except ValueError as error:
+            rejects.append(Reject(ascii(name), str(error)))
+            continue
+        silent += told.voice == ()
+        utterances += _utterances(uri, told, channel, longest)
+    counts = {"recordings without any voice activity": silent} if silent else {}
+    return Reading(tuple(utterances), tuple(rejects), counts)
+
+
+def joined_spans(spans: Iterable[Span], longest: float, pause: float = LONGEST_PAUSE) -> Iterator[Span]:
+    """Neighbours as one, as long as that lasts no longer than `longest` and no gap in it is longer than `pause`."""
+    begin, end = -math.inf, -math.inf
+    for span in spans:
+        if span[0] - end <= pause and span[1] - begin <= longest:
+            end = span[1]
+            continue
+        if end > begin:
+            yield begin, end
+        begin, end = span
+    if end > begin:
+        yield begin, end
+
+
+def _utterances(uri: str, told: _Told, channel: int, longest: float) -> Iterator[Utterance]:
+    *_, speaker, book, file = f"//{uri}".split("/")
+    name = "/".join((speaker, book, split_ending(file)[0]))
+    speaker = told.speaker or speaker or name
+    if told.voice is None:
+        yield Utterance(name, uri, speaker, order=0, duration=math.inf, channel=channel)
+        return
+    for begin, end in joined_spans(told.voice, longest):
+        called = f"{name}-{round(begin * 1000):07d}"
+        yield Utterance(called, uri, speaker, order=0, duration=end - begin, offset=begin, channel=channel)
+
+
+def _told(file: str) -> _Told:
+    """Of a JSON file, or of none; ValueError where it holds something else."""
+    try:
+        text = filesystem.read_bytes(file)
+    except ValueError:
+        return _Told()
+    try:
+        row = entry_of(text.decode())
+        voice = row.get("voice_activity")
+        return _Told(name_of(row, "speaker"), None if voice is None else tuple(_spans(voice)))
+    except ValueError as error:
+        raise ValueError(f"{file} is not a JSON file of Libri-Light ({error}); fetch it again") from None
+
+
+def _spans(voice: Any) -> Iterator[Span]:
+    """ValueError unless these are pairs of seconds that follow each other."""
+    at = 0.0
+    for pair in voice if isinstance(voice, list) else [voice]:
+        try:
+            begin, end = map(float, pair)
+        except (TypeError, ValueError):
+            begin = end = math.nan
+        if not at <= begin < end < math.inf:
+            raise ValueError(f"its voice_activity has {pair!r} after {at:g} s")
+        at = end
+        yield begin, end
+
+
+def _is_listed(name: str) -> bool:
+    return is_audio(name) or name.endswith(_JSON)
