@@ -167,8 +167,6 @@ def _read_mls(piece: Piece, options: ReadOptions) -> Reading:
 READERS: Mapping[str, Reader] = {
     "kaldi": Reader(_folder_pieces(_kaldi_tables, lambda folder: []), _read_kaldi, takes_uris=False),
     "librispeech": Reader(_folder_pieces(transcripts_below, audio_below), _read_librispeech, takes_uris=False),
-    "nemo": Reader(_list_pieces, _read_nemo, gives_lengths=True),
-    "lhotse": Reader(_list_pieces, _read_lhotse, gives_lengths=True),
     "common-voice": Reader(
         lambda path: _list_pieces(path, beside_common_voice), _read_common_voice, gives_lengths=True
     ),
@@ -180,4 +178,6 @@ READERS: Mapping[str, Reader] = {
         has_texts=False,
     ),
     "folder": Reader(tree_pieces, lambda piece, options: read_folder(piece, options.channel), has_texts=False),
+    "nemo": Reader(_list_pieces, _read_nemo, gives_lengths=True),
+    "lhotse": Reader(_list_pieces, _read_lhotse, gives_lengths=True),
 }
