@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +24,7 @@ from ssl_asr.corpus.readers.reading import Reading
 from ssl_asr.corpus.readers.trees import check_name, files_of, is_audio, tree_pieces
 from ssl_asr.store import filesystem
 from ssl_asr.store.ledger import Reject
+from ssl_asr.store.ledger_index import PARALLEL_READS
 from ssl_asr.store.utterance import Utterance
 
 # A recording of 15 minutes is about 40 utterances; its JSON file counts as much as the audio.
@@ -56,14 +58,12 @@ def read_libri_light(piece: Piece, channel: int = 0, *, longest: float = math.in
     Without a JSON file the folder two levels up is the speaker.
     """
     utterances, rejects, silent = list[Utterance](), list[Reject](), 0
-    for name, uri in files_of(piece, _is_listed, FILE_BYTES):
-        if not is_audio(name):
-            continue
-        try:
-            check_name(uri)
-            told = _told(split_ending(uri)[0] + _JSON)
-        except ValueError as error:
-            rejects.append(Reject(ascii(name), str(error)))
+    recordings = [(name, uri) for name, uri in files_of(piece, _is_listed, FILE_BYTES) if is_audio(name)]
+    with ThreadPoolExecutor(PARALLEL_READS) as pool:
+        told_of = list(pool.map(_told_or_why_not, (uri for _, uri in recordings)))
+    for (name, uri), told in zip(recordings, told_of, strict=True):
+        if isinstance(told, ValueError):
+            rejects.append(Reject(ascii(name), str(told)))
             continue
         silent += told.voice == ()
         utterances += _utterances(uri, told, channel, longest)
@@ -95,6 +95,14 @@ def _utterances(uri: str, told: _Told, channel: int, longest: float) -> Iterator
     for begin, end in joined_spans(told.voice, longest):
         called = f"{name}-{round(begin * 1000):07d}"
         yield Utterance(called, uri, speaker, order=0, duration=end - begin, offset=begin, channel=channel)
+
+
+def _told_or_why_not(uri: str) -> _Told | ValueError:
+    try:
+        check_name(uri)
+        return _told(split_ending(uri)[0] + _JSON)
+    except ValueError as error:
+        return error
 
 
 def _told(file: str) -> _Told:
