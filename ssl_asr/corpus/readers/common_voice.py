@@ -59,7 +59,8 @@ def read_common_voice(path: str, channel: int = 0, *, part: Part = WHOLE, texts:
         except ValueError as error:
             rejects.append(Reject(name, f"{file} {name} is no clip ({error}); fix it or leave it out"))
     folder = file.rpartition("/")[0]
-    seconds = {} if texts else _seconds(*lists_beside(file), {row.clip for row in rows})
+    (durations,) = lists_beside(file)
+    seconds = {} if texts else _seconds(durations, {row.clip for row in rows})
     utterances = [_utterance(row, folder, seconds, channel) for row in rows]
     return Reading(tuple(utterances), tuple(rejects))
 
