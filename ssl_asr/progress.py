@@ -7,25 +7,28 @@ import time
 
 
 class Progress:
-    """Counts `total` pieces of work; a terminal gets one line rewritten, a log a line every `interval` seconds."""
+    """Counts `total` pieces of work; a terminal gets one line rewritten, a log a line every `interval` seconds.
 
-    def __init__(self, what: str, total: int, unit: str, interval: float = 5.0) -> None:
-        self.what, self.total, self.unit = what, max(total, 1), unit
-        self.done = 0
+    Pieces are whole ones, or parts of a unit such as hours.
+    """
+
+    def __init__(self, what: str, total: float, unit: str, interval: float = 5.0) -> None:
+        self.what, self.total, self.unit = what, total or 1, unit
+        self.done: float = 0
         self._live = sys.stderr.isatty()
         self._interval = 0.2 if self._live else interval
         self._began = self._printed = time.monotonic()
-        self._first = 0
+        self._first: float = 0
 
-    def skip(self, done: int) -> None:
+    def skip(self, done: float) -> None:
         """Counts work that is already done; it does not enter the speed for the estimate."""
         self.done += done
         self._first += done
 
-    def advance(self, pieces: int = 1, note: str = "") -> None:
+    def advance(self, pieces: float = 1, note: str = "") -> None:
         self.done += pieces
         now = time.monotonic()
-        if now - self._printed >= self._interval or self.done >= self.total:
+        if now - self._printed >= self._interval or self._is_done:
             self._printed = now
             self._print(now, note)
 
@@ -33,10 +36,19 @@ class Progress:
         spent = now - self._began
         fresh = self.done - self._first
         left = spent / fresh * (self.total - self.done) if fresh > 0 else 0.0
-        when = f"{spent:.0f} s" if self.done >= self.total else f"{clock(left)} left"
-        line = f"  {self.what}: {self.done}/{self.total} {self.unit}, {when}{', ' + note if note else ''}"
-        ends = "\n" if not self._live or self.done >= self.total else ""
+        when = f"{spent:.0f} s" if self._is_done else f"{clock(left)} left"
+        count = f"{_amount(self.done)}/{_amount(self.total)} {self.unit}"
+        line = f"  {self.what}: {count}, {when}{', ' + note if note else ''}"
+        ends = "\n" if not self._live or self._is_done else ""
         print(("\r\033[K" if self._live else "") + line, end=ends, file=sys.stderr, flush=True)
+
+    @property
+    def _is_done(self) -> bool:
+        return self.done >= self.total - 1e-6  # of a sum of parts
+
+
+def _amount(pieces: float) -> str:
+    return str(pieces) if isinstance(pieces, int) else f"{pieces:.{1 if pieces >= 10 else 2}f}"
 
 
 def clock(seconds: float) -> str:

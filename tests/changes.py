@@ -6,6 +6,10 @@ import json
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+import numpy as np
+import soundfile
+
+from ssl_asr.corpus.audio import read_audio
 from ssl_asr.lang.lexicon import cmudict
 from ssl_asr.lang.text import A_TO_Z
 
@@ -46,6 +50,17 @@ def add(split: str) -> Callable[[Path, Path], None]:
         write(file, rows_of(file) + spare)
 
     return change
+
+
+def add_a_long_recording(sources: Path, run: Path) -> None:
+    """Of a new speaker: utterances one after the other, with pauses."""
+    parts = list[np.ndarray]()
+    for row in rows_of(sources / "spare.jsonl"):
+        times = float(str(row["offset"])), float(str(row["duration"]))
+        parts += [read_audio(str(row["audio_filepath"]), *times, 0, 16000), np.zeros(16000, np.float32)]
+    soundfile.write(sources / "long.flac", np.concatenate(parts), 16000)
+    file = sources / "unlabeled.jsonl"
+    write(file, [*rows_of(file), {"audio_filepath": "long.flac", "speaker": "new"}])
 
 
 def drop_last(split: str) -> Callable[[Path, Path], None]:
@@ -283,6 +298,13 @@ CHANGES: dict[str, Change] = {
         [],
         add("unlabeled"),
         of("new manifest/unlabeled", "new features/unlabeled", "new targets/unlabeled", "sentences")
+        | of("baseline", "decoded")
+        | STUDENT,
+    ),
+    "a long unlabeled recording added": (
+        [],
+        add_a_long_recording,
+        of("new manifest/unlabeled", "new features/unlabeled", "new targets/unlabeled")
         | of("baseline", "decoded")
         | STUDENT,
     ),

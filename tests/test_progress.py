@@ -51,6 +51,18 @@ def test_estimate_leaves_out_what_was_found_done(capsys, time):
     assert capsys.readouterr().err == "  labelling: 9/10 shards, 30 s left, x 40\n"
 
 
+def test_hours_are_counted_as_other_pieces(capsys, time):
+    progress = Progress("cutting", 0.1 + 0.2 + 1.5, "hours of audio", interval=0.0)
+    progress.skip(1.5)
+    for hours in (0.2, 0.1):
+        time[0] += 20
+        progress.advance(hours)
+    assert capsys.readouterr().err.splitlines() == [
+        "  cutting: 1.70/1.80 hours of audio, 10 s left",
+        "  cutting: 1.80/1.80 hours of audio, 40 s",
+    ]
+
+
 def test_terminal_gets_one_line_rewritten(capsys, time, monkeypatch):
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)
     progress = Progress("student", 2, "blocks")

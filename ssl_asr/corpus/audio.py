@@ -78,17 +78,37 @@ def audio_blocks(
     `duration` are seconds; without a duration it is read to its end. ValueError as `read_audio`, but what is wrong
     further inside a file is found when it is reached.
     """
-    with opened(uri) as file:
+    resampler: Resampler | None = None
+    blocks = native_blocks(uri, channel=channel, offset=offset, duration=duration, block_frames=block_frames)
+    for native, block in blocks:
+        resampler = resampler or Resampler(native, sample_rate)
+        yield resampler.add(block)
+    if resampler is not None and len(rest := resampler.finish()):
+        yield rest
+
+
+def native_blocks(
+    uri: str,
+    *,
+    channel: int = 0,
+    offset: float = 0.0,
+    duration: float = math.inf,
+    may_lack: float = TOLERANCE_SECONDS,
+    block_frames: int = _BLOCK_FRAMES,
+    pipes: bool = False,
+) -> Iterator[tuple[int, npt.NDArray[np.float32]]]:
+    """The same as it is in the file: samples a second of the file, and a block.
+
+    Of `duration`, the last `may_lack` seconds need not be there.
+    """
+    with opened(uri, pipes=pipes) as file:
         _check_channel(uri, channel, file)
-        native = file.samplerate
-        resampler = Resampler(native, sample_rate)
-        done = 0
+        native, done = file.samplerate, 0
         for block in _blocks(uri, file, channel, offset, duration, block_frames):
             done += len(block)
-            yield resampler.add(block)
-        _check_length(uri, offset, min(duration, _claimed_seconds(file, offset)), done / native)
-        if len(rest := resampler.finish()):
-            yield rest
+            yield native, block
+        told = duration if math.isfinite(duration) else _claimed_seconds(file, offset)
+        _check_length(uri, offset, told, done / native, may_lack if math.isfinite(duration) else TOLERANCE_SECONDS)
 
 
 def _blocks(
@@ -121,8 +141,10 @@ def _check_channel(uri: str, channel: int, file: AudioFile) -> None:
         )
 
 
-def _check_length(uri: str, offset: float, duration: float, seconds: float) -> None:
-    if seconds == 0 or (math.isfinite(duration) and seconds < duration - TOLERANCE_SECONDS):
+def _check_length(
+    uri: str, offset: float, duration: float, seconds: float, may_lack: float = TOLERANCE_SECONDS
+) -> None:
+    if seconds == 0 or (math.isfinite(duration) and seconds < duration - may_lack):
         asked = f"{duration:.2f} s from {offset:.2f} s were" if math.isfinite(duration) else "audio was"
         raise ValueError(
             f"{uri}: {asked} asked for, but only {seconds:.2f} s "

@@ -15,6 +15,7 @@ from typing import NamedTuple
 
 from ssl_asr.corpus.audio import TOLERANCE_SECONDS, AudioInfo, audio_info
 from ssl_asr.corpus.audio_places import file_of
+from ssl_asr.corpus.duplicates import AGAIN
 from ssl_asr.corpus.readers.reading import Reading
 from ssl_asr.lang.text import A_TO_Z, Alphabet, named
 from ssl_asr.progress import Progress
@@ -45,35 +46,51 @@ def checked(
     """The utterances of `split` that can be used, texts normalised and lengths filled in, and all rejects.
 
     Audio that is a command is run with `pipes`, and rejected without. Where lengths are `trusted`, audio whose length
-    is given is not opened; `rates` and `files` are then those of the rest.
+    is given is not opened; `rates` and `files` are then those of the rest. What is longer than `max_seconds` and may
+    be cut is in `long`, without its text, and its files are in `files`.
     """
     listed = [_looked_at(each, split, alphabet, trusted) for each in reading.utterances]
     infos = _infos([each.utterance.audio for each in listed if each.is_opened], pipes)
-    kept, rejects, seen = list[Utterance](), list(reading.rejects), set[str]()
-    late, rates = 0, defaultdict[str, float](float)
+    kept, long, rejects, seen = list[Utterance](), list[Utterance](), list(reading.rejects), set[str]()
+    late, lost_texts, rates = 0, 0, defaultdict[str, float](float)
     progress = Progress(f"checking {split}", len(listed), "utterances")
     for each in listed:
         progress.advance()
         utterance, info = each.utterance, next(infos) if each.is_opened else None
         try:
             if utterance.id in seen:
-                raise ValueError("this id was used before; ids must be unique in a split")
+                raise ValueError(AGAIN)
             if each.refused:
                 raise ValueError(each.refused)
             timed = utterance if info is None else _checked_times(utterance, info)
-            _check_length(timed, split, corpus)
+            is_long = is_cut(split, corpus) and timed.duration > corpus.max_seconds
+            if not is_long:
+                _check_length(timed, split, corpus)
         except ValueError as error:
             rejects.append(Reject(utterance.id, str(error)))
             continue
-        kept.append(timed)
         seen.add(utterance.id)
+        if is_long:
+            long.append(replace(timed, text=None))
+            lost_texts += timed.text is not None
+        else:
+            kept.append(timed)
         if isinstance(info, AudioInfo):
-            rates[str(info.sample_rate)] += timed.duration
+            rates[str(info.sample_rate)] += 0.0 if is_long else timed.duration
             late += info.seconds + TOLERANCE_SECONDS < utterance.offset + utterance.duration < math.inf
-    counts = {f"utterances end up to {OVERSHOOT_SECONDS:g} s after their recording, and are cut at its end": late}
-    files = frozenset(file for each in listed if each.is_opened and (file := file_of(each.utterance.audio)))
-    told = {**reading.counts, **({} if not late else counts)}
-    return Reading(tuple(kept), tuple(rejects), told, dict(rates), files)
+    counts = {
+        f"utterances end up to {OVERSHOOT_SECONDS:g} s after their recording, and are cut at its end": late,
+        "texts of recordings that are cut by voice activity are left out, because a text can't be cut": lost_texts,
+    }
+    audio = {*(each.utterance.audio for each in listed if each.is_opened), *(each.audio for each in long)}
+    files = frozenset(file for each in audio if (file := file_of(each)) is not None)
+    told = {**reading.counts, **{what: count for what, count in counts.items() if count}}
+    return Reading(tuple(kept), tuple(rejects), told, dict(rates), files, tuple(long))
+
+
+def is_cut(split: str, corpus: Corpus) -> bool:
+    """Whether utterances that are too long are cut by voice activity: only where nobody needs their texts."""
+    return split == "unlabeled" and corpus.segment
 
 
 class _Looked(NamedTuple):
@@ -149,7 +166,9 @@ def _checked_times(utterance: Utterance, info: AudioInfo | ValueError) -> Uttera
 
 def _check_length(utterance: Utterance, split: str, corpus: Corpus) -> None:
     if split in _LENGTH_LIMITED and not corpus.min_seconds <= utterance.duration <= corpus.max_seconds:
+        can_cut = split not in _TEXT_NEEDED and utterance.duration > corpus.max_seconds
         raise ValueError(
             f"it lasts {utterance.duration:.2f} s, outside corpus.min_seconds={corpus.min_seconds:g} to "
-            f"corpus.max_seconds={corpus.max_seconds:g}; cut it into segments or change these"
+            f"corpus.max_seconds={corpus.max_seconds:g}; "
+            f"{'set corpus.segment: true' if can_cut else 'cut it into segments'} or change these"
         )

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+AGAIN = "this id was used before; ids must be unique in a split"
 HASH = np.dtype([("low", "<u8"), ("high", "<u8")])
 # Of an id: its hash, and the bucket of its speaker.
 ID_SCHEMA = pa.schema([("id", pa.binary(16)), ("bucket", pa.int32())])

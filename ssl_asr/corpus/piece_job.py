@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -11,17 +12,19 @@ import pyarrow as pa
 from ssl_asr.corpus.audio_places import file_of
 from ssl_asr.corpus.audio_versions import Versions, forget_versions, read_versions, versions_of, write_versions
 from ssl_asr.corpus.duplicates import id_table, partitions_of
+from ssl_asr.corpus.long_recordings import listed_piece, publish_long
 from ssl_asr.corpus.pieces import Piece
 from ssl_asr.corpus.readers.reading import Reading
 from ssl_asr.corpus.shuffle import AUDIO_VERSION, buckets_of, ids_store, pieces_store
 from ssl_asr.recipe.data import Group
 from ssl_asr.recipe.identity import Inputs
-from ssl_asr.store.ledger import Shard
+from ssl_asr.store.ledger import Reject, Shard
 from ssl_asr.store.partitions import publish_partitions
 from ssl_asr.store.utterance import Utterance, encode
 
-# Statistics of a piece: what is listed and matches nothing, and seconds by the sampling rate of the files.
-UNMATCHED, RATES = "unmatched", "rates"
+# Statistics of a piece: what is listed and matches nothing, seconds by the sampling rate of the files, how many long
+# recordings it has, and, of a piece of segments, `segment_job.CutCounts`.
+UNMATCHED, RATES, LONG, CUT = "unmatched", "rates", "long", "cut"
 _VERSION = "2"  # raise where equal pieces leave other files or statistics
 
 
@@ -59,7 +62,7 @@ class Source:
 
 
 class PieceJob:
-    """Called with a piece's number, publishes its utterances and the hashes of their ids."""
+    """Called with a piece's number, publishes its utterances, the hashes of their ids, and its long recordings."""
 
     def __init__(self, run: str, source: Source, buckets: int) -> None:
         self.run, self.source, self.buckets = run, source, buckets
@@ -68,45 +71,73 @@ class PieceJob:
         """ValueError where the piece can't be read at all."""
         piece = self.source.pieces[shard.number]
         reading = self.source.read(piece)
-        found, parents = reading.utterances, self.source.parents(shard.number, self.buckets)
-        if self.source.group == "recording":
-            found = tuple(replace(each, speaker=_recording(each)) for each in found)
-        if self.source.group == "source":
-            buckets = np.full(len(found), shard.number % self.buckets)
-        else:
-            buckets = buckets_of([each.speaker for each in found], self.buckets)
-        ids = id_table([each.id for each in found], buckets)
+        parents = self.source.parents(shard.number, self.buckets)
         before = read_versions(self.run, shard.split, piece.name)
         versions = versions_of(reading.files, before, keep_gone=False)
-        # A finished piece has its ids and the versions of new files, so they come first. Those of changed files come
-        # last: until they are there, the next attempt finds the same audio changed.
+        # A finished piece has its ids, its long recordings and the versions of new files, so they come first. The
+        # versions of changed files come last: until they are there, the next attempt finds the same audio changed.
         if versions:
             write_versions(
                 self.run, shard.split, piece.name, {**versions, **{f: before[f] for f in versions if f in before}}
             )
-        publish_partitions(
-            ids_store(self.run), shard, ids, partitions_of(ids, self.buckets), count=self.buckets, parents=parents
-        )
-        publish_partitions(
-            pieces_store(self.run),
+        publish_long(self.run, shard, self._rows(reading.long, versions), parents)
+        publish_utterances(
+            self.run,
             shard,
-            with_versions(encode(found, self.source.tags), versions),
-            buckets,
-            count=self.buckets,
-            parents=parents,
-            seconds=sum(each.duration for each in found),
-            statistics={UNMATCHED: dict(reading.counts), RATES: dict(reading.rates)},
+            self._rows(reading.utterances, versions),
+            self.buckets,
+            parents,
+            statistics={UNMATCHED: dict(reading.counts), RATES: dict(reading.rates), LONG: len(reading.long)},
             rejects=reading.rejects,
+            by_piece=self.source.group == "source",
         )
         if versions:
             write_versions(self.run, shard.split, piece.name, versions)
         else:
             forget_versions(self.run, shard.split, piece.name)
 
+    def _rows(self, found: Sequence[Utterance], versions: Versions) -> pa.Table:
+        rows = with_versions(encode(found, self.source.tags), versions)
+        return _with_recordings_as_speakers(rows) if self.source.group == "recording" else rows
 
-def _recording(utterance: Utterance) -> str:
-    """A name for the talker of one channel of an audio file."""
-    return f"{utterance.audio}#{utterance.channel}" if utterance.channel else utterance.audio
+
+def publish_utterances(
+    run: str,
+    shard: Shard,
+    rows: pa.Table,
+    count: int,
+    parents: Inputs,
+    *,
+    statistics: Mapping[str, Any],
+    rejects: Sequence[Reject],
+    by_piece: bool,
+) -> None:
+    """The hashes of a piece's ids, and then its utterances, in `count` buckets: those of the speakers, or the one
+    `by_piece`."""
+    if by_piece:
+        buckets = np.full(rows.num_rows, listed_piece(shard.number) % count)
+    else:
+        buckets = buckets_of(rows["speaker"].to_pylist(), count)
+    ids = id_table(rows["id"].to_pylist(), buckets)
+    publish_partitions(ids_store(run), shard, ids, partitions_of(ids, count), count=count, parents=parents)
+    publish_partitions(
+        pieces_store(run),
+        shard,
+        rows,
+        buckets,
+        count=count,
+        parents=parents,
+        seconds=float(rows["duration"].to_numpy().sum()),
+        statistics=statistics,
+        rejects=rejects,
+    )
+
+
+def _with_recordings_as_speakers(rows: pa.Table) -> pa.Table:
+    """Each channel of an audio file has its own."""
+    named = zip(rows["audio"].to_pylist(), rows["channel"].to_pylist(), strict=True)
+    names = [f"{audio}#{channel}" if channel else audio for audio, channel in named]
+    return rows.set_column(rows.schema.get_field_index("speaker"), "speaker", pa.array(names, pa.string()))
 
 
 def with_versions(rows: pa.Table, versions: Versions) -> pa.Table:

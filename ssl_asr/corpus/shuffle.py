@@ -24,6 +24,7 @@ from ssl_asr.store.utterance import SCHEMA
 
 # Of a list: about 110,000 utterances of 150 bytes, or 300 hours. A task holds a bucket in memory.
 BUCKET_BYTES = 16 << 20
+SEGMENT_BYTES_A_SECOND = 15  # what a list would have of a long recording: 150 bytes for each segment of 10 s
 BUCKETS = "buckets"  # statistic of a bucket's entry: how many there are
 AUDIO_VERSION = "audio_version"  # column of the pieces, beside those of the manifest
 PIECE_SCHEMA = SCHEMA.append(pa.field(AUDIO_VERSION, pa.string()))
@@ -61,7 +62,7 @@ def sentence_files(run: str, split: str) -> list[str]:
     return [store.uri(Shard(split, int(number))) for number in index.numbers] if whole else []
 
 
-def count_of_buckets(source_bytes: int, most: int = MOST_BUCKETS) -> int:
+def count_of_buckets(source_bytes: float, most: int = MOST_BUCKETS) -> int:
     """For a source whose lists have so many bytes."""
     return min(max(round(source_bytes / BUCKET_BYTES), 1), most, MOST_BUCKETS)
 

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from ssl_asr.corpus.bucket_job import BucketJob, buckets_before, shards_of
 from ssl_asr.corpus.later_uses_job import LaterUsesJob
-from ssl_asr.corpus.piece_job import PieceJob, Source
+from ssl_asr.corpus.long_recordings import is_of_list, long_store
+from ssl_asr.corpus.piece_job import LONG, PieceJob, Source
+from ssl_asr.corpus.placing import Place, make_all
+from ssl_asr.corpus.segmenting import Segmenting
 from ssl_asr.corpus.shuffle import (
     MOST_BUCKETS,
+    SEGMENT_BYTES_A_SECOND,
     buckets_store,
     count_of_buckets,
     ids_store,
@@ -23,26 +25,15 @@ from ssl_asr.corpus.shuffle import (
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import Inputs
 from ssl_asr.store.layout import MANIFEST, SHARD_SUFFIX, split_folder
-from ssl_asr.store.ledger import Reject, Shard
+from ssl_asr.store.ledger import Shard
 from ssl_asr.store.listing import Numbers, list_files
 from ssl_asr.store.partitions import Partitions
 from ssl_asr.store.shards import ShardStore
-
-if TYPE_CHECKING:  # with Ray beside it
-    from ssl_asr.runtime.job_runner import ShardJob
 
 # A source that asks for this many times the buckets of the last listing, or that share of them, is cut anew.
 GROWTH = 4
 # Of a bucket, which a task holds in memory: 300 bytes each, several times over.
 MOST_ROWS = 5_000_000
-
-
-class Place(Protocol):
-    """Has jobs done, as `run_shard_jobs` does; returns the shards that could not be made, with reasons."""
-
-    def __call__(
-        self, what: str, shards: Sequence[Shard], make_job: Callable[[], ShardJob], *, skipped: int
-    ) -> list[Reject]: ...
 
 
 @dataclass(frozen=True)
@@ -59,25 +50,47 @@ class SplitListing:
     place: Place
 
     @property
+    def size(self) -> float:
+        """Bytes of the lists, and what segments of long recordings would have there, once the lists are read."""
+        long = long_store(self.recipe.run).index(self.split).column("seconds")
+        return self.source.size + SEGMENT_BYTES_A_SECOND * float(long.sum())
+
+    @property
     def buckets(self) -> int:
         most = len(self.source.pieces) if self.source.group == "source" else MOST_BUCKETS
-        wanted, before = count_of_buckets(self.source.size, most), buckets_before(self.recipe.run, self.split)
+        wanted, before = count_of_buckets(self.size, most), buckets_before(self.recipe.run, self.split)
         return before if before and before / GROWTH < wanted < before * GROWTH else wanted
 
     def read(self) -> None:
-        """All pieces that are new or have changed. ValueError where one can't be read."""
-        run, buckets = self.recipe.run, self.buckets
-        pieces, ids = pieces_store(run), ids_store(run)
+        """All pieces that are new or have changed, and what is to be cut of their recordings.
+
+        ValueError where one can't be read.
+        """
+        buckets = self.buckets
+        self._read(buckets)
+        if self.buckets != buckets:  # what is to be cut is known now
+            buckets = self.buckets
+            self._read(buckets)
+        Segmenting(self.recipe, self.split, buckets, self.place, by_piece=self.source.group == "source").run()
+
+    def _read(self, buckets: int) -> None:
+        run, split = self.recipe.run, self.split
+        pieces, ids, long = pieces_store(run), ids_store(run), long_store(run)
         numbers = range(len(self.source.pieces))
-        wanted = {Shard(self.split, number): self.source.wanted(number, buckets) for number in numbers}
-        lost = ids.unfinished({shard: self.source.parents(shard.number, buckets) for shard in wanted})
-        index = pieces.index(self.split)
+        wanted = {Shard(split, number): self.source.wanted(number, buckets) for number in numbers}
+        parents = {shard: self.source.parents(shard.number, buckets) for shard in wanted}
+        index = pieces.index(split)
         # What was refused may have been mended where no list shows it.
         refused = index.numbers[index.column("rejects") > 0].tolist()
+        with_long = {*index.numbers[index.statistic(LONG) > 0].tolist()}
+        lost = [*ids.unfinished(parents), *long.unfinished({s: parents[s] for s in wanted if s.number in with_long})]
+        segments = [shard for shard in pieces.shards(split) if not is_of_list(shard.number)]
         job = partial(PieceJob, run, self.source, buckets)
-        self._make(f"reading {self.split}", pieces, wanted, job, also={*refused, *(shard.number for shard in lost)})
-        ids.delete_temporary()
-        ids.keep_only(self.split, wanted)
+        also = {*refused, *(shard.number for shard in lost)}
+        make_all(self.place, f"reading {split}", pieces, split, wanted, job, also=also, keep=segments)
+        for store, kept in ((ids, {*wanted, *segments}), (long, wanted)):
+            store.delete_temporary()
+            store.keep_only(split, kept)
 
     def forget(self) -> None:
         """Have all pieces read again, as where audio is missing."""
@@ -112,43 +125,27 @@ class SplitListing:
             parents=wanted,
             is_ordered=self.source.is_ordered,
         )
-        self._make(f"cutting {split}", buckets_store(run), wanted, job, also=self._damaged(buckets))
+        also = self._damaged(buckets)
+        make_all(self.place, f"cutting {split}", buckets_store(run), split, wanted, job, also=also)
         ShardStore(run, MANIFEST).keep_only(split, [Shard(split, number) for number in shards_of(run, split)])
 
     def _find_later_uses(self, buckets: int) -> None:
         """Of ids, where several pieces may have the same."""
         run, split = self.recipe.run, self.split
-        if len(self.source.pieces) <= 1:
+        if len(pieces_store(run).shards(split)) <= 1:
             later_uses_store(run).keep_only(split, [])
             return
         ids = Partitions.of(ids_store(run), split)
         wanted = {
             Shard(split, number): {"ids": ids.digest(number), "buckets": str(buckets)} for number in range(buckets)
         }
-        self._make(
-            f"ids of {split}", later_uses_store(run), wanted, partial(LaterUsesJob, run, split, buckets, wanted)
-        )
+        job = partial(LaterUsesJob, run, split, buckets, wanted)
+        make_all(self.place, f"ids of {split}", later_uses_store(run), split, wanted, job)
 
     def _damaged(self, buckets: int) -> set[int]:
         """Buckets of which a shard is missing, or has not the size that its entry says."""
         numbers = np.array(shards_of(self.recipe.run, self.split), np.int64)
         return {*(np.setdiff1d(numbers, _whole(self.recipe.run, self.split)) % buckets).tolist()}
-
-    def _make(
-        self,
-        what: str,
-        store: ShardStore,
-        wanted: Mapping[Shard, Inputs],
-        job: Callable[[], ShardJob],
-        also: Collection[int] = (),
-    ) -> None:
-        store.delete_temporary()
-        store.keep_only(self.split, wanted)
-        unfinished = {*store.unfinished(wanted)}
-        todo = [shard for shard in wanted if shard in unfinished or shard.number in also]
-        failed = self.place(what, todo, job, skipped=len(wanted) - len(todo))
-        if failed:
-            raise ValueError(f"{failed[0].reason} ({len(failed)} of {len(wanted)} parts of {self.split} failed)")
 
 
 def _whole(run: str, split: str) -> Numbers:

@@ -24,7 +24,7 @@ from ssl_asr.store.ledger import Reject, Shard
 from ssl_asr.store.shards import ShardStore
 
 # Of a split: raise where equal sources give another listing of it.
-VERSIONS: Mapping[str, str] = {"labeled": "2", "unlabeled": "3", "dev": "3", "test": "4"}
+VERSIONS: Mapping[str, str] = {"labeled": "2", "unlabeled": "4", "dev": "3", "test": "4"}
 LOOKED_AT = 100  # shards, at most, whose first audio file must exist
 _OPEN: Mapping[str, Product] = {
     "labeled": "open-labeled",
@@ -40,7 +40,8 @@ class SplitRecord:
     """`utterances` and `seconds` count clean recordings, not their degraded copies. `source` is for a person.
 
     `content` tells its shards from others. `open_id` tells which open speech the split was cut from; it is empty for
-    another source. `rates` are seconds by the sampling rate of the files, of a source of one's own.
+    another source. `rates` are seconds by the sampling rate of the files, of a source of one's own. `cut` counts
+    recordings that were cut by voice activity, as `segment_job.CutCounts`.
     """
 
     inputs: Inputs
@@ -53,6 +54,12 @@ class SplitRecord:
     content: str = ""
     rejected: int = 0
     rates: Mapping[str, float] = field(default_factory=dict)
+    cut: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def listed(self) -> int:
+        """Entries of the list that utterances were made of: many segments may be of one."""
+        return self.utterances - int(self.cut.get("segments", 0) - self.cut.get("recordings", 0))
 
 
 def split_inputs(recipe: Recipe, split: str) -> dict[str, str]:

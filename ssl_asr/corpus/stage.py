@@ -5,6 +5,8 @@ from __future__ import annotations
 import itertools
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -12,7 +14,7 @@ from ssl_asr.corpus.augment.banks import ensure_banks
 from ssl_asr.corpus.augment.conditions import check_conditions, needs_banks
 from ssl_asr.corpus.bands import narrow_band
 from ssl_asr.corpus.language_text import ensure_text, is_written, write_open_text
-from ssl_asr.corpus.piece_job import RATES, UNMATCHED
+from ssl_asr.corpus.piece_job import CUT, RATES, UNMATCHED
 from ssl_asr.corpus.shuffle import buckets_store, pieces_store
 from ssl_asr.corpus.sources import OPEN_SPEECH, CutSpeech, check_sources, cut_speech, source_of
 from ssl_asr.corpus.split_listing import SplitListing
@@ -27,10 +29,11 @@ from ssl_asr.corpus.split_records import (
     split_rejects,
     write_record,
 )
+from ssl_asr.progress import Progress, clock
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import Inputs, inputs_key, non_defaults
 from ssl_asr.runtime.cluster import joined
-from ssl_asr.runtime.job_runner import ShardJob, run_shard_jobs
+from ssl_asr.runtime.job_runner import HOURS, ShardJob, run_shard_jobs
 from ssl_asr.runtime.stage_clock import StageClock
 from ssl_asr.runtime.stage_report import StageReport, check_reject_shares
 from ssl_asr.runtime.todo import LANGUAGE_TEXT, Todo, reasons, waiting
@@ -45,6 +48,8 @@ STAGE = "corpus"
 SHARDS_VERSION = "1"  # raise where equal utterances give other shards
 # Lists below this are read here: about a thousand utterances, which take less time than the start of actors.
 SMALL_BYTES = 256 << 10
+# And so are less hours of audio than these, where it is listened to: 10 seconds.
+SMALL_HOURS = 1.0
 MOST_LISTED = 100_000  # rejects in the run's list; the ledger has all
 _MISSING = "shards or audio that are missing"
 
@@ -83,7 +88,7 @@ def run_corpus(recipe: Recipe) -> StageReport:
     skipped = sum(record.shards for split, record in records.items() if split not in todo)
     rejected = sum(record.rejected for record in records.values())
     report = clock.finish(shards, skipped, _rejects(recipe.run), _figures(records), rejected=rejected)
-    found = {split: (each.rejected, each.rejected + each.utterances) for split, each in records.items()}
+    found = {split: (each.rejected, each.rejected + each.listed) for split, each in records.items()}
     check_reject_shares(recipe, STAGE, found)
     return report
 
@@ -141,7 +146,7 @@ def _list_split(recipe: Recipe, split: str, speech: CutSpeech | None, inputs: In
     is_open = named == OPEN_SPEECH
     fields = {name: value for name, value in inputs.items() if name not in ("source", "audio")}
     source = source_of(recipe, split, fields, speech)
-    place = in_this_process if is_open or source.size < SMALL_BYTES else _on_ray
+    place = partial(_placed, is_small=is_open or source.size < SMALL_BYTES)
     listing = SplitListing(recipe, split, source, shard_parents(recipe), place)
     if not has_audio(recipe, split):
         listing.forget()
@@ -150,6 +155,9 @@ def _list_split(recipe: Recipe, split: str, speech: CutSpeech | None, inputs: In
     pieces = pieces_store(run).index(split)
     for what, count in _sums(pieces, UNMATCHED).items():
         print(f"warning: corpus.{split}={named}: {count:,.0f} {what}", file=sys.stderr)
+    cut = _sums(pieces, CUT)
+    if cut:
+        print(f"corpus.{split}={named}: {_told(cut)}", file=sys.stderr)
     if not pieces.column("rows").sum():
         first = next(split_rejects(run, split), None)
         said = "there are none" if first is None else f"the first: {first.id}: {first.reason}"
@@ -157,7 +165,9 @@ def _list_split(recipe: Recipe, split: str, speech: CutSpeech | None, inputs: In
             f"corpus.{split}={named} leaves no utterance; see corpus.min_seconds, corpus.max_seconds and the rejects "
             f"({said})"
         )
-    listing.cut()
+    # A short list may name many hours.
+    place = partial(_placed, is_small=is_open or listing.size < SMALL_BYTES)
+    replace(listing, place=place).cut()
     buckets, manifest = buckets_store(run).index(split), ShardStore(run, MANIFEST).index(split)
     record = SplitRecord(
         inputs={name: value for name, value in inputs.items() if name != "audio"},
@@ -170,24 +180,59 @@ def _list_split(recipe: Recipe, split: str, speech: CutSpeech | None, inputs: In
         content=split_content(run, split),
         rejected=int(pieces.column("rejects").sum() + buckets.column("rejects").sum()),
         rates={rate: round(seconds, 3) for rate, seconds in sorted(_sums(pieces, RATES).items())},
+        cut={name: round(count, 3) for name, count in sorted(cut.items())},
     )
     write_record(run, split, record)
 
 
-def in_this_process(
-    what: str, shards: Sequence[Shard], make_job: Callable[[], ShardJob], *, skipped: int
+def _told(cut: Mapping[str, float]) -> str:
+    """Counts of `segment_job.CutCounts`, for a person."""
+    recordings, segments, seconds, left_out = (
+        cut.get(name, 0.0) for name in ("recordings", "segments", "seconds", "left_out_seconds")
+    )
+    return (
+        f"{recordings:,.0f} recordings longer than corpus.max_seconds were cut into {segments:,.0f} segments; of "
+        f"{clock(seconds)}, {clock(left_out)} without speech were left out"
+    )
+
+
+def _placed(
+    what: str,
+    shards: Sequence[Shard],
+    make_job: Callable[[], ShardJob],
+    *,
+    skipped: float,
+    hours: Mapping[Shard, float] | None = None,
+    is_small: bool,
 ) -> list[Reject]:
-    job = make_job()
-    for shard in shards:
-        job(shard)
-    return []
-
-
-def _on_ray(what: str, shards: Sequence[Shard], make_job: Callable[[], ShardJob], *, skipped: int) -> list[Reject]:
+    """Done here where it is small: by the lists' bytes, or by hours of audio where these are given."""
     if not shards:
         return []
+    here = is_small if hours is None else sum(hours[shard] for shard in shards) < SMALL_HOURS
+    if here:
+        return in_this_process(what, shards, make_job, skipped=skipped, hours=hours)
     with joined():
-        return run_shard_jobs(what, shards, make_job, skipped=skipped)
+        return run_shard_jobs(what, shards, make_job, skipped=skipped, hours=hours)
+
+
+def in_this_process(
+    what: str,
+    shards: Sequence[Shard],
+    make_job: Callable[[], ShardJob],
+    *,
+    skipped: float,
+    hours: Mapping[Shard, float] | None = None,
+) -> list[Reject]:
+    job = make_job()
+    progress = None
+    if hours is not None:
+        progress = Progress(what, sum(hours[shard] for shard in shards) + skipped, HOURS)
+        progress.skip(skipped)
+    for shard in shards:
+        job(shard)
+        if progress is not None and hours is not None:
+            progress.advance(hours[shard])
+    return []
 
 
 def _sums(pieces: LedgerIndex, kind: str) -> dict[str, float]:
@@ -212,6 +257,8 @@ def _check_bands(recipe: Recipe, records: Mapping[str, SplitRecord]) -> None:
 
 def _figures(records: Mapping[str, SplitRecord]) -> Mapping[str, float | str]:
     minutes = {f"{split}_minutes": round(record.seconds / 60, 1) for split, record in records.items()}
+    silent = {split: record.cut.get("left_out_seconds", 0) / 60 for split, record in records.items() if record.cut}
+    minutes |= {f"{split}_minutes_without_speech": round(left_out, 1) for split, left_out in silent.items()}
     utterances = sum(record.utterances for record in records.values())
     source = next(iter(records.values())).source.partition(":")[0]
     return {**minutes, "utterances": utterances, "source": source}

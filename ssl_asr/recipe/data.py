@@ -54,9 +54,14 @@ class Corpus(Section):
     # Of labeled and unlabeled speech. LibriSpeech's train-clean-100, with copies at 0.9 of its speed, has utterances
     # of up to 27.2 s (icefall's statistics of it).
     max_seconds: Annotated[PositiveFloat, ALL_SPLITS] = 30
+    # Unlabeled recordings that are longer are cut by voice activity into utterances of min_seconds to max_seconds,
+    # with 0.2 s of audio around speech. What is no speech is left out. Without this they are rejected, as labeled
+    # ones always are: a text can't be cut, so their list must give segments.
+    segment: Annotated[bool, Affects("unlabeled")] = True
     channel: Annotated[int, Field(ge=0), ALL_SPLITS] = 0
     # Unlabeled speech whose list gives lengths (nemo, lhotse, common-voice, libri-light): believe them, and leave its
-    # audio unopened until the front end reads it. So a million hours are listed without a request for each file.
+    # audio unopened until the front end reads it, or it is cut. So a million hours are listed without a request for
+    # each file.
     trust_lengths: Annotated[bool, Affects("unlabeled")] = True
     # What a shard of unlabeled speech holds whole. speaker: speakers, wherever the source lists their utterances;
     # recording: each channel of an audio file is a speaker of its own, whatever the list says; source: speakers whose

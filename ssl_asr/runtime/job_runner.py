@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -22,6 +22,7 @@ from ssl_asr.store.ledger import Reject, Shard
 MAX_BLOCKS = 4096
 # The job is given up after this many datasets in a row without a new shard, or this many errors of the job itself.
 MAX_ATTEMPTS = 5
+HOURS = "hours of audio"  # what a progress line counts where shards have some
 # A pool whose actors are busier than this grows, by two thirds of its size at a time.
 BUSY_SHARE = 0.6
 
@@ -76,20 +77,24 @@ def run_shard_jobs(
     shards: Sequence[Shard],
     make_job: Callable[[], ShardJob],
     *,
-    skipped: int = 0,
+    skipped: float = 0,
+    hours: Mapping[Shard, float] | None = None,
     pool: Pool = Pool(),
     on_shard: Callable[[float], None] | None = None,
 ) -> list[Reject]:
     """Publish all `shards`; returns the shards that could not be made, each with its reason.
 
     `make_job` is called once in every actor and builds what is expensive, such as a network. `skipped` shards count
-    as done in the progress line. `on_shard` gets the actor's seconds for every finished shard. Call it inside
+    as done in the progress line. With the `hours` of audio of each shard, that line counts hours, and so does
+    `skipped`. `on_shard` gets the actor's seconds for every finished shard. Call it inside
     `ssl_asr.runtime.cluster.joined`.
     """
     from ray.data.exceptions import UserCodeException
 
     _hush_ray_data()
-    progress = Progress(what, len(shards) + skipped, "shards")
+    size: Callable[[Shard], float] = (lambda shard: 1) if hours is None else hours.__getitem__
+    unit = "shards" if hours is None else HOURS
+    progress = Progress(what, sum(map(size, shards)) + skipped, unit)
     progress.skip(skipped)
     if not shards:
         return []
@@ -104,7 +109,7 @@ def run_shard_jobs(
                     failed.append(Reject(shard.name, row["error"]))
                 if on_shard is not None:
                     on_shard(row["seconds"] / pool.shards_at_once)
-                progress.advance()
+                progress.advance(size(shard))
         except Exception as error:
             # Ray Data gives up a whole dataset when a node or an actor dies at a bad moment. The ledger, not the
             # dataset, says which shards are done, so a new dataset takes the rest. The job ends after a refusal,

@@ -14,6 +14,8 @@ from ssl_asr.store import filesystem
 MANIFEST, FEATURES, ALIGNMENTS, TARGETS, LATTICES = "manifest", "features", "alignments", "targets", "lattices"
 # What the corpus stage keeps on the way to the manifest; see corpus/shuffle.py.
 PIECES, IDS, LATER_USES, BUCKETS = "corpus/pieces", "corpus/ids", "corpus/later-uses", "corpus/buckets"
+# Recordings that are cut into utterances, and where; see corpus/long_recordings.py.
+LONG, CUTS = "corpus/long", "corpus/cuts"
 # Which stage writes the stores of each kind; lattices are written by the stage of the model that they are for.
 STAGE_OF_STORE = {MANIFEST: "corpus", FEATURES: "frontend", ALIGNMENTS: "hmm", TARGETS: "labelling"}
 FORMAT = "2"  # raise where a run of the version before can't be read

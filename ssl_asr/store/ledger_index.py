@@ -90,6 +90,8 @@ class LedgerIndex:
             return np.zeros((0, 0))
         column = self.table[STATISTIC + statistic].drop_null().combine_chunks()
         assert len(pc.unique(pc.list_value_length(column))) <= 1, f"{statistic} has one length in a store"
+        if not len(column):  # all that had it are gone
+            return np.zeros((0, 0))
         return column.flatten().to_numpy().reshape(len(column), -1)
 
     def made_from(self, numbers: Numbers, parents: npt.NDArray[np.uint64]) -> npt.NDArray[np.bool_]:

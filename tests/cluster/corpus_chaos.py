@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from ssl_asr.recipe import Recipe
-from ssl_asr.store.layout import BUCKETS, IDS, LATER_USES, MANIFEST, PIECES, ledger_folder
+from ssl_asr.store.layout import BUCKETS, CUTS, IDS, LATER_USES, LONG, MANIFEST, PIECES, ledger_folder
 from tests.cluster.killing import Killing
 from tests.cluster.ray_nodes import nodes
 
@@ -57,9 +57,8 @@ class CorpusChaos(Killing):
 
     def progress(self) -> int:
         """Entries of the ledger."""
-        folders = [
-            Path(ledger_folder(self.recipe.run, name)) for name in (PIECES, IDS, LATER_USES, BUCKETS, MANIFEST)
-        ]
+        names = (PIECES, IDS, LONG, CUTS, LATER_USES, BUCKETS, MANIFEST)
+        folders = [Path(ledger_folder(self.recipe.run, name)) for name in names]
         return sum(name.endswith(".json") for folder in folders for _, _, names in os.walk(folder) for name in names)
 
     def where(self, progress: int) -> str:

@@ -58,15 +58,25 @@ def test_the_usual_lengths_are_those_of_librispeech(good: Utterance, clips: list
     """train-clean-100 with speed perturbation, by icefall's display_manifest_statistics.py: 1.3 to 27.2 s."""
     soundfile.write(good.audio, np.resize(clips[0].samples, 31 * 16000), 16000)
     kept = [replace(good, id=f"{seconds}", duration=seconds) for seconds in (1.3, 15.3, 27.2, 30)]
-    reasons = {
-        split: _reasons(split, *kept, replace(good, duration=30.5)) for split in ("labeled", "unlabeled", "dev")
-    }
-    assert {split: [*found] for split, found in reasons.items()} == {
-        "labeled": ["good"],
-        "unlabeled": ["good"],
-        "dev": [],
-    }
-    assert "corpus.max_seconds=30" in reasons["labeled"]["good"]
+    listed = Reading((*kept, replace(good, duration=30.5)))
+    for split, left_out in {"labeled": ["good"], "unlabeled": ["good"], "dev": []}.items():
+        rejects = checked(listed, split, Corpus(segment=False)).rejects
+        assert [reject.id for reject in rejects] == left_out
+        assert all("corpus.max_seconds=30" in reject.reason for reject in rejects)
+    assert len(checked(listed, "labeled", Corpus()).rejects) == 1
+
+
+def test_what_is_too_long_is_set_aside_where_it_may_be_cut(good: Utterance, clips: list[Clip]) -> None:
+    soundfile.write(good.audio, np.resize(clips[0].samples, 100 * 16000), 16000)
+    part = replace(good, id="part", offset=20.0, duration=40.0, text=None)
+    reading = checked(Reading((good, part, replace(good, id="short", duration=9.0))), "unlabeled", Corpus())
+    assert [(each.id, each.offset, each.duration, each.text) for each in reading.long] == [
+        ("good", 0.0, 100.0, None),
+        ("part", 20.0, 40.0, None),
+    ]
+    assert [each.id for each in reading.utterances] == ["short"]
+    assert (reading.rejects, reading.rates) == ((), {"16000": 9.0})
+    assert [*reading.counts.values()] == [1]  # the text of the first
 
 
 def test_a_uri_that_cannot_be_read_is_a_reject_with_the_schemes(good: Utterance) -> None:
@@ -123,7 +133,7 @@ def test_trusted_lengths_leave_audio_unopened() -> None:
     listed = [given, replace(given, id="b", duration=math.inf), replace(given, id="c", duration=99.0)]
     reading = checked(Reading(tuple(listed)), "unlabeled", Corpus(), trusted=True)
     assert [(each.id, each.duration, each.text) for each in reading.utterances] == [("a", 2.5, "yes sir")]
-    assert [reject.id for reject in reading.rejects] == ["b", "c"]
-    assert "it lasts 99.00 s" in reading.rejects[1].reason
-    assert reading.files == {"s3://nowhere/a.flac"}  # of b, whose length is looked for
+    assert [reject.id for reject in reading.rejects] == ["b"]
+    assert [each.id for each in reading.long] == ["c"]
+    assert reading.files == {"s3://nowhere/a.flac"}  # of b, whose length is looked for, and of c, which is cut
     assert reading.rates == {}

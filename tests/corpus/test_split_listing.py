@@ -288,6 +288,16 @@ def test_a_source_of_another_size_is_cut_anew(recipe, tmp_path, small_buckets):
     assert len(rows_of(recipe, "unlabeled")) == 80
 
 
+def test_a_source_of_many_pieces_may_become_one_piece(recipe, tmp_path):
+    write(tmp_path / "source", speech(20))
+    listed(recipe, tmp_path / "source")
+    write(tmp_path / "source", speech(4), files=1)
+    for file in ("part-1.jsonl", "part-2.jsonl"):
+        (tmp_path / "source" / file).unlink()
+    listed(recipe, tmp_path / "source", size=100_000)
+    assert len(rows_of(recipe, "unlabeled")) == 80
+
+
 def test_ids_that_are_used_again_are_rejected(recipe, tmp_path, small_buckets):
     rows = speech(40)
     again = [{**row, "speaker": "another", "audio": "/audio/other.flac"} for row in rows[:30]]

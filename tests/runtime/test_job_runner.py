@@ -38,10 +38,13 @@ def test_a_busy_pool_grows_beyond_its_least(ray_local, tmp_path, shards_at_once)
 
 
 @pytest.mark.timeout(120)
-def test_a_pool_stays_within_its_most(ray_local, tmp_path):
+def test_a_pool_stays_within_its_most(ray_local, tmp_path, capsys):
     def note(shard: Shard) -> None:
         time.sleep(0.2)
         (tmp_path / str(os.getpid())).touch()
 
-    assert run_shard_jobs("noting", SHARDS, lambda: note, pool=Pool(1, 1, num_cpus=0.5)) == []
+    hours = dict.fromkeys(SHARDS, 0.25)
+    pool = Pool(1, 1, num_cpus=0.5)
+    assert run_shard_jobs("noting", SHARDS, lambda: note, pool=pool, hours=hours, skipped=1.5) == []
+    assert "noting: 4.50/4.50 hours of audio" in capsys.readouterr().err
     assert len(list(tmp_path.iterdir())) == 1

@@ -19,7 +19,8 @@ class Reading:
     They have no order yet. Texts are as written, not yet normalised; None where the corpus has none. `counts` says
     how much else is listed that matches nothing, by what it is: {"texts without audio": 12}. A person is told of
     each. `rates` are seconds of the utterances by the sampling rate of their files, and `files` all audio files that
-    were looked at, once that is checked.
+    were looked at, once that is checked. `long` are recordings that are still to be cut into utterances; their
+    lengths may be those of the list.
     """
 
     utterances: tuple[Utterance, ...]
@@ -27,6 +28,7 @@ class Reading:
     counts: Mapping[str, int] = field(default_factory=dict)
     rates: Mapping[str, float] = field(default_factory=dict)
     files: frozenset[str] = frozenset()
+    long: tuple[Utterance, ...] = ()
 
 
 def joined(parts: Iterable[Reading]) -> Reading:
@@ -40,6 +42,7 @@ def joined(parts: Iterable[Reading]) -> Reading:
         _summed(part.counts for part in found),
         _summed(part.rates for part in found),
         frozenset().union(*(part.files for part in found)),
+        tuple(each for part in found for each in part.long),
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import soxr
 
-from ssl_asr.corpus.audio import audio_blocks
+from ssl_asr.corpus.audio import TOLERANCE_SECONDS, native_blocks
 from ssl_asr.corpus.segment.cutting import Cutter, Cutting, Span
 from ssl_asr.corpus.segment.voice_activity import SAMPLE_RATE, WINDOW_SECONDS, VoiceActivity
 
@@ -28,24 +29,40 @@ class AudioSegment:
 
 @dataclass(frozen=True)
 class SpeechSegments:
-    """(start, end) of each segment in time order, and the length of the recording; all in seconds."""
+    """(start, end) of each segment in time order, and the length of what was heard; all in seconds.
+
+    Times count from where hearing began. They are whole samples at `sample_rate`, the rate of the file.
+    """
 
     segments: tuple[tuple[float, float], ...]
     seconds: float
+    sample_rate: int
 
     @property
     def left_out_seconds(self) -> float:
         return self.seconds - sum(end - start for start, end in self.segments)
 
 
-def speech_segments(uri: str, *, channel: int = 0, cutting: Cutting | None = None) -> SpeechSegments:
-    """Where one channel of an audio file holds speech; ValueError as `audio_blocks`."""
-    recording = _Recording(SAMPLE_RATE, cutting or Cutting())
+def speech_segments(
+    uri: str,
+    *,
+    channel: int = 0,
+    offset: float = 0.0,
+    duration: float = math.inf,
+    may_lack: float = TOLERANCE_SECONDS,
+    cutting: Cutting | None = None,
+    pipes: bool = False,
+) -> SpeechSegments:
+    """Where one channel of an audio file, or of a part of it, holds speech; ValueError as `native_blocks`."""
+    recording: _Recording | None = None
     segments = list[tuple[float, float]]()
-    for block in audio_blocks(uri, SAMPLE_RATE, channel=channel):
+    blocks = native_blocks(uri, channel=channel, offset=offset, duration=duration, may_lack=may_lack, pipes=pipes)
+    for rate, block in blocks:
+        recording = recording or _Recording(rate, cutting or Cutting())
         segments += _times(recording.add(block))
+    assert recording is not None, "a file without samples is refused"
     segments += _times(recording.finish())
-    return SpeechSegments(tuple(segments), recording.seconds)
+    return SpeechSegments(tuple(segments), recording.seconds, recording.sample_rate)
 
 
 def _times(segments: list[AudioSegment]) -> list[tuple[float, float]]:
@@ -64,7 +81,7 @@ class _Recording:
     """Keeps the audio that a segment to come may need."""
 
     def __init__(self, sample_rate: int, cutting: Cutting) -> None:
-        self._rate = sample_rate
+        self.sample_rate = sample_rate
         self._voice = VoiceActivity()
         self._cutter = Cutter(cutting, WINDOW_SECONDS)
         other = sample_rate != SAMPLE_RATE
@@ -74,7 +91,7 @@ class _Recording:
 
     @property
     def seconds(self) -> float:
-        return self._samples / self._rate
+        return self._samples / self.sample_rate
 
     def add(self, block: Samples) -> list[AudioSegment]:
         self._kept.append(block)
@@ -101,11 +118,11 @@ class _Recording:
         for span in spans:
             begin, end = self._place(span.begin), min(self._place(span.end), self._samples)
             samples = audio[begin - self._first : end - self._first].copy()  # a view would keep all of it
-            segments.append(AudioSegment(begin / self._rate, end / self._rate, samples))
+            segments.append(AudioSegment(begin / self.sample_rate, end / self.sample_rate, samples))
         return segments
 
     def _place(self, window: int) -> int:
-        return round(window * WINDOW_SECONDS * self._rate)
+        return round(window * WINDOW_SECONDS * self.sample_rate)
 
     def _forget(self, until: int) -> None:
         while self._kept and self._first < until:
