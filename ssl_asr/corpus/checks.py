@@ -46,8 +46,8 @@ def checked(
     """The utterances of `split` that can be used, texts normalised and lengths filled in, and all rejects.
 
     Audio that is a command is run with `pipes`, and rejected without. Where lengths are `trusted`, audio whose length
-    is given is not opened; `rates` and `files` are then those of the rest. What is longer than `max_seconds` and may
-    be cut is in `long`, without its text, and its files are in `files`.
+    is given is not opened; `rates` and `files` are then those of the rest. `files` has those of the reading too. What
+    is longer than `max_seconds` and may be cut is in `long`, without its text, and its files are in `files`.
     """
     listed = [_looked_at(each, split, alphabet, trusted) for each in reading.utterances]
     infos = _infos([each.utterance.audio for each in listed if each.is_opened], pipes)
@@ -83,7 +83,7 @@ def checked(
         "texts of recordings that are cut by voice activity are left out, because a text can't be cut": lost_texts,
     }
     audio = {*(each.utterance.audio for each in listed if each.is_opened), *(each.audio for each in long)}
-    files = frozenset(file for each in audio if (file := file_of(each)) is not None)
+    files = reading.files.union(file for each in audio if (file := file_of(each)) is not None)
     told = {**reading.counts, **{what: count for what, count in counts.items() if count}}
     return Reading(tuple(kept), tuple(rejects), told, dict(rates), files, tuple(long))
 

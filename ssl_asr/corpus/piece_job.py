@@ -49,7 +49,7 @@ class Source:
     @property
     def size(self) -> int:
         """Bytes of the lists."""
-        return sum(piece.size for piece in self.pieces)
+        return sum(piece.listed_bytes for piece in self.pieces)
 
     def parents(self, number: int, buckets: int) -> dict[str, str]:
         """Of a piece, once it is read."""
@@ -117,7 +117,8 @@ def publish_utterances(
     if by_piece:
         buckets = np.full(rows.num_rows, listed_piece(shard.number) % count)
     else:
-        buckets = buckets_of(rows["speaker"].to_pylist(), count)
+        named = zip(rows["speaker"].to_pylist(), rows["audio"].to_pylist(), strict=True)
+        buckets = buckets_of([_kept_together(*each) for each in named], count)
     ids = id_table(rows["id"].to_pylist(), buckets)
     publish_partitions(ids_store(run), shard, ids, partitions_of(ids, count), count=count, parents=parents)
     publish_partitions(
@@ -138,6 +139,14 @@ def _with_recordings_as_speakers(rows: pa.Table) -> pa.Table:
     named = zip(rows["audio"].to_pylist(), rows["channel"].to_pylist(), strict=True)
     names = [f"{audio}#{channel}" if channel else audio for audio, channel in named]
     return rows.set_column(rows.schema.get_field_index("speaker"), "speaker", pa.array(names, pa.string()))
+
+
+def _kept_together(speaker: str, audio: str) -> str:
+    """What has one bucket: a speaker; or, where each recording counts as one, the file that holds it.
+
+    So what lies side by side in a tar is read by one task.
+    """
+    return file_of(audio) or speaker if speaker == audio else speaker
 
 
 def with_versions(rows: pa.Table, versions: Versions) -> pa.Table:

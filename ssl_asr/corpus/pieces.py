@@ -20,23 +20,27 @@ _GZIP = b"\x1f\x8b"
 
 @dataclass(frozen=True)
 class Piece:
-    """The lines of a file that begin in its bytes [begin, end); `state` is another where the file is."""
+    """The lines of a file that begin in its bytes [begin, end); `state` is another where the file is.
+
+    Of a file that holds audio too, so many bytes as `bytes_a_listed_byte` count as one of a list.
+    """
 
     uri: str
     begin: int
     end: int
     state: str
+    bytes_a_listed_byte: int = 1
+
+    @property
+    def listed_bytes(self) -> int:
+        """About the size of a list of what the piece holds, unpacked."""
+        listed = -(-(self.end - self.begin) // self.bytes_a_listed_byte)
+        return PACKED_RATIO * listed if self.uri.endswith(".gz") else listed
 
     @property
     def name(self) -> str:
         """The same whatever other pieces there are."""
         return digest([self.uri, str(self.begin)])
-
-    @property
-    def size(self) -> int:
-        """Bytes, about as many as they are unpacked."""
-        size = self.end - self.begin
-        return PACKED_RATIO * size if self.uri.endswith(".gz") else size
 
     def inputs(self) -> dict[str, str]:
         return {"file": self.uri, "bytes": f"{self.begin}-{self.end}", "state": self.state}

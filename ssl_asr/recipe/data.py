@@ -28,7 +28,7 @@ class Hours(Section):
 
 
 class Corpus(Section):
-    """Which speech. A source is "open-speech" or READER:PATH; the readers are those of corpus/readers/registry.py."""
+    """Which speech. A source is "open-speech" or READER:PATH; corpus/readers/registry.py has the readers."""
 
     labeled: Annotated[str, Affects("labeled")] = "open-speech"
     unlabeled: Annotated[str, Affects("unlabeled")] = "open-speech"
@@ -59,9 +59,8 @@ class Corpus(Section):
     # ones always are: a text can't be cut, so their list must give segments.
     segment: Annotated[bool, Affects("unlabeled")] = True
     channel: Annotated[int, Field(ge=0), ALL_SPLITS] = 0
-    # Unlabeled speech whose list gives lengths (nemo, lhotse, common-voice, libri-light): believe them, and leave its
-    # audio unopened until the front end reads it, or it is cut. So a million hours are listed without a request for
-    # each file.
+    # Unlabeled speech whose list gives lengths: believe them, and leave its audio unopened until the front end reads
+    # it, or it is cut. So a million hours are listed without a request for each file.
     trust_lengths: Annotated[bool, Affects("unlabeled")] = True
     # What a shard of unlabeled speech holds whole. speaker: speakers, wherever the source lists their utterances;
     # recording: each channel of an audio file is a speaker of its own, whatever the list says; source: speakers whose

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import itertools
 import os
 import re
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ import pyarrow.fs as pafs
 from ssl_asr.store import filesystem
 from ssl_asr.store.retry import retried
 
+_BRACES = re.compile(r"\{(\d+)\.\.(\d+)\}|\{([^{}]*,[^{}]*)\}")
 _SIGNS = re.compile(r"\*\*/|\*\*|\*|\?|\[[^\]/]+\]")
 
 
@@ -24,12 +26,60 @@ class FoundFile:
     mtime_ns: int
 
 
-@retried
 def matching_files(pattern: str) -> list[FoundFile]:
     """The files that `pattern` names, sorted; none where there are none. What exists by this name is no pattern.
 
-    * ? and [ ] stand for characters of one name, ** for folders too.
+    * ? and [ ] stand for characters of one name, ** for folders too. {000..123} stands for each of these numbers and
+    {a,b} for each of these words: ValueError where some of them are there and others are not.
     """
+    names = in_full(pattern)
+    if len(names) == 1 or _matching(pattern):
+        return _matching(pattern)
+    found = _listed(names)
+    missing = [name for name in names if not found[name]]
+    if missing and len(missing) < len(names):
+        raise ValueError(
+            f"{pattern}: {len(missing)} of its {len(names)} files are not there, the first of them is {missing[0]}; "
+            "fetch them or correct the pattern"
+        )
+    return sorted({file.uri: file for files in found.values() for file in files}.values(), key=lambda file: file.uri)
+
+
+def in_full(pattern: str) -> list[str]:
+    """All that a pattern with braces stands for, each once; other signs stay as they are."""
+    parts = [[pattern]]
+    if braces := _BRACES.search(pattern):
+        first, last, words = braces.groups()
+        inside = words.split(",") if words is not None else _numbers(first, last)
+        parts = [[pattern[: braces.start()]], inside, in_full(pattern[braces.end() :])]
+    return list(dict.fromkeys(map("".join, itertools.product(*parts))))
+
+
+def _numbers(first: str, last: str) -> list[str]:
+    """As a shell writes them: as wide as the wider one if one begins with 0."""
+    width = max(len(first), len(last)) if first.startswith("0") or last.startswith("0") else 0
+    step = 1 if int(first) <= int(last) else -1
+    return [f"{number:0{width}d}" for number in range(int(first), int(last) + step, step)]
+
+
+def _listed(names: list[str]) -> dict[str, list[FoundFile]]:
+    """The files of each name; their folders are listed once."""
+    folders: dict[str, dict[str, tuple[int, int]]] = {}
+    found = {}
+    for name in names:
+        path = name if "://" in name else filesystem.resolve(name)[1]
+        folder, _, base = path.rpartition("/")
+        if _SIGNS.search(path):
+            found[name] = _matching(path)
+            continue
+        if folder not in folders:
+            folders[folder] = filesystem.sizes_and_times(folder)
+        found[name] = [FoundFile(path, *folders[folder][base])] if base in folders[folder] else []
+    return found
+
+
+@retried
+def _matching(pattern: str) -> list[FoundFile]:
     if "://" not in pattern:
         path = filesystem.resolve(pattern)[1]
         names = [path] if os.path.lexists(path) else sorted(glob.glob(path, recursive=True))

@@ -39,7 +39,7 @@ def test_a_packed_file_that_is_too_large_is_refused(tmp_path, monkeypatch):
     (tmp_path / "a.gz").write_bytes(gzip.compress(bytes(range(256))))
     with pytest.raises(ValueError, match=r"a\.gz is one gzip file of 0 MB, which can't be read in parts; unpack it"):
         pieces(matching_files(str(tmp_path / "a.gz")), by_lines=True, size=50)
-    assert pieces(matching_files(str(tmp_path / "a.gz")), by_lines=True)[0].size > 8 * 256
+    assert pieces(matching_files(str(tmp_path / "a.gz")), by_lines=True)[0].listed_bytes > 8 * 256
 
 
 def test_a_changed_file_is_another_piece(tmp_path):

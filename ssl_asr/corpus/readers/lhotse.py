@@ -10,8 +10,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ssl_asr.corpus.readers.entries import (
@@ -34,12 +35,13 @@ from ssl_asr.store import filesystem
 from ssl_asr.store.ledger import Reject
 from ssl_asr.store.utterance import Utterance
 
+Find = Callable[[Mapping[str, Any]], str]  # a path or URI for a source of a recording, or a ValueError
 TOLERATED_SECONDS = 0.5  # by which a supervision may stick out of its cut: then it is cut there
 _SAVE = "save the audio to files with CutSet.save_audios and export the cuts that it returns"
 _OTHER_SOURCES = {
     "command": "is the output of a shell command, which is not run",
     "memory": "is inside the manifest",
-    "shar": "is in the tars of a Shar directory",
+    "shar": "is in the tars of a Shar folder, which shar:FOLDER reads",
 }
 # A key that a manifest of another kind has, and what its entries are.
 _OTHER_KINDS = {"sources": "recordings", "num_features": "features", "recording_id": "supervisions"}
@@ -62,13 +64,18 @@ def read_lhotse(path: str, channel: int = 0, *, part: Part = WHOLE, current: str
     """
     file = filesystem.absolute(path)
     folders = (current or os.getcwd(), file.rpartition("/")[0])
+    return read_cuts(file, lambda cut: partial(_in_files, folders), part)
+
+
+def read_cuts(file: str, find: Callable[[str], Find], part: Part = WHOLE) -> Reading:
+    """The same, where `find` tells by the id of a cut what finds its audio."""
     utterances, rejects = list[Utterance](), list[Reject]()
     for place, line in entries_of(file, "lhotse", part, _check_kind):
         name = place
         try:
             row = entry_of(line)
             name = name_of(row, "id") or name
-            for found in cut_utterances(row, folders):
+            for found in _cut_utterances(row, find(name)):
                 if isinstance(found, Reject):
                     rejects.append(found)
                 else:
@@ -78,15 +85,15 @@ def read_lhotse(path: str, channel: int = 0, *, part: Part = WHOLE, current: str
     return Reading(tuple(utterances), tuple(rejects))
 
 
-def cut_utterances(cut: Mapping[str, Any], folders: tuple[str, ...]) -> Iterator[Utterance | Reject]:
-    """Of one entry; relative paths are below one of `folders`. ValueError if the cut is no plain part of a file."""
+def _cut_utterances(cut: Mapping[str, Any], find: Find) -> Iterator[Utterance | Reject]:
+    """Of one entry. ValueError if the cut is no plain part of a file."""
     span = _span_of(cut)
     spoken = objects_of(cut, "supervisions")
     if not spoken:
-        yield _utterance(span, {"id": span.name, "start": 0, "duration": span.duration}, folders)
+        yield _utterance(span, {"id": span.name, "start": 0, "duration": span.duration}, find)
     for each in spoken:
         try:
-            yield _utterance(span, each, folders)
+            yield _utterance(span, each, find)
         except ValueError as error:
             yield Reject(str(each.get("id", span.name)), f"a supervision of the cut {span.name}: {error}")
 
@@ -142,7 +149,7 @@ def _span_of(cut: Mapping[str, Any]) -> _Span:
     )
 
 
-def _utterance(span: _Span, spoken: Mapping[str, Any], folders: tuple[str, ...]) -> Utterance:
+def _utterance(span: _Span, spoken: Mapping[str, Any], find: Find) -> Utterance:
     name, start, duration = name_of(spoken, "id"), number_of(spoken, "start"), seconds_of(spoken, "duration")
     if name is None or start is None or duration is None:
         raise ValueError("it lacks id, start or duration")
@@ -151,7 +158,7 @@ def _utterance(span: _Span, spoken: Mapping[str, Any], folders: tuple[str, ...])
         raise ValueError(f"it lies {out:.2f} s outside; cut its audio anew, for its text says more than is there")
     begin, end = max(start, 0.0), min(start + duration, span.duration)
     channel = _channel_of(span, spoken)
-    audio, place = _audio_of(span, channel, folders)
+    audio, place = _audio_of(span, channel, find)
     speaker, text = name_of(spoken, "speaker"), text_of(spoken, "text")
     return Utterance(
         id=name,
@@ -177,15 +184,19 @@ def _channel_of(span: _Span, spoken: Mapping[str, Any]) -> int:
     return shared[0]
 
 
-def _audio_of(span: _Span, channel: int, folders: tuple[str, ...]) -> tuple[str, int]:
+def _audio_of(span: _Span, channel: int, find: Find) -> tuple[str, int]:
     """The file with a channel of the recording, and the channel's place in it."""
     sources = [source for source in span.sources if channel in _channels(source, "channels", [])]
     if len(sources) != 1:
         raise ValueError(f"{len(sources)} sources of the recording {span.recording} have channel {channel}, not one")
-    kind, source = sources[0].get("type"), text_of(sources[0], "source")
-    if kind not in ("file", "url") or not source:
+    return find(sources[0]), _channels(sources[0], "channels", []).index(channel)
+
+
+def _in_files(folders: tuple[str, ...], source: Mapping[str, Any]) -> str:
+    kind, path = source.get("type"), text_of(source, "source")
+    if kind not in ("file", "url") or not path:
         raise ValueError(f"its audio {_OTHER_SOURCES.get(str(kind), f'is of the type {kind}')}; {_SAVE}")
-    return located(source, *folders), _channels(sources[0], "channels", []).index(channel)
+    return located(path, *folders)
 
 
 def _channels(row: Mapping[str, Any], key: str, usual: list[int]) -> list[int]:

@@ -1,4 +1,4 @@
-"""Reads Multilingual LibriSpeech: a folder train, dev or test of a language, with its transcripts.txt.
+"""Reads Multilingual LibriSpeech (openslr.org/94): a folder train, dev or test of a language, with its transcripts.
 
     mls_polish/train/transcripts.txt
     mls_polish/train/audio/6892/10049/6892_10049_000000.flac      or .opus

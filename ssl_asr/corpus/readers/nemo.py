@@ -30,6 +30,7 @@ from ssl_asr.store import filesystem
 from ssl_asr.store.ledger import Reject
 from ssl_asr.store.utterance import Utterance
 
+IDS = ("id", "utt_id")
 _AUDIO = ("audio_filepath", "audio_filename", "audio_file", "audio")
 _TO_THE_END = -1  # as a duration; NeMo reads the rest of the file then
 
@@ -63,16 +64,21 @@ def read_nemo(path: str, channel: int = 0, *, part: Part = WHOLE, current: str |
 
 def nemo_utterance(row: Mapping[str, Any], folders: tuple[str, ...], channel: int) -> Utterance:
     """Of one entry; relative paths are below one of `folders`, of which the first is the manifest's."""
-    audio = _audio_of(row)
-    uri = located(audio, *folders)
+    audio = audio_of(row)
+    name = name_of(row, *IDS) or path_id(row, audio, folders[0])
+    return utterance_of(row, name, located(audio, *folders), channel)
+
+
+def utterance_of(row: Mapping[str, Any], name: str, audio: str, channel: int) -> Utterance:
+    """The utterance with the id `name`, as an object with NeMo's keys describes it."""
     offset, duration, chosen = seconds_of(row, "offset"), number_of(row, "duration"), channel_of(row, "channel")
     if duration is not None and duration < 0 and duration != _TO_THE_END:
         raise ValueError(f"its duration is {duration:g}, which is negative")
-    name, speaker = name_of(row, "id", "utt_id"), name_of(row, "speaker", "speaker_id")
+    speaker = name_of(row, "speaker", "speaker_id")
     return Utterance(
-        id=_id_of(audio, folders[0], chosen, offset) if name is None else name,
-        audio=uri,
-        speaker=uri if speaker is None else speaker,
+        id=name,
+        audio=audio,
+        speaker=audio if speaker is None else speaker,
         order=0,
         offset=offset or 0.0,
         duration=math.inf if duration in (None, _TO_THE_END) else float(duration),
@@ -82,7 +88,8 @@ def nemo_utterance(row: Mapping[str, Any], folders: tuple[str, ...], channel: in
     )
 
 
-def _audio_of(row: Mapping[str, Any]) -> str:
+def audio_of(row: Mapping[str, Any]) -> str:
+    """The audio that an entry names."""
     audio = given(row, *_AUDIO)
     if isinstance(audio, list):
         raise ValueError("it names a list of audio files; give each file a line, or join their channels in one file")
@@ -92,7 +99,9 @@ def _audio_of(row: Mapping[str, Any]) -> str:
     return found
 
 
-def _id_of(audio: str, folder: str, channel: int | None, offset: float | None) -> str:
+def path_id(row: Mapping[str, Any], audio: str, folder: str) -> str:
+    """The id of an entry that names none: its audio's path below `folder`, with channel and offset if it has them."""
+    channel, offset = channel_of(row, "channel"), seconds_of(row, "offset")
     if filesystem.is_uri(audio):
         path = audio.partition("://")[2]
     else:

@@ -7,11 +7,14 @@ import math
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from ssl_asr.corpus.pieces import Piece, pieces
+from ssl_asr.corpus.readers import parquet
 from ssl_asr.corpus.readers.common_voice import lists_beside as beside_common_voice
 from ssl_asr.corpus.readers.common_voice import read_common_voice
+from ssl_asr.corpus.readers.containers import container_pieces
 from ssl_asr.corpus.readers.folder import read_folder
 from ssl_asr.corpus.readers.kaldi import TABLES, read_kaldi
 from ssl_asr.corpus.readers.lhotse import read_lhotse
@@ -20,8 +23,11 @@ from ssl_asr.corpus.readers.librispeech import audio_below, read_librispeech, tr
 from ssl_asr.corpus.readers.mls import LINES, read_mls, read_mls_audio
 from ssl_asr.corpus.readers.mls import lists_beside as beside_mls
 from ssl_asr.corpus.readers.nemo import read_nemo
+from ssl_asr.corpus.readers.nemo_tarred import nemo_tarred_pieces, read_nemo_tarred
 from ssl_asr.corpus.readers.reading import Reading, joined
+from ssl_asr.corpus.readers.shar import read_shar, shar_pieces
 from ssl_asr.corpus.readers.trees import NAME_BYTES, tree_pieces
+from ssl_asr.corpus.readers.webdataset import read_webdataset
 from ssl_asr.recipe.identity import digest
 from ssl_asr.store import filesystem
 from ssl_asr.store.ledger import checksum
@@ -180,4 +186,20 @@ READERS: Mapping[str, Reader] = {
     "folder": Reader(tree_pieces, lambda piece, options: read_folder(piece, options.channel), has_texts=False),
     "nemo": Reader(_list_pieces, _read_nemo, gives_lengths=True),
     "lhotse": Reader(_list_pieces, _read_lhotse, gives_lengths=True),
+    "webdataset": Reader(
+        partial(container_pieces, ending=".tar"),
+        lambda piece, options: read_webdataset(piece.uri, options.channel),
+        gives_lengths=True,
+    ),
+    "nemo-tarred": Reader(
+        nemo_tarred_pieces,
+        lambda piece, options: read_nemo_tarred(piece.uri, options.channel, part=(piece.begin, piece.end)),
+        gives_lengths=True,
+    ),
+    "shar": Reader(shar_pieces, lambda piece, options: read_shar(piece.uri), gives_lengths=True),
+    "parquet": Reader(
+        partial(container_pieces, ending=parquet.ENDING, size=parquet.PIECE_BYTES),
+        lambda piece, options: parquet.read_parquet(piece.uri, options.channel, part=(piece.begin, piece.end)),
+        gives_lengths=True,
+    ),
 }

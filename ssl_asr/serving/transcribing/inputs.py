@@ -13,6 +13,7 @@ from pathlib import PurePosixPath
 
 import pyarrow.fs as pafs
 
+from ssl_asr.corpus.audio_places import file_of, is_inside
 from ssl_asr.corpus.folders import split_ending, walk
 from ssl_asr.store import filesystem
 from ssl_asr.store.ledger import Reject
@@ -42,7 +43,8 @@ def audio_inputs(words: Iterable[str], channel: int = 0) -> Found:
     """All audio that `words` name, in their order, found as it is asked for; what can't be had is a reject.
 
     A word is a file, a folder (all audio below it, through links), a pattern with * ? [ ] and, locally, **, each of
-    these as a local path or URI, or READER:PATH, as in a recipe. `channel` is of files; manifests may name others.
+    these as a local path or URI, or READER:PATH, as in a recipe. It may also be the audio of an utterance in a tar or
+    archive, as reports name it (see `audio_places`). `channel` is of files; manifests may name others.
     """
     for word in words:
         try:
@@ -76,6 +78,8 @@ def _named(word: str, channel: int) -> Found:
         yield from _in_store(word, channel)
     elif os.path.lexists(word):
         yield from _local(word, "", channel)
+    elif is_inside(word):
+        yield _inside(word, channel)
     elif colon and reader.replace("-", "_").isidentifier():
         yield from _in_manifest(reader, path, channel)
     elif glob.has_magic(word):
@@ -167,6 +171,12 @@ def _in_manifest(reader: str, path: str, channel: int) -> Found:
     yield from reading.rejects
     for each in reading.utterances:
         yield _checked(AudioInput(_safe(each.id), each.audio, each.offset, each.duration, each.channel))
+
+
+def _inside(audio: str, channel: int) -> AudioInput | Reject:
+    """Called after its file and its place in it."""
+    file, place = file_of(audio), audio.rpartition(":")[2].partition("+")[0]
+    return _checked(AudioInput(_safe(f"{PurePosixPath(file or '').stem}-{place}"), audio, channel=channel))
 
 
 def _file(uri: str, name: str, channel: int) -> AudioInput | Reject:

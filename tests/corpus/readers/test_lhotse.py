@@ -160,7 +160,7 @@ def test_channels(tmp_path: Path) -> None:
     [
         ("command", "its audio is the output of a shell command, which is not run; save the audio to files"),
         ("memory", "its audio is inside the manifest; save"),
-        ("shar", "its audio is in the tars of a Shar directory; save"),
+        ("shar", "its audio is in the tars of a Shar folder, which shar:FOLDER reads; save"),
         ("tape", "its audio is of the type tape; save"),
     ],
 )

@@ -43,6 +43,19 @@ def test_files_folders_and_patterns(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert found == AudioInput("b", str(tmp_path / "b.wav"), channel=1)
 
 
+def test_audio_inside_another_file_is_named_as_reports_name_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part = f"part:{tmp_path}/talks.tar:0000000001536+4000"
+    assert list(audio_inputs([part])) == [AudioInput("talks-0000000001536", part)]
+    assert _names(f"{tmp_path}/wav.ark:1234") == ["wav-1234"]
+    monkeypatch.chdir(tmp_path)
+    _file(tmp_path / "part:talks.tar:1+2")
+    assert list(audio_inputs(["part:talks.tar:1+2"])) == [
+        AudioInput("part:talks.tar:1+2", f"{tmp_path}/part:talks.tar:1+2")
+    ]
+
+
 def test_linked_folders_are_read_once_and_circles_end(tmp_path: Path) -> None:
     _file(tmp_path / "elsewhere" / "a.wav")
     (tmp_path / "data").mkdir()

@@ -1,0 +1,124 @@
+"""Reads Parquet files with audio, as Hugging Face's datasets are kept:
+
+    id             audio                                 text          speaker_id  duration_ms
+    84-121123-0    {bytes: <FLAC file>, path: "0.flac"}  "go do you"   84          1250
+
+Only the columns that are named here are read for the list. Nothing is unpacked: an utterance names its row.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ssl_asr.corpus.audio_places import row_of
+from ssl_asr.corpus.folders import split_ending
+from ssl_asr.corpus.parquet_audio import COLUMN, AudioColumns, audio_columns, is_text, located, open_parquet
+from ssl_asr.corpus.readers.entries import WHOLE, Part, name_of, seconds_of, text_of
+from ssl_asr.corpus.readers.reading import Reading
+from ssl_asr.store import filesystem
+from ssl_asr.store.ledger import Reject
+from ssl_asr.store.utterance import Utterance
+
+ENDING = ".parquet"
+PIECE_BYTES = 1 << 30  # of a file; where all audio must be opened, this takes a minute
+_TEXTS = ("normalized_text", "text", "sentence", "transcription", "transcript")
+_IDS = ("id", "utt_id", "segment_id")
+_SPEAKERS = ("speaker_id", "speaker", "client_id")
+_SECONDS, _MILLISECONDS = ("duration", "audio_duration"), "duration_ms"
+_BATCH_ROWS = 4096
+
+
+def read_parquet(path: str, channel: int = 0, *, part: Part = WHOLE) -> Reading:
+    """Every row; of a `part`, those of the row groups that begin in these bytes. ValueError as `open_parquet`.
+
+    Columns, of several the first that has a value: `normalized_text`, `text`, `sentence`, `transcription` and
+    `transcript`; `speaker_id`, `speaker` and `client_id`; `duration` and `audio_duration` in seconds, `duration_ms`.
+    An id is `id`, `utt_id` or `segment_id` where that is a string, for numbers often count sentences or start anew in
+    each file. Without one it is the path of the audio without its ending, or else the file's name and the row.
+    Without a speaker, the audio counts as one. `channel` is the channel of all.
+
+    Where a row group has no bytes, `path` names files, from the Parquet file's folder on if it is relative.
+    """
+    file = filesystem.absolute(path)
+    utterances, rejects = list[Utterance](), list[Reject]()
+    with open_parquet(file) as parquet:
+        audio = audio_columns(file, parquet.schema_arrow)
+        for number, row, has_data in _rows(parquet, audio, part):
+            try:
+                utterances.append(_utterance(file, number, row, has_data, channel))
+            except ValueError as error:
+                rejects.append(Reject(f"row {number}", f"{file} row {number}: {error}"))
+    return Reading(tuple(utterances), tuple(rejects), files=frozenset([file]))
+
+
+def _rows(parquet: pq.ParquetFile, audio: AudioColumns, part: Part) -> Iterator[tuple[int, dict[str, Any], bool]]:
+    """The number of each row, what is read of it, and whether its audio may be in it."""
+    columns = _columns(parquet.schema_arrow, audio)
+    begin, end = part
+    first = 0
+    for group in range(parquet.num_row_groups):
+        about = parquet.metadata.row_group(group)
+        if begin <= _start(about) < (math.inf if end is None else end):
+            has_data = _has_data(about, audio)
+            batches = parquet.iter_batches(_BATCH_ROWS, row_groups=[group], columns=columns) if columns else ()
+            rows = (row for batch in batches for row in batch.to_pylist())
+            known = rows if columns else itertools.repeat({}, about.num_rows)
+            yield from ((first + place, row, has_data) for place, row in enumerate(known))
+        first += about.num_rows
+
+
+def _columns(schema: pa.Schema, audio: AudioColumns) -> list[str]:
+    """Those that are there; ids only if they are strings."""
+    ids = [name for name in _IDS if name in schema.names and is_text(schema.field(name).type)]
+    others = [name for name in (*_TEXTS, *_SPEAKERS, *_SECONDS, _MILLISECONDS) if name in schema.names]
+    return [*ids, *others, *([audio.path] if audio.path else [])]
+
+
+def _start(group: pq.RowGroupMetaData) -> int:
+    column = group.column(0)
+    return min(place for place in (column.dictionary_page_offset, column.data_page_offset) if place is not None)
+
+
+def _has_data(group: pq.RowGroupMetaData, audio: AudioColumns) -> bool:
+    """Whether some rows hold bytes, by the count of nulls; it is taken for granted where that is not told."""
+    if audio.data is None:
+        return False
+    columns = (group.column(place) for place in range(group.num_columns))
+    about = next(column for column in columns if column.path_in_schema == audio.data)
+    known = about.statistics is not None and about.statistics.has_null_count
+    return not known or about.statistics.null_count < group.num_rows
+
+
+def _utterance(file: str, number: int, row: Mapping[str, Any], has_data: bool, channel: int) -> Utterance:
+    found = row.get(COLUMN)
+    path = found.get("path") if isinstance(found, dict) else found
+    if has_data:
+        audio = row_of(file, number)
+    elif path:
+        audio = located(path, file)
+    else:
+        raise ValueError("its audio is null; leave it out")
+    milliseconds = seconds_of(row, _MILLISECONDS)
+    seconds = milliseconds / 1000 if milliseconds is not None else seconds_of(row, *_SECONDS)
+    speaker = name_of(row, *_SPEAKERS)
+    return Utterance(
+        id=name_of(row, *_IDS) or _name(path) or f"{_name(file.rpartition('/')[2])}-{number:09d}",
+        audio=audio,
+        speaker=audio if speaker is None else speaker,
+        order=0,
+        duration=math.inf if seconds is None else seconds,
+        channel=channel,
+        text=text_of(row, *_TEXTS),
+    )
+
+
+def _name(path: str | None) -> str:
+    """A path without its beginning and its ending."""
+    name = split_ending((path or "").rpartition("://")[2].lstrip("/"))[0]
+    return name.removesuffix(ENDING)
