@@ -12,7 +12,6 @@ from ssl_asr.frontend.prior import read_prior
 from ssl_asr.frontend.shard_job import FeatureJob
 from ssl_asr.frontend.statistics import sums_of
 from ssl_asr.recipe import Recipe
-from ssl_asr.runtime.run_directory import open_recipe
 from ssl_asr.store import features, layout
 from ssl_asr.store.cosine_codec import STEP
 from ssl_asr.store.features import FeatureRow
@@ -29,7 +28,8 @@ def coded(feature_run: Recipe, tmp_path_factory: pytest.TempPathFactory) -> Reci
     """A copy of the run; these shards of it have 2 bits, and the others 16."""
     run = tmp_path_factory.mktemp("coded") / "run"
     shutil.copytree(feature_run.run, run)
-    recipe = open_recipe(str(run), ["frontend.feature_bits=2"])
+    frontend = feature_run.frontend.model_copy(update={"feature_bits": 2})
+    recipe = feature_run.model_copy(update={"run": str(run), "frontend": frontend})
     job = FeatureJob(recipe, read_prior(recipe.run))
     for shard in SHARDS:
         job(shard)
