@@ -195,7 +195,8 @@ def test_a_tar_is_listed_without_its_audio(server: S3Server, clips: list[Clip]) 
 def test_the_front_end_hears_the_same(form: str, own_recipe: Recipe, clips: list[Clip], tmp_path: Path) -> None:
     recipe = with_source(own_recipe, SOURCES[form](tmp_path / "containers", clips))
     run_corpus(recipe)
-    extractor = Extractor(recipe, "unlabeled")
+    frontend = recipe.frontend.model_copy(update={"sample_rate": clips[0].rate})
+    extractor = Extractor(recipe.model_copy(update={"frontend": frontend}), "unlabeled")
     by_text = {A_TO_Z.normalise(clip.text): clip for clip in clips}
     rows = rows_of(recipe, "unlabeled")
     assert {row.text for row in rows} == by_text.keys()
