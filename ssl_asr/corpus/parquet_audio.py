@@ -9,6 +9,7 @@ import itertools
 import os
 import threading
 from bisect import bisect_right
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -23,7 +24,9 @@ from ssl_asr.store import filesystem
 COLUMN = "audio"
 _READ_AHEAD = 4 << 20
 _BATCH_BYTES = 8 << 20  # of audio, decoded at once
+_KEPT_ROWS, _KEPT_BYTES = 32, 256 << 20  # of those decoded last: threads ask for rows not quite in their order
 _KEPT_OPEN = 2
+_OPENING = threading.Lock()
 
 
 @dataclass(frozen=True)
@@ -79,7 +82,9 @@ def audio_of_row(file: str, row: int) -> bytes | str:
     if not info.is_file:
         raise FileNotFoundError(file)
     try:
-        found = _rows(file, info.size, info.mtime_ns).get(row)
+        with _OPENING:
+            rows = _rows(file, info.size, info.mtime_ns)
+        found = rows.get(row)
     except (OSError, pa.ArrowException) as error:
         raise _told(file, error) from error
     if isinstance(found, str):
@@ -99,7 +104,7 @@ def _rows(file: str, size: int, modified: int | None) -> _Rows:
 
 
 class _Rows:
-    """The audio of a file's rows. Rows of a row group that are asked for in their order are decoded once."""
+    """The audio of a file's rows. Rows that are asked for in about their order are decoded once."""
 
     def __init__(self, file: str) -> None:
         fs, path = filesystem.resolve(file)
@@ -109,7 +114,8 @@ class _Rows:
         counts = [self._parquet.metadata.row_group(group).num_rows for group in range(self._parquet.num_row_groups)]
         self._ends = list(itertools.accumulate(counts))
         self._lock = threading.Lock()
-        self._group, self._first, self._batch = -1, 0, pa.nulls(0)
+        self._kept = deque[tuple[int, pa.Array]]()  # what was decoded last, each with the number of its first row
+        self._group, self._next = -1, 0  # what is being decoded, and the row that follows
         self._batches: Iterator[pa.RecordBatch] = iter(())
 
     def get(self, row: int) -> bytes | str:
@@ -125,23 +131,31 @@ class _Rows:
         group = bisect_right(self._ends, row)
         if group == len(self._ends):
             raise ValueError(f"{self._file} has no row {row}; run the corpus stage again if it has changed")
-        if group != self._group or row < self._first:
-            self._start(group)
-        try:
-            while row >= self._first + len(self._batch):
-                self._first += len(self._batch)
-                self._batch = next(self._batches).column(0)
-        except BaseException:
-            self._group = -1
-            raise
-        return self._batch[row - self._first].as_py()
+        while True:
+            for first, batch in self._kept:
+                if first <= row < first + len(batch):
+                    return batch[row - first].as_py()
+            if group != self._group or row < self._next:
+                self._batches, self._next = self._decoded(group), self._ends[group - 1] if group else 0
+            self._group = -1  # until it has gone well
+            self._keep(next(self._batches).column(0))
+            self._group = group
 
-    def _start(self, group: int) -> None:
+    def _keep(self, batch: pa.Array) -> None:
+        self._kept.append((self._next, batch))
+        self._next += len(batch)
+        while len(self._kept) > 1 and self._is_too_much():
+            self._kept.popleft()
+
+    def _is_too_much(self) -> bool:
+        rows = sum(len(each) for _, each in self._kept) - len(self._kept[0][1])
+        return rows >= _KEPT_ROWS or sum(each.nbytes for _, each in self._kept) > _KEPT_BYTES
+
+    def _decoded(self, group: int) -> Iterator[pa.RecordBatch]:
         columns = [each for each in (self._columns.data, self._columns.path) if each is not None]
         about = self._parquet.metadata.row_group(group)
         rows = max(1, _BATCH_BYTES * about.num_rows // max(about.total_byte_size, 1))
-        self._batches = self._parquet.iter_batches(rows, row_groups=[group], columns=columns, use_threads=False)
-        self._group, self._first, self._batch = group, self._ends[group - 1] if group else 0, pa.nulls(0)
+        return self._parquet.iter_batches(rows, row_groups=[group], columns=columns, use_threads=False)
 
 
 def _parquet(stream: pa.NativeFile) -> pq.ParquetFile:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from ssl_asr.corpus import parquet_audio
 from ssl_asr.corpus.audio import read_audio
 from ssl_asr.corpus.checks import checked
 from ssl_asr.corpus.parquet_audio import audio_of_row
@@ -187,6 +189,28 @@ def test_rows_are_found_in_any_order_and_in_a_changed_file(tmp_path: Path, clips
     assert [audio_of_row(str(file), row) for row in range(6)] == expected[::-1]
     with pytest.raises(ValueError, match="has no row 6; run the corpus stage again if it has changed"):
         audio_of_row(str(file), 6)
+
+
+def test_rows_in_about_their_order_are_decoded_once(
+    tmp_path: Path, clips: list[Clip], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parquet_audio, "_BATCH_BYTES", 1)
+    file = tmp_path / "a.parquet"
+    write(file, {"audio": audio_column((clips * 17)[:100])}, row_group_size=50)
+    started = []
+    decoded = parquet_audio._Rows._decoded
+    monkeypatch.setattr(
+        parquet_audio._Rows, "_decoded", lambda self, group: started.append(group) or decoded(self, group)
+    )
+    expected = [sound(clip) for clip in clips]
+    order = [row + 7 - 2 * (row % 8) if row < 96 else row for row in range(100)]  # each eight backwards
+    assert [audio_of_row(str(file), row) for row in order] == [expected[row % 6] for row in order]
+    assert started == [0, 1, 0, 1]  # 55 to 50 come before 49
+    started.clear()
+    with ThreadPoolExecutor(16) as pool:
+        found = list(pool.map(lambda row: audio_of_row(str(file), row), range(100)))
+    assert found == [expected[row % 6] for row in range(100)]
+    assert len(started) <= 12
 
 
 def test_audio_is_not_read_for_the_list(tmp_path: Path, clips: list[Clip], monkeypatch: pytest.MonkeyPatch) -> None:
