@@ -2,11 +2,11 @@
 
 `python -m jobs.bench.rehearsal RUN [--shards N] [--s3-shards N]` prints a table, then one JSON object as the last
 line. RUN is a finished run. Beside it a copy is made whose unlabeled shards are those of RUN again and again, as
-links, N (default: 500,000) in each store; the last hundredth has no targets yet. Timed are, each in its own process
-with imports: the corpus stage, the front end, labelling and the training of the student until they know what is to
-be done, `status`, and `verify --sample`. Each is timed twice. The first time reads the entries of all shards, and
-leaves the ledger's index; the second finds it, as a command does after a kill. The copy with fewer shards lies in a
-bucket of the S3 protocol, on a server of one process (moto) that shares the cores. Memory is the process's peak.
+links, N (default: 500,000) in each store. Timed are, each in its own process with imports: the corpus stage, the
+front end, labelling and the training of the student until they know what is to be done, `status`, and
+`verify --sample`. Each is timed twice. The first time reads the entries of all shards, and leaves the ledger's index;
+the second finds it, as a command does after a kill. The copy with fewer shards lies in a bucket of the S3 protocol, on
+a server of one process (moto) that shares the cores. Memory is the process's peak.
 
 The keys are of the local run: the slowest second start, the slowest first, and the largest memory of all.
 """
@@ -28,7 +28,7 @@ from pathlib import Path
 
 from ssl_asr.cli.main import main as command
 from ssl_asr.corpus.shuffle import buckets_store
-from ssl_asr.corpus.split_records import read_record, split_content, write_record
+from ssl_asr.corpus.split_records import read_record, split_content, split_inputs, write_record
 from ssl_asr.corpus.stage import todo_corpus
 from ssl_asr.frontend.stage import prior_of_today, shard_stage
 from ssl_asr.labelling.stage import find_work
@@ -40,11 +40,11 @@ from ssl_asr.runtime.run_directory import open_recipe
 from ssl_asr.store import features, filesystem, targets
 from ssl_asr.store.layout import MANIFEST, index_folder, split_folder, split_ledger_folder
 from ssl_asr.store.ledger_index import SETTLED_NS
+from ssl_asr.store.utterance import SPLITS
 from ssl_asr.training.plan import job_of, student_plan
 from tests.s3_server import s3_server
 
 SPLIT = "unlabeled"
-LEFT = 0.01  # of the shards have no targets yet
 SAMPLE = 20
 LINKS = 50_000  # to one file: fewer than any file system allows
 
@@ -89,8 +89,7 @@ def copy_of(run: str, shards: int) -> Iterator[str]:
             ignore=lambda at, names: [name for name in names if os.path.join(at, name) in ignored],
         )
         for each in folders:
-            count = round(shards * (1 - LEFT)) if "targets/" in each else shards
-            multiply(Path(each), copy / Path(each).relative_to(source), count)
+            multiply(Path(each), copy / Path(each).relative_to(source), shards)
         keep_records(str(copy), shards)
         os.sync()
         time.sleep(SETTLED_NS / 1e9)  # until all entries are old enough for an index
@@ -118,16 +117,20 @@ def multiply(source: Path, folder: Path, count: int) -> None:
 
 
 def keep_records(run: str, shards: int) -> None:
-    """The corpus stage finds that all of these shards were cut."""
+    """The corpus stage finds that all of these shards were cut, by this version of it."""
     store = buckets_store(run)
     (bucket,) = store.shards(SPLIT)
     entry = store.entry(bucket)
     assert entry is not None
     entry = replace(entry, statistics={**entry.statistics, "shards": list(range(shards))})
     filesystem.write_bytes(store.ledger_uri(bucket), entry.to_json())
-    record = read_record(run, SPLIT)
-    assert record is not None
-    write_record(run, SPLIT, replace(record, shards=shards, content=split_content(run, SPLIT)))
+    recipe = open_recipe(run)
+    for split in SPLITS:
+        record = read_record(run, split)
+        assert record is not None
+        if split == SPLIT:
+            record = replace(record, shards=shards, content=split_content(run, split))
+        write_record(run, split, replace(record, inputs=split_inputs(recipe, split)))
     shutil.rmtree(index_folder(run, MANIFEST))
 
 
