@@ -5,8 +5,8 @@ line. RUN is a finished run. Beside it a copy is made whose unlabeled shards are
 links, N (default: 500,000) in each store. Timed are, each in its own process with imports: the corpus stage, the
 front end, labelling and the training of the student until they know what is to be done, `status`, and
 `verify --sample`. Each is timed twice. The first time reads the entries of all shards, and leaves the ledger's index;
-the second finds it, as a command does after a kill. The copy with fewer shards lies in a bucket of the S3 protocol, on
-a server of one process (moto) that shares the cores. Memory is the process's peak.
+the second finds it, as a command does after a kill. The copy with fewer shards lies in a bucket of the S3 protocol,
+on a server of one process (moto) that shares the cores. Memory is the process's peak.
 
 The keys are of the local run: the slowest second start, the slowest first, and the largest memory of all.
 """

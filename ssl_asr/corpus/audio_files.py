@@ -8,18 +8,26 @@ from contextlib import contextmanager
 from pathlib import PurePosixPath
 from typing import Any
 
+import pyarrow as pa
 import soundfile
 
 from ssl_asr.corpus.audio_places import file_of, open_place
+from ssl_asr.corpus.file_part import FilePart
 from ssl_asr.corpus.mp3 import Mp3, count_frames, mp3_of
 from ssl_asr.corpus.paged_file import PagedFile
 from ssl_asr.corpus.truncation import truncation, unknown_length
+from ssl_asr.store import filesystem
+from ssl_asr.store.retry import retried
 
 MIN_RATE, MAX_RATE = 4000, 384000
 _ENDLESS_BYTES = 1 << 40
 _BLOCK_FRAMES = 1 << 18
 _MP3_LEAD = 10 * 1152  # frames of MP3 use bits of up to nine frames before them
 _UNKNOWN_FRAMES = 1 << 62  # more than this: libsndfile does not know
+
+
+class UnreachableAudio(ValueError):
+    """A store is at fault and perhaps not the audio: whoever keeps what is wrong with audio must not keep this."""
 
 
 class AudioFile(soundfile.SoundFile):
@@ -69,10 +77,18 @@ class AudioFile(soundfile.SoundFile):
 
 @contextmanager
 def opened(uri: str, *, pipes: bool = False) -> Iterator[AudioFile]:
-    """Opens `uri` (see `audio_places`) with libsndfile; ValueError with one sentence if that fails."""
+    """Opens `uri` (see `audio_places`) with libsndfile; ValueError with one sentence if that fails.
+
+    `UnreachableAudio` where a store does not answer for a while.
+    """
     try:
-        stream = open_place(uri, pipes=pipes)
+        stream = _stream(uri, pipes)
     except OSError as error:
+        if filesystem.is_unreachable(error):
+            why = " ".join(str(error).split())
+            raise UnreachableAudio(
+                f"{uri}: its store does not answer ({why}); correct the path, or give the same command again later"
+            ) from error
         raise ValueError(f"{uri}: the audio file is missing or unreadable; correct its path in the source") from error
     with stream:
         # Bare GSM has no header, so that libsndfile can't recognise it.
@@ -94,6 +110,11 @@ def opened(uri: str, *, pipes: bool = False) -> Iterator[AudioFile]:
             raise ValueError(f"{uri}: {why}; convert it to WAV or FLAC") from error
         finally:
             source.check()
+
+
+@retried
+def _stream(uri: str, pipes: bool) -> pa.NativeFile | FilePart:
+    return open_place(uri, pipes=pipes)
 
 
 def _source(uri: str, stream: Any, *, gsm: bool) -> _Source:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -11,15 +12,15 @@ import pyarrow.compute as pc
 from ssl_asr.corpus.audio_places import file_of
 from ssl_asr.corpus.audio_versions import version_of
 from ssl_asr.corpus.augment.conditions import in_conditions
-from ssl_asr.corpus.bucket_rows import SplitRows
+from ssl_asr.corpus.bucket_rows import BucketRows, SplitRows
 from ssl_asr.corpus.manifest_shards import WrittenShard, read_shard, write_shard
 from ssl_asr.corpus.sharding import Recordings, plan_shards
-from ssl_asr.corpus.shuffle import AUDIO_VERSION, BUCKETS, buckets_store, shard_number
+from ssl_asr.corpus.shuffle import AUDIO_VERSION, BUCKETS, SEGMENTS_AGAIN, buckets_store, shard_number
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import Inputs
 from ssl_asr.store import filesystem
 from ssl_asr.store.layout import MANIFEST
-from ssl_asr.store.ledger import LedgerEntry, Reject, Shard, checksum
+from ssl_asr.store.ledger import LedgerEntry, Shard, checksum
 from ssl_asr.store.ledger_index import PARALLEL_READS
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.utterance import SCHEMA
@@ -49,9 +50,9 @@ class BucketJob:
 
     def __call__(self, shard: Shard) -> None:
         corpus = self.recipe.corpus
-        rows, again = self.rows.of_bucket(shard, is_ordered=self.is_ordered)
-        audio = AudioOfRows(rows)
-        rows = rows.drop_columns([AUDIO_VERSION])
+        found = self.rows.of_bucket(shard, is_ordered=self.is_ordered)
+        audio = AudioOfRows(found.rows)
+        rows = found.rows.drop_columns([AUDIO_VERSION])
         recordings = Recordings.of(in_conditions(rows, shard.split, corpus, self.recipe.seed))
         held = self._held(shard)
         before = {
@@ -69,7 +70,7 @@ class BucketJob:
         for number in set(held) - set(numbers.values()):
             filesystem.delete(self.manifest.ledger_uri(Shard(shard.split, number)))
             filesystem.delete(self.manifest.uri(Shard(shard.split, number)))
-        self._note(shard, sorted(numbers.values()), self.parents[shard], rows=rows, rejects=again)
+        self._note(shard, sorted(numbers.values()), self.parents[shard], cut=replace(found, rows=rows))
 
     def _held(self, shard: Shard) -> list[int]:
         """Numbers of the shards that an earlier attempt, or an earlier version of this program, may have written."""
@@ -104,16 +105,14 @@ class BucketJob:
         parents: Inputs,
         *,
         kept: Sequence[int] = (),
-        rows: pa.Table | None = None,
-        rejects: Sequence[Reject] = (),
+        cut: BucketRows | None = None,
     ) -> None:
-        """Of a bucket that is cut, with its `rows`; without them of one that is being cut."""
-        is_cut = rows is not None
-        rows = SCHEMA.empty_table() if rows is None else rows
+        """Of a bucket that is `cut`, or of one that is being cut."""
+        rows = SCHEMA.empty_table() if cut is None else cut.rows
         sentences = "".join(f"{text}\n" for text in rows["text"].to_pylist() if text).encode()
         statistics = {
             _SHARDS: list(numbers),
-            **({} if is_cut else {_KEPT: list(kept)}),
+            **({_KEPT: list(kept)} if cut is None else {SEGMENTS_AGAIN: cut.segments}),
             BUCKETS: self.buckets,
             "speakers": pc.count_distinct(rows["speaker"]).as_py(),
         }
@@ -128,9 +127,9 @@ class BucketJob:
             checksum=checksum(sentences),
             parents=dict(parents),
             statistics=statistics,
-            rejects=tuple(rejects),
+            rejects=() if cut is None else cut.later_uses,
         )
-        if is_cut:
+        if cut is not None:
             filesystem.write_if_changed(self.store.uri(shard), sentences)
         filesystem.write_bytes(self.store.ledger_uri(shard), entry.to_json())
 

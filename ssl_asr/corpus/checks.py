@@ -16,6 +16,7 @@ from typing import NamedTuple
 from ssl_asr.corpus.audio import TOLERANCE_SECONDS, AudioInfo, audio_info
 from ssl_asr.corpus.audio_places import file_of
 from ssl_asr.corpus.duplicates import AGAIN
+from ssl_asr.corpus.pipes import is_pipe
 from ssl_asr.corpus.readers.reading import Reading
 from ssl_asr.lang.text import A_TO_Z, Alphabet, named
 from ssl_asr.progress import Progress
@@ -23,6 +24,7 @@ from ssl_asr.recipe import Corpus
 from ssl_asr.store.ledger import Reject
 from ssl_asr.store.ledger_index import PARALLEL_READS
 from ssl_asr.store.reading_ahead import read_ahead
+from ssl_asr.store.retry import without_retries
 from ssl_asr.store.utterance import Utterance
 
 _TEXT_NEEDED = ("labeled", "dev", "test")
@@ -107,7 +109,9 @@ def _looked_at(utterance: Utterance, split: str, alphabet: Alphabet, trusted: bo
     except ValueError as error:
         return _Looked(utterance, str(error))
     spoken = utterance if text == utterance.text else replace(utterance, text=text)
-    return _Looked(spoken, "", not (trusted and 0 < utterance.duration < math.inf and utterance.offset >= 0))
+    is_known = trusted and 0 < utterance.duration < math.inf and utterance.offset >= 0
+    # A command is never trusted: `audio_info` refuses it where commands are not run.
+    return _Looked(spoken, "", not is_known or is_pipe(utterance.audio))
 
 
 def _infos(uris: Sequence[str], pipes: bool) -> Iterator[AudioInfo | ValueError]:
@@ -122,7 +126,8 @@ def _infos(uris: Sequence[str], pipes: bool) -> Iterator[AudioInfo | ValueError]
 
 def _info(uri: str, pipes: bool) -> AudioInfo | ValueError:
     try:
-        return audio_info(uri, pipes=pipes)
+        with without_retries():  # a list may name a million files of a store that isn't there
+            return audio_info(uri, pipes=pipes)
     except ValueError as error:
         return error
 

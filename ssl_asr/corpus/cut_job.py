@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from ssl_asr.corpus.audio_files import MIN_RATE
+from ssl_asr.corpus.audio_files import MIN_RATE, UnreachableAudio
 from ssl_asr.corpus.checks import OVERSHOOT_SECONDS
 from ssl_asr.corpus.long_recordings import CUT_SCHEMA, Batches, cuts_store
 from ssl_asr.corpus.segment.cutting import Cutter, Cutting
@@ -87,6 +87,8 @@ class CutJob:
                 cutting=self.cutting,
                 pipes=self.pipes,
             )
+        except UnreachableAudio:
+            raise
         except ValueError as error:
             return {"reason": str(error), "sample_rate": 0, "seconds": 0.0, "begins": [], "ends": []}
         rate = found.sample_rate

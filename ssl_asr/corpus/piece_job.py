@@ -146,7 +146,8 @@ def _kept_together(speaker: str, audio: str) -> str:
 
     So what lies side by side in a tar is read by one task.
     """
-    return file_of(audio) or speaker if speaker == audio else speaker
+    is_recording = speaker == audio or speaker.startswith(f"{audio}#")  # a channel of it
+    return file_of(audio) or speaker if is_recording else speaker
 
 
 def with_versions(rows: pa.Table, versions: Versions) -> pa.Table:

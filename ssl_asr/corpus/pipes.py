@@ -29,7 +29,8 @@ def as_pipe(command: str, folder: str) -> str:
 
 
 def is_pipe(audio: str) -> bool:
-    return audio.startswith(_PREFIX)
+    """Readers that make no pipes (`as_pipe`) have no such names: their lists give paths and URIs, of any scheme."""
+    return audio.startswith(_PREFIX) and not audio.startswith(f"{_PREFIX}//")
 
 
 def output_of(audio: str, *, most_bytes: int = MOST_BYTES, most_seconds: float = MOST_SECONDS) -> bytes:

@@ -13,6 +13,7 @@ from ssl_asr.corpus.long_recordings import Batches, batches_of, cuts_store, is_o
 from ssl_asr.corpus.placing import Place, make_all
 from ssl_asr.corpus.segment_job import SegmentJob
 from ssl_asr.corpus.shuffle import ids_store, pieces_store
+from ssl_asr.corpus.sources import has_pipes
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import Inputs, digest
 from ssl_asr.store.ledger import Shard
@@ -47,7 +48,7 @@ class Segmenting:
         index = store.index(self.split)
         # What could not be used may have been mended where no list shows it.
         failed = index.numbers[index.column("rejects") > 0].tolist()
-        job = partial(CutJob, self.recipe.run, batches, cutting, pipes=corpus.pipes)
+        job = partial(CutJob, self.recipe.run, batches, cutting, pipes=has_pipes(corpus, self.split))
         what = f"cutting long recordings of {self.split}"
         make_all(self.place, what, store, self.split, wanted, job, also={*failed}, hours=hours)
 
@@ -85,5 +86,6 @@ class Segmenting:
                 "recordings": recordings[int(batches.pieces[mine[0]])],
                 "cuts": digest(checksums[mine].tolist()),
                 "buckets": str(self.buckets),
+                "by piece": str(self.by_piece),
             }
         return found

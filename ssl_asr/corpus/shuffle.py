@@ -25,7 +25,8 @@ from ssl_asr.store.utterance import SCHEMA
 # Of a list: about 110,000 utterances of 150 bytes, or 300 hours. A task holds a bucket in memory.
 BUCKET_BYTES = 16 << 20
 SEGMENT_BYTES_A_SECOND = 15  # what a list would have of a long recording: 150 bytes for each segment of 10 s
-BUCKETS = "buckets"  # statistic of a bucket's entry: how many there are
+# Statistics of a bucket's entry: how many there are, and how many of its rejects are segments of long recordings.
+BUCKETS, SEGMENTS_AGAIN = "buckets", "segments_again"
 AUDIO_VERSION = "audio_version"  # column of the pieces, beside those of the manifest
 PIECE_SCHEMA = SCHEMA.append(pa.field(AUDIO_VERSION, pa.string()))
 MOST_BUCKETS = 1024  # a piece has a record batch for each

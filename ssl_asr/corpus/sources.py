@@ -45,8 +45,7 @@ class ReadPiece:
     current: str  # the driver's directory
 
     def __call__(self, piece: Piece) -> Reading:
-        # A list of another form must not name commands.
-        pipes = self.corpus.pipes and self.reader == KALDI
+        pipes = has_pipes(self.corpus, self.split)
         options = ReadOptions(
             self.current,
             self.corpus.channel,
@@ -59,6 +58,11 @@ class ReadPiece:
         return checked(
             reader.read(piece, options), self.split, self.corpus, alphabet=self.alphabet, pipes=pipes, trusted=trusted
         )
+
+
+def has_pipes(corpus: Corpus, split: str) -> bool:
+    """Whether commands are run as the split's audio; a list of another form than Kaldi's must not name any."""
+    return corpus.pipes and corpus.source_of(split).partition(":")[0] == KALDI
 
 
 def is_trusted(corpus: Corpus, split: str, reader: str) -> bool:

@@ -109,7 +109,8 @@ class SplitListing:
         if (most := int(pieces.rows.sum(0).max(initial=0))) > MOST_ROWS:
             raise ValueError(
                 f"{most:,} utterances of {split} have speakers that fall into one part of {buckets}, more than a "
-                "machine's memory holds; where the source's speakers mean nothing, set corpus.group=recording"
+                "machine's memory holds; where the source's speakers mean nothing, set corpus.group=recording; where "
+                "it has each speaker in one place, set corpus.group=source"
             )
         common = {"buckets": str(buckets), **self.source.inputs, **self.shard_parents}
         wanted = {

@@ -41,7 +41,8 @@ class SplitRecord:
 
     `content` tells its shards from others. `open_id` tells which open speech the split was cut from; it is empty for
     another source. `rates` are seconds by the sampling rate of the files, of a source of one's own. `cut` counts
-    recordings that were cut by voice activity, as `segment_job.CutCounts`.
+    recordings that were cut by voice activity, as `segment_job.CutCounts`; `segments_again` of its segments are among
+    the rejects, as their ids were used before.
     """
 
     inputs: Inputs
@@ -55,11 +56,15 @@ class SplitRecord:
     rejected: int = 0
     rates: Mapping[str, float] = field(default_factory=dict)
     cut: Mapping[str, float] = field(default_factory=dict)
+    segments_again: int = 0
 
     @property
-    def listed(self) -> int:
-        """Entries of the list that utterances were made of: many segments may be of one."""
-        return self.utterances - int(self.cut.get("segments", 0) - self.cut.get("recordings", 0))
+    def rejected_and_listed(self) -> tuple[int, int]:
+        """Entries of the list: those that were rejected, and all. The segments of a recording count as one."""
+        segments, recordings = self.cut.get("segments", 0), self.cut.get("recordings", 0)
+        more = 1 - recordings / segments if segments else 0.0  # of each segment
+        rejected = self.rejected - more * self.segments_again
+        return round(rejected), round(rejected + self.utterances - more * (segments - self.segments_again))
 
 
 def split_inputs(recipe: Recipe, split: str) -> dict[str, str]:

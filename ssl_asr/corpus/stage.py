@@ -15,7 +15,7 @@ from ssl_asr.corpus.augment.conditions import check_conditions, needs_banks
 from ssl_asr.corpus.bands import narrow_band
 from ssl_asr.corpus.language_text import ensure_text, is_written, write_open_text
 from ssl_asr.corpus.piece_job import CUT, RATES, UNMATCHED
-from ssl_asr.corpus.shuffle import buckets_store, pieces_store
+from ssl_asr.corpus.shuffle import SEGMENTS_AGAIN, buckets_store, pieces_store
 from ssl_asr.corpus.sources import OPEN_SPEECH, CutSpeech, check_sources, cut_speech, source_of
 from ssl_asr.corpus.split_listing import SplitListing
 from ssl_asr.corpus.split_records import (
@@ -88,7 +88,7 @@ def run_corpus(recipe: Recipe) -> StageReport:
     skipped = sum(record.shards for split, record in records.items() if split not in todo)
     rejected = sum(record.rejected for record in records.values())
     report = clock.finish(shards, skipped, _rejects(recipe.run), _figures(records), rejected=rejected)
-    found = {split: (each.rejected, each.rejected + each.listed) for split, each in records.items()}
+    found = {split: each.rejected_and_listed for split, each in records.items()}
     check_reject_shares(recipe, STAGE, found)
     return report
 
@@ -181,6 +181,7 @@ def _list_split(recipe: Recipe, split: str, speech: CutSpeech | None, inputs: In
         rejected=int(pieces.column("rejects").sum() + buckets.column("rejects").sum()),
         rates={rate: round(seconds, 3) for rate, seconds in sorted(_sums(pieces, RATES).items())},
         cut={name: round(count, 3) for name, count in sorted(cut.items())},
+        segments_again=int(np.nansum(buckets.statistic(SEGMENTS_AGAIN))),
     )
     write_record(run, split, record)
 

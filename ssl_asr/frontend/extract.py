@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ssl_asr.corpus.audio import read_audio
+from ssl_asr.corpus.audio_files import UnreachableAudio
 from ssl_asr.corpus.augment.noise import Bank, bank_use, degrade, load_bank
 from ssl_asr.corpus.augment.speed import speed_of
 from ssl_asr.frontend.lfbe import lfbe
@@ -82,11 +83,16 @@ class Extractor:
         return frames
 
     def all_frames(self, utterances: Iterable[Utterance]) -> tuple[list[ExtractedUtterance], list[Reject]]:
-        """LFBE of every usable utterance, in the order given, and the rejects with their reasons."""
+        """LFBE of every usable utterance, in the order given, and the rejects with their reasons.
+
+        `UnreachableAudio` while a store does not answer: what it holds may be usable.
+        """
         extracted, rejects = [], []
         for utterance in utterances:
             try:
                 extracted.append(ExtractedUtterance(utterance, self.frames(utterance)))
+            except UnreachableAudio:
+                raise
             except ValueError as error:
                 rejects.append(Reject(utterance.id, str(error)))
         return extracted, rejects

@@ -1,3 +1,4 @@
+import json
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -6,9 +7,14 @@ import numpy as np
 import pytest
 import soundfile
 
+from ssl_asr.corpus import audio_files
+from ssl_asr.corpus.audio_files import UnreachableAudio, opened
 from ssl_asr.corpus.checks import checked
+from ssl_asr.corpus.pipes import is_pipe
+from ssl_asr.corpus.readers.nemo import read_nemo
 from ssl_asr.corpus.readers.reading import Reading
 from ssl_asr.recipe import Corpus
+from ssl_asr.store.retry import without_retries
 from ssl_asr.store.utterance import Utterance
 from tests.corpus.conftest import Clip
 
@@ -21,6 +27,31 @@ def good(tmp_path: Path, clips: list[Clip]) -> Utterance:
 
 def _reasons(split: str, *utterances: Utterance) -> dict[str, str]:
     return {reject.id: reject.reason for reject in checked(Reading(utterances), split, Corpus()).rejects}
+
+
+def test_a_command_in_a_list_is_never_run(tmp_path: Path) -> None:
+    mark = tmp_path / "was-run"
+    utterance = Utterance("a", f"pipe:touch {mark}", "s", 0, 5.0)
+    for trusted in (False, True):
+        (reject,) = checked(Reading((utterance,)), "unlabeled", Corpus(), trusted=trusted).rejects
+        assert "this is a shell command, which is not run" in reject.reason
+    assert not is_pipe(f"pipe://x;touch {mark}"), "a URI of an unknown scheme"
+    listing = tmp_path / "list.jsonl"
+    for audio in (f"pipe://x;touch {mark}", f"pipe:touch {mark}", f"PIPE:touch {mark}"):
+        listing.write_text(json.dumps({"audio_filepath": audio, "duration": 5.0}) + "\n")
+        (listed,) = read_nemo(str(listing)).utterances
+        with pytest.raises(ValueError, match="touch"), opened(listed.audio, pipes=True):
+            pass
+    assert not mark.exists()
+
+
+def test_an_outage_of_a_store_is_no_fault_of_the_audio(monkeypatch: pytest.MonkeyPatch) -> None:
+    def out(audio: str, *, pipes: bool) -> object:
+        raise OSError("AWS Error NETWORK_CONNECTION during HeadObject operation")
+
+    monkeypatch.setattr(audio_files, "open_place", out)
+    with without_retries(), pytest.raises(UnreachableAudio, match="NETWORK_CONNECTION"), opened("s3://bucket/a.flac"):
+        pass
 
 
 def test_one_good_utterance_of_one_speaker_is_kept(good: Utterance, clips: list[Clip]) -> None:

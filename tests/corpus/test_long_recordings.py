@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from ssl_asr.corpus import cut_job, long_recordings, shuffle, stage
+from ssl_asr.corpus import cut_job, long_recordings, shuffle, split_listing, stage
 from ssl_asr.corpus.audio import read_audio
 from ssl_asr.corpus.bucket_job import buckets_before
 from ssl_asr.corpus.segment.recordings import speech_segments
@@ -137,12 +137,45 @@ def test_all_speech_is_in_segments_that_do_not_overlap(
     assert record.cut["segments"] == len(utterances) - len(clips)
     assert record.cut["seconds"] == pytest.approx(total, abs=0.01)
     assert record.cut["left_out_seconds"] == pytest.approx(total - kept, abs=0.01)
-    assert record.listed == len(clips) + 4
+    assert record.rejected_and_listed == (0, len(clips) + 4)
     assert record.rates.keys() == {"8000", "16000", "44100"}
     assert report.figures["unlabeled_minutes_without_speech"] == pytest.approx((total - kept) / 60, abs=0.06)
     said = capsys.readouterr().err
     assert f"4 recordings longer than corpus.max_seconds were cut into {record.cut['segments']:.0f} segments" in said
     assert "1 texts of recordings that are cut by voice activity are left out" in said
+
+
+def test_recordings_that_are_listed_twice_count_as_recordings(
+    recipe: Recipe, long: Rows, clips: list[Clip], tmp_path: Path
+) -> None:
+    (tmp_path / "unlabeled-2.jsonl").write_bytes((tmp_path / "unlabeled.jsonl").read_bytes())
+    run_corpus(allowing(recipe, unlabeled=f"nemo:{tmp_path}/unlabeled*.jsonl", max_reject_share=0.6))
+    record = read_record(recipe.run, "unlabeled")
+    assert record is not None
+    assert record.segments_again == record.cut["segments"] / 2 > 8
+    assert record.rejected_and_listed == (len(clips) + 4, 2 * (len(clips) + 4))
+
+
+def test_segments_follow_a_change_of_what_shards_hold_whole(
+    recipe: Recipe, long: Rows, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines = (tmp_path / "unlabeled.jsonl").read_text().splitlines(keepends=True)
+    (tmp_path / "unlabeled.jsonl").write_text("".join(lines[::2]))
+    (tmp_path / "unlabeled-2.jsonl").write_text("".join(lines[1::2]))
+    monkeypatch.setattr(shuffle, "BUCKET_BYTES", 1500)
+    grouped = {
+        group: allowing(recipe, unlabeled=f"nemo:{tmp_path}/unlabeled*.jsonl", group=group)
+        for group in ("source", "speaker")
+    }
+    run_corpus(grouped["source"])
+    assert buckets_before(recipe.run, "unlabeled") == 2
+    fresh = grouped["speaker"].model_copy(update={"run": f"{recipe.run}-fresh"})
+    monkeypatch.setattr(shuffle, "MOST_BUCKETS", 2)  # as many as by source, which a run keeps
+    monkeypatch.setattr(split_listing, "MOST_BUCKETS", 2)
+    run_corpus(grouped["speaker"])
+    run_corpus(fresh)
+    assert buckets_before(fresh.run, "unlabeled") == 2
+    assert rows_of(grouped["speaker"], "unlabeled") == rows_of(fresh, "unlabeled")
 
 
 def test_offsets_are_right_to_the_sample(recipe: Recipe, long: Rows, tmp_path: Path) -> None:

@@ -263,7 +263,7 @@ def test_where_the_source_is_grouped_nothing_is_shuffled(recipe, tmp_path, small
 def test_a_speaker_of_everything_is_refused(recipe, tmp_path, small_buckets, monkeypatch):
     monkeypatch.setattr(split_listing, "MOST_ROWS", 100)
     write(tmp_path / "source", [{**row, "speaker": "unknown"} for row in speech(10)])
-    with pytest.raises(ValueError, match=r"^200 utterances of unlabeled .* set corpus\.group=recording$"):
+    with pytest.raises(ValueError, match=r"^200 utterances of unlabeled .* set corpus\.group=recording;"):
         listed(recipe, tmp_path / "source")
 
 

@@ -9,7 +9,9 @@ import numpy as np
 import pytest
 import soundfile
 
+from ssl_asr.corpus import audio_files
 from ssl_asr.corpus.audio import read_audio
+from ssl_asr.corpus.audio_files import UnreachableAudio
 from ssl_asr.corpus.augment.speed import fits, recording_places
 from ssl_asr.frontend.extract import Extractor, is_silent
 from ssl_asr.frontend.lfbe import NO_SIGNAL, lfbe
@@ -18,6 +20,7 @@ from ssl_asr.frontend.streams import raise_floors
 from ssl_asr.recipe import Recipe
 from ssl_asr.store import features, utterance
 from ssl_asr.store.ledger import Shard
+from ssl_asr.store.retry import without_retries
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.utterance import Utterance
 from tests.frontend.conftest import some_utterances
@@ -118,3 +121,15 @@ def test_faint_noise_is_not_digital_silence() -> None:
     assert not is_silent(faint.astype(np.float32), 400)
     assert is_silent(np.zeros(8000, np.float32), 400)
     assert is_silent(np.zeros(100, np.float32), 400)
+
+
+def test_while_a_store_does_not_answer_nothing_is_rejected(
+    corpus_run: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def out(audio: str, *, pipes: bool) -> object:
+        raise OSError("AWS Error NETWORK_CONNECTION during GetObject operation")
+
+    monkeypatch.setattr(audio_files, "open_place", out)
+    utterance = Utterance("a", "s3://bucket/a.flac", "s", 0, 1.0)
+    with without_retries(), pytest.raises(UnreachableAudio, match=r"s3://bucket/a\.flac: its store does not answer"):
+        Extractor(corpus_run, "unlabeled").all_frames([utterance])
