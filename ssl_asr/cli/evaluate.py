@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ssl_asr.cli.saying import say
+from ssl_asr.cli.saying import say, told
 
 if TYPE_CHECKING:
     from ssl_asr.evaluation.set_results import SetResults, Words
@@ -27,7 +27,9 @@ def add_options(command: argparse.ArgumentParser) -> None:
     group = command.add_argument_group("a bundle on transcribed speech, in place of the stage")
     group.add_argument("--test", metavar="READER:PATH", help="the speech, as in a recipe; RECIPE is then a bundle")
     group.add_argument(
-        "--against", metavar="OTHER", help="another bundle, or its words for this speech as .txt, .ctm or .json"
+        "--against",
+        metavar="OTHER",
+        help="another bundle, or words for this speech: .txt, .ctm, .json, .jsonl, or a folder that transcribe wrote",
     )
     group.add_argument("-o", "--out", metavar="DIR", help="write figures and words there, and with --against a page")
     group.add_argument("--int8", action="store_true", help="BUNDLE's 8-bit network")
@@ -63,8 +65,11 @@ def run(options: argparse.Namespace) -> None:
     from ssl_asr.evaluation.transcribed_set import read_transcribed_set
     from ssl_asr.recipe import Evaluate
     from ssl_asr.serving.bundle import open_bundle
+    from ssl_asr.store import filesystem
 
     spoken = read_transcribed_set(options.test, open_bundle(options.recipe).language.alphabet)
+    if options.out:
+        filesystem.make_folder(options.out)
     systems, rejects = _systems(options, spoken)
     results = set_results(spoken, systems, Draws(Evaluate().bootstrap, seed=1))
     print(format_set_table(results))
@@ -115,9 +120,11 @@ def _tell(results: SetResults, rejects: Sequence[Reject], out: str | None) -> No
     if not rejects:
         return
     for reject in rejects[:_TOLD_REJECTS]:
-        say(f"{reject.id}: {reject.reason}")
+        say(told(reject))
     where = f"; {out}/rejects.jsonl has the reasons" if out else ""
-    total = results.rows[0].utterances + results.unscored
+    total, more = results.rows[0].utterances + results.unscored, len(rejects) - _TOLD_REJECTS
+    if more > 0 and not out:
+        where = f": these and {more} more; -o DIR writes all reasons"
     say(f"{len(rejects)} of {total} utterances were not scored{where}")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import os
 import shutil
 import sys
 from collections.abc import Iterable, Sequence
@@ -62,9 +63,9 @@ def add_command(commands: argparse._SubParsersAction[Any]) -> None:
     command.add_argument("--channel", type=whole(0, 1023), metavar="N", help="from 0; default: the first")
     add_engine_options(command)
     group = command.add_argument_group("raw samples on standard input")
-    group.add_argument("--encoding", choices=ENCODINGS, default="s16le", help="as ffmpeg names it; default: s16le")
+    group.add_argument("--encoding", choices=ENCODINGS, help="as ffmpeg names it; default: s16le")
     group.add_argument("--rate", type=whole(1, 10**6), metavar="HZ", help="default: the bundle's sample rate")
-    group.add_argument("--channels", type=whole(1, 1024), default=1, metavar="N", help="default: 1")
+    group.add_argument("--channels", type=whole(1, 1024), metavar="N", help="default: 1")
     endpoints = endpoint_options.add_endpoint_options(command)
     endpoints.add_argument("--no-endpoints", action="store_true", help="one utterance; memory grows with it")
 
@@ -74,7 +75,9 @@ def run(options: argparse.Namespace) -> bool:
     from ssl_asr.serving.adapting import open_engine
     from ssl_asr.serving.streaming.latency import Pace
     from ssl_asr.serving.streaming.listening import listen
+    from ssl_asr.serving.transcribing.transcriber import LEAST_SECONDS, too_short
 
+    _check_audio(options)
     endpoints = None if options.no_endpoints else endpoint_options.endpoints_of(options)
     engine = open_engine(engine_options_of(options), say)
     with Interrupts() as interrupts:
@@ -83,8 +86,27 @@ def run(options: argparse.Namespace) -> bool:
         screen = _Screen(stream, sys.stdout)
         heard = listen(stream, interrupts.until(_chunks(options, engine, pace)), pace, screen.show)
         screen.close()
+        if heard.seconds < LEAST_SECONDS and not interrupts.came:
+            raise ValueError(f"{_name(options)}: {too_short(heard.seconds)}")
         say(_figures(heard))
     return not interrupts.came
+
+
+def _check_audio(options: argparse.Namespace) -> None:
+    """ValueError for a folder, and for options of raw samples beside a file, which says its own format."""
+    if options.audio == PIPE:
+        return
+    raw = next((name for name in ("encoding", "rate", "channels") if getattr(options, name) is not None), None)
+    if raw is not None:
+        raise ValueError(
+            f"--{raw} is for raw samples on standard input; leave it out, {options.audio} says its format"
+        )
+    if os.path.isdir(options.audio):
+        raise ValueError(f"{options.audio} is a folder; name one file in it, or use ssl-asr transcribe")
+
+
+def _name(options: argparse.Namespace) -> str:
+    return "standard input" if options.audio == PIPE else str(options.audio)
 
 
 class _Screen:
@@ -132,7 +154,7 @@ def _chunks(options: argparse.Namespace, engine: Engine, pace: Pace) -> Iterable
 def _from_pipe(options: argparse.Namespace, engine: Engine) -> Iterable[Float32]:
     from ssl_asr.serving.streaming.pcm import PcmFormat, PcmReader
 
-    raw = PcmFormat(options.encoding, options.rate or engine.sample_rate, options.channels)
+    raw = PcmFormat(options.encoding or "s16le", options.rate or engine.sample_rate, options.channels or 1)
     reader = PcmReader(cast(BufferedReader, sys.stdin.buffer), raw)
     heard = "" if reader.format.channels == 1 else f"; channel {options.channel or 0} is heard"
     say(f"standard input: {'WAV' if reader.is_wav else 'raw'}, {reader.format}{heard}")

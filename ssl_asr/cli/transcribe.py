@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 
 from ssl_asr.cli import engine_options
 from ssl_asr.cli.engine_options import add_engine_options, engine_options_of
-from ssl_asr.cli.saying import say
+from ssl_asr.cli.saying import say, told
 from ssl_asr.cli.values import whole
 from ssl_asr.progress import clock
 
 if TYPE_CHECKING:
-    from ssl_asr.serving.transcribing.inputs import AudioInput
+    from ssl_asr.serving.transcribing.inputs import AudioInput, Found
     from ssl_asr.serving.transcribing.transcriber import Transcriber
     from ssl_asr.serving.transcribing.transcript import Transcript, TranscriptSegment
     from ssl_asr.store.ledger import Reject
@@ -25,6 +25,7 @@ DOES = "recognises audio: files, folders, patterns, URIs or READER:PATH"
 FLAGS = ("--format", "--channel", "--nbest", *engine_options.FLAGS)
 FORMATS = ("txt", "json", "ctm", "srt", "vtt")
 WITH_CONFIDENCES = ("json", "ctm")  # which take as long as the words
+CAPTIONS = ("srt", "vtt")  # of one recording, by the form of the file
 MOST_ALTERNATIVES = 10
 
 
@@ -48,16 +49,21 @@ def add_command(commands: argparse._SubParsersAction[Any]) -> None:
 def run(options: argparse.Namespace) -> bool:
     """True if all audio was transcribed. ValueError if nothing can be: no bundle, no such language model."""
     from ssl_asr.serving.adapting import open_engine
-    from ssl_asr.serving.transcribing.inputs import audio_inputs, without_clashes
+    from ssl_asr.serving.transcribing.inputs import audio_inputs
+    from ssl_asr.serving.transcribing.names import told_apart, without_clashes
     from ssl_asr.serving.transcribing.transcriber import Transcriber
+    from ssl_asr.store import filesystem
 
     if options.nbest and options.format != "json":
         raise ValueError(f"--nbest can't be written as {options.format}; add --format json")
     began = time.monotonic()
     found = audio_inputs(options.audio, options.channel or 0)
-    if options.out:
-        found = without_clashes(found)
+    found = without_clashes(found) if options.out else told_apart(found, options.audio)
+    if options.format in CAPTIONS and not options.out:
+        found = iter(_one_alone(found, options.format))
     engine = open_engine(engine_options_of(options), say)
+    if options.out:
+        filesystem.make_folder(options.out)
     confidences = options.format in WITH_CONFIDENCES
     transcriber = Transcriber(engine, alternatives=options.nbest, confidences=confidences)
     counts = _Counts()
@@ -66,6 +72,18 @@ def run(options: argparse.Namespace) -> bool:
     if options.out or counts.rejected or counts.transcribed > 1:
         say(counts.line(time.monotonic() - began))
     return not counts.rejected
+
+
+def _one_alone(found: Found, kind: str) -> list[AudioInput | Reject]:
+    """All of them; ValueError as soon as there are two recordings."""
+    from ssl_asr.serving.transcribing.inputs import AudioInput
+
+    first: list[AudioInput | Reject] = []
+    for each in found:
+        if isinstance(each, AudioInput) and any(isinstance(before, AudioInput) for before in first):
+            raise ValueError(f"{kind} holds the captions of one recording; write a file for each with -o DIR")
+        first.append(each)
+    return first
 
 
 class _Counts:
@@ -84,7 +102,7 @@ def _one(each: AudioInput | Reject, transcriber: Transcriber, options: argparse.
 
     try:
         if not isinstance(each, AudioInput):
-            raise ValueError(f"{each.id}: {each.reason}")
+            raise ValueError(told(each))
         live = not options.out and options.format == "txt"
         transcript = transcriber.transcribe(each, _printer(each, options) if live else None)
         if not live:

@@ -15,6 +15,7 @@ _KILOBITS: Final = (
 )
 _RATES: Final = (44100, 48000, 32000, 0)
 FIRST_BYTES = 256  # of the first frame: they hold the number of frames, where it is known
+TWO_FRAMES_BYTES = 1445  # the longest frame, and the header behind it
 _TAIL_BYTES = 16384  # ten of the longest frames
 _LEAST_FRAMES = 3  # in a row, before a header is believed
 _XING, _VBRI = (b"Xing", b"Info"), b"VBRI"
@@ -92,6 +93,12 @@ def _behind_tag(head: bytes) -> int:
 def is_frame(data: bytes) -> bool:
     """Whether a frame of layer III seems to begin here."""
     return len(data) > 1 and data[0] == 0xFF and data[1] & 0xE6 == 0xE2
+
+
+def begins_with_frames(data: bytes) -> bool:
+    """Whether `data` begins with a frame and, behind it, the header of another of the same stream."""
+    length = _length(data[:4], data[:4])
+    return length > 0 and _length(data[length : length + 4], data[:4]) > 0
 
 
 def claimed_end(stream: ByteStream) -> int | None:

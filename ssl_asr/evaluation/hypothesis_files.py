@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -12,6 +13,8 @@ from typing import Any
 from urllib.parse import unquote
 
 from ssl_asr.evaluation.transcribed_set import TranscribedSet
+
+_BEGIN = re.compile(r"[^ \t\r\n]")  # of a JSON value
 
 
 @dataclass(frozen=True)
@@ -32,13 +35,15 @@ def read_hypotheses(place: str) -> HypothesisFile:
     """A file, or a folder of the files that `transcribe` writes; ValueError in one sentence if it is neither.
 
     .txt has lines `id words` as Kaldi's `text`; .ctm is NIST's; .json and .jsonl have an object an utterance, with
-    `id` and `hypothesis`, or with `name` and `text`.
+    `id` and `hypothesis`, or with `name` and `text`, in lines, in a list, or as `transcribe` prints them.
     """
     path = Path(place).expanduser()
     if not path.exists():
         raise ValueError(f"{place}: there is no such bundle or file of hypotheses; correct the path")
     if path.is_file():
         return _parsed(path, place)
+    if written := sorted(path.glob("hypotheses/*.jsonl")):
+        raise ValueError(f"{place} has the results of an evaluation; name its hypotheses, such as {written[0]}")
     files = sorted(file for file in path.rglob("*") if file.suffix in (".json", ".ctm") and file.is_file())
     if not files:
         raise ValueError(f"{place} is no bundle, and has no transcripts as .json or .ctm; name a bundle or a file")
@@ -52,7 +57,7 @@ def words_for(hypotheses: HypothesisFile, spoken: TranscribedSet) -> dict[str, t
     if unknown := [name for name in hypotheses.texts if name not in known]:
         raise ValueError(
             f"{place} is of another set: {len(unknown)} of its {len(hypotheses.texts)} utterances are not in "
-            f"{spoken.source}, such as '{unknown[0]}'"
+            f"{spoken.source}, such as '{unknown[0]}'; ids there are like '{min(known)}'"
         )
     missing = [name for name in wanted if name not in hypotheses.texts]
     if missing and (hypotheses.lists_silence or len(missing) > len(wanted) / 2):
@@ -142,19 +147,17 @@ def _json(text: str, place: str) -> HypothesisFile:
 
 
 def _objects(text: str, place: str) -> Iterator[dict[str, Any]]:
-    """Of one JSON object, of a list of them, or of lines."""
-    try:
-        whole = json.loads(text)
-        found = whole if isinstance(whole, list) else [whole]
-    except json.JSONDecodeError:
+    """Of one JSON object or several, one after another or in a list."""
+    decoder, begin = json.JSONDecoder(), 0
+    while found := _BEGIN.search(text, begin):
         try:
-            found = [json.loads(line) for line in text.split("\n") if line.strip()]
+            values, begin = decoder.raw_decode(text, found.start())
         except json.JSONDecodeError as error:
             raise ValueError(f"{place} is neither JSON nor lines of JSON ({error}); write it again") from None
-    for values in found:
-        if not isinstance(values, dict):
-            raise ValueError(f"{place} has '{str(values)[:50]}' where an object belongs; write it again")
-        yield values
+        for each in values if isinstance(values, list) else [values]:
+            if not isinstance(each, dict):
+                raise ValueError(f"{place} has '{str(each)[:50]}' where an object belongs; write it again")
+            yield each
 
 
 def _add(texts: dict[str, str], name: str, text: str, place: str) -> None:

@@ -35,9 +35,12 @@ def _errors(results: SetResults, system: str) -> list[list[str]]:
 
 def _gains(results: SetResults) -> list[list[str]]:
     lines = [["WERR of", results.systems[-1], "WERR %", "over speakers", "P(better)"]]
-    whole = [("all", "", results.werr)] if results.werr is not None else []
-    for tag, value, each in [*whole, *((part.tag, each.set, each) for part in results.by_tag for each in part.werr)]:
-        lines.append([tag, value, gain(each), over_speakers(each.by_speaker), f"{each.p_better:.3f}"])
+    parts = [("all", "", results.rows, results.werr)] if results.werr is not None else []
+    parts += [(part.tag, each.set, part.rows, each) for part in results.by_tag for each in part.werr]
+    for tag, value, rows, each in parts:
+        baseline = next(row for row in rows if (row.system, row.set) == (results.systems[0], each.set))
+        figures = [gain(each), over_speakers(each.by_speaker)] if baseline.wer else ["-", "-"]
+        lines.append([tag, value, *figures, f"{each.p_better:.3f}"])
     return lines
 
 
@@ -49,16 +52,23 @@ def _notes(results: SetResults) -> Iterator[str]:
     if results.unscored:
         scored = results.rows[0].utterances
         yield f"Scored: {of_listed(scored, scored + results.unscored, 'utterances')}."
+    if results.by_tag:
+        yield f"Rows of {' and of '.join(part.tag for part in results.by_tag)}: the most words come first."
     for part in results.by_tag:
         if part.values > MOST_VALUES:
             yield f"Of {part.values} values of {part.tag}, the {MOST_VALUES} with the most words are shown."
     if results.werr is not None:
-        yield f"WERR: reduction of the word error rate of {results.systems[0]} by {results.systems[-1]}."
+        yield (
+            f"WERR: reduction of the word error rate of {results.systems[0]} by {results.systems[-1]}; "
+            f"- where {results.systems[0]} has no error."
+        )
     if results.significance is not None:
         yield _significance(results.significance, results.systems[-1])
 
 
 def _significance(test: SpeakerTest, system: str) -> str:
+    if test.speakers < LEAST_SPEAKERS:
+        return f"With less than {LEAST_SPEAKERS} speakers no test over speakers is possible."
     return (
         f"{system} has fewer errors for {test.fewer} of {test.speakers} speakers and more for {test.more}: "
         f"p = {test.p:.2g} that such a difference is chance (sign-flip test of speakers, two-sided)."

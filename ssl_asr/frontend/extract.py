@@ -14,6 +14,7 @@ from ssl_asr.corpus.audio_files import UnreachableAudio
 from ssl_asr.corpus.augment.noise import Bank, bank_use, degrade, load_bank
 from ssl_asr.corpus.augment.speed import speed_of
 from ssl_asr.frontend.lfbe import lfbe
+from ssl_asr.frontend.silence import EDGE_SECONDS, is_silent
 from ssl_asr.recipe import Recipe
 from ssl_asr.store.ledger import Reject
 from ssl_asr.store.utterance import CLEAN, Utterance
@@ -23,14 +24,6 @@ Samples = npt.NDArray[np.float32]
 
 
 _TRAINED_ON = ("labeled", "unlabeled")  # dev and test keep every utterance, so that results stay comparable
-_EDGE_SECONDS = 0.05  # where resampling a constant rings
-_SILENT = 2.0**-16  # half a step of 16 bits
-
-
-def is_silent(samples: Samples, edge: int) -> bool:
-    """Whether all samples [n] but `edge` at both ends are the same to 16 bits: zeros or a constant, and no speech."""
-    inner = samples[edge : len(samples) - edge] if len(samples) > 2 * edge else samples
-    return not len(inner) or float(np.ptp(inner)) < _SILENT
 
 
 @dataclass(frozen=True)
@@ -59,7 +52,7 @@ class Extractor:
         read_at = rate / speed_of(utterance.condition)
         place = (utterance.audio, utterance.offset, utterance.duration, utterance.channel)
         spoken = read_audio(*place, read_at, pipes=self.recipe.corpus.pipes)
-        if self.split in _TRAINED_ON and is_silent(spoken, round(read_at * _EDGE_SECONDS)):
+        if self.split in _TRAINED_ON and is_silent(spoken, round(read_at * EDGE_SECONDS)):
             raise ValueError(
                 f"{utterance.audio}: channel {utterance.channel} is digital silence from {utterance.offset:.2f} s to "
                 f"{utterance.offset + utterance.duration:.2f} s; fix the file, corpus.channel or the times"

@@ -19,16 +19,15 @@ from ssl_asr.hmm.transitions import Arrays
 from ssl_asr.lang.text import Alphabet
 
 Phrase = tuple[str, ...]
-DEFAULT_WEIGHT = 2.0  # nats
 _MOST_WEIGHT = 20.0  # e^20 times as probable; what is more is a number of the phrase ("route 66")
-_NUMBER = re.compile(r"[-+]?[0-9]*\.?[0-9]+")
+_NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
 _SILENT, _OTHER = 0, 1  # classes of arcs: no word, a word of no phrase; then those of phrases
 
 
 def read_hotwords(text: str, place: str, alphabet: Alphabet) -> dict[Phrase, float]:
-    """Lines of a word or phrase and, optionally, its weight in nats; ValueError naming the first bad line.
+    """Lines of a word or phrase and its bonus in nats; ValueError names the first bad line and its fault.
 
-    The weight is a natural logarithm: 2.3 makes a phrase ten times as probable, a negative one less probable. Empty
+    The bonus is a natural logarithm: 2.3 makes a phrase ten times as probable, a negative one less probable. Empty
     lines and lines that begin with # are passed over.
     """
     found: dict[Phrase, float] = {}
@@ -36,15 +35,27 @@ def read_hotwords(text: str, place: str, alphabet: Alphabet) -> dict[Phrase, flo
         written = line.split()
         if not written or written[0].startswith("#"):
             continue
-        weight = float(written[-1]) if _NUMBER.fullmatch(written[-1]) else None
-        phrase = tuple(alphabet.words(" ".join(written if weight is None else written[:-1])))
-        if not phrase or (weight is not None and not abs(weight) <= _MOST_WEIGHT):
+        try:
+            phrase, bonus = _phrase_and_bonus(written, alphabet)
+        except ValueError as error:
             raise ValueError(
-                f"{place}, line {number}: '{line.strip()[:50]}' is not a word or phrase and a weight of at most "
-                f"{_MOST_WEIGHT:g}; write, for example, 'new york 3'"
-            )
-        found[phrase] = DEFAULT_WEIGHT if weight is None else weight
+                f"{place}, line {number}: '{line.strip()[:50]}' {error}; write, for example, 'new york 3' "
+                "(bonuses of 1 to 10 nats are usual)"
+            ) from None
+        found[phrase] = bonus
     return found
+
+
+def _phrase_and_bonus(written: Sequence[str], alphabet: Alphabet) -> tuple[Phrase, float]:
+    """ValueError that says what is wrong, as the end of a sentence."""
+    if not _NUMBER.fullmatch(written[-1]):
+        raise ValueError("has no bonus at its end")
+    phrase, bonus = tuple(alphabet.words(" ".join(written[:-1]))), float(written[-1])
+    if not phrase:
+        raise ValueError("has no word before its bonus")
+    if abs(bonus) > _MOST_WEIGHT:
+        raise ValueError(f"has a bonus beyond {_MOST_WEIGHT:g} nats")
+    return phrase, bonus
 
 
 def unknown_words(phrases: Iterable[Phrase], vocabulary: Iterable[str]) -> list[str]:

@@ -175,6 +175,24 @@ def write_bytes(uri: str, data: bytes) -> None:
     os.replace(temporary, path)
 
 
+def make_folder(uri: str) -> None:
+    """The folder that files are to be written to: before long work, so that what is wrong with it is told in time.
+
+    ValueError in one sentence where there can't be one. A bucket has no folders.
+    """
+    filesystem, path = resolve(uri)
+    if not isinstance(filesystem, pafs.LocalFileSystem):
+        return
+    try:
+        os.makedirs(path, exist_ok=True)
+    except OSError as error:
+        if os.path.exists(path):
+            raise ValueError(f"{uri} is a file; name a folder") from None
+        raise ValueError(f"the folder {uri} can't be made ({error.strerror}); name another one") from None
+    if not os.access(path, os.W_OK):
+        raise ValueError(f"nothing can be written to {uri}; change its permissions or name another folder")
+
+
 def write_if_changed(uri: str, data: bytes) -> None:
     """Publish `data` unless the file holds just that: its time tells what has changed."""
     if not exists(uri) or read_bytes(uri) != data:

@@ -50,6 +50,19 @@ def test_lines_of_json_are_read_as_a_run_writes_them(tmp_path: Path) -> None:
     assert words_for(read_hypotheses(write(tmp_path, "student.json", json.dumps(rows))), SPOKEN) == WORDS
 
 
+def test_objects_one_after_another_are_read_as_transcribe_prints_them(tmp_path: Path) -> None:
+    printed = "".join(transcript(name, " ".join(words)) + "\n" for name, words in WORDS.items())
+    assert words_for(read_hypotheses(write(tmp_path, "hyp.json", printed)), SPOKEN) == WORDS
+
+
+def test_of_the_folder_of_an_evaluation_one_system_is_to_be_named(tmp_path: Path) -> None:
+    name = write(tmp_path, "out/hypotheses/student.jsonl", "{}")
+    write(tmp_path, "out/results.json", "{}")
+    with pytest.raises(ValueError, match="name its hypotheses, such as ") as caught:
+        read_hypotheses(str(tmp_path / "out"))
+    assert name in str(caught.value)
+
+
 def test_text_is_read_as_kaldi_writes_it(tmp_path: Path) -> None:
     spoken = replace(SPOKEN, utterances=SPOKEN.utterances[1:])
     for between in (" ", "  ", "\t"):
@@ -98,7 +111,8 @@ def test_words_with_digits_and_signs_stay_and_count_as_errors(tmp_path: Path) ->
         (
             "h.txt",
             "a how\nb i\nc\n",
-            "is of another set: 1 of its 3 utterances are not in nemo:test.jsonl, such as 'a'",
+            "is of another set: 1 of its 3 utterances are not in nemo:test.jsonl, such as 'a'; "
+            "ids there are like 'a 1'",
         ),
         ("h.txt", "b i won't\nc well\n", "lacks 1 of the 3 utterances of nemo:test.jsonl, such as 'a 1'"),
         ("h.ctm", "c 1 0 1 well\n", "lacks 2 of the 3 utterances"),
@@ -108,6 +122,7 @@ def test_words_with_digits_and_signs_stay_and_count_as_errors(tmp_path: Path) ->
         ("h.json", '{"id": "b", "text": "what was said"}', "an entry lacks `id` and `hypothesis`"),
         ("h.json", "[1]", "has '1' where an object belongs"),
         ("h.json", "{", "is neither JSON nor lines of JSON"),
+        ("h.json", '{"id": "b", "hypothesis": ""}\nand more', "(Expecting value: line 2 column 1"),
         ("h.json", '{"id": 5, "hypothesis": "x"}', "an entry lacks `id` and `hypothesis`"),
         (
             "h.jsonl",

@@ -57,6 +57,7 @@ def test_edits_are_counted_of_all_and_by_every_tag_that_makes_groups() -> None:
     assert "13.9 [" in table
     assert "street" in table
     assert "WERR" not in table
+    assert "Rows of speaker and of noise: the most words come first." in table
 
 
 def test_the_second_system_is_compared_with_the_first() -> None:
@@ -73,6 +74,26 @@ def test_the_second_system_is_compared_with_the_first() -> None:
         **{f"s{number}": 1.0 for number in (1, 2, 3)},
     }
     assert "new has fewer errors for 4 of 4 speakers and more for 0: p = 0.12" in format_set_table(results)
+
+
+def test_a_reduction_of_no_errors_is_not_shown() -> None:
+    test = spoken()
+    old, new = words(test, {"u0": "one two"}), words(test, {"u1": "one two three four"})
+    lines = {
+        tuple(line.split()[:2]): line.split()[2:]
+        for line in format_set_table(set_results(test, {"old": old, "new": new}, DRAWS)).split("\n\n")[2].split("\n")
+        if line.startswith("speaker")
+    }
+    assert lines["speaker", "s0"][0] == "+100.0"
+    assert [lines["speaker", f"s{number}"][:2] for number in (1, 2)] == [["-", "-"]] * 2
+    assert "- where old has no error." in format_set_table(set_results(test, {"old": old, "new": new}, DRAWS))
+
+
+def test_two_speakers_allow_no_test() -> None:
+    test = spoken(speakers=2)
+    table = format_set_table(set_results(test, {"old": words(test, {"u0": ""}), "new": words(test, {})}, DRAWS))
+    assert "With less than 3 speakers no test over speakers is possible." in table
+    assert "is chance" not in table
 
 
 def test_what_one_system_could_not_use_is_in_no_figure() -> None:

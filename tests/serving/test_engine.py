@@ -24,6 +24,7 @@ from ssl_asr.frontend.extract import Extractor
 from ssl_asr.frontend.stacking import stack
 from ssl_asr.hmm.senones import load_senones
 from ssl_asr.models.model_files import load_model
+from ssl_asr.serving.adapting import with_hotwords
 from ssl_asr.serving.description import QUANTISED
 from ssl_asr.serving.endpoints import Endpoints
 from ssl_asr.serving.engine import Engine
@@ -53,8 +54,10 @@ def audio(spoken: Spoken) -> Iterator[np.ndarray]:
     return (extractor.waveform(each) for each, _ in utterances_of(spoken.recipe.run))
 
 
-def in_pieces(spoken: Spoken, samples: np.ndarray, cuts: list[int], endpoints: Endpoints | None) -> list[Final]:
-    stream = spoken.engine.stream(endpoints=endpoints)
+def in_pieces(
+    spoken: Spoken, samples: np.ndarray, cuts: list[int], endpoints: Endpoints | None, engine: Engine | None = None
+) -> list[Final]:
+    stream = (engine or spoken.engine).stream(endpoints=endpoints)
     finals = [final for piece in np.split(samples, cuts) for final in stream.accept(piece)]
     return [*finals, *stream.finish()]
 
@@ -109,6 +112,31 @@ def test_cutting_the_audio_changes_nothing(spoken, data):
 @cache
 def whole(spoken: Spoken, length: int, endpoints: Endpoints | None) -> list[Final]:
     return in_pieces(spoken, np.concatenate(list(audio(spoken)))[:length], [], endpoints)
+
+
+@cache
+def hearing_things(spoken: Spoken) -> Engine:
+    """The engine with such a bonus for a word that it finds it in anything."""
+    return with_hotwords(spoken.engine, {(spoken.engine.graph.words[-1],): 60.0})
+
+
+@settings(max_examples=4, deadline=None)
+@given(data=st.data())
+def test_digital_silence_has_no_words_however_it_is_cut(spoken, data):
+    engine, level = hearing_things(spoken), data.draw(st.sampled_from([0.0, -8 / 32768]))
+    silence, speech = np.full(24_000, level, np.float32), next(audio(spoken))[:12_000]
+    for samples in (silence, np.concatenate([silence, speech])):
+        cuts = sorted(data.draw(st.lists(st.integers(0, len(samples)), max_size=20)))
+        for endpoints in (None, Endpoints(longest=2.0)):
+            found = in_pieces(spoken, samples, cuts, endpoints, engine)
+            assert found == in_pieces(spoken, samples, [], endpoints, engine)
+            assert bool(found[-1].words) == (len(samples) > len(silence))
+            assert not any(final.words for final in found if final.end < 3)
+    stream = engine.stream(endpoints=None)
+    stream.accept(silence)
+    assert stream.partial(with_times=True).words == stream.partial(with_times=True).timed == ()
+    stream.accept(speech)
+    assert stream.partial().words
 
 
 def test_every_word_has_a_time_and_a_confidence(spoken):

@@ -82,20 +82,30 @@ def test_keys_are_compared_as_sets() -> None:
 
 
 def test_files_of_hotwords() -> None:
-    text = "# places\nNew York 3.5\r\n\n  san   josé\nnan -.5\nzebra\n"
+    text = "# places\nNew York 3.5\r\n\n  san   josé 2\nnan -.5\nzebra 1e0\n"
     assert read_hotwords(text, "hot.txt", A_TO_Z) == {
         ("new", "york"): 3.5,
         ("san", "josé"): 2.0,
         ("nan",): -0.5,
-        ("zebra",): 2.0,
+        ("zebra",): 1.0,
     }
-    written = "SAN JOSE\u0301\nАнна-Мария 3\nroute 66b\n"
+    written = "SAN JOSE\u0301 2\nАнна-Мария 3\nroute 66b 2.\n"
     assert read_hotwords(written, "hot.txt", EVERY_SCRIPT) == {
         ("san", "josé"): 2.0,
         ("анна", "мария"): 3.0,
         ("route", "66b"): 2.0,
     }
-    for bad in ("3", "york 1000", "route 66"):
-        with pytest.raises(ValueError, match=r"^hot\.txt, line 2: '.*' is not a word or phrase and a weight"):
-            read_hotwords(f"a\n{bad}\n", "hot.txt", A_TO_Z)
+    for bad, fault in (
+        ("doing", "has no bonus at its end"),
+        ("doing eight", "has no bonus at its end"),
+        ("doing nan", "has no bonus at its end"),
+        ("-5", "has no word before its bonus"),
+        ("1e9", "has no word before its bonus"),
+        ("york 1000", "has a bonus beyond 20 nats"),
+        ("york -1e9", "has a bonus beyond 20 nats"),
+    ):
+        with pytest.raises(
+            ValueError, match=f"^hot.txt, line 2: '{bad}' {fault}; write, for .* 1 to 10 nats are usual"
+        ):
+            read_hotwords(f"a 1\n{bad}\n", "hot.txt", A_TO_Z)
     assert unknown_words({("a", "x"): 1, ("x",): 1, ("d",): math.pi}, WORDS) == ["x"]

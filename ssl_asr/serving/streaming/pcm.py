@@ -12,8 +12,10 @@ import numpy as np
 import soundfile
 
 from ssl_asr.corpus.audio_files import MAX_RATE, MIN_RATE
+from ssl_asr.corpus.mp3 import TWO_FRAMES_BYTES, is_frame
 from ssl_asr.corpus.resampling import Resampler
 from ssl_asr.decoding.scores import Float32
+from ssl_asr.serving.streaming.other_formats import HEAD_BYTES, other_format
 
 # ffmpeg's names of raw formats, and libsndfile's.
 ENCODINGS = {
@@ -29,10 +31,6 @@ _WAV = {
 _EXTENSIBLE = 0xFFFE
 # Who writes to a pipe does not know the length: arecord and sox write about 2^31, ffmpeg 2^32 - 1, others 0.
 _LEAST_UNKNOWN = 0x7FFF0000
-_OTHER = {
-    **{b"fLaC": "FLAC", b"OggS": "Ogg", b"ID3": "MP3", b".snd": "AU", b"FORM": "AIFF", b"RIFX": "big-endian WAV"},
-    **{b"caff": "CAF", b"\x1aE\xdf\xa3": "Matroska"},
-}
 _MOST_FORMAT_BYTES, _MOST_CHANNELS = 4096, 1024
 
 
@@ -68,10 +66,13 @@ class PcmReader:
         self._pipe = pipe
         self._waiting = b""  # read and not used yet
         self._left: int | None = None  # bytes of audio, if known
-        self._fill(12)
+        self._fill(HEAD_BYTES)
+        if is_frame(self._waiting):
+            self._fill(TWO_FRAMES_BYTES)
         head = self._waiting
         self.is_wav = head[:4] in (b"RIFF", b"RF64") and head[8:12] == b"WAVE"
-        _refuse_other(head)
+        if (other := other_format(head)) is not None:
+            raise ValueError(f"standard input is {other}")
         self.format = self._wav_format() if self.is_wav else raw
         _check(self.format)
 
@@ -172,14 +173,4 @@ def _check(found: PcmFormat) -> None:
     if not MIN_RATE <= found.rate <= MAX_RATE or not 1 <= found.channels <= _MOST_CHANNELS:
         raise ValueError(
             f"standard input is {found}; {MIN_RATE}-{MAX_RATE} Hz and 1-{_MOST_CHANNELS} channels are possible"
-        )
-
-
-def _refuse_other(head: bytes) -> None:
-    other = next((name for mark, name in _OTHER.items() if head.startswith(mark)), None)
-    if head[4:8] == b"ftyp":
-        other = "MP4"
-    if other is not None:
-        raise ValueError(
-            f"standard input is {other}; only WAV and raw samples are read there; use `ffmpeg -i - -f wav -`"
         )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 
 import numpy as np
 
 from ssl_asr.decoding.scores import FRAME_SECONDS, Float32
 from ssl_asr.frontend.online import OnlineFrontend, SpeakerState
+from ssl_asr.frontend.silence import SilentBeginning
 from ssl_asr.serving.results import Final, Partial
 from ssl_asr.serving.streaming.scorer import OnlineScorer
 from ssl_asr.serving.streaming.utterances import Utterances
@@ -21,7 +23,8 @@ class Stream:
 
     Results do not depend on how the audio is cut into pieces. At an endpoint the network's state, the energy floor
     and the running mean go on, and only the search begins anew. With endpoints, the memory that a stream takes has
-    a bound; without, it grows with the utterance.
+    a bound; without, it grows with the utterance. As long as all audio is digital silence there is no word, whatever
+    the network takes it for.
     """
 
     def __init__(
@@ -30,6 +33,7 @@ class Stream:
         self._frontend, self._scorer, self._utterances = frontend, scorer, utterances
         self._rate = sample_rate
         self._samples, self._is_open = 0, True
+        self._silence = SilentBeginning(sample_rate)
 
     @property
     def speaker(self) -> SpeakerState:
@@ -58,6 +62,7 @@ class Stream:
         """
         self._check_open()
         check_samples(samples)
+        self._silence.add(samples)
         found = []
         for begin in range(0, len(samples), self._rate):  # by the second: nothing large is made of hours
             found += self._advance(self._scorer.accept(self._frontend.accept(samples[begin : begin + self._rate])))
@@ -66,12 +71,13 @@ class Stream:
 
     def partial(self, with_times: bool = False) -> Partial:
         """Of the utterance under way. Times take an alignment: about a thousandth of the utterance's duration."""
-        return self._utterances.partial(with_times)
+        partial = self._utterances.partial(with_times)
+        return replace(partial, words=(), timed=()) if self._silence.reaches(self.decoded_seconds) else partial
 
     def end_utterance(self) -> list[Final]:
         """End the utterance under way now; the stream goes on."""
         self._check_open()
-        return [self._utterances.end("asked")]
+        return [self._heard(self._utterances.end("asked"))]
 
     def finish(self) -> list[Final]:
         """The last results: the audio has ended. At least one, which may have no word."""
@@ -79,10 +85,13 @@ class Stream:
         found = self._advance(self._scorer.accept(self._frontend.finish()))
         found += self._advance(self._scorer.finish())
         self._is_open = False
-        return [*found, self._utterances.end("end")]
+        return [*found, self._heard(self._utterances.end("end"))]
 
     def _advance(self, blocks: Iterable[Float32]) -> list[Final]:
-        return [final for scores in blocks for final in self._utterances.advance(scores)]
+        return [self._heard(final) for scores in blocks for final in self._utterances.advance(scores)]
+
+    def _heard(self, final: Final) -> Final:
+        return replace(final, words=(), alternatives=()) if self._silence.reaches(final.end) else final
 
     def _check_open(self) -> None:
         if not self._is_open:

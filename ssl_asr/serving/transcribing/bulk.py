@@ -27,7 +27,7 @@ from ssl_asr.store.ledger import Reject, Shard, checksum
 from ssl_asr.store.shards import ShardStore
 
 INPUTS, TRANSCRIPTS, SPLIT = "inputs", "transcripts", "all"
-VERSION = "1"  # raise where equal inputs give other transcripts
+VERSION = "2"  # raise where equal inputs give other transcripts
 _INPUT = pa.schema(
     [
         ("name", pa.string()),

@@ -18,6 +18,8 @@ from ssl_asr.corpus.folders import split_ending, walk
 from ssl_asr.store import filesystem
 from ssl_asr.store.ledger import Reject
 
+# What reads a file that some give in place of audio, by the name's end.
+_LISTS = {".jsonl": "nemo", ".jsonl.gz": "nemo", ".json": "nemo", ".tar": "webdataset", ".parquet": "parquet"}
 _MOST_NAME_BYTES = 240  # of a file, with room for an ending
 
 
@@ -50,24 +52,7 @@ def audio_inputs(words: Iterable[str], channel: int = 0) -> Found:
         try:
             yield from _named(word, channel)
         except (OSError, ValueError) as error:
-            yield Reject(_shown(word), " ".join(str(error).split()))
-
-
-def without_clashes(found: Found) -> Found:
-    """The same, but no two with one name, upper and lower case alike; audio that comes again is passed over."""
-    taken: dict[str, AudioInput] = {}
-    for each in found:
-        if isinstance(each, Reject):
-            yield each
-            continue
-        first = taken.setdefault(each.name.casefold(), each)
-        if first is each:
-            yield each
-        elif first != each:
-            yield Reject(
-                _shown(each.uri),
-                f"its results would be called {each.name}, as those of {first.uri}; write them to another folder",
-            )
+            yield Reject(shown(word), " ".join(str(error).split()).removeprefix(f"{word}: "))
 
 
 def _named(word: str, channel: int) -> Found:
@@ -91,17 +76,21 @@ def _named(word: str, channel: int) -> Found:
     elif os.path.lexists(os.path.expanduser(word)):
         yield from _local(os.path.expanduser(word), "", channel)
     else:
-        yield Reject(_shown(word), "there is no such file or folder; correct the path")
+        yield Reject(shown(word), "there is no such file or folder; correct the path")
 
 
 def _local(path: str, folder: str, channel: int) -> Found:
     """A file or a folder that is there, or a link; `folder` is the part of the path that the name leaves out."""
     if not os.path.exists(path):
-        yield Reject(_shown(path), f"it is a link to {_shown(os.readlink(path))}, which is not there; mend the link")
+        yield Reject(shown(path), f"it is a link to {shown(os.readlink(path))}, which is not there; mend the link")
     elif os.path.isdir(path):
         yield from _in_folder(path, channel)
     elif not os.path.isfile(path):
-        yield Reject(_shown(path), "it is not a plain file; record it to one first")
+        yield Reject(shown(path), "it is not a plain file; record it to one first")
+    elif reader := next((reader for ending, reader in _LISTS.items() if path.endswith(ending)), None):
+        yield Reject(
+            shown(path), f"it is no audio file; if it lists or holds audio, name its reader: {reader}:{shown(path)}"
+        )
     else:
         yield _file(
             os.path.abspath(path), os.path.relpath(path, folder) if folder else os.path.basename(path), channel
@@ -120,7 +109,7 @@ def _in_folder(folder: str, channel: int) -> Found:
                 others += 1
     for error in unreadable:
         yield Reject(
-            _shown(str(error.filename)), f"the folder can't be read ({error.strerror}); change its permissions"
+            shown(str(error.filename)), f"the folder can't be read ({error.strerror}); change its permissions"
         )
     if not any_audio and not unreadable:
         yield _no_audio(folder, others)
@@ -187,7 +176,7 @@ def _checked(found: AudioInput) -> AudioInput | Reject:
     try:
         longest = max(len(part.encode()) for part in f"{found.uri}/{found.name}".split("/"))
     except UnicodeEncodeError:
-        return Reject(_shown(found.uri), "its name is not valid UTF-8; rename it")
+        return Reject(shown(found.uri), "its name is not valid UTF-8; rename it")
     if longest > _MOST_NAME_BYTES:
         return Reject(found.uri, f"its name is longer than {_MOST_NAME_BYTES} bytes; rename it")
     return found
@@ -199,7 +188,8 @@ def _safe(name: str) -> str:
     return "/".join("_" if part in (".", "..") else part for part in parts if part) or "_"
 
 
-def _shown(path: str) -> str:
+def shown(path: str) -> str:
+    """A name that need not be UTF-8, so that it can be printed."""
     return path.encode(errors="backslashreplace").decode()
 
 

@@ -17,7 +17,7 @@ from ssl_asr.serving.results import Word
 from ssl_asr.serving.transcribing.inputs import AudioInput
 from ssl_asr.serving.transcribing.transcript import Source, Transcript, TranscriptSegment
 
-_LEAST_SECONDS = 0.025  # one frame
+LEAST_SECONDS = 0.025  # one frame
 
 
 class Transcriber:
@@ -53,8 +53,8 @@ class Transcriber:
             if heard is not None:
                 heard(segment)
         seconds = blocks.samples / rate
-        if seconds < _LEAST_SECONDS:
-            raise ValueError(f"{found.uri}: it lasts {seconds:.3f} s, which is less than a frame; record it again")
+        if seconds < LEAST_SECONDS:
+            raise ValueError(f"{found.uri}: {too_short(seconds)}")
         source = Source(found.uri, round(seconds, 3), found.offset, found.channel)
         return Transcript(found.name, source, tuple(segments))
 
@@ -68,6 +68,10 @@ class Transcriber:
             raise ValueError(f"{uri}: {error}") from error
         words = tuple(_in_recording(word, part) for word in final.words)
         return TranscriptSegment(round(part.start, 3), round(part.end, 3), words, final.alternatives)
+
+
+def too_short(seconds: float) -> str:
+    return f"it lasts {seconds:.3f} s, which is less than a frame; record it again"
 
 
 class _Counted:
@@ -87,7 +91,7 @@ def _whole_or_cut(blocks: Iterable[Samples], rate: int, cutting: Cutting) -> Ite
     while samples <= cutting.max_seconds * rate:
         block = next(following, None)
         if block is None:
-            if samples >= _LEAST_SECONDS * rate:
+            if samples >= LEAST_SECONDS * rate:
                 yield AudioSegment(0.0, samples / rate, np.concatenate(first))
             return
         first.append(block)

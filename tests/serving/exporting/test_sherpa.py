@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import runpy
 import shutil
+import subprocess
+import sys
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -196,6 +198,17 @@ def test_words_and_times_are_the_engines_but_for_few_utterances(
     # Of the demo's student all are equal (docs/benchmarks.md); this network has learned for seconds only.
     assert equal >= 48
     assert abs(ours.word_error_rate - theirs.word_error_rate) < 0.05
+
+
+def test_what_is_no_audio_is_told_in_a_sentence(exported: Path, program: dict[str, Any], tmp_path: Path) -> None:
+    paper = tmp_path / "paper.pdf"
+    paper.write_bytes(b"%PDF-1.7\n" + bytes(3000))
+    command = [sys.executable, str(exported / PROGRAM), str(paper)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert f"{paper}: libsndfile can't read this audio" in done.stderr
+    assert done.stderr.endswith("; convert it to WAV or FLAC\n")
+    assert "Traceback" not in done.stderr
 
 
 def test_an_endpoint_comes_after_three_quarters_of_the_silence_that_is_given(

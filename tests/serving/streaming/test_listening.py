@@ -175,9 +175,20 @@ def test_a_reader_that_goes_away_is_no_error(spoken, talk_file):
         (["talk.wav", "--rule5-min-utterance-length=1e9"], "give 1 to 3600 s", FAILED),
         (["talk.wav", "--encoding", "s16be"], "invalid choice: 's16be'", REFUSED),
         ([], "the following arguments are required: FILE|-", REFUSED),
+        (["FOLDER"], "is a folder; name one file in it, or use ssl-asr transcribe", FAILED),
+        (
+            ["talk.wav", "--rate", "8000"],
+            "--rate is for raw samples on standard input; leave it out, talk.wav",
+            FAILED,
+        ),
+        (["talk.wav", "--encoding", "s16le"], "--encoding is for raw samples on standard input", FAILED),
+        (["talk.wav", "--channels=1"], "--channels is for raw samples on standard input", FAILED),
+        (["FOLDER/click.wav"], "click.wav: it lasts 0.010 s, which is less than a frame; record it again", FAILED),
     ],
 )
-def test_what_can_not_be_heard_is_refused(spoken, words, said, code, capsys):
+def test_what_can_not_be_heard_is_refused(spoken, words, said, code, capsys, tmp_path):
+    soundfile.write(tmp_path / "click.wav", np.zeros(80), RATE)
+    words = [word.replace("FOLDER", str(tmp_path)) for word in words]
     assert main(["listen", str(spoken.folder), *words]) == code
     told = capsys.readouterr().err
     assert said in told

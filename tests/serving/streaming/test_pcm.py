@@ -101,6 +101,11 @@ def test_what_is_less_than_a_sample_at_the_end_is_dropped() -> None:
     [
         (b"fLaC" + bytes(20), "standard input is FLAC; only WAV and raw samples are read there"),
         (bytes(4) + b"ftypM4A " + bytes(8), "standard input is MP4"),
+        (b"ID3\4" + bytes(20), "standard input is MP3"),
+        (b"RIFF" + bytes(4) + b"AVI LIST", "standard input is RIFF of the kind AVI; only WAV"),
+        (b"%PDF-1.7\n" + bytes(90), "standard input is PDF, and no audio; give WAV or raw samples"),
+        (b"\x1f\x8b\x08" + bytes(20), "standard input is gzipped, and no audio"),
+        (b"%PDF", "standard input is PDF"),
         (wav(TONE, "PCM_16")[:30], "standard input is WAV that ends in its header"),
         (wav(TONE, "PCM_16")[:40], "standard input is WAV without audio"),
         (wav(TONE, "PCM_16")[:21], "standard input is WAV"),
@@ -113,6 +118,26 @@ def test_what_can_not_be_read_is_refused(data: bytes, said: str) -> None:
     with pytest.raises(ValueError, match="standard input") as refused:
         PcmReader(io.BytesIO(data), RAW)
     assert said in str(refused.value)
+
+
+@pytest.mark.parametrize("mode", ["CONSTANT", "VARIABLE"])
+@pytest.mark.parametrize(("rate", "first"), [(44100, b"\xff\xfb"), (16000, b"\xff\xf3"), (8000, b"\xff\xe3")])
+def test_mp3_without_a_tag_is_refused(rate: int, first: bytes, mode: str) -> None:
+    file = io.BytesIO()
+    tone = np.tile(TONE, 8)
+    soundfile.write(file, tone, rate, format="MP3", subtype="MPEG_LAYER_III", bitrate_mode=mode)
+    data = file.getvalue()
+    assert data.startswith(first)
+    for pipe in (io.BytesIO(data), Dribble(data, (1, 5))):
+        with pytest.raises(ValueError, match="standard input is MP3; only WAV and raw samples are read there"):
+            PcmReader(pipe, RAW)
+
+
+@pytest.mark.parametrize("first", [b"\xff\xfb\x90\x64", b"\xff\xf3\x80\xc4", b"\xff\xe3\x18\xc4", b"\xff\xff"])
+def test_raw_samples_may_begin_like_a_frame_of_mp3(first: bytes) -> None:
+    samples = (3000 * TONE).astype("<i2").tobytes()
+    for data in (first, first + samples):
+        np.testing.assert_array_equal(heard(data), np.frombuffer(data, "<i2") / np.float32(32768))
 
 
 def test_bad_samples_and_missing_channels_are_refused() -> None:

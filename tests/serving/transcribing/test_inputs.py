@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from ssl_asr.serving.transcribing.inputs import AudioInput, audio_inputs, without_clashes
+from ssl_asr.serving.transcribing.inputs import AudioInput, audio_inputs
 from ssl_asr.store.ledger import Reject
 
 
@@ -70,6 +70,7 @@ def test_what_cannot_be_had_is_told_and_the_rest_is_found(tmp_path: Path) -> Non
     (tmp_path / "empty").mkdir()
     (tmp_path / "dangling.wav").symlink_to(tmp_path / "gone.wav")
     _file(tmp_path / "texts" / "a.txt")
+    _file(tmp_path / "list.jsonl")
     os.mkfifo(tmp_path / "pipe.wav")
     cases = {
         str(tmp_path / "absent.wav"): "there is no such file or folder",
@@ -84,6 +85,7 @@ def test_what_cannot_be_had_is_told_and_the_rest_is_found(tmp_path: Path) -> Non
         f"file://{tmp_path}/*.ogg": "no file has such a name",
         "nemo:absent.jsonl": "there is no absent.jsonl; fix the path",
         "nomo:absent.jsonl": "no reader nomo",
+        str(tmp_path / "list.jsonl"): f"name its reader: nemo:{tmp_path}/list.jsonl",
         "libri-light:absent": "there is no absent; fix the path",
     }
     found = list(audio_inputs([*cases, good]))
@@ -92,6 +94,7 @@ def test_what_cannot_be_had_is_told_and_the_rest_is_found(tmp_path: Path) -> Non
         assert isinstance(reject, Reject)
         assert reject.id in (word, word.removeprefix("file://"))
         assert reason in reject.reason
+        assert not reject.reason.startswith(f"{word}:")
         assert "\n" not in reject.reason
     within = [each for each in audio_inputs([str(tmp_path)]) if isinstance(each, Reject)]
     assert [Path(each.id).name for each in within] == ["dangling.wav", "pipe.wav"]
@@ -117,16 +120,6 @@ def test_manifests_name_their_own_stretches_and_channels(tmp_path: Path) -> None
     assert two == AudioInput("b", str(tmp_path / "b.wav"))
     assert isinstance(reject, Reject)
     assert "line 3" in reject.id
-
-
-def test_names_that_clash_are_told_once_and_repeated_audio_is_passed_over(tmp_path: Path) -> None:
-    files = [_file(tmp_path / name) for name in ("x/a.wav", "y/A.wav", "y/b.wav", "y/b.flac")]
-    found = list(without_clashes(audio_inputs([*files, files[0], str(tmp_path / "x")])))
-    assert [each.name for each in found if isinstance(each, AudioInput)] == ["a", "b"]
-    first, second = (each for each in found if isinstance(each, Reject))
-    assert first.id == files[1]
-    assert first.reason == f"its results would be called A, as those of {files[0]}; write them to another folder"
-    assert second.id == files[3]
 
 
 def test_audio_is_found_as_it_is_asked_for(tmp_path: Path) -> None:

@@ -75,6 +75,7 @@ def test_a_bundle_is_scored_and_compared(
     assert said.out.startswith("bundle ")
     assert "2 of 26 utterances were not scored" in said.err
     assert "the text is empty" in said.err
+    assert "more; -o" not in said.err
     results = json.loads((out / "results.json").read_text())
     (row,) = results["rows"]
     assert (row["utterances"], results["unscored"]) == (24, 2)
@@ -92,6 +93,20 @@ def test_a_bundle_is_scored_and_compared(
     assert abs(compared["werr"]["werr"]) < 0.2
     assert compared["significance"]["speakers"] == row["by_speaker"]["speakers"]
     assert "bundle.jsonl" in (out / "compare.html").read_text()
+
+
+def test_rejects_that_are_not_told_are_counted(
+    spoken: Spoken, clean: list[Utterance], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [entry(clean[0]), *(entry(row, text="") for row in clean[1:6])]
+    (tmp_path / "test.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    words = ["evaluate", str(spoken.folder), "--test", f"nemo:{tmp_path}/test.jsonl"]
+    assert main(words) == OK
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.startswith("ssl-asr: ")]
+    assert len(lines) == 4
+    assert lines[-1] == "ssl-asr: 5 of 6 utterances were not scored: these and 2 more; -o DIR writes all reasons"
+    assert main([*words, "-o", str(tmp_path / "test.jsonl")]) == FAILED
+    assert "test.jsonl is a file; name a folder" in capsys.readouterr().err
 
 
 def test_another_bundle_and_its_own_transcripts_compare_equal(

@@ -1,6 +1,7 @@
 """Recorded speech to transcripts by a bundle: the words, what changes them, and what is said of bad audio."""
 
 import json
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -14,6 +15,7 @@ import soundfile
 from ssl_asr.cli.main import FAILED, OK, main
 from ssl_asr.corpus.audio import read_audio
 from ssl_asr.corpus.segment.cutting import Cutting
+from ssl_asr.evaluation.hypothesis_files import read_hypotheses
 from ssl_asr.serving.adapting import with_hotwords, with_language_model
 from ssl_asr.serving.transcribing.inputs import AudioInput
 from ssl_asr.serving.transcribing.transcriber import Transcriber
@@ -214,11 +216,58 @@ def test_one_file_is_printed_and_nothing_large_is_imported(spoken: Spoken, clip_
         (["--channel", "-1"], "-1 is not a whole number from 0 to 1023"),
         (["--hotwords", "none.txt"], "there is no file none.txt"),
         (["--lm", "none.arpa"], "there is no file none.arpa"),
+        (["OTHER", "--format", "srt"], "srt holds the captions of one recording; write a file for each with -o DIR"),
+        (["OTHER", "--format", "vtt"], "vtt holds the captions of one recording"),
+        (["-o", "OTHER"], "other.wav is a file; name a folder"),
+        (["-o", "OTHER/below"], "below can't be made (Not a directory); name another one"),
     ],
 )
 def test_bad_options_are_refused(spoken: Spoken, clip_file: Path, capsys, words: list[str], said: str) -> None:
+    other = shutil.copy(clip_file, clip_file.with_name("other.wav"))
+    words = [word.replace("OTHER", str(other)) for word in words]
     assert main(["transcribe", str(spoken.folder), str(clip_file), *words]) != OK
-    assert said in capsys.readouterr().err
+    out, told = capsys.readouterr()
+    assert out == ""
+    assert said in told
+    assert told.count("\n") == 1 or "invalid choice" in told
+
+
+def test_what_is_printed_of_several_files_tells_them_apart_and_is_read_again(
+    spoken: Spoken, clip_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    flac = clip_file.with_suffix(".flac")
+    soundfile.write(flac, *soundfile.read(clip_file))
+    files = [str(clip_file), str(flac)]
+    assert main(["transcribe", str(spoken.folder), *files]) == OK
+    assert [line.split(": ")[0] for line in capsys.readouterr().out.splitlines()] == files
+    hypotheses = clip_file.with_name("hyp.json")
+    assert main(["transcribe", str(spoken.folder), *files, "--format", "json"]) == OK
+    hypotheses.write_text(capsys.readouterr().out)
+    assert [*read_hypotheses(str(hypotheses)).texts] == files
+
+
+def test_what_is_wrong_with_an_input_is_told_once(
+    spoken: Spoken, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    manifest = tmp_path / "list.jsonl"
+    manifest.write_text('{"audio_filepath": "/none/such.wav"}\n{"duration": 3}\n')
+    assert main(["transcribe", str(spoken.folder), f"nemo:{manifest}", "nemo:none.jsonl", str(manifest)]) == FAILED
+    assert capsys.readouterr().err.splitlines() == [
+        f"ssl-asr: {manifest} line 2 is not a NeMo entry (it lacks audio_filepath); fix it",
+        "ssl-asr: /none/such.wav: the audio file is missing or unreadable; correct its path in the source",
+        "ssl-asr: nemo:none.jsonl: there is no none.jsonl; fix the path",
+        f"ssl-asr: {manifest}: it is no audio file; if it lists or holds audio, name its reader: nemo:{manifest}",
+        "ssl-asr: 0 transcribed (0 s), 4 rejected",
+    ]
+
+
+def test_digital_silence_has_no_words(spoken: Spoken, tmp_path: Path) -> None:
+    file = tmp_path / "silence.wav"
+    soundfile.write(file, np.full((3 * 44100, 2), 8 / 32768), 44100, subtype="FLOAT")
+    hearing = with_hotwords(spoken.engine, {(spoken.engine.graph.words[-1],): 60.0})
+    transcript = Transcriber(hearing, alternatives=3).transcribe(AudioInput("silence", str(file)))
+    assert (transcript.words, transcript.segments[0].alternatives) == ((), ())
+    assert transcript.source.seconds == 3
 
 
 def test_a_folder_that_is_neither_a_bundle_nor_a_run(clip_file: Path, capsys: pytest.CaptureFixture[str]) -> None:

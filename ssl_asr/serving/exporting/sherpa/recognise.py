@@ -59,7 +59,10 @@ def main() -> None:
     folder = Path(__file__).parent
     made, words = recogniser(folder), words_of(folder)
     for file in sys.argv[1:]:
-        samples, rate = soundfile.read(file, dtype="float32", always_2d=True)
+        try:
+            samples, rate = soundfile.read(file, dtype="float32", always_2d=True)
+        except soundfile.LibsndfileError as error:
+            sys.exit(f"{file}: libsndfile can't read this audio ({error.error_string}); convert it to WAV or FLAC")
         print(*(words[number] for number in recognise(made, samples[:, 0], rate).words))
 
 
