@@ -16,10 +16,12 @@ from ssl_asr.runtime.run_directory import save_recipe
 from ssl_asr.runtime.stage_clock import refuse_second
 from ssl_asr.runtime.stage_report import StageReport, read_report
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import page_uri
+from ssl_asr.store.layout import MANIFEST, page_uri
+from ssl_asr.store.utterance import SPLITS
 
 if TYPE_CHECKING:
     from ssl_asr.planning.question import Question
+    from ssl_asr.runtime.todo import Todo
     from ssl_asr.store.ledger import Shard
     from ssl_asr.verifying.shard_check import Verdict
 
@@ -53,12 +55,29 @@ def run_one(stage: str, recipe: Recipe) -> None:
 def dry_run(recipe: Recipe, names: Sequence[str]) -> None:
     """What the stages would make, and because of what; writes nothing but caches, and starts no Ray."""
     found = todos(recipe)
+    if "corpus" in names:
+        _refuse_missing_sources(recipe, found)
     print(f"run {recipe.run}")
+    print(f"speech: {_speech(recipe)}")
     for name in names:
         lines = [todo.line() for todo in found if todo.stage == name] or ["up to date"]
         print("\n".join(f"{name if number == 0 else '':<10} {line}" for number, line in enumerate(lines)))
     if not any(todo.stage in names for todo in found):
         print("nothing is to be made")
+
+
+def _refuse_missing_sources(recipe: Recipe, found: Iterable[Todo]) -> None:
+    """ValueError as the corpus stage; sources of splits that it leaves as they are may be gone."""
+    from ssl_asr.corpus.sources import check_sources
+
+    check_sources(recipe.corpus, {todo.product.removeprefix(f"{MANIFEST}/") for todo in found})
+
+
+def _speech(recipe: Recipe) -> str:
+    sources = {split: recipe.corpus.source_of(split) for split in SPLITS}
+    if len({*sources.values()}) == 1:
+        return sources["labeled"]
+    return ", ".join(f"{split} {source}" for split, source in sources.items())
 
 
 def _refuse_second(names: Iterable[str], recipe: Recipe) -> None:

@@ -16,11 +16,6 @@ _SILENCE_OF = (
     "... that may not",
 )
 _WITH_COST = (2, 3)
-FLAGS = (
-    *(f"--rule{number}-min-trailing-silence" for number in range(1, len(KALDI) + 1)),
-    *(f"--rule{number}-max-relative-cost" for number in _WITH_COST),
-    "--rule5-min-utterance-length",
-)
 
 
 def add_endpoint_options(command: argparse.ArgumentParser) -> argparse._ArgumentGroup:

@@ -10,8 +10,6 @@ from ssl_asr.cli.saying import say
 if TYPE_CHECKING:
     from ssl_asr.serving.adapting import EngineOptions
 
-FLAGS = ("--hotwords", "--lm")
-
 
 def add_engine_options(command: argparse.ArgumentParser) -> None:
     command.add_argument("--hotwords", metavar="FILE", help="lines: a word or phrase and a bonus in nats, 1 to 10")

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from ssl_asr.evaluation.transcribed_set import TranscribedSet
     from ssl_asr.store.ledger import Reject
 
-FLAGS = ("--test", "--against")
 USAGE = """\
 ssl-asr evaluate RECIPE [key=value ...]           the stage of a run
        ssl-asr evaluate BUNDLE --test READER:PATH ...    a bundle on any transcribed speech"""

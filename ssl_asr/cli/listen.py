@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from ssl_asr.serving.streaming.stream import Stream
 
 DOES = "recognises a recording or a microphone live, with words as they are said"
-FLAGS = ("--chunk-ms", "--encoding", "--rate", "--channels", *endpoint_options.FLAGS)
 PIPE = "-"
 ENCODINGS = ("u8", "s16le", "s24le", "s32le", "f32le", "f64le", "alaw", "mulaw")
 ABOUT = f"""\

@@ -22,10 +22,6 @@ if TYPE_CHECKING:
     from ssl_asr.recipe import Recipe
 
 OK, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
-_VALUED = (
-    *("--out", "-o", "--model", "--measure", "--for"),
-    *(*evaluate.FLAGS, *transcribe.FLAGS, *listen.FLAGS, *serve.FLAGS, *question.FLAGS),
-)
 
 HELP = """\
 Trains acoustic models from a few hours of transcribed speech and much more speech without transcripts.
@@ -103,21 +99,20 @@ def _say(sentence: str, code: int) -> int:
 
 
 def _run(words: list[str]) -> int:
-    parser = _parser()
+    parser, commands = _parser()
     if not words:
         parser.print_help()
         return REFUSED
-    others = ["plan", "status", "failed", "verify", "inspect", "export", "transcribe", "listen", "serve"]
-    known = [*NAMES, "run", *others]
-    if not words[0].startswith("-") and words[0] not in known:
+    if words[0].startswith("-"):
+        parser.parse_args(words)  # help; anything else is refused
+    if words[0] not in commands:
+        others = ["plan", "status", "failed", "verify", "inspect", "export", "transcribe", "listen", "serve"]
+        known = [*NAMES, "run", *others]
         near = difflib.get_close_matches(words[0], known, 1, cutoff=0.5)
         fix = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known)}"
         raise Refusal(f"unknown command '{words[0]}'; {fix}")
-    # Options may be anywhere; argparse needs the positional words together.
-    words = _with_values(words)
-    options = parser.parse_args(
-        sorted(words, key=lambda word: word.startswith("-"), reverse=words[0].startswith("-"))
-    )
+    # Options may be anywhere between the other words.
+    options = commands[words[0]].parse_intermixed_args(words[1:], argparse.Namespace(command=words[0]))
     code = _recognise(options)
     return _on_run(options) if code is None else code
 
@@ -174,18 +169,8 @@ def _on_run(options: argparse.Namespace) -> int:
     return OK
 
 
-def _with_values(words: list[str]) -> list[str]:
-    """Joins every option with its value: `--out FILE` becomes the one word `--out=FILE`."""
-    joined: list[str] = []
-    rest = iter(words)
-    for word in rest:
-        value = next(rest, None) if word in _VALUED else None
-        option = "--out" if word == "-o" else word
-        joined.append(word if value is None else f"{option}={value}")
-    return joined
-
-
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> tuple[_Parser, dict[str, _Parser]]:
+    """The program's, and those of its commands by name."""
     raw = argparse.RawDescriptionHelpFormatter
     parser = _Parser(
         prog="ssl-asr",
@@ -216,7 +201,7 @@ def _parser() -> argparse.ArgumentParser:
     listen.add_command(commands)
     serve.add_command(commands)
     parser.add_argument("--traceback", action="store_true", help="show where in the code an error arose")
-    return parser
+    return parser, commands.choices
 
 
 def _add(commands: argparse._SubParsersAction[_Parser], name: str, does: str, listed: bool = True) -> None:
@@ -244,6 +229,9 @@ def _add(commands: argparse._SubParsersAction[_Parser], name: str, does: str, li
             metavar="N",
             help="read N shards, others each time; missing ones are all told",
         )
+    if name != "corpus":  # whose --licences need none
+        # It is optional for argparse alone, so that a missing one is told with an example.
+        command.usage = command.format_usage().removeprefix("usage: ").strip().replace("[RECIPE]", "RECIPE")
 
 
 def _add_inspect(commands: argparse._SubParsersAction[_Parser]) -> None:

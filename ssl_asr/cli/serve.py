@@ -8,19 +8,20 @@ from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ssl_asr.cli import endpoint_options, engine_options
+from ssl_asr.cli import endpoint_options
 from ssl_asr.cli.engine_options import add_engine_options, engine_options_of
 from ssl_asr.cli.saying import say
 from ssl_asr.cli.values import at_least, whole
+from ssl_asr.serving.server.limits import Limits
 
 if TYPE_CHECKING:
     from ssl_asr.serving.server.access import Access
-    from ssl_asr.serving.server.limits import Limits
 
 DOES = "recognises what clients send, live or as files, over websockets and HTTP"
 TOKEN = "SSL_ASR_TOKEN"
+CLIENTS_A_WORKER = 16
 _LIMITS = {
-    "clients": "sessions at a time (default: 16 a worker)",
+    "clients": f"sessions at a time; default: {CLIENTS_A_WORKER} a worker",
     "uploads": "files at a time, received, waiting or recognised",
     "message-bytes": "of one message",
     "messages-per-second": "of a client's messages with little audio; more are taken in later",
@@ -31,31 +32,15 @@ _LIMITS = {
     "upload-bytes": "of a file",
     "upload-seconds": "until a file has come",
 }
-FLAGS = (
-    *(
-        "--host",
-        "--port",
-        "--sherpa-port",
-        "--sherpa-rate",
-        "--workers",
-        "--upload-workers",
-        "--allow-origin",
-        "--certificate",
-        "--key",
-        "--token-file",
-    ),
-    *engine_options.FLAGS,
-    *(f"--{name}" for name in _LIMITS),
-    *endpoint_options.FLAGS,
-)
-CLIENTS_A_WORKER = 16
 _PORT, _RATE, _WORKERS = whole(0, 65535), whole(4000, 384_000), whole(1, 1024)
 
 
 def add_command(commands: argparse._SubParsersAction[Any]) -> None:
     command = commands.add_parser("serve", description=f"serve: {DOES}.", help=DOES)
     command.add_argument("bundle", metavar="BUNDLE", help="what `ssl-asr export` made, or a run")
-    command.add_argument("--host", default="127.0.0.1", help="address to listen on; default: this machine's own only")
+    command.add_argument(
+        "--host", default="127.0.0.1", help="address to listen on; default: 127.0.0.1, for this machine alone"
+    )
     command.add_argument(
         "--port", type=_PORT, default=2700, metavar="N", help="of Vosk's protocol and HTTP; default: 2700"
     )
@@ -69,17 +54,26 @@ def add_command(commands: argparse._SubParsersAction[Any]) -> None:
     command.add_argument(
         "--upload-workers", type=_WORKERS, default=1, metavar="N", help="processes for files; default: 1"
     )
-    command.add_argument("--token-file", metavar="FILE", help=f"the token that clients need; or the variable {TOKEN}")
     command.add_argument(
-        "--allow-origin", action="append", default=[], metavar="URL", help="a site whose pages may use it"
+        "--token-file", metavar="FILE", help=f"the token that clients need; default: the variable {TOKEN}, else none"
     )
-    command.add_argument("--certificate", metavar="PEM", help="for TLS, with all between it and its root")
+    command.add_argument(
+        "--allow-origin",
+        action="append",
+        default=[],
+        metavar="URL",
+        help="a site whose pages may use it; default: its own alone",
+    )
+    command.add_argument(
+        "--certificate", metavar="PEM", help="for TLS, with all between it and its root; default: no TLS"
+    )
     command.add_argument("--key", metavar="PEM", help="of the certificate, where that file does not hold it")
     add_engine_options(command)
     endpoint_options.add_endpoint_options(command)
     limits = command.add_argument_group("limits, for each the largest")
     for name, does in _LIMITS.items():
-        limits.add_argument(f"--{name}", type=at_least(0.0), metavar="N", help=does)
+        default = "" if name == "clients" else f"; default: {getattr(Limits(), name.replace('-', '_')):.10g}"
+        limits.add_argument(f"--{name}", type=at_least(0.0), metavar="N", help=f"{does}{default}")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -105,8 +99,6 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _limits(options: argparse.Namespace, workers: int) -> Limits:
-    from ssl_asr.serving.server.limits import Limits
-
     given = {field.name: getattr(options, field.name) for field in fields(Limits)}
     whole = {field.name for field in fields(Limits) if field.type == "int"}
     values = {name: int(value) if name in whole else value for name, value in given.items() if value is not None}

@@ -9,7 +9,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ssl_asr.cli import engine_options
 from ssl_asr.cli.engine_options import add_engine_options, engine_options_of
 from ssl_asr.cli.saying import say, told
 from ssl_asr.cli.values import whole
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from ssl_asr.store.ledger import Reject
 
 DOES = "recognises audio: files, folders, patterns, URIs or READER:PATH"
-FLAGS = ("--format", "--channel", "--nbest", *engine_options.FLAGS)
 FORMATS = ("txt", "json", "ctm", "srt", "vtt")
 WITH_CONFIDENCES = ("json", "ctm")  # which take as long as the words
 CAPTIONS = ("srt", "vtt")  # of one recording, by the form of the file

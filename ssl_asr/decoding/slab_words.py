@@ -21,7 +21,7 @@ from ssl_asr.lang.lexicon import read_lexicon
 from ssl_asr.recipe.identity import inputs_key
 from ssl_asr.store import filesystem
 
-VERSION = "3"  # raise where equal inputs give other times, posteriors or alternatives
+VERSION = "4"  # raise where equal inputs give other times, posteriors or alternatives
 
 
 @dataclass(frozen=True)

@@ -36,7 +36,7 @@ class RecognisedWord:
 
 @dataclass(frozen=True)
 class Alternative:
-    """A sentence of the lattice with its log probability among all of the lattice's paths."""
+    """A sentence of the lattice; `log_probability` is of all its paths, among all paths of the lattice."""
 
     text: str
     log_probability: float

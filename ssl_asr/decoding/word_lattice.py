@@ -9,6 +9,7 @@ from typing import Any
 import kaldifst
 import numpy as np
 import numpy.typing as npt
+from numpy.lib.stride_tricks import sliding_window_view
 
 from ssl_asr.hmm.word_times import WordTime
 from ssl_asr.lang.fst_arrays import ARC, from_numpy, to_numpy
@@ -23,6 +24,7 @@ _MARGIN = 3
 # arcs a frame than this, because determinization is exponential in the worst case.
 _SENTENCE_BEAMS = (4.0, 3.0, 2.0, 1.0)
 _MAX_DENSITY = 30.0
+_CANDIDATES = 10  # at least so many sentences with the best paths are compared by all their paths
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,7 +39,7 @@ class OccupiedLattice:
 
 @dataclass(frozen=True)
 class Sentence:
-    """Word ids; `log_probability` is the share of the sentence's best path in all paths of the lattice."""
+    """Word ids; `log_probability` is of all paths that say just these words, among all paths of the lattice."""
 
     words: tuple[int, ...]
     log_probability: float
@@ -85,7 +87,7 @@ def _windows(words: Sequence[int], times: Sequence[WordTime]) -> list[tuple[floa
 
 
 def best_sentences(occupied: OccupiedLattice, most: int) -> list[Sentence]:
-    """At most so many, each once, the best first.
+    """The most probable ones of those with the best paths, at most so many, each once; the best first.
 
     The best paths of a lattice are mostly one sentence at other times. So first the words alone are determinized.
     """
@@ -94,9 +96,41 @@ def best_sentences(occupied: OccupiedLattice, most: int) -> list[Sentence]:
     kaldifst.rmepsilon(words)
     words = kaldifst.determinize(words)
     kaldifst.minimize(words)
-    found = _linear_paths(kaldifst.shortest_path(words, most))
-    sentences = [Sentence(path, -cost - occupied.log_likelihood) for path, cost in found]
-    return sorted(sentences, key=lambda each: (-each.log_probability, each.words))
+    best = dict(_linear_paths(kaldifst.shortest_path(words, max(most, _CANDIDATES))))
+    together = np.fmax(_log_likelihoods(occupied, list(best)), [-cost for cost in best.values()])  # it may underflow
+    probabilities = np.minimum(together - occupied.log_likelihood, 0.0).tolist()
+    sentences = [Sentence(each, value) for each, value in zip(best, probabilities, strict=True)]
+    return sorted(sentences, key=lambda each: (-each.log_probability, each.words))[:most]
+
+
+def _log_likelihoods(occupied: OccupiedLattice, sentences: Sequence[Sequence[int]]) -> Float:
+    """For each sentence [S], that of all paths that say just its words, at whatever times."""
+    lattice, longest = occupied.lattice, max(map(len, sentences), default=0)
+    said = np.zeros((len(sentences), longest), np.int32)
+    for number, words in enumerate(sentences):
+        said[number, : len(words)] = words
+    values = lattice.scores(occupied.scores_ts) - lattice.arcs.costs
+    # Of paths as far as a boundary's nodes, by the number of words said: [nodes, S, longest + 1], scaled every frame.
+    reached, log_totals = np.zeros((1, len(sentences), longest + 1)), np.zeros(len(sentences))
+    reached[:, :, 0] = 1
+    with np.errstate(all="ignore"):
+        for frame, (first, middle, end) in enumerate(sliding_window_view(lattice.first_nodes, 3)):
+            arcs = slice(*lattice.first_arcs[frame : frame + 2])
+            peak = values[arcs].max()
+            weights = np.exp(values[arcs] - peak)
+            moved = reached[lattice.arcs.sources[arcs] - first] * weights[:, None, None]
+            for spoken in lattice.arcs.words[arcs].T:
+                on = np.flatnonzero(spoken)
+                moved[on, :, 1:] = moved[on, :, :-1] * (said == spoken[on, None, None])
+                moved[on, :, 0] = 0
+            reached = np.zeros((end - middle, *reached.shape[1:]))
+            np.add.at(reached, lattice.arcs.targets[arcs] - middle, moved)
+            totals = reached.sum(axis=(0, 2))
+            log_totals += np.log(totals) + peak
+            reached /= totals[:, None]
+        complete = reached[:, np.arange(len(sentences)), [len(words) for words in sentences]]
+        found: Float = log_totals + np.log(np.exp(-lattice.final_costs.astype(np.float64)) @ complete)
+    return found
 
 
 def _near_best(occupied: OccupiedLattice) -> Lattice:

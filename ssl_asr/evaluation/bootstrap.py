@@ -81,7 +81,7 @@ def share_of_gain(
 ) -> Interval | None:
     """(WER(baseline) - WER(candidate)) / (WER(baseline) - WER(topline)), on the samples of `compare`.
 
-    None where the topline's gain, the denominator, is not clearly above zero: where its own interval includes zero.
+    None where the interval of the topline's gain, the denominator, includes zero.
     """
     errors, words = _by_block([baseline, candidate, topline], "recording")
     drawn, _ = _draw(errors, words, draws)

@@ -46,7 +46,7 @@ class WordErrors:
 class ToplineShare:
     """Share of the topline's gain over the baseline that the student has, with its interval; 0.4 is 40 %.
 
-    No figures where the topline's gain is not clearly above zero.
+    No figures where the interval of the topline's gain includes zero.
     """
 
     value: float | None = None

@@ -47,7 +47,7 @@ def over_speakers(limits: SpeakerLimits, sign: Literal["+", ""] = "+") -> str:
 
 
 def share_text(share: ToplineShare) -> str:
-    """ "43 [22, 61]", in percent; "-" where the topline's gain is not clearly above zero."""
+    """ "43 [22, 61]", in percent; "-" where the interval of the topline's gain includes zero."""
     if share.value is None or share.low is None or share.high is None:
         return "-"
     return f"{100 * share.value:.0f} [{100 * share.low:.0f}, {100 * share.high:.0f}]"
@@ -74,7 +74,7 @@ def _notes(results: Results) -> list[str]:
         notes.insert(
             1,
             "Topline: the student's network trained with true labels on all audio. Of its gain: the share that the "
-            f"{student} has; - where the topline's own gain is not clearly above zero.",
+            f"{student} has; - where the interval of the topline's own gain includes zero.",
         )
     if results.headline != ALL:
         others = ", ".join(results.other_channels)

@@ -87,6 +87,12 @@ def stage_of(name: str) -> str:
     return next((stage for stage in stages if f"{name}-".startswith(f"{stage}-")), name)
 
 
+def models_of_stage(recipe: Recipe, stage: str) -> tuple[str, ...]:
+    """The models that the stage trains; after those by cross-entropy, what sequence training makes of them."""
+    names = [name for name in trained(recipe) if stage_of(name) == stage]
+    return tuple(dict.fromkeys((*names, *(final_name(recipe, name) for name in names))))
+
+
 def settings_of(recipe: Recipe, name: str) -> Teacher | Student:
     """The section that says how the model is trained: as the teacher, or as the student."""
     return recipe.teacher if stage_of(name) in (TEACHER, REALIGN) else recipe.student

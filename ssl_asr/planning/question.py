@@ -38,12 +38,12 @@ _HELP = {
 }
 _WHOLE = ("gpus", "cpus")
 _MAY_BE_ZERO = ("kills_per_hour", "recovery_seconds", "price_gpu_hour", "price_cpu_hour")
-FLAGS = tuple("--" + field.name.replace("_", "-") for field in fields(Question))
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    for field, flag in zip(fields(Question), FLAGS, strict=True):
+    for field in fields(Question):
         kind = _whole if field.name in _WHOLE else _not_negative if field.name in _MAY_BE_ZERO else _positive
+        flag = "--" + field.name.replace("_", "-")
         parser.add_argument(flag, type=kind, metavar="N", help=_HELP[field.name])
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ssl_asr.corpus.augment.conditions import versions
 from ssl_asr.hmm.stage import aligned_splits
-from ssl_asr.models.systems import MODELS, REALIGN
+from ssl_asr.models.systems import MODELS, REALIGN, TITLES, models_of_stage
 from ssl_asr.progress import clock
 from ssl_asr.recipe import Recipe
 from ssl_asr.report.blocks import trained_blocks
@@ -27,7 +27,10 @@ STREAMING = ("frontend", "labelling")
 
 @dataclass(frozen=True)
 class StageStatus:
-    """`done` of `total` pieces (None: not known yet); `seconds` is None if the stage never ran."""
+    """`done` of `total` pieces (None: not known yet); `seconds` is None if the stage never ran.
+
+    `models` are told where there are several, whose pieces are counted together.
+    """
 
     stage: str
     state: str
@@ -37,12 +40,15 @@ class StageStatus:
     rejected: int
     seconds: float | None
     throughput: Throughput | None = None
+    models: tuple[str, ...] = ()
 
     def line(self) -> str:
         total = "?" if self.total is None else str(self.total)
         count = f"{self.done}/{total} {self.unit}" if self.done or self.total else "-"
         spent = "-" if self.seconds is None else clock(self.seconds)
         line = f"{self.stage:<10} {self.state:<10} {count:>22}  {self.rejected:>7}  {spent:>12}"
+        if len(self.models) > 1:
+            line = f"{line}  {' and '.join(TITLES[name] for name in self.models)} together"
         return line if self.throughput is None else f"{line}  {self.throughput.text()}"
 
 
@@ -56,7 +62,8 @@ def status_table(recipe: Recipe) -> str:
 
 def statuses(recipe: Recipe) -> list[StageStatus]:
     stores = run_index(recipe.run)
-    return [_status(recipe, stage.name, stores) for stage in wanted_stages(recipe)]
+    rows = (_status(recipe, stage.name, stores) for stage in wanted_stages(recipe))
+    return [replace(row, models=models_of_stage(recipe, row.stage)) for row in rows]
 
 
 def rejects(recipe: Recipe) -> list[tuple[str, Reject]]:

@@ -86,7 +86,7 @@ def _draw_phones(axis: Axes, shown: Inspected, inches_a_second: float) -> None:
         axis.axvspan(end * targets.FRAME_SECONDS, begin * targets.FRAME_SECONDS, color=shade, linewidth=0)
         if not silent and frames * targets.FRAME_SECONDS * inches_a_second > 0.08 * len(phone) + 0.02:
             axis.text((begin + end) / 2 * targets.FRAME_SECONDS, 0.5, phone, ha="center", va="center", fontsize=7)
-    axis.set_ylabel("features", rotation=0, ha="right", va="center")
+    axis.set_ylabel("phones", rotation=0, ha="right", va="center")
 
 
 def _draw_senones(axis: Axes, shown: Inspected) -> matplotlib.cm.ScalarMappable:

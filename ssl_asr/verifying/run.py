@@ -101,8 +101,9 @@ def _checked(
 def summary(verdict: Verdict, seconds: float) -> str:
     """Text for the user: lines on what the models were trained on, then a line on what was read and found."""
     found = f"{len(verdict.findings)} wrong" if verdict.findings else "nothing wrong"
-    parts = [f"{verdict.files:,} shards", f"{verdict.bytes / 1e6:,.1f} MB", clock(seconds)]
-    parts += [f"{verdict.not_read:,} others not read"] if verdict.not_read else []
+    others = f" ({verdict.not_read:,} others not read)" if verdict.not_read else ""
+    counts = (f"{verdict.shards:,} shards{others}", f"{verdict.files:,} files", f"{verdict.bytes / 1e6:,.1f} MB")
+    parts = [*counts, clock(seconds)]
     parts += [f"slabs of {', '.join(verdict.unaudited)} not audited"] if verdict.unaudited else []
     return "\n".join([*verdict.trained, f"verify: {', '.join(parts)}: {found}"])
 

@@ -28,7 +28,7 @@ SCHEMAS: Mapping[str, Sequence[pa.Schema]] = {
 
 @dataclass
 class Verdict:
-    """The findings, the number of shard files that were read, and their `bytes`.
+    """The findings, the numbers of `shards` that were checked and of their `files`, of all stores, and their `bytes`.
 
     `trained` has a line for every training run with a correct audit of its slabs; `unaudited` names the models
     without accounts. `not_read` counts the shards outside a sample.
@@ -37,6 +37,7 @@ class Verdict:
     findings: list[Finding] = field(default_factory=list)
     files: int = 0
     bytes: int = 0
+    shards: int = 0
     not_read: int = 0
     trained: list[str] = field(default_factory=list)
     unaudited: list[str] = field(default_factory=list)
@@ -45,6 +46,7 @@ class Verdict:
         self.findings += other.findings
         self.files += other.files
         self.bytes += other.bytes
+        self.shards += other.shards
         self.trained += other.trained
         self.unaudited += other.unaudited
 
@@ -58,7 +60,7 @@ class ShardCheck:
     formatter: FindingFormatter
 
     def __call__(self, shard: Shard) -> Verdict:
-        verdict = Verdict()
+        verdict = Verdict(shards=1)
         beside: dict[str, Checked] = {}
         for held in self.stores:
             if shard in held.files and shard in held.entries:

@@ -171,7 +171,9 @@ def test_run_opens_with_its_plan_and_ends_with_table_and_page(capsys, tmp_path, 
 
 def test_help_is_worth_reading_and_imports_nothing_heavy():
     heavy = "{'torch', 'ray', 'pydantic', 'pyarrow', 'numpy'}"
-    code = f"import sys, ssl_asr.cli.main as c; c._parser().print_help(); sys.exit(bool({heavy} & set(sys.modules)))"
+    code = (
+        f"import sys, ssl_asr.cli.main as c; c._parser()[0].print_help(); sys.exit(bool({heavy} & set(sys.modules)))"
+    )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, "help imports something heavy"
     for word in (*NAMES, "status", "failed", "--licences", "key=value", "demo", "laptop", "paper"):
@@ -226,6 +228,35 @@ def test_plan_takes_options_and_overrides_in_any_order(capsys, tmp_path):
     assert "8 GPUs to train" in out
     assert "student, 8." in out  # millions of parameters
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("words", [["--sample", "10"], ["--sample=10"], ["--samp", "10", "--repair"]])
+def test_a_value_follows_its_option_wherever_that_stands(monkeypatch, tmp_path, words):
+    asked = []
+
+    def verify(recipe: Recipe, *, fixes: bool, sample: int | None) -> bool:
+        asked.append((recipe.run, recipe.seed, fixes, sample))
+        return True
+
+    monkeypatch.setattr("ssl_asr.cli.commands.verify", verify)
+    around = ["demo", f"run={tmp_path}", "seed=7"]
+    for place in range(4):
+        assert main(["verify", *around[:place], *words, *around[place:]]) == OK
+    assert asked == [(str(tmp_path), 7, "--repair" in words, 10)] * 4
+
+
+def test_the_real_command_line_takes_a_value_behind_an_option(tmp_path):
+    command = Path(sys.executable).with_name("ssl-asr")
+    words = ["verify", "demo", "--sample", "10", f"run={tmp_path}"]
+    done = subprocess.run([command, *words], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert done.stderr == f"ssl-asr: {tmp_path} holds no shard of any store; name a run that has begun\n"
+
+
+@pytest.mark.parametrize(("name", "usage"), [("run", " RECIPE [key=value ...]"), ("corpus", " [RECIPE] [key=value")])
+def test_usage_has_brackets_around_what_may_be_left_out(capsys, name, usage):
+    with pytest.raises(SystemExit):
+        main([name, "--help"])
+    assert usage in " ".join(capsys.readouterr().out.split())
 
 
 def test_entry_point_exits_with_the_code(tmp_path):

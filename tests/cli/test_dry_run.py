@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from ssl_asr.cli.main import OK, main
+from ssl_asr.cli.main import FAILED, OK, main
 from ssl_asr.corpus.stage import run_corpus
 from ssl_asr.frontend.stage import todo_frontend
 from ssl_asr.models.systems import trained
@@ -32,8 +32,9 @@ def told(capsys: pytest.CaptureFixture, *words: str) -> dict[str, list[str]]:
     assert main([*words, "--dry-run"]) == OK
     lines, found = capsys.readouterr().out.splitlines(), dict[str, list[str]]()
     assert lines[0] == f"run {open_recipe(words[1], words[2:]).run}"
+    assert lines[1].startswith("speech: ")
     stage = ""
-    for line in lines[1:]:
+    for line in lines[2:]:
         if line == "nothing is to be made":
             assert all(said == ["up to date"] for said in found.values())
             break
@@ -169,6 +170,32 @@ def test_a_new_run_has_everything_to_make(
     assert {line.partition(": ")[2] for lines in found.values() for line in lines} == {"not made yet"}
     assert {*trained(finished_run)} <= {*products(found)}
     assert not run.exists()
+
+
+def test_the_speech_is_told_and_must_be_there(tmp_path: Path, capsys: pytest.CaptureFixture) -> None:
+    mine = tmp_path / "mine.yaml"
+    mine.write_text(f"name: mine\nrun: {tmp_path}/run\n")
+    assert main(["run", str(mine), "--dry-run"]) == OK
+    assert capsys.readouterr().out.splitlines()[1] == "speech: open-speech"
+    labeled = write_source(tmp_path / "speech", "labeled", ["a cat sat"])
+    assert main(["run", str(mine), f"corpus.labeled=nemo:{labeled}", "--dry-run"]) == OK
+    told = "unlabeled open-speech, dev open-speech, test open-speech"
+    assert capsys.readouterr().out.splitlines()[1] == f"speech: labeled nemo:{labeled}, {told}"
+    gone = f"nemo:{tmp_path}/gone.jsonl"
+    for stage in ("run", "corpus"):
+        assert main([stage, str(mine), f"corpus.unlabeled={gone}", "--dry-run"]) == FAILED
+        out, said = capsys.readouterr()
+        assert out == ""
+        assert said.startswith(f"ssl-asr: corpus.unlabeled={gone}: there is no ")
+
+
+def test_a_finished_run_needs_its_sources_no_more(finished_run: Recipe, capsys: pytest.CaptureFixture) -> None:
+    before = told(capsys, "run", finished_run.run)
+    for split in ("labeled", "test"):
+        Path(finished_run.corpus.source_of(split).partition(":")[2]).unlink()
+    assert told(capsys, "run", finished_run.run) == before
+    assert main(["run", finished_run.run, "corpus.min_seconds=0.2", "--dry-run"]) == FAILED
+    assert "there is no" in capsys.readouterr().err
 
 
 def test_a_copied_run_is_up_to_date_where_it_lies(

@@ -238,10 +238,11 @@ def test_a_sample_of_the_shards_is_read(own: Recipe, capsys: pytest.CaptureFixtu
         some = verify(own, sample=1)
         assert not some.findings
         assert 0 < some.files < whole.files
+        assert (some.shards, some.not_read) == (1, whole.shards - 1)
         seen.add(some.bytes)
     assert len(seen) > 1, "others each time"
     assert main(["verify", own.run, "--sample", "2"]) == OK
-    assert "others not read" in capsys.readouterr().out
+    assert f"verify: 2 shards ({whole.shards - 2} others not read), " in capsys.readouterr().out
     gone = Shard("unlabeled", 1)
     for uri in (store.uri(gone), store.ledger_uri(gone)):
         filesystem.delete(uri)

@@ -62,6 +62,13 @@ def test_hours_are_those_that_the_recipe_states_unless_others_are_given(printed)
     assert "7,000 h labeled" in printed("paper").splitlines()[1]
 
 
+def test_all_the_rest_of_the_open_speech_is_what_the_demo_and_laptop_have(printed):
+    """3.50 h, counted in the manifest of a run of the demo; less where more is labeled."""
+    assert "3.5 h unlabeled [1], 0.6667 h labeled" in printed("demo").splitlines()[1]
+    assert "6.1 h unlabeled [1], 2 h labeled" in printed("laptop").splitlines()[1]  # two versions of each
+    assert "2.083 h unlabeled" in printed("demo", "corpus.labeled_minutes=1000").splitlines()[1]
+
+
 def test_cost_is_hours_times_prices(printed):
     line = printed("paper", "--price-gpu-hour", "0.5", "--price-cpu-hour=0.02")
     total, gpu, core = re.search(r"cost +([\d,.]+) = ([\d,.]+) x 0.5 \+ ([\d,.]+) x 0.02", line).groups()

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import itertools
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from matplotlib import image
+from matplotlib.figure import Figure
 
 from ssl_asr.cli.main import FAILED, OK, main
-from ssl_asr.hmm.senone_names import names_of
+from ssl_asr.hmm.senone_names import SenoneNames, names_of
 from ssl_asr.hmm.senones import SenoneSet
 from ssl_asr.labelling.stage import run_labelling
 from ssl_asr.lang.phones import PhoneSet
@@ -87,6 +89,16 @@ def test_a_picture_where_it_was_asked_for(recipe: Recipe, tmp_path: Path, monkey
     picture = image.imread(out[1])
     assert picture.shape[1] > picture.shape[0] > 500
     assert len(np.unique(picture[::7, ::7].reshape(-1, 4), axis=0)) > 200
+
+
+def test_the_rows_of_the_picture_are_named(recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn: list[Figure] = []
+    monkeypatch.setattr(Figure, "savefig", lambda figure, *_, **__: drawn.append(figure))
+    seen = look(shard_uri(recipe))
+    many = 1 + int(seen.targets.senones.max())
+    draw(replace(seen, names=SenoneNames(("SIL", "A") * many, tuple(map(str, range(2 * many))))))
+    labels = [axis.get_ylabel() for axis in drawn[0].axes]
+    assert labels[:4] == ["mel bin", "phones", "", "largest probability"]
 
 
 def test_without_features_the_picture_names_the_file(recipe: Recipe, tmp_path: Path, capsys) -> None:

@@ -95,6 +95,15 @@ def line_of(recipe, stage: str) -> str:
     return next(line for line in status_table(recipe).splitlines() if line.startswith(stage))
 
 
+def test_networks_that_are_counted_together_are_named(tmp_path):
+    recipe = example_recipe(tmp_path)
+    fill(recipe)
+    assert "together" not in status_table(recipe)
+    student = recipe.student.model_copy(update={"shorter_baseline": 0.5})
+    both = line_of(recipe.model_copy(update={"student": student}), "baseline")
+    assert both == f"{line_of(recipe, 'baseline')}  baseline and short baseline together"
+
+
 def labelling_under_way(recipe, done: int, seconds: float, work_seconds: float) -> None:
     """As a driver that is labelling, or was killed, leaves the run; a shard of the example is 2.5 s of audio."""
     filesystem.delete(stage_report_uri(recipe.run, "labelling"))

@@ -37,7 +37,8 @@ def test_nothing_is_wrong_with_a_run(own: Recipe, capsys: pytest.CaptureFixture[
     files = [file for file in Path(own.run).rglob("*.parquet") if "cache" not in file.parts]
     size = sum(file.stat().st_size for file in files) / 1e6
     (summary,) = capsys.readouterr().out.splitlines()
-    assert summary.startswith(f"verify: {len(files)} shards, {size:.1f} MB, ")
+    shards = {(file.parent.name, file.name) for file in files}
+    assert summary.startswith(f"verify: {len(shards)} shards, {len(files)} files, {size:.1f} MB, ")
     assert summary.endswith(": nothing wrong")
 
 

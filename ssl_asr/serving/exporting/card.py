@@ -9,6 +9,7 @@ import yaml
 
 from ssl_asr.corpus.sources import OPEN_SPEECH
 from ssl_asr.corpus.split_records import read_record
+from ssl_asr.evaluation.bootstrap import Interval
 from ssl_asr.evaluation.results import ALL, WordErrors
 from ssl_asr.evaluation.table import rate
 from ssl_asr.lang.language import ENGLISH_LEXICON, GRAPHEMES
@@ -149,10 +150,9 @@ def _word_errors(sources: Sources, measured: Measured) -> str:
         lines += ["| set | condition | words | WER % |", "|---|---|---:|---:|"]
         lines += [f"| {row.set} | {row.condition} | {row.words:,} | {rate(row)} |" for row in sources.tested]
         lines += [""]
-    gain = measured.reduction
     lines += [
         f"The exported networks on {measured.split}. The errors of int8 relative to those of fp32: "
-        f"{-100 * gain.value:+.1f} % [{-100 * gain.high:+.1f}, {-100 * gain.low:+.1f}].",
+        f"{more_errors(measured.reduction)}.",
         "",
         "| set | condition | words | fp32 WER % | int8 WER % |",
         "|---|---|---:|---:|---:|",
@@ -160,6 +160,11 @@ def _word_errors(sources: Sources, measured: Measured) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def more_errors(reduction: Interval) -> str:
+    """ "+0.5 % [-1.2, +2.3]" of a reduction of errors."""
+    return f"{-100 * reduction.value:+z.1f} % [{-100 * reduction.high:+z.1f}, {-100 * reduction.low:+z.1f}]"
 
 
 def _beside(rows: Sequence[WordErrors]) -> list[str]:

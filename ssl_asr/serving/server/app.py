@@ -63,7 +63,10 @@ async def _not_found(request: Request, error: Exception) -> Response:
     """Also of a method that a path does not know."""
     assert isinstance(error, HTTPException)
     asked = f"{request.method} {request.scope['path'][:50]}"
-    response = _refused(Refusal(Kind.PATH, f"{asked} is unknown; / is a page, /v1/audio/transcriptions takes files"))
+    known = "is unknown; / is a page, /v1/audio/transcriptions takes files"
+    if allowed := (error.headers or {}).get("Allow"):
+        known = f"is not possible; use {' or '.join(sorted(allowed.split(', ')))}"
+    response = _refused(Refusal(Kind.PATH, f"{asked} {known}"))
     response.status_code = error.status_code
     response.headers.update(error.headers or {})
     return response

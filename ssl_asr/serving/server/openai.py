@@ -125,7 +125,7 @@ def _verbose(transcript: Transcript, with_words: bool, language: str) -> Respons
 
 
 def _segment(number: int, segment: TranscriptSegment) -> Mapping[str, Any]:
-    """Fields of Whisper's that have no meaning here hold what means nothing: 0 or an empty list."""
+    """Fields of Whisper's that have no meaning here are 0 or an empty list: OpenAI's schema requires them."""
     return {
         "id": number,
         "seek": 0,

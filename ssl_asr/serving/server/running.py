@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import os
-import signal
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from types import FrameType
+from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
@@ -18,6 +18,7 @@ from ssl_asr.serving.server.protocols import Http, Websocket
 from ssl_asr.serving.server.service import Options, Service
 
 _SHUTDOWN_SECONDS = 5
+_CUT_SECONDS = 1
 _BACKLOG = 512
 # A client's ping waits behind the audio that it has sent before, so little of that may lie in the network.
 _RECEIVE_BYTES = 1 << 17
@@ -95,28 +96,38 @@ def _listener(host: str, port: int, option: str) -> socket.socket:
 
 
 class _Server(uvicorn.Server):
-    """Drains before it ends; a second signal ends it at once."""
+    """Drains before it ends; a second signal cuts sessions and files off."""
 
     def __init__(self, config: uvicorn.Config, service: Service, say: Callable[[str], None]) -> None:
         super().__init__(config)
         self._service, self._say = service, say
         self._loop = asyncio.get_running_loop()
-        self._drain: asyncio.Task[None] | None = None
+        self._signals = 0
+        self._ending: asyncio.Task[None] | None = None
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        if self._service.is_draining:
-            self.should_exit = True
-            self.force_exit = sig == signal.SIGINT
+        self._service.is_draining = True
+        self._signals += 1
+        if self._signals > 2:
+            self.should_exit = self.force_exit = True
         else:
-            self._service.is_draining = True
-            self._loop.call_soon_threadsafe(self._begin)
+            self._loop.call_soon_threadsafe(self._end, self._cut if self._signals == 2 else self._drain)
 
-    def _begin(self) -> None:
-        self._drain = self._loop.create_task(self._drain_and_exit())
+    def _end(self, how: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        if self._ending is not None:
+            self._ending.cancel()
+        self._ending = self._loop.create_task(how())
 
-    async def _drain_and_exit(self) -> None:
-        if self._service.clients or self._service.uploads:
+    async def _drain(self) -> None:
+        counts = ((self._service.clients, "session"), (self._service.uploads, "file"))
+        under_way = " and ".join(f"{count} {what}{'' if count == 1 else 's'}" for count, what in counts if count)
+        if under_way:
             most = self._service.options.limits.drain_seconds
-            self._say(f"waiting up to {most:g} s for {self._service.clients} sessions to end")
+            self._say(f"waiting up to {most:g} s for {under_way} to end; a second Ctrl-C ends at once")
         await self._service.drain()
+        self.should_exit = True
+
+    async def _cut(self) -> None:
+        self.config.timeout_graceful_shutdown = _CUT_SECONDS
+        await self._service.cut()
         self.should_exit = True

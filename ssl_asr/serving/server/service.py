@@ -22,6 +22,7 @@ from ssl_asr.serving.server.uploads import UploadWorkers
 from ssl_asr.serving.server.wire import Start
 
 Converse = Callable[[Connection, Sessions], Awaitable[None]]
+_TOLD_SECONDS = 1.0  # in which clients that are cut off take the reason
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ class Options:
 
 
 class Service:
-    """From `start` to `close`; `drain` is the orderly way there."""
+    """From `start` to `close`; `drain` is the orderly way there, `cut` the short one."""
 
     def __init__(self, options: Options, warn: Callable[[str], None]) -> None:
         self.options, self.metrics = options, Metrics()
@@ -49,7 +50,8 @@ class Service:
         self.upload_workers = UploadWorkers(options.upload_workers, options.engine)
         self.clients = self.uploads = 0
         self._open = 0  # uploads, and websockets until they have been told how they ended
-        self.is_draining = self._is_started = False
+        self.is_draining = self._is_started = self._is_cut = False
+        self._tasks = set[asyncio.Task[object]]()
         self._ends, self._idle = asyncio.Event(), asyncio.Event()
         self._idle.set()
 
@@ -72,6 +74,15 @@ class Service:
             # Each gets its last words and the reason first.
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._idle.wait(), self.options.limits.unread_seconds)
+
+    async def cut(self) -> None:
+        """End all sessions and files now, with the reason but without last words."""
+        self.is_draining = self._is_cut = True
+        self._ends.set()
+        for task in self._tasks:
+            task.cancel()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._idle.wait(), _TOLD_SECONDS)
 
     @property
     def is_over(self) -> bool:
@@ -101,13 +112,17 @@ class Service:
                     if converse is None:
                         raise _nothing_at(websocket.scope["path"])
                     self._admit()
-                    await self._converse(connection, protocol, converse)
+                    with self._until_cut():
+                        await self._converse(connection, protocol, converse)
                     await connection.close(1000)
                 except Refusal as refusal:
                     self.metrics.refusals.labels(refusal.kind.label).inc()
                     await _tell(connection, refusal)
         except Gone:
             self.metrics.gone.inc()
+        except asyncio.CancelledError:
+            if not self._is_cut:
+                raise  # else the client takes nothing, not even the reason
         finally:
             connection.end()
 
@@ -139,10 +154,26 @@ class Service:
             raise Refusal(Kind.FULL, f"the server has {most} files, as many as it may; try again later")
         self.uploads += 1
         try:
-            with self._under_way(), self.metrics.uploads.track_inprogress():
+            with self._under_way(), self.metrics.uploads.track_inprogress(), self._until_cut():
                 yield
         finally:
             self.uploads -= 1
+
+    @contextmanager
+    def _until_cut(self) -> Iterator[None]:
+        """Refusal where `cut` ends it."""
+        task = asyncio.current_task()
+        assert task is not None
+        self._tasks.add(task)
+        try:
+            yield
+        except asyncio.CancelledError:
+            if not self._is_cut:
+                raise
+            task.uncancel()
+            raise Refusal(Kind.DRAINING, "the server is shutting down; connect again") from None
+        finally:
+            self._tasks.discard(task)
 
     @contextmanager
     def _under_way(self) -> Iterator[None]:

@@ -102,9 +102,9 @@ async def converse(connection: Connection, sessions: Sessions) -> None:
 
 
 def _begun(sessions: Sessions, config: Config) -> OpenSession:
-    return sessions.begin(
-        config.sample_rate, "int16", confidences=bool(config.words), alternatives=config.alternatives
-    )
+    # The best words may be less probable than so many others, and their confidence is told too.
+    alternatives = _ALTERNATIVES if config.alternatives else 0
+    return sessions.begin(config.sample_rate, "int16", confidences=bool(config.words), alternatives=alternatives)
 
 
 async def _finish(connection: Connection, session: OpenSession, config: Config) -> None:
@@ -153,11 +153,21 @@ def final_reply(finals: Sequence[Final], config: Config, decoded: float) -> str:
 
 
 def _sentences(finals: Sequence[Final], best: dict[str, Any]) -> list[dict[str, Any]]:
-    """The best one has the times of its words. Confidences are shares in the probability of all sentences."""
-    found = [each for final in finals for each in final.alternatives] if len(finals) == 1 else []
-    confidences = {each.text: round(math.exp(each.log_probability), 3) for each in found}
-    others = [{"confidence": value, "text": text} for text, value in confidences.items() if text != best["text"]]
-    return [{"confidence": confidences.get(best["text"], 1.0 if not found else 0.0), **best}, *others]
+    """The best one has the times of its words. Confidences are probabilities of whole sentences."""
+    found = finals[0].alternatives if len(finals) == 1 else ()
+    others = [
+        {"confidence": round(math.exp(each.log_probability), 3), "text": each.text}
+        for each in found
+        if each.text != best["text"]
+    ]
+    return [{"confidence": round(math.prod(map(_confidence, finals)), 3), **best}, *others]
+
+
+def _confidence(final: Final) -> float:
+    """0 where it is not among the sentences of its lattice, as for words; Vosk too is sure of silence."""
+    if not final.words:
+        return 1.0
+    return next((math.exp(each.log_probability) for each in final.alternatives if each.text == final.text), 0.0)
 
 
 def _word(word: Word, with_confidence: bool) -> dict[str, Any]:

@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from ssl_asr.cli.main import FAILED, OK, main
+from ssl_asr.evaluation.bootstrap import Interval
 from ssl_asr.evaluation.results import read_results, write_results
 from ssl_asr.hmm.senones import load_senones
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec
@@ -22,6 +23,7 @@ from ssl_asr.models.model_files import load_model, save_model
 from ssl_asr.recipe import BlstmNetwork, Recipe
 from ssl_asr.runtime.run_directory import save_recipe
 from ssl_asr.serving.bundle import open_bundle
+from ssl_asr.serving.exporting.card import more_errors
 from ssl_asr.serving.exporting.export import Exported, export
 from ssl_asr.serving.exporting.measure import FULL, INT8
 from ssl_asr.store.layout import model_uri
@@ -63,6 +65,14 @@ def test_its_full_network_makes_the_errors_of_the_run(toy_export: Exported, toy_
     assert found[FULL].wer == pytest.approx(expected.wer)
     assert found[INT8].words == expected.words
     assert toy_export.difference < 1e-5
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(0.0, "+0.0 %"), (0.0004, "+0.0 %"), (0.02, "-2.0 %"), (-0.02, "+2.0 %")]
+)
+def test_no_difference_has_no_minus(value: float, text: str) -> None:
+    limits = text.removesuffix(" %")
+    assert more_errors(Interval(value, value, value)) == f"{text} [{limits}, {limits}]"
 
 
 def test_the_card_is_in_the_hubs_form(toy_export: Exported, toy_source: Recipe) -> None:

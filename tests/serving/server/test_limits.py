@@ -1,6 +1,7 @@
 """Limits: each is told in one sentence, and whoever breaks one disturbs nobody else."""
 
 import contextlib
+import io
 import json
 import os
 import signal
@@ -9,10 +10,12 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import psutil
 import pytest
+import soundfile
 from websockets.exceptions import ConnectionClosed
 
 from ssl_asr.serving.server.limits import Limits, Pace
@@ -267,6 +270,47 @@ def test_sigterm_lets_sessions_end_and_ends_those_that_do_not(spoken, clips):
         assert closed.value.rcvd.code == 1012
         assert server.process.wait(20) == 0
     assert psutil.pid_exists(server.process.pid) is False
+
+
+def test_a_second_ctrl_c_ends_at_once_and_says_so(spoken, clips):
+    def signalled(seconds: float) -> None:
+        server.process.send_signal(signal.SIGINT)
+        time.sleep(seconds)
+
+    with serving(spoken.folder) as server, ThreadPoolExecutor(1) as pool:
+        idle, busy = server.client(), server.client()
+        idle.send(clips[0][:15000].tobytes())
+        idle.recv(10)
+        busy.send(np.tile(clips[0], 15).tobytes())
+        uploading = pool.submit(uploaded, server, np.tile(clips[0], 100))
+        time.sleep(1)
+        signalled(0.5)
+        began = time.monotonic()
+        signalled(0)
+        for client in (idle, busy):
+            assert refused(client) == ("the server is shutting down; connect again", 1012)
+        assert uploading.result(10) == 503
+        assert server.process.wait(20) == 0
+        assert time.monotonic() - began < 5
+    assert server.lines[1:] == [
+        "ssl-asr: waiting up to 20 s for 2 sessions and 1 file to end; a second Ctrl-C ends at once"
+    ]
+
+
+def uploaded(server, samples: np.ndarray) -> int:
+    """The status of the answer."""
+    audio = io.BytesIO()
+    soundfile.write(audio, samples, RATE, format="WAV")
+    head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.wav"\r\n\r\n'
+    request = urllib.request.Request(
+        server.url("/v1/audio/transcriptions"), head + audio.getvalue() + b"\r\n--x--\r\n"
+    )
+    request.add_header("Content-Type", "multipart/form-data; boundary=x")
+    try:
+        with urllib.request.urlopen(request, timeout=100) as answer:
+            return answer.status
+    except urllib.error.HTTPError as error:
+        return error.code
 
 
 def test_workers_end_with_a_server_that_is_killed(spoken):

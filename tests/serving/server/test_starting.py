@@ -1,12 +1,15 @@
 """What keeps a server from starting is one sentence."""
 
+import re
 import socket
 import subprocess
 import sys
+from dataclasses import fields
 
 import pytest
 
 from ssl_asr.cli.main import FAILED, REFUSED, main
+from ssl_asr.serving.server.limits import Limits
 from tests.serving.conftest import Spoken
 from tests.serving.server.conftest import serving
 
@@ -60,6 +63,16 @@ def test_bad_options(capsys, toy_bundle, options, sentence):
 def test_values_that_can_not_be(capsys, option, sentence):
     assert main(["serve", "bundle", option]) == REFUSED
     assert sentence in capsys.readouterr().err
+
+
+def test_help_says_what_holds_where_nothing_is_given(capsys):
+    with pytest.raises(SystemExit):
+        main(["serve", "--help"])
+    told = " ".join(capsys.readouterr().out.split())
+    for limit in fields(Limits):
+        said = "16 a worker" if limit.name == "clients" else str(limit.default).removesuffix(".0")
+        option = "--" + limit.name.replace("_", "-")
+        assert re.search(rf"{option} N [^-;]+; ([^-;]+; )?default: {said}( |$)", told), option
 
 
 def test_an_open_address_without_token_is_told(spoken: Spoken):

@@ -122,7 +122,7 @@ def test_alternatives_are_different_sentences(server, clips):
         found = json.loads(client.recv(20))["alternatives"]
     texts = [each["text"] for each in found]
     assert len(texts) == len(set(texts)) <= 3
-    assert all(0 <= each["confidence"] <= 1 for each in found)
+    assert 0.05 < found[0]["confidence"] <= sum(each["confidence"] for each in found) <= 1.01
     assert [word["word"] for word in found[0]["result"]] == texts[0].split()
 
 
@@ -173,7 +173,7 @@ def test_the_forms_of_replies():
     final = Final(0, 0.0, 1.0, (Word("a", 0.1, 0.4, 0.9), Word("b", 0.4, 1.0, None)), "silence")
     assert json.loads(final_reply([final], Config(words=False), 1.0)) == {"text": "a b"}
     several = json.loads(final_reply([final, final], Config(alternatives=3), 1.0))["alternatives"]
-    assert [each["text"] for each in several] == ["a b a b"]
+    assert several == [{"confidence": 0.0, **json.loads(final_reply([final, final], Config(), 1.0))}]
     other = replace(final, alternatives=(Alternative("a c", math.log(0.6)), Alternative("a b", math.log(0.4))))
     several = json.loads(final_reply([other], Config(words=True, alternatives=3), 1.0))["alternatives"]
     assert [(each["text"], each["confidence"]) for each in several] == [("a b", 0.4), ("a c", 0.6)]
@@ -181,7 +181,12 @@ def test_the_forms_of_replies():
         {"conf": 0.9, "end": 0.4, "start": 0.1, "word": "a"},
         {"conf": 0.0, "end": 1.0, "start": 0.4, "word": "b"},
     ]
+    both = json.loads(final_reply([other, other], Config(alternatives=3), 1.0))["alternatives"]
+    assert [(each["text"], each["confidence"]) for each in both] == [("a b a b", 0.16)]
     assert json.loads(final_reply([], Config(), 1.0)) == {"text": ""}
+    assert json.loads(final_reply([], Config(alternatives=3), 1.0)) == {
+        "alternatives": [{"confidence": 1.0, "text": ""}]
+    }
     assert json.loads(partial_reply(Partial(0, 0.0, ("a",)), Config(progress=True), 1.5)) == {
         "partial": "a",
         "decoded": 1.5,
