@@ -97,7 +97,9 @@ def best_sentences(occupied: OccupiedLattice, most: int) -> list[Sentence]:
     words = kaldifst.determinize(words)
     kaldifst.minimize(words)
     best = dict(_linear_paths(kaldifst.shortest_path(words, max(most, _CANDIDATES))))
-    together = np.fmax(_log_likelihoods(occupied, list(best)), [-cost for cost in best.values()])  # it may underflow
+    together = _log_likelihoods(occupied, list(best))
+    # Where that underflows, there is still the best path.
+    together = np.where(np.isfinite(together), together, [-cost for cost in best.values()])
     probabilities = np.minimum(together - occupied.log_likelihood, 0.0).tolist()
     sentences = [Sentence(each, value) for each, value in zip(best, probabilities, strict=True)]
     return sorted(sentences, key=lambda each: (-each.log_probability, each.words))[:most]

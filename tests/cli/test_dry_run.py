@@ -189,13 +189,18 @@ def test_the_speech_is_told_and_must_be_there(tmp_path: Path, capsys: pytest.Cap
         assert said.startswith(f"ssl-asr: corpus.unlabeled={gone}: there is no ")
 
 
-def test_a_finished_run_needs_its_sources_no_more(finished_run: Recipe, capsys: pytest.CaptureFixture) -> None:
+def test_a_finished_run_needs_its_sources_no_more(
+    finished_run: Recipe, tmp_path: Path, capsys: pytest.CaptureFixture
+) -> None:
     before = told(capsys, "run", finished_run.run)
-    for split in ("labeled", "test"):
-        Path(finished_run.corpus.source_of(split).partition(":")[2]).unlink()
-    assert told(capsys, "run", finished_run.run) == before
-    assert main(["run", finished_run.run, "corpus.min_seconds=0.2", "--dry-run"]) == FAILED
-    assert "there is no" in capsys.readouterr().err
+    listing = Path(finished_run.corpus.test.partition(":")[2])
+    away = listing.rename(tmp_path / "away")
+    try:
+        assert told(capsys, "run", finished_run.run) == before
+        assert main(["run", finished_run.run, "corpus.test_conditions=[clean]", "--dry-run"]) == FAILED
+        assert f"there is no {listing}" in capsys.readouterr().err
+    finally:
+        away.rename(listing)
 
 
 def test_a_copied_run_is_up_to_date_where_it_lies(

@@ -66,7 +66,7 @@ def test_best_sentences_are_those_of_the_best_paths_with_the_probability_of_all_
     assert wanted == sorted(wanted, reverse=True)
     assert best_sentences(occupy(lattice, scores), 5) == found[:5]
     every = best_sentences(occupy(lattice, np.zeros_like(scores)), 10_000)
-    assert sum(np.exp(each.log_probability) for each in every) <= 1 + 1e-6
+    assert sum(np.exp(each.log_probability) for each in every) <= 1 + 1e-9
 
 
 def test_what_is_said_clearly_has_a_posterior_of_one(toy):

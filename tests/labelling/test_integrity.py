@@ -170,7 +170,7 @@ def test_is_found_and_named_in_one_line(own: Recipe, capsys: pytest.CaptureFixtu
     assert finding.startswith(str(path(own, 1)))
     assert DAMAGES[damage] in finding
     assert f"`ssl-asr verify {own.run} --repair`" in finding
-    assert summary.startswith("verify: 2")
+    assert summary.startswith("verify: 12 shards, 2")
     assert summary.endswith(": 1 wrong")
 
 
