@@ -30,8 +30,8 @@ from tests.s3_server import S3Server, s3_server
 pytestmark = pytest.mark.cluster
 
 RUN = "import sys; from ssl_asr.cli.main import main; sys.exit(main(['run', sys.argv[1]]))"
-LABELED, UNLABELED, HELD_OUT = 150, 120, 12
-TALKS, TALK_SECONDS = 4, 75.0
+LABELED, UNLABELED, HELD_OUT = 100, 80, 10
+TALKS, TALK_SECONDS = 3, 60.0
 
 
 @pytest.fixture
@@ -92,6 +92,7 @@ def write_manifests(folder: str, clips: Sequence[Utterance]) -> None:
         filesystem.write_bytes(f"{folder}/test-{part}.jsonl.gz", gzip.compress(lines.encode()))
 
 
+@pytest.mark.timeout(1000)
 def test_four_forms_in_a_bucket_end_in_a_table(tmp_path: Path, server: S3Server) -> None:
     bucket = server.create_bucket("speech")
     clips = [
@@ -114,12 +115,11 @@ def test_four_forms_in_a_bucket_end_in_a_table(tmp_path: Path, server: S3Server)
     file = tmp_path / "mine.yaml"
     file.write_text(recipe.model_dump_json())  # JSON is YAML
     done = subprocess.run(
-        [sys.executable, "-c", RUN, str(file)], env=dict(os.environ), capture_output=True, text=True, timeout=500
+        [sys.executable, "-c", RUN, str(file)], env=dict(os.environ), capture_output=True, text=True, timeout=900
     )
     assert done.returncode == 0, done.stderr[-3000:]
-    assert "everything" in done.stdout or "all" in done.stdout
     assert f"Scored: {HELD_OUT} of {HELD_OUT} listed utterances." in done.stdout
-    segments = [each for each in rows_of(recipe, "unlabeled") if each.condition == "clean" or "@" not in each.id]
+    segments = rows_of(recipe, "unlabeled")
     assert {each.audio for each in segments} == {f"{bucket}/talks/talk-{number}.flac" for number in range(TALKS)}
     assert all(each.duration <= recipe.corpus.max_seconds for each in segments)
     assert Path(recipe.run, "report", "wer.md").is_file()
