@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ssl_asr.store.patterns import in_full, matching_files
+from ssl_asr.store.patterns import MOST_NAMES, escaped, in_full, is_pattern, matching_files, matching_paths, root_of
 
 
 def test_patterns(tmp_path):
@@ -51,3 +51,51 @@ def test_braces_stand_for_numbers_and_words(tmp_path):
         assert names("none-{0..9}.tar") == []
         with pytest.raises(ValueError, match=r"2 of its 4 files are not there, the first of them is .*/part-02\.tar"):
             names("part-{00..03}.tar")
+
+
+def test_braces_that_stand_for_too_many_names_are_refused():
+    assert len(in_full("{1..9999}")) == 9999 < MOST_NAMES
+    for many in ("{0..999999999}", "{0..9999}-{0..9999}", f"{{1{'0' * 400}..2{'0' * 400}}}", "{0..999999}{a,b}"):
+        with pytest.raises(ValueError, match=r"its braces stand for more than 1,000,000 names; write \* in"):
+            in_full(f"part-{many}.tar")
+
+
+def test_folders_by_braces_and_the_folder_above_the_signs(tmp_path):
+    for name in ("2023", "2024", "x{a,b}", ".2025"):
+        (tmp_path / name).mkdir()
+    assert matching_paths(f"{tmp_path}/{{2023,2024}}") == [f"{tmp_path}/2023", f"{tmp_path}/2024"]
+    assert matching_paths(f"{tmp_path}/x{{a,b}}") == [f"{tmp_path}/x{{a,b}}"]
+    assert matching_paths(f"{tmp_path}/202{{3..4}}") == matching_paths(f"{tmp_path}/*[34]")
+    with pytest.raises(ValueError, match=r"1 of its 3 files are not there, the first of them is .*/2025;"):
+        matching_paths(f"{tmp_path}/{{2023..2025}}")
+    assert [
+        root_of(each) for each in ("s3://b/{1,2}/*.wav", "/d/a{0..1}.wav", "/*/a", "/a/b?/c", "/d/{x}/a.wav")
+    ] == [*("s3://b", "/d", "", "/a", "/d/{x}")]
+
+
+@pytest.mark.parametrize("name", ["v[12]", "v{1,2}", "v{0..1}", "v*", "v?", "v[{]1,2}"])
+def test_a_name_with_signs_can_be_written_as_a_pattern(tmp_path, name):
+    for folder in ("v1", "v2", "v0", "v", name):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "a.tar").touch()
+    for root in (str(tmp_path), f"file://{tmp_path}"):
+        assert not is_pattern(f"{root}/{name}")
+        found = matching_files(f"{escaped(f'{root}/{name}')}/*.tar")
+        assert [file.uri for file in found] == [f"{root}/{name}/a.tar"]
+    assert is_pattern(f"{tmp_path}/w*")
+    assert not is_pattern(f"{tmp_path}/w")
+
+
+def test_signs_stand_for_no_name_that_begins_with_a_dot(tmp_path):
+    for name in ("a.tar", "._a.tar", ".x/b.tar", "y/c.tar"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+    for root in (str(tmp_path), f"file://{tmp_path}"):
+
+        def names(pattern: str, root: str = root) -> list[str]:
+            return [file.uri.removeprefix(f"{root}/") for file in matching_files(f"{root}/{pattern}")]
+
+        assert names("*.tar") == ["a.tar"]
+        assert names("**/*.tar") == ["a.tar", "y/c.tar"]
+        assert names("._*.tar") == ["._a.tar"]
+        assert names(".x/*.tar") == [".x/b.tar"]
