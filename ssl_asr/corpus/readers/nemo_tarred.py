@@ -25,7 +25,7 @@ from ssl_asr.corpus.readers.tars import Member, read_tar
 from ssl_asr.recipe.identity import digest
 from ssl_asr.store import filesystem
 from ssl_asr.store.ledger import Reject
-from ssl_asr.store.patterns import FoundFile, matching_files
+from ssl_asr.store.patterns import FoundFile, escaped, is_pattern, matching_files
 from ssl_asr.store.utterance import Utterance
 
 _SHARDED, _WHOLE = "sharded_manifests", "tarred_audio_manifest"
@@ -38,7 +38,7 @@ _Entry = tuple[str, dict[str, Any]]  # its place in the manifest, and what it sa
 
 def nemo_tarred_pieces(path: str) -> list[Piece]:
     """The manifests of the folder or folders that a path, URI or pattern names; large ones are cut."""
-    root = path.rstrip("/")
+    root = path.rstrip("/") if is_pattern(path) else escaped(path.rstrip("/"))
     sharded, whole = defaultdict[str, list[FoundFile]](list), defaultdict[str, list[FoundFile]](list)
     for file in matching_files(f"{root}/{_SHARDED}/manifest*_*.json*"):
         sharded[_folder(file.uri)].append(file)
@@ -79,9 +79,8 @@ def read_nemo_tarred(path: str, channel: int = 0, *, part: Part = WHOLE) -> Read
                 rejects.append(found)
             else:
                 utterances.append(found)
-        if (
-            _OF_SHARD.fullmatch(_base(file)) and part[0] == 0
-        ):  # other lines of a tar may be in other parts of the rest
+        # The lines of a tar may be in other parts of a manifest of all tars.
+        if _OF_SHARD.fullmatch(_base(file)) and part[0] == 0:
             counts.update({_UNLISTED: members.unused} if members.unused else {})
     return Reading(tuple(utterances), tuple(rejects), dict(counts), files=frozenset(by_tar))
 
@@ -116,9 +115,11 @@ class _Tars:
             number = int(named[1])
         if number is None:
             raise ValueError("it lacks shard_id")
+        if number != int(number):
+            raise ValueError(f"its shard_id is {number:g}, not a whole number")
         found = self.uris.get(int(number), [])
         if len(found) != 1:
-            raise ValueError(f"{len(found)} tars in {self.folder} are called audio_{number:g}.tar, not one")
+            raise ValueError(f"{len(found)} tars in {self.folder} are called audio_{number:.0f}.tar, not one")
         return found[0]
 
 

@@ -122,3 +122,19 @@ def test_folders_by_pattern_and_states(tmp_path: Path, clips: list[Clip]) -> Non
     after = nemo_tarred_pieces(f"{tmp_path}/bucket*")
     assert [one == other for one, other in zip(before, after, strict=True)] == [True, False]
     assert nemo_tarred_pieces(str(tmp_path / "absent")) == []
+
+
+@pytest.mark.parametrize("name", ["v[12]", "v{1,2}"])
+def test_a_folder_that_is_there_is_no_pattern(tmp_path: Path, clips: list[Clip], name: str) -> None:
+    write_tarred(tmp_path / "v1", clips[:2])
+    write_tarred(tmp_path / name, clips[2:4], first=2)
+    same_speech(read(tmp_path / name), clips[2:4])
+
+
+def test_a_shard_id_that_is_no_whole_number_is_rejected(tmp_path: Path, clips: list[Clip]) -> None:
+    folder = tmp_path / "tarred"
+    rows = write_tarred(folder, clips[:2])
+    (folder / "sharded_manifests" / "manifest_0.json").write_text(lines([{**rows[0], "shard_id": 0.5}, rows[1]]))
+    reading = read(folder)
+    assert [each.id for each in reading.utterances] == ["data_1"]
+    assert "(its shard_id is 0.5, not a whole number); fix it" in reading.rejects[0].reason

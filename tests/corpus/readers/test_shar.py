@@ -109,3 +109,11 @@ def test_a_piece_is_another_with_another_tar(tmp_path: Path, clips: list[Clip]) 
     (folder / "recording.000001.tar").touch()
     after = shar_pieces(str(folder))
     assert [one == other for one, other in zip(before, after, strict=True)] == [True, False]
+
+
+@pytest.mark.parametrize("name", ["v[12]", "v{1,2}"])
+def test_a_folder_that_is_there_is_no_pattern(tmp_path: Path, clips: list[Clip], name: str) -> None:
+    write_shar(tmp_path / "v1", clips[:2])
+    folder = write_shar(tmp_path / name, clips[2:4], first=2)
+    assert {piece.uri.rpartition("/")[0] for piece in shar_pieces(str(folder))} == {str(folder)}
+    same_speech(read(folder), clips[2:4])
