@@ -13,6 +13,7 @@ from ssl_asr.store.ledger import Reject
 # Read with each header: what lies beside a recording (its text, the next header) is then no request of its own.
 READ_AHEAD = 16 << 10
 MOST_TEXT_BYTES = 1 << 20
+MOST_HEADER_BYTES = 1 << 20  # with a long name, or the keys of pax
 _COMPRESSED = {b"\x1f\x8b": "gunzip", b"BZh": "bunzip2", b"\xfd7zXZ": "unxz", b"(\xb5/\xfd": "unzstd"}
 _BLOCK = 512
 _PADDING = 64 << 10  # at most, of zeros at the end
@@ -66,6 +67,19 @@ def _check_form(uri: str, head: bytes) -> None:
         )
 
 
+class _Headers:
+    """A tar as tarfile reads it: header by header, of which none is larger than MOST_HEADER_BYTES."""
+
+    def __init__(self, stream: io.BufferedReader) -> None:
+        self._stream = stream
+        self.seek, self.tell = stream.seek, stream.tell
+
+    def read(self, size: int) -> bytes:
+        if size > MOST_HEADER_BYTES:
+            raise ValueError(f"a header of it claims {size:,} bytes")
+        return self._stream.read(size)
+
+
 @dataclass
 class _Walk:
     """One pass over the headers. After it, `fault` says in a clause what has ended it too early, if anything."""
@@ -81,10 +95,12 @@ class _Walk:
         if not self.size:
             self.fault = "it is empty"
             return
-        tar = tarfile.TarFile(fileobj=self.stream, mode="r")
+        at = 0
         try:
+            tar = tarfile.TarFile(fileobj=_Headers(self.stream), mode="r")  # type: ignore[arg-type]
+            at = tar.offset
             while not self.fault and (found := tar.next()) is not None:
-                tar.members = []  # type: ignore[attr-defined]
+                tar.members, at = [], tar.offset  # type: ignore[attr-defined]
                 is_plain = found.isreg() and not found.issparse()
                 if found.size < 0 or (is_plain and found.offset_data + found.size > self.size):
                     self.fault = f"it ends at byte {self.size}, within {shown(found.name)}"
@@ -92,10 +108,14 @@ class _Walk:
                     yield found
                 else:
                     self.special += not found.isdir()
+            if not self.fault:
+                self._look_at_end(tar.offset)
+        except RecursionError:
+            self.fault = f"too many headers follow each other after byte {at}, without a file"
         except (tarfile.TarError, ValueError, OverflowError) as error:  # what a damaged extended header leads to
-            self.fault = f"it is damaged after byte {tar.offset} ({error})"
-        if not self.fault:
-            self._look_at_end(tar.offset)
+            if not at and isinstance(error, tarfile.ReadError):
+                raise
+            self.fault = f"it is damaged after byte {at} ({error})"
 
     def _look_at_end(self, at: int) -> None:
         """tarfile stops without a word at a damaged header, and at the end of the first of tars that were joined."""

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ssl_asr.corpus.readers.tars import MOST_TEXT_BYTES, NO_END, NO_FILES, TarContent, read_tar
+from ssl_asr.corpus.readers.tars import MOST_HEADER_BYTES, MOST_TEXT_BYTES, NO_END, NO_FILES, TarContent, read_tar
 
 FORMATS = {"ustar": tarfile.USTAR_FORMAT, "gnu": tarfile.GNU_FORMAT, "pax": tarfile.PAX_FORMAT}
 CONTENT = {"a.flac": b"A" * 700, "a.txt": b"text of a", "b/c.flac": b"C" * 40_000, "b/c.txt": b""}
@@ -149,3 +149,28 @@ def test_whatever_is_damaged_members_lie_in_the_file_and_nothing_else_is_raised(
         return
     assert all(0 <= each.begin <= each.begin + each.size <= len(data) for each in tar.members)
     found(tar, bytes(data))
+
+
+def long_name(size: int) -> bytes:
+    """A header that says that the next member's name has so many bytes."""
+    member = tarfile.TarInfo("././@LongLink")
+    member.type, member.size = tarfile.GNUTYPE_LONGNAME, size
+    return member.tobuf(tarfile.GNU_FORMAT)
+
+
+def test_headers_without_an_end_are_told(tmp_path: Path) -> None:
+    good = tar_of({"a.flac": b"A"})[:1024]
+    many = (long_name(5) + b"name\0".ljust(512, b"\0")) * 1000
+    huge = long_name(MOST_HEADER_BYTES + 1) + bytes(2 * MOST_HEADER_BYTES)
+    pax = tarfile.TarInfo("pax")
+    pax.type, pax.size = tarfile.XHDTYPE, 8 << 30
+    for first in (b"", good):
+        for headers, said in (
+            (many, f"a.tar: too many headers follow each other after byte {len(first)}, without a file"),
+            (huge, f"a.tar: it is damaged after byte {len(first)} (a header of it claims 1,049,088 bytes)"),
+            (pax.tobuf(tarfile.GNU_FORMAT), "(a header of it claims 8,589,934,592 bytes)"),
+        ):
+            tar = read(tmp_path / "a.tar", first + headers + bytes(1024))
+            assert [member.name for member in tar.members] == ["a.flac"][: len(first)]
+            (reject,) = tar.rejects
+            assert said in reject.reason
