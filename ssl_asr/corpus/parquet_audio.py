@@ -43,6 +43,7 @@ def audio_columns(file: str, schema: pa.Schema) -> AudioColumns:
         raise ValueError(
             f"{file} has no column {COLUMN}, but {', '.join(schema.names)}; rename the one with the audio"
         )
+    check_once(file, schema, COLUMN)
     kind = schema.field(COLUMN).type
     if pa.types.is_struct(kind):
         inside = {field.name: field.type for field in kind}
@@ -56,6 +57,12 @@ def audio_columns(file: str, schema: pa.Schema) -> AudioColumns:
             "of bytes and path, as Hugging Face's datasets do"
         )
     return AudioColumns(data, path)
+
+
+def check_once(file: str, schema: pa.Schema, name: str) -> None:
+    """ValueError if several columns are called `name`."""
+    if schema.names.count(name) > 1:
+        raise ValueError(f"{file} has {schema.names.count(name)} columns called {name}; keep or rename one of them")
 
 
 @contextmanager
@@ -138,7 +145,12 @@ class _Rows:
             if group != self._group or row < self._next:
                 self._batches, self._next = self._decoded(group), self._ends[group - 1] if group else 0
             self._group = -1  # until it has gone well
-            self._keep(next(self._batches).column(0))
+            batch = next(self._batches, None)
+            if batch is None:
+                raise ValueError(
+                    f"{self._file} has fewer rows than it says, and none of number {row}; fetch it again"
+                )
+            self._keep(batch.column(0))
             self._group = group
 
     def _keep(self, batch: pa.Array) -> None:

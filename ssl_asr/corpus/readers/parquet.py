@@ -18,7 +18,15 @@ import pyarrow.parquet as pq
 
 from ssl_asr.corpus.audio_places import row_of
 from ssl_asr.corpus.folders import split_ending
-from ssl_asr.corpus.parquet_audio import COLUMN, AudioColumns, audio_columns, is_text, located, open_parquet
+from ssl_asr.corpus.parquet_audio import (
+    COLUMN,
+    AudioColumns,
+    audio_columns,
+    check_once,
+    is_text,
+    located,
+    open_parquet,
+)
 from ssl_asr.corpus.readers.entries import WHOLE, Part, name_of, seconds_of, text_of
 from ssl_asr.corpus.readers.reading import Reading
 from ssl_asr.store import filesystem
@@ -49,17 +57,21 @@ def read_parquet(path: str, channel: int = 0, *, part: Part = WHOLE) -> Reading:
     utterances, rejects = list[Utterance](), list[Reject]()
     with open_parquet(file) as parquet:
         audio = audio_columns(file, parquet.schema_arrow)
-        for number, row, has_data in _rows(parquet, audio, part):
+        columns = _columns(file, parquet.schema_arrow, audio)
+        for number, row, has_data in _rows(parquet, audio, columns, part):
             try:
+                if isinstance(row, ValueError):
+                    raise row
                 utterances.append(_utterance(file, number, row, has_data, channel))
             except ValueError as error:
                 rejects.append(Reject(f"row {number}", f"{file} row {number}: {error}"))
     return Reading(tuple(utterances), tuple(rejects), files=frozenset([file]))
 
 
-def _rows(parquet: pq.ParquetFile, audio: AudioColumns, part: Part) -> Iterator[tuple[int, dict[str, Any], bool]]:
-    """The number of each row, what is read of it, and whether its audio may be in it."""
-    columns = _columns(parquet.schema_arrow, audio)
+def _rows(
+    parquet: pq.ParquetFile, audio: AudioColumns, columns: list[str], part: Part
+) -> Iterator[tuple[int, dict[str, Any] | ValueError, bool]]:
+    """The number of each row, what is read of it or why it can't be, and whether its audio may be in it."""
     begin, end = part
     first = 0
     for group in range(parquet.num_row_groups):
@@ -67,16 +79,29 @@ def _rows(parquet: pq.ParquetFile, audio: AudioColumns, part: Part) -> Iterator[
         if begin <= _start(about) < (math.inf if end is None else end):
             has_data = _has_data(about, audio)
             batches = parquet.iter_batches(_BATCH_ROWS, row_groups=[group], columns=columns) if columns else ()
-            rows = (row for batch in batches for row in batch.to_pylist())
-            known = rows if columns else itertools.repeat({}, about.num_rows)
+            rows = (row for batch in batches for row in _values(batch))
+            known: Iterator[dict[str, Any] | ValueError] = rows if columns else itertools.repeat({}, about.num_rows)
             yield from ((first + place, row, has_data) for place, row in enumerate(known))
         first += about.num_rows
 
 
-def _columns(schema: pa.Schema, audio: AudioColumns) -> list[str]:
-    """Those that are there; ids only if they are strings."""
-    ids = [name for name in _IDS if name in schema.names and is_text(schema.field(name).type)]
-    others = [name for name in (*_TEXTS, *_SPEAKERS, *_SECONDS, _MILLISECONDS) if name in schema.names]
+def _values(batch: pa.RecordBatch) -> list[dict[str, Any] | ValueError]:
+    """The rows of a batch; only where a string in it is not UTF-8, one by one."""
+    try:
+        return list(batch.to_pylist())
+    except UnicodeDecodeError:
+        if batch.num_rows == 1:
+            return [ValueError("a string in it is not UTF-8; write it as UTF-8")]
+        return [each for row in range(batch.num_rows) for each in _values(batch.slice(row, 1))]
+
+
+def _columns(file: str, schema: pa.Schema, audio: AudioColumns) -> list[str]:
+    """Those that are there; ids only if they are strings. ValueError where one is there twice."""
+    there = [name for name in (*_IDS, *_TEXTS, *_SPEAKERS, *_SECONDS, _MILLISECONDS) if name in schema.names]
+    for name in there:
+        check_once(file, schema, name)
+    ids = [name for name in there if name in _IDS and is_text(schema.field(name).type)]
+    others = [name for name in there if name not in _IDS]
     return [*ids, *others, *([audio.path] if audio.path else [])]
 
 

@@ -221,3 +221,42 @@ def test_audio_is_not_read_for_the_list(tmp_path: Path, clips: list[Clip], monke
     )
     read_parquet(str(peoples_speech(tmp_path / "a.parquet", clips)))
     assert asked == [["id", "text", "speaker_id", "duration_ms", "audio.path"]] * 3
+
+
+@pytest.mark.parametrize("name", ["v[12]", "v{1,2}"])
+def test_a_folder_that_is_there_is_no_pattern(tmp_path: Path, clips: list[Clip], name: str) -> None:
+    peoples_speech(tmp_path / "v1" / "a.parquet", clips[:2])
+    file = peoples_speech(tmp_path / name / "x" / "a.parquet", clips[2:4], first=2)
+    assert [piece.uri for piece in container_pieces(str(tmp_path / name), ".parquet")] == [str(file)]
+    assert container_pieces(f"{tmp_path}/w[12]", ".parquet") == []
+
+
+def test_a_string_that_is_not_utf_8_is_a_reject(tmp_path: Path, clips: list[Clip]) -> None:
+    texts = pa.array([b"one", b"caf\xff", b"three"]).view(pa.string())
+    file = write(tmp_path / "a.parquet", {"audio": audio_column(clips[:3]), "text": texts}, row_group_size=3)
+    reading = read_parquet(str(file))
+    assert [(each.id, each.text) for each in reading.utterances] == [("0", "one"), ("2", "three")]
+    assert [(each.id, each.reason) for each in reading.rejects] == [
+        ("row 1", f"{file} row 1: a string in it is not UTF-8; write it as UTF-8")
+    ]
+
+
+@pytest.mark.parametrize("name", ["audio", "text", "id"])
+def test_two_columns_of_one_name_are_told(tmp_path: Path, clips: list[Clip], name: str) -> None:
+    table = pa.table({"audio": audio_column(clips[:2]), "text": ["a", "b"], "id": ["c", "d"]})
+    pq.write_table(table.append_column(name, table[name]), tmp_path / "a.parquet")
+    with pytest.raises(ValueError, match=rf"a\.parquet has 2 columns called {name}; keep or rename one of them"):
+        read_parquet(str(tmp_path / "a.parquet"))
+
+
+def test_a_group_with_fewer_rows_than_it_says_is_told(
+    tmp_path: Path, clips: list[Clip], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = peoples_speech(tmp_path / "a.parquet", clips)
+    batches = pq.ParquetFile.iter_batches
+    monkeypatch.setattr(
+        pq.ParquetFile, "iter_batches", lambda *a, **k: (batch.slice(0, 1) for batch in batches(*a, **k))
+    )
+    assert audio_of_row(str(file), 0) == sound(clips[0])
+    with pytest.raises(ValueError, match=r"a\.parquet has fewer rows than it says, and none of number 1; fetch it"):
+        audio_of_row(str(file), 1)
