@@ -46,18 +46,17 @@ class ReadPiece:
 
     def __call__(self, piece: Piece) -> Reading:
         pipes = has_pipes(self.corpus, self.split)
+        trusted = is_trusted(self.corpus, self.split, self.reader)
         options = ReadOptions(
             self.current,
             self.corpus.channel,
             texts=self.split != "unlabeled",
             pipes=pipes,
+            lengths=trusted,
             longest=self.corpus.max_seconds,
         )
-        reader = READERS[self.reader]
-        trusted = is_trusted(self.corpus, self.split, self.reader)
-        return checked(
-            reader.read(piece, options), self.split, self.corpus, alphabet=self.alphabet, pipes=pipes, trusted=trusted
-        )
+        reading = READERS[self.reader].read(piece, options)
+        return checked(reading, self.split, self.corpus, alphabet=self.alphabet, pipes=pipes, trusted=trusted)
 
 
 def has_pipes(corpus: Corpus, split: str) -> bool:

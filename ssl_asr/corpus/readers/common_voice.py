@@ -39,13 +39,13 @@ class _Row:
     sentence: str
 
 
-def read_common_voice(path: str, channel: int = 0, *, part: Part = WHOLE, texts: bool = True) -> Reading:
+def read_common_voice(path: str, channel: int = 0, *, part: Part = WHOLE, lengths: bool = False) -> Reading:
     """Every line of the list; of a `part`, the lines that begin in these bytes. ValueError without its header.
 
     The speaker is the `client_id`. A quotation mark is a character as any other. Names of clips without an ending, as
     in version 2 and before, end in .mp3. A line with another number of columns than the header is rejected.
-    Where no `texts` are needed, `clip_durations.tsv` gives the lengths, if it is there, less a tenth of a second:
-    so nobody asks for audio that an MP3's frames only seem to have.
+    Where `lengths` are believed, `clip_durations.tsv` gives them, if it is there, less a tenth of a second: so nobody
+    asks for audio that an MP3's frames only seem to have. Otherwise none is known, and a clip is heard to its end.
     """
     file = filesystem.absolute(path)
     header = _header(file)
@@ -60,7 +60,7 @@ def read_common_voice(path: str, channel: int = 0, *, part: Part = WHOLE, texts:
             rejects.append(Reject(name, f"{file} {name} is no clip ({error}); fix it or leave it out"))
     folder = file.rpartition("/")[0]
     (durations,) = lists_beside(file)
-    seconds = {} if texts else _seconds(durations, {row.clip for row in rows})
+    seconds = _seconds(durations, {row.clip for row in rows}) if lengths else {}
     utterances = [_utterance(row, folder, seconds, channel) for row in rows]
     return Reading(tuple(utterances), tuple(rejects))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import glob
 import math
 import os
 from collections.abc import Callable, Iterable, Mapping
@@ -31,7 +30,7 @@ from ssl_asr.corpus.readers.webdataset import read_webdataset
 from ssl_asr.recipe.identity import digest
 from ssl_asr.store import filesystem
 from ssl_asr.store.ledger import checksum
-from ssl_asr.store.patterns import FoundFile, matching_files
+from ssl_asr.store.patterns import FoundFile, matching_files, matching_paths
 
 # Lists of up to so many bytes are compared by content, larger ones by size and time of the last write.
 MOST_COMPARED = 64 << 20
@@ -41,14 +40,16 @@ MOST_COMPARED = 64 << 20
 class ReadOptions:
     """`channel` is the default; `texts`: utterances without one are of no use; `pipes` (of Kaldi) are run.
 
-    `current` is the directory that relative paths may be taken from: a task has another one than the driver.
-    `longest` are the seconds of the longest utterance, where the reader may choose.
+    `lengths`: those of a list are believed, so a reader may take some from a file beside it. `current` is the
+    directory that relative paths may be taken from: a task has another one than the driver. `longest` are the seconds
+    of the longest utterance, where the reader may choose.
     """
 
     current: str
     channel: int = 0
     texts: bool = True
     pipes: bool = False
+    lengths: bool = False
     longest: float = math.inf
 
 
@@ -115,9 +116,8 @@ def _folder_pieces(
     """Of readers whose pieces are whole folders: what lists a folder's corpus, and names that count beside it."""
 
     def cut(path: str) -> list[Piece]:
-        folders = [path] if os.path.lexists(path) else sorted(glob.glob(path))
         found = []
-        for folder in map(os.path.abspath, folders):
+        for folder in map(os.path.abspath, matching_paths(path)):
             files = [file for each in listing(folder) for file in matching_files(str(each))]
             inside = [file.uri.removeprefix(folder) for file in files]
             others = names(folder)
@@ -159,7 +159,7 @@ def _read_lhotse(piece: Piece, options: ReadOptions) -> Reading:
 
 def _read_common_voice(piece: Piece, options: ReadOptions) -> Reading:
     part = (piece.begin, piece.end)
-    return read_common_voice(piece.uri, options.channel, part=part, texts=options.texts)
+    return read_common_voice(piece.uri, options.channel, part=part, lengths=options.lengths)
 
 
 def _read_mls(piece: Piece, options: ReadOptions) -> Reading:

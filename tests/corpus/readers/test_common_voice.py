@@ -14,6 +14,8 @@ from ssl_asr.corpus.pieces import pieces
 from ssl_asr.corpus.readers.common_voice import read_common_voice
 from ssl_asr.corpus.readers.reading import Reading
 from ssl_asr.corpus.readers.registry import pieces_at, read_listed
+from ssl_asr.corpus.sources import ReadPiece
+from ssl_asr.lang.language import language_of
 from ssl_asr.lang.text import EVERY_SCRIPT
 from ssl_asr.recipe import Corpus
 from ssl_asr.store.patterns import matching_files
@@ -25,6 +27,11 @@ from tests.corpus.readers.conftest import upload
 @pytest.fixture
 def language(tmp_path: Path, spoken: list[Clip]) -> Path:
     return common_voice(tmp_path / "cy", {"train": spoken[:4], "other": spoken[4:]})
+
+
+def listed(language: Path) -> Reading:
+    """Of unlabeled speech whose lengths are believed."""
+    return read_common_voice(str(language / "other.tsv"), lengths=True)
 
 
 def write(language: Path, *lines: str, name: str = "train") -> Reading:
@@ -46,14 +53,24 @@ def test_clips_with_their_talkers_and_sentences(language: Path, spoken: list[Cli
 
 def test_lengths_that_are_given_are_there(language: Path) -> None:
     """So none of unlabeled speech is opened, and the front end finds all that was promised."""
-    reading = read_listed("common-voice", str(language / "other.tsv"), texts=False)
+    reading = listed(language)
     assert checked(reading, "unlabeled", Corpus(), trusted=True).files == frozenset()
     for each in reading.utterances:
         seconds = audio_info(each.audio).seconds
         assert seconds - 0.15 < each.duration < seconds + 0.05
         read_audio(each.audio, 0.0, each.duration, 0, 16000)
-    texts = read_listed("common-voice", str(language / "other.tsv"))
-    assert {each.duration for each in texts.utterances} == {math.inf}
+    # Where audio is opened in any case, it is heard to its end.
+    for texts in (True, False):
+        whole = read_listed("common-voice", str(language / "other.tsv"), texts=texts)
+        assert {each.duration for each in whole.utterances} == {math.inf}
+    for trust in (True, False):
+        recipe = Corpus(trust_lengths=trust)
+        read = ReadPiece("common-voice", "unlabeled", recipe, language_of("english").alphabet, ".")
+        (piece,) = pieces_at("common-voice", str(language / "other.tsv"))
+        for each in read(piece).utterances:
+            seconds = audio_info(each.audio).seconds
+            assert each.duration == seconds or trust
+            assert (read(piece).files == frozenset()) == trust
 
 
 def test_lengths_may_be_missing_or_zero(language: Path) -> None:
@@ -61,11 +78,11 @@ def test_lengths_may_be_missing_or_zero(language: Path) -> None:
     lines = file.read_text().splitlines()
     lines[5] = lines[5].split("\t")[0] + "\t0"
     file.write_text("\n".join(lines[:6]) + "\n")
-    reading = read_listed("common-voice", str(language / "other.tsv"), texts=False)
+    reading = listed(language)
     assert [each.duration for each in reading.utterances] == [math.inf, math.inf]
     before = pieces_at("common-voice", str(language / "other.tsv"))
     file.unlink()
-    assert read_listed("common-voice", str(language / "other.tsv"), texts=False) == reading
+    assert listed(language) == reading
     assert pieces_at("common-voice", str(language / "other.tsv")) != before
 
 
