@@ -22,21 +22,25 @@ def split_ending(path: str) -> tuple[str, str]:
 
 
 def walk(folder: str, on_error: Callable[[OSError], object]) -> Iterator[tuple[str, list[str]]]:
-    """`folder` and every folder below it, each with the sorted names of its files.
+    """`folder` and every folder below it, each with the sorted names of its files; not those that begin with a dot.
 
     Links to folders are followed. A folder that several links lead to comes once, so that a link to a folder above it
     makes no loop. `on_error` is told of each folder that can't be read.
     """
     seen = {os.path.realpath(folder)}
     for place, below, names in os.walk(folder, followlinks=True, onerror=on_error):
-        below[:] = _unseen(place, below, seen)
-        yield place, sorted(names)
+        below[:] = _unseen(place, _visible(below), seen)
+        yield place, _visible(names)
+
+
+def _visible(names: Iterable[str]) -> list[str]:
+    return sorted(name for name in names if not name.startswith("."))
 
 
 def _unseen(place: str, folders: Iterable[str], seen: set[str]) -> list[str]:
     """Of the folders in `place` those that no other link has led to; `seen` grows by them."""
     unseen = []
-    for name in sorted(folders):
+    for name in folders:
         real = os.path.realpath(os.path.join(place, name))
         if real not in seen:
             seen.add(real)

@@ -1,10 +1,10 @@
-"""Reads audio that has no transcripts and no list: a folder, a pattern, or a prefix of an object store.
+"""Reads audio that has no transcripts and no list: a folder, also of a bucket, or a pattern.
 
     folder:/data/talks                  every audio file below it, through links to folders too
     folder:/data/*/audio/*.mp3          files by a pattern; ** stands for any folders
-    folder:s3://bucket/talks            every audio file whose key begins so
+    folder:s3://bucket/talks            every audio file of this folder of a bucket, not those of talks-2
 
-A file is audio by its ending, upper or lower case.
+A file is audio by its ending, upper or lower case. Files and folders whose names begin with a dot are left out.
 """
 
 from __future__ import annotations

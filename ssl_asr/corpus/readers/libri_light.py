@@ -12,14 +12,15 @@ librispeech_finetuning, is a LibriSpeech tree: librispeech:librispeech_finetunin
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from ssl_asr.corpus.folders import split_ending
 from ssl_asr.corpus.pieces import Piece
-from ssl_asr.corpus.readers.entries import entry_of, name_of
+from ssl_asr.corpus.readers.entries import entry_of, name_of, number_of
 from ssl_asr.corpus.readers.reading import Reading
 from ssl_asr.corpus.readers.trees import check_name, files_of, is_audio, tree_pieces
 from ssl_asr.store import filesystem
@@ -44,7 +45,7 @@ class _Told:
 
 
 def libri_light_pieces(path: str) -> list[Piece]:
-    return tree_pieces(path, _is_listed, FILE_BYTES)
+    return tree_pieces(path, _is_listed, FILE_BYTES, is_read=_is_json)
 
 
 def read_libri_light(piece: Piece, channel: int = 0, *, longest: float = math.inf) -> Reading:
@@ -58,9 +59,11 @@ def read_libri_light(piece: Piece, channel: int = 0, *, longest: float = math.in
     Without a JSON file the folder two levels up is the speaker.
     """
     utterances, rejects, silent = list[Utterance](), list[Reject](), 0
-    recordings = [(name, uri) for name, uri in files_of(piece, _is_listed, FILE_BYTES) if is_audio(name)]
+    files = [*files_of(piece, _is_listed, FILE_BYTES)]
+    recordings = [(name, uri) for name, uri in files if is_audio(name)]
+    listed = {uri for name, uri in files if _is_json(name)}
     with ThreadPoolExecutor(PARALLEL_READS) as pool:
-        told_of = list(pool.map(_told_or_why_not, (uri for _, uri in recordings)))
+        told_of = list(pool.map(partial(_told_or_why_not, listed), (uri for _, uri in recordings)))
     for (name, uri), told in zip(recordings, told_of, strict=True):
         if isinstance(told, ValueError):
             rejects.append(Reject(ascii(name), str(told)))
@@ -97,22 +100,21 @@ def _utterances(uri: str, told: _Told, channel: int, longest: float) -> Iterator
         yield Utterance(called, uri, speaker, order=0, duration=end - begin, offset=begin, channel=channel)
 
 
-def _told_or_why_not(uri: str) -> _Told | ValueError:
+def _told_or_why_not(listed: Collection[str], uri: str) -> _Told | ValueError:
+    """`listed` are JSON files that are known to be there; one that a pattern or another piece has is looked for."""
+    file = split_ending(uri)[0] + _JSON
     try:
         check_name(uri)
-        return _told(split_ending(uri)[0] + _JSON)
+        return _told(file) if file in listed or filesystem.exists(file) else _Told()
     except ValueError as error:
         return error
 
 
 def _told(file: str) -> _Told:
-    """Of a JSON file, or of none; ValueError where it holds something else."""
+    """Of a JSON file; ValueError where it can't be read, or holds something else."""
+    text = filesystem.read_bytes(file)
     try:
-        text = filesystem.read_bytes(file)
-    except ValueError:
-        return _Told()
-    try:
-        row = entry_of(text.decode())
+        row = entry_of(text.decode("utf-8-sig"))
         voice = row.get("voice_activity")
         return _Told(name_of(row, "speaker"), None if voice is None else tuple(_spans(voice)))
     except ValueError as error:
@@ -123,15 +125,25 @@ def _spans(voice: Any) -> Iterator[Span]:
     """ValueError unless these are pairs of seconds that follow each other."""
     at = 0.0
     for pair in voice if isinstance(voice, list) else [voice]:
-        try:
-            begin, end = map(float, pair)
-        except (TypeError, ValueError):
-            begin = end = math.nan
+        begin, end = _pair(pair)
         if not at <= begin < end < math.inf:
-            raise ValueError(f"its voice_activity has {pair!r} after {at:g} s")
+            raise ValueError(f"its voice_activity has {repr(pair)[:60]} after {at:g} s")
         at = end
         yield begin, end
 
 
+def _pair(pair: Any) -> tuple[float, float]:
+    """NaN where these are not two numbers."""
+    try:
+        begin, end = (number_of({"": seconds}, "") for seconds in (pair if isinstance(pair, list) else ()))
+    except ValueError:
+        return math.nan, math.nan
+    return math.nan if begin is None else begin, math.nan if end is None else end
+
+
+def _is_json(name: str) -> bool:
+    return name.endswith(_JSON)
+
+
 def _is_listed(name: str) -> bool:
-    return is_audio(name) or name.endswith(_JSON)
+    return is_audio(name) or _is_json(name)

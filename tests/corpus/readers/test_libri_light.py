@@ -14,6 +14,7 @@ from ssl_asr.corpus.checks import checked
 from ssl_asr.corpus.readers.libri_light import LONGEST_PAUSE, joined_spans, libri_light_pieces, read_libri_light
 from ssl_asr.corpus.readers.reading import Reading
 from ssl_asr.recipe import Corpus
+from ssl_asr.store import filesystem
 from tests.corpus.conftest import Clip
 from tests.corpus.public_trees import libri_light
 from tests.corpus.readers.conftest import upload
@@ -94,6 +95,8 @@ def test_recordings_without_voice_activity(tree: Path) -> None:
         ('{"voice_activity": [[1, NaN]]}', "its voice_activity has"),
         ('{"voice_activity": [[1, 2, 3]]}', "its voice_activity has"),
         ('{"voice_activity": [["a", "b"]]}', "its voice_activity has"),
+        ('{"voice_activity": ["12"]}', "its voice_activity has '12' after 0 s"),
+        ('{"voice_activity": [[0, 1' + 400 * "0" + "]]}", r"its voice_activity has \[0, 1000"),
         ("\xff", "codec can't decode"),
     ],
 )
@@ -110,6 +113,32 @@ def test_other_json_files_are_told(tree: Path, text: str, said: str) -> None:
 
 def _raise(reason: str) -> None:
     raise ValueError(reason)
+
+
+def test_changed_json_files_are_seen_and_may_have_a_byte_order_mark(tree: Path) -> None:
+    file = json_of(tree)
+    before, whole = libri_light_pieces(str(tree)), read(tree)
+    told = json.loads(file.read_text())
+    file.write_text("\ufeff" + json.dumps(told), encoding="utf-8")
+    assert read(tree) == whole
+    assert libri_light_pieces(str(tree)) != before
+
+
+def test_json_files_that_no_listing_has_are_looked_for_and_faults_are_told(
+    tree: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert len(read(tree / "small" / "*" / "*" / "*.flac").utterances) == 3
+    assert {each.offset for each in read(tree / "small" / "*" / "*" / "*.flac").utterances} == {0.5}
+
+    def denied(uri: str) -> bytes:
+        raise ValueError(f"{uri} cannot be reached (ACCESS_DENIED); set AWS_ACCESS_KEY_ID")
+
+    monkeypatch.setattr(filesystem, "read_bytes", denied)
+    reading = read(tree)
+    assert reading.utterances == ()
+    assert {reject.reason.partition("cannot be reached ")[2] for reject in reading.rejects} == {
+        "(ACCESS_DENIED); set AWS_ACCESS_KEY_ID"
+    }
 
 
 steps = st.lists(st.tuples(st.integers(1, 400), st.integers(1, 3000)), max_size=40)

@@ -36,6 +36,37 @@ def test_folders_patterns_and_files(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert [*tree_files("d/x/y")] == [("c.flac", f"{tmp_path}/d/x/y/c.flac")]
 
 
+def test_braces_name_folders_and_no_two_files_alike(tmp_path: Path, bucket: str) -> None:
+    for name in ("2023/a.wav", "2024/a.wav", "2024/x/b.wav"):
+        make(tmp_path, name)
+        filesystem.write_bytes(f"{bucket}/{name}", b"RIFF")
+    assert names(tmp_path / "{2023,2024}") == ["2023/a.wav", "2024/a.wav", "2024/x/b.wav"]
+    for root in (tmp_path, bucket):
+        assert names(f"{root}/202{{3..4}}/*.wav") == ["2023/a.wav", "2024/a.wav"]
+        with pytest.raises(ValueError, match=r"1 of its 2 files are not there, the first of them is .*/2025/"):
+            names(f"{root}/{{2024,2025}}/*.wav")
+
+
+def test_names_do_not_depend_on_the_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(tmp_path, "a.wav")
+    pattern = (
+        f"/{tmp_path.parts[1][:-1]}[{tmp_path.parts[1][-1]}]/{tmp_path.relative_to(Path(*tmp_path.parts[:2]))}/*"
+    )
+    for folder in ("/", tmp_path):
+        monkeypatch.chdir(folder)
+        assert names(pattern) == [str(tmp_path / "a.wav")[1:]]
+
+
+def test_what_begins_with_a_dot_is_left_out(tmp_path: Path, bucket: str) -> None:
+    for name in (".d/a.wav", ".d/._a.wav", ".d/.x/b.wav", ".d/.y.wav", ".d/z/c.wav"):
+        make(tmp_path, name)
+        filesystem.write_bytes(f"{bucket}/{name}", b"RIFF")
+    for root in (tmp_path, bucket):
+        assert names(f"{root}/.d") == ["a.wav", "z/c.wav"]
+        assert names(f"{root}/.d/**/*.wav") == ["a.wav", "z/c.wav"]
+        assert names(f"{root}/.d/._a.wav") == ["._a.wav"]
+
+
 def test_links_are_followed_once(tmp_path: Path) -> None:
     make(tmp_path / "elsewhere", "a.wav")
     (tmp_path / "d").mkdir()
@@ -94,3 +125,25 @@ def test_a_folder_that_may_not_be_read_is_told(tmp_path: Path) -> None:
             names(tmp_path)
     finally:
         (tmp_path / "a").chmod(0o700)
+
+
+def test_a_piece_is_another_where_a_file_that_is_read_or_a_size_in_a_bucket_is(tmp_path: Path, bucket: str) -> None:
+    make(tmp_path, "a.wav", "a.json")
+
+    def state(root: object) -> str:
+        wanted = (lambda name: name.endswith((".wav", ".json")), 1, lambda name: name.endswith(".json"))
+        (piece,) = tree_pieces(str(root), *wanted)
+        return piece.state
+
+    before = state(tmp_path)
+    assert state(tmp_path) == before
+    (tmp_path / "a.json").write_text("{}")
+    assert state(tmp_path) != before
+    for name in ("a.wav", "a.json"):
+        filesystem.write_bytes(f"{bucket}/d/{name}", b"{}")
+    before = state(f"{bucket}/d")
+    assert state(f"{bucket}/d") == before
+    for name in ("a.wav", "a.json"):
+        filesystem.write_bytes(f"{bucket}/d/{name}", b"[1]")
+        assert state(f"{bucket}/d") != before
+        before = state(f"{bucket}/d")
