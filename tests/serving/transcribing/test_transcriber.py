@@ -92,16 +92,20 @@ def test_a_long_recording_is_recognised_segment_by_segment(spoken: Spoken, talk:
 def test_alternatives_are_different_sentences(spoken: Spoken, talk: Path) -> None:
     cutting = Cutting(max_seconds=8)
     plain = Transcriber(spoken.engine, cutting=cutting).transcribe(AudioInput("talk", str(talk)))
-    several = Transcriber(spoken.engine, cutting=cutting, alternatives=4).transcribe(AudioInput("talk", str(talk)))
+    several = Transcriber(spoken.engine, cutting=cutting, alternatives=10).transcribe(AudioInput("talk", str(talk)))
     assert [replace(segment, alternatives=()) for segment in several.segments] == list(plain.segments)
     for segment in several.segments:
         texts = [each.text for each in segment.alternatives]
-        assert len(set(texts)) == len(texts) <= 4
+        assert len(set(texts)) == len(texts) <= 10
         chances = [each.log_probability for each in segment.alternatives]
         assert chances == sorted(chances, reverse=True)
-    firsts = [segment.alternatives[0].text == segment.text for segment in several.segments if segment.alternatives]
-    assert len(firsts) > 2
-    assert np.mean(firsts) > 0.5
+    found = [
+        segment.text in [each.text for each in segment.alternatives]
+        for segment in several.segments
+        if segment.alternatives
+    ]
+    assert len(found) > 2
+    assert np.mean(found) > 0.5
 
 
 def test_hotwords_are_heard_more_often(spoken: Spoken, talk: Path) -> None:
