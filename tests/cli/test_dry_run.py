@@ -225,11 +225,12 @@ def test_a_copy_that_is_run_writes_nothing_into_the_old_run(finished_run: Recipe
     assert main(["corpus", f"{copy}{name}", "corpus.test_conditions=[clean]"]) == OK
     assert main(["report", f"{copy}{name}"]) == OK
     assert len((copy / "report" / "index.html").read_bytes()) > 1000
+    assert open_recipe(str(copy)).corpus.test_conditions == ("clean",)
+    assert contents(finished_run.run, caches=True) == before
+    # Listing shards may write the cache, so it comes last.
     assert len(ShardStore(str(copy), MANIFEST).shards("test")) < len(
         ShardStore(finished_run.run, MANIFEST).shards("test")
     )
-    assert open_recipe(str(copy)).corpus.test_conditions == ("clean",)
-    assert contents(finished_run.run, caches=True) == before
 
 
 SEES = """
