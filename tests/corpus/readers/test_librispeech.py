@@ -9,7 +9,7 @@ import soundfile
 
 from ssl_asr.corpus.readers.librispeech import audio_below, read_librispeech, transcripts_below
 from ssl_asr.corpus.readers.reading import Reading
-from ssl_asr.corpus.readers.registry import read_listed
+from ssl_asr.corpus.readers.registry import pieces_at, read_listed
 from tests.corpus.conftest import Clip
 from tests.corpus.public_trees import librispeech, librispeech_finetuning
 from tests.corpus.readers.same import same_speech
@@ -34,6 +34,14 @@ def lines_of(folder: Path) -> Path:
 
 def names(reading: Reading) -> list[str]:
     return sorted(each.id for each in reading.utterances)
+
+
+def test_braces_name_sets_of_which_none_may_be_missing(tree: Path, spoken: list[Clip]) -> None:
+    source = f"{tree.parent}/{{tree,other}}"
+    with pytest.raises(ValueError, match=r"1 of its 2 files are not there, the first of them is .*/other;"):
+        pieces_at("librispeech", source)
+    (tree.parent / "other").symlink_to(tree)
+    assert [piece.uri for piece in pieces_at("librispeech", source)] == [f"{tree.parent}/other", str(tree)]
 
 
 def test_librispeech_tree(tree: Path, spoken: list[Clip]) -> None:
