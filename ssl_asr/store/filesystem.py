@@ -209,7 +209,10 @@ def list_files(uri: str, suffix: str = "") -> list[str]:
     """Sorted URIs of all files below `uri` whose names end in `suffix`; temporary files are left out."""
     filesystem, path = resolve(uri)
     with reaching(uri):
-        found = filesystem.get_file_info(pafs.FileSelector(path, recursive=True, allow_not_found=True))
+        try:
+            found = filesystem.get_file_info(pafs.FileSelector(path, recursive=True, allow_not_found=True))
+        except FileNotFoundError:  # a folder has vanished after it was found; what is there now is what counts
+            found = filesystem.get_file_info(pafs.FileSelector(path, recursive=True, allow_not_found=True))
     files = (info for info in found if info.type == pafs.FileType.File and not is_temporary(info.base_name))
     names = sorted(info.path for info in files if info.path.endswith(suffix))
     return [join(uri, name[len(path.rstrip("/")) + 1 :]) for name in names]
