@@ -16,7 +16,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
 import shutil
 import subprocess
 import sys
@@ -28,6 +27,7 @@ import numpy as np
 import ray
 import soundfile
 
+from jobs.bench.memory import peak_megabytes
 from ssl_asr.corpus.stage import run_corpus
 from ssl_asr.progress import Progress
 from ssl_asr.recipe import load_recipe
@@ -108,7 +108,7 @@ def child(lists: str, small: str, run: str, processes: str) -> None:
     run_corpus(recipe)
     seconds = time.monotonic() - began
     ray.shutdown()
-    print(json.dumps([seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]))
+    print(json.dumps([seconds, peak_megabytes()]))
 
 
 def write_lists(folder: Path, count: int, files: int) -> Path:

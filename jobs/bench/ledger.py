@@ -25,6 +25,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
 
+from jobs.bench.memory import peak_megabytes
 from ssl_asr.labelling.shard_job import TargetParents
 from ssl_asr.labelling.stage import SPLIT, find_work
 from ssl_asr.labelling.teachers import target_set_id
@@ -140,7 +141,7 @@ def remove(run: str) -> None:
 
 def child(way: str, whose: str, run: str) -> float:
     """The figure that a fresh process prints."""
-    command = [sys.executable, __file__, "--child", way, whose, run]
+    command = [sys.executable, "-m", "jobs.bench.ledger", "--child", way, whose, run]
     figure = float(subprocess.run(command, stdout=subprocess.PIPE, check=True, text=True).stdout)
     print(f"  {way} {whose}: {figure:.2f}", file=sys.stderr, flush=True)
     return figure
@@ -180,9 +181,7 @@ def driver(recipe: Recipe) -> float:
     work = find_work(recipe)
     with joined(), suppress(Enough):
         run_shard_jobs("no job", work.todo, lambda: no_job, on_shard=count)
-    # Not getrusage: its peak begins with that of the process that started this one.
-    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-    return int(status["VmHWM"].split()[0]) / 1024
+    return peak_megabytes()
 
 
 LABELS = {"resume": "with the index", "no_index": "without one, makes it", "every_entry": "baseline: every entry"}

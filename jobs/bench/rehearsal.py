@@ -26,6 +26,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
+from jobs.bench.memory import peak_megabytes
 from ssl_asr.cli.main import main as command
 from ssl_asr.corpus.shuffle import buckets_store
 from ssl_asr.corpus.split_records import read_record, split_content, split_inputs, write_record
@@ -168,9 +169,7 @@ def child(name: str, run: str) -> tuple[float, float, str]:
 def measured(name: str, run: str) -> tuple[float, str]:
     """Peak megabytes, and what the command found."""
     found = COMMANDS[name](open_recipe(run))
-    # Not getrusage: its peak begins with that of the process that started this one.
-    status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-    return int(status["VmHWM"].split()[0]) / 1024, found
+    return peak_megabytes(), found
 
 
 def corpus(recipe: Recipe) -> str:

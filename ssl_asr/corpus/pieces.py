@@ -50,7 +50,7 @@ def pieces(
     files: Iterable[FoundFile],
     *,
     by_lines: bool,
-    state: Callable[[FoundFile], str] = lambda file: f"{file.size} bytes of {file.mtime_ns}",
+    state: Callable[[FoundFile], str] = lambda file: file.stamp,
     size: int = PIECE_BYTES,
 ) -> list[Piece]:
     """`files` in their order, each in pieces of about `size` bytes; gzipped files and those not `by_lines` whole.

@@ -28,6 +28,11 @@ class FoundFile:
     size: int
     mtime_ns: int
 
+    @property
+    def stamp(self) -> str:
+        """Another where the file is."""
+        return f"{self.size} bytes of {self.mtime_ns}"
+
 
 def matching_files(pattern: str) -> list[FoundFile]:
     """The files that `pattern` names, sorted; none where there are none. What exists by this name is no pattern.
@@ -37,8 +42,8 @@ def matching_files(pattern: str) -> list[FoundFile]:
     there and others are not, or where they are more than MOST_NAMES.
     """
     names = in_full(pattern)
-    if len(names) == 1 or _matching(pattern):
-        return _matching(pattern)
+    if (whole := _matching(pattern)) or len(names) == 1:
+        return whole
     found = _listed(names)
     _check_all_there(pattern, names, found)
     return sorted({file.uri: file for files in found.values() for file in files}.values(), key=lambda file: file.uri)
@@ -48,8 +53,8 @@ def matching_paths(pattern: str) -> list[str]:
     """As `matching_files`, the absolute paths of files and folders of this machine."""
     pattern = filesystem.resolve(pattern)[1]
     names = in_full(pattern)
-    if len(names) == 1 or _paths(pattern):
-        return _paths(pattern)
+    if (whole := _paths(pattern)) or len(names) == 1:
+        return whole
     found = {name: _paths(name) for name in names}
     _check_all_there(pattern, names, found)
     return sorted({path for paths in found.values() for path in paths})
@@ -65,6 +70,12 @@ def files_below(folder: str) -> list[FoundFile]:
 def is_pattern(path: str) -> bool:
     """Whether there are signs in it that stand for others. What exists by this name is no pattern."""
     return bool(_SIGNS.search(path) or _BRACES.search(path)) and not filesystem.exists(path)
+
+
+def in_folder(path: str) -> str:
+    """The folder or folders that a path names, as the beginning of a pattern."""
+    folder = path.rstrip("/")
+    return folder if is_pattern(path) else escaped(folder)
 
 
 def escaped(path: str) -> str:

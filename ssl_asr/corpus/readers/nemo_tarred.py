@@ -25,7 +25,7 @@ from ssl_asr.corpus.readers.tars import Member, read_tar
 from ssl_asr.recipe.identity import digest
 from ssl_asr.store import filesystem
 from ssl_asr.store.ledger import Reject
-from ssl_asr.store.patterns import FoundFile, escaped, is_pattern, matching_files
+from ssl_asr.store.patterns import FoundFile, in_folder, matching_files
 from ssl_asr.store.utterance import Utterance
 
 _SHARDED, _WHOLE = "sharded_manifests", "tarred_audio_manifest"
@@ -38,7 +38,7 @@ _Entry = tuple[str, dict[str, Any]]  # its place in the manifest, and what it sa
 
 def nemo_tarred_pieces(path: str) -> list[Piece]:
     """The manifests of the folder or folders that a path, URI or pattern names; large ones are cut."""
-    root = path.rstrip("/") if is_pattern(path) else escaped(path.rstrip("/"))
+    root = in_folder(path)
     sharded, whole = defaultdict[str, list[FoundFile]](list), defaultdict[str, list[FoundFile]](list)
     for file in matching_files(f"{root}/{_SHARDED}/manifest*_*.json*"):
         sharded[_folder(file.uri)].append(file)
@@ -106,7 +106,7 @@ class _Tars:
     def state(self, manifest: FoundFile) -> str:
         number = _OF_SHARD.fullmatch(_base(manifest.uri))
         mine = self.uris.get(int(number[1]), []) if number else sorted(self.states)
-        return digest([f"{manifest.size} bytes of {manifest.mtime_ns}", *(self.states[uri] for uri in mine)])
+        return digest([manifest.stamp, *(self.states[uri] for uri in mine)])
 
     def tar_of(self, manifest: str, row: Mapping[str, Any]) -> str:
         """The tar with the audio of an entry."""

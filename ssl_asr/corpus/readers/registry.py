@@ -131,7 +131,7 @@ def _folder_pieces(
 
 def _states(files: list[FoundFile]) -> list[str]:
     if sum(file.size for file in files) > MOST_COMPARED:
-        return [f"{file.size} bytes of {file.mtime_ns}" for file in files]
+        return [file.stamp for file in files]
     return [checksum(filesystem.read_bytes(file.uri)) for file in files]
 
 

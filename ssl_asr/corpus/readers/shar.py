@@ -15,7 +15,7 @@ from ssl_asr.corpus.readers.lhotse import read_cuts
 from ssl_asr.corpus.readers.reading import Reading
 from ssl_asr.corpus.readers.tars import Member, read_tar
 from ssl_asr.store import filesystem
-from ssl_asr.store.patterns import FoundFile, escaped, is_pattern, matching_files
+from ssl_asr.store.patterns import FoundFile, in_folder, matching_files
 
 _CUTS, _RECORDINGS, _LINES = "cuts", "recording", ".jsonl"
 _ABOUT = (".json", ".nodata", ".nometa")  # members beside the audio, or in place of what a cut lacks
@@ -23,7 +23,7 @@ _ABOUT = (".json", ".nodata", ".nometa")  # members beside the audio, or in plac
 
 def shar_pieces(path: str) -> list[Piece]:
     """A piece for each file of cuts in the folder or folders that a path, URI or pattern names."""
-    folder = path.rstrip("/") if is_pattern(path) else escaped(path.rstrip("/"))
+    folder = in_folder(path)
     tars = {file.uri: file for file in matching_files(f"{folder}/{_RECORDINGS}*.tar")}
     cuts = matching_files(f"{folder}/{_CUTS}*{_LINES}*")
     return [Piece(file.uri, 0, file.size, _state(file, tars.get(tar_of(file.uri)))) for file in cuts]
@@ -66,4 +66,4 @@ def _in_tar(tar: str, members: list[Member], source: Mapping[str, Any]) -> str:
 
 
 def _state(cuts: FoundFile, tar: FoundFile | None) -> str:
-    return "; ".join(f"{file.size} bytes of {file.mtime_ns}" for file in (cuts, tar) if file is not None)
+    return "; ".join(file.stamp for file in (cuts, tar) if file is not None)
