@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import numpy.typing as npt
 import soxr
 
-from ssl_asr.corpus.audio_files import AudioFile, opened
+from ssl_asr.corpus.audio_files import AudioBytes, AudioFile, opened
 from ssl_asr.corpus.resampling import Resampler
 
 # A header may claim more than the file holds. This much is allowed for a container's rounding.
@@ -52,10 +53,47 @@ def read_audio(
     `offset` and `duration` are seconds. ValueError with one sentence on a missing, empty or truncated file, a
     missing channel, an impossible rate, or NaN or infinite samples.
     """
-    with opened(uri, pipes=pipes) as file:
-        _check_channel(uri, channel, file)
-        native = file.samplerate
-        blocks = list(_blocks(uri, file, channel, offset, duration, _BLOCK_FRAMES))
+    with SegmentReader(pipes=pipes) as reader:
+        return reader.read(uri, offset, duration, channel, sample_rate)
+
+
+class SegmentReader:
+    """Reads segments as `read_audio` does, to the bit. The last audio stays open: the next segment is often its too.
+
+    So a command is run once for neighbours, and the frames of an MP3 are looked for once.
+    """
+
+    def __init__(self, *, pipes: bool = False) -> None:
+        self._pipes = pipes
+        self._data: AudioBytes | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._close()
+
+    def read(
+        self, uri: str, offset: float, duration: float, channel: int, sample_rate: float
+    ) -> npt.NDArray[np.float32]:
+        if self._data is None or self._data.uri != uri:
+            self._close()
+            self._data = AudioBytes(uri, pipes=self._pipes)
+        with self._data.decoder() as file:
+            return _segment(uri, file, offset, duration, channel, sample_rate)
+
+    def _close(self) -> None:
+        if self._data is not None:
+            self._data.close()
+            self._data = None
+
+
+def _segment(
+    uri: str, file: AudioFile, offset: float, duration: float, channel: int, sample_rate: float
+) -> npt.NDArray[np.float32]:
+    _check_channel(uri, channel, file)
+    native = file.samplerate
+    blocks = list(_blocks(uri, file, channel, offset, duration, _BLOCK_FRAMES))
     samples = np.concatenate(blocks) if blocks else np.zeros(0, np.float32)
     _check_length(uri, offset, duration, len(samples) / native)
     if native != sample_rate:

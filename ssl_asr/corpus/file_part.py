@@ -29,10 +29,13 @@ class FilePart:
         self._at += len(found)
         return found
 
+    def close(self) -> None:
+        self._stream.close()
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._stream.close()
+        self.close()

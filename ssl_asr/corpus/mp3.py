@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass
 from functools import cache
 from typing import Final
@@ -69,6 +70,23 @@ def count_frames(stream: ByteStream, begin: int, size: int) -> int | None:
             return None if any(data) else frames
         base += at + behind
     return frames
+
+
+def places_of_frames(stream: ByteStream, begin: int) -> array[int]:
+    """Where each of the frames begins that follow each other from `begin` on, with nothing between them."""
+    places = array("q")
+    stream.seek(begin)
+    first = stream.read(4)
+    lengths = _lengths(first[1] & 0xFE, first[2] & 12) if len(first) == 4 and is_frame(first) else {}
+    while True:
+        stream.seek(begin)
+        data, at = stream.read(_PIECE_BYTES), 0
+        while length := lengths.get(data[at : at + 3], 0):
+            places.append(begin + at)
+            at += length
+        if not at:
+            return places
+        begin += at
 
 
 def begin_of_frames(stream: ByteStream, begin: int = 0) -> int:

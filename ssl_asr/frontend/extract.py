@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 import numpy.typing as npt
 
-from ssl_asr.corpus.audio import read_audio
+from ssl_asr.corpus.audio import SegmentReader
 from ssl_asr.corpus.audio_files import UnreachableAudio
 from ssl_asr.corpus.augment.noise import Bank, bank_use, degrade, load_bank
 from ssl_asr.corpus.augment.speed import speed_of
@@ -47,11 +47,18 @@ class Extractor:
 
     def waveform(self, utterance: Utterance) -> Samples:
         """The audio as it is recognised [samples]; ValueError with one sentence if it is unusable."""
+        with self._reader() as reader:
+            return self._waveform(utterance, reader)
+
+    def _reader(self) -> SegmentReader:
+        return SegmentReader(pipes=self.recipe.corpus.pipes)
+
+    def _waveform(self, utterance: Utterance, reader: SegmentReader) -> Samples:
         rate = self.recipe.frontend.sample_rate
         # Samples of this rate, taken for samples of the front end's, play at the condition's speed.
         read_at = rate / speed_of(utterance.condition)
         place = (utterance.audio, utterance.offset, utterance.duration, utterance.channel)
-        spoken = read_audio(*place, read_at, pipes=self.recipe.corpus.pipes)
+        spoken = reader.read(*place, read_at)
         if self.split in _TRAINED_ON and is_silent(spoken, round(read_at * EDGE_SECONDS)):
             raise ValueError(
                 f"{utterance.audio}: channel {utterance.channel} is digital silence from {utterance.offset:.2f} s to "
@@ -66,7 +73,11 @@ class Extractor:
 
     def frames(self, utterance: Utterance) -> Frames:
         """LFBE [10 ms frames, mel bins]; ValueError with one sentence if the audio is unusable."""
-        waveform = self.waveform(utterance)
+        with self._reader() as reader:
+            return self._frames(utterance, reader)
+
+    def _frames(self, utterance: Utterance, reader: SegmentReader) -> Frames:
+        waveform = self._waveform(utterance, reader)
         try:
             frames = lfbe(waveform, self.recipe.frontend)
         except ValueError as error:
@@ -78,14 +89,17 @@ class Extractor:
     def all_frames(self, utterances: Iterable[Utterance]) -> tuple[list[ExtractedUtterance], list[Reject]]:
         """LFBE of every usable utterance, in the order given, and the rejects with their reasons.
 
+        Neighbours of one recording should follow each other, as in a shard: it is then opened once.
+
         `UnreachableAudio` while a store does not answer: what it holds may be usable.
         """
         extracted, rejects = [], []
-        for utterance in utterances:
-            try:
-                extracted.append(ExtractedUtterance(utterance, self.frames(utterance)))
-            except UnreachableAudio:
-                raise
-            except ValueError as error:
-                rejects.append(Reject(utterance.id, str(error)))
+        with self._reader() as reader:
+            for utterance in utterances:
+                try:
+                    extracted.append(ExtractedUtterance(utterance, self._frames(utterance, reader)))
+                except UnreachableAudio:
+                    raise
+                except ValueError as error:
+                    rejects.append(Reject(utterance.id, str(error)))
         return extracted, rejects
