@@ -16,11 +16,12 @@ import errno
 import os
 import re
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import unquote
 
+import pyarrow as pa
 import pyarrow.fs as pafs
 
 from ssl_asr.store.retry import is_outage, retried
@@ -148,28 +149,42 @@ def read_bytes(uri: str, size: int | None = None) -> bytes:
 
     ValueError naming the file where there is none, OSError where the store can't be reached.
     """
+    with reading(uri) as stream:
+        data: bytes = stream.read(size)
+        return data
+
+
+@contextmanager
+def reading(uri: str) -> Iterator[pa.NativeFile]:
+    """The file, open to be read piece by piece; errors as of `read_bytes`, also while the block reads."""
     filesystem, path = resolve(uri)
     try:
         with reaching(uri), filesystem.open_input_file(path) as stream:
-            return stream.read(size)
+            yield stream
     except OSError as error:
         if is_unreachable(error):
             raise
         raise ValueError(f"{uri} cannot be read ({error}); run the stage that writes it") from error
 
 
-@retried
 def write_bytes(uri: str, data: bytes) -> None:
     """Publish `data` at `uri` atomically: by rename on a disk, by one PUT on an object store."""
+    write_pieces(uri, lambda: [data])
+
+
+@retried
+def write_pieces(uri: str, pieces: Callable[[], Iterable[bytes]]) -> None:
+    """The same of a file in pieces, which are asked for again where the store has not taken them."""
     filesystem, path = resolve(uri)
     if not isinstance(filesystem, pafs.LocalFileSystem):
         with reaching(uri), filesystem.open_output_stream(path, compression=None) as stream:
-            stream.write(data)
+            for piece in pieces():
+                stream.write(piece)
         return
     os.makedirs(os.path.dirname(path), exist_ok=True)
     temporary = f"{path}{TEMPORARY}{uuid.uuid4().hex[:8]}"
     with open(temporary, "wb") as stream:
-        stream.write(data)
+        stream.writelines(pieces())
         stream.flush()
         os.fsync(stream.fileno())
     os.replace(temporary, path)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -83,4 +83,12 @@ def parents_digest(parents: Mapping[str, str]) -> int:
 
 def checksum(data: bytes) -> str:
     """Content hash of a file: the first 16 hex digits of its SHA-256."""
-    return hashlib.sha256(data).hexdigest()[:16]
+    return checksum_of([data])
+
+
+def checksum_of(pieces: Iterable[bytes]) -> str:
+    """The same of a file in pieces."""
+    found = hashlib.sha256()
+    for piece in pieces:
+        found.update(piece)
+    return found.hexdigest()[:16]

@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from ssl_asr.corpus import language_text
+from ssl_asr.corpus.sorted_lines import SortedLines
 from ssl_asr.corpus.split_records import forget_record
 from ssl_asr.corpus.stage import LANGUAGE_TEXT, run_corpus, todo_corpus
 from ssl_asr.lang.text import A_TO_Z
@@ -120,3 +122,20 @@ def test_what_is_wrong_is_told_in_a_sentence(
         (tmp_path / name).write_bytes(content)
     with pytest.raises(ValueError, match=says):
         run_corpus(with_text(own_recipe, tmp_path / name))
+
+
+def test_a_text_of_many_runs_is_the_same_to_the_byte(own_recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_corpus(own_recipe)
+    before = Path(lm_text_uri(own_recipe.run)).read_bytes()
+    Path(lm_text_uri(own_recipe.run)).unlink()
+    kept = list[str]()
+
+    def in_runs(folder: str) -> SortedLines:
+        kept.append(folder)
+        return SortedLines(folder, run_bytes=20, most_runs=3)
+
+    monkeypatch.setattr(language_text, "SortedLines", in_runs)
+    run_corpus(own_recipe)
+    assert Path(lm_text_uri(own_recipe.run)).read_bytes() == before
+    assert kept
+    assert not Path(kept[0]).exists()
