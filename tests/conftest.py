@@ -5,11 +5,15 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
 from ssl_asr.recipe import Recipe, load_recipe
 from tests.pinned import PINNED
+
+if TYPE_CHECKING:
+    from tests.s3_server import S3Server
 
 pytest_plugins = [
     "tests.toy_run",
@@ -63,6 +67,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "ray_local" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.shared_ray)
+
+
+@pytest.fixture
+def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
+    """A server of the S3 protocol that this process, and those that it starts, take for the store."""
+    from tests.s3_server import s3_server  # its packages take a second
+
+    with s3_server() as server:
+        server.use(monkeypatch)
+        yield server
 
 
 @pytest.fixture(scope="session")

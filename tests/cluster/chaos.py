@@ -9,13 +9,12 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import sys
 from pathlib import Path
 from typing import ClassVar
 
 from ssl_asr.recipe import Recipe
-from tests.cluster.killing import Killing
+from tests.cluster.driver_killing import DriverKilling
 from tests.cluster.ray_nodes import nodes
 from tests.labelling.conftest import target_store, with_actors
 from tests.labelling.test_kill_and_resume import STAGE
@@ -23,30 +22,15 @@ from tests.labelling.test_kill_and_resume import STAGE
 POOLS = [(1, 1), (1, 2), (2, 2), (1, 3), (2, 3), (3, 3)]  # actors: the least and the most
 
 
-class Chaos(Killing):
+class Chaos(DriverKilling):
     """While the stage labels."""
 
     weights: ClassVar[dict[str, int]] = {"actor": 6, "node": 2, "driver": 2}
-    patient, patience_seconds, longest_delay = 0.8, 30.0, 1.0
+    code: ClassVar[str] = STAGE
 
     def work_on(self, recipe: Recipe) -> None:
-        self.recipe = recipe
         self.entries = Path(recipe.run) / "ledger" / target_store(recipe).name / "unlabeled"
-        self._start_driver((2, 2))
-        try:
-            self.fire()
-        finally:
-            self.driver.kill()
-            self.driver.wait()
-        assert self.driver.returncode == 0, f"the stage failed: {self.log.read_text()[-3000:]}"
-
-    def _start_driver(self, actors: tuple[int, int]) -> None:
-        command = [sys.executable, "-c", STAGE, with_actors(self.recipe, *actors).model_dump_json()]
-        with open(self.log, "a") as log:
-            self.driver = subprocess.Popen(command, env=self.nodes.environment, stdout=log, stderr=log)
-
-    def ended(self) -> bool:
-        return self.driver.poll() is not None
+        super().work_on(with_actors(recipe, 2, 2))
 
     def progress(self) -> int:
         """Shards labelled."""
@@ -55,15 +39,10 @@ class Chaos(Killing):
     def where(self, progress: int) -> str:
         return f"k={self.recipe.labelling.k}, {progress} shards labelled"
 
-    def kill_actor(self) -> str:
-        return self.kill_any(self.nodes.actors(), "actor")
-
     def kill_driver(self) -> str:
-        pid, actors = self.driver.pid, self.draw.choice(POOLS)
-        self.driver.kill()
-        self.driver.wait()
-        self._start_driver(actors)
-        return f"driver {pid}, the next with {actors[0]} to {actors[1]} actors"
+        least, most = self.draw.choice(POOLS)
+        self.recipe = with_actors(self.recipe, least, most)
+        return f"{super().kill_driver()}, the next with {least} to {most} actors"
 
 
 def with_k(recipe: Recipe, k: int) -> Recipe:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,7 +16,7 @@ from typing import ClassVar
 
 from ssl_asr.recipe import Recipe
 from ssl_asr.store.layout import BUCKETS, CUTS, IDS, LATER_USES, LONG, MANIFEST, PIECES, ledger_folder
-from tests.cluster.killing import Killing
+from tests.cluster.driver_killing import DriverKilling
 from tests.cluster.ray_nodes import nodes
 
 # A driver that has many small pieces and buckets read and cut by actors.
@@ -30,30 +29,12 @@ stage.run_corpus(Recipe.model_validate_json(sys.argv[1]))
 """
 
 
-class CorpusChaos(Killing):
+class CorpusChaos(DriverKilling):
     """While the stage lists one run after another."""
 
     weights: ClassVar[dict[str, int]] = {"actor": 6, "node": 2, "driver": 3}
-    patient, patience_seconds, longest_delay = 0.8, 30.0, 1.0
+    code: ClassVar[str] = STAGE
     steps = 3
-
-    def work_on(self, recipe: Recipe) -> None:
-        self.recipe = recipe
-        self._start_driver()
-        try:
-            self.fire()
-        finally:
-            self.driver.kill()
-            self.driver.wait()
-        assert self.driver.returncode == 0, f"the stage failed: {self.log.read_text()[-3000:]}"
-
-    def _start_driver(self) -> None:
-        command = [sys.executable, "-c", STAGE, self.recipe.model_dump_json()]
-        with open(self.log, "a") as log:
-            self.driver = subprocess.Popen(command, env=self.nodes.environment, stdout=log, stderr=log)
-
-    def ended(self) -> bool:
-        return self.driver.poll() is not None
 
     def progress(self) -> int:
         """Entries of the ledger."""
@@ -63,16 +44,6 @@ class CorpusChaos(Killing):
 
     def where(self, progress: int) -> str:
         return f"{Path(self.recipe.run).name}, {progress} entries"
-
-    def kill_actor(self) -> str:
-        return self.kill_any(self.nodes.actors(), "actor")
-
-    def kill_driver(self) -> str:
-        pid = self.driver.pid
-        self.driver.kill()
-        self.driver.wait()
-        self._start_driver()
-        return f"driver {pid}"
 
 
 def runs_of(recipe: Recipe) -> Iterator[Recipe]:

@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -25,21 +25,13 @@ from tests.conftest import CACHE, tiny_recipe
 from tests.corpus.conftest import Clip, rows_of
 from tests.corpus.long_speech import RATE, talk
 from tests.corpus.readers.test_tars import tar_of
-from tests.s3_server import S3Server, s3_server
+from tests.s3_server import S3Server
 
 pytestmark = pytest.mark.cluster
 
 RUN = "import sys; from ssl_asr.cli.main import main; sys.exit(main(['run', sys.argv[1]]))"
 LABELED, UNLABELED, HELD_OUT = 100, 80, 10
 TALKS, TALK_SECONDS = 3, 60.0
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
-    with s3_server() as server:
-        for name, value in server.environment.items():
-            monkeypatch.setenv(name, value)
-        yield server
 
 
 def sound(utterance: Utterance) -> bytes:
@@ -93,8 +85,8 @@ def write_manifests(folder: str, clips: Sequence[Utterance]) -> None:
 
 
 @pytest.mark.timeout(1000)
-def test_four_forms_in_a_bucket_end_in_a_table(tmp_path: Path, server: S3Server) -> None:
-    bucket = server.create_bucket("speech")
+def test_four_forms_in_a_bucket_end_in_a_table(tmp_path: Path, s3: S3Server) -> None:
+    bucket = s3.create_bucket("speech")
     clips = [
         each
         for each in open_speech(CACHE).utterances

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +19,7 @@ from ssl_asr.corpus.audio import audio_blocks, audio_info, channels_of, read_aud
 from ssl_asr.corpus.audio_places import file_of, is_inside, part_of, row_of
 from ssl_asr.store import filesystem
 from tests.corpus.conftest import Clip
-from tests.s3_server import S3Server, s3_server
+from tests.s3_server import S3Server
 
 FORMATS = ("wav", "flac", "ogg", "mp3", "aiff", "au")
 
@@ -126,23 +125,15 @@ def test_a_part_that_is_not_whole_is_told(
         audio_info(part_of(str(tmp_path / "gone.tar"), 0, 512))
 
 
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
-    with s3_server() as server:
-        for name, value in server.environment.items():
-            monkeypatch.setenv(name, value)
-        yield server
-
-
-def test_in_a_bucket_a_part_is_one_ranged_read(by_path_and_inside, server: S3Server) -> None:
-    bucket = server.create_bucket("audio")
+def test_in_a_bucket_a_part_is_one_ranged_read(by_path_and_inside, s3: S3Server) -> None:
+    bucket = s3.create_bucket("audio")
     file, part, _ = by_path_and_inside[1]
     place = file_of(part)
     assert place is not None
     filesystem.write_bytes(f"{bucket}/a: 1+2.tar", Path(place).read_bytes())
     begin, _, size = part.rpartition(":")[2].partition("+")
     remote = part_of(f"{bucket}/a: 1+2.tar", int(begin), int(size))
-    server.requests.clear()
+    s3.requests.clear()
     samples = read_audio(remote, 0.5, 1.0, 0, 16000)
     np.testing.assert_array_equal(samples, read_audio(file, 0.5, 1.0, 0, 16000))
-    assert [request.split()[0] for request in server.requests] == ["HEAD", "GET"]
+    assert [request.split()[0] for request in s3.requests] == ["HEAD", "GET"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from tests.corpus.readers.test_parquet import peoples_speech
 from tests.corpus.readers.test_shar import write_shar
 from tests.corpus.readers.test_tars import tar_of
 from tests.corpus.readers.test_webdataset import sound
-from tests.s3_server import S3Server, s3_server
+from tests.s3_server import S3Server
 
 
 def write_tars(folder: Path, clips: list[Clip], each: int = 2) -> str:
@@ -151,22 +151,14 @@ def test_killed_while_pieces_are_read_it_ends_in_the_same_bytes(
     assert shards(recipe) == shards(whole) != {}
 
 
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
-    with s3_server() as server:
-        for name, value in server.environment.items():
-            monkeypatch.setenv(name, value)
-        yield server
-
-
 @pytest.mark.parametrize("form", SOURCES)
 def test_containers_may_lie_in_a_bucket(
-    form: str, own_recipe: Recipe, clips: list[Clip], tmp_path: Path, server: S3Server
+    form: str, own_recipe: Recipe, clips: list[Clip], tmp_path: Path, s3: S3Server
 ) -> None:
     source = SOURCES[form](tmp_path / "containers", clips)
     recipe = with_source(own_recipe, source)
     run_corpus(recipe)
-    bucket = server.create_bucket("corpus")
+    bucket = s3.create_bucket("corpus")
     for file in (tmp_path / "containers").rglob("*"):
         if file.is_file():
             name = file.relative_to(tmp_path / "containers")
@@ -178,15 +170,15 @@ def test_containers_may_lie_in_a_bucket(
     assert todo_corpus(remote, []) == []
 
 
-def test_a_tar_is_listed_without_its_audio(server: S3Server, clips: list[Clip]) -> None:
-    uri = f"{server.create_bucket('corpus')}/a.tar"
+def test_a_tar_is_listed_without_its_audio(s3: S3Server, clips: list[Clip]) -> None:
+    uri = f"{s3.create_bucket('corpus')}/a.tar"
     content = {f"{number}.flac": os.urandom(100_000) for number in range(20)}
     content |= {f"{number}.txt": b"yes" for number in range(20)}
     filesystem.write_bytes(uri, tar_of(dict(sorted(content.items()))))
-    server.requests.clear()
+    s3.requests.clear()
     reading = read_webdataset(uri)
     assert [each.text for each in reading.utterances] == ["yes"] * 20
-    kinds = [request.split()[0] for request in server.requests]
+    kinds = [request.split()[0] for request in s3.requests]
     assert kinds.count("HEAD") == 1
     assert kinds.count("GET") <= 23  # of 16 kB each, where all audio is 2 MB
 

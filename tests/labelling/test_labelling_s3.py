@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,17 +20,9 @@ from ssl_asr.store.ledger import Shard
 from tests.labelling.conftest import target_store, with_actors
 from tests.labelling.small_shards import run_of_small_shards
 from tests.labelling.test_kill_and_resume import STAGE, contents, wait_for_first_entry
-from tests.s3_server import S3Server, s3_server
+from tests.s3_server import S3Server
 
 SHARDS = 16
-
-
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
-    with s3_server() as server:
-        for name, value in server.environment.items():
-            monkeypatch.setenv(name, value)
-        yield server
 
 
 @pytest.fixture
@@ -65,10 +56,10 @@ def verify(recipe: Recipe, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.timeout(280)
-def test_killed_resumed_and_repaired_it_is_the_run_on_a_disk(server: S3Server, local: Recipe) -> None:
-    remote = uploaded(local, f"{server.create_bucket('bucket')}/some/run")
+def test_killed_resumed_and_repaired_it_is_the_run_on_a_disk(s3: S3Server, local: Recipe) -> None:
+    remote = uploaded(local, f"{s3.create_bucket('bucket')}/some/run")
     run_labelling(local)
-    server.requests.clear()
+    s3.requests.clear()
     driver = subprocess.Popen(
         [sys.executable, "-c", STAGE, with_actors(remote, 1, 1).model_dump_json()], env=own_ray()
     )
@@ -82,9 +73,9 @@ def test_killed_resumed_and_repaired_it_is_the_run_on_a_disk(server: S3Server, l
     subprocess.run([sys.executable, "-c", STAGE, remote.model_dump_json()], env=own_ray(), check=True, timeout=120)
     assert read_report(remote, "labelling").skipped >= done
     assert remote_contents(remote) == contents(local)
-    puts = [request for request in server.requests if request.startswith("PUT") and request.endswith(".parquet")]
+    puts = [request for request in s3.requests if request.startswith("PUT") and request.endswith(".parquet")]
     assert len({put for put in puts if "/some/run/targets/" in put}) == SHARDS
-    assert not [request for request in server.requests if "uploads" in request], "a shard is one PUT"
+    assert not [request for request in s3.requests if "uploads" in request], "a shard is one PUT"
     damage_is_found_and_mended(remote)
     assert remote_contents(remote) == contents(local)
 

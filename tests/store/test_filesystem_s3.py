@@ -26,8 +26,7 @@ def server() -> Iterator[S3Server]:
 @pytest.fixture
 def bucket(server: S3Server, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> str:
     """One of the test's own, reachable by the environment alone."""
-    for name, value in server.environment.items():
-        monkeypatch.setenv(name, value)
+    server.use(monkeypatch)
     uri = server.create_bucket(f"bucket-{abs(hash(request.node.name))}")
     server.requests.clear()
     return uri

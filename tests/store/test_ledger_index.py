@@ -14,7 +14,7 @@ from ssl_asr.store import features, filesystem
 from ssl_asr.store.ledger import LedgerEntry, Shard, parents_digest
 from ssl_asr.store.ledger_index import SETTLED_NS
 from ssl_asr.store.shards import ShardStore
-from tests.s3_server import s3_server
+from tests.s3_server import S3Server
 from tests.store.conftest import SHARDS, SPLIT, index_file, left, settle, wanted
 from tests.store.test_shards import feature_rows, publish
 
@@ -93,24 +93,21 @@ def test_a_lost_shard_and_a_lost_entry_are_seen(partly_done: ShardStore) -> None
     assert partly_done.index(SPLIT).numbers.tolist() == [0, 2, 3, 4]
 
 
-def test_an_object_store_is_asked_for_two_folders_the_index_and_what_is_new(monkeypatch: pytest.MonkeyPatch) -> None:
-    with s3_server() as server:
-        for name, value in server.environment.items():
-            monkeypatch.setenv(name, value)
-        store = ShardStore(server.create_bucket("ledger-index"), features.STORE)
-        for shard in SHARDS[:5]:
-            publish(store, [feature_rows(1)], shard, manifest=f"m{shard.number}")
-        time.sleep(SETTLED_NS / 1e9 + 1)  # an object's time is in whole seconds
-        assert left(store) == [5]
-        server.requests.clear()
-        assert left(store) == [5]
-        assert len([request for request in server.requests if "list-type=2" in request]) == 2
-        assert [request for request in server.requests if ".json" in request] == []
-        publish(store, [feature_rows(1)], SHARDS[5], manifest="m5")
-        filesystem.delete(store.uri(SHARDS[0]))
-        server.requests.clear()
-        assert left(store) == [0]
-        assert {request.split("/")[-1] for request in server.requests if ".json" in request} == {"000005.json"}
+def test_an_object_store_is_asked_for_two_folders_the_index_and_what_is_new(s3: S3Server) -> None:
+    store = ShardStore(s3.create_bucket("ledger-index"), features.STORE)
+    for shard in SHARDS[:5]:
+        publish(store, [feature_rows(1)], shard, manifest=f"m{shard.number}")
+    time.sleep(SETTLED_NS / 1e9 + 1)  # an object's time is in whole seconds
+    assert left(store) == [5]
+    s3.requests.clear()
+    assert left(store) == [5]
+    assert len([request for request in s3.requests if "list-type=2" in request]) == 2
+    assert [request for request in s3.requests if ".json" in request] == []
+    publish(store, [feature_rows(1)], SHARDS[5], manifest="m5")
+    filesystem.delete(store.uri(SHARDS[0]))
+    s3.requests.clear()
+    assert left(store) == [0]
+    assert {request.split("/")[-1] for request in s3.requests if ".json" in request} == {"000005.json"}
 
 
 def test_shards_of_several_splits_come_in_the_order_asked(partly_done: ShardStore) -> None:

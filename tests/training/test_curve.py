@@ -3,13 +3,12 @@
 import time
 from pathlib import Path
 
-import pytest
 from tensorboardX.proto.event_pb2 import Event
 from tensorboardX.record_writer import masked_crc32c
 
 from ssl_asr.store import filesystem
 from ssl_asr.training.curve import CurveWriter, Record, read_curve
-from tests.s3_server import s3_server
+from tests.s3_server import S3Server
 
 
 def block(number: int) -> Record:
@@ -50,15 +49,8 @@ def test_events_are_there_while_training_goes_on_and_a_restart_leaves_each_block
     assert sorted(step for step, name in points(folder) if name == "train/loss") == [1, 2, 3]
 
 
-def test_events_of_a_run_in_a_bucket_are_there_at_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
-    with s3_server() as server:
-        for name, value in server.environment.items():
-            monkeypatch.setenv(name, value)
-        bucket = server.create_bucket("curves")
-        check_bucket(bucket)
-
-
-def check_bucket(bucket: str) -> None:
+def test_events_of_a_run_in_a_bucket_are_there_at_the_end(s3: S3Server) -> None:
+    bucket = s3.create_bucket("curves")
     curve = CurveWriter(f"{bucket}/run", "student")
     curve.restart([])
     curve.add([block(1)])

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -8,7 +7,7 @@ import pytest
 from ssl_asr.store import filesystem
 from tests.corpus.conftest import Clip
 from tests.corpus.public_trees import with_numbers
-from tests.s3_server import s3_server
+from tests.s3_server import S3Server
 
 
 @pytest.fixture
@@ -18,11 +17,8 @@ def spoken(clips: list[Clip]) -> list[Clip]:
 
 
 @pytest.fixture
-def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    with s3_server() as server:
-        for name, value in server.environment.items():
-            monkeypatch.setenv(name, value)
-        yield server.create_bucket("corpus")
+def bucket(s3: S3Server) -> str:
+    return s3.create_bucket("corpus")
 
 
 def upload(folder: Path, uri: str) -> None:

@@ -16,7 +16,7 @@ from ssl_asr.store import filesystem, utterance
 from ssl_asr.store.layout import clip_uri, clips_folder
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.utterance import Utterance
-from tests.s3_server import s3_server
+from tests.s3_server import S3Server
 
 
 def played(uri: str) -> np.ndarray:
@@ -54,17 +54,14 @@ def test_missing_audio_is_told_and_clips_of_before_are_deleted(finished_run, lis
     assert len(before.files) == len(listed) > 2
 
 
-def test_clips_of_a_run_in_a_bucket(finished_run, listed, monkeypatch):
+def test_clips_of_a_run_in_a_bucket(finished_run, listed, s3: S3Server):
     local = write_clips(finished_run, listed[:1])
-    with s3_server() as server:
-        for name, value in server.environment.items():
-            monkeypatch.setenv(name, value)
-        remote = finished_run.model_copy(update={"run": f"{server.create_bucket('runs')}/mine"})
-        clips = write_clips(remote, listed[:1])
-        write_clips(remote, listed[:1])
-        (uri,) = filesystem.list_files(clips_folder(remote.run))
-        assert clips == local
-        assert filesystem.read_bytes(uri) == Path(clip_uri(finished_run.run, clips.files[listed[0].id])).read_bytes()
+    remote = finished_run.model_copy(update={"run": f"{s3.create_bucket('runs')}/mine"})
+    clips = write_clips(remote, listed[:1])
+    write_clips(remote, listed[:1])
+    (uri,) = filesystem.list_files(clips_folder(remote.run))
+    assert clips == local
+    assert filesystem.read_bytes(uri) == Path(clip_uri(finished_run.run, clips.files[listed[0].id])).read_bytes()
 
 
 def test_audio_above_full_scale_is_turned_down_and_keeps_its_shape():

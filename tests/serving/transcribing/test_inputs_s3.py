@@ -23,8 +23,7 @@ def server() -> Iterator[S3Server]:
 @pytest.fixture
 def bucket(server: S3Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
     """With two minutes of noise, twice, and a text."""
-    for name, value in server.environment.items():
-        monkeypatch.setenv(name, value)
+    server.use(monkeypatch)
     uri = server.create_bucket("speech")
     noise = 0.1 * np.random.default_rng(0).standard_normal(120 * 8000)
     soundfile.write(tmp_path / "a.wav", noise, 8000)
