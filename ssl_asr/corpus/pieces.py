@@ -6,6 +6,7 @@ import itertools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
+from ssl_asr.corpus.listed_files import ListedFiles
 from ssl_asr.recipe.identity import digest
 from ssl_asr.store import filesystem
 from ssl_asr.store.patterns import FoundFile
@@ -22,7 +23,8 @@ _GZIP = b"\x1f\x8b"
 class Piece:
     """The lines of a file that begin in its bytes [begin, end); `state` is another where the file is.
 
-    Of a file that holds audio too, so many bytes as `bytes_a_listed_byte` count as one of a list.
+    Of a file that holds audio too, so many bytes as `bytes_a_listed_byte` count as one of a list. `files` are those
+    that were found for the piece, where its reader would have to look for them.
     """
 
     uri: str
@@ -30,6 +32,7 @@ class Piece:
     end: int
     state: str
     bytes_a_listed_byte: int = 1
+    files: ListedFiles | None = None
 
     @property
     def listed_bytes(self) -> int:

@@ -69,11 +69,26 @@ def is_trusted(corpus: Corpus, split: str, reader: str) -> bool:
     return split == "unlabeled" and corpus.trust_lengths and reader in READERS and READERS[reader].gives_lengths
 
 
-def check_sources(corpus: Corpus, read: Collection[str] = SPLITS) -> None:
+class SourceLists:
+    """The pieces of the sources that a command is about: each source is looked through once, when it is asked for."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, list[Piece]] = {}
+
+    def of(self, source: str) -> list[Piece]:
+        """Of a READER:PATH; ValueError and OSError as `pieces_at`, and then it is looked for again."""
+        if source not in self._found:
+            reader, _, path = source.partition(":")
+            self._found[source] = pieces_at(reader, path)
+        return self._found[source]
+
+
+def check_sources(corpus: Corpus, read: Collection[str] = SPLITS, lists: SourceLists | None = None) -> None:
     """ValueError naming the recipe's key if a source is neither open-speech nor READER:PATH.
 
     Those of the splits `read` must exist too.
     """
+    lists = lists or SourceLists()
     for split in SPLITS:
         source = corpus.source_of(split)
         reader, colon, path = source.partition(":")
@@ -90,20 +105,22 @@ def check_sources(corpus: Corpus, read: Collection[str] = SPLITS) -> None:
             if split != "unlabeled":
                 check_has_texts(reader, path)
             if split in read:
-                pieces_at(reader, path)
+                lists.of(source)
         except ValueError as error:
             raise ValueError(f"corpus.{split}={error}") from None
 
 
-def source_of(recipe: Recipe, split: str, inputs: Inputs, speech: CutSpeech | None) -> Source:
+def source_of(
+    recipe: Recipe, split: str, inputs: Inputs, speech: CutSpeech | None, lists: SourceLists | None = None
+) -> Source:
     """Of one split; `speech` is asked for open speech alone, which is read already and in the order of its time."""
     named = recipe.corpus.source_of(split)
     if named == OPEN_SPEECH:
         assert speech is not None, "open speech was cut"
         reading = Reading(getattr(speech.splits, split))
         return Source([Piece(OPEN_SPEECH, 0, 0, speech.id)], lambda piece: reading, inputs, is_ordered=True)
-    reader, _, path = named.partition(":")
-    pieces = pieces_at(reader, path)
+    reader = named.partition(":")[0]
+    pieces = (lists or SourceLists()).of(named)
     audio = changed_audio(recipe.run, split, [piece.name for piece in pieces])
     alphabet = language_of(recipe.hmm.lexicon).alphabet
     read = ReadPiece(reader, split, recipe.corpus, alphabet, os.getcwd())
@@ -119,11 +136,10 @@ def cut_speech(recipe: Recipe) -> CutSpeech:
     return CutSpeech(cut_open_speech(speech, recipe.corpus, recipe.seed), speech.source, found)
 
 
-def listed(source: str) -> list[Piece] | None:
+def listed(source: str, lists: SourceLists | None = None) -> list[Piece] | None:
     """The pieces of a READER:PATH source; None where there is nothing, or it can't be reached."""
-    reader, _, path = source.partition(":")
     try:
-        return pieces_at(reader, path)
+        return (lists or SourceLists()).of(source)
     except (ValueError, OSError):
         return None
 

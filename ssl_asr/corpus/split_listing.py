@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
 
 from ssl_asr.corpus.bucket_job import BucketJob, buckets_before, shards_of
 from ssl_asr.corpus.later_uses_job import LaterUsesJob
+from ssl_asr.corpus.listed_files import forget_files, keep_files
 from ssl_asr.corpus.long_recordings import is_of_list, long_store
 from ssl_asr.corpus.piece_job import LONG, PieceJob, Source
 from ssl_asr.corpus.placing import Place, make_all
@@ -85,12 +86,14 @@ class SplitListing:
         with_long = {*index.numbers[index.statistic(LONG) > 0].tolist()}
         lost = [*ids.unfinished(parents), *long.unfinished({s: parents[s] for s in wanted if s.number in with_long})]
         segments = [shard for shard in pieces.shards(split) if not is_of_list(shard.number)]
-        job = partial(PieceJob, run, self.source, buckets)
+        source = replace(self.source, pieces=keep_files(run, split, self.source.pieces))
+        job = partial(PieceJob, run, source, buckets)
         also = {*refused, *(shard.number for shard in lost)}
         make_all(self.place, f"reading {split}", pieces, split, wanted, job, also=also, keep=segments)
         for store, kept in ((ids, {*wanted, *segments}), (long, wanted)):
             store.delete_temporary()
             store.keep_only(split, kept)
+        forget_files(run, split)
 
     def forget(self) -> None:
         """Have all pieces read again, as where audio is missing."""

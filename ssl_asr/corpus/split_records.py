@@ -14,7 +14,7 @@ from ssl_asr.corpus.audio_places import file_of
 from ssl_asr.corpus.audio_versions import changed_audio
 from ssl_asr.corpus.pieces import Piece
 from ssl_asr.corpus.shuffle import buckets_store, pieces_store, sentence_files
-from ssl_asr.corpus.sources import OPEN_SPEECH, fingerprint, is_trusted, listed
+from ssl_asr.corpus.sources import OPEN_SPEECH, SourceLists, fingerprint, is_trusted, listed
 from ssl_asr.lang.language import AMERICAN_ENGLISH, language_of
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import Inputs, Product, digest, non_defaults
@@ -67,7 +67,7 @@ class SplitRecord:
         return round(rejected), round(rejected + self.utterances - more * (segments - self.segments_again))
 
 
-def split_inputs(recipe: Recipe, split: str) -> dict[str, str]:
+def split_inputs(recipe: Recipe, split: str, lists: SourceLists | None = None) -> dict[str, str]:
     """What the listing of `split` depends on.
 
     Of a source of one's own these are the files that list it, and audio files that have changed since. Once these are
@@ -79,7 +79,7 @@ def split_inputs(recipe: Recipe, split: str) -> dict[str, str]:
         return inputs | non_defaults(recipe, _OPEN[split])
     if (code := language_of(recipe.hmm.lexicon).code) != AMERICAN_ENGLISH.code:
         inputs["hmm.lexicon"] = code
-    pieces = listed(source)
+    pieces = listed(source, lists)
     if pieces is not None:
         return inputs | {"source": fingerprint(pieces)} | _changed_audio(recipe.run, split, pieces)
     # A run goes on where its speech is not, for nothing reads it once there are features.

@@ -16,7 +16,7 @@ from ssl_asr.corpus.bands import narrow_band
 from ssl_asr.corpus.language_text import ensure_text, is_written, write_open_text
 from ssl_asr.corpus.piece_job import CUT, RATES, UNMATCHED
 from ssl_asr.corpus.shuffle import SEGMENTS_AGAIN, buckets_store, pieces_store
-from ssl_asr.corpus.sources import OPEN_SPEECH, CutSpeech, check_sources, cut_speech, source_of
+from ssl_asr.corpus.sources import OPEN_SPEECH, CutSpeech, SourceLists, check_sources, cut_speech, source_of
 from ssl_asr.corpus.split_listing import SplitListing
 from ssl_asr.corpus.split_records import (
     SplitRecord,
@@ -67,16 +67,17 @@ def run_corpus(recipe: Recipe) -> StageReport:
     """
     check_conditions(recipe.corpus)
     check_sources(recipe.corpus, ())
-    wanted = {split: split_inputs(recipe, split) for split in SPLITS}
+    lists = SourceLists()
+    wanted = {split: split_inputs(recipe, split, lists) for split in SPLITS}
     clock = StageClock(recipe, STAGE, inputs_key({split: inputs_key(inputs) for split, inputs in wanted.items()}))
     todo = [split for split, inputs in wanted.items() if _why_listed(recipe, split, inputs)]
     if todo:
         # From here to the end nothing may look finished: an older report would vouch for half-new files.
         filesystem.delete(stage_report_uri(recipe.run, STAGE))
-        check_sources(recipe.corpus, todo)
+        check_sources(recipe.corpus, todo, lists)
         todo, speech = _with_open_speech(recipe, todo)
         for split in todo:
-            _list_split(recipe, split, speech, wanted[split])
+            _list_split(recipe, split, speech, wanted[split], lists)
     records = {split: _record(recipe, split) for split in SPLITS}
     _check_bands(recipe, records)
     if needs_banks(recipe.corpus):
@@ -114,9 +115,9 @@ def todo_corpus(recipe: Recipe, before: Sequence[Todo]) -> list[Todo]:
     """Splits that are to be listed again, with the shards that they have today."""
     check_conditions(recipe.corpus)
     check_sources(recipe.corpus, ())
-    found = []
+    found, lists = [], SourceLists()
     for split in SPLITS:
-        why = _why_listed(recipe, split, split_inputs(recipe, split))
+        why = _why_listed(recipe, split, split_inputs(recipe, split, lists))
         if why:
             record = read_record(recipe.run, split)
             found.append(Todo(f"manifest/{split}", why, None if record is None else record.shards))
@@ -140,12 +141,12 @@ def _record(recipe: Recipe, split: str) -> SplitRecord:
     return record
 
 
-def _list_split(recipe: Recipe, split: str, speech: CutSpeech | None, inputs: Inputs) -> None:
+def _list_split(recipe: Recipe, split: str, speech: CutSpeech | None, inputs: Inputs, lists: SourceLists) -> None:
     """Write the shards of `split`, then its record."""
     named, run = recipe.corpus.source_of(split), recipe.run
     is_open = named == OPEN_SPEECH
     fields = {name: value for name, value in inputs.items() if name not in ("source", "audio")}
-    source = source_of(recipe, split, fields, speech)
+    source = source_of(recipe, split, fields, speech, lists)
     place = partial(_placed, is_small=is_open or source.size < SMALL_BYTES)
     listing = SplitListing(recipe, split, source, shard_parents(recipe), place)
     if not has_audio(recipe, split):

@@ -169,6 +169,15 @@ def audio_versions_uri(run: str, split: str, piece: str) -> str:
     return filesystem.join(run, "corpus", "audio", split, f"{piece}.parquet")
 
 
+def listed_files_folder(run: str, split: str) -> str:
+    """While a split's source is read: names of the files that were found."""
+    return filesystem.join(run, "corpus", "listed", split)
+
+
+def listed_files_uri(run: str, split: str, piece: str) -> str:
+    return filesystem.join(listed_files_folder(run, split), piece)
+
+
 def bank_inputs_uri(run: str) -> str:
     """What the noise banks were made from."""
     return filesystem.join(run, "corpus", "noise", "inputs.json")

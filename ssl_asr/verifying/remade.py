@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
-from ssl_asr.corpus.sources import check_sources
+from ssl_asr.corpus.sources import SourceLists, check_sources
 from ssl_asr.corpus.split_records import read_record, split_inputs
 from ssl_asr.frontend.stage import prior_of_today
 from ssl_asr.frontend.stage import shard_stage as feature_stage
@@ -40,9 +40,10 @@ def remade_stores(recipe: Recipe, *, labels: bool) -> set[str]:
 def _is_listed_as_today(recipe: Recipe) -> bool:
     """Whether the sources of all splits are there, and list what they did when the manifest was written."""
     try:
-        check_sources(recipe.corpus)
+        lists = SourceLists()
+        check_sources(recipe.corpus, lists=lists)
         records = {split: read_record(recipe.run, split) for split in SPLITS}
-        return all(record and record.inputs == split_inputs(recipe, split) for split, record in records.items())
+        return all(rec and rec.inputs == split_inputs(recipe, split, lists) for split, rec in records.items())
     except (ValueError, OSError):
         return False
 

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from ssl_asr.corpus import stage
+from ssl_asr.corpus import listed_files, sources, stage
+from ssl_asr.corpus.readers import trees
 from ssl_asr.corpus.stage import run_corpus, todo_corpus
 from ssl_asr.recipe import Recipe
 from ssl_asr.store import filesystem
 from ssl_asr.store.layout import lm_text_uri
+from ssl_asr.store.utterance import SPLITS
 from tests.corpus.conftest import rows_of
-from tests.s3_server import S3Server, s3_server
+from tests.s3_server import S3Server
 
 
 def manifests(recipe: Recipe) -> dict[str, bytes]:
@@ -43,16 +44,8 @@ def test_a_list_that_cannot_be_read_stops_the_stage_with_its_sentence(
         run_corpus(own_recipe)
 
 
-@pytest.fixture
-def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
-    with s3_server() as server:
-        for name, value in server.environment.items():
-            monkeypatch.setenv(name, value)
-        yield server
-
-
-def test_lists_and_audio_may_lie_in_a_bucket(own_recipe: Recipe, tmp_path: Path, server: S3Server) -> None:
-    bucket = server.create_bucket("corpus")
+def test_lists_and_audio_may_lie_in_a_bucket(own_recipe: Recipe, tmp_path: Path, s3: S3Server) -> None:
+    bucket = s3.create_bucket("corpus")
     rows = [json.loads(line) for line in (tmp_path / "unlabeled.jsonl").read_text().splitlines()]
     for number, row in enumerate(rows):
         uri = f"{bucket}/audio/{number}.flac"
@@ -72,3 +65,33 @@ def test_lists_and_audio_may_lie_in_a_bucket(own_recipe: Recipe, tmp_path: Path,
     run_corpus(recipe)
     assert "0" not in {row.recording for row in rows_of(recipe, "unlabeled")}
     assert rows[0]["text"] not in Path(lm_text_uri(recipe.run)).read_text()
+
+
+def test_each_source_is_looked_for_once(own_recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    looked_for = list[str]()
+    real = sources.pieces_at
+    monkeypatch.setattr(sources, "pieces_at", lambda *named: looked_for.append(":".join(named)) or real(*named))
+    run_corpus(own_recipe)
+    assert sorted(looked_for) == sorted(own_recipe.corpus.source_of(split) for split in SPLITS)
+    looked_for.clear()
+    assert todo_corpus(own_recipe, []) == []
+    assert len(looked_for) == 4
+
+
+def test_a_folder_in_a_bucket_is_listed_as_often_as_it_is_read_anew(
+    own_recipe: Recipe, tmp_path: Path, s3: S3Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(trees, "FILES", 2)
+    monkeypatch.setattr(listed_files, "MOST_CARRIED", 1)
+    bucket = s3.create_bucket("talks")
+    for number in range(6):
+        filesystem.write_bytes(f"{bucket}/talks/{number}.flac", (tmp_path / f"{number}.flac").read_bytes())
+    recipe = own_recipe.model_copy(
+        update={"corpus": own_recipe.corpus.model_copy(update={"unlabeled": f"folder:{bucket}/talks"})}
+    )
+    s3.requests.clear()
+    run_corpus(recipe)
+    assert {row.audio for row in rows_of(recipe, "unlabeled")} == {f"{bucket}/talks/{n}.flac" for n in range(6)}
+    deep = [each for each in s3.requests if "list-type=2" in each and "delimiter" not in each]
+    assert len(deep) == 1
+    assert not Path(recipe.run, "corpus", "listed", "unlabeled").exists()

@@ -59,7 +59,7 @@ def read_libri_light(piece: Piece, channel: int = 0, *, longest: float = math.in
     Without a JSON file the folder two levels up is the speaker.
     """
     utterances, rejects, silent = list[Utterance](), list[Reject](), 0
-    files = [*files_of(piece, _is_listed, FILE_BYTES)]
+    files = [*files_of(piece)]
     recordings = [(name, uri) for name, uri in files if is_audio(name)]
     listed = {uri for name, uri in files if _is_json(name)}
     with ThreadPoolExecutor(PARALLEL_READS) as pool:

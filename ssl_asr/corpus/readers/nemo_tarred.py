@@ -12,11 +12,12 @@ from __future__ import annotations
 import os
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from ssl_asr.corpus.audio_places import part_of
+from ssl_asr.corpus.listed_files import ListedFiles
 from ssl_asr.corpus.pieces import Piece, pieces
 from ssl_asr.corpus.readers.entries import WHOLE, Part, entries_of, entry_of, name_of, number_of
 from ssl_asr.corpus.readers.nemo import IDS, audio_of, path_id, utterance_of
@@ -46,26 +47,36 @@ def nemo_tarred_pieces(path: str) -> list[Piece]:
         whole[_folder(file.uri)].append(file)
     found = []
     for folder in sorted({*sharded, *whole}):
-        tars = _Tars.of(folder)
+        stamps = _tars_in(folder)
         files = sharded.get(folder) or [max(whole[folder], key=_version)]
-        found += pieces(files, by_lines=True, state=tars.state)
+        numbered = _by_number(stamps)
+        for file in files:
+            number = _number_of(file.uri)
+            mine = [*stamps] if number is None else numbered.get(number, [])
+            state = digest([file.stamp, *(f"{name} of {stamps[name]}" for name in mine)])
+            # A manifest of all tars is a few pieces, of which each lists them.
+            named = None if number is None else ListedFiles(folder, tuple(mine))
+            found += [replace(each, state=state, files=named) for each in pieces([file], by_lines=True)]
     return found
 
 
-def read_nemo_tarred(path: str, channel: int = 0, *, part: Part = WHOLE) -> Reading:
+def read_nemo_tarred(path: str, channel: int = 0, *, part: Part = WHOLE, tars: Collection[str] = ()) -> Reading:
     """Every line of a manifest, with the audio in the tar of its `shard_id`. ValueError as `read_nemo`, `read_tar`.
+
+    `tars` are the names of those of the manifest's own number, if they are known. Where others are named, or none is
+    known, all are listed.
 
     A line's audio is the member that its `audio_filepath` names, or the one of the same name with another ending, as
     where NeMo has coded it anew. The lines NAME-sub1, NAME-sub2 and so on are further utterances of NAME. Other keys,
     and the id, are as in a NeMo manifest. A line is rejected if its tar or member is not there.
     """
     file = filesystem.absolute(path)
-    tars = _Tars.of(_folder(file))
+    known = _Tars(_folder(file), tars)
     rejects, by_tar = list[Reject](), defaultdict[str, list[_Entry]](list)
     for place, line in entries_of(file, "NeMo", part):
         try:
             row = entry_of(line)
-            by_tar[tars.tar_of(file, row)].append((place, row))
+            by_tar[known.tar_of(file, row)].append((place, row))
         except ValueError as error:
             rejects.append(_reject(file, place, error))
     utterances, counts = list[Utterance](), Counter[str]()
@@ -80,47 +91,55 @@ def read_nemo_tarred(path: str, channel: int = 0, *, part: Part = WHOLE) -> Read
             else:
                 utterances.append(found)
         # The lines of a tar may be in other parts of a manifest of all tars.
-        if _OF_SHARD.fullmatch(_base(file)) and part[0] == 0:
+        if _number_of(file) is not None and part[0] == 0:
             counts.update({_UNLISTED: members.unused} if members.unused else {})
     return Reading(tuple(utterances), tuple(rejects), dict(counts), files=frozenset(by_tar))
 
 
-@dataclass(frozen=True)
 class _Tars:
-    """The tars of a folder, by number: URIs, and what shows that they have changed."""
+    """The tars of a folder by number: some `names`, and all of them once another number is asked for."""
 
-    folder: str
-    uris: Mapping[int, list[str]]
-    states: Mapping[str, str]
-
-    @classmethod
-    def of(cls, folder: str) -> _Tars:
-        uris, states = defaultdict[int, list[str]](list), {}
-        for name, (size, modified) in sorted(filesystem.sizes_and_times(folder).items()):
-            if found := _TAR.fullmatch(name):
-                uri = f"{folder}/{name}"
-                uris[int(found[1])].append(uri)
-                states[uri] = f"{name} of {size} bytes of {modified}"
-        return cls(folder, uris, states)
-
-    def state(self, manifest: FoundFile) -> str:
-        number = _OF_SHARD.fullmatch(_base(manifest.uri))
-        mine = self.uris.get(int(number[1]), []) if number else sorted(self.states)
-        return digest([manifest.stamp, *(self.states[uri] for uri in mine)])
+    def __init__(self, folder: str, names: Collection[str]) -> None:
+        self._folder, self._named, self._is_whole = folder, _by_number(names), False
 
     def tar_of(self, manifest: str, row: Mapping[str, Any]) -> str:
         """The tar with the audio of an entry."""
         number = number_of(row, "shard_id")
-        if number is None and (named := _OF_SHARD.fullmatch(_base(manifest))):
-            number = int(named[1])
+        if number is None:
+            number = _number_of(manifest)
         if number is None:
             raise ValueError("it lacks shard_id")
         if number != int(number):
             raise ValueError(f"its shard_id is {number:g}, not a whole number")
-        found = self.uris.get(int(number), [])
+        found = self._of(int(number))
         if len(found) != 1:
-            raise ValueError(f"{len(found)} tars in {self.folder} are called audio_{number:.0f}.tar, not one")
-        return found[0]
+            raise ValueError(f"{len(found)} tars in {self._folder} are called audio_{number:.0f}.tar, not one")
+        return f"{self._folder}/{found[0]}"
+
+    def _of(self, number: int) -> list[str]:
+        if number not in self._named and not self._is_whole:
+            self._named, self._is_whole = _by_number(_tars_in(self._folder)), True
+        return self._named.get(number, [])
+
+
+def _tars_in(folder: str) -> dict[str, str]:
+    """Sorted names of its tars, each with what shows that it has changed."""
+    found = sorted(filesystem.sizes_and_times(folder).items())
+    return {name: f"{size} bytes of {modified}" for name, (size, modified) in found if _TAR.fullmatch(name)}
+
+
+def _by_number(names: Iterable[str]) -> dict[int, list[str]]:
+    found = defaultdict[int, list[str]](list)
+    for name in names:
+        if number := _TAR.fullmatch(name):
+            found[int(number[1])].append(name)
+    return dict(found)
+
+
+def _number_of(manifest: str) -> int | None:
+    """Of the tar whose lines a manifest has; None where these are the lines of all."""
+    number = _OF_SHARD.fullmatch(_base(manifest))
+    return int(number[1]) if number else None
 
 
 class _Members:

@@ -152,6 +152,11 @@ def _read_nemo(piece: Piece, options: ReadOptions) -> Reading:
     return read_nemo(piece.uri, options.channel, part=part, current=options.current)
 
 
+def _read_nemo_tarred(piece: Piece, options: ReadOptions) -> Reading:
+    part, tars = (piece.begin, piece.end), [name for name, _ in piece.files or ()]
+    return read_nemo_tarred(piece.uri, options.channel, part=part, tars=tars)
+
+
 def _read_lhotse(piece: Piece, options: ReadOptions) -> Reading:
     part = (piece.begin, piece.end)
     return read_lhotse(piece.uri, options.channel, part=part, current=options.current)
@@ -193,7 +198,7 @@ READERS: Mapping[str, Reader] = {
     ),
     "nemo-tarred": Reader(
         nemo_tarred_pieces,
-        lambda piece, options: read_nemo_tarred(piece.uri, options.channel, part=(piece.begin, piece.end)),
+        _read_nemo_tarred,
         gives_lengths=True,
     ),
     "shar": Reader(shar_pieces, lambda piece, options: read_shar(piece.uri), gives_lengths=True),

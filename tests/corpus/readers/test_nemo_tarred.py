@@ -13,7 +13,9 @@ from ssl_asr.corpus.audio import read_audio
 from ssl_asr.corpus.checks import checked
 from ssl_asr.corpus.readers.nemo_tarred import nemo_tarred_pieces, read_nemo_tarred
 from ssl_asr.corpus.readers.reading import Reading, joined
+from ssl_asr.corpus.readers.registry import READERS, ReadOptions, pieces_at
 from ssl_asr.recipe import Corpus
+from ssl_asr.store import filesystem
 from tests.corpus.conftest import Clip
 from tests.corpus.readers.same import same_speech
 from tests.corpus.readers.test_tars import tar_of
@@ -138,3 +140,20 @@ def test_a_shard_id_that_is_no_whole_number_is_rejected(tmp_path: Path, clips: l
     reading = read(folder)
     assert [each.id for each in reading.utterances] == ["data_1"]
     assert "(its shard_id is 0.5, not a whole number); fix it" in reading.rejects[0].reason
+
+
+def test_tars_are_listed_once(tmp_path: Path, clips: list[Clip], monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = tmp_path / "tarred"
+    rows = write_tarred(folder, clips)
+    (folder / "sharded_manifests" / "manifest_2.json").write_text(lines([{**rows[4], "shard_id": 1}, rows[5]]))
+    listed, real = list[str](), filesystem.sizes_and_times
+    monkeypatch.setattr(filesystem, "sizes_and_times", lambda uri: listed.append(uri) or real(uri))
+    pieces = pieces_at("nemo-tarred", str(folder))
+    assert listed == [str(folder)]
+    for number, piece in enumerate(pieces):
+        reading = READERS["nemo-tarred"].read(piece, ReadOptions(current=str(tmp_path)))
+        assert len(reading.utterances) == (2, 2, 1)[number]
+        # A line of the last one names the tar of another.
+        assert listed == [str(folder)] * (1 + (number == 2))
+    assert "0 members of " in reading.rejects[0].reason
+    assert "audio_1.tar are called data_4.flac" in reading.rejects[0].reason

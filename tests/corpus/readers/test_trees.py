@@ -5,9 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from ssl_asr.corpus import listed_files
+from ssl_asr.corpus.listed_files import keep_files
 from ssl_asr.corpus.readers import trees
-from ssl_asr.corpus.readers.trees import check_name, files_of, tree_files, tree_pieces
+from ssl_asr.corpus.readers.trees import check_name, files_of, tree_of, tree_pieces
 from ssl_asr.store import filesystem
+from tests.s3_server import S3Server
 
 
 def make(folder: Path, *names: str) -> None:
@@ -17,7 +20,7 @@ def make(folder: Path, *names: str) -> None:
 
 
 def names(path: object) -> list[str]:
-    return sorted(name for name, _ in tree_files(str(path)))
+    return sorted(name for name, _ in tree_of(str(path)).files)
 
 
 def test_folders_patterns_and_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -33,7 +36,8 @@ def test_folders_patterns_and_files(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert names(f"file://{tmp_path}/d/x") == ["b.mp3", "y/c.flac"]
     assert names(tmp_path / "d" / "nothing*") == names(tmp_path / "nowhere") == []
     monkeypatch.chdir(tmp_path)
-    assert [*tree_files("d/x/y")] == [("c.flac", f"{tmp_path}/d/x/y/c.flac")]
+    (piece,) = tree_pieces("d/x/y")
+    assert [*files_of(piece)] == [("c.flac", f"{tmp_path}/d/x/y/c.flac")]
 
 
 def test_braces_name_folders_and_no_two_files_alike(tmp_path: Path, bucket: str) -> None:
@@ -84,7 +88,15 @@ def test_pieces_have_every_file_once(tmp_path: Path, monkeypatch: pytest.MonkeyP
     pieces = tree_pieces(str(tmp_path))
     assert [piece.end - piece.begin for piece in pieces] == [600, 600, 600, 200]
     assert len({piece.name for piece in pieces}) == len({piece.state for piece in pieces}) == 4
-    assert [file for piece in pieces for file in files_of(piece)] == [*tree_files(str(tmp_path))]
+    files = [file for piece in pieces for file in files_of(piece)]
+    assert [name for name, _ in files] == [name for name, _ in tree_of(str(tmp_path)).files]
+    assert all(file == f"{tmp_path}/{name}" for name, file in files)
+    kept = keep_files(str(tmp_path / "run"), "unlabeled", pieces)
+    assert kept == pieces
+    monkeypatch.setattr(listed_files, "MOST_CARRIED", 2)
+    kept = keep_files(str(tmp_path / "run"), "unlabeled", pieces)
+    assert [piece.files.names for piece in kept if piece.files] == [(), (), (), ("3/7.wav",)]
+    assert [file for piece in kept for file in files_of(piece)] == files
     assert tree_pieces(str(tmp_path)) == pieces
     assert tree_pieces(str(tmp_path / "5")) == []
     make(tmp_path, "3/99.wav")
@@ -107,11 +119,22 @@ def test_stores(bucket: str) -> None:
     ]
 
 
-def test_names_that_are_not_utf8_are_told(tmp_path: Path) -> None:
+def test_pieces_of_a_bucket_are_read_without_listing_it_again(bucket: str, s3: S3Server) -> None:
+    for key in ("once/a.wav", "once/x/b.mp3"):
+        filesystem.write_bytes(f"{bucket}/{key}", b"RIFF")
+    (piece,) = keep_files(f"{bucket}/run", "unlabeled", tree_pieces(f"{bucket}/once"))
+    s3.requests.clear()
+    assert [name for name, _ in files_of(piece)] == ["a.wav", "x/b.mp3"]
+    assert s3.requests == []
+
+
+def test_names_that_are_not_utf8_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     name = os.fsdecode(b"tr\xe8s.wav")
-    make(tmp_path, name)
-    assert names(tmp_path) == [name]
-    assert len(tree_pieces(str(tmp_path))) == 1
+    make(tmp_path / "d", name, "\n.wav")
+    assert names(tmp_path / "d") == ["\n.wav", name]
+    monkeypatch.setattr(listed_files, "MOST_CARRIED", 0)
+    (piece,) = keep_files(str(tmp_path), "unlabeled", tree_pieces(str(tmp_path / "d")))
+    assert [found for found, _ in files_of(piece)] == ["\n.wav", name]
     with pytest.raises(ValueError, match=r"tr\\udce8s\.wav': this name is not UTF-8; rename the file"):
         check_name(name)
 
