@@ -53,41 +53,57 @@ def checked(
     """
     listed = [_looked_at(each, split, alphabet, trusted) for each in reading.utterances]
     infos = _infos([each.utterance.audio for each in listed if each.is_opened], pipes)
-    kept, long, rejects, seen = list[Utterance](), list[Utterance](), list(reading.rejects), set[str]()
-    late, lost_texts, rates = 0, 0, defaultdict[str, float](float)
+    usable, rejects = _Usable(split, corpus), list(reading.rejects)
     progress = Progress(f"checking {split}", len(listed), "utterances")
     for each in listed:
         progress.advance()
-        utterance, info = each.utterance, next(infos) if each.is_opened else None
+        info = next(infos) if each.is_opened else None
         try:
-            if utterance.id in seen:
-                raise ValueError(AGAIN)
-            if each.refused:
-                raise ValueError(each.refused)
-            timed = utterance if info is None else _checked_times(utterance, info)
-            is_long = is_cut(split, corpus) and timed.duration > corpus.max_seconds
-            if not is_long:
-                _check_length(timed, split, corpus)
+            usable.add(each, info)
         except ValueError as error:
-            rejects.append(Reject(utterance.id, str(error)))
-            continue
-        seen.add(utterance.id)
-        if is_long:
-            long.append(replace(timed, text=None))
-            lost_texts += timed.text is not None
-        else:
-            kept.append(timed)
-        if isinstance(info, AudioInfo):
-            rates[str(info.sample_rate)] += 0.0 if is_long else timed.duration
-            late += info.seconds + TOLERANCE_SECONDS < utterance.offset + utterance.duration < math.inf
-    counts = {
-        f"utterances end up to {OVERSHOOT_SECONDS:g} s after their recording, and are cut at its end": late,
-        "texts of recordings that are cut by voice activity are left out, because a text can't be cut": lost_texts,
-    }
-    audio = {*(each.utterance.audio for each in listed if each.is_opened), *(each.audio for each in long)}
+            rejects.append(Reject(each.utterance.id, str(error)))
+    opened = (each.utterance.audio for each in listed if each.is_opened)
+    audio = {*opened, *(each.audio for each in usable.long)}
     files = reading.files.union(file for each in audio if (file := file_of(each)) is not None)
-    told = {**reading.counts, **{what: count for what, count in counts.items() if count}}
-    return Reading(tuple(kept), tuple(rejects), told, dict(rates), files, tuple(long))
+    counts = {**reading.counts, **usable.counts()}
+    return Reading(tuple(usable.kept), tuple(rejects), counts, dict(usable.rates), files, tuple(usable.long))
+
+
+class _Usable:
+    """The utterances of a split that can be used, as they are found: those that are `kept`, and `long` ones."""
+
+    def __init__(self, split: str, corpus: Corpus) -> None:
+        self._split, self._corpus = split, corpus
+        self.kept, self.long = list[Utterance](), list[Utterance]()
+        self.rates = defaultdict[str, float](float)
+        self._ids, self._late, self._lost_texts = set[str](), 0, 0
+
+    def add(self, each: _Looked, info: AudioInfo | ValueError | None) -> None:
+        """`info` is that of its audio, if this was opened. ValueError with the reason if it can't be used."""
+        utterance = each.utterance
+        if utterance.id in self._ids:
+            raise ValueError(AGAIN)
+        if each.refused:
+            raise ValueError(each.refused)
+        timed = utterance if info is None else _checked_times(utterance, info)
+        is_long = is_cut(self._split, self._corpus) and timed.duration > self._corpus.max_seconds
+        if not is_long:
+            _check_length(timed, self._split, self._corpus)
+        self._ids.add(utterance.id)
+        if is_long:
+            self.long.append(replace(timed, text=None))
+            self._lost_texts += timed.text is not None
+        else:
+            self.kept.append(timed)
+        if isinstance(info, AudioInfo):
+            self.rates[str(info.sample_rate)] += 0.0 if is_long else timed.duration
+            self._late += info.seconds + TOLERANCE_SECONDS < utterance.offset + utterance.duration < math.inf
+
+    def counts(self) -> dict[str, int]:
+        """What a person is told of, and how often it is so."""
+        late = f"utterances end up to {OVERSHOOT_SECONDS:g} s after their recording, and are cut at its end"
+        lost = "texts of recordings that are cut by voice activity are left out, because a text can't be cut"
+        return {what: count for what, count in ((late, self._late), (lost, self._lost_texts)) if count}
 
 
 def is_cut(split: str, corpus: Corpus) -> bool:

@@ -4,52 +4,33 @@ from __future__ import annotations
 
 import itertools
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from functools import partial
-
-import numpy as np
+from collections.abc import Iterator, Mapping, Sequence
 
 from ssl_asr.corpus.augment.banks import ensure_banks
 from ssl_asr.corpus.augment.conditions import check_conditions, needs_banks
 from ssl_asr.corpus.bands import narrow_band
 from ssl_asr.corpus.language_text import ensure_text, is_written, write_open_text
-from ssl_asr.corpus.piece_job import CUT, RATES, UNMATCHED
-from ssl_asr.corpus.shuffle import SEGMENTS_AGAIN, buckets_store, pieces_store
-from ssl_asr.corpus.sources import OPEN_SPEECH, CutSpeech, SourceLists, check_sources, cut_speech, source_of
-from ssl_asr.corpus.split_listing import SplitListing
+from ssl_asr.corpus.sources import OPEN_SPEECH, CutSpeech, SourceLists, check_sources, cut_speech
 from ssl_asr.corpus.split_records import (
     SplitRecord,
-    forget_record,
     has_audio,
     is_whole,
     read_record,
-    split_content,
     split_inputs,
     split_rejects,
-    write_record,
 )
-from ssl_asr.progress import Progress, clock
+from ssl_asr.corpus.split_stage import list_split
 from ssl_asr.recipe import Recipe
-from ssl_asr.recipe.identity import Inputs, inputs_key, non_defaults
-from ssl_asr.runtime.cluster import joined
-from ssl_asr.runtime.job_runner import HOURS, ShardJob, run_shard_jobs
+from ssl_asr.recipe.identity import Inputs, inputs_key
 from ssl_asr.runtime.stage_clock import StageClock
 from ssl_asr.runtime.stage_report import StageReport, check_reject_shares
 from ssl_asr.runtime.todo import LANGUAGE_TEXT, Todo, reasons, waiting
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import MANIFEST, source_uri, stage_report_uri
-from ssl_asr.store.ledger import Reject, Shard
-from ssl_asr.store.ledger_index import LedgerIndex
-from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.layout import source_uri, stage_report_uri
+from ssl_asr.store.ledger import Reject
 from ssl_asr.store.utterance import SPLITS
 
 STAGE = "corpus"
-SHARDS_VERSION = "1"  # raise where equal utterances give other shards
-# Lists below this are read here: about a thousand utterances, which take less time than the start of actors.
-SMALL_BYTES = 256 << 10
-# And so are less hours of audio than these, where it is listened to: 10 seconds.
-SMALL_HOURS = 1.0
 MOST_LISTED = 100_000  # rejects in the run's list; the ledger has all
 _MISSING = "shards or audio that are missing"
 
@@ -77,7 +58,7 @@ def run_corpus(recipe: Recipe) -> StageReport:
         check_sources(recipe.corpus, todo, lists)
         todo, speech = _with_open_speech(recipe, todo)
         for split in todo:
-            _list_split(recipe, split, speech, wanted[split], lists)
+            list_split(recipe, split, speech, wanted[split], lists)
     records = {split: _record(recipe, split) for split in SPLITS}
     _check_bands(recipe, records)
     if needs_banks(recipe.corpus):
@@ -104,11 +85,6 @@ def _with_open_speech(recipe: Recipe, todo: Sequence[str]) -> tuple[list[str], C
     records = {split: read_record(recipe.run, split) for split in mine if split not in todo}
     others = [split for split, record in records.items() if record and record.open_id != speech.id]
     return [split for split in SPLITS if split in (*todo, *others)], speech
-
-
-def shard_parents(recipe: Recipe) -> dict[str, str]:
-    """A manifest shard is what its rows say, and as long as the recipe asks for."""
-    return {"version": SHARDS_VERSION, **non_defaults(recipe, "shards")}
 
 
 def todo_corpus(recipe: Recipe, before: Sequence[Todo]) -> list[Todo]:
@@ -139,109 +115,6 @@ def _record(recipe: Recipe, split: str) -> SplitRecord:
     record = read_record(recipe.run, split)
     assert record is not None, "every split was listed"
     return record
-
-
-def _list_split(recipe: Recipe, split: str, speech: CutSpeech | None, inputs: Inputs, lists: SourceLists) -> None:
-    """Write the shards of `split`, then its record."""
-    named, run = recipe.corpus.source_of(split), recipe.run
-    is_open = named == OPEN_SPEECH
-    fields = {name: value for name, value in inputs.items() if name not in ("source", "audio")}
-    source = source_of(recipe, split, fields, speech, lists)
-    place = partial(_placed, is_small=is_open or source.size < SMALL_BYTES)
-    listing = SplitListing(recipe, split, source, shard_parents(recipe), place)
-    if not has_audio(recipe, split):
-        listing.forget()
-    forget_record(run, split)
-    listing.read()
-    pieces = pieces_store(run).index(split)
-    for what, count in _sums(pieces, UNMATCHED).items():
-        print(f"warning: corpus.{split}={named}: {count:,.0f} {what}", file=sys.stderr)
-    cut = _sums(pieces, CUT)
-    if cut:
-        print(f"corpus.{split}={named}: {_told(cut)}", file=sys.stderr)
-    if not pieces.column("rows").sum():
-        first = next(split_rejects(run, split), None)
-        said = "there are none" if first is None else f"the first: {first.id}: {first.reason}"
-        raise ValueError(
-            f"corpus.{split}={named} leaves no utterance; see corpus.min_seconds, corpus.max_seconds and the rejects "
-            f"({said})"
-        )
-    # A short list may name many hours.
-    place = partial(_placed, is_small=is_open or listing.size < SMALL_BYTES)
-    replace(listing, place=place).cut()
-    buckets, manifest = buckets_store(run).index(split), ShardStore(run, MANIFEST).index(split)
-    record = SplitRecord(
-        inputs={name: value for name, value in inputs.items() if name != "audio"},
-        source=speech.line if is_open and speech else f"{split} from {named}",
-        shards=len(manifest),
-        utterances=int(buckets.column("rows").sum()),
-        seconds=round(float(buckets.column("seconds").sum()), 3),
-        speakers=int(buckets.statistic("speakers").sum()),
-        open_id=speech.id if is_open and speech else "",
-        content=split_content(run, split),
-        rejected=int(pieces.column("rejects").sum() + buckets.column("rejects").sum()),
-        rates={rate: round(seconds, 3) for rate, seconds in sorted(_sums(pieces, RATES).items())},
-        cut={name: round(count, 3) for name, count in sorted(cut.items())},
-        segments_again=int(np.nansum(buckets.statistic(SEGMENTS_AGAIN))),
-    )
-    write_record(run, split, record)
-
-
-def _told(cut: Mapping[str, float]) -> str:
-    """Counts of `segment_job.CutCounts`, for a person."""
-    recordings, segments, seconds, left_out = (
-        cut.get(name, 0.0) for name in ("recordings", "segments", "seconds", "left_out_seconds")
-    )
-    return (
-        f"{recordings:,.0f} recordings longer than corpus.max_seconds were cut into {segments:,.0f} segments; of "
-        f"{clock(seconds)}, {clock(left_out)} without speech were left out"
-    )
-
-
-def _placed(
-    what: str,
-    shards: Sequence[Shard],
-    make_job: Callable[[], ShardJob],
-    *,
-    skipped: float,
-    hours: Mapping[Shard, float] | None = None,
-    is_small: bool,
-) -> list[Reject]:
-    """Done here where it is small: by the lists' bytes, or by hours of audio where these are given."""
-    if not shards:
-        return []
-    here = is_small if hours is None else sum(hours[shard] for shard in shards) < SMALL_HOURS
-    if here:
-        return in_this_process(what, shards, make_job, skipped=skipped, hours=hours)
-    with joined():
-        return run_shard_jobs(what, shards, make_job, skipped=skipped, hours=hours)
-
-
-def in_this_process(
-    what: str,
-    shards: Sequence[Shard],
-    make_job: Callable[[], ShardJob],
-    *,
-    skipped: float,
-    hours: Mapping[Shard, float] | None = None,
-) -> list[Reject]:
-    job = make_job()
-    progress = None
-    if hours is not None:
-        progress = Progress(what, sum(hours[shard] for shard in shards) + skipped, HOURS)
-        progress.skip(skipped)
-    for shard in shards:
-        job(shard)
-        if progress is not None and hours is not None:
-            progress.advance(hours[shard])
-    return []
-
-
-def _sums(pieces: LedgerIndex, kind: str) -> dict[str, float]:
-    """Of a statistic that is a mapping, over all pieces of a split."""
-    names = pieces.statistics_below(f"{kind}.")
-    sums = {name.partition(".")[2]: float(np.nansum(pieces.statistic(name))) for name in names}
-    return {name: total for name, total in sums.items() if total}  # former pieces had other names
 
 
 def _rejects(run: str) -> Iterator[Reject]:

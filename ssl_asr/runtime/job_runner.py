@@ -89,16 +89,11 @@ def run_shard_jobs(
     `skipped`. `on_shard` gets the actor's seconds for every finished shard. Call it inside
     `ssl_asr.runtime.cluster.joined`.
     """
-    from ray.data.exceptions import UserCodeException
-
     _hush_ray_data()
     size: Callable[[Shard], float] = (lambda shard: 1) if hours is None else hours.__getitem__
-    unit = "shards" if hours is None else HOURS
-    progress = Progress(what, sum(map(size, shards)) + skipped, unit)
+    progress = Progress(what, sum(map(size, shards)) + skipped, "shards" if hours is None else HOURS)
     progress.skip(skipped)
-    if not shards:
-        return []
-    remaining, failed, without_progress, bugs = dict.fromkeys(shards), [], 0, 0
+    remaining, failed, interruptions = dict.fromkeys(shards), list[Reject](), _Interruptions(what)
     while remaining:
         before = len(remaining)
         try:
@@ -111,20 +106,32 @@ def run_shard_jobs(
                     on_shard(row["seconds"] / pool.shards_at_once)
                 progress.advance(size(shard))
         except Exception as error:
-            # Ray Data gives up a whole dataset when a node or an actor dies at a bad moment. The ledger, not the
-            # dataset, says which shards are done, so a new dataset takes the rest. The job ends after a refusal,
-            # without progress, or after repeated errors of the job itself.
-            without_progress = without_progress + 1 if len(remaining) == before else 0
-            bugs += isinstance(error, UserCodeException)
-            if sentence_of(error) is not None or MAX_ATTEMPTS in (without_progress, bugs):
-                raise
-            logger.warning(
-                "%s: Ray Data stopped (%s); continuing with %d shards", what, _last_line(error), len(remaining)
-            )
+            interruptions.go_on(error, made=before - len(remaining), left=len(remaining))
             first = next(iter(remaining), None)
             if first is not None:
                 remaining[first] = remaining.pop(first)  # it may have caused the error, so it goes to the end
     return sorted(failed, key=lambda reject: reject.id)
+
+
+class _Interruptions:
+    """Ray Data gives up a whole dataset when a node or an actor dies at a bad moment.
+
+    The ledger, not the dataset, says which shards are done, so a new dataset takes the rest. The job ends after a
+    refusal, without progress, or after repeated errors of the job itself.
+    """
+
+    def __init__(self, what: str) -> None:
+        self._what, self._without_progress, self._bugs = what, 0, 0
+
+    def go_on(self, error: Exception, *, made: int, left: int) -> None:
+        """After `error`, before which so many shards were `made`; raises it where the job ends."""
+        from ray.data.exceptions import UserCodeException
+
+        self._without_progress = 0 if made else self._without_progress + 1
+        self._bugs += isinstance(error, UserCodeException)
+        if sentence_of(error) is not None or MAX_ATTEMPTS in (self._without_progress, self._bugs):
+            raise error
+        logger.warning("%s: Ray Data stopped (%s); continuing with %d shards", self._what, _last_line(error), left)
 
 
 def _rows(shards: Sequence[Shard], make_job: Callable[[], ShardJob], pool: Pool) -> Iterator[dict[str, Any]]:

@@ -22,9 +22,9 @@ from tests.cluster.ray_nodes import nodes
 # A driver that has many small pieces and buckets read and cut by actors.
 STAGE = """
 import sys
-from ssl_asr.corpus import shuffle, stage
+from ssl_asr.corpus import shuffle, split_stage, stage
 from ssl_asr.recipe import Recipe
-shuffle.BUCKET_BYTES, stage.SMALL_BYTES = 20_000, 0
+shuffle.BUCKET_BYTES, split_stage.SMALL_BYTES = 20_000, 0
 stage.run_corpus(Recipe.model_validate_json(sys.argv[1]))
 """
 

@@ -69,7 +69,7 @@ def contents(recipe: Recipe) -> dict[str, bytes]:
 def test_the_manifests_survive_kills(recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shuffle, "BUCKET_BYTES", 20_000)
     unbroken = recipe.model_copy(update={"run": str(tmp_path / "unbroken")})
-    monkeypatch.setattr("ssl_asr.corpus.stage.SMALL_BYTES", 1 << 30)
+    monkeypatch.setattr("ssl_asr.corpus.split_stage.SMALL_BYTES", 1 << 30)
     run_corpus(unbroken)
     assert len(shuffle.buckets_store(unbroken.run).shards("unlabeled")) > 20
     arguments = (recipe.model_dump_json(), str(KILLS), str(SEED), str(tmp_path / "driver.log"))

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ssl_asr.corpus import listed_files, sources, stage
+from ssl_asr.corpus import listed_files, sources, split_stage
 from ssl_asr.corpus.readers import trees
 from ssl_asr.corpus.stage import run_corpus, todo_corpus
 from ssl_asr.recipe import Recipe
@@ -29,7 +29,7 @@ def test_actors_make_the_same_bytes(
 ) -> None:
     run_corpus(own_recipe)
     other = own_recipe.model_copy(update={"run": str(tmp_path / "on-ray")})
-    monkeypatch.setattr(stage, "SMALL_BYTES", 0)
+    monkeypatch.setattr(split_stage, "SMALL_BYTES", 0)
     run_corpus(other)
     assert manifests(other) == manifests(own_recipe)
     assert todo_corpus(other, []) == []
@@ -39,7 +39,7 @@ def test_a_list_that_cannot_be_read_stops_the_stage_with_its_sentence(
     own_recipe: Recipe, ray_local: None, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / "unlabeled.jsonl").write_text('[\n{"audio_filepath": "a.wav"}\n]\n')
-    monkeypatch.setattr(stage, "SMALL_BYTES", 0)
+    monkeypatch.setattr(split_stage, "SMALL_BYTES", 0)
     with pytest.raises(ValueError, match=r"unlabeled\.jsonl is a JSON array, not one object a line; convert it"):
         run_corpus(own_recipe)
 

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from ssl_asr.corpus.stage import shard_parents
+from ssl_asr.corpus.split_stage import shard_parents
 from ssl_asr.recipe import Recipe
 from ssl_asr.store import features, utterance
 from ssl_asr.store.ledger import Shard

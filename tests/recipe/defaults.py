@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from ssl_asr.corpus import split_records as listing
-from ssl_asr.corpus import stage as corpus
+from ssl_asr.corpus import split_stage as corpus
 from ssl_asr.corpus.augment import banks
 from ssl_asr.decoding import graph_files, slab_words
 from ssl_asr.evaluation import inputs as evaluation
@@ -47,7 +47,7 @@ VERSIONS: Mapping[Product, Versions] = {
     "open-unlabeled": _listed("unlabeled"),
     "open-dev": _listed("dev"),
     "open-test": _listed("test"),
-    "shards": {"corpus/stage.py SHARDS_VERSION": corpus.SHARDS_VERSION},
+    "shards": {"corpus/split_stage.py SHARDS_VERSION": corpus.SHARDS_VERSION},
     "noise": {"corpus/augment/banks.py VERSION": banks.VERSION, "frontend/parents.py VERSION": parents.VERSION},
     "features": {"frontend/parents.py VERSION": parents.VERSION},
     "lexicon": {"hmm/lexicon_stage.py VERSION": lexicon_stage.VERSION},
