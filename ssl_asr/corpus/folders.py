@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Iterator
 
+from ssl_asr.store.patterns import is_hidden
+
 # Files with other endings are not taken for audio. Those that libsndfile can't read are told when they are opened.
 AUDIO_ENDINGS = frozenset(
     (
@@ -34,7 +36,7 @@ def walk(folder: str, on_error: Callable[[OSError], object]) -> Iterator[tuple[s
 
 
 def _visible(names: Iterable[str]) -> list[str]:
-    return sorted(name for name in names if not name.startswith("."))
+    return sorted(name for name in names if not is_hidden(name))
 
 
 def _unseen(place: str, folders: Iterable[str], seen: set[str]) -> list[str]:

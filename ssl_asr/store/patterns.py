@@ -1,22 +1,25 @@
-"""The files that a path, a URI or a pattern names, on any file system."""
+"""The files and folders that a path, a URI or a pattern names, on any file system, by one meaning for all commands.
+
+* ? and [ ] stand for characters of one name, and ** for any folders. None of them stands for a name that begins with
+a dot. Braces stand for numbers and words (`braces.py`), of which all must be there, or none. What exists by the very
+name is no pattern.
+"""
 
 from __future__ import annotations
 
 import glob
-import itertools
-import math
 import os
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import pyarrow.fs as pafs
 
 from ssl_asr.store import filesystem
+from ssl_asr.store.braces import BRACES, in_full
 from ssl_asr.store.retry import retried
 
-MOST_NAMES = 1_000_000  # that braces may stand for
-_BRACES = re.compile(r"\{(\d+)\.\.(\d+)\}|\{(?!\])([^{}]*,[^{}]*)\}")  # "[{]" is a brace as it is
+ANY_FOLDERS = "**"
 _SIGNS = re.compile(r"\*\*/|\*\*|\*|\?|\[[^\]/]+\]")
 
 
@@ -34,23 +37,30 @@ class FoundFile:
         return f"{self.size} bytes of {self.mtime_ns}"
 
 
-def matching_files(pattern: str) -> list[FoundFile]:
-    """The files that `pattern` names, sorted; none where there are none. What exists by this name is no pattern.
+@dataclass(frozen=True)
+class FoundFolder:
+    uri: str
 
-    * ? and [ ] stand for characters of one name, ** for folders too; none stands for names that begin with a dot.
-    {000..123} stands for each of these numbers and {a,b} for each of these words: ValueError where some of them are
-    there and others are not, or where they are more than MOST_NAMES.
+
+Found = FoundFile | FoundFolder
+
+
+def matching(pattern: str) -> Sequence[Found]:
+    """The files and folders that `pattern` names, sorted; none where there are none.
+
+    Of one with ** the files alone, for what is in a folder is then named too. ValueError where some of the names that
+    braces stand for are there and others are not, or where they are more than `braces.MOST_NAMES`.
     """
-    names = in_full(pattern)
-    if (whole := _matching(pattern)) or len(names) == 1:
-        return whole
-    found = _listed(names)
-    _check_all_there(pattern, names, found)
-    return sorted({file.uri: file for files in found.values() for file in files}.values(), key=lambda file: file.uri)
+    return _found(pattern, folders=ANY_FOLDERS not in pattern)
+
+
+def matching_files(pattern: str) -> list[FoundFile]:
+    """The same without folders."""
+    return [file for file in _found(pattern, folders=False) if isinstance(file, FoundFile)]
 
 
 def matching_paths(pattern: str) -> list[str]:
-    """As `matching_files`, the absolute paths of files and folders of this machine."""
+    """As `matching`, the absolute paths of files and folders of this machine; also folders and links with **."""
     pattern = filesystem.resolve(pattern)[1]
     names = in_full(pattern)
     if (whole := _paths(pattern)) or len(names) == 1:
@@ -62,14 +72,15 @@ def matching_paths(pattern: str) -> list[str]:
 
 @retried
 def files_below(folder: str) -> list[FoundFile]:
-    """Every file below a folder of an object store, sorted; none where there is no such folder."""
+    """Every file below a folder of an object store, sorted, but hidden ones; none where there is no such folder."""
     with filesystem.reaching(folder):
-        return _below(folder, deep=True)
+        below = _below(folder, deep=True)
+    return [each for each in below if isinstance(each, FoundFile) and not is_hidden(each.uri[len(folder) + 1 :])]
 
 
 def is_pattern(path: str) -> bool:
     """Whether there are signs in it that stand for others. What exists by this name is no pattern."""
-    return bool(_SIGNS.search(path) or _BRACES.search(path)) and not filesystem.exists(path)
+    return bool(_SIGNS.search(path) or BRACES.search(path)) and not filesystem.exists(path)
 
 
 def in_folder(path: str) -> str:
@@ -85,51 +96,25 @@ def escaped(path: str) -> str:
 
 def root_of(pattern: str) -> str:
     """The folder above the first sign of a pattern; "" for that of the root."""
-    signs = [sign.start() for sign in (_SIGNS.search(pattern), _BRACES.search(pattern)) if sign]
+    signs = [sign.start() for sign in (_SIGNS.search(pattern), BRACES.search(pattern)) if sign]
     return pattern[: min(signs, default=len(pattern))].rpartition("/")[0]
 
 
 def is_hidden(path: str) -> bool:
     """Whether a file or folder in a relative path begins with a dot, as what macOS adds: ._talk.flac."""
-    return any(name.startswith(".") for name in path.split("/"))
+    return any(name.startswith(".") and name not in (".", "..") for name in path.split("/"))
 
 
-def in_full(pattern: str) -> list[str]:
-    """All that a pattern with braces stands for, each once; other signs stay as they are.
-
-    ValueError if they are more than MOST_NAMES.
-    """
-    if not _count(pattern) <= MOST_NAMES:  # of infinities it is no number
-        raise ValueError(f"{pattern}: its braces stand for more than {MOST_NAMES:,} names; write * in their place")
-    return _in_full(pattern)
-
-
-def _in_full(pattern: str) -> list[str]:
-    parts = [[pattern]]
-    if braces := _BRACES.search(pattern):
-        first, last, words = braces.groups()
-        inside = words.split(",") if words is not None else _numbers(first, last)
-        parts = [[pattern[: braces.start()]], inside, _in_full(pattern[braces.end() :])]
-    return list(dict.fromkeys(map("".join, itertools.product(*parts))))
+def _found(pattern: str, *, folders: bool) -> list[Found]:
+    names = in_full(pattern)
+    if (whole := _matching(pattern, folders)) or len(names) == 1:
+        return whole
+    found = _listed(names, folders)
+    _check_all_there(pattern, names, found)
+    return sorted({each.uri: each for every in found.values() for each in every}.values(), key=lambda each: each.uri)
 
 
-def _count(pattern: str) -> float:
-    """How many names its braces stand for. As floats, which are not limited in digits."""
-    counts = (
-        words.count(",") + 1 if words is not None else abs(float(last) - float(first)) + 1
-        for first, last, words in (braces.groups() for braces in _BRACES.finditer(pattern))
-    )
-    return math.prod(counts)
-
-
-def _numbers(first: str, last: str) -> list[str]:
-    """As a shell writes them: as wide as the wider one if one begins with 0."""
-    width = max(len(first), len(last)) if first.startswith("0") or last.startswith("0") else 0
-    step = 1 if int(first) <= int(last) else -1
-    return [f"{number:0{width}d}" for number in range(int(first), int(last) + step, step)]
-
-
-def _check_all_there(pattern: str, names: list[str], found: Mapping[str, Collection[object]]) -> None:
+def _check_all_there(pattern: str, names: Sequence[str], found: Mapping[str, Collection[object]]) -> None:
     """ValueError if some of the names are found and others are not."""
     missing = [name for name in names if not found[name]]
     if missing and len(missing) < len(names):
@@ -139,56 +124,72 @@ def _check_all_there(pattern: str, names: list[str], found: Mapping[str, Collect
         )
 
 
-def _listed(names: list[str]) -> dict[str, list[FoundFile]]:
-    """The files of each name; their folders are listed once."""
-    folders: dict[str, dict[str, tuple[int, int]]] = {}
+def _listed(names: Sequence[str], folders: bool) -> dict[str, list[Found]]:
+    """What each name stands for; the folders that names are in are listed once."""
+    inside: dict[str, dict[str, Found]] = {}
     found = {}
     for name in names:
-        path = name if "://" in name else filesystem.resolve(name)[1]
-        folder, _, base = path.rpartition("/")
+        path = (name if "://" in name else filesystem.resolve(name)[1]).rstrip("/")
+        folder = path.rpartition("/")[0]
         if _SIGNS.search(path):
-            found[name] = _matching(path)
+            found[name] = _matching(path, folders)
             continue
-        if folder not in folders:
-            folders[folder] = filesystem.sizes_and_times(folder)
-        found[name] = [FoundFile(path, *folders[folder][base])] if base in folders[folder] else []
+        if folder not in inside:
+            inside[folder] = _inside(folder)
+        each = inside[folder].get(path)
+        found[name] = [each] if each and (folders or isinstance(each, FoundFile)) else []
     return found
 
 
 @retried
-def _matching(pattern: str) -> list[FoundFile]:
+def _inside(folder: str) -> dict[str, Found]:
+    with filesystem.reaching(folder):
+        return {each.uri: each for each in _below(folder, deep=False)}
+
+
+@retried
+def _matching(pattern: str, folders: bool) -> list[Found]:
     if "://" not in pattern:
-        return [file for name in _paths(filesystem.resolve(pattern)[1]) for file in _files(name)]
+        return [each for name in _paths(filesystem.resolve(pattern)[1]) for each in _at(name, folders)]
     with filesystem.reaching(pattern):
         sign = _SIGNS.search(pattern)
-        if sign is None or ("[" in pattern and _files(pattern)):
-            return _files(pattern)
+        if sign is None or ("[" in pattern and _at(pattern, folders)):
+            return _at(pattern, folders)
         folder = pattern[: sign.start()].rpartition("/")[0]
         wanted = _matcher(pattern[len(folder) :])
-        deep = "/" in pattern[sign.start() :] or "**" in pattern
-        found = [file for file in _below(folder, deep=deep) if wanted.fullmatch(file.uri[len(folder) :])]
+        deep = "/" in pattern[sign.start() :] or ANY_FOLDERS in pattern
+        found = [each for each in _below(folder, deep=deep) if wanted.fullmatch(each.uri[len(folder) :])]
         asks_for_hidden = is_hidden(pattern[len(folder) + 1 :])
-        return [file for file in found if asks_for_hidden or not is_hidden(file.uri[len(folder) + 1 :])]
+        return [
+            each
+            for each in found
+            if (folders or isinstance(each, FoundFile))
+            and (asks_for_hidden or not is_hidden(each.uri[len(folder) + 1 :]))
+        ]
 
 
 def _paths(path: str) -> list[str]:
     return [path] if os.path.lexists(path) else sorted(glob.glob(path, recursive=True))
 
 
-def _files(uri: str) -> list[FoundFile]:
+def _at(uri: str, folders: bool) -> list[Found]:
+    """What is there by this very name."""
     fs, path = filesystem.resolve(uri)
-    info = fs.get_file_info(path)
-    return [FoundFile(uri, info.size, info.mtime_ns or 0)] if info.type == pafs.FileType.File else []
+    found = _described(uri, fs.get_file_info(path))
+    return [found] if found and (folders or isinstance(found, FoundFile)) else []
 
 
-def _below(folder: str, *, deep: bool) -> list[FoundFile]:
+def _below(folder: str, *, deep: bool) -> list[Found]:
     fs, path = filesystem.resolve(folder)
-    found = fs.get_file_info(pafs.FileSelector(path, recursive=deep, allow_not_found=True))
-    files = (info for info in found if info.type == pafs.FileType.File)
-    return sorted(
-        (FoundFile(folder + info.path[len(path.rstrip("/")) :], info.size, info.mtime_ns or 0) for info in files),
-        key=lambda file: file.uri,
-    )
+    infos = fs.get_file_info(pafs.FileSelector(path, recursive=deep, allow_not_found=True))
+    found = (_described(folder + info.path[len(path.rstrip("/")) :], info) for info in infos)
+    return sorted((each for each in found if each), key=lambda each: each.uri)
+
+
+def _described(uri: str, info: pafs.FileInfo) -> Found | None:
+    if info.type == pafs.FileType.File:
+        return FoundFile(uri, info.size, info.mtime_ns or 0)
+    return FoundFolder(uri) if info.type == pafs.FileType.Directory else None
 
 
 def _matcher(pattern: str) -> re.Pattern[str]:

@@ -4,7 +4,18 @@ from pathlib import Path
 
 import pytest
 
-from ssl_asr.store.patterns import MOST_NAMES, escaped, in_full, is_pattern, matching_files, matching_paths, root_of
+from ssl_asr.store import filesystem
+from ssl_asr.store.braces import MOST_NAMES, in_full
+from ssl_asr.store.patterns import (
+    FoundFile,
+    escaped,
+    is_hidden,
+    is_pattern,
+    matching,
+    matching_files,
+    matching_paths,
+    root_of,
+)
 
 
 def test_patterns(tmp_path):
@@ -99,3 +110,43 @@ def test_signs_stand_for_no_name_that_begins_with_a_dot(tmp_path):
         assert names("**/*.tar") == ["a.tar", "y/c.tar"]
         assert names("._*.tar") == ["._a.tar"]
         assert names(".x/*.tar") == [".x/b.tar"]
+
+
+@pytest.mark.parametrize(
+    ("pattern", "wanted"),
+    [
+        ("", ["."]),
+        ("a.wav", ["a.wav"]),
+        ("x", ["x"]),
+        ("*", ["[y]", "a.wav", "x"]),
+        ("[y]", ["[y]"]),
+        ("[xz]", ["x"]),
+        ("*/*", ["[y]/d.wav", "x/b.wav", "x/z"]),
+        ("*/*.wav", ["[y]/d.wav", "x/b.wav"]),
+        ("**/*.wav", ["[y]/d.wav", "a.wav", "x/b.wav", "x/z/c.wav"]),
+        ("x/**", ["x/b.wav", "x/z/c.wav"]),
+        ("{a.wav,x}", ["a.wav", "x"]),
+        ("{x,[[]y]}/?.wav", ["[y]/d.wav", "x/b.wav"]),
+        (".h/*", [".h/e.wav"]),
+        ("nothing", []),
+        ("nothing*", []),
+    ],
+)
+def test_a_pattern_means_the_same_in_a_bucket(tmp_path, s3, pattern, wanted):
+    bucket = s3.create_bucket("same")
+    for name in ("a.wav", "x/b.wav", "x/z/c.wav", "x/z/._c.wav", "[y]/d.wav", ".h/e.wav", "x/.i/f.wav"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"RIFF")
+        filesystem.write_bytes(f"{bucket}/d/{name}", b"RIFF")
+    for root in (str(tmp_path), f"{bucket}/d"):
+        found = matching(f"{root}/{pattern}".rstrip("/"))
+        assert [each.uri.removeprefix(root)[1:] or "." for each in found] == wanted
+        assert [isinstance(each, FoundFile) for each in found] == [name.endswith(".wav") for name in wanted]
+        if all(isinstance(each, FoundFile) for each in found):
+            assert matching_files(f"{root}/{pattern}") == found
+
+
+def test_what_is_hidden():
+    assert [is_hidden(each) for each in ("a/b", ".a", "a/.b/c", "._a", "../a", "./a", "a/..", "a.b")] == [
+        *(False, True, True, True, False, False, False, False)
+    ]

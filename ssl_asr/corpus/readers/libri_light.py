@@ -45,7 +45,7 @@ class _Told:
 
 
 def libri_light_pieces(path: str) -> list[Piece]:
-    return tree_pieces(path, _is_listed, FILE_BYTES, is_read=_is_json)
+    return tree_pieces(path, _is_listed, FILE_BYTES)
 
 
 def read_libri_light(piece: Piece, channel: int = 0, *, longest: float = math.inf) -> Reading:

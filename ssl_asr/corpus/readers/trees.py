@@ -12,7 +12,15 @@ from ssl_asr.corpus.listed_files import ListedFiles
 from ssl_asr.corpus.pieces import Piece
 from ssl_asr.recipe.identity import digest
 from ssl_asr.store import filesystem
-from ssl_asr.store.patterns import files_below, is_hidden, matching_files, matching_paths, root_of
+from ssl_asr.store.patterns import (
+    ANY_FOLDERS,
+    FoundFile,
+    FoundFolder,
+    files_below,
+    matching,
+    matching_paths,
+    root_of,
+)
 
 NAME_BYTES = 200  # that a file without a line counts for, where lists are measured
 FILES = 20_000  # of a piece
@@ -30,42 +38,38 @@ class Tree:
     files: Iterator[tuple[str, str]]
 
 
-def tree_of(
-    path: str, wanted: Callable[[str], bool] = is_audio, is_read: Callable[[str], bool] = lambda name: False
-) -> Tree:
+def tree_of(path: str, wanted: Callable[[str], bool] = is_audio) -> Tree:
     """The files below a folder, also of a bucket, or that a pattern or a path names, in an order of their own.
 
     Their names are those below the folder, or below that part of a pattern which has no signs: "a/b.wav" of
     "/data/a/b.wav". Folders that a pattern names are walked, unless it has ** for them; not what begins with a dot. A
     file that is named by itself need not be `wanted`. None where there is nothing; ValueError where a folder can't be
-    read. A file is another where its name is, where the size or time of one that `is_read` for the list is, or where
-    its size in a bucket is. A disk's listing has no sizes, and asking for each would take long.
+    read. A file is another where its name, its size or the time of its last write is.
     """
     if filesystem.is_uri(path) and not filesystem.is_file_uri(path):
-        return _in_store(path.rstrip("/"), wanted, is_read)
+        return _in_store(path.rstrip("/"), wanted)
     path = filesystem.resolve(path)[1]
     is_folder = os.path.isdir(path)
     if os.path.lexists(path) and not is_folder:
         folder, _, name = path.rpartition("/")
-        return Tree(folder, iter([_described(folder, name, is_read)]))
+        return Tree(folder, iter([_described(folder, name)]))
     root = (path if is_folder else root_of(path)).rstrip("/")
     found = (
         file[len(root) + 1 :]
         for place in ([path] if is_folder else matching_paths(path))
-        for file in _below(place, deep="**" not in path)
+        for file in _below(place, deep=ANY_FOLDERS not in path)
     )
-    return Tree(root, (_described(root, name, is_read) for name in found if wanted(os.path.basename(name))))
+    return Tree(root, (_described(root, name) for name in found if wanted(os.path.basename(name))))
 
 
 def tree_pieces(
     path: str,
     wanted: Callable[[str], bool] = is_audio,
     size: int = NAME_BYTES,
-    is_read: Callable[[str], bool] = lambda name: False,
 ) -> list[Piece]:
-    """Pieces of FILES files, each of which counts for `size` bytes; `wanted` and `is_read` as of `tree_of`."""
+    """Pieces of FILES files, each of which counts for `size` bytes; `wanted` as of `tree_of`."""
     named = path if filesystem.is_uri(path) else filesystem.resolve(path)[1]
-    tree = tree_of(path, wanted, is_read)
+    tree = tree_of(path, wanted)
     found = list[Piece]()
     while some := list(itertools.islice(tree.files, FILES)):
         begin = len(found) * FILES * size
@@ -95,11 +99,13 @@ def unreadable(error: OSError) -> None:
         raise ValueError(f"{error.filename} can't be read ({error.strerror}); change its permissions") from error
 
 
-def _described(root: str, name: str, is_read: Callable[[str], bool]) -> tuple[str, str]:
-    """Of a file of this machine; `ascii` because names need not be UTF-8."""
-    file = f"{root}/{name}"
-    status = os.stat(file) if is_read(name) and os.path.exists(file) else None
-    return name, f"{name!a} of {status.st_size} bytes of {status.st_mtime_ns}" if status else ascii(name)
+def _described(root: str, name: str) -> tuple[str, str]:
+    """Of a file of this machine, or of a link to none; `ascii` because names need not be UTF-8."""
+    try:
+        status = os.stat(f"{root}/{name}")
+    except OSError:
+        return name, ascii(name)
+    return name, f"{name!a} of {status.st_size} bytes of {status.st_mtime_ns}"
 
 
 def _below(path: str, *, deep: bool) -> Iterator[str]:
@@ -110,19 +116,13 @@ def _below(path: str, *, deep: bool) -> Iterator[str]:
             yield from (os.path.join(folder, name) for name in names)
 
 
-def _in_store(uri: str, wanted: Callable[[str], bool], is_read: Callable[[str], bool]) -> Tree:
-    named = matching_files(uri)
-    if [file.uri for file in named] == [uri]:
-        root, found = uri.rpartition("/")[0], named
+def _in_store(uri: str, wanted: Callable[[str], bool]) -> Tree:
+    named = matching(uri)
+    if [each for each in named if isinstance(each, FoundFile) and each.uri == uri]:
+        root, found = uri.rpartition("/")[0], [each for each in named if isinstance(each, FoundFile)]
     else:
-        root = root_of(uri) if named else uri
-        inside = ((file, file.uri[len(root) + 1 :]) for file in named or files_below(uri))
-        found = [file for file, name in inside if wanted(name.rpartition("/")[2]) and (named or not is_hidden(name))]
-    names = ((file, file.uri[len(root) + 1 :]) for file in found)
-    return Tree(
-        root,
-        (
-            (name, f"{name!a} of {file.size} bytes" + (f" of {file.mtime_ns}" if is_read(name) else ""))
-            for file, name in names
-        ),
-    )
+        root = uri if named == [FoundFolder(uri)] else root_of(uri)
+        below = (files_below(each.uri) if isinstance(each, FoundFolder) else [each] for each in named)
+        found = [file for files in below for file in files if wanted(file.uri.rpartition("/")[2])]
+    names = ((file.uri[len(root) + 1 :], file) for file in found)
+    return Tree(root, ((name, f"{name!a} of {file.stamp}") for name, file in names))

@@ -20,6 +20,7 @@ from ssl_asr.corpus.readers.reading import Reading
 from ssl_asr.corpus.readers.tars import Member, read_tar
 from ssl_asr.store import filesystem
 from ssl_asr.store.ledger import Reject
+from ssl_asr.store.patterns import is_hidden
 from ssl_asr.store.utterance import Utterance
 
 _JSON, _TXT = ".json", ".txt"
@@ -36,11 +37,12 @@ def read_webdataset(path: str, channel: int = 0) -> Reading:
     where the object has no text. Of dir/KEY.left.flac it may also be in dir/KEY.json: WebDataset takes a name for
     what is before the first dot. Without a speaker, the audio counts as one. `channel` is the default.
 
-    Two members of one name are rejected, for nothing says which of them is right.
+    Two members of one name are rejected, for nothing says which of them is right. What begins with a dot is left out,
+    a name or a folder in it.
     """
     file = filesystem.absolute(path)
-    tar = read_tar(file, lambda name: name.endswith((_JSON, _TXT)) and not _is_hidden(name))
-    members = [member for member in tar.members if not _is_hidden(member.name)]
+    tar = read_tar(file, lambda name: name.endswith((_JSON, _TXT)) and not is_hidden(name))
+    members = [member for member in tar.members if not is_hidden(member.name)]
     beside = _Beside(member for member in members if member.text is not None)
     times = Counter(member.name for member in members)
     audio = [member for member in members if split_ending(member.name)[1]]
@@ -112,8 +114,3 @@ def _decoded(member: Member) -> str:
         return member.text.decode("utf-8-sig")
     except UnicodeDecodeError:
         raise ValueError(f"{member.name} is not UTF-8; save it as UTF-8") from None
-
-
-def _is_hidden(name: str) -> bool:
-    """As what macOS adds to its tars: ._KEY.flac."""
-    return name.rpartition("/")[2].startswith(".")

@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import glob
 import math
 import os
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from pathlib import PurePosixPath
-
-import pyarrow.fs as pafs
 
 from ssl_asr.corpus.audio_places import file_of, is_inside
 from ssl_asr.corpus.folders import split_ending, walk
 from ssl_asr.store import filesystem
 from ssl_asr.store.ledger import Reject
+from ssl_asr.store.patterns import ANY_FOLDERS, FoundFile, files_below, is_pattern, matching, matching_paths
 
 # What reads a file that some give in place of audio, by the name's end.
 _LISTS = {".jsonl": "nemo", ".jsonl.gz": "nemo", ".json": "nemo", ".tar": "webdataset", ".parquet": "parquet"}
 _MOST_NAME_BYTES = 240  # of a file, with room for an ending
+_NO_MATCH = "no file has such a name; correct the pattern"
 
 
 @dataclass(frozen=True)
@@ -44,8 +42,8 @@ Found = Iterator[AudioInput | Reject]
 def audio_inputs(words: Iterable[str], channel: int = 0) -> Found:
     """All audio that `words` name, in their order, found as it is asked for; what can't be had is a reject.
 
-    A word is a file, a folder (all audio below it, through links), a pattern with * ? [ ] and, locally, **, each of
-    these as a local path or URI, or READER:PATH, as in a recipe. It may also be the audio of an utterance in a tar or
+    A word is a file, a folder (all audio below it, through links), a pattern (see `store/patterns.py`), each of these
+    as a local path or URI, or READER:PATH, as in a recipe. It may also be the audio of an utterance in a tar or
     archive, as reports name it (see `audio_places`). `channel` is of files; manifests may name others.
     """
     for word in words:
@@ -67,12 +65,13 @@ def _named(word: str, channel: int) -> Found:
         yield _inside(word, channel)
     elif colon and reader.replace("-", "_").isidentifier():
         yield from _in_manifest(reader, path, channel)
-    elif glob.has_magic(word):
-        matches = sorted(glob.glob(os.path.expanduser(word), recursive=True))
+    elif is_pattern(word):
+        matches = matching_paths(word)
         if not matches:
-            yield Reject(word, "no file has such a name; correct the pattern")
+            yield Reject(word, _NO_MATCH)
         for match in matches:
-            yield from _local(match, "", channel)
+            if ANY_FOLDERS not in word or not os.path.isdir(match):
+                yield from _local(match, "", channel)
     elif os.path.lexists(os.path.expanduser(word)):
         yield from _local(os.path.expanduser(word), "", channel)
     else:
@@ -116,37 +115,23 @@ def _in_folder(folder: str, channel: int) -> Found:
 
 
 def _in_store(uri: str, channel: int) -> Found:
-    kind = _kind(uri)
-    if kind == pafs.FileType.File:
-        yield _file(uri, PurePosixPath(uri).name, channel)
-    elif kind == pafs.FileType.Directory:
-        files = filesystem.list_files(uri)
-        audio = [file for file in files if split_ending(file)[1]]
-        for file in audio:
-            yield _file(file, file[len(uri.rstrip("/")) + 1 :], channel)
-        if not audio:
-            yield _no_audio(uri, len(files))
-    elif match := re.search(r"[*?\[]", uri):
-        files = [
-            file for file in filesystem.list_files(uri[: match.start()].rpartition("/")[0]) if _matches(file, uri)
-        ]
-        if not files:
-            yield Reject(uri, "no file has such a name; correct the pattern")
-        for file in files:
-            yield _file(file, PurePosixPath(file).name, channel)
-    else:
-        yield Reject(uri, "there is no such file or folder; correct the URI")
+    named = matching(uri)
+    if not named:
+        yield Reject(uri, _NO_MATCH if is_pattern(uri) else "there is no such file or folder; correct the URI")
+    for each in named:
+        if isinstance(each, FoundFile):
+            yield _file(each.uri, PurePosixPath(each.uri).name, channel)
+        else:
+            yield from _in_stored_folder(each.uri.rstrip("/"), channel)
 
 
-def _kind(uri: str) -> pafs.FileType:
-    store, path = filesystem.resolve(uri)
-    with filesystem.reaching(uri):
-        return store.get_file_info(path).type
-
-
-def _matches(uri: str, pattern: str) -> bool:
-    parts, patterns = uri.split("/"), pattern.split("/")
-    return len(parts) == len(patterns) and all(map(fnmatchcase, parts, patterns))
+def _in_stored_folder(folder: str, channel: int) -> Found:
+    files = files_below(folder)
+    audio = [file.uri for file in files if split_ending(file.uri)[1]]
+    for file in audio:
+        yield _file(file, file[len(folder) + 1 :], channel)
+    if not audio:
+        yield _no_audio(folder, len(files))
 
 
 def _in_manifest(reader: str, path: str, channel: int) -> Found:

@@ -44,8 +44,12 @@ def test_braces_name_folders_and_no_two_files_alike(tmp_path: Path, bucket: str)
     for name in ("2023/a.wav", "2024/a.wav", "2024/x/b.wav"):
         make(tmp_path, name)
         filesystem.write_bytes(f"{bucket}/{name}", b"RIFF")
-    assert names(tmp_path / "{2023,2024}") == ["2023/a.wav", "2024/a.wav", "2024/x/b.wav"]
     for root in (tmp_path, bucket):
+        assert names(f"{root}/{{2023,2024}}") == ["2023/a.wav", "2024/a.wav", "2024/x/b.wav"]
+        assert names(f"{root}/20*") == names(f"{root}/202{{3..4}}") == names(f"{root}/{{2023,2024}}")
+        assert names(f"{root}/{{2024/x,2023/a.wav}}") == ["2023/a.wav", "2024/x/b.wav"]
+        with pytest.raises(ValueError, match=r"1 of its 3 files are not there, the first of them is .*/2025;"):
+            names(f"{root}/{{2023..2025}}")
         assert names(f"{root}/202{{3..4}}/*.wav") == ["2023/a.wav", "2024/a.wav"]
         with pytest.raises(ValueError, match=r"1 of its 2 files are not there, the first of them is .*/2025/"):
             names(f"{root}/{{2024,2025}}/*.wav")
@@ -150,23 +154,28 @@ def test_a_folder_that_may_not_be_read_is_told(tmp_path: Path) -> None:
         (tmp_path / "a").chmod(0o700)
 
 
-def test_a_piece_is_another_where_a_file_that_is_read_or_a_size_in_a_bucket_is(tmp_path: Path, bucket: str) -> None:
-    make(tmp_path, "a.wav", "a.json")
+def test_a_piece_is_another_where_a_size_or_time_of_a_file_is(tmp_path: Path, bucket: str) -> None:
+    make(tmp_path, "a.wav", "x/b.wav")
+    (tmp_path / "gone.wav").symlink_to(tmp_path / "elsewhere.wav")
 
     def state(root: object) -> str:
-        wanted = (lambda name: name.endswith((".wav", ".json")), 1, lambda name: name.endswith(".json"))
-        (piece,) = tree_pieces(str(root), *wanted)
+        (piece,) = tree_pieces(str(root))
         return piece.state
 
-    before = state(tmp_path)
-    assert state(tmp_path) == before
-    (tmp_path / "a.json").write_text("{}")
-    assert state(tmp_path) != before
-    for name in ("a.wav", "a.json"):
+    states = [state(tmp_path)]
+    assert state(tmp_path) == states[0]
+    (tmp_path / "x" / "b.wav").write_bytes(b"RIFF")
+    states.append(state(tmp_path))
+    os.utime(tmp_path / "a.wav", (1, 1))
+    states.append(state(tmp_path))
+    (tmp_path / "elsewhere.wav").touch()
+    states.append(state(tmp_path))
+    (tmp_path / "x" / "notes.txt").touch()
+    assert len({*states}) == 4
+    assert state(tmp_path) == states[-1]
+    for name in ("a.wav", "b.wav"):
         filesystem.write_bytes(f"{bucket}/d/{name}", b"{}")
     before = state(f"{bucket}/d")
     assert state(f"{bucket}/d") == before
-    for name in ("a.wav", "a.json"):
-        filesystem.write_bytes(f"{bucket}/d/{name}", b"[1]")
-        assert state(f"{bucket}/d") != before
-        before = state(f"{bucket}/d")
+    filesystem.write_bytes(f"{bucket}/d/b.wav", b"[1]")
+    assert state(f"{bucket}/d") != before

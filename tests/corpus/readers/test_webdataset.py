@@ -93,11 +93,12 @@ def test_what_is_known_of_an_audio(tmp_path: Path, clips: list[Clip]) -> None:
 def test_what_belongs_to_nothing_is_counted(tmp_path: Path, clips: list[Clip]) -> None:
     audio = sound(clips[0])
     content = {"a.flac": audio, "b.txt": b"b", "b.json": b"{}", "a.jpg": b"", "._a.flac": b"x", "LICENSE": b"x"}
+    content[".cache/c.flac"] = audio
     reading = read(tmp_path, content)
     assert [each.id for each in reading.utterances] == ["a"]
     assert reading.counts == {
         "members of tars are texts or JSON objects without audio": 2,
-        "members of tars are neither audio nor text nor JSON, and are not read": 3,
+        "members of tars are neither audio nor text nor JSON, and are not read": 4,
     }
     assert read(tmp_path, {"a.txt": b"a"}).counts["tars hold no audio"] == 1
     assert read(tmp_path, {}).counts == {"tars hold no audio": 1}

@@ -31,6 +31,8 @@ def test_files_folders_and_patterns(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert _names(str(tmp_path / "[odd] *.wav")) == ["[odd] *"]  # a file that is there is no pattern
     assert _names(str(tmp_path / "*.[wW]??")) == ["[odd] *", "b"]
     assert _names(str(tmp_path / "**" / "*.mp3")) == ["c"]
+    assert _names(str(tmp_path / "{a.FLAC,sub}")) == ["a", "deeper/c"]
+    assert _names(str(tmp_path / "sub" / "**")) == ["c", "notes.txt"]  # each file once, and no folder again
     assert _names(str(tmp_path / "sub" / "notes.txt")) == ["notes.txt"]  # named by itself, it may be audio
     assert _names(f"file://{tmp_path}/sub") == ["deeper/c"]
     assert _names(f"file://{tmp_path}/sub/deeper/?.mp3") == ["c"]
@@ -75,6 +77,7 @@ def test_what_cannot_be_had_is_told_and_the_rest_is_found(tmp_path: Path) -> Non
     cases = {
         str(tmp_path / "absent.wav"): "there is no such file or folder",
         str(tmp_path / "no*.wav"): "no file has such a name",
+        str(tmp_path / "{good,bad}.wav"): "1 of its 2 files are not there, the first of them is",
         str(tmp_path / "empty"): "the folder is empty",
         str(tmp_path / "texts"): "none of its 1 files is called like audio",
         str(tmp_path / "dangling.wav"): "gone.wav, which is not there",

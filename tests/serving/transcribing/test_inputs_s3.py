@@ -41,6 +41,26 @@ def test_buckets_folders_and_patterns(bucket: str, server: S3Server) -> None:
     assert names == ["a", "day1/b", "a", "a"]
     assert isinstance(found[-1], Reject)
     assert "correct the URI" in found[-1].reason
+    filesystem.write_bytes(f"{bucket}/calls/._a.wav", b"by macOS")
+    for words, wanted in {
+        f"{bucket}/calls": ["a", "day1/b"],
+        f"{bucket}/calls/**/*.wav": ["a", "b"],
+        f"{bucket}/calls/**": ["a", "b", "notes.txt"],
+        f"{bucket}/{{calls,nothing}}/**/*.wav": None,
+        f"{bucket}/calls/{{a.wav,day1}}": ["a", "b"],
+        f"{bucket}/c*": ["a", "day1/b"],
+        f"{bucket}/calls/._a.wav": ["._a"],
+    }.items():
+        found = list(audio_inputs([words]))
+        if wanted is None:
+            (reject,) = found
+            assert isinstance(reject, Reject)
+            assert "1 of its 2 files are not there" in reject.reason
+        else:
+            assert [each.name for each in found if isinstance(each, AudioInput)] == wanted
+    assert [each.reason for each in audio_inputs([f"{bucket}/nothing*"]) if isinstance(each, Reject)] == [
+        "no file has such a name; correct the pattern"
+    ]
     server.requests.clear()
     samples = sum(len(block) for block in audio_blocks(f"{bucket}/calls/a.wav", 8000))
     assert samples == 120 * 8000
