@@ -46,7 +46,7 @@ from ssl_asr.serving.engine import Engine
 from ssl_asr.serving.transcribing.inputs import AudioInput
 from ssl_asr.serving.transcribing.transcriber import Transcriber
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import lm_text_uri
+from ssl_asr.store.corpus_layout import lm_text_uri
 from ssl_asr.store.utterance import Utterance
 
 STARTS = 5

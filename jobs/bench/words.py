@@ -30,7 +30,7 @@ from ssl_asr.progress import Progress
 from ssl_asr.recipe import Recipe
 from ssl_asr.runtime.run_directory import open_recipe
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import decoding_folder
+from ssl_asr.store.results_layout import decoding_folder
 
 
 @dataclass(frozen=True)

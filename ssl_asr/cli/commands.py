@@ -16,7 +16,8 @@ from ssl_asr.runtime.run_directory import save_recipe
 from ssl_asr.runtime.stage_clock import refuse_second
 from ssl_asr.runtime.stage_report import StageReport, read_report
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import MANIFEST, page_uri
+from ssl_asr.store.layout import MANIFEST
+from ssl_asr.store.results_layout import page_uri
 from ssl_asr.store.utterance import SPLITS
 
 if TYPE_CHECKING:

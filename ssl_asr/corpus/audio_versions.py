@@ -17,7 +17,7 @@ import pyarrow.parquet as pq
 
 from ssl_asr.recipe.identity import digest
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import audio_versions_uri
+from ssl_asr.store.corpus_layout import audio_versions_uri
 from ssl_asr.store.ledger_index import PARALLEL_READS
 
 _SCHEMA = pa.schema([("file", pa.string()), ("size", pa.int64()), ("modified", pa.int64()), ("version", pa.string())])

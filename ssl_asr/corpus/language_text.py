@@ -23,8 +23,8 @@ from ssl_asr.lang.text import Alphabet, named
 from ssl_asr.recipe import Corpus, Recipe
 from ssl_asr.recipe.identity import digest
 from ssl_asr.store import filesystem
+from ssl_asr.store.corpus_layout import lm_text_inputs_uri, lm_text_uri, sentences_uri
 from ssl_asr.store.large_files import file_checksum, write_lines_if_changed
-from ssl_asr.store.layout import lm_text_inputs_uri, lm_text_uri, sentences_uri
 from ssl_asr.store.ledger import checksum
 
 TEXT_VERSION = "1"  # raise where equal sentences give another text

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import listed_files_folder, listed_files_uri
+from ssl_asr.store.corpus_layout import listed_files_folder, listed_files_uri
 
 if TYPE_CHECKING:
     from ssl_asr.corpus.pieces import Piece

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from ssl_asr.store import filesystem, layout
+from ssl_asr.store import corpus_layout, filesystem, layout
 from ssl_asr.store.ledger import Shard
 from ssl_asr.store.partitions import partition_store
 from ssl_asr.store.shards import ShardStore
@@ -57,7 +57,7 @@ def sentence_files(run: str, split: str) -> list[str]:
     store = buckets_store(run)
     index = store.index(split)
     if not len(index):
-        uri = layout.sentences_uri(run, split)
+        uri = corpus_layout.sentences_uri(run, split)
         return [uri] if filesystem.exists(uri) else []
     whole = len(index) == int(index.statistic(BUCKETS)[0]) and store.have_files(split, index.numbers).all()
     return [store.uri(Shard(split, int(number))) for number in index.numbers] if whole else []

@@ -19,7 +19,8 @@ from ssl_asr.lang.language import AMERICAN_ENGLISH, language_of
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import Inputs, Product, digest, non_defaults
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import FEATURES, MANIFEST, split_record_uri
+from ssl_asr.store.corpus_layout import split_record_uri
+from ssl_asr.store.layout import FEATURES, MANIFEST
 from ssl_asr.store.ledger import Reject, Shard
 from ssl_asr.store.shards import ShardStore
 

@@ -26,7 +26,8 @@ from ssl_asr.runtime.stage_clock import StageClock
 from ssl_asr.runtime.stage_report import StageReport, check_reject_shares
 from ssl_asr.runtime.todo import LANGUAGE_TEXT, Todo, reasons, waiting
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import source_uri, stage_report_uri
+from ssl_asr.store.corpus_layout import source_uri
+from ssl_asr.store.layout import stage_report_uri
 from ssl_asr.store.ledger import Reject
 from ssl_asr.store.utterance import SPLITS
 

@@ -22,8 +22,9 @@ from ssl_asr.lang.ngram import Vocabulary, estimate_arpa, vocabulary_of
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import Inputs, inputs_key, non_defaults
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import graph_uri, lm_text_uri
+from ssl_asr.store.corpus_layout import lm_text_uri
 from ssl_asr.store.ledger import checksum
+from ssl_asr.store.results_layout import graph_uri
 
 VERSION = "1"  # raise where equal inputs give another graph
 

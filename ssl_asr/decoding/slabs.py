@@ -27,8 +27,9 @@ from ssl_asr.hmm.senones import SenoneSet, load_senones, log_shares
 from ssl_asr.models.acoustic import AcousticModel
 from ssl_asr.models.model_files import POSTERIOR_COUNTS, load_model
 from ssl_asr.store import alignments, features, filesystem
-from ssl_asr.store.layout import decoded_uri, model_uri
+from ssl_asr.store.layout import model_uri
 from ssl_asr.store.ledger import Shard
+from ssl_asr.store.results_layout import decoded_uri
 from ssl_asr.store.shards import ShardStore
 
 

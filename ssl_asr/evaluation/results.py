@@ -10,7 +10,7 @@ from typing import Any
 from ssl_asr.models.systems import BASELINE, STUDENT, smbr_name
 from ssl_asr.recipe.identity import Inputs
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import results_uri
+from ssl_asr.store.results_layout import results_uri
 
 ALL = "all"  # the set or condition of an aggregate
 

@@ -45,8 +45,9 @@ from ssl_asr.runtime.stage_clock import StageClock
 from ssl_asr.runtime.stage_report import StageReport, check_reject_share, read_rejects, read_report
 from ssl_asr.runtime.todo import LANGUAGE_TEXT, RESULTS, SENONE_SET, SENONES, Todo, reasons, upstream, waiting
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import ALIGNMENTS, FEATURES, MANIFEST, results_uri
+from ssl_asr.store.layout import ALIGNMENTS, FEATURES, MANIFEST
 from ssl_asr.store.ledger import Reject
+from ssl_asr.store.results_layout import results_uri
 from ssl_asr.store.utterance import Utterance
 
 STAGE = "evaluate"

@@ -11,7 +11,7 @@ from ssl_asr.decoding.slabs import DecodedSlab
 from ssl_asr.evaluation.cells import set_of
 from ssl_asr.evaluation.word_files import Confidences
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import hypotheses_uri
+from ssl_asr.store.results_layout import hypotheses_uri
 from ssl_asr.store.utterance import Utterance
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from ssl_asr.decoding.slab_words import SlabWords
 from ssl_asr.decoding.word_finder import RecognisedWord
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import alternatives_uri, ctm_uri
+from ssl_asr.store.results_layout import alternatives_uri, ctm_uri
 
 Confidences = Mapping[str, Sequence[float | None]]  # of the words of each utterance
 

@@ -16,7 +16,7 @@ from ssl_asr.evaluation.reference_times import Starts
 from ssl_asr.evaluation.scoring import align_words
 from ssl_asr.labelling.calibration import Bin, table_of
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import words_uri
+from ssl_asr.store.results_layout import words_uri
 from ssl_asr.store.utterance import Utterance
 
 

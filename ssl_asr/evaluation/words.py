@@ -17,7 +17,7 @@ from ssl_asr.evaluation.word_files import Confidences, write_alternatives, write
 from ssl_asr.evaluation.word_quality import learn_curve, measure_words, words_by_utterance, write_word_quality
 from ssl_asr.recipe import Recipe
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import alternatives_folder, ctm_folder, words_uri
+from ssl_asr.store.results_layout import alternatives_folder, ctm_folder, words_uri
 from ssl_asr.store.utterance import Utterance
 
 # Of dev, at most so many slabs, spread over all of it, teach the curve of confidences: three parameters need no more.

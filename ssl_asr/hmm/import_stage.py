@@ -25,7 +25,7 @@ from ssl_asr.lang.phones import PhoneSet
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import digest
 from ssl_asr.store import features, filesystem, utterance
-from ssl_asr.store.layout import imported_folder
+from ssl_asr.store.hmm_layout import imported_folder
 from ssl_asr.store.ledger import Shard
 from ssl_asr.store.shards import ShardStore
 

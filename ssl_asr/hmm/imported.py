@@ -17,7 +17,8 @@ import numpy as np
 from ssl_asr.hmm.phone_times import PhoneTimes, Unusable
 from ssl_asr.recipe.identity import Inputs
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import IMPORT_SUFFIX, import_index_uri, imported_folder, imported_uri, unused_imports_uri
+from ssl_asr.store.hmm_layout import import_index_uri, imported_folder, imported_uri, unused_imports_uri
+from ssl_asr.store.layout import IMPORT_SUFFIX
 from ssl_asr.store.listing import list_numbers
 
 KEY = "hmm.alignments"

@@ -13,7 +13,8 @@ from ssl_asr.lang.phones import ENGLISH, PhoneSet
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import digest, non_defaults
 from ssl_asr.store import filesystem, utterance
-from ssl_asr.store.layout import lexicon_inputs_uri, lexicon_uri, lm_text_uri, phones_uri
+from ssl_asr.store.corpus_layout import lm_text_uri
+from ssl_asr.store.hmm_layout import lexicon_inputs_uri, lexicon_uri, phones_uri
 from ssl_asr.store.ledger import checksum
 from ssl_asr.store.shards import ShardStore
 

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from ssl_asr.lang.phones import PhoneSet
 from ssl_asr.recipe.identity import Inputs
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import senones_uri
+from ssl_asr.store.hmm_layout import senones_uri
 
 SILENCE_SENONE = 0
 

@@ -48,15 +48,8 @@ from ssl_asr.runtime.todo import (
     waiting,
 )
 from ssl_asr.store import alignments, features, filesystem
-from ssl_asr.store.layout import (
-    ALIGNMENTS,
-    FEATURES,
-    flat_start_uri,
-    senones_uri,
-    stage_report_uri,
-    tree_uri,
-    unused_imports_uri,
-)
+from ssl_asr.store.hmm_layout import flat_start_uri, senones_uri, tree_uri, unused_imports_uri
+from ssl_asr.store.layout import ALIGNMENTS, FEATURES, stage_report_uri
 from ssl_asr.store.ledger import LedgerEntry, Reject, Shard
 from ssl_asr.store.shards import ShardStore
 

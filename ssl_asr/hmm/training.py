@@ -24,7 +24,7 @@ from ssl_asr.lang.phones import PhoneSet
 from ssl_asr.recipe import Hmm, Recipe
 from ssl_asr.recipe.identity import digest, inputs_key, non_defaults
 from ssl_asr.store import features
-from ssl_asr.store.layout import flat_start_uri, tree_uri
+from ssl_asr.store.hmm_layout import flat_start_uri, tree_uri
 from ssl_asr.store.ledger import LedgerEntry
 from ssl_asr.store.shards import ShardStore
 

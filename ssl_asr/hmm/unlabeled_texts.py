@@ -18,7 +18,7 @@ from ssl_asr.lang.lexicon import read_lexicon
 from ssl_asr.recipe import Recipe
 from ssl_asr.runtime.shard_stage import ShardStage
 from ssl_asr.store import alignments, features, filesystem, utterance
-from ssl_asr.store.layout import unlabeled_lexicon_uri
+from ssl_asr.store.hmm_layout import unlabeled_lexicon_uri
 from ssl_asr.store.shards import ShardStore
 
 SPLIT = "unlabeled"

@@ -17,7 +17,7 @@ from ssl_asr.labelling.teachers import load_teacher, target_set_id
 from ssl_asr.models.length_batches import batches_of_like_length
 from ssl_asr.recipe import Recipe
 from ssl_asr.runtime.cluster import as_task, joined
-from ssl_asr.store import alignments, features, filesystem, layout
+from ssl_asr.store import alignments, features, filesystem, hmm_layout, layout
 from ssl_asr.store.ledger import LedgerEntry
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.utterance import CLEAN
@@ -101,7 +101,7 @@ def _measured_on_ray(recipe: Recipe, parents: tuple[str, ...]) -> Calibration:
 
 def _dev(recipe: Recipe) -> list[tuple[LedgerEntry, LedgerEntry]]:
     """Features and alignments of each dev shard that has both."""
-    if not filesystem.exists(layout.senones_uri(recipe.run)):
+    if not filesystem.exists(hmm_layout.senones_uri(recipe.run)):
         return []
     store = ShardStore(recipe.run, alignments.store_name(load_senones(recipe.run).alignment_set))
     aligned = {entry.shard: entry for entry in store.entries(SPLIT)}

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from ssl_asr.lang.phones import ENGLISH, SILENCE, PhoneSet
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import lexicon_uri, phones_uri, unlabeled_lexicon_uri
+from ssl_asr.store.hmm_layout import lexicon_uri, phones_uri, unlabeled_lexicon_uri
 
 Phones = tuple[str, ...]
 WORD = re.compile(r"[a-z']*[a-z][a-z']*")  # the alphabet of normalised texts

@@ -30,9 +30,11 @@ from ssl_asr.report.status import rejects
 from ssl_asr.runtime.pipeline import NAMES
 from ssl_asr.runtime.stage_report import StageReport, read_report
 from ssl_asr.store import features, filesystem, targets, utterance
-from ssl_asr.store.layout import MANIFEST, model_uri, results_uri, source_uri, stage_of_store
+from ssl_asr.store.corpus_layout import source_uri
+from ssl_asr.store.layout import MANIFEST, model_uri, stage_of_store
 from ssl_asr.store.ledger import Reject, Shard
 from ssl_asr.store.ledger_index import PARALLEL_READS, LedgerIndex
+from ssl_asr.store.results_layout import results_uri
 from ssl_asr.store.run_index import StoreIndex, run_index
 from ssl_asr.store.shards import ShardStore
 

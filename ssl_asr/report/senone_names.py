@@ -8,7 +8,8 @@ from ssl_asr.labelling.teachers import teacher_id
 from ssl_asr.models.systems import teachers_of
 from ssl_asr.recipe import Recipe
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import model_uri, senones_uri
+from ssl_asr.store.hmm_layout import senones_uri
+from ssl_asr.store.layout import model_uri
 
 
 def names_for(recipe: Recipe, teacher: str) -> SenoneNames | None:

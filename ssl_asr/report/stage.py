@@ -20,7 +20,8 @@ from ssl_asr.runtime.stage_clock import StageClock
 from ssl_asr.runtime.stage_report import StageReport, read_report
 from ssl_asr.runtime.todo import NOT_THERE, REPORT, RESULTS, Todo, waiting
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import compare_page_uri, page_uri, results_uri, stage_report_uri, wer_table_uri
+from ssl_asr.store.layout import stage_report_uri
+from ssl_asr.store.results_layout import compare_page_uri, page_uri, results_uri, wer_table_uri
 
 STAGE = "report"
 

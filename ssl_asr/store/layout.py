@@ -1,4 +1,5 @@
-"""Where everything of a run lies below its directory. No other module spells a part of such a path.
+"""Where everything of a run lies below its directory: here its stores, stages and models, and by subject in
+`corpus_layout.py`, `hmm_layout.py` and `results_layout.py`. No other module spells a part of such a path.
 
 Functions take `run`, a local path or URI, and return a URI below it. A folder's name ends in `_folder`. Checkpoints
 name the files inside their own folders.
@@ -138,117 +139,12 @@ def lists_index_uri(run: str, store: str, split: str) -> str:
 # Beside the stores.
 
 
-def lm_text_uri(run: str) -> str:
-    """The language model's text."""
-    return filesystem.join(run, "corpus", "lm_text.txt")
-
-
-def lm_text_inputs_uri(run: str) -> str:
-    """What the language model's text was made from."""
-    return filesystem.join(run, "corpus", "lm_text.json")
-
-
-def source_uri(run: str) -> str:
-    """Where the speech comes from, in one line."""
-    return filesystem.join(run, "corpus", "source.txt")
-
-
-def sentences_uri(run: str, name: str) -> str:
-    """`name` is "open-speech": the sentences of all open speech that may be trained on. Earlier versions of this
-    program kept those of each split so."""
-    return filesystem.join(run, "corpus", "sentences", f"{name}.txt")
-
-
-def split_record_uri(run: str, split: str) -> str:
-    """What the corpus stage has listed of a split."""
-    return filesystem.join(run, "corpus", "splits", f"{split}.json")
-
-
-def audio_versions_uri(run: str, split: str, piece: str) -> str:
-    """Sizes and times of the audio files of a piece of a split's source, when it was read."""
-    return filesystem.join(run, "corpus", "audio", split, f"{piece}.parquet")
-
-
-def listed_files_folder(run: str, split: str) -> str:
-    """While a split's source is read: names of the files that were found."""
-    return filesystem.join(run, "corpus", "listed", split)
-
-
-def listed_files_uri(run: str, split: str, piece: str) -> str:
-    return filesystem.join(listed_files_folder(run, split), piece)
-
-
-def bank_inputs_uri(run: str) -> str:
-    """What the noise banks were made from."""
-    return filesystem.join(run, "corpus", "noise", "inputs.json")
-
-
-def bank_uri(run: str, use: str, kind: str) -> str:
-    """Recorded noise; `use` is "train" or "test"."""
-    return filesystem.join(run, "corpus", "noise", use, f"{kind}.wav")
-
-
 def prior_uri(run: str) -> str:
     return filesystem.join(store_folder(run, FEATURES), "prior.json")
 
 
 def calibration_uri(run: str, set_id: str) -> str:
     return filesystem.join(store_folder(run, targets_store(set_id)), "calibration.json")
-
-
-def hmm_uri(run: str, name: str) -> str:
-    """A file of the hmm stage."""
-    return filesystem.join(run, "hmm", name)
-
-
-def lexicon_uri(run: str) -> str:
-    return hmm_uri(run, "lexicon.txt")
-
-
-def phones_uri(run: str) -> str:
-    """The phones of the lexicons, silence first."""
-    return hmm_uri(run, "phones.txt")
-
-
-def lexicon_inputs_uri(run: str) -> str:
-    """What the lexicon was made from."""
-    return hmm_uri(run, "lexicon.json")
-
-
-def unlabeled_lexicon_uri(run: str) -> str:
-    """Pronunciations of words of the unlabeled speech's texts that the lexicon lacks."""
-    return hmm_uri(run, "unlabeled_lexicon.txt")
-
-
-def senones_uri(run: str) -> str:
-    return hmm_uri(run, "senones.npz")
-
-
-def flat_start_uri(run: str) -> str:
-    return hmm_uri(run, "flat_start.npz")
-
-
-def imported_folder(run: str) -> str:
-    """Times of phones by alignments made elsewhere: a file a labeled shard."""
-    return hmm_uri(run, "imported")
-
-
-def imported_uri(run: str, number: int) -> str:
-    return filesystem.join(imported_folder(run), f"{number:06d}{IMPORT_SUFFIX}")
-
-
-def import_index_uri(run: str) -> str:
-    """What was imported, and from what. Without it, the files are not complete."""
-    return filesystem.join(imported_folder(run), "index.json")
-
-
-def unused_imports_uri(run: str) -> str:
-    """Labeled utterances whose imported alignment is not used."""
-    return filesystem.join(imported_folder(run), "unused.jsonl")
-
-
-def tree_uri(run: str) -> str:
-    return hmm_uri(run, "tree.npz")
 
 
 # Models and their training. `name` is a model of `models/systems.py`; `key` is a training run's identity.
@@ -312,75 +208,3 @@ def ray_folder(run: str, name: str) -> str:
 
 def tensorboard_folder(run: str, name: str) -> str:
     return filesystem.join(run, "tensorboard", name)
-
-
-# Decoding and the report.
-
-
-def graph_uri(run: str, key: str, name: str) -> str:
-    return filesystem.join(run, "decoding", "graphs", key, name)
-
-
-def decoding_folder(run: str, key: str) -> str:
-    """All hypotheses of this key."""
-    return filesystem.join(run, "decoding", key)
-
-
-def decoded_uri(run: str, key: str, system: str, scales: tuple[float, float], shard: str, slab: int) -> str:
-    """Hypotheses of one slab; `scales` are those of the acoustic score and of the log prior in it."""
-    kappa, prior = scales
-    folder = f"kappa-{kappa:g}" if prior == 1 else f"kappa-{kappa:g}-prior-{prior:g}"
-    return filesystem.join(decoding_folder(run, key), system, folder, f"{shard}-{slab:03d}.json")
-
-
-def hypotheses_uri(run: str, system: str) -> str:
-    return filesystem.join(run, "decoding", "hypotheses", f"{system}.jsonl")
-
-
-def ctm_folder(run: str) -> str:
-    return filesystem.join(run, "decoding", "ctm")
-
-
-def ctm_uri(run: str, system: str) -> str:
-    """Recognised words with times and confidences, in NIST's format."""
-    return filesystem.join(ctm_folder(run), f"{system}.ctm")
-
-
-def alternatives_folder(run: str) -> str:
-    return filesystem.join(run, "decoding", "nbest")
-
-
-def alternatives_uri(run: str, system: str) -> str:
-    """The best sentences of each utterance."""
-    return filesystem.join(alternatives_folder(run), f"{system}.jsonl")
-
-
-def words_uri(run: str) -> str:
-    """How good the words' confidences and times are."""
-    return filesystem.join(run, "decoding", "words.json")
-
-
-def results_uri(run: str) -> str:
-    return filesystem.join(run, "decoding", "results.json")
-
-
-def page_uri(run: str) -> str:
-    return filesystem.join(run, "report", "index.html")
-
-
-def compare_page_uri(run: str) -> str:
-    """The page that compares two systems."""
-    return filesystem.join(run, "report", "compare.html")
-
-
-def clips_folder(run: str) -> str:
-    """Audio that the pages play."""
-    return filesystem.join(run, "report", "audio")
-
-
-def clip_uri(run: str, name: str) -> str:
-    return filesystem.join(clips_folder(run), name)
-
-
-def wer_table_uri(run: str) -> str:
-    return filesystem.join(run, "report", "wer.md")

@@ -27,16 +27,9 @@ from ssl_asr.runtime.stage_clock import StageClock, refuse_second
 from ssl_asr.runtime.stage_report import StageReport, check_reject_share, keep_rejects
 from ssl_asr.runtime.todo import SENONE_SET, Todo, reasons, upstream, waiting
 from ssl_asr.store import filesystem
+from ssl_asr.store.hmm_layout import senones_uri
 from ssl_asr.store.inventory import store_names
-from ssl_asr.store.layout import (
-    ALIGNMENTS,
-    FEATURES,
-    kind_of_store,
-    model_uri,
-    senones_uri,
-    stage_of_store,
-    stage_report_uri,
-)
+from ssl_asr.store.layout import ALIGNMENTS, FEATURES, kind_of_store, model_uri, stage_of_store, stage_report_uri
 from ssl_asr.store.ledger import Reject
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.training.inputs import model_inputs

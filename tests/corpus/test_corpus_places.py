@@ -13,7 +13,7 @@ from ssl_asr.corpus.readers import trees
 from ssl_asr.corpus.stage import run_corpus, todo_corpus
 from ssl_asr.recipe import Recipe
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import lm_text_uri
+from ssl_asr.store.corpus_layout import lm_text_uri
 from ssl_asr.store.utterance import SPLITS
 from tests.corpus.conftest import rows_of
 from tests.s3_server import S3Server

@@ -9,7 +9,8 @@ from ssl_asr.corpus.open_speech import packages, synthesis
 from ssl_asr.corpus.split_records import forget_record
 from ssl_asr.corpus.stage import run_corpus
 from ssl_asr.recipe import Frontend, Recipe
-from ssl_asr.store.layout import MANIFEST, lm_text_uri, rejects_uri, source_uri
+from ssl_asr.store.corpus_layout import lm_text_uri, source_uri
+from ssl_asr.store.layout import MANIFEST, rejects_uri
 from ssl_asr.store.ledger import checksum
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.utterance import SPLITS, decode

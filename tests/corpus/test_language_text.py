@@ -14,7 +14,7 @@ from ssl_asr.corpus.split_records import forget_record
 from ssl_asr.corpus.stage import LANGUAGE_TEXT, run_corpus, todo_corpus
 from ssl_asr.lang.text import A_TO_Z
 from ssl_asr.recipe import Recipe
-from ssl_asr.store.layout import lm_text_uri
+from ssl_asr.store.corpus_layout import lm_text_uri
 
 
 def text_of(recipe: Recipe) -> list[str]:

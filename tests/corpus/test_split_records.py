@@ -14,7 +14,8 @@ from ssl_asr.corpus.split_records import forget_record, read_record, split_input
 from ssl_asr.corpus.stage import run_corpus, todo_corpus
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import differences
-from ssl_asr.store.layout import MANIFEST, lm_text_uri, split_record_uri
+from ssl_asr.store.corpus_layout import lm_text_uri, split_record_uri
+from ssl_asr.store.layout import MANIFEST
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.utterance import SPLITS
 from tests.conftest import tiny_recipe

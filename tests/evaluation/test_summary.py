@@ -27,7 +27,7 @@ from ssl_asr.evaluation.summary import (
 )
 from ssl_asr.evaluation.table import format_table
 from ssl_asr.evaluation.transcripts import read_transcripts, write_transcripts
-from ssl_asr.store.layout import hypotheses_uri
+from ssl_asr.store.results_layout import hypotheses_uri
 from ssl_asr.store.utterance import Utterance
 
 DRAWS = Draws(100, 1)

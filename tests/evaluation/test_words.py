@@ -13,7 +13,14 @@ from ssl_asr.evaluation.stage import run_evaluate, todo_evaluate
 from ssl_asr.evaluation.transcripts import read_transcripts
 from ssl_asr.evaluation.word_quality import read_word_quality
 from ssl_asr.recipe import Recipe
-from ssl_asr.store.layout import alternatives_folder, alternatives_uri, ctm_folder, ctm_uri, hypotheses_uri, words_uri
+from ssl_asr.store.results_layout import (
+    alternatives_folder,
+    alternatives_uri,
+    ctm_folder,
+    ctm_uri,
+    hypotheses_uri,
+    words_uri,
+)
 from tests.in_process import placed_here
 from tests.toy_run import FRAMES, toy_recipe
 

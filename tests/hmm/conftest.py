@@ -12,7 +12,7 @@ from ssl_asr.hmm.flat_start import MapChunks
 from ssl_asr.hmm.training import Trained, chunk_sources, hmm_inputs, read_trained
 from ssl_asr.recipe import Recipe
 from ssl_asr.store import features, filesystem
-from ssl_asr.store.layout import lexicon_uri
+from ssl_asr.store.hmm_layout import lexicon_uri
 from ssl_asr.store.ledger import checksum
 from ssl_asr.store.shards import ShardStore
 

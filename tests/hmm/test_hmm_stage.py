@@ -22,8 +22,8 @@ from ssl_asr.lang.phones import ENGLISH
 from ssl_asr.recipe import Recipe
 from ssl_asr.runtime.stage_report import read_report
 from ssl_asr.store import alignments, features, utterance
+from ssl_asr.store.corpus_layout import lm_text_uri
 from ssl_asr.store.features import FeatureRow
-from ssl_asr.store.layout import lm_text_uri
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.utterance import Utterance
 from tests.hmm.conftest import in_series, sources_of

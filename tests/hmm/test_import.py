@@ -22,7 +22,7 @@ from ssl_asr.lang.phones import ENGLISH
 from ssl_asr.recipe import Recipe, load_recipe
 from ssl_asr.runtime.pipeline import todo_of
 from ssl_asr.store import alignments, features
-from ssl_asr.store.layout import imported_folder, imported_uri, unused_imports_uri
+from ssl_asr.store.hmm_layout import imported_folder, imported_uri, unused_imports_uri
 from ssl_asr.store.ledger import Shard
 from ssl_asr.store.shards import ShardStore
 from tests.hmm.conftest import sources_of

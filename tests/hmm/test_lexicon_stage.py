@@ -14,7 +14,8 @@ from ssl_asr.lang.lexicon import Lexicon, read_lexicon, read_phones
 from ssl_asr.lang.phones import ENGLISH, PhoneSet
 from ssl_asr.recipe import Recipe, load_recipe
 from ssl_asr.store import filesystem, utterance
-from ssl_asr.store.layout import lm_text_uri, phones_uri
+from ssl_asr.store.corpus_layout import lm_text_uri
+from ssl_asr.store.hmm_layout import phones_uri
 from ssl_asr.store.shards import ShardStore
 from tests.conftest import CACHE
 from tests.finished_run import write_source

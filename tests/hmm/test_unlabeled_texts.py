@@ -16,7 +16,7 @@ from ssl_asr.hmm.unlabeled_texts import check_texts, ensure_lexicon, unlabeled_s
 from ssl_asr.lang.lexicon import read_lexicon, read_unlabeled_lexicon
 from ssl_asr.recipe import Recipe
 from ssl_asr.store import alignments, features, utterance
-from ssl_asr.store.layout import lexicon_uri
+from ssl_asr.store.hmm_layout import lexicon_uri
 from ssl_asr.store.ledger import Shard
 from ssl_asr.store.shards import ShardStore
 from tests.hmm.test_hmm_stage import checksums

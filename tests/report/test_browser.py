@@ -16,7 +16,7 @@ from ssl_asr.evaluation.inputs import references
 from ssl_asr.evaluation.results import Results, ToplineShare, read_results, write_results
 from ssl_asr.recipe import Recipe
 from ssl_asr.report.stage import run_report
-from ssl_asr.store.layout import compare_page_uri, hypotheses_uri, page_uri
+from ssl_asr.store.results_layout import compare_page_uri, hypotheses_uri, page_uri
 from ssl_asr.store.utterance import Utterance
 from tests.browser import launched, needs_browser
 from tests.report.example_run import example_recipe, example_results, fill

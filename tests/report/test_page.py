@@ -18,7 +18,7 @@ from ssl_asr.report.evidence import Evidence, gather
 from ssl_asr.report.markdown import wer_markdown
 from ssl_asr.report.page import render, summary
 from ssl_asr.report.stage import run_report
-from ssl_asr.store.layout import page_uri
+from ssl_asr.store.results_layout import page_uri
 from tests.report.example_run import example_recipe, example_results, fill, target_store
 
 VOID = {"meta", "br", "link", "img", "hr", "input"}

@@ -19,7 +19,7 @@ from ssl_asr.progress import Progress
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import non_defaults
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import bank_inputs_uri, bank_uri
+from ssl_asr.store.corpus_layout import bank_inputs_uri, bank_uri
 from ssl_asr.store.ledger import checksum
 
 VERSION = "2"  # raise where equal recordings and seed give other noise

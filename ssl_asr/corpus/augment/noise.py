@@ -23,7 +23,7 @@ from ssl_asr.corpus.augment.rooms import impulse_response
 from ssl_asr.corpus.augment.speed import check_speed, split_speed
 from ssl_asr.corpus.seeding import generator
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import bank_uri
+from ssl_asr.store.corpus_layout import bank_uri
 from ssl_asr.store.utterance import CLEAN
 
 Waveform = npt.NDArray[np.float32]

@@ -15,7 +15,8 @@ from ssl_asr.report.errors.confusions import Confusions, confusions
 from ssl_asr.report.errors.levels import level_ranges
 from ssl_asr.report.errors.utterances import AlignedUtterance, read_aligned
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import hypotheses_uri, lm_text_uri
+from ssl_asr.store.corpus_layout import lm_text_uri
+from ssl_asr.store.results_layout import hypotheses_uri
 from ssl_asr.store.utterance import Utterance
 
 WORST = 15  # utterances of each system

@@ -13,8 +13,8 @@ import soundfile
 from ssl_asr.frontend.extract import Extractor
 from ssl_asr.recipe import Recipe
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import clip_uri, clips_folder
 from ssl_asr.store.ledger import Reject, checksum
+from ssl_asr.store.results_layout import clip_uri, clips_folder
 from ssl_asr.store.utterance import Utterance
 
 SECONDS = 600.0  # of all clips together: 5 MB at 8 kHz

@@ -18,7 +18,7 @@ from ssl_asr.serving.description import LEXICON, NETWORK, QUANTISED, WEIGHTS, De
 from ssl_asr.serving.exporting.measure import FULL, INT8, Measured
 from ssl_asr.serving.exporting.sources import Sources
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import source_uri
+from ssl_asr.store.corpus_layout import source_uri
 
 _SPLITS = ("labeled", "unlabeled", "dev", "test")
 # What the product's own code and the open speech are under; the texts are printed by `ssl-asr corpus --licences`.

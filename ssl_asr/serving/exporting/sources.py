@@ -24,7 +24,8 @@ from ssl_asr.models.systems import evaluated, stage_of
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import inputs_key
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import model_uri, results_uri
+from ssl_asr.store.layout import model_uri
+from ssl_asr.store.results_layout import results_uri
 
 
 @dataclass(frozen=True, eq=False)

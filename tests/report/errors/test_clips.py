@@ -13,7 +13,7 @@ import soundfile
 from ssl_asr.frontend.extract import Extractor
 from ssl_asr.report.errors.clips import SECONDS, choose, encode, write_clips
 from ssl_asr.store import filesystem, utterance
-from ssl_asr.store.layout import clip_uri, clips_folder
+from ssl_asr.store.results_layout import clip_uri, clips_folder
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.utterance import Utterance
 from tests.s3_server import S3Server

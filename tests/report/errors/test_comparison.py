@@ -12,7 +12,7 @@ from ssl_asr.report.errors import comparison
 from ssl_asr.report.errors.analysis import analyse, worst
 from ssl_asr.report.errors.comparison import Score, compare_systems, score
 from ssl_asr.report.stage import run_report
-from ssl_asr.store.layout import clip_uri, clips_folder, compare_page_uri, page_uri
+from ssl_asr.store.results_layout import clip_uri, clips_folder, compare_page_uri, page_uri
 from tests.report.errors.test_bands import SAID, said
 from tests.report.test_page import Page
 
