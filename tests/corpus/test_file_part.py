@@ -4,12 +4,13 @@ import io
 from pathlib import Path
 
 import pyarrow.fs as pafs
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ssl_asr.corpus.file_part import FilePart
 
 
+@settings(deadline=None)
 @given(
     st.binary(max_size=300),
     st.integers(0, 300),
