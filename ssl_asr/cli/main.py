@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
-from ssl_asr.cli import evaluate, listen, serve, transcribe
+from ssl_asr.cli import cohorts, evaluate, listen, serve, transcribe
 from ssl_asr.cli.saying import say
 from ssl_asr.cli.values import whole
 from ssl_asr.planning import question
@@ -58,6 +58,7 @@ examples:
                                             the words of a microphone as they are said
   ssl-asr evaluate bundle --test nemo:test.jsonl --against other-bundle
                                             word error rates on any transcribed speech, beside another system
+  ssl-asr cohorts runs/demo --by tag:region who is understood worse, and whether that may be chance
   ssl-asr serve bundle                      a server for Vosk's and other clients, and a page with a microphone
   ssl-asr corpus --licences                 under which licences the demo's recordings come
 """
@@ -106,7 +107,18 @@ def _run(words: list[str]) -> int:
     if words[0].startswith("-"):
         parser.parse_args(words)  # help; anything else is refused
     if words[0] not in commands:
-        others = ["plan", "status", "failed", "verify", "inspect", "export", "transcribe", "listen", "serve"]
+        others = [
+            "plan",
+            "status",
+            "failed",
+            "verify",
+            "inspect",
+            "export",
+            "transcribe",
+            "listen",
+            "serve",
+            "cohorts",
+        ]
         known = [*NAMES, "run", *others]
         near = difflib.get_close_matches(words[0], known, 1, cutoff=0.5)
         fix = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known)}"
@@ -126,6 +138,9 @@ def _recognise(options: argparse.Namespace) -> int | None:
         return OK
     if options.command == "listen":
         return OK if listen.run(options) else INTERRUPTED
+    if options.command == "cohorts":
+        cohorts.run(options)
+        return OK
     if options.command == "evaluate" and (problem := evaluate.problem(options)):
         raise Refusal(problem)
     if options.command == "evaluate" and options.test is not None:
@@ -200,6 +215,7 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     transcribe.add_command(commands)
     listen.add_command(commands)
     serve.add_command(commands)
+    cohorts.add_command(commands)
     parser.add_argument("--traceback", action="store_true", help="show where in the code an error arose")
     return parser, commands.choices
 

@@ -35,4 +35,6 @@ def write_set_files(
 
 
 def transcript_of(said: Utterance, words: Words) -> Transcript:
-    return Transcript(said.id, set_of(said), said.condition, said.text, " ".join(words[said.id]))
+    """With the speaker and the tags, by which `ssl-asr cohorts` can group it."""
+    recognised = (said.text, " ".join(words[said.id]))
+    return Transcript(said.id, set_of(said), said.condition, *recognised, speaker=said.speaker, tags=dict(said.tags))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ssl_asr.decoding.slabs import DecodedSlab
@@ -20,6 +20,7 @@ class Transcript:
     """`reference` is None where no text is known; `error` says why there is no hypothesis.
 
     `confidences` are of the hypothesis's words, None where one is not known; there are none without lattices.
+    `speaker` and `tags` are written where no manifest has them.
     """
 
     id: str
@@ -29,6 +30,8 @@ class Transcript:
     hypothesis: str
     error: str = ""
     confidences: tuple[float | None, ...] = ()
+    speaker: str = ""
+    tags: Mapping[str, str] = field(default_factory=dict)
 
 
 def write_transcripts(
@@ -67,6 +70,6 @@ def _parsed(values: dict[str, Any]) -> Transcript:
 
 
 def line_of(transcript: Transcript) -> str:
-    optional = {"error", "confidences"}
+    optional = {"error", "confidences", "speaker", "tags"}
     values = {name: value for name, value in asdict(transcript).items() if value or name not in optional}
     return json.dumps(values) + "\n"

@@ -208,3 +208,79 @@ def ray_folder(run: str, name: str) -> str:
 
 def tensorboard_folder(run: str, name: str) -> str:
     return filesystem.join(run, "tensorboard", name)
+
+
+# Decoding and the report.
+
+
+def graph_uri(run: str, key: str, name: str) -> str:
+    return filesystem.join(run, "decoding", "graphs", key, name)
+
+
+def decoding_folder(run: str, key: str) -> str:
+    """All hypotheses of this key."""
+    return filesystem.join(run, "decoding", key)
+
+
+def decoded_uri(run: str, key: str, system: str, scales: tuple[float, float], shard: str, slab: int) -> str:
+    """Hypotheses of one slab; `scales` are those of the acoustic score and of the log prior in it."""
+    kappa, prior = scales
+    folder = f"kappa-{kappa:g}" if prior == 1 else f"kappa-{kappa:g}-prior-{prior:g}"
+    return filesystem.join(decoding_folder(run, key), system, folder, f"{shard}-{slab:03d}.json")
+
+
+def hypotheses_folder(run: str) -> str:
+    return filesystem.join(run, "decoding", "hypotheses")
+
+
+def hypotheses_uri(run: str, system: str) -> str:
+    return filesystem.join(hypotheses_folder(run), f"{system}.jsonl")
+
+
+def ctm_folder(run: str) -> str:
+    return filesystem.join(run, "decoding", "ctm")
+
+
+def ctm_uri(run: str, system: str) -> str:
+    """Recognised words with times and confidences, in NIST's format."""
+    return filesystem.join(ctm_folder(run), f"{system}.ctm")
+
+
+def alternatives_folder(run: str) -> str:
+    return filesystem.join(run, "decoding", "nbest")
+
+
+def alternatives_uri(run: str, system: str) -> str:
+    """The best sentences of each utterance."""
+    return filesystem.join(alternatives_folder(run), f"{system}.jsonl")
+
+
+def words_uri(run: str) -> str:
+    """How good the words' confidences and times are."""
+    return filesystem.join(run, "decoding", "words.json")
+
+
+def results_uri(run: str) -> str:
+    return filesystem.join(run, "decoding", "results.json")
+
+
+def page_uri(run: str) -> str:
+    return filesystem.join(run, "report", "index.html")
+
+
+def compare_page_uri(run: str) -> str:
+    """The page that compares two systems."""
+    return filesystem.join(run, "report", "compare.html")
+
+
+def clips_folder(run: str) -> str:
+    """Audio that the pages play."""
+    return filesystem.join(run, "report", "audio")
+
+
+def clip_uri(run: str, name: str) -> str:
+    return filesystem.join(clips_folder(run), name)
+
+
+def wer_table_uri(run: str) -> str:
+    return filesystem.join(run, "report", "wer.md")

@@ -19,6 +19,7 @@ _USERS_PLACES = {
     "readers/registry.py",
     "transcribing/bulk.py",
     "formats/writing.py",
+    "cli/cohorts.py",
     "cli/evaluate.py",
     "evaluation/set_files.py",
 }

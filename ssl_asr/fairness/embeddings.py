@@ -1,0 +1,64 @@
+"""Speaker embeddings that were made elsewhere: an .npz of `ids` and `vectors`."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from dataclasses import dataclass
+
+import numpy as np
+
+from ssl_asr.fairness.cuts import Float
+from ssl_asr.fairness.scored_table import Int, ScoredTable, Speakers
+from ssl_asr.store import filesystem
+
+
+@dataclass(frozen=True)
+class Embeddings:
+    """`vectors` [n, d] of `ids`: of utterances, of recordings or of speakers."""
+
+    uri: str
+    ids: list[str]
+    vectors: Float
+
+
+def read_embeddings(uri: str) -> Embeddings:
+    """ValueError in one sentence where the file is none or its content can't be used."""
+    try:
+        with np.load(io.BytesIO(filesystem.read_bytes(uri)), allow_pickle=False) as file:
+            ids, vectors = file["ids"], file["vectors"]
+    except (OSError, EOFError, KeyError, TypeError, ValueError, zipfile.BadZipFile) as error:
+        if not filesystem.exists(uri):
+            raise ValueError(f"there is no {uri}; name an .npz of `ids` and `vectors`") from None
+        raise ValueError(f"{uri} is no .npz of `ids` (text) and `vectors` ({' '.join(str(error).split())})") from None
+    if ids.ndim != 1 or ids.dtype.kind != "U" or len({*ids.tolist()}) != len(ids):
+        raise ValueError(f"{uri}: `ids` must be a row of texts, each once")
+    if vectors.ndim != 2 or vectors.dtype.kind != "f" or len(vectors) != len(ids) or not vectors.shape[1]:
+        raise ValueError(f"{uri}: `vectors` must be floats, one row of them for each of the {len(ids)} ids")
+    if not np.isfinite(vectors).all() or not vectors.any(axis=1).all():
+        raise ValueError(f"{uri}: a vector has values that are not finite, or is all zero; make the embeddings anew")
+    return Embeddings(uri, ids.tolist(), vectors.astype(np.float64))
+
+
+def speaker_vectors(embeddings: Embeddings, table: ScoredTable, speakers: Speakers) -> tuple[Int, Float]:
+    """The rows of the speakers that have an embedding, and their vectors [rows, d] of length 1.
+
+    A speaker's vector is the mean of the speaker's, each scaled to length 1 before, as for a distance by cosine.
+    """
+    lengths = np.linalg.norm(embeddings.vectors, axis=1, keepdims=True)
+    known = dict(zip(embeddings.ids, embeddings.vectors / lengths, strict=True))
+    rows, vectors = [], []
+    for row, (name, places) in enumerate(zip(speakers.names, speakers.utterances, strict=True)):
+        scored = [table.utterances[place].scored for place in places]
+        keys = dict.fromkeys([name, *(key for each in scored for key in (each.id, each.recording))])
+        found = [known[key] for key in keys if key in known]
+        mean = np.mean(found, axis=0) if found else np.zeros(1)
+        if mean.any():
+            rows.append(row)
+            vectors.append(mean / np.linalg.norm(mean))
+    if not rows:
+        raise ValueError(
+            f"{embeddings.uri} has no utterance and no speaker of {table.source}; "
+            f"its ids are like '{embeddings.ids[0] if embeddings.ids else ''}'"
+        )
+    return np.array(rows), np.array(vectors)

@@ -1,0 +1,1 @@
+"""The page of cohorts: who is understood worse."""
