@@ -11,6 +11,7 @@ from ssl_asr.fairness.cuts import Float
 from ssl_asr.fairness.scored_table import Bool, Counts, Int
 
 _LIMITS = (0.025, 0.975)
+_DRAWN_AT_ONCE = 10**7  # speakers
 
 
 def shuffles(strata: Int, draws: Draws) -> Iterator[Int]:
@@ -31,9 +32,13 @@ def share_reached(found: float, shuffled: Float) -> float:
 
 def drawn_rates(counts: Counts, draws: Draws) -> Float:
     """Word error rates [replicates] of as many speakers drawn with replacement from these."""
-    speakers = len(counts.words)
-    times = np.random.default_rng(draws.seed).multinomial(speakers, np.full(speakers, 1 / speakers), draws.replicates)
-    return (times @ counts.errors) / np.maximum(times @ counts.words, 1)
+    random, speakers = np.random.default_rng(draws.seed), len(counts.words)
+    at_once, parts = max(_DRAWN_AT_ONCE // speakers, 1), []
+    for begin in range(0, draws.replicates, at_once):
+        size = min(at_once, draws.replicates - begin)
+        times = random.multinomial(speakers, np.full(speakers, 1 / speakers), size)
+        parts.append((times @ counts.errors) / np.maximum(times @ counts.words, 1))
+    return np.concatenate(parts)
 
 
 def interval_of(counts: Counts, draws: Draws) -> Interval | None:

@@ -47,7 +47,7 @@ def sentences(results: CohortResults) -> Iterator[str]:
         yield "No number of clusters is stable over resamples of the speakers; another sample has other clusters."
     yield from _left_out(results)
     if results.hidden:
-        yield f"Not shown, as they have less than 2 speakers in the held-out half: {results.hidden:,} cohorts."
+        yield f"Not shown, as they have less than 2 speakers in one of the halves: {results.hidden:,} cohorts."
     yield f"In brackets: 95 % bootstrap intervals over speakers; of less than {LEAST_SPEAKERS} there is none."
 
 

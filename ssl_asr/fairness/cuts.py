@@ -52,7 +52,7 @@ def worse_groups(words: Int, errors: Int, speakers: Int, least: Least) -> Bool |
     None where no cut leaves the least on both sides.
     """
     order = np.argsort(-errors / np.maximum(words, 1), kind="stable")
-    difference, place = best_cuts(*(each[order][None] for each in (words, errors, speakers)), least)
+    difference, place = best_cuts(words[None, order], errors[None, order], speakers[None, order], least)
     if difference[0] < 0:
         return None
     worse = np.zeros(len(words), np.bool_)

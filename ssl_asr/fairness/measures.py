@@ -22,7 +22,7 @@ from ssl_asr.fairness.partition import Partition
 from ssl_asr.fairness.results import Cohort, Gap, Part, Spread
 from ssl_asr.fairness.scored_table import Bool, Counts, Int
 
-LEAST_SHOWN = 2  # speakers in the held-out half: no figure is of one speaker
+LEAST_SHOWN = 2  # speakers in each half: no figure is of one speaker
 
 
 @dataclass(frozen=True)
@@ -118,8 +118,9 @@ def part_of(found: Found, inside: Bool, settings: Settings) -> Part:
 
 
 def cohorts_of(found: Found, settings: Settings) -> list[Cohort]:
-    """Those with enough speakers in the held-out half, the worst in the searched half first."""
-    sizes = np.bincount(found.labels[~found.searched], minlength=len(found.partition.names))
+    """Those with enough speakers in both halves, the worst in the searched half first."""
+    halves = [found.labels[half] for half in (found.searched, ~found.searched)]
+    sizes = np.minimum.reduce([np.bincount(each, minlength=len(found.partition.names)) for each in halves])
     shown = [
         Cohort(name, bool(bottom), part_of(found, found.labels == number, settings))
         for number, (name, bottom) in enumerate(zip(found.partition.names, found.partition.bottom, strict=True))

@@ -36,7 +36,9 @@ def west_of(longitudes: Float) -> float:
     after = np.append(around[1:], around[0] + 360)
     widest = int((after - around).argmax())
     low, high = float(around[widest]), float(after[widest])
-    return -180.0 if low < 180 <= high else (short_between(low, high) + 180) % 360 - 180
+    if 0 < (180 - low) % 360 < high - low:
+        return -180.0
+    return (short_between(low, high) + 180) % 360 - 180
 
 
 def counted_from(west: float, longitudes: Float) -> Float:

@@ -168,7 +168,7 @@ class LeftOut:
 class CohortResults:
     """`cohorts` are sorted by their word error rates in the searched half, the worst first.
 
-    `hidden` cohorts have less than two speakers in the held-out half: they are in their part and shown nowhere.
+    `hidden` cohorts have less than two speakers in one of the halves: they are in their part and shown nowhere.
     `seed` chose the halves. `speakers`, `words` and `wer` are of all that was scored.
     """
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from ssl_asr.fairness.chance import share_reached
 from ssl_asr.fairness.cuts import Float, Least, best_cuts, short_between
 from ssl_asr.fairness.scored_table import Bool, Counts, Int
 
@@ -28,7 +29,8 @@ class Region:
     high: tuple[float, float] = (math.inf, math.inf)
 
     def holds(self, degrees_s2: Float) -> Bool:
-        return ((degrees_s2 >= self.low) & (degrees_s2 < self.high)).all(axis=1)
+        inside: Bool = np.all((degrees_s2 >= self.low) & (degrees_s2 < self.high), axis=1)
+        return inside
 
     def halves(self, axis: int, at: float) -> tuple[Region, Region]:
         high, low = list(self.high), list(self.low)
@@ -84,7 +86,7 @@ def _grow(tree: Tree, region: Region, within: tuple[Float, Counts, Least], *, pa
     shuffled = np.maximum.reduce(
         [_differences(degrees[inside], axis, part.words[order], part.errors[order], least)[0] for axis in (0, 1)]
     )
-    p = float((1 + (shuffled >= difference).sum()) / (1 + _SHUFFLES))
+    p = share_reached(difference, shuffled)
     if p > LEVEL and path > 1:
         tree.regions.append(region)
         return

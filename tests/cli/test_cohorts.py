@@ -49,7 +49,7 @@ def test_prints_tables_and_writes_json_and_a_page(said, tmp_path, capsys, by):
 @pytest.mark.parametrize(
     ("words", "code", "said"),
     [
-        (["cohorts"], REFUSED, "the following arguments are required: RUN|FILE, --by"),
+        (["cohorts", "--by", "geo"], REFUSED, "the following arguments are required: RUN|FILE"),
         (["cohorts", "x.jsonl"], REFUSED, "the following arguments are required: --by"),
         (["cohorts", "x.jsonl", "--by", "geo"], FAILED, "x.jsonl"),
         (["cohorts", "runs/none", "--by", "geo"], FAILED, "there is neither a run nor a recipe at runs/none"),

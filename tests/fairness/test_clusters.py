@@ -42,20 +42,21 @@ def test_clusters_of_speakers_are_found_and_ranked_by_errors(tmp_path: Path) -> 
 
 
 def test_the_number_of_clusters_is_the_true_one() -> None:
-    for true in (2, 3, 5):
-        kinds = np.arange(80) % true
+    for true in (2, 4):
+        kinds = np.arange(48) % true
         vectors = voices(kinds, seed=true)
-        found = find_clusters(vectors, 5, seed=1)
+        found = find_clusters(vectors, 8, seed=1)
+        assert len(found.tried) == 6
         assert len(found.centres) == true
         labels = nearest(vectors, found.centres)
         assert len({*zip(kinds.tolist(), labels.tolist(), strict=True)}) == true
-        again = find_clusters(vectors, 5, seed=1)
-        assert (again.centres == found.centres).all()
+    again = find_clusters(vectors, 8, seed=1)
+    assert (again.centres == found.centres).all()
 
 
 def test_voices_without_clusters_are_called_unstable() -> None:
     vectors = np.random.default_rng(5).normal(0, 1, (60, 16))
-    found = find_clusters(vectors, 5, seed=1)
+    found = find_clusters(vectors, 10, seed=1)
     assert not found.stable
     assert max(each.stability for each in found.tried[1:]) < STABLE
 

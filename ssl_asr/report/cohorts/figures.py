@@ -16,6 +16,7 @@ from ssl_asr.models.systems import STUDENT, TEACHER
 from ssl_asr.report.svg import COLOUR, FAINT, GRID, INK, drawn
 
 _MARGIN = 0.08  # of the map, around the speakers and the cuts
+_LONGEST = 28  # letters of a name
 _DARKEST, _LIGHTEST = 0.75, 0.08
 
 
@@ -36,12 +37,17 @@ def rates(results: CohortResults) -> str:
         axis.plot(searched, places, "o", color=FAINT, markerfacecolor="none", label="searched half")
         axis.axhline(1.5, color=GRID, linewidth=1)
         # A dollar sign in a name is no formula.
-        axis.set_yticks(places, [name.replace("$", r"\$") for name, _ in rows])
+        axis.set_yticks(places, [_shorten(name).replace("$", r"\$") for name, _ in rows])
         axis.invert_yaxis()
         axis.grid(axis="y", visible=False)
         axis.set_xlabel("word error rate, %")
         figure.legend(loc="outside upper left", ncols=2)
     return out[0]
+
+
+def _shorten(name: str) -> str:
+    """To what fits beside the figure."""
+    return name if len(name) <= _LONGEST else name[: _LONGEST - 1] + "…"
 
 
 def regions_map(geography: Geography, cohorts: Sequence[Cohort]) -> str:
@@ -52,8 +58,8 @@ def regions_map(geography: Geography, cohorts: Sequence[Cohort]) -> str:
         axis.grid(visible=False)
         measured = {each.name: each.part.wer for each in cohorts}
         for region in geography.regions:
-            low = (_or(_on(geography, region.west), west), _or(region.south, south))
-            high = (_or(_on(geography, region.east), east), _or(region.north, north))
+            low = (west if region.west is None else _on(geography, region.west), _or(region.south, south))
+            high = (east if region.east is None else _on(geography, region.east), _or(region.north, north))
             _draw_region(axis, region, (low, high), measured)
         for place in geography.places:
             size = 6 * math.sqrt(place.speakers)
@@ -91,7 +97,7 @@ def _extent(geography: Geography) -> tuple[tuple[float, float], tuple[float, flo
     longitudes = [each for region in regions for each in (region.west, region.east) if each is not None]
     latitudes += [place.latitude for place in places]
     longitudes += [place.longitude for place in places]
-    return _around(latitudes), _around([_or(_on(geography, each), 0.0) for each in longitudes])
+    return _around(latitudes), _around([_on(geography, each) for each in longitudes])
 
 
 def _around(degrees: list[float]) -> tuple[float, float]:
@@ -100,10 +106,8 @@ def _around(degrees: list[float]) -> tuple[float, float]:
     return low - margin, high + margin
 
 
-def _on(geography: Geography, longitude: float | None) -> float | None:
-    """As the tree counts it: eastward from the first speaker."""
-    if longitude is None:
-        return None
+def _on(geography: Geography, longitude: float) -> float:
+    """As the tree counts it: eastward from `west`."""
     return longitude if longitude >= geography.west else longitude + 360
 
 
