@@ -1,7 +1,7 @@
 """The best cut, against all cuts tried one by one."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ssl_asr.fairness.cuts import Least, best_cuts, short_between, worse_groups
@@ -19,6 +19,7 @@ def brute_force(rows: list[tuple[int, int, int]], least: Least) -> float:
     return max(found)
 
 
+@settings(deadline=None)
 @given(items, st.integers(0, 30), st.integers(0, 5))
 def test_the_best_cut_is_the_best_of_all(rows, words, speakers):
     least = Least(words, speakers)
@@ -29,6 +30,7 @@ def test_the_best_cut_is_the_best_of_all(rows, words, speakers):
         assert 1 <= place < len(rows)
 
 
+@settings(deadline=None)
 @given(items, st.integers(0, 10), st.integers(0, 3))
 def test_worse_groups_are_the_worst_of_the_row_sorted_by_word_errors(rows, words, speakers):
     least = Least(words, speakers)
@@ -45,6 +47,7 @@ def test_worse_groups_are_the_worst_of_the_row_sorted_by_word_errors(rows, words
         assert columns[2][side].sum() >= speakers
 
 
+@settings(deadline=None)
 @given(st.floats(-200, 400), st.floats(-200, 400))
 def test_a_short_number_lies_between(first, second):
     low, high = sorted((first, second))

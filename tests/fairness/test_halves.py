@@ -1,10 +1,11 @@
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ssl_asr.fairness.halves import searched_half
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 5), min_size=1, max_size=60), st.integers(0, 99))
 def test_every_stratum_is_halved_and_so_are_all(strata, seed):
     strata = np.array(strata)

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ssl_asr.fairness.geography import east_longitude, grid_of
@@ -22,6 +22,7 @@ def test_longitudes_begin_at_the_180th_meridian_unless_speakers_live_there(longi
     assert west_of(np.array(longitudes)) == west
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(-180, 180), min_size=1, max_size=20))
 def test_no_speakers_live_on_both_sides_of_the_jump(longitudes):
     found = np.array(longitudes)

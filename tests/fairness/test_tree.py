@@ -46,7 +46,7 @@ def tree_of(degrees: np.ndarray, seed: int) -> Tree:
     return tree
 
 
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 @given(st.integers(0, 10**6))
 def test_regions_leave_the_least_and_cover_the_earth_once(seed):
     random = np.random.default_rng(seed)
@@ -68,7 +68,7 @@ def test_too_few_speakers_for_a_cut():
     assert grow(degrees[:1], drawn(np.full(1, 0.2)), Least(0, 0), 1) is None
 
 
-@settings(max_examples=20)
+@settings(max_examples=20, deadline=None)
 @given(st.integers(0, 10**6), st.integers(-180, 179))
 def test_the_tree_does_not_depend_on_where_longitudes_begin(seed, turn):
     random = np.random.default_rng(seed)
