@@ -11,6 +11,7 @@ from ssl_asr.recipe.batching import Batching
 from ssl_asr.recipe.choice import Choice, Listed
 from ssl_asr.recipe.data import Cluster, Corpus, Evaluate, Frontend, Hmm, Labelling, WrongTexts
 from ssl_asr.recipe.loading import load_recipe, parse_recipe, presets, recipe_text
+from ssl_asr.recipe.mixtures import Mixtures
 from ssl_asr.recipe.network import NETWORKS, BlstmNetwork, LstmNetwork, NetworkSection
 from ssl_asr.recipe.objective import (
     OBJECTIVES,
@@ -42,6 +43,7 @@ __all__ = [
     "Labelling",
     "Listed",
     "LstmNetwork",
+    "Mixtures",
     "MomentPolicy",
     "NetworkSection",
     "ObjectiveSection",

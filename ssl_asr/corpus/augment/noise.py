@@ -17,9 +17,8 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 import soxr
-from scipy.signal import fftconvolve
 
-from ssl_asr.corpus.augment.rooms import impulse_response
+from ssl_asr.corpus.augment.rooms import impulse_response, reverberate
 from ssl_asr.corpus.augment.speed import check_speed, split_speed
 from ssl_asr.corpus.seeding import generator
 from ssl_asr.store import filesystem
@@ -94,7 +93,7 @@ def degrade(
     rng = generator(seed, "degrade", utterance_id)
     match = _NOISY.fullmatch(noise_name)
     if match is None:
-        return _reverberate(waveform, impulse_response(rng, sample_rate))
+        return reverberate(waveform, impulse_response(rng, sample_rate))
     noise = bank.babble if match[1] == "babble" else bank.effects
     if len(noise) == 0:
         raise ValueError(f"condition {condition} needs a noise bank that this run lacks; run the corpus stage again")
@@ -114,11 +113,3 @@ def _add(waveform: Waveform, noise: Waveform, decibels: float) -> Waveform:
         return waveform
     gain = np.sqrt(speech_power / noise_power / 10 ** (decibels / 10))
     return (waveform + gain * noise).astype(np.float32)
-
-
-def _reverberate(waveform: Waveform, response: Waveform) -> Waveform:
-    """`waveform` with reverberation, at the loudness and length of the original."""
-    wet = fftconvolve(waveform, response)[: len(waveform)]
-    power = float(np.mean(np.square(wet)))
-    loudness = np.sqrt(float(np.mean(np.square(waveform, dtype=np.float64))) / power) if power else 1.0
-    return (wet * loudness).astype(np.float32)

@@ -8,26 +8,53 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
+from scipy.signal import fftconvolve
 
+Waveform = npt.NDArray[np.float32]
 SOUND_METRES_A_SECOND = 343.0
 _EARLY_SECONDS = 0.06
 _MATCHED_SECONDS = 0.02  # the end of the early part, whose power the tail starts from
 
 
-def impulse_response(rng: np.random.Generator, sample_rate: int) -> npt.NDArray[np.float32]:
+def impulse_response(rng: np.random.Generator, sample_rate: int) -> Waveform:
     """A random room, talker and microphone: [samples], starting with the direct sound, of power one.
 
     Rooms are 3-8 x 3-6 x 2.4-3.5 m with 0.2-0.7 s of reverberation, distances 0.5 m and more.
     """
+    return impulse_responses(rng, sample_rate, 1)[0]
+
+
+def impulse_responses(rng: np.random.Generator, sample_rate: int, talkers: int) -> list[Waveform]:
+    """The same for so many talkers, at least one, before one microphone in one random room."""
     size = rng.uniform([3.0, 3.0, 2.4], [8.0, 6.0, 3.5])
     reverberation = rng.uniform(0.2, 0.7)
-    talker = rng.uniform(0.5, size - 0.5)
-    microphone = rng.uniform(0.5, size - 0.5)
-    while np.linalg.norm(talker - microphone) < 0.5:
-        microphone = rng.uniform(0.5, size - 0.5)
-    early = _early(size, reverberation, talker, microphone, sample_rate)
-    response = _with_tail(early, reverberation, rng, sample_rate)
-    return (response / np.sqrt(np.sum(response**2))).astype(np.float32)
+    first = rng.uniform(0.5, size - 0.5)
+    microphone = _place(rng, size, first)
+    places = [first, *(_place(rng, size, microphone) for _ in range(talkers - 1))]
+    responses = []
+    for talker in places:
+        early = _early(size, reverberation, talker, microphone, sample_rate)
+        response = _with_tail(early, reverberation, rng, sample_rate)
+        responses.append((response / np.sqrt(np.sum(response**2))).astype(np.float32))
+    return responses
+
+
+def reverberate(waveform: Waveform, response: Waveform) -> Waveform:
+    """`waveform` [samples] with reverberation, at the loudness and length of the original."""
+    wet = fftconvolve(waveform, response)[: len(waveform)]
+    power = float(np.mean(np.square(wet)))
+    loudness = np.sqrt(float(np.mean(np.square(waveform, dtype=np.float64))) / power) if power else 1.0
+    return (wet * loudness).astype(np.float32)
+
+
+def _place(
+    rng: np.random.Generator, size: npt.NDArray[np.float64], other: npt.NDArray[np.float64]
+) -> npt.NDArray[np.float64]:
+    """A random place in a room, at least 0.5 m from the walls and from the `other` place."""
+    place = rng.uniform(0.5, size - 0.5)
+    while np.linalg.norm(other - place) < 0.5:
+        place = rng.uniform(0.5, size - 0.5)
+    return place
 
 
 def _early(
