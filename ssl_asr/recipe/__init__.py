@@ -21,6 +21,7 @@ from ssl_asr.recipe.objective import (
     SoftCrossEntropySection,
 )
 from ssl_asr.recipe.optimiser import Optimiser
+from ssl_asr.recipe.separator import SeparatorNetwork
 from ssl_asr.recipe.sequence import SequenceTraining
 from ssl_asr.recipe.sync import MomentPolicy, Sync, Variant
 from ssl_asr.recipe.training import Heard, Student, Teacher
@@ -49,6 +50,7 @@ __all__ = [
     "ObjectiveSection",
     "Optimiser",
     "Recipe",
+    "SeparatorNetwork",
     "SequenceTraining",
     "SmbrSection",
     "SoftCrossEntropySection",
