@@ -1,5 +1,5 @@
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ssl_asr.evaluation.emission_delays import last_word_delay, word_delays
@@ -17,6 +17,7 @@ def test_words_that_are_right_have_a_delay():
 
 
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.floats(0, 9)), max_size=8), st.floats(-1, 1))
+@settings(deadline=None)
 def test_a_constant_delay_is_found(words, delay):
     said, ends = [word for word, _ in words], [end for _, end in words]
     found = word_delays(said, ends, said, [end + delay for end in ends])

@@ -1,7 +1,7 @@
 """Texts with marks of turns, and masks of active frames."""
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ssl_asr.corpus.mixtures.targets import active_frames, changed_text, marked_texts
@@ -45,6 +45,7 @@ def test_changes_of_turn_on_one_channel_or_two():
     st.lists(st.tuples(st.integers(0, 30), st.integers(1, 200)), max_size=6),
     st.integers(0, 30),
 )
+@settings(deadline=None)
 def test_a_frame_is_active_if_one_of_its_samples_is(pauses, frames):
     at, turns = 0, []
     for number, (pause, length) in enumerate(pauses):

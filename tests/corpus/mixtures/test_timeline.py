@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ssl_asr.corpus.mixtures.timeline import Speech, draw_turns
@@ -37,6 +37,7 @@ RECIPES = st.builds(
 
 
 @given(UTTERANCES, RECIPES, st.integers(0, 2**32))
+@settings(deadline=None)
 def test_turns_are_those_of_a_conversation(lengths, mixtures, seed):
     said = speech(*lengths)
     turns = draw_turns(said, mixtures, sample_rate=RATE, rng=np.random.default_rng(seed))

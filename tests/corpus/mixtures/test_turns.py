@@ -3,7 +3,7 @@
 import itertools
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ssl_asr.corpus.mixtures.turns import Turn, assign_channels, by_channel
@@ -31,6 +31,7 @@ def test_channels_by_hand(times, channels):
 
 
 @given(TIMES, st.integers(1, 3))
+@settings(deadline=None)
 def test_turns_of_a_channel_never_overlap_or_there_are_too_many_talkers(times, channels):
     said = turns(*times)
     at_once = [sum(other.start <= turn.start < other.end for other in said) for turn in said]

@@ -1,7 +1,7 @@
 """Turns by their marks, their count and their latencies, by hand."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ssl_asr.corpus.mixtures.targets import Edges, marked_texts
@@ -112,6 +112,7 @@ LENGTHS = st.lists(st.tuples(st.integers(1, 20), st.integers(-5, 10)), max_size=
 
 
 @given(LENGTHS, st.sampled_from(["mixture", "channel"]))
+@settings(deadline=None)
 def test_what_is_trained_is_counted_right(lengths, edges: Edges):
     """Targets of any conversation, emitted as they are, hold as many turns as were spoken."""
     turns, at = [], 0
