@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 import torch
 from torch import nn
 
+from ssl_asr.models.multiply_adds import inner_multiply_adds
 from ssl_asr.recipe import NETWORKS, NetworkSection
 from ssl_asr.recipe.choice import listed
 
@@ -32,6 +33,11 @@ class Encoder(nn.Module, ABC, Generic[SectionT]):
     @property
     def look_ahead(self) -> int:
         return self.section.look_ahead
+
+    @property
+    def multiply_adds_per_frame(self) -> int:
+        """By formula, for one 30 ms frame; ValueError where it has a layer without one."""
+        return inner_multiply_adds(self)
 
     def initial_state(self, n: int) -> EncoderState:
         """The state before the first frame of `n` utterances; ValueError where the encoder needs whole utterances."""

@@ -28,24 +28,32 @@ class Lstm(Encoder[LstmNetwork]):
     def forward(
         self, frames_btd: torch.Tensor, lengths_b: torch.Tensor, state: EncoderState | None = None
     ) -> tuple[torch.Tensor, EncoderState | None]:
-        if state is None:
-            return self.lstm(frames_btd)[0], None  # padding comes after all that matters
-        if int(lengths_b.min()) == frames_btd.shape[1]:
-            outputs, after = self.lstm(frames_btd, state)
-            return outputs, after
-        return self._ragged(frames_btd, lengths_b, state)
+        return run_lstm(self.lstm, frames_btd, lengths_b, state)
 
-    def _ragged(
-        self, frames_btd: torch.Tensor, lengths_b: torch.Tensor, state: EncoderState
-    ) -> tuple[torch.Tensor, EncoderState]:
-        """Packed, so that a state is that of its sequence's last frame; one without a frame keeps its state."""
-        outputs = frames_btd.new_zeros(*frames_btd.shape[:2], self.width)
-        rows = lengths_b.nonzero().squeeze(1)
-        if len(rows) == 0:
-            return outputs, state
-        here = rows.to(frames_btd.device)
-        packed = pack_padded_sequence(frames_btd[here], lengths_b[rows], batch_first=True, enforce_sorted=False)
-        found, after = self.lstm(packed, tuple(each[:, here].contiguous() for each in state))
-        found, _ = pad_packed_sequence(found, batch_first=True, total_length=frames_btd.shape[1])
-        kept = tuple(each.index_copy(1, here, new) for each, new in zip(state, after, strict=True))
-        return outputs.index_copy(0, here, found), kept
+
+def run_lstm(
+    lstm: nn.LSTM, frames_btd: torch.Tensor, lengths_b: torch.Tensor, state: EncoderState | None
+) -> tuple[torch.Tensor, EncoderState | None]:
+    """As `Encoder.forward`, for an LSTM that runs forwards only and takes the batch first."""
+    if state is None:
+        return lstm(frames_btd)[0], None  # padding comes after all that matters
+    if int(lengths_b.min()) == frames_btd.shape[1]:
+        outputs, after = lstm(frames_btd, state)
+        return outputs, after
+    return _ragged(lstm, frames_btd, lengths_b, state)
+
+
+def _ragged(
+    lstm: nn.LSTM, frames_btd: torch.Tensor, lengths_b: torch.Tensor, state: EncoderState
+) -> tuple[torch.Tensor, EncoderState]:
+    """Packed, so that a state is that of its sequence's last frame; one without a frame keeps its state."""
+    outputs = frames_btd.new_zeros(*frames_btd.shape[:2], lstm.hidden_size)
+    rows = lengths_b.nonzero().squeeze(1)
+    if len(rows) == 0:
+        return outputs, state
+    here = rows.to(frames_btd.device)
+    packed = pack_padded_sequence(frames_btd[here], lengths_b[rows], batch_first=True, enforce_sorted=False)
+    found, after = lstm(packed, tuple(each[:, here].contiguous() for each in state))
+    found, _ = pad_packed_sequence(found, batch_first=True, total_length=frames_btd.shape[1])
+    kept = tuple(each.index_copy(1, here, new) for each, new in zip(state, after, strict=True))
+    return outputs.index_copy(0, here, found), kept

@@ -8,7 +8,8 @@ from typing import Literal
 import torch
 
 from ssl_asr.frontend.stacking import STACK
-from ssl_asr.models.acoustic import AcousticModel, ModelSpec, count_cells
+from ssl_asr.models.acoustic import AcousticModel, ModelSpec, count_cells, count_parameters
+from ssl_asr.models.multiply_adds import multiply_adds
 from ssl_asr.planning.facts import (
     BFLOAT16_GAIN,
     CORE_CELL_SECONDS,
@@ -22,14 +23,14 @@ from ssl_asr.recipe import NetworkSection, Recipe
 from ssl_asr.store.targets import FRAME_SECONDS
 
 FRAMES_AN_HOUR = 3600 / FRAME_SECONDS  # of 30 ms
-TRAIN_FLOPS, INFER_FLOPS = 6, 2  # a weight and frame: forwards 2; backwards 4, towards inputs and towards weights
+TRAIN_FLOPS, INFER_FLOPS = 6, 2  # a multiply-add: forwards 2; backwards 4, towards inputs and towards weights
 
 
 @dataclass(frozen=True)
 class NetworkSize:
-    """`weights` are those of matrix products; `parameters` all; `cells` LSTM cells of all layers and directions."""
+    """`multiply_adds` of one frame; `parameters` of the whole network; `cells` of its LSTM layers, all directions."""
 
-    weights: int
+    multiply_adds: int
     parameters: int
     cells: int
     inputs: int
@@ -57,9 +58,7 @@ def _network_size(recipe: Recipe, network: NetworkSection) -> NetworkSize:
     inputs = recipe.frontend.mel_bins * STACK
     with torch.device("meta"):  # shapes without memory
         model = AcousticModel(ModelSpec(network, inputs, recipe.hmm.senones))
-    sizes = [each.numel() for each in model.parameters()]
-    weights = sum(each.numel() for each in model.parameters() if each.dim() > 1)
-    return NetworkSize(weights, sum(sizes), count_cells(model), inputs)
+    return NetworkSize(multiply_adds(model), count_parameters(model), count_cells(model), inputs)
 
 
 def devices_of(recipe: Recipe, question: Question) -> Devices:
@@ -72,23 +71,23 @@ def devices_of(recipe: Recipe, question: Question) -> Devices:
 
 def training_seconds(network: NetworkSize, devices: Devices) -> Fact:
     """Seconds of one device for one 30 ms frame, forward and backward pass."""
-    flops = TRAIN_FLOPS * network.weights
+    flops = TRAIN_FLOPS * network.multiply_adds
     if devices.kind == "GPU":
-        how = f"6 x {network.weights / 1e6:.2f} M weights / {devices.gflops.value:,.0f} GFLOP/s"
+        how = f"6 x {network.multiply_adds / 1e6:.2f} M multiply-adds / {devices.gflops.value:,.0f} GFLOP/s"
         return Fact(flops / (devices.gflops.value * 1e9), f"{how}, {devices.gflops.source}")
     seconds = flops / (CORE_GFLOPS.value * 1e9) + network.cells * CORE_CELL_SECONDS.value
-    how = f"6 x {network.weights / 1e6:.2f} M weights / {CORE_GFLOPS.value:g} GFLOP/s"
+    how = f"6 x {network.multiply_adds / 1e6:.2f} M multiply-adds / {CORE_GFLOPS.value:g} GFLOP/s"
     cells = f"{network.cells} LSTM cells x {CORE_CELL_SECONDS.value * 1e6:.3g} us"
     return Fact(seconds, f"{how} + {cells}, {CORE_GFLOPS.source}; {CORE_CELL_SECONDS.source}")
 
 
 def labelling_seconds(network: NetworkSize, devices: Devices, precision: str) -> Fact:
     """Seconds of one device for the teacher's posteriors of one 30 ms frame."""
-    flops, weights = INFER_FLOPS * network.weights, f"2 x {network.weights / 1e6:.2f} M weights"
+    flops, products = INFER_FLOPS * network.multiply_adds, f"2 x {network.multiply_adds / 1e6:.2f} M multiply-adds"
     if devices.kind == "GPU":
         gain = BFLOAT16_GAIN.value if precision == "bfloat16" else 1.0
         more = f", x {gain:g} for bfloat16, {BFLOAT16_GAIN.source}" if gain != 1 else ""
-        how = f"{weights} / {devices.gflops.value * gain:,.0f} GFLOP/s, {devices.gflops.source}{more}"
+        how = f"{products} / {devices.gflops.value * gain:,.0f} GFLOP/s, {devices.gflops.source}{more}"
         return Fact(flops / (devices.gflops.value * gain * 1e9), how)
     rate = CORE_GFLOPS.value * CORE_LABELLING_SHARE.value
-    return Fact(flops / (rate * 1e9), f"{weights} / {rate:.3g} GFLOP/s, {CORE_LABELLING_SHARE.source}")
+    return Fact(flops / (rate * 1e9), f"{products} / {rate:.3g} GFLOP/s, {CORE_LABELLING_SHARE.source}")

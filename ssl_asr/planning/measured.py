@@ -78,7 +78,7 @@ def _facts(recipe: Recipe, run: Recipe, facts: Facts) -> Facts:
 
 
 def _rates(recipe: Recipe, run: Recipe, rates: Rates, devices: Devices) -> Rates:
-    """Speeds hold only for the same kind of device; the speed of another network is scaled by its weights."""
+    """Speeds hold only for the same kind of device; that of another network is scaled by its multiply-adds."""
     if run.cluster.use_gpu != (devices.kind == "GPU"):
         return rates
     old, new = teacher_network(run), teacher_network(recipe)
@@ -116,7 +116,8 @@ def _labelling(run: Recipe, old: NetworkSize, new: NetworkSize) -> Fact | None:
 def _scaled(seconds: float, how: str, old: NetworkSize, new: NetworkSize) -> Fact:
     if old == new:
         return Fact(seconds, how)
-    return Fact(seconds * new.weights / old.weights, f"{how}, x {new.weights / old.weights:.3g} weights")
+    ratio = new.multiply_adds / old.multiply_adds
+    return Fact(seconds * ratio, f"{how}, x {ratio:.3g} multiply-adds")
 
 
 def _speech(recipe: Recipe, run: Recipe, speech: Speech, question: Question) -> Speech:

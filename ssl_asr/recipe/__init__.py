@@ -11,8 +11,15 @@ from ssl_asr.recipe.batching import Batching
 from ssl_asr.recipe.choice import Choice, Listed
 from ssl_asr.recipe.data import Cluster, Corpus, Evaluate, Frontend, Hmm, Labelling, WrongTexts
 from ssl_asr.recipe.loading import load_recipe, parse_recipe, presets, recipe_text
-from ssl_asr.recipe.mixtures import Mixtures
-from ssl_asr.recipe.network import NETWORKS, BlstmNetwork, LstmNetwork, NetworkSection
+from ssl_asr.recipe.network import (
+    NETWORKS,
+    BlstmNetwork,
+    ConvRnntNetwork,
+    LstmNetwork,
+    NetworkSection,
+    ProjectedLayers,
+    ProjectedLstmNetwork,
+)
 from ssl_asr.recipe.objective import (
     OBJECTIVES,
     CrossEntropySection,
@@ -35,6 +42,7 @@ __all__ = [
     "BlstmNetwork",
     "Choice",
     "Cluster",
+    "ConvRnntNetwork",
     "Corpus",
     "CrossEntropySection",
     "Evaluate",
@@ -49,6 +57,8 @@ __all__ = [
     "NetworkSection",
     "ObjectiveSection",
     "Optimiser",
+    "ProjectedLayers",
+    "ProjectedLstmNetwork",
     "Recipe",
     "SeparatorNetwork",
     "SequenceTraining",

@@ -51,14 +51,20 @@ def to_onnx(model: AcousticModel) -> bytes:
     )
 
 
+def check_exportable(model: AcousticModel) -> None:
+    """ValueError unless the encoder is an LSTM that runs forwards only."""
+    kind = model.encoder.section.kind
+    if not isinstance(model.encoder, Lstm):
+        raise ValueError(f"a network of kind '{kind}' can't be exported as ONNX; only 'lstm' can")
+
+
 def add_network(graph: OnnxGraph, model: AcousticModel) -> None:
     """The nodes from `frames` [streams, frames, inputs] and h and c of before to `log_posteriors` and those behind.
 
     ValueError unless the encoder is an LSTM that runs forwards only.
     """
     encoder = model.encoder
-    if not isinstance(encoder, Lstm):
-        raise ValueError(f"a network of kind '{encoder.section.kind}' can't be exported as ONNX; only 'lstm' can")
+    check_exportable(model)
     layers, units = encoder.section.layers, encoder.section.units
     graph.add("Sub", [FRAMES, graph.constant("mean")], ["centred"])
     graph.add("Mul", ["centred", graph.constant("scale")], ["normalised"])

@@ -23,6 +23,7 @@ from ssl_asr.models.model_files import load_model, model_id
 from ssl_asr.models.systems import evaluated, stage_of
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import inputs_key
+from ssl_asr.serving.exporting.onnx_export import check_exportable
 from ssl_asr.store import filesystem
 from ssl_asr.store.layout import model_uri
 from ssl_asr.store.results_layout import results_uri
@@ -50,7 +51,7 @@ class Sources:
 
 
 def read_sources(recipe: Recipe, name: str) -> Sources:
-    """ValueError in one sentence if the model can't stream, or if the run has no results of just this model."""
+    """ValueError in one sentence if the model can't stream or be exported, or if there are no results of just it."""
     if name not in evaluated(recipe):
         raise ValueError(f"{recipe.run} has no model '{name}'; it has {', '.join(evaluated(recipe))}")
     uri = model_uri(recipe.run, name)
@@ -59,6 +60,7 @@ def read_sources(recipe: Recipe, name: str) -> Sources:
     model, about = load_model(uri)
     if not model.encoder.is_causal:
         raise ValueError(f"{uri} needs whole utterances, so it can't stream; export another model, such as student")
+    check_exportable(model)
     senones, results = load_senones(recipe.run), _results(recipe, name)
     if about.get("senone_set") != senones.id:
         raise ValueError(f"{uri} was trained for other senones than the run's; run the {stage_of(name)} stage again")
