@@ -25,7 +25,8 @@ from ssl_asr.recipe import ConvRnntNetwork
 class ConvRnnt(Encoder[ConvRnntNetwork]):
     """The local CNN sees the frames, the global CNN the local one's outputs, and the LSTM layers both.
 
-    The state is that of the local CNN, of the global CNN and of the LSTM layers, one behind the other.
+    The state is that of the local CNN, of the global CNN and of the LSTM layers, one behind the other. Its running
+    means go on for as long as it is carried. Training hears single utterances, so begin each one with a new state.
     """
 
     is_causal = True
