@@ -47,10 +47,13 @@ def graph_language(recipe: Recipe, lm_order: int) -> dict[str, str]:
     return {**pronunciation_inputs(recipe), **non_defaults(chosen, "graph")}
 
 
-def graph_inputs(run: str, senone_set: str, language: Inputs) -> dict[str, str]:
-    """What the run's graph is made from; `language` says how words are pronounced and the order of the n-gram."""
-    text = checksum(filesystem.read_bytes(lm_text_uri(run)))
-    return {"version": VERSION, "language text": text, "senones": senone_set, **language}
+def graph_inputs(run: str, senone_set: str, language: Inputs, text: bytes | None = None) -> dict[str, str]:
+    """What a graph is made from; `language` says how words are pronounced and the order of the n-gram.
+
+    `text` has the n-gram's sentences, one a line; None: those of the run.
+    """
+    data = filesystem.read_bytes(lm_text_uri(run)) if text is None else text
+    return {"version": VERSION, "language text": checksum(data), "senones": senone_set, **language}
 
 
 def read_info(run: str, key: str) -> GraphInfo | None:
@@ -59,22 +62,26 @@ def read_info(run: str, key: str) -> GraphInfo | None:
     return GraphInfo(**json.loads(filesystem.read_bytes(uri))) if filesystem.exists(uri) else None
 
 
-def make_graph(run: str, order: int, inputs: Inputs) -> GraphInfo:
-    """Build and publish the graph of the run's lexicon, text and senones, unless it is there."""
+def make_graph(run: str, order: int, inputs: Inputs, text: bytes | None = None) -> GraphInfo:
+    """Build and publish the graph of the run's lexicon and senones and of `text`, unless it is there.
+
+    `text` and `inputs` are as in `graph_inputs`.
+    """
     key = inputs_key(inputs)
     if (found := read_info(run, key)) is not None:
         return found
     lexicon = read_lexicon(run)
-    sentences = filesystem.read_bytes(lm_text_uri(run)).decode().splitlines()
+    data = filesystem.read_bytes(lm_text_uri(run)) if text is None else text
+    sentences = data.decode().splitlines()
     vocabulary = vocabulary_of(sentences, lexicon.pronunciations)
     arpa = estimate_arpa(sentences, order)
     arrays = build_graph(vocabulary, lexicon, arpa, load_senones(run).table)
-    data = serialise(*arrays)
+    fst = serialise(*arrays)
     _, final, _, arcs = arrays
     info = GraphInfo(
-        key, checksum(data), len(vocabulary.words), len(final), len(arcs), int(arcs["ilabel"].max(initial=0))
+        key, checksum(fst), len(vocabulary.words), len(final), len(arcs), int(arcs["ilabel"].max(initial=0))
     )
-    filesystem.write_bytes(graph_uri(run, key, "HCLG.fst"), data)
+    filesystem.write_bytes(graph_uri(run, key, "HCLG.fst"), fst)
     filesystem.write_bytes(graph_uri(run, key, "words.txt"), "".join(f"{w}\n" for w in vocabulary.words).encode())
     filesystem.write_bytes(graph_uri(run, key, "graph.json"), json.dumps(asdict(info), indent=1).encode())
     return info

@@ -15,6 +15,7 @@ from urllib.parse import unquote
 from ssl_asr.evaluation.transcribed_set import TranscribedSet
 
 _BEGIN = re.compile(r"[^ \t\r\n]")  # of a JSON value
+_CTM_WORD = 4  # the place of the word in a line
 
 
 @dataclass(frozen=True)
@@ -106,33 +107,41 @@ def _kaldi_text(text: str, place: str) -> HypothesisFile:
 
 
 def _ctm(text: str, place: str) -> HypothesisFile:
-    timed: defaultdict[str, list[tuple[float, str]]] = defaultdict(list)
+    texts = {name: " ".join(fields[_CTM_WORD] for fields in words) for name, words in ctm_fields(text, place).items()}
+    return HypothesisFile(place, texts, lists_silence=False)
+
+
+def ctm_fields(text: str, place: str) -> dict[str, list[list[str]]]:
+    """The fields of a CTM's lines by utterance, each in the order of its starts.
+
+    ValueError where a line has not enough of them, or an utterance two channels.
+    """
+    timed: defaultdict[str, list[tuple[float, list[str]]]] = defaultdict(list)
     channels: dict[str, str] = {}
     for number, line in enumerate(text.split("\n"), 1):
         fields = line.split()
         if not fields or line.startswith(";;"):
             continue
         try:
-            name, start, word = unquote(fields[0]), float(fields[2]), fields[4]
+            name, start, _ = unquote(fields[0]), float(fields[2]), fields[_CTM_WORD]
         except (IndexError, ValueError):
             raise ValueError(
                 f"{place}, line {number}: '{line[:50]}' is not `id channel start duration word`; correct it"
             ) from None
         if channels.setdefault(name, fields[1]) != fields[1]:
             raise ValueError(f"{place} has two channels of '{name}'; give each an id of its own, as the set has")
-        timed[name].append((start, word))
-    texts = {name: " ".join(word for _, word in sorted(words, key=_start)) for name, words in timed.items()}
-    return HypothesisFile(place, texts, lists_silence=False)
+        timed[name].append((start, fields))
+    return {name: [fields for _, fields in sorted(lines, key=_start)] for name, lines in timed.items()}
 
 
-def _start(word: tuple[float, str]) -> float:
-    return word[0]
+def _start(line: tuple[float, list[str]]) -> float:
+    return line[0]
 
 
 def _json(text: str, place: str) -> HypothesisFile:
     texts: dict[str, str] = {}
     references: dict[str, str] = {}
-    for values in _objects(text, place):
+    for values in json_objects(text, place):
         # No other pairs: beside an `id` the `text` is often what was said.
         known = ("id", "hypothesis") if "hypothesis" in values else ("name", "text")
         name, words = (values.get(key) for key in known)
@@ -146,7 +155,7 @@ def _json(text: str, place: str) -> HypothesisFile:
     return HypothesisFile(place, texts, references)
 
 
-def _objects(text: str, place: str) -> Iterator[dict[str, Any]]:
+def json_objects(text: str, place: str) -> Iterator[dict[str, Any]]:
     """Of one JSON object or several, one after another or in a list."""
     decoder, begin = json.JSONDecoder(), 0
     while found := _BEGIN.search(text, begin):
