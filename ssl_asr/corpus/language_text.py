@@ -56,6 +56,37 @@ def add_text(recipe: Recipe, text: SortedLines) -> list[str]:
     return notes
 
 
+def text_without_unlabeled(recipe: Recipe) -> bytes:
+    """The run's text as whoever recognises unlabeled speech may know it, one sentence a line, sorted.
+
+    The run's text, which systems are tested with, has the transcripts of the unlabeled speech in it where its source
+    knows them, for it stands for a text of the domain. A model that is to recognise that very speech must not have
+    seen them. So every sentence that an unlabeled utterance says is left out here, whoever else says it too, and with
+    it all words that no other sentence has, but for those of the labeled transcripts. Where no text of the unlabeled
+    speech is known, it is the run's text. ValueError where no sentence is left.
+    """
+    said = {*_sentences(recipe.run, "unlabeled")}
+    if not said:
+        return filesystem.read_bytes(lm_text_uri(recipe.run))
+    labeled = _sentences(recipe.run, "labeled")
+    if recipe.corpus.lm_text is not None:
+        written = filesystem.read_bytes(lm_text_uri(recipe.run)).decode().splitlines()
+    else:
+        # Not from the run's text: where dev or test says an unlabeled sentence too, that has its words by themselves.
+        held_out = {line for split in HELD_OUT for line in _sentences(recipe.run, split)}
+        names = (name for name in _training_sources(recipe.corpus) if name != "unlabeled")
+        written = [line for name in names for line in _sentences(recipe.run, name)]
+        said |= held_out
+    kept = [line for line in written if line not in said]
+    lost = {*_words(labeled)} & {*_words(written)} - {*_words(kept)}
+    if not kept and not lost:
+        raise ValueError(
+            "no sentence of the language model's text is left without those of the unlabeled speech; give other "
+            "text with corpus.lm_text=FILE"
+        )
+    return ("\n".join(sorted([*kept, *lost])) + "\n").encode()
+
+
 def is_written(recipe: Recipe) -> bool:
     """Whether the text is there, made from what there is today."""
     uri = lm_text_inputs_uri(recipe.run)
