@@ -111,7 +111,8 @@ def bare(product: str) -> str:
 # Products as a dry run names them; of what is made with another product, it says nothing.
 ANNOUNCED = {
     **{f"{kind}/{split}": f"{kind}/{split}" for kind in ("manifest", "features", "alignments") for split in SPLITS},
-    **{name: name for name in ("targets/unlabeled", "flat start", "lexicon", "language text", "results")},
+    **{name: name for name in ("targets/unlabeled", "pseudo-labels/unlabeled")},
+    **{name: name for name in ("flat start", "lexicon", "language text", "results")},
     **{name: name for name in ("aligner-1", "teacher", "baseline", "baseline-short", "student", "topline")},
     **{name: name for name in ("teacher-smbr", "baseline-smbr", "student-smbr")},
     "tree": "senones",
@@ -181,6 +182,8 @@ CHANGES: dict[str, Change] = {
         | RESULTS,
     ),
     "labelling.k": (["labelling.k=5"], nothing, of("targets/unlabeled", "calibration", "decoded") | STUDENT),
+    # By the graph of the evaluation: the unlabeled speech says nothing that is in its text.
+    "hypotheses.teacher": (["hypotheses.teacher=student"], nothing, of("pseudo-labels/unlabeled")),
     "labelling.batch_frames": (
         ["labelling.batch_frames=3000"],
         nothing,

@@ -104,8 +104,9 @@ def _place_here(monkeypatch: pytest.MonkeyPatch) -> None:
     for stage in ("frontend.stage", "hmm.stage", "training.realign", "labelling.stage"):
         monkeypatch.setattr(f"ssl_asr.{stage}.joined", _nothing)
         monkeypatch.setattr(f"ssl_asr.{stage}.run_shard_jobs", shard_by_shard)
-    monkeypatch.setattr("ssl_asr.training.sequence.stage.run_shard_jobs", shard_by_shard)
-    for stage in ("training", "evaluation"):
+    for stage in ("training.sequence", "hypotheses"):
+        monkeypatch.setattr(f"ssl_asr.{stage}.stage.run_shard_jobs", shard_by_shard)
+    for stage in ("training", "evaluation", "hypotheses"):
         monkeypatch.setattr(f"ssl_asr.{stage}.stage.cluster.joined", _nothing)
     monkeypatch.setattr("ssl_asr.frontend.stage._measure_prior", _prior)
     monkeypatch.setattr("ssl_asr.hmm.placement.on_ray", in_series)

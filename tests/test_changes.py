@@ -127,7 +127,7 @@ def test_a_run_that_was_moved_is_done_there(work: Path) -> None:
 def product_of(name: str) -> str | None:
     """Which product a file of a run belongs to; None where it is a note, a cache or made with another file."""
     parts = name.split("/")
-    if parts[0] in ("manifest", "features", "alignments", "targets", "lattices"):
+    if parts[0] in ("manifest", "features", "alignments", "targets", "pseudo-labels", "lattices"):
         if name == "features/prior.json":
             return "prior"
         if parts[-1] == "calibration.json":

@@ -47,7 +47,10 @@ def check_slab(table: pa.Table, senones: int | None) -> None:
 
 
 def check_beside(slabs: Sequence[SlabRows], feature_slabs: Sequence[SlabRows]) -> None:
-    """Damage if the rows of the target slabs `slabs` do not match the rows of the feature slabs `feature_slabs`."""
+    """Damage if rows of unlabeled speech do not match those of its features: a copy has no frames of its own.
+
+    `slabs` are those of targets or of hypotheses.
+    """
     check_same_rows(slabs, feature_slabs)
     for index, (slab, feature_slab) in enumerate(zip(slabs, feature_slabs, strict=True)):
         own = label_rows(feature_slab.ids, feature_slab.conditions)

@@ -34,6 +34,7 @@ class Facts:
     flat_start_speed: Fact  # of one iteration
     alignment_speed: Fact
     decoding_speed: Fact
+    recognising_speed: Fact  # of unlabeled speech, with posteriors by lattices
     start_seconds: Fact
 
 
@@ -95,6 +96,7 @@ def stated_facts(recipe: Recipe) -> Facts:
         flat_start_speed=Fact(676, f"measured: the laptop run's hmm stage ({BENCH}, endtoend), an iteration"),
         alignment_speed=Fact(700, "measured: 30 ms scores aligned on one core"),
         decoding_speed=_decoding_speed(recipe),
+        recognising_speed=_recognising_speed(recipe),
         start_seconds=Fact(
             16, "measured: from a stage's start to its first piece, Ray's processes up, torch imported"
         ),
@@ -133,6 +135,14 @@ def _frontend_speed(recipe: Recipe) -> Fact:
 def _decoding_speed(recipe: Recipe) -> Fact:
     speed = 85.7 * 1000 / recipe.evaluate.max_active
     return Fact(speed, f"{DEMO}, 85.7 x real time of a core at max_active 1000, over max_active")
+
+
+def _recognising_speed(recipe: Recipe) -> Fact:
+    """The search, and then the lattices."""
+    search = 85.7 * 1000 / recipe.hypotheses.max_active
+    speed = 1 / (1 / search + 1 / LATTICE_SPEED.value)
+    how = f"{DEMO}, searching at {search:.3g} x real time of a core, as max_active asks for"
+    return Fact(speed, f"{how}; lattices at {LATTICE_SPEED.value:g} x, {LATTICE_SPEED.source}")
 
 
 def is_open_speech(source: str) -> bool:

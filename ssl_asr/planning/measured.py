@@ -61,10 +61,13 @@ def stated_rates(recipe: Recipe, devices: Devices) -> Rates:
 
 
 def _facts(recipe: Recipe, run: Recipe, facts: Facts) -> Facts:
-    found: dict[str, Fact | None] = {"decoding_speed": _decoding_speed(recipe, run)}
+    found: dict[str, Fact | None] = {
+        "decoding_speed": _decoding_speed(recipe, run),
+        "recognising_speed": _recognising_speed(recipe, run),
+    }
     if recipe.frontend == run.frontend:
         found["feature_bytes"] = _bytes(run, features.STORE, "frames")
-        found["frontend_speed"] = _frontend_speed(run)
+        found["frontend_speed"] = _speed(run, "frontend")
     hmm = read_report(run, "hmm")
     if hmm is not None and recipe.hmm.senones == run.hmm.senones:
         found["alignment_bytes"] = _bytes(run, alignments_store(str(hmm.figures["senone_set"])), "frames")
@@ -152,12 +155,12 @@ def _utterance_seconds(run: Recipe) -> Fact | None:
     return Fact(manifest.total("seconds") / rows, f"measured in {run.run}: manifest") if rows else None
 
 
-def _frontend_speed(run: Recipe) -> Fact | None:
-    report = read_report(run, "frontend")
+def _speed(run: Recipe, stage: str) -> Fact | None:
+    report = read_report(run, stage)
     worked = 0.0 if report is None else float(report.figures.get(ACTOR_HOURS, 0))
     if report is None or not worked:
         return None
-    return Fact(float(report.figures["hours"]) / worked, f"measured in {run.run}: hours over actor hours of frontend")
+    return Fact(float(report.figures["hours"]) / worked, f"measured in {run.run}: hours over actor hours of {stage}")
 
 
 def _decoding_speed(recipe: Recipe, run: Recipe) -> Fact | None:
@@ -165,3 +168,7 @@ def _decoding_speed(recipe: Recipe, run: Recipe) -> Fact | None:
     if report is None or recipe.evaluate != run.evaluate:
         return None
     return Fact(float(report.figures["decoding_x_real_time"]), f"measured in {run.run}: evaluate")
+
+
+def _recognising_speed(recipe: Recipe, run: Recipe) -> Fact | None:
+    return _speed(run, "hypotheses") if recipe.hypotheses == run.hypotheses else None

@@ -12,6 +12,7 @@ from ssl_asr.planning.numbers import number
 from ssl_asr.planning.preemption import loss_share
 from ssl_asr.planning.speech import Speech, TrainingSpeech, student_speech, teacher_speech
 from ssl_asr.recipe import Batching, Optimiser, Recipe, Sync
+from ssl_asr.recipe.data import RECOGNISERS
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,7 @@ def stage_times(recipe: Recipe, speech: Speech, facts: Facts, rates: Rates, clus
         teacher,
         labelling,
         *others,
+        *_hypotheses(recipe, speech, facts, cluster),
         _evaluate(recipe, speech, facts, cluster),
     ]
 
@@ -224,6 +226,15 @@ def _hmm(recipe: Recipe, speech: Speech, facts: Facts, cluster: Hardware) -> Sta
         f"{number(clean)} h x {passes} / {flat.value:,.0f} + {number(aligned)} h / {align.value:,.0f} x real time"
     )
     return on_cores("hmm", hours, facts.start_seconds, cluster, formula, f"{flat.source}; aligning, {align.source}")
+
+
+def _hypotheses(recipe: Recipe, speech: Speech, facts: Facts, cluster: Hardware) -> list[StageTime]:
+    """By a network; the words of another recogniser are copied in no time."""
+    if recipe.hypotheses.teacher not in RECOGNISERS:
+        return []
+    hours, speed = speech.recorded_unlabeled.value, facts.recognising_speed  # copies have the recordings' words
+    formula = f"{number(hours)} h / {speed.value:.3g} x real time"
+    return [on_cores("hypotheses", hours / speed.value, facts.start_seconds, cluster, formula, speed.source)]
 
 
 def _evaluate(recipe: Recipe, speech: Speech, facts: Facts, cluster: Hardware) -> StageTime:

@@ -9,7 +9,7 @@ trained model does (BMUF with two workers is not BMUF with four), as it must on 
 from ssl_asr.recipe.augmentation import Augmentation
 from ssl_asr.recipe.batching import Batching
 from ssl_asr.recipe.choice import Choice, Listed
-from ssl_asr.recipe.data import Cluster, Corpus, Evaluate, Frontend, Hmm, Labelling, WrongTexts
+from ssl_asr.recipe.data import Cluster, Corpus, Evaluate, Frontend, Hmm, Hypotheses, Labelling, WrongTexts
 from ssl_asr.recipe.loading import load_recipe, parse_recipe, presets, recipe_text
 from ssl_asr.recipe.network import (
     NETWORKS,
@@ -49,6 +49,7 @@ __all__ = [
     "Frontend",
     "Heard",
     "Hmm",
+    "Hypotheses",
     "Labelling",
     "Listed",
     "LstmNetwork",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from ssl_asr.recipe.identity import Affects
 from ssl_asr.recipe.section import NotNegative, Positive, PositiveFloat, Section, Share
@@ -146,6 +146,35 @@ class Labelling(Section):
     batch_frames: Positive = 6000  # 30 ms frames of a batch of utterances of similar length, with padding
     precision: Literal["float32", "bfloat16"] = "float32"  # of the network; bfloat16 by autocast
     compile: bool = False  # the network by torch.compile
+
+
+RECOGNISERS = ("teacher", "baseline", "student")  # the topline is none: it has learned what unlabeled speech says
+OUTSIDE = ("ctm", "jsonl")
+
+
+class Hypotheses(Section):
+    """Words of the unlabeled speech, for transducers to learn; every value here is part of such a set's identity."""
+
+    # Who recognises; None: nobody. A network of the run, with a decoding graph: teacher, baseline or student. Or
+    # words that another recogniser has written, by the utterances' ids: ctm:FILE, or jsonl:FILE of JSON objects as
+    # `ssl-asr transcribe` prints them, paths or URIs. What a model or a file holds counts, not its name.
+    teacher: Annotated[str | None, Affects()] = None
+    # The following are for a network.
+    lm_order: Annotated[int, Field(ge=1, le=5)] = 3  # of an n-gram that has seen no text of the unlabeled speech
+    kappa: PositiveFloat = 0.3  # scale of the acoustic score; an evaluation tunes its own on dev
+    prior_scale: NotNegative = 1.0  # of the log prior within the acoustic score
+    beam: PositiveFloat = 13
+    max_active: Positive = 5000
+    # Words' posteriors come from lattices of this beam, as with evaluate.lattice_beam.
+    lattice_beam: PositiveFloat = 7
+
+    @field_validator("teacher")
+    @classmethod
+    def _known(cls, teacher: str | None) -> str | None:
+        kind, _, place = (teacher or "").partition(":")
+        if teacher is None or teacher in RECOGNISERS or (kind in OUTSIDE and place):
+            return teacher
+        raise ValueError(f"it is not known; use one of {', '.join(RECOGNISERS)}, ctm:FILE, jsonl:FILE")
 
 
 class Evaluate(Section):

@@ -38,6 +38,7 @@ Product = Literal[
     "alignments",
     "teacher",
     "targets",
+    "pseudo-labels",
     "baseline",
     "baseline-short",
     "student",

@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import model_validator
 
-from ssl_asr.recipe.data import Cluster, Corpus, Evaluate, Frontend, Hmm, Labelling
+from ssl_asr.recipe.data import Cluster, Corpus, Evaluate, Frontend, Hmm, Hypotheses, Labelling
 from ssl_asr.recipe.identity import Affects
 from ssl_asr.recipe.section import Section
 from ssl_asr.recipe.training import Student, Teacher
@@ -31,6 +31,7 @@ class Recipe(Section):
     teacher: Annotated[Teacher, Affects("teacher")] = Teacher()
     labelling: Annotated[Labelling, Affects("targets")] = Labelling()
     student: Annotated[Student, Affects("baseline", "baseline-short", "student", "topline")] = Student()
+    hypotheses: Annotated[Hypotheses, Affects("pseudo-labels")] = Hypotheses()
     evaluate: Evaluate = Evaluate()
     # Where and on how many machines work runs. The number of training workers does shape a model, as it must where
     # machines come and go.

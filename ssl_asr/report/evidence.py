@@ -30,8 +30,15 @@ from ssl_asr.report.status import rejects
 from ssl_asr.runtime.pipeline import NAMES
 from ssl_asr.runtime.stage_report import StageReport, read_report
 from ssl_asr.store import features, filesystem, targets, utterance
-from ssl_asr.store.corpus_layout import source_uri
-from ssl_asr.store.layout import MANIFEST, model_uri, stage_of_store
+from ssl_asr.store.layout import (
+    MANIFEST,
+    PSEUDO_LABELS,
+    model_uri,
+    results_uri,
+    source_uri,
+    stage_of_store,
+    store_of_set,
+)
 from ssl_asr.store.ledger import Reject, Shard
 from ssl_asr.store.ledger_index import PARALLEL_READS, LedgerIndex
 from ssl_asr.store.results_layout import results_uri
@@ -102,7 +109,7 @@ def gather(recipe: Recipe) -> Evidence:
         corpus=_corpus(stores),
         corpus_source=filesystem.read_bytes(source).decode().strip() if filesystem.exists(source) else "",
         stages={name: report for name in NAMES if (report := read_report(recipe, name)) is not None},
-        audio_seconds=_audio_seconds(stores, labelled, curves),
+        audio_seconds=_audio_seconds(recipe, stores, labelled, curves),
         rejects=tuple(rejects(recipe)),
         recipe_yaml=yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False),
         versions=_versions(),
@@ -163,8 +170,15 @@ def _listed(store: ShardStore, shard: Shard) -> pa.Table:
     return store.read(shard, ["speaker", "condition", "duration"])
 
 
+def _recognised_seconds(recipe: Recipe, stores: Sequence[StoreIndex]) -> float:
+    """Of the hypotheses that the run made last."""
+    report = read_report(recipe, "hypotheses")
+    name = "" if report is None else store_of_set(PSEUDO_LABELS, report.key)
+    return sum(each.total("seconds") for each in stores if each.store.name == name)
+
+
 def _audio_seconds(
-    stores: Sequence[StoreIndex], labelled: LedgerIndex | None, curves: Mapping[str, LearningCurve]
+    recipe: Recipe, stores: Sequence[StoreIndex], labelled: LedgerIndex | None, curves: Mapping[str, LearningCurve]
 ) -> dict[str, float]:
     """Seconds by stage; of targets only the shards `labelled`, of the recipe's current set.
 
@@ -179,6 +193,7 @@ def _audio_seconds(
         "frontend": made_by("frontend"),
         "hmm": made_by("hmm"),
         "labelling": 0.0 if labelled is None else float(labelled.column("frames").sum()) * targets.FRAME_SECONDS,
+        "hypotheses": _recognised_seconds(recipe, stores),
     }
     for name in MODELS:
         if name in curves:

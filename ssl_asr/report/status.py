@@ -16,13 +16,15 @@ from ssl_asr.report.throughput import Throughput
 from ssl_asr.runtime.pipeline import NAMES, wanted_stages
 from ssl_asr.runtime.stage_clock import Heartbeat, read_heartbeat
 from ssl_asr.runtime.stage_report import ACTOR_HOURS, StageReport, read_rejects, read_report
-from ssl_asr.store import targets, utterance
-from ssl_asr.store.layout import MANIFEST, STAGE_OF_STORE, stage_of_store
+from ssl_asr.store import utterance
+from ssl_asr.store.layout import MANIFEST, PSEUDO_LABELS, STAGE_OF_STORE, TARGETS, stage_of_store, store_of_set
 from ssl_asr.store.ledger import Reject
 from ssl_asr.store.run_index import StoreIndex, run_index, shards_in_any
 
 # Stages that only turn audio into shards, so that finished shards measure their progress.
-STREAMING = ("frontend", "labelling")
+STREAMING = ("frontend", "labelling", "hypotheses")
+# Those that write a store for each teacher and its settings, which they name their attempts by.
+_OF_A_TEACHER = {"labelling": TARGETS, "hypotheses": PSEUDO_LABELS}
 
 
 @dataclass(frozen=True)
@@ -111,19 +113,20 @@ def _unit(stage: str) -> str:
 
 
 def _made(stage: str, stores: Sequence[StoreIndex], attempt: Heartbeat | StageReport | None) -> list[StoreIndex]:
-    """The entries that the stage has written; of targets only the set of its last attempt, not of other teachers."""
+    """The entries that the stage has written; of a teacher's only the set of its last attempt."""
     mine = [each for each in stores if stage_of_store(each.store.name) == stage]
-    if stage == "labelling" and attempt is not None:
-        return [each for each in mine if each.store.name == targets.store_name(attempt.key)]
+    if stage in _OF_A_TEACHER and attempt is not None:
+        return [each for each in mine if each.store.name == store_of_set(_OF_A_TEACHER[stage], attempt.key)]
     return mine
 
 
 def _expected(recipe: Recipe, stage: str, stores: Sequence[StoreIndex]) -> StoreIndex | None:
     """The shards of the manifest that the stage is to go through; None where that is not known."""
     manifest = next((each for each in stores if each.kind == MANIFEST), None)
-    if stage not in ("frontend", "hmm", "labelling") or manifest is None:
+    if stage not in ("hmm", *STREAMING) or manifest is None:
         return None
-    return manifest.only({"hmm": aligned_splits(recipe), "labelling": ("unlabeled",)}.get(stage, utterance.SPLITS))
+    splits = {"hmm": aligned_splits(recipe), **dict.fromkeys(_OF_A_TEACHER, ("unlabeled",))}
+    return manifest.only(splits.get(stage, utterance.SPLITS))
 
 
 def _throughput(
@@ -140,8 +143,8 @@ def _throughput(
     done = next(iter(made), None)
     audio = 0.0 if done is None else done.total("seconds")
     left = 0.0 if expected is None else expected.without(done).total("seconds")
-    if stage == "labelling":
-        left /= versions(recipe.corpus, "unlabeled")  # copies have the targets of their recordings
+    if stage in _OF_A_TEACHER:
+        left /= versions(recipe.corpus, "unlabeled")  # copies have what their recordings have
     under_way = isinstance(attempt, Heartbeat)
     worked = (
         attempt.work_seconds / 3600 if isinstance(attempt, Heartbeat) else float(attempt.figures.get(ACTOR_HOURS, 0))

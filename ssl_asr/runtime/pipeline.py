@@ -90,6 +90,13 @@ STAGES = (
         exclusive=True,
     ),
     Stage(
+        "hypotheses",
+        "ssl_asr.hypotheses.stage",
+        "recognises the words of the unlabeled speech, if hypotheses.teacher asks for it",
+        ("baseline", "student"),
+        wanted_if="hypotheses.teacher",
+    ),
+    Stage(
         "topline",
         "ssl_asr.training.stage",
         "trains the student's network on the true labels of all audio, if evaluate.topline asks for it",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from ssl_asr.models.systems import ALIGNERS, MODELS, smbr_name
 from ssl_asr.recipe.identity import Inputs, differences
-from ssl_asr.store.layout import ALIGNMENTS, FEATURES, MANIFEST, TARGETS
+from ssl_asr.store.layout import ALIGNMENTS, FEATURES, MANIFEST, PSEUDO_LABELS, TARGETS
 
 # Names of products beside the stores' splits, such as "features/test", and the models.
 LANGUAGE_TEXT, LEXICON, FLAT_START, SENONES, SENONE_SET = (
@@ -23,7 +23,8 @@ LANGUAGE_TEXT, LEXICON, FLAT_START, SENONES, SENONE_SET = (
 )
 RESULTS, REPORT = "results", "report"
 REJECTED = "rejected "  # before the name of a split whose shards were rejected: nothing waits for them
-_STORES, _SPLITS = (MANIFEST, FEATURES, ALIGNMENTS, TARGETS), ("labeled", "unlabeled", "dev", "test")
+_STORES = (MANIFEST, FEATURES, ALIGNMENTS, TARGETS, PSEUDO_LABELS)
+_SPLITS = ("labeled", "unlabeled", "dev", "test")
 PRODUCTS = frozenset(
     (
         *(LANGUAGE_TEXT, LEXICON, FLAT_START, SENONES, SENONE_SET, *ALIGNERS),

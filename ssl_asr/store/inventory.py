@@ -13,8 +13,9 @@ from ssl_asr.store.ledger import Shard
 from ssl_asr.store.listing import Numbers
 from ssl_asr.store.shards import ShardStore
 
-# In the order in which each is made from the ones before; the last three are folders of stores.
-_SINGLE, _FOLDERS = (layout.MANIFEST, layout.FEATURES), (layout.ALIGNMENTS, layout.TARGETS, layout.LATTICES)
+# In the order in which each is made from the ones before; the second line has folders of stores.
+_SINGLE = (layout.MANIFEST, layout.FEATURES)
+_FOLDERS = (layout.ALIGNMENTS, layout.TARGETS, layout.PSEUDO_LABELS, layout.LATTICES)
 _NAME = re.compile(r"([^/]+)/([0-9]{6,18})")
 
 
@@ -59,7 +60,7 @@ class StoreContents:
 
     @property
     def kind(self) -> str:
-        """ "manifest", "features", "alignments", "targets" or "lattices"."""
+        """ "manifest", "features", "alignments", "targets", "pseudo-labels" or "lattices"."""
         return layout.kind_of_store(self.store.name)
 
 

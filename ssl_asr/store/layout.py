@@ -11,18 +11,28 @@ import re
 
 from ssl_asr.store import filesystem
 
-# Names of stores; the last three are folders of stores.
+# Names of stores; all but the first two are folders of stores. Pseudo-labels are words of the unlabeled speech; see
+# store/hypotheses.py.
 MANIFEST, FEATURES, ALIGNMENTS, TARGETS, LATTICES = "manifest", "features", "alignments", "targets", "lattices"
+PSEUDO_LABELS = "pseudo-labels"
 # What the corpus stage keeps on the way to the manifest; see corpus/shuffle.py.
 PIECES, IDS, LATER_USES, BUCKETS = "corpus/pieces", "corpus/ids", "corpus/later-uses", "corpus/buckets"
 # Recordings that are cut into utterances, and where; see corpus/long_recordings.py.
 LONG, CUTS = "corpus/long", "corpus/cuts"
 # Which stage writes the stores of each kind; lattices are written by the stage of the model that they are for.
-STAGE_OF_STORE = {MANIFEST: "corpus", FEATURES: "frontend", ALIGNMENTS: "hmm", TARGETS: "labelling"}
+STAGE_OF_STORE = {
+    MANIFEST: "corpus",
+    FEATURES: "frontend",
+    ALIGNMENTS: "hmm",
+    TARGETS: "labelling",
+    PSEUDO_LABELS: "hypotheses",
+}
 FORMAT = "2"  # raise where a run of the version before can't be read
 SHARD_SUFFIX, PARTITIONS_SUFFIX, TEXT_SUFFIX, ENTRY_SUFFIX = ".parquet", ".arrow", ".txt", ".json"
 MODEL_SUFFIX, IMPORT_SUFFIX = ".safetensors", ".npz"
-_SHARD = re.compile(r"(.+)/(manifest|features|(?:alignments|targets|lattices)/[^/]+)/([^/]+)/(\d+)\.parquet")
+_SHARD = re.compile(
+    r"(.+)/(manifest|features|(?:alignments|targets|pseudo-labels|lattices)/[^/]+)/([^/]+)/(\d+)\.parquet"
+)
 
 
 def recipe_uri(run: str) -> str:
@@ -63,8 +73,17 @@ def alignments_store(alignment_set: str) -> str:
     return f"{ALIGNMENTS}/{alignment_set}"
 
 
+def store_of_set(kind: str, set_id: str) -> str:
+    """`kind` is that of the store, such as TARGETS."""
+    return f"{kind}/{set_id}"
+
+
 def targets_store(set_id: str) -> str:
-    return f"{TARGETS}/{set_id}"
+    return store_of_set(TARGETS, set_id)
+
+
+def pseudo_labels_store(set_id: str) -> str:
+    return store_of_set(PSEUDO_LABELS, set_id)
 
 
 def lattices_store(set_id: str) -> str:
@@ -73,7 +92,7 @@ def lattices_store(set_id: str) -> str:
 
 
 def kind_of_store(store: str) -> str:
-    """MANIFEST, FEATURES, ALIGNMENTS, TARGETS or LATTICES."""
+    """MANIFEST, FEATURES, ALIGNMENTS, TARGETS, PSEUDO_LABELS or LATTICES."""
     return store.partition("/")[0]
 
 
@@ -137,6 +156,52 @@ def lists_index_uri(run: str, store: str, split: str) -> str:
 
 
 # Beside the stores.
+
+
+def lm_text_uri(run: str) -> str:
+    """The language model's text."""
+    return filesystem.join(run, "corpus", "lm_text.txt")
+
+
+def lm_text_inputs_uri(run: str) -> str:
+    """What the language model's text was made from."""
+    return filesystem.join(run, "corpus", "lm_text.json")
+
+
+def source_uri(run: str) -> str:
+    """Where the speech comes from, in one line."""
+    return filesystem.join(run, "corpus", "source.txt")
+
+
+def sentences_uri(run: str, name: str) -> str:
+    """`name` is "open-speech": the sentences of all open speech that may be trained on. Earlier versions of this
+    program kept those of each split so."""
+    return filesystem.join(run, "corpus", "sentences", f"{name}.txt")
+
+
+def split_record_uri(run: str, split: str) -> str:
+    """What the corpus stage has listed of a split."""
+    return filesystem.join(run, "corpus", "splits", f"{split}.json")
+
+
+def audio_versions_uri(run: str, split: str, piece: str) -> str:
+    """Sizes and times of the audio files of a piece of a split's source, when it was read."""
+    return filesystem.join(run, "corpus", "audio", split, f"{piece}.parquet")
+
+
+def bank_inputs_uri(run: str) -> str:
+    """What the noise banks were made from."""
+    return filesystem.join(run, "corpus", "noise", "inputs.json")
+
+
+def bank_uri(run: str, use: str, kind: str) -> str:
+    """Recorded noise; `use` is "train" or "test"."""
+    return filesystem.join(run, "corpus", "noise", use, f"{kind}.wav")
+
+
+def outside_hypotheses_uri(run: str) -> str:
+    """Which file of another recogniser's words was read last, and a hash of its content."""
+    return filesystem.join(store_folder(run, PSEUDO_LABELS), "outside.json")
 
 
 def prior_uri(run: str) -> str:

@@ -22,7 +22,7 @@ class StoreIndex:
 
     @property
     def kind(self) -> str:
-        """ "manifest", "features", "alignments", "targets" or "lattices"."""
+        """ "manifest", "features", "alignments", "targets", "pseudo-labels" or "lattices"."""
         return kind_of_store(self.store.name)
 
     @property

@@ -5,7 +5,15 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from ssl_asr.store.layout import FEATURES, MANIFEST, STAGE_OF_STORE, TARGETS, kind_of_store, stage_of_store
+from ssl_asr.store.layout import (
+    FEATURES,
+    MANIFEST,
+    PSEUDO_LABELS,
+    STAGE_OF_STORE,
+    TARGETS,
+    kind_of_store,
+    stage_of_store,
+)
 from ssl_asr.store.ledger import Shard
 from ssl_asr.store.shards import ShardStore
 
@@ -83,7 +91,8 @@ class FindingFormatter:
             )
         stage = stage_of_store(store.name)
         first = f"delete {' and '.join(delete)}, then " if delete else ""
-        whose = " with the teacher and recipe of these targets" if kind_of_store(store.name) == TARGETS else ""
+        made = {TARGETS: "targets", PSEUDO_LABELS: "pseudo-labels"}.get(kind_of_store(store.name))
+        whose = f" with the teacher and recipe of these {made}" if made else ""
         return Finding(f"{uri} {problem}; {first}run `ssl-asr {stage} {self.run}` again{whose}", shard, store.name)
 
     def _repair(self) -> str:

@@ -9,13 +9,13 @@ from ssl_asr.recipe import Recipe
 from ssl_asr.runtime.pipeline import stage
 from ssl_asr.runtime.stage_report import StageReport
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import ALIGNMENTS, FEATURES, MANIFEST, TARGETS, kind_of_store, stage_of_store
+from ssl_asr.store.layout import ALIGNMENTS, FEATURES, MANIFEST, PSEUDO_LABELS, TARGETS, kind_of_store, stage_of_store
 from ssl_asr.store.ledger import Shard
 from ssl_asr.verifying.findings import Finding
 from ssl_asr.verifying.run import check_shards, refuse_under_way, splits_of, verify
 
 # What each kind of shard is made from, directly or not.
-_MADE_FROM = {FEATURES: (MANIFEST,), ALIGNMENTS: (MANIFEST, FEATURES), TARGETS: (MANIFEST, FEATURES)}
+_MADE_FROM = {FEATURES: (MANIFEST,)} | dict.fromkeys((ALIGNMENTS, TARGETS, PSEUDO_LABELS), (MANIFEST, FEATURES))
 
 
 def repair(recipe: Recipe, suspects: Collection[Shard]) -> Iterator[StageReport]:
@@ -43,7 +43,7 @@ def repair(recipe: Recipe, suspects: Collection[Shard]) -> Iterator[StageReport]
 
 def _stages(recipe: Recipe) -> list[str]:
     """Those that write stores, in their order; realign once a round, as each round depends on the one before."""
-    return ["corpus", "frontend", "hmm", *[REALIGN] * recipe.hmm.realign, "labelling"]
+    return ["corpus", "frontend", "hmm", *[REALIGN] * recipe.hmm.realign, "labelling", "hypotheses"]
 
 
 def _stage(finding: Finding) -> str:

@@ -27,12 +27,13 @@ from ssl_asr.store.layout import (
     FEATURES,
     MANIFEST,
     MODEL_SUFFIX,
+    PSEUDO_LABELS,
     STAGE_OF_STORE,
     TARGETS,
     heartbeat_uri,
     models_folder,
     stage_of_store,
-    targets_store,
+    store_of_set,
 )
 from ssl_asr.store.ledger import Shard
 from ssl_asr.verifying.findings import Finding, FindingFormatter
@@ -42,14 +43,15 @@ from ssl_asr.verifying.training_check import check_training
 
 READERS = 4  # threads; each holds the shard that it reads and one decoded slab
 # By kind of store: the kind that its shards are made from.
-_SOURCES = {FEATURES: MANIFEST, ALIGNMENTS: FEATURES, TARGETS: FEATURES}
+_SOURCES = {FEATURES: MANIFEST, ALIGNMENTS: FEATURES, TARGETS: FEATURES, PSEUDO_LABELS: FEATURES}
+_UNLABELED = dict.fromkeys((TARGETS, PSEUDO_LABELS), ("unlabeled",))
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
 def splits_of(recipe: Recipe, kind: str) -> tuple[str, ...]:
     """The splits that have shards of this kind of store."""
-    return {ALIGNMENTS: aligned_splits(recipe), TARGETS: ("unlabeled",)}.get(kind, utterance.SPLITS)
+    return {ALIGNMENTS: aligned_splits(recipe), **_UNLABELED}.get(kind, utterance.SPLITS)
 
 
 def verify(recipe: Recipe, only: Collection[Shard] | None = None, *, sample: int | None = None) -> Verdict:
@@ -157,7 +159,7 @@ def _unmade_of(
     report = read_report(recipe, stage)
     if source is None or report is None or read_heartbeat(recipe, stage) is not None:
         return []
-    if mine.kind == TARGETS and mine.store.name != targets_store(report.key):
+    if mine.kind in _UNLABELED and mine.store.name != store_of_set(mine.kind, report.key):
         return []  # the stage has finished another set
     # What the flat start could not align, no network aligns.
     stages = {stage, STAGE_OF_STORE[mine.kind]}

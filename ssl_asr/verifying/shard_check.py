@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from ssl_asr.labelling.integrity import check_beside, check_slab
 from ssl_asr.sequence import lattice_shards
-from ssl_asr.store import alignments, features, layout, targets, utterance
+from ssl_asr.store import alignments, features, hypotheses, layout, targets, utterance
 from ssl_asr.store.integrity import Checked, Damage, LookAtSlab, SlabRows, check_parents, check_same_rows, check_shard
 from ssl_asr.store.inventory import StoreContents
 from ssl_asr.store.ledger import Shard
@@ -22,7 +22,13 @@ SCHEMAS: Mapping[str, Sequence[pa.Schema]] = {
     layout.FEATURES: list(features.SCHEMAS.values()),
     layout.ALIGNMENTS: [alignments.SCHEMA],
     layout.TARGETS: [targets.SCHEMA],
+    layout.PSEUDO_LABELS: [hypotheses.SCHEMA],
     layout.LATTICES: [lattice_shards.SCHEMA],
+}
+# Of stores whose reader refuses all that is not whole.
+_DECODERS: Mapping[str, Callable[[pa.Table], object]] = {
+    layout.LATTICES: lattice_shards.decode,
+    layout.PSEUDO_LABELS: hypotheses.decode,
 }
 
 
@@ -98,7 +104,7 @@ class ShardCheck:
             return [self.formatter.without_source(held.store, shard)]
         source = beside[layout.FEATURES].slabs if layout.FEATURES in beside else None
         try:
-            if held.kind == layout.TARGETS and source is not None:
+            if held.kind in (layout.TARGETS, layout.PSEUDO_LABELS) and source is not None:
                 check_beside(checked.slabs, source)
             if held.kind == layout.ALIGNMENTS and source is not None:
                 _check_alignments(checked.slabs, source)
@@ -116,8 +122,8 @@ class ShardCheck:
         return none_needed or any(shard in held.files or shard in held.entries for held in beside)
 
     def _look(self, store: ShardStore, shard: Shard) -> LookAtSlab:
-        if layout.kind_of_store(store.name) == layout.LATTICES:
-            return _look_at_lattices
+        if (decode := _DECODERS.get(layout.kind_of_store(store.name))) is not None:
+            return partial(_look_by, decode)
         if layout.kind_of_store(store.name) != layout.TARGETS:
             return lambda slab: None
         # The store's name begins with the teacher's id.
@@ -126,9 +132,9 @@ class ShardCheck:
         )
 
 
-def _look_at_lattices(slab: pa.Table) -> None:
+def _look_by(decode: Callable[[pa.Table], object], slab: pa.Table) -> None:
     try:
-        lattice_shards.decode(slab)
+        decode(slab)
     except ValueError as error:
         raise Damage(f"is not whole: {error}") from error
 

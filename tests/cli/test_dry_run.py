@@ -57,6 +57,19 @@ def test_an_unchanged_run_is_up_to_date_and_stays_as_it_is(finished: Recipe, cap
     assert contents(finished.run) == before
 
 
+def test_words_of_the_unlabeled_speech_follow_their_network_alone(
+    finished: Recipe, capsys: pytest.CaptureFixture
+) -> None:
+    asked = "hypotheses.teacher=student"
+    assert products(told(capsys, "run", finished.run, asked)) == ["pseudo-labels/unlabeled", "report"]
+    found = told(capsys, "hypotheses", finished.run, asked)
+    assert found == {"hypotheses": ["pseudo-labels/unlabeled: 2 shards, not made yet"]}
+    found = told(capsys, "run", finished.run, asked, "student.network.layers=2")
+    assert found["hypotheses"] == ["pseudo-labels/unlabeled: about 2 shards, because of student.network.layers"]
+    teacher = told(capsys, "run", finished.run, "hypotheses.teacher=teacher", "student.network.layers=2")
+    assert teacher["hypotheses"] == ["pseudo-labels/unlabeled: 2 shards, not made yet"]
+
+
 def test_another_test_condition_touches_the_test_alone(finished: Recipe, capsys: pytest.CaptureFixture) -> None:
     before = contents(finished.run)
     found = told(capsys, "run", finished.run, "corpus.test_conditions=[clean]")

@@ -131,6 +131,19 @@ def test_sequence_training_is_planned_where_it_is_wanted(printed):
     assert work(folds, "teacher-fold") == pytest.approx(work(plain, "teacher"), rel=0.02)  # 3 x 2/3 x half the passes
 
 
+def test_words_of_unlabeled_speech_are_planned_where_a_network_recognises_them(printed):
+    def row(*words: str) -> str | None:
+        found = re.search(r"^hypotheses .*$", printed("paper", "--hours", "1e5", *words), re.MULTILINE)
+        return found and found.group()
+
+    assert row() is None
+    assert row("hypotheses.teacher=ctm:/data/words.ctm") is None
+    # 85.7 x real time at 1,000 active states are 17.1 at 5,000; with lattices at 50, that makes 12.8.
+    assert re.search(r"cores +7,8\d\d h .* 100,000 h / 12\.8 x real time", row("hypotheses.teacher=student"))
+    assert row("hypotheses.teacher=student", "corpus.unlabeled_copies=1") == row("hypotheses.teacher=student")
+    assert "/ 31.6 x real" in row("hypotheses.teacher=student", "hypotheses.max_active=1000")
+
+
 def test_fold_models_of_a_student_hear_all_unlabeled_speech(printed):
     def hours(text: str, stage: str) -> float:
         return float(re.search(rf"^{stage} .*?([\d,.]+) h x 120,000", text, re.MULTILINE).group(1).replace(",", ""))

@@ -18,6 +18,7 @@ from ssl_asr.evaluation import inputs as evaluation
 from ssl_asr.frontend import parents
 from ssl_asr.hmm import alignment_job, lexicon_stage
 from ssl_asr.hmm import training as hmm
+from ssl_asr.hypotheses import sets as hypotheses
 from ssl_asr.labelling import teachers
 from ssl_asr.recipe import NETWORKS, OBJECTIVES, Recipe
 from ssl_asr.recipe.identity import Product, leaves
@@ -56,6 +57,7 @@ VERSIONS: Mapping[Product, Versions] = {
     "alignments": {"hmm/alignment_job.py VERSION": alignment_job.VERSION},
     "teacher": _TRAINING,
     "targets": {"labelling/teachers.py VERSION": teachers.VERSION},
+    "pseudo-labels": {"hypotheses/sets.py VERSION": hypotheses.VERSION},
     "baseline": _TRAINING,
     "baseline-short": _TRAINING,
     "student": _TRAINING,

@@ -83,6 +83,8 @@ def test_a_choice_is_what_differs_from_its_default() -> None:
         ("teacher.network.layers=9", {"teacher"}),
         ("teacher.optimiser.momentum=0.5", {"teacher"}),
         ("labelling.k=7", {"targets"}),
+        ("hypotheses.teacher=student", set()),  # its content counts
+        ("hypotheses.kappa=0.5", {"pseudo-labels"}),
         ("student.network.layers=9", {"baseline", "baseline-short", "student", "topline"}),
         ("student.shorter_baseline=0.3", {"baseline-short"}),
         ("student.unlabeled_objective.kind=cross-entropy", {"student"}),
@@ -112,7 +114,7 @@ def test_the_seed_affects_all_that_is_drawn() -> None:
     before, after = load_recipe("demo"), load_recipe("demo", ["seed=7"])
     moved = {product for product in PRODUCTS if non_defaults(before, product) != non_defaults(after, product)}
     not_drawn = {"dev", "test", "shards", "features", "lexicon", "flat-start", "senones", "targets", "graph"}
-    assert {*PRODUCTS} - moved == {*not_drawn, "alignments", "lattices", "hypotheses"}
+    assert {*PRODUCTS} - moved == {*not_drawn, "alignments", "lattices", "hypotheses", "pseudo-labels"}
     assert non_defaults(after, "teacher")["seed"] == "7"
 
 

@@ -10,7 +10,7 @@ import pytest
 from ssl_asr.labelling.teachers import target_set_id
 from ssl_asr.report.status import rejects, status_table, statuses
 from ssl_asr.runtime.stage_clock import StageClock
-from ssl_asr.store import filesystem
+from ssl_asr.store import filesystem, hypotheses
 from ssl_asr.store.layout import curve_uri, heartbeat_uri, stage_report_uri
 from ssl_asr.store.ledger import Reject, Shard
 from ssl_asr.store.shards import ShardStore
@@ -128,6 +128,27 @@ def test_labelling_under_way_tells_speed_time_left_and_cost(tmp_path):
     assert (parallel["labelling"].done, parallel["labelling"].total) == (20.0, 22.5)
     cluster = recipe.cluster.model_copy(update={"price_per_actor_hour": 3.0})
     assert line_of(recipe.model_copy(update={"cluster": cluster}), "labelling").endswith("actor hours, cost 1.50")
+
+
+def test_hypotheses_count_the_shards_of_their_last_attempt(tmp_path):
+    recipe = example_recipe(tmp_path)
+    asked = recipe.model_copy(update={"hypotheses": recipe.hypotheses.model_copy(update={"teacher": "student"})})
+    fill(recipe)
+    lengthen_manifest(recipe, "unlabeled", 2.5)
+    filesystem.delete(stage_report_uri(recipe.run, "hypotheses"))
+    assert "hypotheses" not in by_stage(recipe)
+    waiting = by_stage(asked)["hypotheses"]
+    assert (waiting.state, waiting.done, waiting.total, waiting.unit) == ("waiting", 0, 10, "shards")
+    for name, shards in (("now", 4), ("before", 9)):
+        store = ShardStore(recipe.run, hypotheses.store_name(name))
+        for number in range(shards):
+            shard = Shard("unlabeled", number)
+            store.publish(shard, hypotheses.SCHEMA, [], [], seconds=2.5, parents={}, metadata={})
+    note = {"key": "now", "seconds": 5.0, "work_seconds": 10.0}
+    filesystem.write_bytes(heartbeat_uri(recipe.run, "hypotheses"), json.dumps(note).encode())
+    begun = by_stage(asked)["hypotheses"]
+    assert (begun.state, begun.done, begun.total) == ("begun", 4, 10)
+    assert (begun.throughput.done, begun.throughput.total) == (10.0, 25.0)
 
 
 def test_before_its_first_shard_a_stage_knows_no_speed(tmp_path):

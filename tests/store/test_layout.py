@@ -38,12 +38,18 @@ def test_a_shard_is_read_back_from_its_path() -> None:
     uri = layout.shard_uri("s3://bucket/run", layout.targets_store("3f2a90c1"), "unlabeled/000012")
     assert uri == "s3://bucket/run/targets/3f2a90c1/unlabeled/000012.parquet"
     assert layout.parse_shard_uri(uri) == ("s3://bucket/run", "targets/3f2a90c1", "unlabeled", 12)
+    words = layout.shard_uri("/runs/demo", layout.pseudo_labels_store("3f2a90c1"), "unlabeled/000012")
+    assert layout.parse_shard_uri(words) == ("/runs/demo", "pseudo-labels/3f2a90c1", "unlabeled", 12)
     assert layout.parse_shard_uri("/runs/demo/features/dev/000000.parquet") == ("/runs/demo", "features", "dev", 0)
     assert layout.parse_shard_uri("/runs/demo/features/prior.json") is None
 
 
 def test_a_store_says_which_stage_writes_it() -> None:
-    for store, stage in (("features", "frontend"), ("targets/3f2a90c1", "labelling")):
+    for store, stage in (
+        ("features", "frontend"),
+        ("targets/3f2a90c1", "labelling"),
+        ("pseudo-labels/3f", "hypotheses"),
+    ):
         assert layout.stage_of_store(store) == stage
     lattices = layout.lattices_store("baseline-short-3f2a90c1b2d4-a1b2c3")
     assert (layout.stage_of_store(lattices), layout.owner_of_lattices(lattices)) == ("baseline", "baseline-short")

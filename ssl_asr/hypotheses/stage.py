@@ -1,0 +1,157 @@
+"""The hypotheses stage: a teacher's words of all unlabeled speech, shard by shard, on Ray Data.
+
+The teacher is a network of the run, with a decoding graph whose n-gram has never seen what the unlabeled utterances
+say (`corpus/language_text.py`), or another recogniser whose words are read from a file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from ssl_asr.decoding.graph_files import make_graph
+from ssl_asr.hypotheses.figures import figures_of, unmatched, unmatched_figures
+from ssl_asr.hypotheses.job import HypothesisJob
+from ssl_asr.hypotheses.outside import KEY, note_outside, noted_utterances, read_outside
+from ssl_asr.hypotheses.outside_job import OutsideJob
+from ssl_asr.hypotheses.sets import (
+    SPLIT,
+    HypothesisSet,
+    check_model,
+    graph_request,
+    hypothesis_set,
+    is_outside,
+    model_of,
+)
+from ssl_asr.models.systems import stage_of
+from ssl_asr.progress import Progress
+from ssl_asr.recipe import Recipe
+from ssl_asr.runtime import cluster
+from ssl_asr.runtime.job_runner import run_shard_jobs
+from ssl_asr.runtime.shard_stage import ShardStage
+from ssl_asr.runtime.stage_clock import StageClock
+from ssl_asr.runtime.stage_report import StageReport, check_reject_share, read_report
+from ssl_asr.runtime.todo import LANGUAGE_TEXT, SENONE_SET, SENONES, Todo, upstream, waiting
+from ssl_asr.store import features, filesystem, hypotheses
+from ssl_asr.store.layout import FEATURES, PSEUDO_LABELS, model_uri
+from ssl_asr.store.ledger import Reject, Shard
+from ssl_asr.store.ledger_index import refreshing
+from ssl_asr.store.shards import ShardStore
+
+STAGE = "hypotheses"
+
+
+@dataclass(frozen=True)
+class HypothesesWork:
+    """What the stage found when it began: all unlabeled features, and the shards that it must recognise."""
+
+    clock: StageClock
+    made: HypothesisSet
+    stage: ShardStage
+    todo: list[Shard]
+
+    @property
+    def skipped(self) -> int:
+        return self.stage.size - len(self.todo)
+
+
+def run_hypotheses(recipe: Recipe) -> StageReport:
+    """Words of every unlabeled shard; shards with unchanged features, teacher and recipe are kept.
+
+    After any number of kills and with any number of actors, the store is the same, byte for byte.
+    """
+    if recipe.hypotheses.teacher is None:
+        return StageClock(recipe, STAGE, "off").finish(0, 0, figures={"off": f"{KEY} names nobody"})
+    work = find_work(recipe)
+    if is_outside(recipe):
+        return _import(recipe, work)
+    failed = _recognise(recipe, work) if work.todo else []
+    return _finish(recipe, work, failed, {})
+
+
+def find_work(recipe: Recipe) -> HypothesesWork:
+    """Starts the stage; ValueError if its inputs are missing or do not fit the recipe."""
+    if not len(ShardStore(recipe.run, features.STORE).index(SPLIT).numbers):
+        raise ValueError(f"{recipe.run} has no unlabeled features yet; run the frontend stage first")
+    if not is_outside(recipe):
+        check_model(recipe)  # refused here, in one sentence, rather than in every actor
+    made = hypothesis_set(recipe)
+    stage = shard_stage(recipe, made)
+    return HypothesesWork(StageClock(recipe, STAGE, made.id), made, stage, stage.unfinished())
+
+
+def todo_hypotheses(recipe: Recipe, before: Sequence[Todo]) -> list[Todo]:
+    """All words wait for a network that is to be trained; else those of shards whose features have changed."""
+    if recipe.hypotheses.teacher is None:
+        return []
+    product, name = f"{PSEUDO_LABELS}/{SPLIT}", model_of(recipe)
+    if name:
+        if causes := upstream(before, name, LANGUAGE_TEXT, SENONES, SENONE_SET):
+            count = len(ShardStore(recipe.run, features.STORE).index(SPLIT).numbers)
+            return [waiting(product, causes, count or None)]
+        if not filesystem.exists(model_uri(recipe.run, name)):
+            return [Todo(product, (f"{name}, which is not trained yet",), after=stage_of(name))]
+    return shard_stage(recipe, hypothesis_set(recipe)).todo(STAGE, PSEUDO_LABELS, before, FEATURES)
+
+
+def shard_stage(recipe: Recipe, made: HypothesisSet) -> ShardStage:
+    source, report = ShardStore(recipe.run, features.STORE), read_report(recipe, STAGE)
+    former = None if report is None else ShardStore(recipe.run, hypotheses.store_name(report.key))
+    return ShardStage(recipe, source, made.store, (SPLIT,), made.parents, former=former)
+
+
+def _recognise(recipe: Recipe, work: HypothesesWork) -> list[Reject]:
+    with cluster.joined(), refreshing(partial(work.made.store.index, SPLIT)):
+        progress, wanted = Progress("decoding graph", 1, "graph"), graph_request(recipe)
+        graph = cluster.as_task(make_graph)(recipe.run, recipe.hypotheses.lm_order, wanted.inputs, wanted.text)
+        progress.advance(note=f"{graph.words} words, {graph.states} states")
+        return run_shard_jobs(
+            STAGE,
+            work.todo,
+            partial(HypothesisJob, recipe, work.made),
+            skipped=work.skipped,
+            on_shard=work.clock.work,
+        )
+
+
+def _import(recipe: Recipe, work: HypothesesWork) -> StageReport:
+    """Without Ray: the words are in the driver's memory."""
+    failed: list[Reject] = []
+    if work.todo:
+        written = read_outside(str(recipe.hypotheses.teacher))
+        note_outside(recipe, len(written))
+        job, progress = OutsideJob(recipe, work.made, written), Progress(STAGE, work.stage.size, "shards")
+        progress.skip(work.skipped)
+        for shard in work.todo:
+            try:
+                job(shard)
+            except ValueError as error:
+                failed.append(Reject(shard.name, str(error)))
+            progress.advance()
+        _refuse_of_other_speech(recipe, work.made.store, written, failed)
+    return _finish(recipe, work, failed, unmatched_figures(work.made.store, noted_utterances(recipe)))
+
+
+def _refuse_of_other_speech(
+    recipe: Recipe, store: ShardStore, written: Mapping[str, object], failed: Sequence[Reject]
+) -> None:
+    """ValueError, and no words in the run, where not one of the file's utterances is an unlabeled one."""
+    if failed or any(unmatched(store)[:2]):
+        return
+    source = ShardStore(recipe.run, features.STORE)
+    ids = source.read(source.shards(SPLIT)[0], ["id"])["id"].to_pylist()
+    store.delete()
+    other = next(iter(written), "none at all")
+    raise ValueError(
+        f"{KEY}={recipe.hypotheses.teacher} is of other utterances, such as {other}, than the unlabeled ones, such "
+        f"as {ids[0]}; give words whose utterances are named as in corpus.unlabeled"
+    )
+
+
+def _finish(recipe: Recipe, work: HypothesesWork, failed: list[Reject], more: dict[str, float | str]) -> StageReport:
+    outcome = work.stage.tidy(failed)  # of former attempts, and of actors killed while the others went on
+    figures = figures_of(work.made.store) | more
+    report = work.clock.finish(work.stage.size, work.skipped, outcome.rejects, figures)
+    check_reject_share(recipe, STAGE, outcome.lost, outcome.rows)
+    return report
