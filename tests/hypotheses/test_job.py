@@ -92,6 +92,25 @@ def test_what_is_there_is_left_alone(own: Recipe) -> None:
     assert file.stat().st_mtime_ns == before
 
 
+def test_words_without_an_alignment_or_a_lattice_are_kept_and_not_judged(
+    own: Recipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = job_of(own)
+    finder = job.recogniser._finder
+    with monkeypatch.context() as patched:
+        patched.setattr(finder, "times", lambda *_: None)
+        job(sources(own)[1])
+    monkeypatch.setattr(finder, "_lattice", lambda *_: (None, False, "no path"))
+    job(sources(own)[0])
+    rows = {row.id: row for row in rows_of(own)}
+    assert (rows[ALONE.id].text, rows[ALONE.id].confidence) == (ALONE.text, None)
+    assert {(word.start, word.end, word.posterior) for word in rows[ALONE.id].words} == {(None, None, None)}
+    first = rows[CLEAN[0].id]
+    assert (first.text, first.confidence) == (CLEAN[0].text, None)
+    assert all(word.start < word.end and word.posterior is None for word in first.words)
+    assert [entry.statistics["judged_frames"] for entry in hypothesis_set(own).store.entries(SPLIT)] == [0, 0]
+
+
 @pytest.mark.parametrize(
     "value", ["teacher", "lm_order", "kappa", "prior_scale", "beam", "max_active", "lattice_beam"]
 )

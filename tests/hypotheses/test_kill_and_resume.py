@@ -55,14 +55,14 @@ def entries(recipe: Recipe) -> int:
     return len(hypothesis_set(recipe).store.entries(SPLIT))
 
 
-def wait_for_first_entry(recipe: Recipe, seconds: float = 120) -> None:
+def wait_for_first_entry(recipe: Recipe, seconds: float = 200) -> None:
     until = time.monotonic() + seconds
     while not entries(recipe):
         assert time.monotonic() < until, "no shard was recognised in time"
         time.sleep(0.01)
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 def test_the_driver_killed_after_its_first_shard(long: Recipe, unbroken: dict[str, bytes], tmp_path: Path) -> None:
     own = copied(long, tmp_path / "run")
     environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
@@ -79,7 +79,7 @@ def test_the_driver_killed_after_its_first_shard(long: Recipe, unbroken: dict[st
     assert contents(own) == unbroken
 
 
-@pytest.mark.timeout(240)
+@pytest.mark.timeout(400)
 def test_an_actor_killed_mid_shard(long: Recipe, unbroken: dict[str, bytes], tmp_path: Path, ray_local: None) -> None:
     own = copied(long, tmp_path / "run")
     stage = threading.Thread(target=run_hypotheses, args=[own])
