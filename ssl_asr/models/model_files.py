@@ -5,14 +5,17 @@ The file says what it holds: the kind of model, the network's section of the rec
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec
 from ssl_asr.recipe import NETWORKS, NetworkSection
+from ssl_asr.recipe.choice import Table
 from ssl_asr.recipe.identity import Inputs
+from ssl_asr.recipe.section import Section
 from ssl_asr.store import filesystem
 from ssl_asr.store.ledger import checksum
 from ssl_asr.store.weights import read_description, read_weights, write_weights
@@ -21,6 +24,8 @@ ACOUSTIC = "acoustic"
 # Among what is said about a model: what it was trained on and by; and, of a model whose posteriors are not those of
 # the alignments any more, how many frames it gives to each senone of the labeled speech.
 MADE_FROM, POSTERIOR_COUNTS = "made_from", "posterior_counts"
+
+SectionT = TypeVar("SectionT", bound=Section)
 
 
 def save_model(uri: str, model: AcousticModel, about: Mapping[str, Any]) -> str:
@@ -35,41 +40,51 @@ def save_model(uri: str, model: AcousticModel, about: Mapping[str, Any]) -> str:
 def load_model(uri: str) -> tuple[AcousticModel, dict[str, Any]]:
     """The model in evaluation mode and what was said about it; ValueError naming a damaged or unknown file."""
     tensors, about = read_weights(uri)
-    try:
-        model = AcousticModel(_spec_of(about))
+    with refusing_unknown(uri):
+        take_kind(about, ACOUSTIC)
+        network = take_section(about, "network", NETWORKS, NetworkSection)
+        model = AcousticModel(ModelSpec(network, int(about.pop("inputs")), int(about.pop("outputs"))))
         model.load_state_dict(tensors)
+    return model.eval(), about
+
+
+@contextmanager
+def refusing_unknown(uri: str) -> Iterator[None]:
+    """What a description or weights inside do not fit is one sentence that names the file."""
+    try:
+        yield
     except (KeyError, TypeError, RuntimeError, ValueError) as error:
-        said = " ".join(str(_first(error)).split())
+        said = " ".join(str(error).split())
         raise ValueError(
             f"{uri} holds no model that this version knows ({said}); delete it and train anew"
         ) from error
-    return model.eval(), about
+
+
+def take_kind(about: dict[str, Any], expected: str) -> None:
+    """Out of `about`; ValueError if it is another kind of model."""
+    kind = about.pop("kind", None)
+    if kind != expected:
+        raise ValueError(f"its kind of model is {kind}")
+
+
+def take_section(about: dict[str, Any], name: str, table: Table, wanted: type[SectionT]) -> SectionT:
+    """Out of `about`, the section of one of a table's kinds; ValueError with its first problem."""
+    described = about.pop(name, None)
+    listed = table.get(described["kind"])
+    if listed is None:
+        raise ValueError(f"its {name} is of the unknown kind '{described['kind']}'")
+    try:
+        section = listed.section.model_validate(described)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        raise ValueError(f"{name}.{'.'.join(map(str, problem['loc']))}: {problem['msg']}") from error
+    assert isinstance(section, wanted), "a table lists sections of one sort"
+    return section
 
 
 def made_from(uri: str) -> Inputs | None:
     """What the model at `uri` was made from; None where there is none. ValueError as `read_description`."""
     return read_description(uri).get(MADE_FROM, {}) if filesystem.exists(uri) else None
-
-
-def _spec_of(about: dict[str, Any]) -> ModelSpec:
-    """Takes what describes the model out of `about`."""
-    kind, network = about.pop("kind", None), about.pop("network", None)
-    if kind != ACOUSTIC:
-        raise ValueError(f"its kind of model is {kind}")
-    listed = NETWORKS.get(network["kind"])
-    if listed is None:
-        raise ValueError(f"its network is of the unknown kind '{network['kind']}'")
-    section = listed.section.model_validate(network)
-    assert isinstance(section, NetworkSection), "the table of networks lists networks"
-    return ModelSpec(section, int(about.pop("inputs")), int(about.pop("outputs")))
-
-
-def _first(error: Exception) -> object:
-    """Of a refused section, the first key and its problem."""
-    if not isinstance(error, ValidationError):
-        return error
-    problem = error.errors()[0]
-    return f"network.{'.'.join(map(str, problem['loc']))}: {problem['msg']}"
 
 
 def model_id(uri: str) -> str:
