@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import pickle
 import random
+import subprocess
+import sys
 from functools import cache
 from pathlib import Path
 
@@ -72,6 +75,19 @@ def test_any_script(text: str) -> None:
 def test_the_order_of_the_texts_does_not_matter() -> None:
     shuffled = random.Random(3).sample(transcripts(), len(transcripts()))
     assert train_word_pieces(iter(shuffled), 200, SYMBOLS).model == trained().model
+
+
+def test_another_process_finds_the_same_and_is_sent_the_same() -> None:
+    program = (
+        "import pickle, sys; from ssl_asr.lang.word_pieces import train_word_pieces\n"
+        "texts, size, symbols = pickle.load(sys.stdin.buffer)\n"
+        "sys.stdout.buffer.write(pickle.dumps(train_word_pieces(texts, size, symbols)))"
+    )
+    given = pickle.dumps((transcripts(), 200, SYMBOLS))
+    done = subprocess.run([sys.executable, "-c", program], input=given, capture_output=True, check=True)
+    other = pickle.loads(done.stdout)
+    assert other.model == trained().model
+    assert other.encode(transcripts()[0]) == trained().encode(transcripts()[0])
 
 
 def test_a_word_is_whole_however_long_its_text() -> None:
