@@ -1,10 +1,12 @@
-"""The transducer loss of a joiner's inputs, without the logits of all frames with all texts.
+"""The transducer loss of a joiner's inputs, without the logits of all frames with all positions.
 
 Logits are made for some nodes at a time, none of padding. Of each node only the log-probabilities of blank and of the
-next label are kept. The gradient makes the logits again, but only of the nodes that alignments pass: 70 % of them in
-an untrained network, and below 30 % once it has learned a little. Kuang et al., "Pruned RNN-T for fast,
-memory-efficient ASR training" (2022), prune before, by a second, simpler joiner, and change the loss by it; this is
-the loss itself.
+next label are kept. The gradient makes the logits again, but only of the nodes that alignments pass: most of them in
+an untrained network, and few once it has learned a little. This is the loss to train with: then it takes less time
+than all logits, and always less memory (docs/benchmarks.md, transducer_loss).
+
+Kuang et al., "Pruned RNN-T for fast, memory-efficient ASR training" (2022), prune before, by a second and simpler
+joiner, and change the loss by it. This is the loss itself.
 """
 
 from __future__ import annotations
@@ -42,7 +44,8 @@ def joint_transducer_loss(
     """Losses [B] in nats: `transducer_loss` of `joiner(encoded_bte, predicted_bup)`, with that loss's arguments.
 
     `encoded_bte` [B, T, E] and `predicted_bup` [B, U + 1, P] may hold anything as padding. Under autocast, logits are
-    made in its precision, and sums over them in float32.
+    made in its precision, and sums over them in float32. On a GPU the sums over nodes are in no fixed order, unless
+    `torch.use_deterministic_algorithms` asks for one.
     """
     targets = prepare(
         labels_bu,

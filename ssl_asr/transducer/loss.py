@@ -7,6 +7,7 @@ are there already; `joint_loss.py` has the same loss of a joiner's inputs, for t
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -14,9 +15,9 @@ from torch.autograd.function import once_differentiable
 
 from ssl_asr.transducer.targets import (
     Targets,
+    in_steps,
     logit_gradients,
     node_log_probabilities,
-    passed_nodes,
     prepare,
     summing_dtype,
 )
@@ -61,13 +62,11 @@ class _TransducerLoss(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, logits_btuv: torch.Tensor, targets: Targets) -> torch.Tensor:
-        logits_nv = logits_btuv.reshape(-1, logits_btuv.shape[3])
-        blanks_n, labels_n = logits_btuv.new_zeros((2, len(logits_nv)), dtype=summing_dtype(logits_btuv.dtype))
-        for here in targets.slices(targets.nodes_n, logits_nv.shape[1]):
-            found = node_log_probabilities(logits_nv[here.nodes_n], here.next_labels_n)
-            blanks_n[here.nodes_n], labels_n[here.nodes_n] = found
-        shape = logits_btuv.shape[:3]
-        gradients = targets.differentiate(blanks_n.view(shape), labels_n.view(shape))
+        dtype = summing_dtype(logits_btuv.dtype)
+        blanks_btu, labels_btu = logits_btuv.new_zeros((2, *logits_btuv.shape[:3]), dtype=dtype)
+        for here, next_labels_tu in _parts(targets, logits_btuv.shape[3]):
+            blanks_btu[here], labels_btu[here] = node_log_probabilities(logits_btuv[here], next_labels_tu)
+        gradients = targets.differentiate(blanks_btu, labels_btu)
         ctx.save_for_backward(logits_btuv, gradients.blanks_btu, gradients.labels_btu)
         ctx.targets = targets
         return gradients.losses_b
@@ -75,12 +74,24 @@ class _TransducerLoss(torch.autograd.Function):
     @staticmethod
     @once_differentiable
     def backward(ctx: Any, gradient_b: torch.Tensor) -> tuple[torch.Tensor, None]:
-        logits_btuv, blanks_btu, labels_btu = ctx.saved_tensors
-        logits_nv = logits_btuv.reshape(-1, logits_btuv.shape[3])
-        blanks_n, labels_n = ((each * gradient_b[:, None, None]).flatten() for each in (blanks_btu, labels_btu))
-        gradients_nv = torch.zeros_like(logits_nv, memory_format=torch.contiguous_format)
-        for here in ctx.targets.slices(passed_nodes(blanks_btu, labels_btu), logits_nv.shape[1]):
-            nodes_n = here.nodes_n
-            found_nv = logit_gradients(logits_nv[nodes_n], here.next_labels_n, blanks_n[nodes_n], labels_n[nodes_n])
-            gradients_nv[nodes_n] = found_nv.to(gradients_nv.dtype)
-        return gradients_nv.view(logits_btuv.shape), None
+        logits_btuv, *occupancies = ctx.saved_tensors
+        blanks_btu, labels_btu = (each * gradient_b[:, None, None] for each in occupancies)
+        gradients_btuv = torch.zeros_like(logits_btuv, memory_format=torch.contiguous_format)
+        for here, next_labels_tu in _parts(ctx.targets, logits_btuv.shape[3]):
+            gradients_btuv[here] = logit_gradients(
+                logits_btuv[here], next_labels_tu, blanks_btu[here], labels_btu[here]
+            )
+        return gradients_btuv, None
+
+
+Part = tuple[int, slice, slice]  # one utterance, some frames, and its positions
+
+
+def _parts(targets: Targets, outputs: int) -> Iterator[tuple[Part, torch.Tensor]]:
+    """All that is not padding, without a copy of the logits, and the labels that follow the nodes [t, u]."""
+    lengths = zip(targets.frames_b.tolist(), targets.label_counts_b.tolist(), strict=True)
+    for row, (num_frames, count) in enumerate(lengths):
+        positions = slice(count + 1)
+        for frames in in_steps(num_frames, (count + 1) * outputs):
+            labels_tu = targets.labels_bu[row, positions].expand(frames.stop - frames.start, -1)
+            yield (row, frames, positions), labels_tu

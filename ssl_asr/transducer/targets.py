@@ -67,9 +67,10 @@ class Targets:
         return NodeGradients(-found.log_likelihoods_b.to(dtype), found.blanks_btu.to(dtype), pushed.to(dtype))
 
     def slices(self, nodes_n: torch.Tensor, width: int) -> Iterator[Nodes]:
-        """As many nodes at a time as memory is wanted for, where each has `width` numbers."""
+        """Some of these nodes at a time, where each has `width` numbers."""
         num_positions = self.labels_bu.shape[1]
-        for some_n in nodes_n.split(max(1, _SLICE // width)):
+        for here in in_steps(len(nodes_n), width):
+            some_n = nodes_n[here]
             frames_n = some_n // num_positions
             positions_n = frames_n // self.num_frames * num_positions + some_n % num_positions
             yield Nodes(some_n, frames_n, positions_n, self.labels_bu.flatten()[positions_n])
@@ -120,6 +121,13 @@ def prepare(
     )
 
 
+def in_steps(count: int, width: int) -> Iterator[slice]:
+    """Slices of `count` rows with `width` numbers each."""
+    step = max(1, _SLICE // width)
+    for begin in range(0, count, step):
+        yield slice(begin, min(begin + step, count))
+
+
 def passed_nodes(blanks_btu: torch.Tensor, labels_btu: torch.Tensor) -> torch.Tensor:
     """The nodes that alignments pass [n], by their occupancies: all with more than the precision of a sum.
 
@@ -137,15 +145,18 @@ def summing_dtype(dtype: torch.dtype) -> torch.dtype:
 
 
 def node_log_probabilities(logits_nv: torch.Tensor, next_labels_n: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-    """Of blank and of the next label at each node [n]."""
-    logs_nv = logits_nv.log_softmax(1, dtype=summing_dtype(logits_nv.dtype))
-    return logs_nv[:, BLANK], logs_nv.gather(1, next_labels_n[:, None]).squeeze(1)
+    """Of blank and of the next label at each node [..., n]."""
+    logs_nv = logits_nv.log_softmax(-1, dtype=summing_dtype(logits_nv.dtype))
+    return logs_nv[..., BLANK], logs_nv.gather(-1, next_labels_n[..., None]).squeeze(-1)
 
 
 def logit_gradients(
     logits_nv: torch.Tensor, next_labels_n: torch.Tensor, blanks_n: torch.Tensor, labels_n: torch.Tensor
 ) -> torch.Tensor:
-    """By the logits [n, V], in the precision of minus the gradients by each node's two log-probabilities [n]."""
-    gradients_nv = logits_nv.softmax(1, dtype=blanks_n.dtype).mul_((blanks_n + labels_n)[:, None])
-    gradients_nv[:, BLANK] -= blanks_n
-    return gradients_nv.scatter_add_(1, next_labels_n[:, None], -labels_n[:, None])
+    """By the logits [..., n, V], from minus the gradients by each node's two log-probabilities [..., n].
+
+    The latter's precision is the result's.
+    """
+    gradients_nv = logits_nv.softmax(-1, dtype=blanks_n.dtype).mul_((blanks_n + labels_n)[..., None])
+    gradients_nv[..., BLANK] -= blanks_n
+    return gradients_nv.scatter_add_(-1, next_labels_n[..., None], -labels_n[..., None])
