@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 import torch
@@ -17,14 +19,23 @@ EncoderState = tuple[torch.Tensor, ...]
 SectionT = TypeVar("SectionT", bound=NetworkSection)
 
 
+@dataclass(frozen=True)
+class OwnLoss:
+    """What an encoder adds to the objective's loss of a batch, a scalar in nats a frame; figures are means."""
+
+    loss: torch.Tensor
+    figures: Mapping[str, torch.Tensor]
+
+
 class Encoder(nn.Module, ABC, Generic[SectionT]):
     """Built from its section of the recipe and the width of its inputs.
 
     `width` is that of its outputs. Outputs lag their inputs by `look_ahead` 30 ms frames. A causal encoder's output
-    depends on no later input, so it can be given an utterance in chunks.
+    depends on no later input, so it can be given an utterance in chunks. `figures` names those of its `OwnLoss`.
     """
 
     is_causal: bool = False
+    figures: tuple[str, ...] = ()
 
     def __init__(self, section: SectionT, width: int) -> None:
         super().__init__()
@@ -42,6 +53,13 @@ class Encoder(nn.Module, ABC, Generic[SectionT]):
     def initial_state(self, n: int) -> EncoderState:
         """The state before the first frame of `n` utterances; ValueError where the encoder needs whole utterances."""
         raise ValueError(f"a network of kind '{self.section.kind}' needs whole utterances; it can't be run in chunks")
+
+    def set_progress(self, progress: float) -> None:
+        """Takes the share of the training's schedule that the next steps reach, for what changes on the way."""
+
+    def take_own_loss(self) -> OwnLoss | None:
+        """Of the last whole utterances or chunks that it was trained or judged on, once; None: it has none."""
+        return None
 
     @abstractmethod
     def forward(

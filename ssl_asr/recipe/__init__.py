@@ -9,17 +9,10 @@ trained model does (BMUF with two workers is not BMUF with four), as it must on 
 from ssl_asr.recipe.augmentation import Augmentation
 from ssl_asr.recipe.batching import Batching
 from ssl_asr.recipe.choice import Choice, Listed
-from ssl_asr.recipe.data import Cluster, Corpus, Evaluate, Frontend, Hmm, Hypotheses, Labelling, WrongTexts
+from ssl_asr.recipe.data import Cluster, Corpus, Evaluate, Frontend, Hmm, Labelling, WrongTexts
+from ssl_asr.recipe.gating import Gating
 from ssl_asr.recipe.loading import load_recipe, parse_recipe, presets, recipe_text
-from ssl_asr.recipe.network import (
-    NETWORKS,
-    BlstmNetwork,
-    ConvRnntNetwork,
-    LstmNetwork,
-    NetworkSection,
-    ProjectedLayers,
-    ProjectedLstmNetwork,
-)
+from ssl_asr.recipe.network import NETWORKS, BlstmNetwork, LstmNetwork, NetworkSection, TransformerNetwork
 from ssl_asr.recipe.objective import (
     OBJECTIVES,
     CrossEntropySection,
@@ -47,6 +40,7 @@ __all__ = [
     "CrossEntropySection",
     "Evaluate",
     "Frontend",
+    "Gating",
     "Heard",
     "Hmm",
     "Hypotheses",
@@ -68,6 +62,7 @@ __all__ = [
     "Student",
     "Sync",
     "Teacher",
+    "TransformerNetwork",
     "Variant",
     "WrongTexts",
     "load_recipe",

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import yaml
 from pydantic import ValidationError
@@ -121,8 +121,10 @@ def _keys_of(sections: Sequence[str], values: object) -> list[str]:
 
 
 def _section_at(model: type[Section], key: str) -> type[Section]:
-    found: Any = model.model_fields[key].annotation
-    return found if isinstance(found, type) and issubclass(found, Section) else Section
+    """That of a section that may be left out too; `Section` itself where no section stands at the key."""
+    annotation: Any = model.model_fields[key].annotation
+    found = [each for each in (annotation, *get_args(annotation)) if isinstance(each, type)]
+    return next((each for each in found if issubclass(each, Section)), Section)
 
 
 def _choice_at(sections: Sequence[str]) -> Choice | None:

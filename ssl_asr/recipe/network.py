@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, Field
+from pydantic import Field, model_validator
 
 from ssl_asr.recipe.choice import Listed, Table
+from ssl_asr.recipe.gating import Gating
 from ssl_asr.recipe.section import Positive, Section
 
 
@@ -36,47 +37,29 @@ class BlstmNetwork(NetworkSection):
     look_ahead: Literal[0] = 0
 
 
-class ProjectedLayers(NetworkSection):
-    """LSTM layers with a linear layer and Swish behind each; `projection` is the width of a layer's outputs.
+class TransformerNetwork(NetworkSection):
+    """A causal Transformer; with `gating` it runs only those of its modules that a frame needs."""
 
-    They are a transducer's, which chooses its own delay, so there is no look-ahead; a student of senones wants 3.
-    """
+    kind: Literal["transformer"] = "transformer"
+    layers: Positive = 12
+    heads: Positive = 4
+    width: Positive = 516
+    feed_forward: Positive = 1024
+    look_ahead: Annotated[int, Field(ge=0)] = 3
+    left_context: Positive | None = None  # 30 ms frames before its own that attention sees; null: all
+    gating: Gating | None = None
 
-    layers: Positive = 6
-    units: Positive = 640
-    projection: Positive = 512
-
-
-class ProjectedLstmNetwork(ProjectedLayers):
-    """Causal: the encoder of the RNN-T that ConvRNN-T's paper compares with (Radfar et al. 2022)."""
-
-    kind: Literal["projected-lstm"] = "projected-lstm"
-    layers: Positive = 7
-
-
-def _odd(size: int) -> int:
-    if size % 2 == 0:
-        raise ValueError("this kernel needs a middle; use an odd size, as 3, 5 or 7")
-    return size
-
-
-class ConvRnntNetwork(ProjectedLayers):
-    """Causal: ConvRNN-T's encoder, a local and a global CNN before projected LSTM layers (Radfar et al. 2022).
-
-    With these sizes and 192 inputs it has 24.3 M parameters. Its local CNN takes 101 M multiply-adds a frame.
-    """
-
-    kind: Literal["conv-rnnt"] = "conv-rnnt"
-    width: Positive = 192  # of the outputs of each CNN
-    local_channels: Annotated[tuple[Positive, ...], Field(min_length=1)] = (100, 100, 64, 64)  # one value a layer
-    local_kernel: Annotated[Positive, AfterValidator(_odd)] = 5  # frames, and as many features
-    global_blocks: Annotated[int, Field(gt=0, le=16)] = 6  # frames that block i sees are 2^i apart
-    global_kernel: Positive = 3  # frames
+    @model_validator(mode="after")
+    def _consistent(self) -> TransformerNetwork:
+        if self.width % self.heads:
+            raise ValueError(f"width={self.width} is not a multiple of heads={self.heads}")
+        if self.gating is not None and self.gating.levels == "dual" and self.layers == 1:
+            raise ValueError("gating.levels=dual needs two layers; use single")
+        return self
 
 
 NETWORKS: Table = {
     "lstm": Listed(LstmNetwork, "ssl_asr.models.lstm:Lstm"),
     "blstm": Listed(BlstmNetwork, "ssl_asr.models.blstm:Blstm"),
-    "projected-lstm": Listed(ProjectedLstmNetwork, "ssl_asr.models.projected_lstm:ProjectedLstm"),
-    "conv-rnnt": Listed(ConvRnntNetwork, "ssl_asr.models.conv_rnnt:ConvRnnt"),
+    "transformer": Listed(TransformerNetwork, "ssl_asr.models.transformer.encoder:Transformer"),
 }

@@ -95,6 +95,7 @@ def build_loop(job: TrainingJob, worker: Worker) -> Loop:
         reader=job.reader,
         batching=job.batching,
         seed=job.seed,
+        begins_trained=job.start is not None,
     )
     return Loop(model, optimiser, strategy, course, worker, sync=job.sync, clip_norm=job.optimiser.clip_norm)
 

@@ -21,8 +21,8 @@ from ssl_asr.training.data.batches import Batch, batches_of, collated
 from ssl_asr.training.data.examples import Example, Reader
 from ssl_asr.training.data.sources import SlabRef, Source, SourceName, seed_of
 from ssl_asr.training.meter import Means, Meter
-from ssl_asr.training.objectives.objective import Objective
-from ssl_asr.training.schedule import Cursor, Phase, assign, next_block
+from ssl_asr.training.objectives.objective import Objective, figures_of, score
+from ssl_asr.training.schedule import Cursor, Phase, assign, next_block, progress
 from ssl_asr.training.sync import flat
 from ssl_asr.training.sync.group import Worker
 from ssl_asr.training.sync.strategy import Strategy, Synced
@@ -47,7 +47,8 @@ class BlockWork:
 class BlockRecord:
     """One block as the learning curve keeps it, over all workers.
 
-    `loss` and `figures` are means per unit of the objective's weight, such as nats a frame and shares.
+    `loss` and `figures` are means per unit of the objective's weight, such as nats a frame and shares. The loss is
+    the objective's alone, so that networks and times can be compared; what an encoder adds has figures of its own.
     """
 
     block: int
@@ -66,7 +67,11 @@ class BlockRecord:
 
 @dataclass(frozen=True)
 class Course:
-    """What a loop goes through: phases, the sources and objectives that they name, and how batches are made."""
+    """What a loop goes through: phases, the sources and objectives that they name, and how batches are made.
+
+    `begins_trained` says that it goes on with a model whose own training has ended: what a network changes on the way
+    stays as it was at the end of that.
+    """
 
     schedule: Sequence[Phase]
     sources: Mapping[str, Source]
@@ -74,6 +79,7 @@ class Course:
     reader: Reader
     batching: Batching
     seed: int
+    begins_trained: bool = False
 
 
 class Loop:
@@ -123,6 +129,8 @@ class Loop:
         phase = self.course.schedule[work.phase]
         for group in self.optimiser.param_groups:
             group["lr"] = phase.learning_rate
+        reached = 1.0 if self.course.begins_trained else progress(self.course.schedule, work.next_cursor)
+        self.model.encoder.set_progress(reached)
         # The seed comes from the place in the schedule, so a resumed block has the same shuffle and dropout.
         seed = seed_of(self.course.seed, work.phase, work.block.start, self.worker.rank)
         torch.manual_seed(seed)
@@ -151,7 +159,7 @@ class Loop:
         pieces = batches_of(examples, phase.whole, self.course.batching, look_ahead, rng)
         steps = self.strategy.on_block_start([objective.weight(batch) for batch in pieces])
         batches = collated(pieces, look_ahead)
-        meter = Meter(objective.figures, self.worker.device)
+        meter = Meter(figures_of(objective, self.model), self.worker.device)
         self.model.train()
         for _ in range(steps):
             self._step(next(batches, None), objective, meter)
@@ -162,8 +170,8 @@ class Loop:
         """One update; without a batch this worker only joins the update of the others."""
         self.optimiser.zero_grad()
         if batch is not None:
-            scored = objective.loss(self.model, batch.to(self.worker.device))
-            scored.loss.backward()
+            scored, own = score(objective, self.model, batch.to(self.worker.device))
+            (scored.loss if own is None else scored.loss + own).backward()
             meter.add(scored)
         summed = self.strategy.on_after_backward()
         # A sum of n gradients is clipped at n times the norm, as their mean would be.
@@ -188,13 +196,13 @@ class Loop:
         mine = flat.parameters(self.model)
         flat.unflatten_into(self.strategy.global_model(), self.model.parameters())
         self.model.eval()
-        meter = Meter(objective.figures, self.worker.device)
+        meter = Meter(figures_of(objective, self.model), self.worker.device)
         look_ahead = self.model.encoder.look_ahead
         for place in range(self.worker.rank, len(source), self.worker.size):
             read = self.course.reader.read(source.name, source.slab(place), 0)
             examples = [example for example in read if example.condition == CLEAN]
             pieces = batches_of(examples, True, self.course.batching, look_ahead, np.random.default_rng(0))
             for batch in collated(pieces, look_ahead):
-                meter.add(objective.loss(self.model, batch.to(self.worker.device)))
+                meter.add(score(objective, self.model, batch.to(self.worker.device))[0])
         flat.unflatten_into(mine, self.model.parameters())
         return meter.over_all(self.worker)

@@ -57,6 +57,12 @@ def next_block(schedule: Sequence[Phase], cursor: Cursor, slabs: int) -> tuple[r
     return range(begin, begin + taken), next_cursor
 
 
+def progress(schedule: Sequence[Phase], cursor: Cursor) -> float:
+    """The share of the schedule's slabs before the cursor."""
+    consumed = sum(phase.count for phase in schedule[: cursor.phase]) + cursor.slabs
+    return consumed / sum(phase.count for phase in schedule)
+
+
 def assign(positions: range, workers: int) -> list[range]:
     """Assigns a block's positions to workers in turn; with fewer slabs than workers, some assignments are empty."""
     return [positions[worker::workers] for worker in range(workers)]

@@ -55,7 +55,7 @@ def test_what_is_said_of_a_model_does_not_hide_what_the_file_holds(tmp_path: Pat
     [
         ({"kind": "transducer"}, "its kind of model is transducer"),
         ({"kind": None}, "its kind of model is None"),
-        ({"network": {"kind": "transformer"}}, "unknown kind 'transformer'"),
+        ({"network": {"kind": "perceiver"}}, "unknown kind 'perceiver'"),
         ({"network": {"kind": "lstm", "layres": 3}}, "network.layres: Extra inputs are not permitted"),
         ({"network": {"layers": 3}}, "'kind'"),
         ({"network": None}, "not subscriptable"),

@@ -6,7 +6,7 @@ After a change that `test_identity.py` asks for: `python -m tests.recipe.default
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
@@ -22,6 +22,7 @@ from ssl_asr.hypotheses import sets as hypotheses
 from ssl_asr.labelling import teachers
 from ssl_asr.recipe import NETWORKS, OBJECTIVES, Recipe
 from ssl_asr.recipe.identity import Product, leaves
+from ssl_asr.recipe.section import Section
 from ssl_asr.training import inputs as training
 from ssl_asr.training.sequence import inputs as sequence
 from ssl_asr.training.sequence import lattice_sets
@@ -108,11 +109,20 @@ def complaints(kept: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 
 def _kinds() -> dict[str, str]:
     return {
-        f"{kind}.{name}": json.dumps(field.default)
+        path: value
         for table in (NETWORKS, OBJECTIVES)
         for kind, listed in table.items()
-        for name, field in listed.section.model_fields.items()
+        for path, value in _fields(listed.section, f"{kind}.")
     }
+
+
+def _fields(section: type[Section], prefix: str) -> Iterator[tuple[str, str]]:
+    """Defaults of a section, and of those below it that may be left out."""
+    for name, field in section.model_fields.items():
+        yield f"{prefix}{name}", json.dumps(field.default)
+        for below in get_args(field.annotation):
+            if isinstance(below, type) and issubclass(below, Section):
+                yield from _fields(below, f"{prefix}{name}.")
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import torch
@@ -47,6 +47,21 @@ class Objective(Protocol):
     def loss(self, model: AcousticModel, batch: Batch) -> Loss:
         """With the weight that `weight` announced."""
         ...
+
+
+def score(objective: Objective, model: AcousticModel, batch: Batch) -> tuple[Loss, torch.Tensor | None]:
+    """The objective's loss, with the encoder's figures beside its own; and the encoder's own loss, if it has any."""
+    scored = objective.loss(model, batch)
+    own = model.encoder.take_own_loss()
+    if own is None:
+        return scored, None
+    figures = {name: value * scored.weight for name, value in own.figures.items()}
+    return replace(scored, figures={**scored.figures, **figures}), own.loss
+
+
+def figures_of(objective: Objective, model: AcousticModel) -> tuple[str, ...]:
+    """The names of the figures of what `score` returns."""
+    return (*objective.figures, *model.encoder.figures)
 
 
 def build_objective(section: ObjectiveSection) -> Objective:

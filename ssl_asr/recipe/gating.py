@@ -1,0 +1,44 @@
+"""Gates of a Transformer: for every frame, which of its modules run."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import model_validator
+
+from ssl_asr.recipe.section import NotNegative, Positive, PositiveFloat, Section, Share
+
+
+class Gating(Section):
+    """An arbitrator reads every frame and decides which modules run for it (Xie et al. 2022).
+
+    `ff` and `lstm` are learned networks of `layers` x `units`. `random` keeps the share `keep_rate` at random: a
+    baseline. `single` reads the input and decides for all layers. `dual` decides so for the lower half of the layers,
+    and a second arbitrator, which reads the output of the lower half, for the upper half.
+    """
+
+    arbitrator: Literal["ff", "lstm", "random"] = "lstm"
+    levels: Literal["single", "dual"] = "dual"
+    layers: Positive = 2
+    units: Positive = 128
+    # What is gated; all else always runs.
+    feed_forward: bool = False
+    queries: bool = True  # each head's own
+    keys: bool = True
+    keep_rate: Share = 0.5
+    # From the share `begin` of a training to the share `end`, these move evenly from their first value to their
+    # second; before `begin`, beta is 0. The paper begins after 120 of 200 epochs.
+    begin: Share = 0.6
+    end: Share = 1.0
+    # The loss of running all modules, in nats a frame. The paper's 1e-8 to 5e-8 a FLOP, at 34 M FLOPs a frame.
+    beta: tuple[NotNegative, NotNegative] = (0.34, 1.7)
+    temperature: tuple[PositiveFloat, PositiveFloat] = (1.0, 1e-5)  # of the Gumbel-sigmoid samples
+    contribution: tuple[Share, Share] = (0.0, 1.0)  # of the Gumbel noise to them
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Gating:
+        if not (self.feed_forward or self.queries or self.keys):
+            raise ValueError("nothing is gated; set feed_forward, queries or keys to true, or leave gating out")
+        if self.begin >= self.end:
+            raise ValueError(f"begin={self.begin:g} is not below end={self.end:g}")
+        return self
