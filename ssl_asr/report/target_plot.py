@@ -14,17 +14,17 @@ from matplotlib.figure import Figure
 
 from ssl_asr.hmm.senones import SILENCE_SENONE
 from ssl_asr.report.inspect import Inspected
-from ssl_asr.store import targets
+from ssl_asr.store import features, targets
 
 SENONES = 16  # rows of the heat map: the senones with the most probability in the utterance
-_INK, _FAINT, _SURE, _UNSURE = "#1d2530", "#667180", "#1769aa", "#dd9a2c"
-_STYLE = {
+_INK, FAINT, _SURE, _UNSURE = "#1d2530", "#667180", "#1769aa", "#dd9a2c"
+STYLE = {
     "font.family": "sans-serif",
     "font.size": 9,
     "text.color": _INK,
-    "axes.labelcolor": _FAINT,
+    "axes.labelcolor": FAINT,
     "axes.edgecolor": "#c9ced4",
-    "xtick.color": _FAINT,
+    "xtick.color": FAINT,
     "ytick.color": _INK,
     "xtick.major.size": 2,
     "ytick.major.size": 0,
@@ -33,19 +33,19 @@ _STYLE = {
 
 def draw(shown: Inspected) -> bytes:
     """A PNG whose width grows with the utterance, up to the width of a screen."""
-    with matplotlib.rc_context(_STYLE):
+    with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(float(np.clip(4 + 1.6 * shown.seconds, 9, 18)), 8.4), layout="constrained")
         frames, phones_axis, senones, confidence_axis = figure.subplots(
             4, 1, sharex=True, height_ratios=[2.6, 0.28, 4.2, 1.7], gridspec_kw={"hspace": 0.03}
         )
-        heat = _draw_features(frames, shown)
+        heat = draw_features(frames, shown.frames)
         _draw_phones(phones_axis, shown, 0.8 * figure.get_figwidth() / shown.seconds)
         shades = _draw_senones(senones, shown)
         _draw_confidence(confidence_axis, shown)
-        figure.colorbar(heat, ax=frames, pad=0.01, aspect=12).set_label("log energy", color=_FAINT)
-        figure.colorbar(shades, ax=senones, pad=0.01, aspect=20).set_label("probability", color=_FAINT)
+        figure.colorbar(heat, ax=frames, pad=0.01, aspect=12).set_label("log energy", color=FAINT)
+        figure.colorbar(shades, ax=senones, pad=0.01, aspect=20).set_label("probability", color=FAINT)
         figure.suptitle(shown.id, x=0.01, ha="left", fontsize=12, fontweight="bold")
-        frames.set_title(_subtitle(shown), loc="left", fontsize=9, color=_FAINT)
+        frames.set_title(_subtitle(shown), loc="left", fontsize=9, color=FAINT)
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", dpi=130)
     return buffer.getvalue()
@@ -58,11 +58,12 @@ def _subtitle(shown: Inspected) -> str:
     )
 
 
-def _draw_features(axis: Axes, shown: Inspected) -> matplotlib.cm.ScalarMappable:
-    energies_bt = shown.frames.astype(np.float32).T
+def draw_features(axis: Axes, frames: npt.NDArray[np.floating]) -> matplotlib.cm.ScalarMappable:
+    """Log energies [10 ms frames, mel bins] as a spectrogram over seconds."""
+    energies_bt = frames.astype(np.float32).T
     # A click or digital silence must not reduce the contrast of the rest.
     low, high = np.percentile(energies_bt, [2, 99.5])
-    extent = (0, shown.seconds, 0, len(energies_bt))
+    extent = (0, len(frames) * features.FRAME_SECONDS, 0, len(energies_bt))
     axis.set_ylabel("mel bin")
     axis.tick_params(axis="x", bottom=False)
     return axis.imshow(energies_bt, cmap="magma", vmin=low, vmax=high, origin="lower", aspect="auto", extent=extent)
