@@ -21,6 +21,7 @@ pytest_plugins = [
     "tests.parallel_run",
     "tests.realigned_run",
     "tests.toy_bundle",
+    "tests.transducer_run",
 ]
 
 # Tests share the downloads of `make demo`.

@@ -23,7 +23,7 @@ from pathlib import Path
 
 import torch
 
-from ssl_asr.models.acoustic import count_parameters
+from ssl_asr.models.acoustic import AcousticModel, count_parameters
 from ssl_asr.models.lstm import Lstm
 from ssl_asr.progress import Progress
 from ssl_asr.recipe import Recipe
@@ -134,6 +134,7 @@ def the_loop(job: TrainingJob) -> Callable[[], int]:
 def bare_loop(job: TrainingJob, batches: Sequence[Batch]) -> Callable[[], int]:
     """A plain torch loop, without the product: each call goes over all batches once."""
     model = build_model(job).train()
+    assert isinstance(model, AcousticModel), "senones"
     encoder = model.encoder
     assert isinstance(encoder, Lstm), "the bare loop calls its layers"
     optimiser = build_optimiser(model, job.optimiser)

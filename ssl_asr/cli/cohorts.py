@@ -6,7 +6,6 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 from ssl_asr.cli.values import whole
-from ssl_asr.models.systems import STUDENT
 
 if TYPE_CHECKING:
     from ssl_asr.fairness.results import CohortResults
@@ -28,7 +27,7 @@ def add_command(commands: Any) -> None:
         metavar="tag:NAME|geo|embeddings:FILE",
         help="a tag; the tags latitude and longitude; or an .npz of ids and vectors of speakers or utterances",
     )
-    command.add_argument("--system", default=STUDENT, help=f"whose hypotheses of the run; default: {STUDENT}")
+    command.add_argument("--system", default="student", help="whose hypotheses of the run; default: student")
     command.add_argument("-o", "--out", metavar="DIR", help="write cohorts.json and a page there")
     for name, least, default in (("words", 1, 500), ("speakers", 2, 5)):
         command.add_argument(

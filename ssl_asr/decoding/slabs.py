@@ -94,9 +94,12 @@ def read_result(system: System, slab: Slab, scales: Scales) -> DecodedSlab | Non
     uri = result_uri(system, slab, scales)
     if not filesystem.exists(uri):
         return None
-    values = json.loads(filesystem.read_bytes(uri))
-    if values["parents"] != dict(slab.parents):
-        return None
+    found = parse_decoded(filesystem.read_bytes(uri))
+    return found if found.parents == dict(slab.parents) else None
+
+
+def parse_decoded(data: bytes) -> DecodedSlab:
+    values = json.loads(data)
     found = tuple(Hypothesis(**{**each, "words": tuple(each["words"])}) for each in values["hypotheses"])
     return DecodedSlab(values["parents"], values["spent"], found)
 

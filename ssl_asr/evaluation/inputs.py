@@ -19,8 +19,10 @@ from ssl_asr.store.ledger import checksum
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.utterance import Utterance
 from ssl_asr.store.weights import read_weights
+from ssl_asr.transducer.slabs import TransducerSystem
 
 VERSION = "2"  # raise where equal inputs give other hypotheses, and so other results
+TRANSDUCED_VERSION = "1"  # raise where equal inputs give other words of a transducer
 RESULTS_VERSION = "4"  # raise where equal hypotheses give other results
 
 
@@ -54,6 +56,7 @@ def result_inputs(recipe: Recipe, senones: SenoneSet, dev: Sequence[Slab], test:
         **graph,
         "version": f"{VERSION}, results {RESULTS_VERSION}, graph {graph['version']}",
         **{name: model_id(model_uri(recipe.run, name)) for name in evaluated(recipe)},
+        **_transduced(recipe),
         **content,
         "priors": checksum(senones.log_priors().tobytes()),
         **non_defaults(recipe, "hypotheses"),
@@ -94,6 +97,30 @@ def describe_system(recipe: Recipe, name: str, graph: GraphInfo, senones: Senone
         max_active=settings.max_active,
         batch_frames=settings.batch_frames,
     )
+
+
+def describe_transducer(recipe: Recipe, name: str) -> TransducerSystem:
+    """ValueError if it is not trained yet."""
+    uri, own = model_uri(recipe.run, name), f"transducers.{name}."
+    if not filesystem.exists(uri):
+        raise ValueError(f"{uri} is missing; run the transducers stage first")
+    fields = non_defaults(recipe, "transducer-words")
+    inputs = {
+        "version": TRANSDUCED_VERSION,
+        "model": model_id(uri),
+        "batch_frames": str(recipe.evaluate.batch_frames),
+        **{path.removeprefix(own): value for path, value in fields.items() if path.startswith(own)},
+    }
+    sizes = (recipe.frontend.mel_bins, recipe.evaluate.batch_frames)
+    return TransducerSystem(recipe.run, name, inputs_key(inputs), *sizes, recipe.transducers[name].search)
+
+
+def _transduced(recipe: Recipe) -> dict[str, str]:
+    """What transducers recognise; the others are compared with the first."""
+    if not recipe.transducers:
+        return {}
+    keys = {f"transducer {name}": describe_transducer(recipe, name).key for name in recipe.transducers}
+    return {"transducers": ", ".join(recipe.transducers), **keys}
 
 
 def split_slabs(recipe: Recipe, split: str, senones: SenoneSet) -> list[Slab]:

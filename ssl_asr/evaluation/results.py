@@ -95,6 +95,15 @@ class TuningPoint:
 
 
 @dataclass(frozen=True)
+class TransducerErrors:
+    """Of one transducer on test; `werr`, cell by cell, is relative to the first transducer, and empty for it."""
+
+    name: str
+    rows: Sequence[WordErrors]
+    werr: Sequence[Reduction] = ()
+
+
+@dataclass(frozen=True)
 class Results:
     """`rows` and what follows them are on test, `dev` on dev, whose word errors at all scales tried are `tuning`.
 
@@ -105,7 +114,8 @@ class Results:
     `kappa` and `prior_scale` of each system were chosen by these. Systems in `at_bound` have a kappa at the end of
     what the search may try. `decode_x_real_time`: seconds of audio a second of one core; `oov_rate`: of test words
     outside the graph. The source of test lists `listed` utterances, degraded copies not counted, of which `scored`
-    are in the figures; both are 0 where that was not kept. `inputs` is what the results were made from.
+    are in the figures; both are 0 where that was not kept. `transducers` are compared among themselves. `inputs` is
+    what the results were made from.
     """
 
     kappa: Mapping[str, float]
@@ -123,6 +133,7 @@ class Results:
     models: Mapping[str, str] = field(default_factory=dict)
     listed: int = 0
     scored: int = 0
+    transducers: Sequence[TransducerErrors] = ()
     inputs: Inputs = field(default_factory=dict)
 
     @property
@@ -159,6 +170,14 @@ class Results:
         if not self.listed:
             return ""
         return of_listed(self.scored, self.listed, "listed utterances")
+
+    @property
+    def transducer_names(self) -> list[str]:
+        return [each.name for each in self.transducers]
+
+    def transducer_row(self, name: str, set_: str = ALL, condition: str = ALL) -> WordErrors:
+        rows = next(each.rows for each in self.transducers if each.name == name)
+        return next(row for row in rows if (row.set, row.condition) == (set_, condition))
 
     def dev_row(self, model: str) -> WordErrors:
         return next(row for row in self.dev if (row.system, row.condition) == (model, ALL))
@@ -208,9 +227,17 @@ def read_results(run: str) -> Results:
     values["tuning"] = [TuningPoint(**point) for point in values.get("tuning", ())]
     values["werr"] = [Reduction(**_with_share(_with_speakers(row))) for row in values["werr"]]
     values["frame_accuracy"] = [FrameAccuracy(**row) for row in values["frame_accuracy"]]
+    values["transducers"] = tuple(_transducer(each) for each in values.get("transducers", ()))
     if "baseline_model" in values:  # before 2026-11-26: of the baseline alone
         values["models"] = {BASELINE: values.pop("baseline_model")}
     return Results(**values)
+
+
+def _transducer(values: dict[str, Any]) -> TransducerErrors:
+    rows = [WordErrors(**_with_speakers(row)) for row in values["rows"]]
+    return TransducerErrors(
+        values["name"], rows, [Reduction(**_with_share(_with_speakers(row))) for row in values["werr"]]
+    )
 
 
 def _with_speakers(row: dict[str, Any]) -> dict[str, Any]:

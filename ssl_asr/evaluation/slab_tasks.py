@@ -55,7 +55,7 @@ def decode(what: str, wanted: Mapping[System, Sequence[Scales]], slabs: Sequence
     progress = Progress(what, len(work), "slabs")
     progress.skip(len(work) - len(todo))
     remote = ray.remote(num_cpus=1)(decode_slab)
-    _wait([remote.remote(system, slabs[number], missing) for (system, number), missing in todo.items()], progress)
+    wait_for([remote.remote(system, slabs[number], missing) for (system, number), missing in todo.items()], progress)
     total = len(slabs) * sum(map(len, wanted.values()))
     decoded = {
         system.name: {scales: read_decoded(system, slabs, scales) for scales in found}
@@ -75,7 +75,7 @@ def words_of(
     progress = Progress(what, len(work), "slabs")
     progress.skip(len(work) - len(todo))
     remote = ray.remote(num_cpus=1)(find_words)
-    _wait([remote.remote(*piece, beam) for piece in todo], progress)
+    wait_for([remote.remote(*piece, beam) for piece in todo], progress)
     found = {
         system.name: [read_words(system, slab, scales, beam) for slab in slabs] for system, scales in wanted.items()
     }
@@ -89,14 +89,15 @@ def starts_of(what: str, wanted: Sequence[SlabToTime]) -> dict[str, list[float]]
 
     remote = ray.remote(num_cpus=1)(reference_starts)
     references = [remote.remote(each) for each in wanted]
-    _wait(references, Progress(what, len(references), "slabs"))
+    wait_for(references, Progress(what, len(references), "slabs"))
     found: dict[str, list[float]] = {}
     for reference in references:
         found |= cluster.result_of(reference)
     return found
 
 
-def _wait(pending: Sequence[Any], progress: Progress) -> None:
+def wait_for(pending: Sequence[Any], progress: Progress) -> None:
+    """Advance with every task that ends; the error of one that failed is raised."""
     import ray
 
     while pending:

@@ -34,6 +34,7 @@ from ssl_asr.evaluation.summary import (
 )
 from ssl_asr.evaluation.table import share_text
 from ssl_asr.evaluation.transcripts import write_transcripts
+from ssl_asr.evaluation.transducers import compare_transducers, recognise_slabs
 from ssl_asr.evaluation.words import find_words_of, publish_words
 from ssl_asr.hmm.senones import load_senones
 from ssl_asr.models.systems import BASELINE, BASELINE_SHORT, STUDENT, TITLES, TOPLINE, evaluated, final_name
@@ -43,7 +44,17 @@ from ssl_asr.recipe.identity import Inputs, inputs_key
 from ssl_asr.runtime import cluster
 from ssl_asr.runtime.stage_clock import StageClock
 from ssl_asr.runtime.stage_report import StageReport, check_reject_share, read_rejects, read_report
-from ssl_asr.runtime.todo import LANGUAGE_TEXT, RESULTS, SENONE_SET, SENONES, Todo, reasons, upstream, waiting
+from ssl_asr.runtime.todo import (
+    LANGUAGE_TEXT,
+    RESULTS,
+    SENONE_SET,
+    SENONES,
+    TRANSDUCERS,
+    Todo,
+    reasons,
+    upstream,
+    waiting,
+)
 from ssl_asr.store import filesystem
 from ssl_asr.store.layout import ALIGNMENTS, FEATURES, MANIFEST
 from ssl_asr.store.ledger import Reject
@@ -70,18 +81,20 @@ def run_evaluate(recipe: Recipe) -> StageReport:
         decided = decide(recipe, systems, dev, dev_utterances)
         tested = {each: decided.scales[each.name] for each in systems if each.name in decided.tested.values()}
         by_scales, made = decode("decoding test", {each: [scales] for each, scales in tested.items()}, test)
+        transduced, recognised = recognise_slabs(recipe, test)
         words = None
         if recipe.evaluate.lattices:
             words = find_words_of(recipe, tested, dev=dev, test=test, said=test_utterances)
     found = {system: by_scales[model][decided.scales[model]] for system, model in decided.tested.items()}
-    results = replace(_results(recipe, graph, decided, found, test_utterances), inputs=inputs)
+    results = _results(recipe, graph, decided, found, test_utterances)
+    results = replace(results, inputs=inputs, transducers=compare_transducers(recipe, transduced, test_utterances))
     # The files below may go or change. Until all are there, results of before must not say that they are.
     filesystem.delete(results_uri(recipe.run))
     confidences = publish_words(recipe, words, models=decided.tested, dev=dev_utterances, test=test_utterances)
-    for name, slabs in found.items():
+    for name, slabs in (found | transduced).items():
         write_transcripts(recipe.run, name, slabs, test_utterances, confidences.get(name))
     write_results(recipe.run, results)
-    rejects, pieces = _rejects(found), decided.pieces + made
+    rejects, pieces = _rejects(found | transduced), decided.pieces + made + recognised
     report = clock.finish(pieces.total, pieces.kept, rejects, _figures(results))
     check_reject_share(recipe, STAGE, len({reject.id for reject in rejects}), len(test_utterances))
     return report
@@ -90,7 +103,7 @@ def run_evaluate(recipe: Recipe) -> StageReport:
 def todo_evaluate(recipe: Recipe, before: Sequence[Todo]) -> list[Todo]:
     kinds = (MANIFEST, FEATURES, ALIGNMENTS)
     read = [f"{kind}/{split}" for kind in kinds for split in ("dev", "test")]
-    if causes := upstream(before, *read, *evaluated(recipe), LANGUAGE_TEXT, SENONES, SENONE_SET):
+    if causes := upstream(before, *read, *evaluated(recipe), LANGUAGE_TEXT, SENONES, SENONE_SET, TRANSDUCERS):
         return [waiting(RESULTS, causes)]
     senones = load_senones(recipe.run)
     dev, test = (split_slabs(recipe, split, senones) for split in ("dev", "test"))
@@ -162,6 +175,8 @@ def _figures(results: Results) -> dict[str, float | str]:
     figures["kappa"] = " / ".join(map(results.scale, results.kappa))
     if BASELINE_SHORT in results.kappa:
         figures["baseline"] = TITLES[results.baseline_model]
+    for name in results.transducer_names:
+        figures[f"wer_{name}"] = f"{results.transducer_row(name, head).wer:.1%}"
     figures["decoding_x_real_time"] = results.decode_x_real_time
     return figures
 

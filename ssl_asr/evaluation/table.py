@@ -26,7 +26,35 @@ def format_table(results: Results) -> str:
         figures += [] if each.topline_share is None else [share_text(each.topline_share)]
         gains.append([results.label(each.set), each.condition, *figures])
     lines = [line for note in _notes(results) for line in textwrap.wrap(note, _WIDTH)]
-    return "\n".join([*aligned(rates), "", *aligned(gains), *lines])
+    return "\n".join([*aligned(rates), "", *aligned(gains), *lines, *_transducer_lines(results)])
+
+
+def transducer_rows(results: Results) -> list[list[str]]:
+    """The table of the transducers, cell by cell: word error rates, and the gains of all but the first."""
+    first, *others = results.transducers
+    names = [f"{name} WER %" for name in results.transducer_names]
+    rows = [["set", "condition", "words", *names, *(f"{each.name} WERR %" for each in others)]]
+    for place, row in enumerate(first.rows):
+        rates = [rate(each.rows[place]) for each in results.transducers]
+        gains = [gain(each.werr[place]) for each in others]
+        rows.append([results.label(row.set), row.condition, str(row.words), *rates, *gains])
+    return rows
+
+
+def transducer_note(results: Results) -> str:
+    first, *others = results.transducer_names
+    if not others:
+        return "Transducers are trained on words, and search without a language model."
+    return (
+        f"Transducers are trained on words, and search without a language model. WERR: WER reduction relative to "
+        f"{first}, with 95 % intervals over recordings."
+    )
+
+
+def _transducer_lines(results: Results) -> list[str]:
+    if not results.transducers:
+        return []
+    return ["", *aligned(transducer_rows(results)), *textwrap.wrap(transducer_note(results), _WIDTH)]
 
 
 def rate(row: WordErrors) -> str:

@@ -9,7 +9,7 @@ from ssl_asr.evaluation.transcripts import read_transcripts
 from ssl_asr.fairness.scored_table import ScoredTable, TaggedUtterance
 from ssl_asr.recipe import Recipe
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import hypotheses_folder, hypotheses_uri
+from ssl_asr.store.results_layout import hypotheses_folder, hypotheses_uri
 from ssl_asr.store.utterance import Utterance
 
 

@@ -67,7 +67,12 @@ def noted_utterances(recipe: Recipe) -> int:
 
 def _noted(recipe: Recipe) -> dict[str, Any]:
     uri = outside_hypotheses_uri(recipe.run)
-    return dict(json.loads(filesystem.read_bytes(uri))) if filesystem.exists(uri) else {}
+    if not filesystem.exists(uri):
+        return {}
+    try:
+        return dict(json.loads(filesystem.read_bytes(uri)))
+    except (ValueError, TypeError) as error:
+        raise ValueError(f"{uri} is damaged; delete it and run the hypotheses stage again") from error
 
 
 def read_outside(source: str) -> dict[str, tuple[OutsideWord, ...]]:

@@ -8,6 +8,7 @@ from ssl_asr.corpus.language_text import text_without_unlabeled
 from ssl_asr.decoding.graph_files import graph_inputs, graph_language
 from ssl_asr.hmm.senones import load_senones
 from ssl_asr.hypotheses.outside import KEY, outside_content, outside_exists
+from ssl_asr.lang.language import language_of
 from ssl_asr.models.model_files import model_id
 from ssl_asr.models.systems import final_name, stage_of
 from ssl_asr.recipe import Recipe
@@ -90,7 +91,8 @@ def hypothesis_set(recipe: Recipe) -> HypothesisSet:
     if recipe.hypotheses.teacher is None:
         raise ValueError(f"no words of the unlabeled speech are asked for; set {KEY}=student, for example")
     if is_outside(recipe):
-        return HypothesisSet(recipe.run, outside_content(recipe), {"version": VERSION})
+        inputs = {"version": VERSION, "language": language_of(recipe.hmm.lexicon).code}
+        return HypothesisSet(recipe.run, outside_content(recipe), inputs)
     inputs = {
         "version": VERSION,
         "graph": graph_request(recipe).key,

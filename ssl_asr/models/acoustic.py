@@ -24,6 +24,9 @@ class ModelSpec:
     inputs: int
     outputs: int
 
+    def build(self) -> AcousticModel:
+        return AcousticModel(self)
+
 
 class AcousticModel(NormalisedEncoder):
     """Normalise, encode, then one linear layer to senone logits."""

@@ -19,8 +19,9 @@ from ssl_asr.planning.facts import (
     Fact,
 )
 from ssl_asr.planning.question import Question
-from ssl_asr.recipe import NetworkSection, Recipe
+from ssl_asr.recipe import NetworkSection, Recipe, Transducer
 from ssl_asr.store.targets import FRAME_SECONDS
+from ssl_asr.transducer.model import TransducerSpec
 
 FRAMES_AN_HOUR = 3600 / FRAME_SECONDS  # of 30 ms
 TRAIN_FLOPS, INFER_FLOPS = 6, 2  # a multiply-add: forwards 2; backwards 4, towards inputs and towards weights
@@ -59,6 +60,18 @@ def _network_size(recipe: Recipe, network: NetworkSection) -> NetworkSize:
     with torch.device("meta"):  # shapes without memory
         model = AcousticModel(ModelSpec(network, inputs, recipe.hmm.senones))
     return NetworkSize(multiply_adds(model), count_parameters(model), count_cells(model), inputs)
+
+
+def transducer_network(recipe: Recipe, settings: Transducer) -> NetworkSize:
+    """Its multiply-adds are those of a frame: the encoder's, and the joiner's for one label position."""
+    inputs = recipe.frontend.mel_bins * STACK
+    spec = TransducerSpec(settings.network, settings.predictor, settings.joiner, inputs, settings.word_pieces)
+    with torch.device("meta"):  # shapes without memory
+        model = spec.build()
+    encoder = model.encoder
+    joined = encoder.width * settings.joiner + settings.joiner * settings.word_pieces
+    multiply_adds = encoder.multiply_adds_per_frame + joined
+    return NetworkSize(multiply_adds, count_parameters(model), count_cells(encoder), inputs)
 
 
 def devices_of(recipe: Recipe, question: Question) -> Devices:

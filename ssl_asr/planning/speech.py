@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from ssl_asr.corpus.augment.conditions import versions
 from ssl_asr.planning.facts import PUBLISHED_HOURS, PUBLISHED_LABELED, PUBLISHED_TEST, Fact, is_open_speech
 from ssl_asr.planning.question import Question
-from ssl_asr.recipe import Corpus, Recipe
+from ssl_asr.recipe import Corpus, Recipe, Transducer
 
 OPEN_TEST_SETS = 4  # three held-out talkers or channels, and one that is in training
 # Of the demo: all the rest is 3.50 h, beside 40 min of labeled speech, 8 of dev, and 3 of the one test set.
@@ -131,3 +131,13 @@ def student_speech(recipe: Recipe, speech: Speech) -> TrainingSpeech:
 def _student_hours(recipe: Recipe, labeled: Fact, unlabeled: Fact) -> float:
     student = recipe.student
     return unlabeled.value * student.unlabeled_passes * student.selected_share + labeled.value * student.sub_epochs
+
+
+def transducer_speech(settings: Transducer, speech: Speech) -> TrainingSpeech:
+    """All of it whole utterances; what a least confidence leaves out is counted."""
+    labeled, unlabeled = speech.labeled.value, speech.unlabeled.value
+    if settings.versions == "one":
+        labeled, unlabeled = speech.clean_labeled.value, speech.recorded_unlabeled.value
+    labeled_hours = labeled * settings.sub_epochs * settings.labeled_passes
+    hours = labeled_hours + unlabeled * settings.unlabeled_passes
+    return TrainingSpeech(0.0, hours, labeled / speech.labeled.value, labeled_hours / hours)

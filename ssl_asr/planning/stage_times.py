@@ -5,12 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ssl_asr.models.systems import BASELINE, BASELINE_SHORT, REALIGN, STUDENT, TOPLINE, evaluated, trained
-from ssl_asr.planning.compute import FRAMES_AN_HOUR, Devices, NetworkSize, student_network, teacher_network
+from ssl_asr.planning.compute import (
+    FRAMES_AN_HOUR,
+    Devices,
+    NetworkSize,
+    student_network,
+    teacher_network,
+    training_seconds,
+    transducer_network,
+)
 from ssl_asr.planning.facts import Fact, Facts, is_open_speech
 from ssl_asr.planning.network import STRATEGIES, Traffic, block_steps, traffic
 from ssl_asr.planning.numbers import number
 from ssl_asr.planning.preemption import loss_share
-from ssl_asr.planning.speech import Speech, TrainingSpeech, student_speech, teacher_speech
+from ssl_asr.planning.speech import Speech, TrainingSpeech, student_speech, teacher_speech, transducer_speech
 from ssl_asr.recipe import Batching, Optimiser, Recipe, Sync
 from ssl_asr.recipe.data import RECOGNISERS
 
@@ -110,6 +118,7 @@ def stage_times(recipe: Recipe, speech: Speech, facts: Facts, rates: Rates, clus
         labelling,
         *others,
         *_hypotheses(recipe, speech, facts, cluster),
+        *_transducers(recipe, speech, facts, cluster),
         _evaluate(recipe, speech, facts, cluster),
     ]
 
@@ -235,6 +244,18 @@ def _hypotheses(recipe: Recipe, speech: Speech, facts: Facts, cluster: Hardware)
     hours, speed = speech.recorded_unlabeled.value, facts.recognising_speed  # copies have the recordings' words
     formula = f"{number(hours)} h / {speed.value:.3g} x real time"
     return [on_cores("hypotheses", hours / speed.value, facts.start_seconds, cluster, formula, speed.source)]
+
+
+def _transducers(recipe: Recipe, speech: Speech, facts: Facts, cluster: Hardware) -> list[StageTime]:
+    """The encoder and one joined label position a frame: a loss whose alignments are unsure joins more."""
+    found = []
+    for name, settings in recipe.transducers.items():
+        network = transducer_network(recipe, settings)
+        rate = training_seconds(network, cluster.devices)
+        sections = (settings.optimiser, settings.batching, settings.sync)
+        training = Training(name, network, transducer_speech(settings, speech), *sections, rate)
+        found.append(training_time(recipe, training, facts.start_seconds, cluster))
+    return found
 
 
 def _evaluate(recipe: Recipe, speech: Speech, facts: Facts, cluster: Hardware) -> StageTime:

@@ -9,22 +9,35 @@ trained model does (BMUF with two workers is not BMUF with four), as it must on 
 from ssl_asr.recipe.augmentation import Augmentation
 from ssl_asr.recipe.batching import Batching
 from ssl_asr.recipe.choice import Choice, Listed
-from ssl_asr.recipe.data import Cluster, Corpus, Evaluate, Frontend, Hmm, Labelling, WrongTexts
+from ssl_asr.recipe.data import Cluster, Corpus, Evaluate, Frontend, Hmm, Hypotheses, Labelling, WrongTexts
 from ssl_asr.recipe.gating import Gating
 from ssl_asr.recipe.loading import load_recipe, parse_recipe, presets, recipe_text
-from ssl_asr.recipe.network import NETWORKS, BlstmNetwork, LstmNetwork, NetworkSection, TransformerNetwork
+from ssl_asr.recipe.mixtures import Mixtures
+from ssl_asr.recipe.network import (
+    NETWORKS,
+    BlstmNetwork,
+    ConvRnntNetwork,
+    LstmNetwork,
+    NetworkSection,
+    ProjectedLayers,
+    ProjectedLstmNetwork,
+    TransformerNetwork,
+)
 from ssl_asr.recipe.objective import (
     OBJECTIVES,
     CrossEntropySection,
     ObjectiveSection,
     SmbrSection,
     SoftCrossEntropySection,
+    TransducerSection,
 )
 from ssl_asr.recipe.optimiser import Optimiser
+from ssl_asr.recipe.predictor import TransducerSearch
 from ssl_asr.recipe.separator import SeparatorNetwork
 from ssl_asr.recipe.sequence import SequenceTraining
 from ssl_asr.recipe.sync import MomentPolicy, Sync, Variant
 from ssl_asr.recipe.training import Heard, Student, Teacher
+from ssl_asr.recipe.transducer import Transducer
 from ssl_asr.recipe.whole import Recipe
 
 __all__ = [
@@ -62,6 +75,9 @@ __all__ = [
     "Student",
     "Sync",
     "Teacher",
+    "Transducer",
+    "TransducerSearch",
+    "TransducerSection",
     "TransformerNetwork",
     "Variant",
     "WrongTexts",

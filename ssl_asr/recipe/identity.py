@@ -49,6 +49,8 @@ Product = Literal[
     "baseline-short-smbr",
     "student-smbr",
     "topline-smbr",
+    "transducer",
+    "transducer-words",  # what a transducer recognises
     "graph",
     "hypotheses",
     "results",
@@ -121,6 +123,11 @@ def _leaves(
         mark = next((each.products for each in field.metadata if isinstance(each, Affects)), inherited)
         value, usual = getattr(section, name), getattr(defaults, name, None)
         path = f"{prefix}{name}"
+        if isinstance(value, dict):  # sections by names of the user's own
+            for each, named in value.items():
+                kind: type[BaseModel] = type(named)
+                yield from _leaves(named, _defaults(kind), f"{path}.{each}.", mark)
+            continue
         if not isinstance(value, BaseModel):
             yield Leaf(path, _text(value), _text(value) == _text(usual), mark)
             continue

@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 import yaml
 from pydantic import ValidationError
@@ -108,15 +108,18 @@ def _sentence(error: ValidationError, values: dict[str, Any]) -> str:
 def _keys_of(sections: Sequence[str], values: object) -> list[str]:
     """Known keys of the section at this path; `values`, the whole recipe's, say of which kind a section is."""
     model: type[Section] = Recipe
-    for key in sections:
+    keys = iter(sections)
+    for key in keys:
         values = values.get(key) if isinstance(values, dict) else None
         choice = choice_of(model, key)
-        if choice is None:
-            model = _section_at(model, key)
+        if choice is not None:
+            kind = values.get("kind", choice.default) if isinstance(values, dict) else choice.default
+            model = choice.section_of(kind)
+        elif (named := _named_section(model, key)) is not None:
+            model, name = named, next(keys, "")
+            values = values.get(name) if isinstance(values, dict) else None
         else:
-            model = choice.section_of(
-                values.get("kind", choice.default) if isinstance(values, dict) else choice.default
-            )
+            model = _section_at(model, key)
     return list(model.model_fields)
 
 
@@ -127,11 +130,23 @@ def _section_at(model: type[Section], key: str) -> type[Section]:
     return next((each for each in found if issubclass(each, Section)), Section)
 
 
+def _named_section(model: type[Section], key: str) -> type[Section] | None:
+    """The section of which there are several by names of the user's own, as `transducers`; None for other keys."""
+    found: Any = model.model_fields[key].annotation
+    section = get_args(found)[1] if get_origin(found) is dict else None
+    return section if isinstance(section, type) and issubclass(section, Section) else None
+
+
 def _choice_at(sections: Sequence[str]) -> Choice | None:
     """The choice that stands at this path of the recipe; None where there is none, or no such path."""
     model: type[Section] = Recipe
-    for key in sections[:-1]:
+    keys = iter(sections[:-1])
+    for key in keys:
         if key not in model.model_fields:
             return None
-        model = _section_at(model, key)
+        if (named := _named_section(model, key)) is not None:
+            model = named
+            next(keys, None)
+        else:
+            model = _section_at(model, key)
     return choice_of(model, sections[-1]) if sections else None

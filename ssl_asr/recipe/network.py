@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from ssl_asr.recipe.choice import Listed, Table
 from ssl_asr.recipe.gating import Gating
@@ -37,6 +37,44 @@ class BlstmNetwork(NetworkSection):
     look_ahead: Literal[0] = 0
 
 
+class ProjectedLayers(NetworkSection):
+    """LSTM layers with a linear layer and Swish behind each; `projection` is the width of a layer's outputs.
+
+    They are a transducer's, which chooses its own delay, so there is no look-ahead; a student of senones wants 3.
+    """
+
+    layers: Positive = 6
+    units: Positive = 640
+    projection: Positive = 512
+
+
+class ProjectedLstmNetwork(ProjectedLayers):
+    """Causal: the encoder of the RNN-T that ConvRNN-T's paper compares with (Radfar et al. 2022)."""
+
+    kind: Literal["projected-lstm"] = "projected-lstm"
+    layers: Positive = 7
+
+
+def _odd(size: int) -> int:
+    if size % 2 == 0:
+        raise ValueError("this kernel needs a middle; use an odd size, as 3, 5 or 7")
+    return size
+
+
+class ConvRnntNetwork(ProjectedLayers):
+    """Causal: ConvRNN-T's encoder, a local and a global CNN before projected LSTM layers (Radfar et al. 2022).
+
+    With these sizes and 192 inputs it has 24.3 M parameters. Its local CNN takes 101 M multiply-adds a frame.
+    """
+
+    kind: Literal["conv-rnnt"] = "conv-rnnt"
+    width: Positive = 192  # of the outputs of each CNN
+    local_channels: Annotated[tuple[Positive, ...], Field(min_length=1)] = (100, 100, 64, 64)  # one value a layer
+    local_kernel: Annotated[Positive, AfterValidator(_odd)] = 5  # frames, and as many features
+    global_blocks: Annotated[int, Field(gt=0, le=16)] = 6  # frames that block i sees are 2^i apart
+    global_kernel: Positive = 3  # frames
+
+
 class TransformerNetwork(NetworkSection):
     """A causal Transformer; with `gating` it runs only those of its modules that a frame needs."""
 
@@ -61,5 +99,7 @@ class TransformerNetwork(NetworkSection):
 NETWORKS: Table = {
     "lstm": Listed(LstmNetwork, "ssl_asr.models.lstm:Lstm"),
     "blstm": Listed(BlstmNetwork, "ssl_asr.models.blstm:Blstm"),
+    "projected-lstm": Listed(ProjectedLstmNetwork, "ssl_asr.models.projected_lstm:ProjectedLstm"),
+    "conv-rnnt": Listed(ConvRnntNetwork, "ssl_asr.models.conv_rnnt:ConvRnnt"),
     "transformer": Listed(TransformerNetwork, "ssl_asr.models.transformer.encoder:Transformer"),
 }

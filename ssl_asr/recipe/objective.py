@@ -39,10 +39,19 @@ class SmbrSection(ObjectiveSection):
     start: str = ""
 
 
+class TransducerSection(ObjectiveSection):
+    """The words, by all their alignments; the stage of the transducers sets it up. `word_pieces` is a file."""
+
+    kind: Literal["transducer"] = "transducer"
+    word_pieces: str = ""
+    fast_emit: NotNegative = 0.0
+
+
 OBJECTIVES: Table = {
     "cross-entropy": Listed(CrossEntropySection, "ssl_asr.training.objectives.cross_entropy:CrossEntropy"),
     "soft-cross-entropy": Listed(
         SoftCrossEntropySection, "ssl_asr.training.objectives.soft_cross_entropy:SoftCrossEntropy"
     ),
+    "transducer": Listed(TransducerSection, "ssl_asr.training.objectives.transducer:TransducerObjective"),
     "smbr": Listed(SmbrSection, "ssl_asr.training.objectives.smbr:Smbr"),
 }

@@ -17,6 +17,7 @@ from ssl_asr.recipe.objective import (
     ObjectiveSection,
     SmbrSection,
     SoftCrossEntropySection,
+    TransducerSection,
 )
 from ssl_asr.recipe.optimiser import Optimiser
 from ssl_asr.recipe.section import Positive, PositiveFloat, Section
@@ -89,17 +90,24 @@ class Student(Section):
 def _must_fit(trained: Teacher | Student) -> None:
     """What must hold between the sections of one training."""
     for prefix, part in (("", trained), ("sequence.", trained.sequence)):
-        if part.sync.optimiser_state == "correct" and part.optimiser.name != "adam":
-            raise ValueError(
-                f"{prefix}sync.optimiser_state=correct is BMUF-Adam's; use average or reset, or "
-                f"{prefix}optimiser.name=adam"
-            )
+        check_moments(part.sync, part.optimiser, prefix)
     objectives = [trained.objective] if isinstance(trained, Teacher) else []
     objectives += [trained.labeled_objective, trained.unlabeled_objective] if isinstance(trained, Student) else []
+    if any(isinstance(each, TransducerSection) for each in objectives):
+        raise ValueError("the objective transducer is of a network with word pieces; give it under transducers")
     if any(isinstance(each, SmbrSection) for each in objectives):
         raise ValueError("smbr needs a trained model and its lattices; leave the objective and set sequence.epochs=3")
     look_ahead, chunk = trained.network.look_ahead, trained.batching.chunk_frames
     if look_ahead >= chunk:
         raise ValueError(
             f"network.look_ahead={look_ahead} leaves no target in a chunk of batching.chunk_frames={chunk}"
+        )
+
+
+def check_moments(sync: Sync, optimiser: Optimiser, prefix: str = "") -> None:
+    """ValueError where the optimiser has no moments of the kind that `sync` corrects."""
+    if sync.optimiser_state == "correct" and optimiser.name != "adam":
+        raise ValueError(
+            f"{prefix}sync.optimiser_state=correct is BMUF-Adam's; use average or reset, or "
+            f"{prefix}optimiser.name=adam"
         )

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 
 from ssl_asr.recipe.data import Cluster, Corpus, Evaluate, Frontend, Hmm, Hypotheses, Labelling
 from ssl_asr.recipe.identity import Affects
 from ssl_asr.recipe.section import Section
 from ssl_asr.recipe.training import Student, Teacher
+from ssl_asr.recipe.transducer import Transducer
 
 # Of utterances into splits and conditions, of noise, of weights and batches, and of bootstrap samples.
 _RANDOM = Affects(
     *("open-labeled", "open-unlabeled", "open-dev", "open-test", "labeled", "unlabeled", "noise"),
-    *("teacher", "baseline", "baseline-short", "student", "topline", "results"),
+    *("teacher", "baseline", "baseline-short", "student", "topline", "transducer", "results"),
     *("teacher-smbr", "baseline-smbr", "baseline-short-smbr", "student-smbr", "topline-smbr"),
 )
+
+# Models of the run, and of sequence training and realigning, whose names begin with these.
+_TAKEN = ("teacher", "baseline", "student", "topline", "aligner", "transducers")
+_NAME = re.compile("[a-z][a-z0-9-]{0,39}")
 
 
 class Recipe(Section):
@@ -32,10 +38,16 @@ class Recipe(Section):
     labelling: Annotated[Labelling, Affects("targets")] = Labelling()
     student: Annotated[Student, Affects("baseline", "baseline-short", "student", "topline")] = Student()
     hypotheses: Annotated[Hypotheses, Affects("pseudo-labels")] = Hypotheses()
+    # Recognisers that are trained on words instead of senones, by names of your own.
+    transducers: Annotated[dict[str, Transducer], Affects("transducer")] = Field(default_factory=dict)
     evaluate: Evaluate = Evaluate()
     # Where and on how many machines work runs. The number of training workers does shape a model, as it must where
     # machines come and go.
     cluster: Annotated[Cluster, Affects()] = Cluster()
+
+    def __hash__(self) -> int:
+        # Of what tells most recipes apart: the mapping of transducers has no hash.
+        return hash((self.name, self.run, self.seed))
 
     @model_validator(mode="after")
     def _consistent(self) -> Recipe:
@@ -66,6 +78,8 @@ class Recipe(Section):
             )
         if self.frontend.low_hz >= self.frontend.high_hz:
             raise ValueError("frontend.low_hz is not below frontend.high_hz")
+        for name in self.transducers:
+            _check_transducer(name, self)
         least, most = self.cluster.label_actors
         if least > most:
             raise ValueError(f"cluster.label_actors: the least, {least}, is above the most, {most}")
@@ -73,3 +87,22 @@ class Recipe(Section):
         if least > most:
             raise ValueError(f"cluster.train_workers: the least, {least}, is above the most, {most}")
         return self
+
+
+def _check_transducer(name: str, recipe: Recipe) -> None:
+    transducer, key = recipe.transducers[name], f"transducers.{name}"
+    if not _NAME.fullmatch(name):
+        raise ValueError(f"{key}: a name is of a-z, 0-9 and hyphens, such as rnnt")
+    if any(f"{name}-".startswith(f"{taken}-") for taken in _TAKEN):
+        raise ValueError(f"{key} has the name of another model, or begins with one; give it another, such as rnnt")
+    if transducer.unlabeled_passes and not recipe.hypotheses.teacher:
+        raise ValueError(
+            f"{key} learns unlabeled speech from a teacher's words: say whose with hypotheses.teacher=student, or "
+            f"set {key}.unlabeled_passes=0"
+        )
+    if transducer.encoder_from:
+        start = recipe.teacher if transducer.encoder_from == "teacher" else recipe.student
+        if start.network.model_copy(update={"dropout": transducer.network.dropout}) != transducer.network:
+            raise ValueError(
+                f"{key}.encoder_from={transducer.encoder_from} has another network; give both the same, dropout apart"
+            )

@@ -30,15 +30,8 @@ from ssl_asr.report.status import rejects
 from ssl_asr.runtime.pipeline import NAMES
 from ssl_asr.runtime.stage_report import StageReport, read_report
 from ssl_asr.store import features, filesystem, targets, utterance
-from ssl_asr.store.layout import (
-    MANIFEST,
-    PSEUDO_LABELS,
-    model_uri,
-    results_uri,
-    source_uri,
-    stage_of_store,
-    store_of_set,
-)
+from ssl_asr.store.corpus_layout import source_uri
+from ssl_asr.store.layout import MANIFEST, PSEUDO_LABELS, model_uri, stage_of_store, store_of_set
 from ssl_asr.store.ledger import Reject, Shard
 from ssl_asr.store.ledger_index import PARALLEL_READS, LedgerIndex
 from ssl_asr.store.results_layout import results_uri
@@ -91,7 +84,7 @@ def gather(recipe: Recipe) -> Evidence:
     labelled = _labelled(recipe, stores)
     curves: dict[str, LearningCurve] = {
         name: curve
-        for model in MODELS
+        for model in (*MODELS, *recipe.transducers)
         for name in (model, smbr_name(model))
         if (curve := curve_of(recipe.run, name)) is not None
     }

@@ -71,7 +71,7 @@ def learning_curve(curve: LearningCurve) -> str:
     Of sMBR, the first is the expected accuracy, and no dev loss, which is of cross-entropy.
     """
     by_expectation = all(block.expected_accuracy is not None for block in curve.blocks)
-    colour = COLOUR[curve.model]
+    colour = COLOUR.get(curve.model, INK)  # a transducer has none of its own
     with drawn(f"curve-{curve.model}", 4.6, 6.0, rows=3) as (_, axes, out):
         loss, accuracy, rate = axes
         for blocks in _segments(curve.blocks):

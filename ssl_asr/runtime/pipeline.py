@@ -105,10 +105,18 @@ STAGES = (
         wanted_if="evaluate.topline",
     ),
     Stage(
+        "transducers",
+        "ssl_asr.training.transducer.stage",
+        "trains recognisers on words instead of senones, if the recipe has any",
+        ("hypotheses",),
+        exclusive=True,
+        wanted_if="transducers",
+    ),
+    Stage(
         "evaluate",
         "ssl_asr.evaluation.stage",
         "decodes the test speech with all models and counts word errors",
-        ("teacher", "baseline", "student", "topline"),
+        ("teacher", "baseline", "student", "topline", "transducers"),
     ),
     Stage("report", "ssl_asr.report.stage", "draws everything on one page"),
 )

@@ -155,53 +155,12 @@ def lists_index_uri(run: str, store: str, split: str) -> str:
     return filesystem.join(index_folder(run, store), f"{split}.lists.parquet")
 
 
-# Beside the stores.
-
-
-def lm_text_uri(run: str) -> str:
-    """The language model's text."""
-    return filesystem.join(run, "corpus", "lm_text.txt")
-
-
-def lm_text_inputs_uri(run: str) -> str:
-    """What the language model's text was made from."""
-    return filesystem.join(run, "corpus", "lm_text.json")
-
-
-def source_uri(run: str) -> str:
-    """Where the speech comes from, in one line."""
-    return filesystem.join(run, "corpus", "source.txt")
-
-
-def sentences_uri(run: str, name: str) -> str:
-    """`name` is "open-speech": the sentences of all open speech that may be trained on. Earlier versions of this
-    program kept those of each split so."""
-    return filesystem.join(run, "corpus", "sentences", f"{name}.txt")
-
-
-def split_record_uri(run: str, split: str) -> str:
-    """What the corpus stage has listed of a split."""
-    return filesystem.join(run, "corpus", "splits", f"{split}.json")
-
-
-def audio_versions_uri(run: str, split: str, piece: str) -> str:
-    """Sizes and times of the audio files of a piece of a split's source, when it was read."""
-    return filesystem.join(run, "corpus", "audio", split, f"{piece}.parquet")
-
-
-def bank_inputs_uri(run: str) -> str:
-    """What the noise banks were made from."""
-    return filesystem.join(run, "corpus", "noise", "inputs.json")
-
-
-def bank_uri(run: str, use: str, kind: str) -> str:
-    """Recorded noise; `use` is "train" or "test"."""
-    return filesystem.join(run, "corpus", "noise", use, f"{kind}.wav")
-
-
 def outside_hypotheses_uri(run: str) -> str:
     """Which file of another recogniser's words was read last, and a hash of its content."""
     return filesystem.join(store_folder(run, PSEUDO_LABELS), "outside.json")
+
+
+# Beside the stores.
 
 
 def prior_uri(run: str) -> str:
@@ -221,6 +180,11 @@ def models_folder(run: str) -> str:
 
 def model_uri(run: str, name: str) -> str:
     return filesystem.join(models_folder(run), name + MODEL_SUFFIX)
+
+
+def word_pieces_uri(run: str, key: str) -> str:
+    """A model of sentencepiece; `key` is a hash of what it was trained from."""
+    return filesystem.join(run, "transducers", f"word-pieces-{key}.model")
 
 
 def trainings_folder(run: str) -> str:
@@ -273,79 +237,3 @@ def ray_folder(run: str, name: str) -> str:
 
 def tensorboard_folder(run: str, name: str) -> str:
     return filesystem.join(run, "tensorboard", name)
-
-
-# Decoding and the report.
-
-
-def graph_uri(run: str, key: str, name: str) -> str:
-    return filesystem.join(run, "decoding", "graphs", key, name)
-
-
-def decoding_folder(run: str, key: str) -> str:
-    """All hypotheses of this key."""
-    return filesystem.join(run, "decoding", key)
-
-
-def decoded_uri(run: str, key: str, system: str, scales: tuple[float, float], shard: str, slab: int) -> str:
-    """Hypotheses of one slab; `scales` are those of the acoustic score and of the log prior in it."""
-    kappa, prior = scales
-    folder = f"kappa-{kappa:g}" if prior == 1 else f"kappa-{kappa:g}-prior-{prior:g}"
-    return filesystem.join(decoding_folder(run, key), system, folder, f"{shard}-{slab:03d}.json")
-
-
-def hypotheses_folder(run: str) -> str:
-    return filesystem.join(run, "decoding", "hypotheses")
-
-
-def hypotheses_uri(run: str, system: str) -> str:
-    return filesystem.join(hypotheses_folder(run), f"{system}.jsonl")
-
-
-def ctm_folder(run: str) -> str:
-    return filesystem.join(run, "decoding", "ctm")
-
-
-def ctm_uri(run: str, system: str) -> str:
-    """Recognised words with times and confidences, in NIST's format."""
-    return filesystem.join(ctm_folder(run), f"{system}.ctm")
-
-
-def alternatives_folder(run: str) -> str:
-    return filesystem.join(run, "decoding", "nbest")
-
-
-def alternatives_uri(run: str, system: str) -> str:
-    """The best sentences of each utterance."""
-    return filesystem.join(alternatives_folder(run), f"{system}.jsonl")
-
-
-def words_uri(run: str) -> str:
-    """How good the words' confidences and times are."""
-    return filesystem.join(run, "decoding", "words.json")
-
-
-def results_uri(run: str) -> str:
-    return filesystem.join(run, "decoding", "results.json")
-
-
-def page_uri(run: str) -> str:
-    return filesystem.join(run, "report", "index.html")
-
-
-def compare_page_uri(run: str) -> str:
-    """The page that compares two systems."""
-    return filesystem.join(run, "report", "compare.html")
-
-
-def clips_folder(run: str) -> str:
-    """Audio that the pages play."""
-    return filesystem.join(run, "report", "audio")
-
-
-def clip_uri(run: str, name: str) -> str:
-    return filesystem.join(clips_folder(run), name)
-
-
-def wer_table_uri(run: str) -> str:
-    return filesystem.join(run, "report", "wer.md")

@@ -21,8 +21,17 @@ def decoded_uri(run: str, key: str, system: str, scales: tuple[float, float], sh
     return filesystem.join(decoding_folder(run, key), system, folder, f"{shard}-{slab:03d}.json")
 
 
+def transduced_uri(run: str, key: str, transducer: str, shard: str, slab: int) -> str:
+    """What a transducer recognised in one slab."""
+    return filesystem.join(decoding_folder(run, key), transducer, f"{shard}-{slab:03d}.json")
+
+
+def hypotheses_folder(run: str) -> str:
+    return filesystem.join(run, "decoding", "hypotheses")
+
+
 def hypotheses_uri(run: str, system: str) -> str:
-    return filesystem.join(run, "decoding", "hypotheses", f"{system}.jsonl")
+    return filesystem.join(hypotheses_folder(run), f"{system}.jsonl")
 
 
 def ctm_folder(run: str) -> str:

@@ -10,8 +10,9 @@ import numpy as np
 import torch
 
 from ssl_asr.frontend.stacking import STACK
-from ssl_asr.models.acoustic import AcousticModel, ModelSpec
+from ssl_asr.models.acoustic import ModelSpec
 from ssl_asr.models.model_files import load_model
+from ssl_asr.models.normalised import NormalisedEncoder
 from ssl_asr.recipe import Augmentation, Batching, ObjectiveSection, Optimiser, Sync
 from ssl_asr.recipe.identity import inputs_key
 from ssl_asr.store.layout import model_uri
@@ -23,6 +24,7 @@ from ssl_asr.training.objectives.objective import build_objective
 from ssl_asr.training.schedule import Phase
 from ssl_asr.training.sync.build import build_strategy
 from ssl_asr.training.sync.group import Worker
+from ssl_asr.transducer.model import TransducerSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,14 +33,15 @@ class TrainingJob:
 
     `objectives` are by the names that phases call them by; `dev` is judged by `dev_objective`. `mean` and `deviation`
     are the global statistics of one 10 ms frame, [mel bins]. `about` is kept with the finished model. `start` names
-    the run's model that training begins with, None: random weights. `counts_posteriors` keeps the model's posterior
+    the run's model that training begins with, None: random weights; `start_encoder` names one whose encoder it begins
+    with. `word_pieces` is the file of a transducer's. `counts_posteriors` keeps the model's posterior
     counts with it, by which decoding divides where sequence training has moved them.
     """
 
     run: str
     name: str
     inputs: dict[str, str]
-    spec: ModelSpec
+    spec: ModelSpec | TransducerSpec
     optimiser: Optimiser
     batching: Batching
     augmentation: Augmentation
@@ -54,6 +57,8 @@ class TrainingJob:
     deviation: np.ndarray
     about: Mapping[str, str] = field(default_factory=dict)
     start: str | None = None
+    start_encoder: str | None = None
+    word_pieces: str | None = None
     counts_posteriors: bool = False
 
     @property
@@ -62,26 +67,38 @@ class TrainingJob:
         return inputs_key(self.inputs)
 
 
-def build_model(job: TrainingJob) -> AcousticModel:
+def build_model(job: TrainingJob) -> NormalisedEncoder:
     """The network before the first step: the same on every worker.
 
     ValueError if the model that it begins with is damaged or of another size.
     """
     torch.manual_seed(seed_of(job.seed, job.name, "weights"))
-    model = AcousticModel(job.spec)
+    model = job.spec.build()
     mean, deviation = (torch.from_numpy(np.tile(values, STACK)) for values in (job.mean, job.deviation))
     model.set_statistics(mean, deviation)
     if job.start is not None:
         _begin_with(model, model_uri(job.run, job.start))
+    if job.start_encoder is not None:
+        _encode_as(model, model_uri(job.run, job.start_encoder))
     model.augment = partial(mask, settings=job.augmentation)
     return model
 
 
-def _begin_with(model: AcousticModel, uri: str) -> None:
+def _begin_with(model: NormalisedEncoder, uri: str) -> None:
     start, _ = load_model(uri)
     if start.spec != model.spec:
         raise ValueError(f"{uri} is another network than the recipe's; delete it and train it again")
     model.load_state_dict(start.state_dict())
+
+
+def _encode_as(model: NormalisedEncoder, uri: str) -> None:
+    start, _ = load_model(uri)
+    same = model.encoder.section.model_copy(update={"dropout": start.encoder.section.dropout})
+    if start.encoder.section != same or start.mean.shape != model.mean.shape:
+        raise ValueError(
+            f"{uri} has another encoder than the network that begins with it; give both the same network"
+        )
+    model.encoder.load_state_dict(start.encoder.state_dict())
 
 
 def build_loop(job: TrainingJob, worker: Worker) -> Loop:

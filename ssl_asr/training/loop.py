@@ -13,7 +13,7 @@ from functools import partial
 import numpy as np
 import torch
 
-from ssl_asr.models.acoustic import AcousticModel
+from ssl_asr.models.normalised import NormalisedEncoder
 from ssl_asr.recipe import Batching, Sync
 from ssl_asr.store.reading_ahead import read_ahead
 from ssl_asr.store.utterance import CLEAN
@@ -87,7 +87,7 @@ class Loop:
 
     def __init__(
         self,
-        model: AcousticModel,
+        model: NormalisedEncoder,
         optimiser: torch.optim.Optimizer,
         strategy: Strategy,
         course: Course,

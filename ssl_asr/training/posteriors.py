@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from ssl_asr.models.acoustic import AcousticModel
 from ssl_asr.training.data.batches import batches_of, collated
 from ssl_asr.training.data.sources import Source
 from ssl_asr.training.loop import Loop
@@ -24,6 +25,7 @@ def posterior_counts(loop: Loop, source: Source) -> list[float]:
     It leaves the global model in `loop.model`.
     """
     model, worker, course = loop.model, loop.worker, loop.course
+    assert isinstance(model, AcousticModel), "a model with senones"
     flat.unflatten_into(loop.strategy.global_model(), model.parameters())
     model.eval()
     sums = torch.zeros(model.spec.outputs, dtype=torch.float64, device=worker.device)

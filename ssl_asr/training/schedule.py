@@ -71,7 +71,7 @@ def assign(positions: range, workers: int) -> list[range]:
 def teacher_schedule(teacher: Teacher, labeled: Source) -> list[Phase]:
     """Passes over the labeled data: on chunks, then on whole utterances, at an exponentially falling rate."""
     passes = teacher.labeled_passes + teacher.whole_passes
-    rates = _decay(teacher.optimiser.learning_rate, teacher.optimiser.final_learning_rate, passes)
+    rates = decay(teacher.optimiser.learning_rate, teacher.optimiser.final_learning_rate, passes)
     size = len(labeled)
     return [
         Phase("labeled", index * size, size, rate, index % OFFSETS, index >= teacher.labeled_passes)
@@ -87,7 +87,7 @@ def student_schedule(student: Student, labeled: Source, unlabeled: Source) -> li
     scheduled learning). It changes only the order: a labeled pass always has the rate of its own sub-epoch times the
     boost. So segregated learning starts its labeled passes at a high rate again.
     """
-    rates = _decay(student.optimiser.learning_rate, student.optimiser.final_learning_rate, student.sub_epochs)
+    rates = decay(student.optimiser.learning_rate, student.optimiser.final_learning_rate, student.sub_epochs)
     total, size = round(student.unlabeled_passes * len(unlabeled)), len(labeled)
     sub_epochs: list[tuple[Phase, ...]] = []
     for index, rate in enumerate(rates):
@@ -182,7 +182,7 @@ def topline_schedule(student_phases: Sequence[Phase], selected_share: float = 1.
 def sequence_schedule(settings: SequenceTraining, labeled: Source, epochs: range) -> list[Phase]:
     """These of the settings' epochs: passes over the labeled data on whole utterances, at feature offset 0."""
     optimiser = settings.optimiser
-    rates = _decay(optimiser.learning_rate, optimiser.final_learning_rate, settings.epochs)
+    rates = decay(optimiser.learning_rate, optimiser.final_learning_rate, settings.epochs)
     return [Phase("labeled", epoch * len(labeled), len(labeled), rates[epoch], 0, True) for epoch in epochs]
 
 
@@ -199,5 +199,6 @@ def shortened(phases: Sequence[Phase], shares: Mapping[SourceName, float]) -> li
     return [phase for phase in found if phase.count]
 
 
-def _decay(first: float, last: float, steps: int) -> list[float]:
+def decay(first: float, last: float, steps: int) -> list[float]:
+    """Learning rates that fall exponentially from `first` to `last`."""
     return [first * (last / first) ** (step / max(steps - 1, 1)) for step in range(steps)]

@@ -75,7 +75,7 @@ def _train(recipe: Recipe, *plans: TrainingPlan) -> StageReport:
             for plan in left:
                 train(recipe, plan)
             for plan in sequence:
-                rejects += train_sequence(recipe, job_of(recipe, plan), partial(_fit, workers=recipe.cluster))
+                rejects += train_sequence(recipe, job_of(recipe, plan), partial(fit_job, workers=recipe.cluster))
     slabs = sum(plan.slabs + plan.sequence_slabs for plan in plans)
     made = sum(plan.slabs for plan in left) + sum(plan.sequence_slabs for plan in sequence)
     figures = _figures(recipe, plans[0])
@@ -86,10 +86,11 @@ def _train(recipe: Recipe, *plans: TrainingPlan) -> StageReport:
 
 def train(recipe: Recipe, plan: TrainingPlan) -> None:
     """Train the model by frames, from its last checkpoint if there is one; call it inside `cluster.joined`."""
-    _fit(job_of(recipe, plan), recipe.cluster)
+    fit_job(job_of(recipe, plan), recipe.cluster)
 
 
-def _fit(job: TrainingJob, workers: Cluster) -> None:
+def fit_job(job: TrainingJob, workers: Cluster) -> None:
+    """Train the job's model, from its last checkpoint if there is one; call it inside `cluster.joined`."""
     write_schedule(job.run, job.name, job.key, job.schedule, {source.name: len(source) for source in job.sources})
     fit(job, workers)
 

@@ -10,7 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any, Protocol
 
+from ssl_asr.lang.word_pieces import WordPieces
+from ssl_asr.models.acoustic import AcousticModel
 from ssl_asr.models.model_files import MADE_FROM, POSTERIOR_COUNTS, save_model
+from ssl_asr.store import filesystem
 from ssl_asr.store.layout import checkpoints_folder, model_uri
 from ssl_asr.training.checkpoints import accounting
 from ssl_asr.training.checkpoints.accounting import BlockAccount
@@ -22,6 +25,8 @@ from ssl_asr.training.loop import BlockRecord, BlockWork, Loop
 from ssl_asr.training.posteriors import posterior_counts
 from ssl_asr.training.sync import flat
 from ssl_asr.training.sync.group import Worker
+from ssl_asr.transducer.model import TransducerModel
+from ssl_asr.transducer.model_files import save_transducer
 
 
 class Listener(Protocol):
@@ -133,4 +138,10 @@ def curve_record(record: BlockRecord) -> Record:
 def _export(job: TrainingJob, loop: Loop, measured: Mapping[str, Any]) -> None:
     flat.unflatten_into(loop.strategy.global_model(), loop.model.parameters())
     about = {**job.about, MADE_FROM: job.inputs, "blocks": loop.block, **measured}
-    save_model(model_uri(job.run, job.name), loop.model, about)
+    uri = model_uri(job.run, job.name)
+    if isinstance(loop.model, TransducerModel):
+        assert job.word_pieces is not None, "a transducer has word pieces"
+        save_transducer(uri, loop.model, WordPieces(filesystem.read_bytes(job.word_pieces), job.word_pieces), about)
+    else:
+        assert isinstance(loop.model, AcousticModel)
+        save_model(uri, loop.model, about)

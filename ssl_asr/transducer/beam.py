@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 import torch
 
 from ssl_asr.lang.word_pieces import BLANK_ID
-from ssl_asr.recipe.transducer import TransducerSearch
+from ssl_asr.recipe.predictor import TransducerSearch
 from ssl_asr.transducer.hypothesis import Hypothesis
 from ssl_asr.transducer.model import TransducerModel
 from ssl_asr.transducer.predictor import PredictorState, rows_of

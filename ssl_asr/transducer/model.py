@@ -13,7 +13,7 @@ from torch import nn
 
 from ssl_asr.models.normalised import NormalisedEncoder, with_look_ahead
 from ssl_asr.recipe import NetworkSection
-from ssl_asr.recipe.transducer import PredictorSection
+from ssl_asr.recipe.predictor import PredictorSection
 from ssl_asr.transducer.joiner import Joiner
 from ssl_asr.transducer.predictor import PredictorState, build_predictor
 
@@ -27,6 +27,9 @@ class TransducerSpec:
     joiner: int
     inputs: int
     outputs: int
+
+    def build(self) -> TransducerModel:
+        return TransducerModel(self)
 
 
 class TransducerModel(NormalisedEncoder):
@@ -53,21 +56,21 @@ class TransducerModel(NormalisedEncoder):
 
     def project(self, encoded_bte: torch.Tensor) -> torch.Tensor:
         """Encoder outputs as the joiner takes them, [..., joiner]."""
-        return self.joiner.project_encoded(encoded_bte)
+        return self.joiner.encoder_projection(encoded_bte)
 
     def begin(self, n: int) -> tuple[torch.Tensor, PredictorState]:
         """Of `n` sequences without a label: predictor outputs as the joiner takes them [n, joiner], and the state."""
         predicted_np, state = self.predictor.begin(n)
-        return self.joiner.project_predicted(predicted_np), state
+        return self.joiner.predictor_projection(predicted_np), state
 
     def step(self, labels_b: torch.Tensor, state: PredictorState) -> tuple[torch.Tensor, PredictorState]:
         """Of sequences with one more label: as `begin`."""
         predicted_bp, after = self.predictor.step(labels_b, state)
-        return self.joiner.project_predicted(predicted_bp), after
+        return self.joiner.predictor_projection(predicted_bp), after
 
     def log_probabilities(self, encoded_j: torch.Tensor, predicted_j: torch.Tensor) -> torch.Tensor:
         """[..., outputs] of what `project`, `begin` and `step` give, [..., joiner] and broadcast to each other."""
-        logits: torch.Tensor = self.joiner(encoded_j, predicted_j)
+        logits: torch.Tensor = self.joiner.join(encoded_j, predicted_j)
         return logits.float().log_softmax(-1)
 
 

@@ -10,7 +10,7 @@ import torch
 from ssl_asr.lang.word_pieces import WordPieces
 from ssl_asr.models.model_files import refusing_unknown, take_kind, take_section
 from ssl_asr.recipe import NETWORKS, NetworkSection
-from ssl_asr.recipe.transducer import PREDICTORS, PredictorSection
+from ssl_asr.recipe.predictor import PREDICTORS, PredictorSection
 from ssl_asr.store.weights import read_weights, write_weights
 from ssl_asr.transducer.model import TransducerModel, TransducerSpec
 

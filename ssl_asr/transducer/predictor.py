@@ -11,7 +11,7 @@ from torch.nn import functional
 
 from ssl_asr.lang.word_pieces import BLANK_ID
 from ssl_asr.recipe.choice import listed
-from ssl_asr.recipe.transducer import PREDICTORS, LstmPredictor, PredictorSection, StatelessPredictor
+from ssl_asr.recipe.predictor import PREDICTORS, LstmPredictor, PredictorSection, StatelessPredictor
 
 # What a predictor carries from one label to the next: tensors of which dimension 1 is the batch, as an encoder's.
 PredictorState = tuple[torch.Tensor, ...]

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
-from ssl_asr.recipe.transducer import TransducerSearch
+from ssl_asr.recipe.predictor import TransducerSearch
 from ssl_asr.transducer.beam import BeamSearch, LabelScores
 from ssl_asr.transducer.greedy import GreedySearch
 from ssl_asr.transducer.hypothesis import Hypothesis

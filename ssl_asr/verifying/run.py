@@ -36,6 +36,8 @@ from ssl_asr.store.layout import (
     store_of_set,
 )
 from ssl_asr.store.ledger import Shard
+from ssl_asr.store.weights import read_description
+from ssl_asr.transducer.model_files import TRANSDUCER, load_transducer
 from ssl_asr.verifying.findings import Finding, FindingFormatter
 from ssl_asr.verifying.remade import remade_stores
 from ssl_asr.verifying.shard_check import ShardCheck, Verdict
@@ -135,11 +137,14 @@ def shards_of(found: Verdict) -> list[Shard]:
 
 
 def _models(run: str) -> tuple[dict[str, int], list[Finding]]:
-    """Outputs of every model of the run by its file, and the files that are damaged."""
+    """Senones of every network by its file, and the files that are damaged; transducers have no senones."""
     outputs, damaged = {}, []
     for uri in filesystem.list_files(models_folder(run), MODEL_SUFFIX):
         try:
-            outputs[uri] = load_model(uri)[0].spec.outputs
+            if read_description(uri).get("kind") == TRANSDUCER:
+                load_transducer(uri)
+            else:
+                outputs[uri] = load_model(uri)[0].spec.outputs
         except ValueError as error:
             damaged.append(Finding(str(error)))
     return outputs, damaged

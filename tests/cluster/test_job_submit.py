@@ -28,8 +28,8 @@ ROOT = Path(__file__).parents[2]
 SECONDS = 300  # of a job, its start included: a limit for one that hangs (84 s is usual for five on two cores)
 # Stages of a run that begins, and of one that is labelled; those of a wave need nothing of each other.
 BEGINNING = (("corpus",), ("frontend",), ("hmm",), ("teacher",), ("labelling",))
-LABELLED = (("baseline", "student", "topline", "realign"), ("evaluate", "hypotheses"), ("report",))
-OFF = {"topline", "realign", "hypotheses"}  # their jobs say so and end
+LABELLED = (("baseline", "student", "topline", "realign"), ("evaluate", "hypotheses", "transducers"), ("report",))
+OFF = {"topline", "realign", "hypotheses", "transducers"}  # their jobs say so and end
 # Jobs of bundles, and where each is tested: the first here, the second in tests/serving/server/test_ray_serve.py.
 OF_BUNDLES = {"transcribe", "serve"}
 

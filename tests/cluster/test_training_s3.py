@@ -24,8 +24,8 @@ from tests.s3_server import S3Server
 
 pytestmark = pytest.mark.cluster
 
-# An outage ends once the driver has told of it, or after so long. pyarrow itself tries a request again for seconds, so
-# that one which begins late in a short outage never fails.
+# An outage ends once the driver has told of it, or after so long. pyarrow itself tries a request again for seconds:
+# one that begins late in a short outage never fails.
 OUTAGE_SECONDS = 60.0
 
 
@@ -68,7 +68,8 @@ def test_driver_killed_on_s3_goes_on_from_the_newest_checkpoint(
         driver = subprocess.Popen(command, env=own_ray(), start_new_session=True, stderr=lines)
     newest = wait_for_checkpoints(driver, checkpoints)
     s3.go_out(OUTAGE_SECONDS)
-    time.sleep(OUTAGE_SECONDS)
+    wait_for_line(log, "; training continues (")
+    s3.go_out(0)
     wait_for_checkpoints(driver, checkpoints, newest)
     assert "failed" not in [event.kind for event in read_events(recipe.run, "student")]
     os.killpg(driver.pid, signal.SIGKILL)

@@ -8,13 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from ssl_asr.corpus.language_text import language_text, text_without_unlabeled
+from ssl_asr.corpus import language_text
+from ssl_asr.corpus.sorted_lines import SortedLines
 from ssl_asr.corpus.split_records import forget_record
 from ssl_asr.corpus.stage import LANGUAGE_TEXT, run_corpus, todo_corpus
 from ssl_asr.lang.text import A_TO_Z
 from ssl_asr.recipe import Recipe, load_recipe
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import lm_text_uri, sentences_uri
+from ssl_asr.store.corpus_layout import lm_text_uri, sentences_uri
 
 
 def text_of(recipe: Recipe) -> list[str]:
@@ -124,6 +125,23 @@ def test_what_is_wrong_is_told_in_a_sentence(
         run_corpus(with_text(own_recipe, tmp_path / name))
 
 
+def test_a_text_of_many_runs_is_the_same_to_the_byte(own_recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    run_corpus(own_recipe)
+    before = Path(lm_text_uri(own_recipe.run)).read_bytes()
+    Path(lm_text_uri(own_recipe.run)).unlink()
+    kept = list[str]()
+
+    def in_runs(folder: str) -> SortedLines:
+        kept.append(folder)
+        return SortedLines(folder, run_bytes=20, most_runs=3)
+
+    monkeypatch.setattr(language_text, "SortedLines", in_runs)
+    run_corpus(own_recipe)
+    assert Path(lm_text_uri(own_recipe.run)).read_bytes() == before
+    assert kept
+    assert not Path(kept[0]).exists()
+
+
 SAID = {
     "labeled": ["turn it on", "stop now", "go left", "go left"],
     "unlabeled": ["go left", "an unheard secret"],
@@ -138,12 +156,14 @@ def recipe_that_says(run: Path, said: dict[str, list[str]], *overrides: str) -> 
     recipe = load_recipe("demo", [f"run={run}", *overrides])
     for name, lines in said.items():
         filesystem.write_bytes(sentences_uri(recipe.run, name), "".join(f"{line}\n" for line in lines).encode())
-    filesystem.write_bytes(lm_text_uri(recipe.run), language_text(recipe).data)
+    text = SortedLines(str(run / "sorted"))
+    language_text.add_text(recipe, text)
+    filesystem.write_bytes(lm_text_uri(recipe.run), b"".join(line + b"\n" for line in text))
     return recipe
 
 
 def lines_of(recipe: Recipe) -> list[str]:
-    return text_without_unlabeled(recipe).decode().splitlines()
+    return language_text.text_without_unlabeled(recipe).decode().splitlines()
 
 
 OWN = ("corpus.labeled=nemo:a", "corpus.unlabeled=nemo:b", "corpus.dev=nemo:c", "corpus.test=nemo:d")
@@ -175,4 +195,4 @@ def test_a_text_of_which_nothing_is_left_is_told(tmp_path: Path) -> None:
     (tmp_path / "mine.txt").write_text("an unheard secret\n")
     recipe = recipe_that_says(tmp_path / "run", SAID, *OWN, f"corpus.lm_text={tmp_path}/mine.txt")
     with pytest.raises(ValueError, match=r"no sentence .* is left without those of the unlabeled speech; give other"):
-        text_without_unlabeled(recipe)
+        language_text.text_without_unlabeled(recipe)

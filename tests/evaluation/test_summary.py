@@ -159,7 +159,7 @@ def test_transcripts_are_one_json_object_a_line(tmp_path):
     }
     assert len(lines) == 5
     found = [asdict(each) for each in read_transcripts(str(tmp_path), "student")]
-    assert found == [{"error": "", "confidences": (), **each} for each in lines]
+    assert found == [{"error": "", "confidences": (), "speaker": "", "tags": {}, **each} for each in lines]
 
 
 def _results() -> Results:
@@ -180,7 +180,7 @@ def test_results_come_back_as_they_were_written(tmp_path):
     kept = json.loads((tmp_path / "decoding" / "results.json").read_text())
     scores = {"rows", "werr", "frame_accuracy", "decode_x_real_time", "oov_rate", "inputs"}
     choices = {"kappa", "prior_scale", "dev", "tuning", "at_bound", "models"}
-    assert set(kept) == scores | choices | {"headline", "other_channels", "listed", "scored"}
+    assert set(kept) == scores | choices | {"headline", "other_channels", "listed", "scored", "transducers"}
 
 
 def test_the_rate_of_all_is_that_of_all_words():

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import pickle
 import random
 import subprocess
 import sys
 from functools import cache
-from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ssl_asr.corpus.open_speech.speech import open_speech
 from ssl_asr.lang.text import A_TO_Z, EVERY_SCRIPT
 from ssl_asr.lang.word_pieces import BLANK_ID, UNKNOWN_ID, PieceWord, WordPieces, train_word_pieces
 from tests.conftest import CACHE
@@ -31,9 +30,9 @@ OTHER_SCRIPTS = (
 
 @cache
 def transcripts() -> tuple[str, ...]:
-    """Of 742 lines of a game."""
-    rows = (Path(CACHE) / "clips" / "drascula-1" / "index.jsonl").read_text().splitlines()
-    return tuple(A_TO_Z.normalise(json.loads(row)["text"]) for row in rows)
+    """Of the lines of a game."""
+    spoken = open_speech(CACHE).utterances
+    return tuple(A_TO_Z.normalise(each.text or "") for each in spoken if each.speaker.startswith("drascula"))
 
 
 @cache

@@ -20,12 +20,14 @@ from ssl_asr.hmm import alignment_job, lexicon_stage
 from ssl_asr.hmm import training as hmm
 from ssl_asr.hypotheses import sets as hypotheses
 from ssl_asr.labelling import teachers
-from ssl_asr.recipe import NETWORKS, OBJECTIVES, Recipe
+from ssl_asr.recipe import NETWORKS, OBJECTIVES, Hypotheses, Recipe, Transducer
 from ssl_asr.recipe.identity import Product, leaves
+from ssl_asr.recipe.predictor import PREDICTORS
 from ssl_asr.recipe.section import Section
 from ssl_asr.training import inputs as training
 from ssl_asr.training.sequence import inputs as sequence
 from ssl_asr.training.sequence import lattice_sets
+from ssl_asr.training.transducer import inputs as transducer
 
 FILE = Path(__file__).with_name("defaults.json")
 Versions = Mapping[str, str]  # of names such as "frontend/parents.py VERSION"
@@ -69,6 +71,8 @@ VERSIONS: Mapping[Product, Versions] = {
     "baseline-short-smbr": _SEQUENCE,
     "student-smbr": _SEQUENCE,
     "topline-smbr": _SEQUENCE,
+    "transducer": {"training/transducer/inputs.py VERSION": transducer.VERSION},
+    "transducer-words": {"evaluation/inputs.py TRANSDUCED_VERSION": evaluation.TRANSDUCED_VERSION},
     "graph": {"decoding/graph_files.py VERSION": graph_files.VERSION},
     "hypotheses": _EVALUATION,
     "results": _RESULTS,
@@ -79,7 +83,7 @@ KINDS = "kinds of networks and objectives"
 
 def today() -> dict[str, dict[str, Any]]:
     """By product: "versions", and "fields" with their defaults as JSON."""
-    found = leaves(Recipe())
+    found = leaves(Recipe(transducers={"any": Transducer()}, hypotheses=Hypotheses(teacher="student")))
     products: dict[str, dict[str, Any]] = {
         product: {
             "versions": dict(VERSIONS[product]),
@@ -109,8 +113,8 @@ def complaints(kept: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
 
 def _kinds() -> dict[str, str]:
     return {
-        path: value
-        for table in (NETWORKS, OBJECTIVES)
+        f"{prefix}{path}": value
+        for prefix, table in (("", NETWORKS), ("", OBJECTIVES), ("predictor ", PREDICTORS))
         for kind, listed in table.items()
         for path, value in _fields(listed.section, f"{kind}.")
     }

@@ -3,7 +3,8 @@
 import pytest
 from pydantic import ValidationError
 
-from ssl_asr.recipe.transducer import PREDICTORS, LstmPredictor, StatelessPredictor, Transducer
+from ssl_asr.recipe import Transducer
+from ssl_asr.recipe.predictor import PREDICTORS, LstmPredictor, StatelessPredictor
 from ssl_asr.transducer.predictor import build_predictor
 
 

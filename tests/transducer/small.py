@@ -10,7 +10,7 @@ from itertools import product
 import torch
 
 from ssl_asr.recipe import LstmNetwork, NetworkSection
-from ssl_asr.recipe.transducer import LstmPredictor, PredictorSection, StatelessPredictor
+from ssl_asr.recipe.predictor import LstmPredictor, PredictorSection, StatelessPredictor
 from ssl_asr.transducer.model import TransducerModel, TransducerSpec
 
 INPUTS = 4
@@ -51,7 +51,7 @@ def transducer(
 def log_probabilities(model: TransducerModel, encoded_te: torch.Tensor, labels: Sequence[int]) -> torch.Tensor:
     """[T, U + 1, outputs] of the predictor's whole forward."""
     predicted_up = model.predictor(torch.tensor([labels], dtype=torch.long))[0]
-    projected_uj = model.joiner.project_predicted(predicted_up)
+    projected_uj = model.joiner.predictor_projection(predicted_up)
     return model.log_probabilities(model.project(encoded_te)[:, None], projected_uj)
 
 

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ssl_asr.recipe.transducer import PredictorSection, TransducerSearch
+from ssl_asr.recipe.predictor import PredictorSection, TransducerSearch
 from ssl_asr.transducer.beam import BeamSearch, LabelScores
 from ssl_asr.transducer.hypothesis import Hypothesis
 from ssl_asr.transducer.model import EncoderStream, TransducerModel

@@ -9,7 +9,7 @@ import pytest
 import torch
 from torch.nn.utils.rnn import pad_sequence
 
-from ssl_asr.recipe.transducer import PredictorSection, TransducerSearch
+from ssl_asr.recipe.predictor import PredictorSection, TransducerSearch
 from ssl_asr.transducer import greedy
 from ssl_asr.transducer.greedy import GreedySearch
 from ssl_asr.transducer.hypothesis import Hypothesis

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch.nn.utils.rnn import pad_sequence
 
 from ssl_asr.recipe import BlstmNetwork
-from ssl_asr.recipe.transducer import PredictorSection
+from ssl_asr.recipe.predictor import PredictorSection
 from ssl_asr.transducer.model import EncoderStream
 from tests.transducer.small import INPUTS, NETWORK, PREDICTORS, transducer
 
@@ -68,7 +68,7 @@ def test_steps_and_whole_texts_have_the_same_probabilities_and_gradients_reach_a
     encoded = model.encode_whole(torch.randn(2, 5, INPUTS), torch.tensor([5, 4]))
     projected = model.project(encoded)
     whole = model.log_probabilities(
-        projected[:, :, None], model.joiner.project_predicted(model.predictor(labels))[:, None]
+        projected[:, :, None], model.joiner.predictor_projection(model.predictor(labels))[:, None]
     )
     assert whole.shape == (2, 5, 4, 7)
     torch.testing.assert_close(whole.exp().sum(-1), torch.ones(2, 5, 4))

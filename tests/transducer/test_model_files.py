@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from ssl_asr.models.model_files import MADE_FROM, load_model, made_from
-from ssl_asr.recipe.transducer import PredictorSection
+from ssl_asr.recipe.predictor import PredictorSection
 from ssl_asr.store.weights import read_weights, write_weights
 from ssl_asr.transducer.model_files import load_transducer, save_transducer
 from tests.lang.test_word_pieces import of_other_scripts, trained
@@ -48,7 +48,7 @@ def test_it_says_what_it_was_made_from(tmp_path: Path) -> None:
     ("changes", "said"),
     [
         ({"kind": "acoustic"}, "its kind of model is acoustic"),
-        ({"network": {"kind": "transformer"}}, "its network is of the unknown kind 'transformer'"),
+        ({"network": {"kind": "perceiver"}}, "its network is of the unknown kind 'perceiver'"),
         ({"predictor": {"kind": "lstm", "unit": 3}}, "predictor.unit: Extra inputs are not permitted"),
         ({"predictor": {"kind": "gru"}}, "its predictor is of the unknown kind 'gru'"),
         ({"joiner": 10}, "size mismatch"),

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from ssl_asr.models.acoustic import count_parameters
-from ssl_asr.recipe.transducer import LstmPredictor, PredictorSection, StatelessPredictor
+from ssl_asr.recipe.predictor import LstmPredictor, PredictorSection, StatelessPredictor
 from ssl_asr.transducer.predictor import Predictor, build_predictor, rows_of
 from tests.transducer.small import PREDICTORS
 

@@ -27,6 +27,7 @@ from ssl_asr.models.transformer.single import Moment, frame_gates, run_frame
 from ssl_asr.recipe import TransformerNetwork
 
 COMPUTE_SHARE = "compute_share"
+_USUAL_CONTEXT = 100  # 30 ms frames before a frame of an utterance, as a plan takes it
 
 
 @dataclass(frozen=True)
@@ -72,6 +73,14 @@ class Transformer(Encoder[TransformerNetwork]):
             self.figures = (COMPUTE_SHARE,)
         self.set_progress(0.0)
         self._scored: tuple[torch.Tensor, torch.Tensor] | None = None
+
+    @property
+    def multiply_adds_per_frame(self) -> int:
+        """Without gates closed, where attention sees all that it may; of unbounded attention, `_USUAL_CONTEXT`."""
+        costs = costs_of(self.section, self.inputs)
+        seen = 1 + (_USUAL_CONTEXT if costs.left_context is None else costs.left_context)
+        heads = costs.heads * (costs.query + costs.key + seen * costs.cell)
+        return (costs.fixed + costs.layers * (costs.feed_forward + heads)) // 2
 
     def set_progress(self, progress: float) -> None:
         gating = self.section.gating

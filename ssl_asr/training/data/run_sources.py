@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ssl_asr.corpus.augment.conditions import versions
 from ssl_asr.hmm.senones import SenoneSet, load_senones
+from ssl_asr.hypotheses.sets import hypothesis_set
 from ssl_asr.labelling.teachers import target_set_id
 from ssl_asr.models.systems import stage_of, teachers_of
 from ssl_asr.recipe import Corpus, Heard, Recipe
@@ -64,14 +65,26 @@ def labelled_source(recipe: Recipe, unlabeled: Source) -> tuple[str, Source]:
         if not filesystem.exists(model_uri(recipe.run, name)):
             raise ValueError(f"{recipe.run} has no {name}; run the stage '{stage_of(name)}' first")
     target_set = target_set_id(recipe)
-    labelled = _finished(recipe, targets.store_name(target_set), "unlabeled")
-    report = read_report(recipe, "labelling")
-    mine = report is not None and report.key == target_set  # the stored rejects belong to the set labelled last
-    rejected = {reject.id for reject in read_rejects(recipe, "labelling")} if mine else set()
-    missing = {shard for shard in unlabeled.shards if shard.name not in rejected} - labelled
-    if missing or not labelled:
-        raise ValueError(
-            f"{len(missing)} unlabeled shards have no targets in {targets.store_name(target_set)}; "
-            "run the stage 'labelling' first"
-        )
-    return target_set, unlabeled.only(labelled)
+    store = targets.store_name(target_set)
+    return target_set, _covered(recipe, unlabeled, store, stage="labelling", key=target_set)
+
+
+def recognised_source(recipe: Recipe, unlabeled: Source) -> tuple[str, Source]:
+    """Id of the recipe's set of hypotheses and the slabs that it covers.
+
+    ValueError if shards are missing that the hypotheses stage did not reject.
+    """
+    made = hypothesis_set(recipe)
+    return made.id, _covered(recipe, unlabeled, made.store.name, stage="hypotheses", key=made.id)
+
+
+def _covered(recipe: Recipe, unlabeled: Source, store: str, *, stage: str, key: str) -> Source:
+    done = _finished(recipe, store, "unlabeled")
+    report = read_report(recipe, stage)
+    mine = report is not None and report.key == key  # the stored rejects belong to the set made last
+    rejected = {reject.id for reject in read_rejects(recipe, stage)} if mine else set()
+    missing = {shard for shard in unlabeled.shards if shard.name not in rejected} - done
+    if missing or not done:
+        what = "targets" if stage == "labelling" else "words"
+        raise ValueError(f"{len(missing)} unlabeled shards have no {what} in {store}; run the stage '{stage}' first")
+    return unlabeled.only(done)

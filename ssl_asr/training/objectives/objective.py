@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 import torch
 
-from ssl_asr.models.acoustic import AcousticModel
+from ssl_asr.models.normalised import NormalisedEncoder
 from ssl_asr.recipe import OBJECTIVES, ObjectiveSection
 from ssl_asr.recipe.choice import listed
 from ssl_asr.training.data.batches import Batch, Piece
@@ -44,12 +44,12 @@ class Objective(Protocol):
         """
         ...
 
-    def loss(self, model: AcousticModel, batch: Batch) -> Loss:
-        """With the weight that `weight` announced."""
+    def loss(self, model: Any, batch: Batch) -> Loss:
+        """With the weight that `weight` announced; `model` is of the kind that the objective is for."""
         ...
 
 
-def score(objective: Objective, model: AcousticModel, batch: Batch) -> tuple[Loss, torch.Tensor | None]:
+def score(objective: Objective, model: NormalisedEncoder, batch: Batch) -> tuple[Loss, torch.Tensor | None]:
     """The objective's loss, with the encoder's figures beside its own; and the encoder's own loss, if it has any."""
     scored = objective.loss(model, batch)
     own = model.encoder.take_own_loss()
@@ -59,7 +59,7 @@ def score(objective: Objective, model: AcousticModel, batch: Batch) -> tuple[Los
     return replace(scored, figures={**scored.figures, **figures}), own.loss
 
 
-def figures_of(objective: Objective, model: AcousticModel) -> tuple[str, ...]:
+def figures_of(objective: Objective, model: NormalisedEncoder) -> tuple[str, ...]:
     """The names of the figures of what `score` returns."""
     return (*objective.figures, *model.encoder.figures)
 

@@ -1,0 +1,51 @@
+"""Recognises the test speech with the recipe's transducers by Ray tasks, and compares their word errors."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ssl_asr.decoding.slabs import DecodedSlab, Slab
+from ssl_asr.evaluation.bootstrap import Draws
+from ssl_asr.evaluation.inputs import describe_transducer
+from ssl_asr.evaluation.results import TransducerErrors
+from ssl_asr.evaluation.slab_tasks import Pieces, wait_for
+from ssl_asr.evaluation.summary import reductions, score, word_errors
+from ssl_asr.progress import Progress
+from ssl_asr.recipe import Recipe
+from ssl_asr.store.utterance import Utterance
+from ssl_asr.transducer.slabs import read_slab, recognise_slab
+
+
+def recognise_slabs(recipe: Recipe, slabs: Sequence[Slab]) -> tuple[dict[str, list[DecodedSlab]], Pieces]:
+    """Words of all slabs by each transducer, in their order; call it inside `cluster.joined`."""
+    systems = [describe_transducer(recipe, name) for name in recipe.transducers]
+    if not systems:
+        return {}, Pieces()
+    import ray
+
+    work = [(system, slab) for system in systems for slab in slabs]
+    todo = [piece for piece in work if read_slab(*piece) is None]
+    progress = Progress("transducers on test", len(work), "slabs")
+    progress.skip(len(work) - len(todo))
+    remote = ray.remote(num_cpus=1)(recognise_slab)
+    wait_for([remote.remote(*piece) for piece in todo], progress)
+    found = {system.name: [read_slab(system, slab) for slab in slabs] for system in systems}
+    assert all(None not in each for each in found.values()), "every slab was recognised"
+    read = {name: [each for each in decoded if each is not None] for name, decoded in found.items()}
+    return read, Pieces(len(work), len(work) - len(todo))
+
+
+def compare_transducers(
+    recipe: Recipe, found: Mapping[str, Sequence[DecodedSlab]], utterances: Mapping[str, Utterance]
+) -> list[TransducerErrors]:
+    """Word errors of each, and of the second and later how much fewer they are than the first one's."""
+    scored = {name: score(utterances, decoded) for name, decoded in found.items()}
+    draws, first = Draws(recipe.evaluate.bootstrap, recipe.seed), next(iter(scored), "")
+    return [
+        TransducerErrors(
+            name,
+            word_errors({name: each}, draws),
+            [] if name == first else reductions(scored[first], each, draws),
+        )
+        for name, each in scored.items()
+    ]

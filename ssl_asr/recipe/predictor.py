@@ -1,0 +1,51 @@
+"""The predictor of a transducer, and its search: what it has beside an encoder, which is a network as any other.
+
+Defaults are the published RNN-T's (Radfar et al. 2022), its search apart.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from ssl_asr.recipe.choice import Listed, Table
+from ssl_asr.recipe.section import Positive, Section
+
+
+class PredictorSection(Section):
+    """What every kind has: `units`, the width of its outputs."""
+
+    kind: str
+    units: Positive
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.1
+
+
+class LstmPredictor(PredictorSection):
+    """It knows all labels so far; `embedding` is the width of a label."""
+
+    kind: Literal["lstm"] = "lstm"
+    layers: Positive = 1
+    units: Positive = 640
+    embedding: Positive = 256
+
+
+class StatelessPredictor(PredictorSection):
+    """It knows the last `context` labels (Ghodsi et al. 2020), as sherpa-onnx needs it."""
+
+    kind: Literal["stateless"] = "stateless"
+    context: Positive = 2
+    units: Annotated[int, Field(gt=0, multiple_of=4)] = 512
+
+
+PREDICTORS: Table = {
+    "lstm": Listed(LstmPredictor, "ssl_asr.transducer.predictor:Lstm"),
+    "stateless": Listed(StatelessPredictor, "ssl_asr.transducer.predictor:Stateless"),
+}
+
+
+class TransducerSearch(Section):
+    """`beam` sequences of labels are kept, 1: the greedy search; `max_symbols` are the most in a 30 ms frame."""
+
+    beam: Positive = 8
+    max_symbols: Positive = 5

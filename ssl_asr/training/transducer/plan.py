@@ -1,0 +1,120 @@
+"""How each transducer of a recipe is trained: its sources and schedule, and the job that they make."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from ssl_asr.frontend.stacking import STACK
+from ssl_asr.frontend.statistics import global_statistics
+from ssl_asr.hmm.senones import load_senones
+from ssl_asr.lang.word_pieces import WordPieces
+from ssl_asr.models.model_files import made_from
+from ssl_asr.recipe import Recipe, Transducer, TransducerSection
+from ssl_asr.recipe.identity import inputs_key
+from ssl_asr.store import features
+from ssl_asr.store.layout import model_uri
+from ssl_asr.store.shards import ShardStore
+from ssl_asr.training.data.run_sources import recognised_source, versions_of_pass
+from ssl_asr.training.data.sources import Source, source_of
+from ssl_asr.training.data.transcribed import TranscribedReader
+from ssl_asr.training.data.versions import OneVersion
+from ssl_asr.training.job import TrainingJob
+from ssl_asr.training.schedule import LABELED, Phase
+from ssl_asr.training.transducer.inputs import judges_texts, transducer_inputs
+from ssl_asr.training.transducer.schedule import transducer_schedule
+from ssl_asr.training.transducer.word_pieces import word_pieces_of
+from ssl_asr.transducer.model import TransducerSpec
+
+
+@dataclass(frozen=True)
+class TransducerPlan:
+    """How one transducer is trained: on which sources, by which schedule; `hypotheses` names the teacher's words."""
+
+    name: str
+    settings: Transducer
+    inputs: Mapping[str, str]
+    schedule: Sequence[Phase]
+    sources: Sequence[Source]
+    hypotheses: str | None = None
+
+    @property
+    def key(self) -> str:
+        return inputs_key(self.inputs)
+
+    @property
+    def slabs(self) -> int:
+        return sum(phase.count for phase in self.schedule)
+
+
+def transducer_plan(recipe: Recipe, name: str) -> TransducerPlan:
+    """ValueError where speech or its words are missing."""
+    settings = recipe.transducers[name]
+    labeled = _source(recipe, settings, "labeled")
+    unlabeled, hypotheses = None, None
+    if settings.unlabeled_passes:
+        hypotheses, unlabeled = recognised_source(recipe, _source(recipe, settings, "unlabeled"))
+    schedule = transducer_schedule(settings, labeled, unlabeled)
+    sources = [labeled] if unlabeled is None else [labeled, unlabeled]
+    return TransducerPlan(name, settings, transducer_inputs(recipe, name), schedule, sources, hypotheses)
+
+
+def is_trained(recipe: Recipe, plan: TransducerPlan) -> bool:
+    return made_from(model_uri(recipe.run, plan.name)) == plan.inputs
+
+
+def transducer_job(recipe: Recipe, plan: TransducerPlan, pieces: WordPieces) -> TrainingJob:
+    """All that the workers of the training need to know."""
+    settings = plan.settings
+    mean, deviation = global_statistics(recipe.run)
+    dev = _source(recipe, settings, "dev", required=False)
+    uri = word_pieces_of(recipe, settings.word_pieces)
+    return TrainingJob(
+        run=recipe.run,
+        name=plan.name,
+        inputs=dict(plan.inputs),
+        spec=transducer_spec(recipe, settings, pieces),
+        optimiser=settings.optimiser,
+        batching=settings.batching,
+        augmentation=settings.augmentation,
+        sync=settings.sync,
+        seed=recipe.seed,
+        schedule=tuple(plan.schedule),
+        sources=tuple(plan.sources),
+        objectives={LABELED: TransducerSection(word_pieces=uri, fast_emit=settings.fast_emit)},
+        dev=dev if len(dev) else None,
+        dev_objective=LABELED,
+        reader=_reader(recipe, plan),
+        mean=mean,
+        deviation=deviation,
+        start_encoder=settings.encoder_from or None,
+        word_pieces=uri,
+    )
+
+
+def transducer_spec(recipe: Recipe, settings: Transducer, pieces: WordPieces) -> TransducerSpec:
+    inputs = recipe.frontend.mel_bins * STACK
+    return TransducerSpec(settings.network, settings.predictor, settings.joiner, inputs, len(pieces))
+
+
+def _source(recipe: Recipe, settings: Transducer, split: str, *, required: bool = True) -> Source:
+    finished = ShardStore(recipe.run, features.STORE).index(split)
+    versions = versions_of_pass(recipe.corpus, split, settings.versions)
+    source = source_of("unlabeled" if split == "unlabeled" else "labeled", split, finished, recipe.seed, versions)
+    if required and not len(source):
+        raise ValueError(
+            f"{recipe.run} has no {split} speech to train on; run the stage 'frontend'; `ssl-asr failed` lists what "
+            "it rejected"
+        )
+    return source
+
+
+def _reader(recipe: Recipe, plan: TransducerPlan) -> TranscribedReader:
+    return TranscribedReader(
+        run=recipe.run,
+        mel_bins=recipe.frontend.mel_bins,
+        hypothesis_set=plan.hypotheses,
+        least_confidence=plan.settings.least_confidence,
+        one_version=OneVersion(recipe.seed) if plan.settings.versions == "one" else None,
+        alignment_set=load_senones(recipe.run).alignment_set if judges_texts(recipe) else None,
+    )

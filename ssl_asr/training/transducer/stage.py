@@ -1,0 +1,86 @@
+"""The transducers stage: trains the recipe's transducers, each on Ray Train, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from ssl_asr.models.acoustic import count_parameters
+from ssl_asr.models.model_files import made_from
+from ssl_asr.recipe import Recipe
+from ssl_asr.recipe.identity import inputs_key
+from ssl_asr.runtime import cluster
+from ssl_asr.runtime.stage_clock import StageClock, refuse_second
+from ssl_asr.runtime.stage_report import StageReport
+from ssl_asr.runtime.todo import SENONE_SET, TRANSDUCERS, Todo, reasons, upstream, waiting
+from ssl_asr.store.layout import ALIGNMENTS, FEATURES, MANIFEST, PSEUDO_LABELS, model_uri
+from ssl_asr.store.targets import FRAME_SECONDS
+from ssl_asr.training.curve import read_curve
+from ssl_asr.training.stage import fit_job
+from ssl_asr.training.transducer.inputs import judges_texts, transducer_inputs
+from ssl_asr.training.transducer.plan import (
+    TransducerPlan,
+    is_trained,
+    transducer_job,
+    transducer_plan,
+    transducer_spec,
+)
+from ssl_asr.training.transducer.word_pieces import ensure_word_pieces
+
+STAGE = "transducers"
+
+
+def run_transducers(recipe: Recipe) -> StageReport:
+    """Train every transducer that is not trained yet; without any in the recipe there is nothing to do."""
+    if not recipe.transducers:
+        return StageClock(recipe, STAGE, "off").finish(0, 0, figures={"off": "the recipe has no transducers"})
+    refuse_second(recipe, STAGE)
+    plans = [transducer_plan(recipe, name) for name in recipe.transducers]
+    clock = StageClock(recipe, STAGE, inputs_key({plan.name: plan.key for plan in plans}))
+    left = [plan for plan in plans if not is_trained(recipe, plan)]
+    if left:
+        # All before the first training: what is wrong is said at once.
+        jobs = [transducer_job(recipe, plan, ensure_word_pieces(recipe, plan.settings.word_pieces)) for plan in left]
+        clock.claim()
+        with cluster.joined():
+            for job in jobs:
+                fit_job(job, recipe.cluster)
+    figures: dict[str, float | str] = {}
+    for plan in plans:
+        figures |= {f"{plan.name}_{name}": value for name, value in _figures(recipe, plan).items()}
+    total = sum(plan.slabs for plan in plans)
+    return clock.finish(total, total - sum(plan.slabs for plan in left), figures=figures)
+
+
+def _figures(recipe: Recipe, plan: TransducerPlan) -> dict[str, float | str]:
+    curve = read_curve(recipe.run, plan.name)
+    blocks = [record for record in curve if "loss" in record]
+    on_dev = [record for record in curve if "dev_loss" in record]
+    hours = sum(record["frames"] for record in blocks) * FRAME_SECONDS / 3600
+    seconds = sum(record["seconds"] for record in blocks)
+    pieces = ensure_word_pieces(recipe, plan.settings.word_pieces)
+    with torch.device("meta"):  # shapes without memory
+        parameters = count_parameters(transducer_spec(recipe, plan.settings, pieces).build())
+    figures: dict[str, float | str] = {
+        "parameters": f"{parameters / 1e6:.2f} M",
+        "hours": hours,
+        "x_real_time": hours * 3600 / max(seconds, 1e-3),
+    }
+    return figures | ({"dev_loss": on_dev[-1]["dev_loss"]} if on_dev else {})
+
+
+def todo_transducers(recipe: Recipe, before: Sequence[Todo]) -> list[Todo]:
+    if not recipe.transducers:
+        return []
+    read = [f"{MANIFEST}/labeled", f"{FEATURES}/labeled"]
+    read += [f"{ALIGNMENTS}/labeled", SENONE_SET] if judges_texts(recipe) else []
+    read += [each.encoder_from for each in recipe.transducers.values() if each.encoder_from]
+    if any(each.unlabeled_passes for each in recipe.transducers.values()):
+        read += [f"{FEATURES}/unlabeled", f"{PSEUDO_LABELS}/unlabeled"]
+    if causes := upstream(before, *read):
+        return [waiting(TRANSDUCERS, causes)]
+    why: list[str] = []
+    for name in recipe.transducers:
+        why += reasons(made_from(model_uri(recipe.run, name)), transducer_inputs(recipe, name))
+    return [Todo(TRANSDUCERS, tuple(dict.fromkeys(why)))] if why else []

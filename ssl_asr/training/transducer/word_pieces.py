@@ -1,0 +1,47 @@
+"""The word pieces of a run's transducers: trained once from the transcripts of the labeled speech.
+
+From no other text: that of the language model may hold what the unlabeled speech says, which no training may know.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ssl_asr.lang.word_pieces import WordPieces, train_word_pieces
+from ssl_asr.recipe import Recipe
+from ssl_asr.recipe.identity import digest, inputs_key
+from ssl_asr.store import filesystem, utterance
+from ssl_asr.store.layout import word_pieces_uri
+from ssl_asr.store.shards import ShardStore
+
+VERSION = "1"  # raise where equal texts give other pieces
+SPLIT = "labeled"
+
+
+def labeled_texts(recipe: Recipe) -> str:
+    """A hash of the manifest of the labeled speech."""
+    return digest(ShardStore(recipe.run, utterance.STORE).index(SPLIT).column("checksum").tolist())
+
+
+def word_pieces_of(recipe: Recipe, size: int) -> str:
+    """The file of these pieces, named by what they are trained from."""
+    key = inputs_key({"version": VERSION, "texts": labeled_texts(recipe), "size": str(size)})
+    return word_pieces_uri(recipe.run, key)
+
+
+def ensure_word_pieces(recipe: Recipe, size: int) -> WordPieces:
+    """Train the pieces if they are not there; ValueError where the transcripts are too few for so many."""
+    uri = word_pieces_of(recipe, size)
+    if not filesystem.exists(uri):
+        filesystem.write_bytes(uri, train_word_pieces(_texts(recipe), size).model)
+    return WordPieces(filesystem.read_bytes(uri), uri)
+
+
+def _texts(recipe: Recipe) -> Iterator[str]:
+    """One shard's are held at a time."""
+    store = ShardStore(recipe.run, utterance.STORE)
+    for shard in store.shards(SPLIT):
+        table = store.read(shard, ["text", "condition"])
+        for text, condition in zip(*(column.to_pylist() for column in table.columns), strict=True):
+            if text and condition == utterance.CLEAN:
+                yield text

@@ -1,0 +1,83 @@
+"""Recognises one slab with one transducer. This is the unit of work; its result is stored and never made twice.
+
+A result is one JSON file, `decoding/<key>/<transducer>/<split>/<shard>-<slab>.json`, where the key stands for the
+model and its search. A transducer has no scale to tune.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import time
+from dataclasses import asdict, dataclass
+
+import torch
+
+from ssl_asr.decoding.slabs import DecodedSlab, Hypothesis, Slab, parse_decoded
+from ssl_asr.frontend.stacking import stack
+from ssl_asr.lang.word_pieces import WordPieces
+from ssl_asr.models.length_batches import batches_of_like_length
+from ssl_asr.recipe import TransducerSearch
+from ssl_asr.store import features, filesystem
+from ssl_asr.store.layout import model_uri
+from ssl_asr.store.results_layout import transduced_uri
+from ssl_asr.store.shards import ShardStore
+from ssl_asr.transducer.model import TransducerModel
+from ssl_asr.transducer.model_files import load_transducer
+from ssl_asr.transducer.recognise import recognise
+from ssl_asr.transducer.words import emitted_words
+
+
+@dataclass(frozen=True)
+class TransducerSystem:
+    """A transducer of the run with all that decides its words; `key` is a hash of all of it."""
+
+    run: str
+    name: str
+    key: str
+    mel_bins: int
+    batch_frames: int
+    search: TransducerSearch
+
+
+def recognise_slab(system: TransducerSystem, slab: Slab) -> None:
+    """Recognise the slab's utterances and keep the words; ValueError on a damaged shard."""
+    torch.set_num_threads(1)
+    model, pieces = _load(system)
+    table = ShardStore(system.run, features.STORE).read_slab(slab.shard, slab.number)
+    rows = features.decode(table, system.mel_bins)
+    frames = [stack(row.frames) for row in rows]
+    began = time.process_time()
+    words: list[tuple[str, ...]] = [()] * len(rows)
+    for batch in batches_of_like_length([len(each) for each in frames], system.batch_frames):
+        spoken = recognise(model, [torch.from_numpy(frames[index]).float() for index in batch], system.search)
+        for index, (best, *_) in zip(batch, spoken, strict=True):
+            words[index] = tuple(each.word for each in emitted_words(best, pieces))
+    spent = round(time.process_time() - began, 3)
+    found = [Hypothesis(row.id, said, len(each), 0, 0) for row, said, each in zip(rows, words, frames, strict=True)]
+    result = DecodedSlab(_parents(slab), spent, tuple(found))
+    filesystem.write_bytes(_uri(system, slab), json.dumps(asdict(result)).encode())
+
+
+def read_slab(system: TransducerSystem, slab: Slab) -> DecodedSlab | None:
+    """The slab's words; None if there are none, or if they were made from other shards."""
+    uri = _uri(system, slab)
+    if not filesystem.exists(uri):
+        return None
+    found = parse_decoded(filesystem.read_bytes(uri))
+    return found if found.parents == _parents(slab) else None
+
+
+def _parents(slab: Slab) -> dict[str, str]:
+    """Of features alone: a transducer needs no alignment."""
+    return {"features": slab.parents["features"]}
+
+
+def _uri(system: TransducerSystem, slab: Slab) -> str:
+    return transduced_uri(system.run, system.key, system.name, slab.shard.name, slab.number)
+
+
+@functools.lru_cache(maxsize=4)
+def _load(system: TransducerSystem) -> tuple[TransducerModel, WordPieces]:
+    model, pieces, _ = load_transducer(model_uri(system.run, system.name))
+    return model, pieces
