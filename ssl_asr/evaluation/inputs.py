@@ -29,15 +29,20 @@ RESULTS_VERSION = "4"  # raise where equal hypotheses give other results
 def check_models(recipe: Recipe, senones: SenoneSet) -> None:
     """ValueError naming the first model that is missing or was trained for other senones."""
     for name in evaluated(recipe):
-        uri = model_uri(recipe.run, name)
-        if not filesystem.exists(uri):
-            raise ValueError(f"{uri} is missing; run the {stage_of(name)} stage first")
-        _, about = read_weights(uri)
-        if about.get("senone_set") != senones.id:
-            raise ValueError(
-                f"{uri} was trained for senone set {about.get('senone_set')}, the run's is {senones.id}; "
-                f"run the {stage_of(name)} stage again"
-            )
+        check_model(recipe.run, name, senones)
+
+
+def check_model(run: str, name: str, senones: SenoneSet) -> None:
+    """ValueError if the model is missing or was trained for other senones."""
+    uri = model_uri(run, name)
+    if not filesystem.exists(uri):
+        raise ValueError(f"{uri} is missing; run the {stage_of(name)} stage first")
+    _, about = read_weights(uri)
+    if about.get("senone_set") != senones.id:
+        raise ValueError(
+            f"{uri} was trained for senone set {about.get('senone_set')}, the run's is {senones.id}; "
+            f"run the {stage_of(name)} stage again"
+        )
 
 
 def language_inputs(recipe: Recipe) -> dict[str, str]:

@@ -10,7 +10,7 @@ from ssl_asr.hmm.senones import load_senones
 from ssl_asr.hypotheses.outside import KEY, outside_content, outside_exists
 from ssl_asr.lang.language import language_of
 from ssl_asr.models.model_files import model_id
-from ssl_asr.models.systems import final_name, stage_of
+from ssl_asr.models.systems import final_name
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.data import OUTSIDE
 from ssl_asr.recipe.identity import inputs_key, non_defaults
@@ -19,7 +19,6 @@ from ssl_asr.store import filesystem, hypotheses
 from ssl_asr.store.layout import model_uri
 from ssl_asr.store.ledger import checksum
 from ssl_asr.store.shards import ShardStore
-from ssl_asr.store.weights import read_weights
 
 VERSION = "1"  # raise where equal inputs give other words, times or posteriors
 SPLIT = "unlabeled"
@@ -107,17 +106,3 @@ def graph_request(recipe: Recipe) -> GraphRequest:
     text = text_without_unlabeled(recipe)
     language = graph_language(recipe, recipe.hypotheses.lm_order)
     return GraphRequest(graph_inputs(recipe.run, load_senones(recipe.run).id, language, text), text)
-
-
-def check_model(recipe: Recipe) -> None:
-    """ValueError if the model that is to recognise is missing or was trained for other senones."""
-    name = model_of(recipe)
-    uri, senones = model_uri(recipe.run, name), load_senones(recipe.run)
-    if not filesystem.exists(uri):
-        raise ValueError(f"{uri} is missing; run the {stage_of(name)} stage first")
-    _, about = read_weights(uri)
-    if about.get("senone_set") != senones.id:
-        raise ValueError(
-            f"{uri} was trained for senone set {about.get('senone_set')}, the run's is {senones.id}; "
-            f"run the {stage_of(name)} stage again"
-        )

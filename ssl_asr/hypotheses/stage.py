@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from ssl_asr.decoding.graph_files import make_graph
+from ssl_asr.evaluation.inputs import check_model
+from ssl_asr.hmm.senones import load_senones
 from ssl_asr.hypotheses.figures import figures_of, unmatched, unmatched_figures
 from ssl_asr.hypotheses.job import HypothesisJob
 from ssl_asr.hypotheses.outside import KEY, note_outside, noted_utterances, read_outside
@@ -18,7 +20,6 @@ from ssl_asr.hypotheses.outside_job import OutsideJob
 from ssl_asr.hypotheses.sets import (
     SPLIT,
     HypothesisSet,
-    check_model,
     graph_request,
     hypothesis_set,
     is_outside,
@@ -75,7 +76,9 @@ def find_work(recipe: Recipe) -> HypothesesWork:
     if not len(ShardStore(recipe.run, features.STORE).index(SPLIT).numbers):
         raise ValueError(f"{recipe.run} has no unlabeled features yet; run the frontend stage first")
     if not is_outside(recipe):
-        check_model(recipe)  # refused here, in one sentence, rather than in every actor
+        check_model(
+            recipe.run, model_of(recipe), load_senones(recipe.run)
+        )  # refused here, in one sentence, rather than in every actor
     made = hypothesis_set(recipe)
     stage = shard_stage(recipe, made)
     return HypothesesWork(StageClock(recipe, STAGE, made.id), made, stage, stage.unfinished())

@@ -26,8 +26,8 @@ def model_inputs(recipe: Recipe, name: ModelName, senones: SenoneSet | None = No
     inputs = {
         "version": VERSION,
         "senones": senones.id,
-        "features": _digest(made, "labeled"),
-        "alignments": _digest(aligned, "labeled"),
+        "features": digest_of(made, "labeled"),
+        "alignments": digest_of(aligned, "labeled"),
         **non_defaults(recipe, product_of(name)),
     }
     if name in BASELINES:
@@ -40,18 +40,19 @@ def model_inputs(recipe: Recipe, name: ModelName, senones: SenoneSet | None = No
         return inputs if versions == 1 else inputs | {"unlabeled versions": str(versions)}
     if name == TOPLINE:
         return inputs | {
-            "unlabeled alignments": _digest(aligned, "unlabeled"),
-            "unlabeled features": _digest(made, "unlabeled"),
+            "unlabeled alignments": digest_of(aligned, "unlabeled"),
+            "unlabeled features": digest_of(made, "unlabeled"),
         }
     if name == STUDENT:
         store = targets.store_name(target_set_id(recipe))
         labelled = ShardStore(recipe.run, store)
         return inputs | {
-            "targets": f"{store} {_digest(labelled, 'unlabeled')}",
-            "unlabeled features": _digest(made, "unlabeled"),
+            "targets": f"{store} {digest_of(labelled, 'unlabeled')}",
+            "unlabeled features": digest_of(made, "unlabeled"),
         }
     return inputs
 
 
-def _digest(store: ShardStore, split: str) -> str:
+def digest_of(store: ShardStore, split: str) -> str:
+    """Of the contents of all shards of a split."""
     return digest(store.index(split).column("checksum").tolist())

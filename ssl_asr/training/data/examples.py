@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -17,7 +17,7 @@ from ssl_asr.store import alignments, features, targets, utterance
 from ssl_asr.store.copies import label_rows, recording_of
 from ssl_asr.store.features import FeatureRow
 from ssl_asr.store.shards import ShardStore
-from ssl_asr.store.utterance import CLEAN
+from ssl_asr.store.utterance import CLEAN, Utterance
 from ssl_asr.training.data.selection import Selection
 from ssl_asr.training.data.sources import SlabRef, SourceName
 from ssl_asr.training.data.versions import OneVersion
@@ -149,15 +149,21 @@ class SlabReader:
 
     def _joined(self, examples: list[Example], ref: SlabRef) -> list[Example]:
         """With text and tags from the manifest's slab, which may hold more rows: the front end rejects some."""
-        store = ShardStore(self.run, utterance.STORE)
-        said = {each.id: each for each in utterance.decode(store.read_slab(ref.shard, ref.slab))}
-        missing = [example.id for example in examples if example.id not in said]
-        if missing:
-            raise ValueError(
-                f"{store.uri(ref.shard)} slab {ref.slab} does not list the utterance {missing[0]}, "
-                "which has features; run the stage 'corpus' again"
-            )
+        said = listed_in_slab(self.run, ref, [example.id for example in examples])
         return [replace(each, text=said[each.id].text, tags=said[each.id].tags) for each in examples]
+
+
+def listed_in_slab(run: str, ref: SlabRef, ids: Sequence[str]) -> dict[str, Utterance]:
+    """The manifest's slab by id; ValueError if it lacks one of `ids`. It may hold others."""
+    store = ShardStore(run, utterance.STORE)
+    said = {each.id: each for each in utterance.decode(store.read_slab(ref.shard, ref.slab))}
+    missing = [name for name in ids if name not in said]
+    if missing:
+        raise ValueError(
+            f"{store.uri(ref.shard)} slab {ref.slab} does not list the utterance {missing[0]}, "
+            "which has features; run the stage 'corpus' again"
+        )
+    return said
 
 
 def _example(row: FeatureRow, frames: npt.NDArray[np.float16], frame_targets: FrameTargets, weight: float) -> Example:

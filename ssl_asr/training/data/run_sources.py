@@ -17,19 +17,25 @@ from ssl_asr.training.data.sources import Source, SourceName, source_of
 
 
 def source_of_run(
-    recipe: Recipe, split: str, heard: Heard = "all", *, required: bool = True, senones: SenoneSet | None = None
+    recipe: Recipe,
+    split: str,
+    heard: Heard = "all",
+    *,
+    required: bool = True,
+    senones: SenoneSet | None = None,
+    aligned: bool = True,
 ) -> Source:
     """The split's slabs, of whose recordings a pass hears all versions or one.
 
-    Labeled shards that could not be aligned, which the rejects list, are left out. `senones` is the run's unless
-    given.
+    Where only `aligned` speech is wanted, labeled shards that could not be aligned, which the rejects list, are left
+    out. `senones` is the run's unless given.
     """
     name: SourceName = "unlabeled" if split == "unlabeled" else "labeled"
     finished = ShardStore(recipe.run, features.STORE).index(split)
     source = source_of(name, split, finished, recipe.seed, versions_of_pass(recipe.corpus, split, heard))
-    if name == "labeled":
-        aligned = senones or load_senones(recipe.run)
-        source = source.only(_finished(recipe, alignments.store_name(aligned.alignment_set), split))
+    if name == "labeled" and aligned:
+        labels = senones or load_senones(recipe.run)
+        source = source.only(_finished(recipe, alignments.store_name(labels.alignment_set), split))
     if required and not len(source):
         raise ValueError(
             f"{recipe.run} has no {split} speech to train on; run the stages 'frontend' and 'hmm'; `ssl-asr failed` "

@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from ssl_asr.frontend.stacking import stack
-from ssl_asr.store import alignments, features, utterance
+from ssl_asr.store import alignments, features
 from ssl_asr.store.copies import label_rows, recording_of
 from ssl_asr.store.features import FeatureRow
 from ssl_asr.store.hypotheses import HypothesisRow, read_hypotheses
 from ssl_asr.store.shards import ShardStore
-from ssl_asr.training.data.examples import Example, FrameTargets
+from ssl_asr.training.data.examples import Example, FrameTargets, listed_in_slab
 from ssl_asr.training.data.sources import SlabRef, SourceName
 from ssl_asr.training.data.versions import OneVersion
 
@@ -50,16 +50,9 @@ class TranscribedReader:
 
     def _said(self, rows: list[FeatureRow], ref: SlabRef) -> list[Said | None]:
         """The manifest's text of each row, None where there is none; the manifest may hold more rows."""
-        store = ShardStore(self.run, utterance.STORE)
-        said = {each.id: each.text for each in utterance.decode(store.read_slab(ref.shard, ref.slab))}
-        missing = [row.id for row in rows if row.id not in said]
-        if missing:
-            raise ValueError(
-                f"{store.uri(ref.shard)} slab {ref.slab} does not list the utterance {missing[0]}, "
-                "which has features; run the stage 'corpus' again"
-            )
+        said = listed_in_slab(self.run, ref, [row.id for row in rows])
         weights = self._weights(ref)
-        return [_said_with(said[row.id], 1.0 if weights is None else weights.get(row.id, 0.0)) for row in rows]
+        return [_said_with(said[row.id].text, 1.0 if weights is None else weights.get(row.id, 0.0)) for row in rows]
 
     def _weights(self, ref: SlabRef) -> dict[str, float] | None:
         """Of the aligned utterances by id; None where texts are not judged."""

@@ -6,10 +6,11 @@ from ssl_asr.hmm.senones import load_senones
 from ssl_asr.hypotheses.sets import hypothesis_set
 from ssl_asr.models.model_files import model_id
 from ssl_asr.recipe import Recipe
-from ssl_asr.recipe.identity import digest, non_defaults
+from ssl_asr.recipe.identity import non_defaults
 from ssl_asr.store import alignments, features
 from ssl_asr.store.layout import model_uri
 from ssl_asr.store.shards import ShardStore
+from ssl_asr.training.inputs import digest_of
 from ssl_asr.training.transducer.word_pieces import VERSION as WORD_PIECES_VERSION
 from ssl_asr.training.transducer.word_pieces import labeled_texts
 
@@ -20,24 +21,24 @@ def transducer_inputs(recipe: Recipe, name: str) -> dict[str, str]:
     """The recipe's fields for it, the speech and the words that it is trained on, and the text of its word pieces."""
     settings = recipe.transducers[name]
     others = tuple(f"transducers.{each}." for each in recipe.transducers if each != name)
-    fields = non_defaults(recipe, "transducer")
+    fields, heard = non_defaults(recipe, "transducer"), ShardStore(recipe.run, features.STORE)
     inputs = {
         "version": VERSION,
         "word pieces version": WORD_PIECES_VERSION,
-        "features": _digest(recipe, features.STORE, "labeled"),
+        "features": digest_of(heard, "labeled"),
         "texts": labeled_texts(recipe),
         **{path: value for path, value in fields.items() if not path.startswith(others)},
     }
     if judges_texts(recipe):
         store = alignments.store_name(load_senones(recipe.run).alignment_set)
-        inputs["alignments"] = _digest(recipe, store, "labeled")
+        inputs["alignments"] = digest_of(ShardStore(recipe.run, store), "labeled")
     if settings.encoder_from:
         inputs["encoder"] = model_id(model_uri(recipe.run, settings.encoder_from))
     if settings.unlabeled_passes:
         made = hypothesis_set(recipe)
         inputs |= {
-            "hypotheses": f"{made.id} {_digest(recipe, made.store.name, 'unlabeled')}",
-            "unlabeled features": _digest(recipe, features.STORE, "unlabeled"),
+            "hypotheses": f"{made.id} {digest_of(made.store, 'unlabeled')}",
+            "unlabeled features": digest_of(heard, "unlabeled"),
         }
     return inputs
 
@@ -45,7 +46,3 @@ def transducer_inputs(recipe: Recipe, name: str) -> dict[str, str]:
 def judges_texts(recipe: Recipe) -> bool:
     """Whether labeled utterances weigh as the alignment judges their texts."""
     return recipe.hmm.wrong_texts != "keep"
-
-
-def _digest(recipe: Recipe, store: str, split: str) -> str:
-    return digest(ShardStore(recipe.run, store).index(split).column("checksum").tolist())

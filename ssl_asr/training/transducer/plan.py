@@ -12,11 +12,9 @@ from ssl_asr.lang.word_pieces import WordPieces
 from ssl_asr.models.model_files import made_from
 from ssl_asr.recipe import Recipe, Transducer, TransducerSection
 from ssl_asr.recipe.identity import inputs_key
-from ssl_asr.store import features
 from ssl_asr.store.layout import model_uri
-from ssl_asr.store.shards import ShardStore
-from ssl_asr.training.data.run_sources import recognised_source, versions_of_pass
-from ssl_asr.training.data.sources import Source, source_of
+from ssl_asr.training.data.run_sources import recognised_source, source_of_run
+from ssl_asr.training.data.sources import Source
 from ssl_asr.training.data.transcribed import TranscribedReader
 from ssl_asr.training.data.versions import OneVersion
 from ssl_asr.training.job import TrainingJob
@@ -98,15 +96,8 @@ def transducer_spec(recipe: Recipe, settings: Transducer, pieces: WordPieces) ->
 
 
 def _source(recipe: Recipe, settings: Transducer, split: str, *, required: bool = True) -> Source:
-    finished = ShardStore(recipe.run, features.STORE).index(split)
-    versions = versions_of_pass(recipe.corpus, split, settings.versions)
-    source = source_of("unlabeled" if split == "unlabeled" else "labeled", split, finished, recipe.seed, versions)
-    if required and not len(source):
-        raise ValueError(
-            f"{recipe.run} has no {split} speech to train on; run the stage 'frontend'; `ssl-asr failed` lists what "
-            "it rejected"
-        )
-    return source
+    aligned = split == "labeled" and judges_texts(recipe)
+    return source_of_run(recipe, split, settings.versions, required=required, aligned=aligned)
 
 
 def _reader(recipe: Recipe, plan: TransducerPlan) -> TranscribedReader:

@@ -9,10 +9,11 @@ from collections.abc import Iterator
 
 from ssl_asr.lang.word_pieces import WordPieces, train_word_pieces
 from ssl_asr.recipe import Recipe
-from ssl_asr.recipe.identity import digest, inputs_key
+from ssl_asr.recipe.identity import inputs_key
 from ssl_asr.store import filesystem, utterance
 from ssl_asr.store.layout import word_pieces_uri
 from ssl_asr.store.shards import ShardStore
+from ssl_asr.training.inputs import digest_of
 
 VERSION = "1"  # raise where equal texts give other pieces
 SPLIT = "labeled"
@@ -20,7 +21,7 @@ SPLIT = "labeled"
 
 def labeled_texts(recipe: Recipe) -> str:
     """A hash of the manifest of the labeled speech."""
-    return digest(ShardStore(recipe.run, utterance.STORE).index(SPLIT).column("checksum").tolist())
+    return digest_of(ShardStore(recipe.run, utterance.STORE), SPLIT)
 
 
 def word_pieces_of(recipe: Recipe, size: int) -> str:
