@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import sys
 from collections.abc import Mapping, Sequence
@@ -16,6 +17,28 @@ def main(command: str) -> None:
     from ssl_asr.cli import main as cli
 
     sys.exit(cli.main([command, *sys.argv[1:], *kept_run(sys.argv[1:], os.environ)]))
+
+
+def experiment() -> None:
+    """`ssl-asr experiment` with this process's arguments; exits as `main`."""
+    from ssl_asr.cli import main as cli
+
+    sys.exit(cli.main(["experiment", *kept_study(sys.argv[1:], os.environ)]))
+
+
+def kept_study(arguments: Sequence[str], environment: Mapping[str, str]) -> list[str]:
+    """The arguments with folders of runs and pages that outlive the job's folder: relative ones as of `kept_run`."""
+    from ssl_asr.cli.experiment import OUT, RUNS
+
+    if JOB_MARK not in environment:
+        return list(arguments)
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--runs", default=RUNS)
+    parser.add_argument("-o", "--out", default=OUT)
+    folders, others = parser.parse_known_args(list(arguments))
+    home = os.path.expanduser(environment.get("SSL_ASR_HOME", HOME))
+    kept = {name: each if "://" in each else os.path.join(home, each) for name, each in vars(folders).items()}
+    return [*others, "--runs", kept["runs"], "--out", kept["out"]]
 
 
 def kept_run(arguments: Sequence[str], environment: Mapping[str, str]) -> list[str]:

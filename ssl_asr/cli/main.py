@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
-from ssl_asr.cli import cohorts, evaluate, listen, serve, transcribe
+from ssl_asr.cli import cohorts, evaluate, experiment, listen, serve, transcribe
 from ssl_asr.cli.saying import say
 from ssl_asr.cli.values import whole
 from ssl_asr.planning import question
@@ -59,6 +59,7 @@ examples:
   ssl-asr evaluate bundle --test nemo:test.jsonl --against other-bundle
                                             word error rates on any transcribed speech, beside another system
   ssl-asr cohorts runs/demo --by tag:region who is understood worse, and whether that may be chance
+  ssl-asr experiment ssl                    what unlabeled speech gains, over three seeds, with a verdict
   ssl-asr serve bundle                      a server for Vosk's and other clients, and a page with a microphone
   ssl-asr corpus --licences                 under which licences the demo's recordings come
 """
@@ -118,6 +119,7 @@ def _run(words: list[str]) -> int:
             "listen",
             "serve",
             "cohorts",
+            "experiment",
         ]
         known = [*NAMES, "run", *others]
         near = difflib.get_close_matches(words[0], known, 1, cutoff=0.5)
@@ -125,12 +127,12 @@ def _run(words: list[str]) -> int:
         raise Refusal(f"unknown command '{words[0]}'; {fix}")
     # Options may be anywhere between the other words.
     options = commands[words[0]].parse_intermixed_args(words[1:], argparse.Namespace(command=words[0]))
-    code = _recognise(options)
+    code = _without_run(options)
     return _on_run(options) if code is None else code
 
 
-def _recognise(options: argparse.Namespace) -> int | None:
-    """Commands of a bundle, which start without what a run needs; None if it is another command."""
+def _without_run(options: argparse.Namespace) -> int | None:
+    """Commands that are not of one run's recipe; None if it is another command."""
     if options.command == "transcribe":
         return OK if transcribe.run(options) else FAILED
     if options.command == "serve":
@@ -140,6 +142,9 @@ def _recognise(options: argparse.Namespace) -> int | None:
         return OK if listen.run(options) else INTERRUPTED
     if options.command == "cohorts":
         cohorts.run(options)
+        return OK
+    if options.command == "experiment":
+        experiment.run(options)
         return OK
     if options.command == "evaluate" and (problem := evaluate.problem(options)):
         raise Refusal(problem)
@@ -216,6 +221,7 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     listen.add_command(commands)
     serve.add_command(commands)
     cohorts.add_command(commands)
+    experiment.add_command(commands)
     parser.add_argument("--traceback", action="store_true", help="show where in the code an error arose")
     return parser, commands.choices
 

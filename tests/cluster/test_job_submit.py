@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import soundfile
 
-from ssl_asr.cli.job_entry import JOB_MARK, kept_run
+from ssl_asr.cli.job_entry import JOB_MARK, kept_run, kept_study
 from ssl_asr.recipe import Recipe
 from ssl_asr.runtime.pipeline import NAMES
 from ssl_asr.runtime.run_directory import save_recipe
@@ -49,7 +49,7 @@ def submit(head: Head, *words: str, **environment: str) -> subprocess.CompletedP
 @pytest.mark.cluster
 @pytest.mark.timeout(900)
 def test_every_job_runs_once(head, labelled_run, tmp_path):
-    assert {job.stem for job in (ROOT / "jobs").glob("[a-z]*.py")} == {*NAMES, "run", *OF_BUNDLES}
+    assert {job.stem for job in (ROOT / "jobs").glob("[a-z]*.py")} == {*NAMES, "run", "experiment", *OF_BUNDLES}
     assert sorted(sum((*BEGINNING, *LABELLED), ())) == sorted(NAMES)
     beginning, labelled = smallest_recipe(tmp_path / "beginning"), brief(labelled_run, tmp_path / "labelled")
     with ThreadPoolExecutor() as pool:  # two runs side by side: a job mostly starts processes, one after the other
@@ -139,6 +139,16 @@ def test_a_job_with_a_wrong_recipe_fails_with_the_sentence(head):
     done = submit(head, "jobs/run.py", "demo", "student.network.layrs=3")
     assert done.returncode != 0
     assert "unknown recipe key 'student.network.layrs'; did you mean 'layers'?" in done.stdout + done.stderr
+
+
+def test_runs_and_pages_of_a_study_leave_the_jobs_own_folder():
+    job = {JOB_MARK: "{}", "SSL_ASR_HOME": "/data"}
+    kept = ["--runs", "/data/runs/studies", "--out", "/data/runs/studies/results"]
+    assert kept_study(["ssl", "--seeds", "1", "2"], job) == ["ssl", "--seeds", "1", "2", *kept]
+    elsewhere = ["--runs", "s3://bucket/runs", "--out", "/elsewhere"]
+    assert kept_study(["ssl", *elsewhere], job) == ["ssl", *elsewhere]
+    assert kept_study(["ssl", "-o", "pages"], job)[-1] == "/data/pages"
+    assert kept_study(["ssl", "-o", "pages"], {}) == ["ssl", "-o", "pages"]
 
 
 def test_results_leave_the_jobs_own_folder(tmp_path, monkeypatch):

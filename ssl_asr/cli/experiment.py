@@ -1,0 +1,185 @@
+"""`ssl-asr experiment STUDY`: runs all that a study compares, and writes its page, its plot and the table of all."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import shlex
+import subprocess
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from datetime import date
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ssl_asr.evaluation.scoring import ScoredUtterance
+    from ssl_asr.recipe import Recipe
+    from ssl_asr.studies.outcome import Outcome, Provenance
+    from ssl_asr.studies.study import Study
+
+_REPLICATES = 10_000
+RUNS, OUT = "runs/studies", "runs/studies/results"  # the folders, unless told otherwise
+
+
+def add_command(commands: Any) -> None:
+    """To the commands of the program."""
+    does = "answers a question by runs with several seeds: a table, a plot and a verdict"
+    command = commands.add_parser("experiment", description=f"experiment: {does}.", help=does)
+    command.add_argument("study", metavar="STUDY", help="one of ours (--list shows them), or a YAML file", nargs="?")
+    command.add_argument("overrides", nargs="*", metavar="key=value", help="override a value in all of its runs")
+    command.add_argument("--list", action="store_true", help="show our studies with their questions")
+    command.add_argument("--seeds", type=int, nargs="+", metavar="N", help="in place of the study's own")
+    command.add_argument(
+        "--runs",
+        default=RUNS,
+        metavar="DIR",
+        help=f"of the runs, which studies share; default: {RUNS}",
+    )
+    command.add_argument(
+        "-o",
+        "--out",
+        default=OUT,
+        metavar="DIR",
+        help=f"of the pages; default: {OUT}",
+    )
+    command.add_argument("--dry-run", action="store_true", help="show the runs and what each would make")
+
+
+def run(options: argparse.Namespace) -> None:
+    """ValueError where the study or one of its recipes is not valid: before any run."""
+    from ssl_asr.studies.study import known_studies, read_study
+
+    if options.list:
+        for name in known_studies():
+            print(f"{name:<12} {read_study(name).question}")
+        return
+    if options.study is None:
+        raise ValueError("the study is missing; for example: ssl-asr experiment ssl")
+    study = read_study(options.study)
+    if options.seeds:
+        study = type(study)(**{**study.model_dump(), "seeds": tuple(options.seeds)})
+    planned = list(_planned(study, options.runs, options.overrides))
+    _check_systems(study, planned)
+    if options.dry_run:
+        for variant, seed, recipe in planned:
+            print(f"{variant}, seed {seed}: {recipe.run}, {'finished' if _is_finished(recipe) else 'to be made'}")
+        return
+    _run_all(planned)
+    outcome = _outcome(study, planned, options.overrides)
+    _write(options.out, outcome)
+
+
+def _is_finished(recipe: Recipe) -> bool:
+    from ssl_asr.runtime.pipeline import todos
+    from ssl_asr.store import filesystem
+    from ssl_asr.store.layout import recipe_uri
+
+    return filesystem.exists(recipe_uri(recipe.run)) and not todos(recipe)
+
+
+Planned = tuple[str, int, "Recipe"]
+
+
+def _planned(study: Study, runs: str, overrides: Sequence[str]) -> Iterator[Planned]:
+    """Variant, seed and recipe of every run, seed by seed: a study that is stopped has whole seeds."""
+    from ssl_asr.store import filesystem
+    from ssl_asr.studies.places import run_name
+    from ssl_asr.studies.study import recipe_of
+
+    for seed in study.seeds:
+        for variant, own in study.variants.items():
+            run = filesystem.join(runs, run_name(study.recipe, seed, [*own, *overrides]))
+            yield variant, seed, recipe_of(study, variant, seed, run, overrides)
+
+
+def _check_systems(study: Study, planned: Sequence[Planned]) -> None:
+    """ValueError where a variant has no such system: its runs would be in vain."""
+    from ssl_asr.models.systems import BASELINE_SHORT, evaluated
+
+    recipes = {variant: recipe for variant, _, recipe in planned}
+    for variant, system in study.systems():
+        known = [name for name in evaluated(recipes[variant]) if name != BASELINE_SHORT]
+        known += list(recipes[variant].transducers)
+        if system not in known:
+            raise ValueError(f"'{variant}' of {study.name} has no system '{system}'; it has {', '.join(known)}")
+
+
+def _run_all(planned: Sequence[Planned]) -> None:
+    from ssl_asr.cli import commands
+    from ssl_asr.store import filesystem
+    from ssl_asr.store.results_layout import results_uri
+    from ssl_asr.studies.places import start_from
+
+    first: dict[int, str] = {}
+    for number, (variant, seed, recipe) in enumerate(planned, 1):
+        print(f"\nrun {number} of {len(planned)}: {variant}, seed {seed}", flush=True)
+        if seed in first:
+            start_from(recipe.run, first[seed])
+        commands.run_all(recipe)
+        if filesystem.exists(results_uri(recipe.run)):
+            first.setdefault(seed, recipe.run)
+
+
+def _outcome(study: Study, planned: Sequence[Planned], overrides: Sequence[str]) -> Outcome:
+    from ssl_asr.evaluation.bootstrap import Draws
+    from ssl_asr.evaluation.scored_run import scored_test
+    from ssl_asr.studies.outcome import outcome_of
+
+    scored: dict[tuple[str, str], dict[int, list[ScoredUtterance]]] = defaultdict(dict)
+    for variant, seed, recipe in planned:
+        for system in (name for of, name in study.systems() if of == variant):
+            scored[variant, system][seed] = [each for _, each in scored_test(recipe, system)]
+    return outcome_of(study, scored, Draws(_REPLICATES, study.seeds[0]), _provenance(study, planned, overrides))
+
+
+def _provenance(study: Study, planned: Sequence[Planned], overrides: Sequence[str]) -> Provenance:
+    from ssl_asr.runtime.pipeline import wanted_stages
+    from ssl_asr.runtime.stage_report import read_report
+    from ssl_asr.studies.outcome import Provenance
+    from ssl_asr.studies.places import matter
+
+    # What a variant did not make itself has the report of the run that did.
+    spent = {
+        (seed, report.stage, report.seconds)
+        for _, seed, recipe in planned
+        for stage in wanted_stages(recipe)
+        if (report := read_report(recipe, stage.name)) is not None
+    }
+    seeds = ["--seeds", *map(str, study.seeds)]
+    return Provenance(
+        command=shlex.join(["ssl-asr", "experiment", study.name, *matter(overrides), *seeds]),
+        commit=_commit(),
+        machine=f"{os.cpu_count()} cores, {platform.machine()}",
+        day=date.today().isoformat(),
+        minutes=sum(seconds for _, _, seconds in spent) / 60,
+    )
+
+
+def _commit() -> str:
+    """Of the source that runs; "unknown" where it is no checkout."""
+    command = ["git", "rev-parse", "--short", "HEAD"]
+    try:
+        found = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
+    except OSError:
+        return "unknown"
+    return found.stdout.strip() or "unknown"
+
+
+def _write(out: str, outcome: Outcome) -> None:
+    from ssl_asr.report.studies.markdown import sentence, studies_markdown, study_markdown
+    from ssl_asr.report.studies.plot import draw_study
+    from ssl_asr.store import filesystem
+    from ssl_asr.studies.outcome import from_json, to_json
+
+    name = outcome.study.name
+    filesystem.write_bytes(filesystem.join(out, f"{name}.png"), draw_study(outcome))
+    filesystem.write_bytes(filesystem.join(out, f"{name}.md"), study_markdown(outcome, f"{name}.png").encode())
+    filesystem.write_bytes(filesystem.join(out, f"{name}.json"), to_json(outcome))
+    kept = [from_json(filesystem.read_bytes(uri)) for uri in filesystem.list_files(out, ".json")]
+    filesystem.write_bytes(filesystem.join(out, "README.md"), studies_markdown(kept).encode())
+    print()
+    for each in outcome.compared:
+        print(sentence(each))
+    print(filesystem.join(out, f"{name}.md"))

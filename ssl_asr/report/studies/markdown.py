@@ -1,0 +1,132 @@
+"""A study's outcome as Markdown: a page of its own, and a line in the table of all studies."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Sequence
+
+from ssl_asr.evaluation.results import Reduction
+from ssl_asr.studies.outcome import Compared, Outcome, SystemErrors, limits_of
+
+_RULE = """\
+The 95 % interval is a paired bootstrap over speakers, or over recordings where there are fewer than three speakers,
+of the utterances of all seeds together. "Reproduced": the interval is above zero, and the mean over seeds is at least
+the criterion. "Partly": the interval is above zero, the mean is below the criterion. "Not": the interval reaches zero
+and ends below the criterion. "Can't tell": the interval reaches zero and the criterion.
+"""
+
+
+def study_markdown(outcome: Outcome, picture: str) -> str:
+    """The page of one study; `picture` is the file's name."""
+    study, made = outcome.study, outcome.provenance
+    parts = [
+        f"# {study.name}: {study.question}\n",
+        f"Hypothesis, written before the runs: {study.hypothesis}",
+        *([f"Published: {study.paper}"] if study.paper else []),
+        f"Outcome: {' '.join(sentence(each) for each in outcome.compared)}",
+        f"![{study.name}]({picture})\n",
+        _comparisons(outcome.compared),
+        "## Word error rates\n",
+        _errors(outcome.errors, study.seeds),
+        "## By condition, all seeds together\n",
+        *(f"{each.comparison.name}:\n\n{_cells(each.cells)}" for each in outcome.compared),
+        "## How\n",
+        f"`{made.command}`, {made.day}, commit {made.commit}, {made.machine}; {made.minutes:.0f} minutes of runs.",
+        f"Recipe `{study.recipe}`; {_variants(outcome)}",
+        _RULE,
+    ]
+    return "\n\n".join(part.strip("\n") for part in parts) + "\n"
+
+
+def studies_markdown(outcomes: Iterable[Outcome]) -> str:
+    """The table of all studies."""
+    lines = [
+        ["claim", "published", "here, %", "95 % interval", "criterion", "verdict", "study", "commit", "machine"],
+        ["---", "---", "---:", "---:", "---:", "---", "---", "---", "---"],
+    ]
+    for outcome in outcomes:
+        study, made = outcome.study, outcome.provenance
+        for each in outcome.compared:
+            low, high = limits_of(each.overall)
+            criterion = f">= {each.comparison.at_least:g}"
+            lines.append(
+                [
+                    each.comparison.name,
+                    each.comparison.published or "-",
+                    _signed(each.mean),
+                    f"{_signed(low)} to {_signed(high)}",
+                    criterion,
+                    each.verdict,
+                    f"[{study.name}]({study.name}.md)",
+                    made.commit,
+                    made.machine,
+                ]
+            )
+    head = "# Results: published claims, measured\n\nFewer word errors in percent, mean over the seeds. "
+    return f"{head}`ssl-asr experiment STUDY` makes a study's page and this table.\n\n{_table(lines)}\n{_RULE}"
+
+
+def sentence(compared: Compared) -> str:
+    """One plain sentence of what came out."""
+    low, high = limits_of(compared.overall)
+    found = f"{_signed(compared.mean)} % [{_signed(low)}, {_signed(high)}] fewer word errors"
+    asked = f"at least {compared.comparison.at_least:g} % were asked for"
+    verdict = {"reproduced": "reproduced", "partly": "partly reproduced", "not": "not reproduced"}
+    return f"{compared.comparison.name}: {verdict.get(compared.verdict, compared.verdict)}, {found}; {asked}."
+
+
+def _comparisons(compared: Sequence[Compared]) -> str:
+    seeds = sorted(compared[0].by_seed)
+    lines = [
+        ["comparison", *(f"seed {seed}" for seed in seeds), "mean", "95 % interval", "criterion", "verdict"],
+        ["---", *["---:"] * (len(seeds) + 3), "---"],
+    ]
+    for each in compared:
+        low, high = limits_of(each.overall)
+        lines.append(
+            [
+                each.comparison.name,
+                *(_signed(each.by_seed[seed]) for seed in seeds),
+                _signed(each.mean),
+                f"{_signed(low)} to {_signed(high)}",
+                f">= {each.comparison.at_least:g}",
+                each.verdict,
+            ]
+        )
+    return f"Fewer word errors, %:\n\n{_table(lines)}"
+
+
+def _errors(errors: Sequence[SystemErrors], seeds: Sequence[int]) -> str:
+    lines = [
+        ["variant", "system", *(f"seed {seed}" for seed in seeds), "mean", "deviation"],
+        ["---", "---", *["---:"] * (len(seeds) + 2)],
+    ]
+    for each in errors:
+        rates = [100 * each.wer[seed] for seed in seeds]
+        spread = f"{statistics.stdev(rates):.2f}" if len(rates) > 1 else "-"
+        lines.append(
+            [each.variant, each.system, *(f"{rate:.1f}" for rate in rates), f"{100 * each.mean:.1f}", spread]
+        )
+    return _table(lines)
+
+
+def _cells(cells: Sequence[Reduction]) -> str:
+    lines = [["test speech", "condition", "fewer errors, %", "over recordings"], ["---", "---", "---:", "---:"]]
+    lines += [
+        [each.set, each.condition, _signed(each.werr), f"{_signed(each.low)} to {_signed(each.high)}"]
+        for each in cells
+    ]
+    return _table(lines)
+
+
+def _variants(outcome: Outcome) -> str:
+    named = (f"`{name}`: {', '.join(own) or 'as it is'}" for name, own in outcome.study.variants.items())
+    return f"variants {'; '.join(named)}. Seeds {', '.join(map(str, outcome.study.seeds))}."
+
+
+def _table(lines: Iterable[Sequence[str]]) -> str:
+    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
+
+
+def _signed(share: float) -> str:
+    return f"{100 * share:+.1f}"

@@ -1,0 +1,151 @@
+"""What the runs of a study say: errors by system and seed, each comparison with its interval, and a verdict."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+from ssl_asr.evaluation.bootstrap import Draws
+from ssl_asr.evaluation.results import ALL, Reduction, SpeakerLimits
+from ssl_asr.evaluation.scoring import ScoredUtterance
+from ssl_asr.evaluation.summary import reductions, word_error_rate
+from ssl_asr.studies.study import Comparison, Study
+
+Verdict = Literal["reproduced", "partly", "not", "can't tell"]
+System = tuple[str, str]  # variant and name
+Scored = Mapping[System, Mapping[int, Sequence[ScoredUtterance]]]  # by seed; each seed has a test split of its own
+
+
+@dataclass(frozen=True)
+class SystemErrors:
+    """Word error rates of one system by seed; 0.25 is 25 %."""
+
+    variant: str
+    system: str
+    wer: Mapping[int, float]
+
+    @property
+    def mean(self) -> float:
+        return statistics.fmean(self.wer.values())
+
+
+@dataclass(frozen=True)
+class Compared:
+    """`by_seed` has the reduction of each seed, `cells` that of all seeds' utterances together, cell by cell."""
+
+    comparison: Comparison
+    by_seed: Mapping[int, float]
+    cells: Sequence[Reduction]
+    verdict: Verdict
+
+    @property
+    def mean(self) -> float:
+        return statistics.fmean(self.by_seed.values())
+
+    @property
+    def overall(self) -> Reduction:
+        return next(each for each in self.cells if (each.set, each.condition) == (ALL, ALL))
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """How the outcome came about: the command, the version's commit, the machine, the day, minutes of all runs."""
+
+    command: str
+    commit: str
+    machine: str
+    day: str
+    minutes: float
+
+
+@dataclass(frozen=True)
+class Outcome:
+    study: Study
+    errors: Sequence[SystemErrors]
+    compared: Sequence[Compared]
+    provenance: Provenance
+
+
+def outcome_of(study: Study, scored: Scored, draws: Draws, provenance: Provenance) -> Outcome:
+    errors = [
+        SystemErrors(*system, {seed: word_error_rate(found) for seed, found in scored[system].items()})
+        for system in study.systems()
+    ]
+    return Outcome(study, errors, [_compared(each, scored, draws) for each in study.comparisons], provenance)
+
+
+def _compared(comparison: Comparison, scored: Scored, draws: Draws) -> Compared:
+    baseline, candidate = (scored[each] for each in comparison.systems)
+    for seed, found in baseline.items():
+        if {each.id for each in found} != {each.id for each in candidate[seed]}:
+            raise ValueError(
+                f"'{comparison.name}', seed {seed}: the two were not scored on the same utterances; let the variants "
+                "have the same test speech, and no rejects of their own"
+            )
+    by_seed = {
+        seed: 1 - word_error_rate(candidate[seed]) / max(word_error_rate(found), 1e-9)
+        for seed, found in baseline.items()
+    }
+    cells = reductions(_pooled(baseline), _pooled(candidate), draws)
+    overall = next(each for each in cells if (each.set, each.condition) == (ALL, ALL))
+    low, high = limits_of(overall)
+    verdict = verdict_of(statistics.fmean(by_seed.values()), low, high, comparison.at_least / 100)
+    return Compared(comparison, by_seed, cells, verdict)
+
+
+def _pooled(scored: Mapping[int, Sequence[ScoredUtterance]]) -> list[ScoredUtterance]:
+    """Utterances of all seeds in one order; a speaker, or a recording, of several seeds stays one block."""
+    return [
+        replace(each, id=f"{seed} {each.id}")
+        for seed in sorted(scored)
+        for each in sorted(scored[seed], key=lambda each: each.id)
+    ]
+
+
+def limits_of(reduction: Reduction) -> tuple[float, float]:
+    """Of the interval over speakers, or over recordings where there are too few speakers for one."""
+    speakers = reduction.by_speaker
+    if speakers.low is None or speakers.high is None:
+        return reduction.low, reduction.high
+    return speakers.low, speakers.high
+
+
+def verdict_of(mean: float, low: float, high: float, at_least: float) -> Verdict:
+    """From the mean over seeds and the 95 % interval of all seeds together.
+
+    "reproduced": a clear gain, of the size asked for on average. "partly": a clear gain, but smaller. "not": no clear
+    gain, and the size asked for is outside the interval. "can't tell": no clear gain, but that size is possible too.
+    """
+    if low > 0:
+        return "reproduced" if mean >= at_least else "partly"
+    return "can't tell" if high >= at_least else "not"
+
+
+def to_json(outcome: Outcome) -> bytes:
+    values = asdict(outcome) | {"study": outcome.study.model_dump(mode="json")}
+    for each, kept in zip(outcome.compared, values["compared"], strict=True):
+        kept["comparison"] = each.comparison.model_dump(mode="json")
+    return (json.dumps(values, indent=1, allow_nan=False) + "\n").encode()
+
+
+def from_json(data: bytes) -> Outcome:
+    """What `to_json` wrote."""
+    values = json.loads(data)
+    errors = [SystemErrors(each["variant"], each["system"], _by_seed(each["wer"])) for each in values["errors"]]
+    compared = [
+        Compared(
+            Comparison(**each["comparison"]),
+            _by_seed(each["by_seed"]),
+            [Reduction(**{**cell, "by_speaker": SpeakerLimits(**cell["by_speaker"])}) for cell in each["cells"]],
+            each["verdict"],
+        )
+        for each in values["compared"]
+    ]
+    return Outcome(Study(**values["study"]), errors, compared, Provenance(**values["provenance"]))
+
+
+def _by_seed(values: Mapping[str, Any]) -> dict[int, float]:
+    return {int(seed): float(value) for seed, value in values.items()}

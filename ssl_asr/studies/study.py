@@ -1,0 +1,109 @@
+"""A study: a question, the runs that answer it, and what will count as an answer, written before the first run."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import Annotated
+
+import yaml
+from pydantic import Field, ValidationError, model_validator
+
+from ssl_asr.recipe import Recipe
+from ssl_asr.recipe.section import Section
+from ssl_asr.runtime.run_directory import open_recipe
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
+
+
+class Comparison(Section):
+    """Whether `candidate` makes fewer word errors than `baseline`; both are VARIANT/SYSTEM, as interleaved/student.
+
+    `at_least` is the criterion, in percent of the baseline's errors. `published` is the paper's figure, as text.
+    """
+
+    name: str
+    baseline: str
+    candidate: str
+    at_least: float
+    published: str = ""
+
+    @property
+    def systems(self) -> tuple[tuple[str, str], tuple[str, str]]:
+        """Variant and system of the baseline and of the candidate."""
+        first, second = (tuple(each.split("/")) for each in (self.baseline, self.candidate))
+        return (first[0], first[1]), (second[0], second[1])
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Comparison:
+        for each in (self.baseline, self.candidate):
+            if each.count("/") != 1 or not all(each.split("/")):
+                raise ValueError(f"'{each}' names no system; write VARIANT/SYSTEM, for example all/student")
+        return self
+
+
+class Study(Section):
+    """`variants` are overrides of `recipe` by the variant's name; every variant runs with every seed."""
+
+    name: Name
+    question: str
+    hypothesis: str
+    paper: str = ""
+    recipe: str = "demo"
+    seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (1, 2, 3)
+    variants: Annotated[dict[Name, tuple[str, ...]], Field(min_length=1)]
+    comparisons: Annotated[tuple[Comparison, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Study:
+        if len({*self.seeds}) < len(self.seeds):
+            raise ValueError(f"a seed is there twice in {list(self.seeds)}; every seed is one run of each variant")
+        for each in self.comparisons:
+            for variant, _ in each.systems:
+                if variant not in self.variants:
+                    raise ValueError(f"'{each.name}' compares '{variant}'; variants are {', '.join(self.variants)}")
+        return self
+
+    def systems(self) -> list[tuple[str, str]]:
+        """Variant and system of all that is compared, in the order of the comparisons."""
+        return list(dict.fromkeys(each for comparison in self.comparisons for each in comparison.systems))
+
+
+def known_studies() -> list[str]:
+    folder = resources.files("ssl_asr") / "studies" / "library"
+    return sorted(item.name.removesuffix(".yaml") for item in folder.iterdir() if item.name.endswith(".yaml"))
+
+
+def read_study(name_or_path: str) -> Study:
+    """One of `known_studies`, or a YAML file; ValueError in one sentence if it is neither, or not a valid study."""
+    text = _text(name_or_path)
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ValueError(f"{name_or_path} is not valid YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(values, dict):
+        raise ValueError(f"{name_or_path} is not a mapping of the keys of a study; see docs/experiments.md")
+    try:
+        return Study(**values)
+    except ValidationError as error:
+        problem = error.errors()[0]
+        where = ".".join(str(part) for part in problem["loc"])
+        what = problem["msg"].removeprefix("Value error, ")
+        raise ValueError(f"{name_or_path}: {f'{where}: ' if where else ''}{what}") from None
+
+
+def recipe_of(study: Study, variant: str, seed: int, run: str, overrides: Sequence[str] = ()) -> Recipe:
+    """The recipe of one run of the study; `overrides` are of all its runs."""
+    own = [*study.variants[variant], *overrides]
+    return open_recipe(study.recipe, [*own, f"run={run}", f"seed={seed}"])
+
+
+def _text(name_or_path: str) -> str:
+    if name_or_path in known_studies():
+        return (resources.files("ssl_asr") / "studies" / "library" / f"{name_or_path}.yaml").read_text()
+    if Path(name_or_path).is_file():
+        return Path(name_or_path).read_text(encoding="utf-8")
+    near = difflib.get_close_matches(name_or_path, known_studies(), 1) or known_studies()
+    raise ValueError(f"there is no study '{name_or_path}', neither a file nor one of ours; try {', '.join(near)}")

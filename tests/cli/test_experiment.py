@@ -1,0 +1,89 @@
+"""`ssl-asr experiment`: what it lists, plans, refuses, and writes of runs that are there."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ssl_asr.cli import commands
+from ssl_asr.cli.main import FAILED, OK, main
+from ssl_asr.decoding.slabs import DecodedSlab, Hypothesis
+from ssl_asr.evaluation.inputs import references
+from ssl_asr.evaluation.transcripts import write_transcripts
+from ssl_asr.recipe import Recipe
+from tests.studies.made_up import study
+
+
+def test_lists_our_studies_with_their_questions(capsys) -> None:
+    assert main(["experiment", "--list"]) == OK
+    assert "ssl          does speech without transcripts make a causal student better?" in capsys.readouterr().out
+
+
+def test_a_dry_run_names_the_runs_and_makes_nothing(tmp_path, capsys) -> None:
+    words = ["experiment", "schedule", "--seeds", "4", "--runs", str(tmp_path / "runs"), "--dry-run"]
+    assert main(words) == OK
+    assert capsys.readouterr().out.splitlines() == [
+        f"interleaved, seed 4: {tmp_path}/runs/demo-4, to be made",
+        f"segregated, seed 4: {tmp_path}/runs/demo-4-student.order=segregated, to be made",
+        f"no-boost, seed 4: {tmp_path}/runs/demo-4-student.labeled_boost=1.0, to be made",
+    ]
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["experiment"], "the study is missing; for example: ssl-asr experiment ssl"),
+        (["experiment", "sssl"], "there is no study 'sssl', neither a file nor one of ours; try ssl"),
+        (["experiment", "ssl", "student.netwrk.layers=3"], "unknown recipe key 'student.netwrk'"),
+        (["experiment", "ssl", "--seeds", "1", "1"], "a seed is there twice"),
+        (["experiment", "capacity", "evaluate.topline=maybe"], "evaluate.topline"),
+    ],
+)
+def test_refuses_in_one_sentence(words, sentence, capsys) -> None:
+    assert main(words) == FAILED
+    said = capsys.readouterr().err
+    assert sentence in said
+    assert said.count("\n") == 1
+
+
+def test_a_system_that_no_variant_has_is_refused_before_any_run(tmp_path, capsys) -> None:
+    values = study().model_dump(mode="json")
+    values["comparisons"][0]["candidate"] = "new/student-smbr"
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
+    assert main(["experiment", str(tmp_path / "mine.yaml"), "--runs", str(tmp_path / "runs")]) == FAILED
+    assert (
+        "'new' of order has no system 'student-smbr'; it has baseline, teacher, student, " in capsys.readouterr().err
+    )
+    assert not (tmp_path / "runs").exists()
+
+
+def test_writes_page_plot_figures_and_the_table_of_all(
+    finished_run: Recipe, tmp_path: Path, capsys, monkeypatch
+) -> None:
+    """Runs that are there, whose hypotheses are made up: of every utterance, the student loses fewer words."""
+
+    def say_words(recipe: Recipe) -> None:
+        """In place of the stages: a copy of the finished run, and hypotheses that lose one or two words each."""
+        shutil.copytree(finished_run.run, recipe.run, dirs_exist_ok=True)
+        said, lost = references(recipe, "test"), 2 if recipe.evaluate.beam == 9 else 1
+        words = {name: tuple((each.text or "").split()[lost:]) for name, each in said.items()}
+        found = tuple(Hypothesis(name, each, 0, 0, 0) for name, each in words.items())
+        write_transcripts(recipe.run, "student", [DecodedSlab({}, 0.0, found)], said)
+
+    monkeypatch.setattr(commands, "run_all", say_words)
+    values = study(seeds=(1, 2)).model_dump(mode="json")
+    values |= {"recipe": finished_run.run, "variants": {"old": ["evaluate.beam=9"], "new": ["evaluate.beam=10"]}}
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
+    out = tmp_path / "results"
+    assert main(["experiment", str(tmp_path / "mine.yaml"), "--runs", str(tmp_path / "runs"), "-o", str(out)]) == OK
+    said = capsys.readouterr().out
+    assert "run 4 of 4: new, seed 2" in said
+    assert "new against old: reproduced, +50.0 %" in said
+    assert {file.name for file in out.iterdir()} == {"README.md", "order.md", "order.png", "order.json"}
+    assert json.loads((out / "order.json").read_text())["compared"][0]["verdict"] == "reproduced"
+    assert "[order](order.md)" in (out / "README.md").read_text()

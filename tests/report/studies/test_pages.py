@@ -1,0 +1,41 @@
+"""Pages and pictures of studies."""
+
+from __future__ import annotations
+
+import io
+
+from PIL import Image
+
+from ssl_asr.report.studies.markdown import sentence, studies_markdown, study_markdown
+from ssl_asr.report.studies.plot import draw_study
+from tests.studies.made_up import outcome
+
+
+def test_the_page_has_question_verdict_figures_and_origin() -> None:
+    page = study_markdown(outcome(old=8, new=6), "order.png")
+    assert page.startswith("# order: does it help?\n\nHypothesis, written before the runs: yes.\n")
+    assert "| new against old | +23.5 | +21.1 | +22.3 |" in page
+    assert "| old | student | 42.5 | 47.5 | 45.0 | 3.54 |" in page
+    assert "![order](order.png)" in page
+    assert "`ssl-asr experiment order`, 2026-11-27, commit abc1234, 2 cores, x86_64; 31 minutes of runs." in page
+    assert "`old`: student.order=segregated; `new`: as it is." in page
+
+
+def test_the_sentence_tells_a_miss_as_a_miss() -> None:
+    assert sentence(outcome(old=8, new=8, at_least=5).compared[0]) == (
+        "new against old: not reproduced, +0.0 % [+0.0, +0.0] fewer word errors; at least 5 % were asked for."
+    )
+
+
+def test_the_table_has_a_line_for_each_claim_with_the_published_figure() -> None:
+    table = studies_markdown([outcome(), outcome(old=8, new=8)])
+    lines = [line for line in table.splitlines() if line.startswith("| new against old")]
+    assert len(lines) == 2
+    assert "| 10 to 22 % | +22.3 |" in lines[0]
+    assert lines[0].endswith("| reproduced | [order](order.md) | abc1234 | 2 cores, x86_64 |")
+
+
+def test_the_picture_is_a_png_of_the_width_of_a_page() -> None:
+    with Image.open(io.BytesIO(draw_study(outcome()))) as picture:
+        assert picture.format == "PNG"
+        assert 900 < picture.width < 1200

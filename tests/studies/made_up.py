@@ -1,0 +1,58 @@
+"""A study of two variants, and scores of utterances that nobody spoke."""
+
+from __future__ import annotations
+
+from ssl_asr.evaluation.bootstrap import Draws
+from ssl_asr.evaluation.scoring import Edits, ScoredUtterance
+from ssl_asr.studies.outcome import Outcome, Provenance, Scored, outcome_of
+from ssl_asr.studies.study import Comparison, Study
+
+MADE = Provenance("ssl-asr experiment order", "abc1234", "2 cores, x86_64", "2026-11-27", 31.0)
+DRAWS = Draws(500, 1)
+
+
+def study(at_least: float = 10, seeds: tuple[int, ...] = (1, 2)) -> Study:
+    compared = Comparison(
+        name="new against old",
+        baseline="old/student",
+        candidate="new/student",
+        at_least=at_least,
+        published="10 to 22 %",
+    )
+    return Study(
+        name="order",
+        question="does it help?",
+        hypothesis="yes.",
+        seeds=seeds,
+        variants={"old": ("student.order=segregated",), "new": ()},
+        comparisons=(compared,),
+    )
+
+
+def scored(errors: int, speakers: int = 6) -> list[ScoredUtterance]:
+    """Two utterances of 20 words of each speaker, clean and in noise, with `errors` or one more."""
+    return [
+        ScoredUtterance(
+            f"{speaker}-{number}-{condition}",
+            f"{speaker}-{number}",
+            "test",
+            condition,
+            Edits(20, substitutions=errors + (speaker + number) % 2),
+            f"speaker {speaker}",
+        )
+        for speaker in range(speakers)
+        for number in range(2)
+        for condition in ("clean", "babble-10")
+    ]
+
+
+def scores(old: int, new: int) -> Scored:
+    """Of both seeds; the second has one error more an utterance in both."""
+    return {
+        (variant, "student"): {1: scored(errors), 2: scored(errors + 1)}
+        for variant, errors in (("old", old), ("new", new))
+    }
+
+
+def outcome(old: int = 8, new: int = 6, at_least: float = 10) -> Outcome:
+    return outcome_of(study(at_least), scores(old, new), DRAWS, MADE)

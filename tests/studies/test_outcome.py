@@ -1,0 +1,78 @@
+"""The figures of a study against hand-made scores, and every verdict."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from ssl_asr.evaluation.scoring import Edits
+from ssl_asr.studies.outcome import from_json, limits_of, outcome_of, to_json, verdict_of
+from tests.studies.made_up import DRAWS, MADE, outcome, scored, scores, study
+
+
+def test_rates_and_reductions_are_those_of_the_counts() -> None:
+    found = outcome(old=8, new=6)
+    old, new = found.errors
+    assert (old.variant, old.system) == ("old", "student")
+    assert old.wer == pytest.approx({1: 8.5 / 20, 2: 9.5 / 20})
+    assert new.mean == pytest.approx((6.5 + 7.5) / 40)
+    compared = found.compared[0]
+    assert compared.by_seed == pytest.approx({1: 2 / 8.5, 2: 2 / 9.5})
+    assert compared.overall.werr == pytest.approx(4 / 18), "of all seeds' utterances together"
+    assert {each.condition for each in compared.cells} == {"clean", "babble-10", "all"}
+    assert compared.overall.by_speaker.speakers == 6, "a speaker of both seeds is one block"
+
+
+@pytest.mark.parametrize(
+    ("mean", "low", "high", "verdict"),
+    [
+        (0.12, 0.08, 0.15, "reproduced"),
+        (0.08, 0.03, 0.15, "partly"),
+        (0.04, -0.01, 0.08, "not"),
+        (0.04, 0.0, 0.09, "not"),
+        (0.08, -0.02, 0.18, "can't tell"),
+        (-0.2, -0.3, -0.1, "not"),
+    ],
+)
+def test_a_verdict_needs_a_clear_gain_of_the_size_asked_for(mean, low, high, verdict) -> None:
+    assert verdict_of(mean, low, high, at_least=0.1) == verdict
+
+
+def test_the_verdict_is_of_the_mean_and_the_interval_over_speakers() -> None:
+    assert outcome(old=8, new=6, at_least=20).compared[0].verdict == "reproduced"
+    assert outcome(old=8, new=6, at_least=30).compared[0].verdict == "partly"
+    assert outcome(old=8, new=8, at_least=5).compared[0].verdict == "not"
+
+
+def test_with_two_speakers_the_interval_is_over_recordings() -> None:
+    few = {system: {1: scored(5, speakers=2)} for system in (("old", "student"), ("new", "student"))}
+    found = outcome_of(study(seeds=(1,)), few, DRAWS, MADE).compared[0].overall
+    assert found.by_speaker.low is None
+    assert limits_of(found) == (found.low, found.high)
+
+
+def test_speakers_who_differ_widen_the_interval() -> None:
+    """A gain of one speaker alone is not clear, whatever the number of utterances."""
+    gains = scores(8, 8)
+    one = {
+        seed: [replace(each, edits=Edits(20)) if each.speaker == "speaker 0" else each for each in found]
+        for seed, found in gains["new", "student"].items()
+    }
+    found = outcome_of(study(), {**gains, ("new", "student"): one}, DRAWS, MADE).compared[0]
+    assert found.mean > 0.1
+    assert limits_of(found.overall)[0] == pytest.approx(0, abs=1e-9)
+    assert found.verdict == "can't tell"
+
+
+def test_other_test_speech_is_refused() -> None:
+    other = scores(8, 6)
+    other["new", "student"][2].pop()  # type: ignore[attr-defined]
+    with pytest.raises(ValueError, match="'new against old', seed 2: the two were not scored on the same utterances"):
+        outcome_of(study(), other, DRAWS, MADE)
+
+
+def test_json_gives_the_same_outcome_back() -> None:
+    found = outcome()
+    assert to_json(from_json(to_json(found))) == to_json(found)
+    assert from_json(to_json(found)).compared[0].overall == found.compared[0].overall

@@ -1,0 +1,73 @@
+"""Our studies are valid with their recipes; a study with a mistake is refused in one sentence."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ssl_asr.studies.study import known_studies, read_study, recipe_of
+from tests.studies.made_up import study
+
+
+@pytest.mark.parametrize("name", known_studies())
+def test_ours_have_valid_recipes_and_differ_by_variant(name: str, tmp_path: Path) -> None:
+    ours = read_study(name)
+    assert ours.name == name
+    assert len(ours.seeds) == 3
+    recipes = [recipe_of(ours, variant, 1, str(tmp_path)) for variant in ours.variants]
+    assert len({each.model_dump_json() for each in recipes}) == len(recipes)
+
+
+def test_overrides_of_all_runs_come_after_a_variants_own(tmp_path: Path) -> None:
+    found = recipe_of(study(), "old", 7, str(tmp_path), ["student.order=blocks", "corpus.dev_minutes=3"])
+    assert (found.seed, found.student.order, found.corpus.dev_minutes) == (7, "blocks", 3)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"seeds": [1, 1]}, "a seed is there twice in [1, 1]; every seed is one run of each variant"),
+        ({"variants": {"other": []}}, "'new against old' compares 'old'; variants are other"),
+        ({"variants": {}}, "variants: Dictionary should have at least 1 item after validation, not 0"),
+        ({"nam": "x"}, "nam: Extra inputs are not permitted"),
+        ({"name": "Or/der"}, "name: String should match pattern"),
+    ],
+)
+def test_a_mistake_is_told_with_the_file(tmp_path: Path, change: dict[str, object], sentence: str) -> None:
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump({**study().model_dump(mode="json"), **change}))
+    with pytest.raises(ValueError, match=r"mine\.yaml: ") as refusal:
+        read_study(str(path))
+    assert sentence in str(refusal.value)
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_system_without_a_variant_is_told(tmp_path: Path) -> None:
+    values = study().model_dump(mode="json")
+    values["comparisons"][0]["candidate"] = "student"
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(values, sort_keys=False))
+    with pytest.raises(ValueError, match="'student' names no system; write VARIANT/SYSTEM, for example all/student"):
+        read_study(str(path))
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("a: [", "mine.yaml is not valid YAML: "),
+        ("- a", "mine.yaml is not a mapping of the keys of a study"),
+    ],
+)
+def test_what_is_no_study_is_told(tmp_path: Path, text: str, sentence: str) -> None:
+    (tmp_path / "mine.yaml").write_text(text)
+    with pytest.raises(ValueError, match=sentence):
+        read_study(str(tmp_path / "mine.yaml"))
+
+
+def test_an_unknown_study_is_told_with_the_nearest() -> None:
+    with pytest.raises(
+        ValueError, match="there is no study 'scheduel', neither a file nor one of ours; try schedule"
+    ):
+        read_study("scheduel")
