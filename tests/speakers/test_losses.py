@@ -1,0 +1,91 @@
+"""Losses of speaker embeddings against loops, and their gradients against finite differences."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+from torch.nn import functional
+
+from ssl_asr.speakers.losses import (
+    accumulated,
+    ge2e_losses,
+    pair_losses,
+    pair_weighted_mean,
+    same_speaker,
+    weighted_mean,
+)
+
+
+def units(speakers: int, utterances: int, seed: int = 0) -> torch.Tensor:
+    generator = torch.Generator().manual_seed(seed)
+    return functional.normalize(torch.randn(speakers, utterances, 5, generator=generator, dtype=torch.float64), dim=2)
+
+
+def double(value: float) -> torch.Tensor:
+    return torch.tensor(value, dtype=torch.float64)
+
+
+def test_ge2e_is_what_the_paper_says():
+    embeddings, scale, shift = units(3, 4), double(7.0), double(-2.0)
+    losses = ge2e_losses(embeddings, scale, shift)
+    for j in range(3):
+        for i in range(4):
+            similarities = []
+            for k in range(3):
+                own = [embeddings[k, m] for m in range(4) if (k, m) != (j, i)]
+                centroid = sum(own) / len(own)
+                cosine = functional.cosine_similarity(embeddings[j, i], centroid, dim=0)
+                similarities.append(float(scale * cosine + shift))
+            expected = -similarities[j] + math.log(sum(map(math.exp, similarities)))
+            assert float(losses[j, i]) == pytest.approx(expected)
+
+
+def test_pairs_are_what_the_paper_says():
+    embeddings, scale = units(3, 2), double(6.0)
+    losses, flat = pair_losses(embeddings, scale), embeddings.reshape(6, 5)
+    for i in range(6):
+        others = [math.exp(float(scale * flat[i] @ flat[a])) for a in range(6) if a != i]
+        for j in range(6):
+            same = i // 2 == j // 2 and i != j
+            expected = math.log(sum(others)) - float(scale * flat[i] @ flat[j]) if same else 0
+            assert float(losses[i, j]) == pytest.approx(expected, abs=1e-12)
+    assert int(same_speaker(3, 2, torch.device("cpu")).sum()) == 6
+
+
+def test_gradients_are_those_of_finite_differences():
+    free = torch.randn(3, 3, 5, generator=torch.Generator().manual_seed(1), dtype=torch.float64, requires_grad=True)
+    scale, shift = double(4.0).requires_grad_(), double(-1.0).requires_grad_()
+
+    def ge2e(free, scale, shift):
+        return ge2e_losses(functional.normalize(free, dim=2), scale, shift)
+
+    def pairs(free, scale):
+        return pair_losses(functional.normalize(free, dim=2), scale)
+
+    assert torch.autograd.gradcheck(ge2e, (free, scale, shift))
+    assert torch.autograd.gradcheck(pairs, (free, scale))
+
+
+def test_equal_weights_are_the_plain_mean():
+    losses = pair_losses(units(4, 3), double(5.0))
+    ones = torch.ones(12, dtype=torch.float64)
+    plain = losses.sum() / (12 * 2)
+    assert torch.isclose(pair_weighted_mean(losses, ones, 3), 2 * plain)
+    assert torch.isclose(weighted_mean(accumulated(losses, 3), ones), plain)
+
+
+def test_a_pair_weighs_the_sum_of_both():
+    losses = pair_losses(units(2, 2), double(5.0))
+    weights = torch.tensor([1.0, 3, 2, 5], dtype=torch.float64)
+    expected = (4 * (losses[0, 1] + losses[1, 0]) + 7 * (losses[2, 3] + losses[3, 2])) / 4
+    assert torch.isclose(pair_weighted_mean(losses, weights, 2), expected)
+    # Weights of utterances alone are something else: the two directions of a pair differ.
+    assert not torch.isclose(2 * weighted_mean(accumulated(losses, 2), weights), expected)
+
+
+def test_separate_speakers_have_no_loss_left():
+    embeddings = torch.eye(4, dtype=torch.float64)[:, None].expand(4, 3, 4)
+    assert float(ge2e_losses(embeddings, double(40.0), double(0.0)).max()) < 1e-9
+    assert float(accumulated(pair_losses(embeddings, double(40.0)), 3).max()) == pytest.approx(math.log(2))
