@@ -24,8 +24,9 @@ def add_command(commands: Any) -> None:
     command.add_argument(
         "--by",
         required=True,
-        metavar="tag:NAME|geo|embeddings:FILE",
-        help="a tag; the tags latitude and longitude; or an .npz of ids and vectors of speakers or utterances",
+        metavar="tag:NAME|geo|voices|embeddings:FILE",
+        help="a tag; the tags latitude and longitude; the embeddings that `ssl-asr speakers` wrote into the run "
+        "(voices:NAME, if it has a name); or an .npz of ids and vectors of speakers or utterances",
     )
     command.add_argument("--system", default="student", help="whose hypotheses of the run; default: student")
     command.add_argument("-o", "--out", metavar="DIR", help="write cohorts.json and a page there")

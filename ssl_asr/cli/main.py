@@ -11,7 +11,7 @@ import sys
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
-from ssl_asr.cli import cohorts, evaluate, experiment, listen, serve, transcribe
+from ssl_asr.cli import cohorts, evaluate, experiment, listen, serve, speakers, transcribe
 from ssl_asr.cli.saying import say
 from ssl_asr.cli.values import whole
 from ssl_asr.planning import question
@@ -59,6 +59,7 @@ examples:
   ssl-asr evaluate bundle --test nemo:test.jsonl --against other-bundle
                                             word error rates on any transcribed speech, beside another system
   ssl-asr cohorts runs/demo --by tag:region who is understood worse, and whether that may be chance
+  ssl-asr speakers runs/demo                speaker embeddings for `cohorts`, and how well they tell speakers apart
   ssl-asr experiment ssl                    what unlabeled speech gains, over three seeds, with a verdict
   ssl-asr serve bundle                      a server for Vosk's and other clients, and a page with a microphone
   ssl-asr corpus --licences                 under which licences the demo's recordings come
@@ -119,6 +120,7 @@ def _run(words: list[str]) -> int:
             "listen",
             "serve",
             "cohorts",
+            "speakers",
             "experiment",
         ]
         known = [*NAMES, "run", *others]
@@ -143,6 +145,8 @@ def _without_run(options: argparse.Namespace) -> int | None:
     if options.command == "cohorts":
         cohorts.run(options)
         return OK
+    if options.command == "speakers":
+        speakers.run(options)
     if options.command == "experiment":
         experiment.run(options)
         return OK
@@ -221,6 +225,7 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     listen.add_command(commands)
     serve.add_command(commands)
     cohorts.add_command(commands)
+    speakers.add_command(commands)
     experiment.add_command(commands)
     parser.add_argument("--traceback", action="store_true", help="show where in the code an error arose")
     return parser, commands.choices

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from ssl_asr.fairness.cuts import Least
-from ssl_asr.fairness.embeddings import read_embeddings, speaker_vectors
+from ssl_asr.fairness.embeddings import Embeddings, embeddings_of_run, read_embeddings, speaker_vectors
 from ssl_asr.fairness.halves import searched_half
 from ssl_asr.fairness.partition import Attribute, Values
 from ssl_asr.fairness.places import places_of, positions_of
 from ssl_asr.fairness.results import Clustering
 from ssl_asr.fairness.scored_table import Bool, Int, MainValues, ScoredTable, Speakers, main_values
 
-GEO, TAG, EMBEDDINGS = "geo", "tag:", "embeddings:"
+GEO, TAG, VOICES, EMBEDDINGS = "geo", "tag:", "voices", "embeddings:"
 _MOST_VARYING = 0.1
 
 
@@ -39,8 +39,11 @@ def known_of(by: str, table: ScoredTable, speakers: Speakers, least: Least, seed
     if by.startswith(TAG) and by != TAG:
         return _by_tag(by.removeprefix(TAG), table, speakers, seed)
     if by.startswith(EMBEDDINGS) and by != EMBEDDINGS:
-        return _by_embedding(by.removeprefix(EMBEDDINGS), table, speakers, least, seed)
-    raise ValueError(f"'{by}' divides no speakers; give {TAG}NAME, {GEO} or {EMBEDDINGS}FILE")
+        return _by_embedding(read_embeddings(by.removeprefix(EMBEDDINGS)), table, speakers, least, seed)
+    kind, _, name = by.partition(":")
+    if kind == VOICES and by != f"{VOICES}:":
+        return _by_embedding(embeddings_of_run(table.source, name), table, speakers, least, seed)
+    raise ValueError(f"'{by}' divides no speakers; give {TAG}NAME, {GEO}, {VOICES} or {EMBEDDINGS}FILE")
 
 
 def _by_tag(name: str, table: ScoredTable, speakers: Speakers, seed: int) -> Known:
@@ -82,17 +85,20 @@ def _by_place(table: ScoredTable, speakers: Speakers, seed: int) -> Known:
     return Known(rows, positions_of(places), searched, found.unknown, varying=found.varying)
 
 
-def _by_embedding(uri: str, table: ScoredTable, speakers: Speakers, least: Least, seed: int) -> Known:
+def _by_embedding(embeddings: Embeddings, table: ScoredTable, speakers: Speakers, least: Least, seed: int) -> Known:
     from ssl_asr.fairness.clusters import find_clusters, nearest  # scikit-learn takes a second
+    from ssl_asr.fairness.voice_map import voice_map
 
-    rows, vectors = speaker_vectors(read_embeddings(uri), table, speakers)
+    rows, vectors = speaker_vectors(embeddings, table, speakers)
     searched = searched_half(speakers.channels[rows], seed)
     clusters = find_clusters(vectors[searched], least.speakers, seed)
     names = [f"cluster {number + 1}" for number in range(len(clusters.centres))]
     known = {*rows.tolist()}
     unknown = sum(len(places) for row, places in enumerate(speakers.utterances) if row not in known)
-    values = Values(names, nearest(vectors, clusters.centres))
-    return Known(rows, values, searched, unknown, clustering=Clustering(clusters.tried, clusters.stable))
+    codes = nearest(vectors, clusters.centres)
+    drawn = voice_map(vectors, codes, speakers.channels[rows], speakers.channel_names)
+    clustering = Clustering(clusters.tried, clusters.stable, drawn)
+    return Known(rows, Values(names, codes), searched, unknown, clustering=clustering)
 
 
 def _plural(count: int, what: str) -> str:

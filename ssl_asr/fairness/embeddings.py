@@ -1,4 +1,4 @@
-"""Speaker embeddings that were made elsewhere: an .npz of `ids` and `vectors`."""
+"""Speaker embeddings: those that `ssl-asr speakers` wrote into a run, or an .npz of `ids` and `vectors`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import numpy as np
 from ssl_asr.fairness.cuts import Float
 from ssl_asr.fairness.scored_table import Int, ScoredTable, Speakers
 from ssl_asr.store import filesystem
+from ssl_asr.store.speaker_embeddings import all_speaker_embeddings
+from ssl_asr.store.speakers_layout import DEFAULT_EXTRACTOR, embeddings_folder
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,18 @@ def read_embeddings(uri: str) -> Embeddings:
     if not np.isfinite(vectors).all() or not vectors.any(axis=1).all():
         raise ValueError(f"{uri}: a vector has values that are not finite, or is all zero; make the embeddings anew")
     return Embeddings(uri, ids.tolist(), vectors.astype(np.float64))
+
+
+def embeddings_of_run(run: str, name: str) -> Embeddings:
+    """Of test utterances, by the run's extractor of this name, "" for the default one. ValueError without any."""
+    name = name or DEFAULT_EXTRACTOR
+    found = all_speaker_embeddings(run, name, "test")
+    if found is None:
+        raise ValueError(
+            f"{run} has no speaker embeddings of the extractor '{name}'; run `ssl-asr speakers RUN --name {name}` "
+            "first, or give embeddings:FILE"
+        )
+    return Embeddings(embeddings_folder(run, name), list(found.ids), found.vectors.astype(np.float64))
 
 
 def speaker_vectors(embeddings: Embeddings, table: ScoredTable, speakers: Speakers) -> tuple[Int, Float]:

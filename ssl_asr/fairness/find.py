@@ -11,10 +11,11 @@ from ssl_asr.fairness.measures import LEAST_SHOWN, Found, Settings, cohorts_of, 
 from ssl_asr.fairness.partition import Positions
 from ssl_asr.fairness.results import CohortResults, LeftOut
 from ssl_asr.fairness.scored_table import ScoredTable, Speakers, speakers_of
+from ssl_asr.fairness.voice_map import only_of
 
 
 def find_cohorts(table: ScoredTable, by: str, settings: Settings) -> CohortResults:
-    """By `tag:NAME`, `geo` or `embeddings:FILE`; ValueError in one sentence where there are no two cohorts.
+    """By `tag:NAME`, `geo`, `voices` or `embeddings:FILE`; ValueError in one sentence where there are no two cohorts.
 
     The cohorts, and which are the bottom part, are chosen on one half of the speakers and measured on the other.
     """
@@ -44,7 +45,7 @@ def find_cohorts(table: ScoredTable, by: str, settings: Settings) -> CohortResul
         geography=None
         if positions is None
         else geography_of(positions, found.partition, found.searched, found.counts, settings.shuffled),
-        clustering=known.clustering,
+        clustering=None if known.clustering is None else only_of(known.clustering, [each.name for each in cohorts]),
     )
 
 

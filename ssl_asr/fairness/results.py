@@ -141,11 +141,31 @@ class TriedNumber:
 
 
 @dataclass(frozen=True)
+class VoiceDot:
+    """A speaker's embedding, without a name: its first two principal components, its cohort and its channel."""
+
+    x: float
+    y: float
+    cohort: str
+    channel: str
+
+
+@dataclass(frozen=True)
+class VoiceMap:
+    """Speakers of both halves in the cohorts that are shown; shares of the variance along `x` and `y`."""
+
+    dots: Sequence[VoiceDot]
+    share_x: float
+    share_y: float
+
+
+@dataclass(frozen=True)
 class Clustering:
     """The numbers of clusters that were tried, on the half searched; `stable` is False where none was stable."""
 
     tried: Sequence[TriedNumber]
     stable: bool
+    map: VoiceMap
 
 
 @dataclass(frozen=True)

@@ -71,13 +71,14 @@ class Counts:
 class Speakers:
     """One row a speaker, by name: so results do not depend on the order of utterances.
 
-    `channels` [speakers] numbers the test set, with the tag `channel`, of most of a speaker's words. `utterances` has
-    the places of each speaker's in the table.
+    `channels` [speakers] numbers the test set, with the tag `channel`, of most of a speaker's words; `channel_names`
+    has their names by number. `utterances` has the places of each speaker's in the table.
     """
 
     names: Sequence[str]
     counts: Counts
     channels: Int
+    channel_names: Sequence[str]
     utterances: Sequence[Sequence[int]]
 
 
@@ -107,8 +108,8 @@ def speakers_of(table: ScoredTable) -> Speakers:
     )
     grouped = [places[name] for name in names]
     channels = main_values(table, grouped, channel_of).values
-    _, numbers = np.unique(np.array([each or "" for each in channels]), return_inverse=True)
-    return Speakers(names, counts, numbers.astype(np.int64), grouped)
+    known, numbers = np.unique(np.array([each or "" for each in channels]), return_inverse=True)
+    return Speakers(names, counts, numbers.astype(np.int64), known.tolist(), grouped)
 
 
 def channel_of(utterance: TaggedUtterance) -> str:

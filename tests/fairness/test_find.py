@@ -153,7 +153,7 @@ def test_no_figure_is_of_one_speaker_and_no_name_is_told():
         ("tag:take", "the tag 'take' changes within speakers: 50% of the words are under another value"),
         ("geo", "no utterance of made-up.jsonl has the tags latitude and longitude;"),
         ("tag:half", "no cut by tag:half leaves 9 speakers and 50 words on both sides"),
-        ("accent", "'accent' divides no speakers; give tag:NAME, geo or embeddings:FILE"),
+        ("accent", "'accent' divides no speakers; give tag:NAME, geo, voices or embeddings:FILE"),
         ("tag:", "'tag:' divides no speakers"),
     ],
 )

@@ -9,8 +9,10 @@ import numpy as np
 import pytest
 
 from ssl_asr.fairness.find import find_cohorts
+from ssl_asr.fairness.results import VoiceDot, VoiceMap
 from ssl_asr.report.cohorts.figures import numbers_of_clusters, rates, regions_map
 from ssl_asr.report.cohorts.page import render_cohorts
+from ssl_asr.report.cohorts.voices import draw_voices
 from tests.fairness.made_up import QUICK, table_of
 
 
@@ -90,4 +92,17 @@ def test_numbers_of_clusters_are_drawn(tmp_path):
     np.savez(tmp_path / "voices.npz", ids=[f"person {number}" for number in range(40)], vectors=vectors)
     found = find_cohorts(table_of(0.1 + 0.2 * kinds, [{}] * 40), f"embeddings:{tmp_path}/voices.npz", QUICK)
     assert ">stability<" in numbers_of_clusters(found.clustering)
-    assert "How many clusters" in render_cohorts(found)
+    page = render_cohorts(found)
+    assert "How many clusters" in page
+    assert "a dot a speaker" in page
+    assert "person" not in page
+
+
+def test_voices_are_drawn_with_a_shape_for_each_of_the_largest_channels():
+    channels = [*(f"set {number}" for number in range(8)), "a $x$ b", "a $x$ b"]
+    dots = [VoiceDot(number, number % 3, f"cluster {number % 2 + 1}", name) for number, name in enumerate(channels)]
+    svg = draw_voices(VoiceMap(dots, 0.6, 0.2))
+    assert svg == draw_voices(VoiceMap(dots, 0.6, 0.2))
+    shown = {text.strip() for text in Texts(svg).texts}
+    assert {"cluster 1", "cluster 2", "a $x$ b", "set 0", "set 4", "others"} <= shown
+    assert "set 5" not in shown

@@ -1,0 +1,108 @@
+"""Embeddings of a run's utterances, shard by shard; a shard whose embeddings are up to date is kept."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+
+from ssl_asr.frontend.stacking import stack
+from ssl_asr.models.model_files import model_id
+from ssl_asr.progress import Progress
+from ssl_asr.recipe import Recipe
+from ssl_asr.speakers.embedding import embed
+from ssl_asr.speakers.extractor import SpeakerExtractor, load_extractor
+from ssl_asr.speakers.pool import LEAST_FRAMES
+from ssl_asr.store import features, filesystem
+from ssl_asr.store.ledger import Shard
+from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.speaker_embeddings import SpeakerEmbeddings, embeddings_made_from, write_speaker_embeddings
+from ssl_asr.store.speakers_layout import embeddings_folder, embeddings_uri, extractor_uri
+from ssl_asr.store.utterance import CLEAN
+
+
+class Embedder(Protocol):
+    """`id` changes with all that changes an embedding; `store` is what it reads."""
+
+    @property
+    def id(self) -> str: ...
+
+    @property
+    def store(self) -> ShardStore: ...
+
+    def embed(self, shard: Shard) -> SpeakerEmbeddings:
+        """Of the shard's utterances as recorded, without those that are too short."""
+        ...
+
+
+@dataclass(frozen=True)
+class FeatureEmbedder:
+    """The run's own extractor, from its features."""
+
+    recipe: Recipe
+    model: SpeakerExtractor
+    id: str
+
+    @property
+    def store(self) -> ShardStore:
+        return ShardStore(self.recipe.run, features.STORE)
+
+    def embed(self, shard: Shard) -> SpeakerEmbeddings:
+        ids, speakers, vectors = list[str](), list[str](), [np.zeros((0, self.model.spec.dimensions), np.float32)]
+        for slab in self.store.read_slabs(shard):
+            rows = [row for row in features.decode(slab, self.recipe.frontend.mel_bins) if row.condition == CLEAN]
+            heard = [(row, frames) for row in rows if len(frames := stack(row.frames)) >= LEAST_FRAMES]
+            ids += [row.id for row, _ in heard]
+            speakers += [row.speaker for row, _ in heard]
+            vectors.append(embed(self.model, [frames for _, frames in heard]))
+        return SpeakerEmbeddings(ids, speakers, np.concatenate(vectors))
+
+
+def own_embedder(recipe: Recipe, name: str) -> FeatureEmbedder:
+    """Of the run's extractor of this name."""
+    uri = extractor_uri(recipe.run, name)
+    return FeatureEmbedder(recipe, load_extractor(uri)[0], model_id(uri))
+
+
+def embed_splits(run: str, name: str, embedder: Embedder, splits: Sequence[str]) -> int:
+    """Writes the embeddings of these splits into the run; returns how many shards were made anew.
+
+    ValueError where the run has no speech of a split.
+    """
+    shards = [shard for split in splits for shard in _shards(run, embedder.store, split)]
+    made = 0
+    progress = Progress("speakers", len(shards), "shards")
+    for shard in shards:
+        uri, made_from = embeddings_uri(run, name, shard.name), _made_from(embedder, shard)
+        if embeddings_made_from(uri) != made_from:
+            write_speaker_embeddings(uri, embedder.embed(shard), made_from)
+            made += 1
+        progress.advance()
+    for split in splits:
+        _delete_others(run, name, split, [shard for shard in shards if shard.split == split])
+    return made
+
+
+def _shards(run: str, store: ShardStore, split: str) -> list[Shard]:
+    found = store.shards(split)
+    if not found:
+        raise ValueError(
+            f"{run} has no {split} speech in its {store.name}; run the stages before, or name other splits"
+        )
+    return found
+
+
+def _made_from(embedder: Embedder, shard: Shard) -> dict[str, str]:
+    entry = embedder.store.entry(shard)
+    assert entry is not None, "shards are listed by their entries"
+    return {"extractor": embedder.id, embedder.store.name: entry.checksum}
+
+
+def _delete_others(run: str, name: str, split: str, kept: Sequence[Shard]) -> None:
+    """Of shards that the split has no more."""
+    wanted = {embeddings_uri(run, name, shard.name) for shard in kept}
+    for uri in filesystem.list_files(embeddings_folder(run, name, split), ".parquet"):
+        if uri not in wanted:
+            filesystem.delete(uri)

@@ -1,0 +1,53 @@
+"""Verification as a table for a terminal, with the sentences that belong to it."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterator
+
+from ssl_asr.evaluation.bootstrap import Interval
+from ssl_asr.evaluation.table import aligned
+from ssl_asr.speakers.verification import LEAST_FOR_INTERVAL, VerificationRates
+from ssl_asr.speakers.verified_run import RunVerification
+
+_WIDTH = 118
+
+
+def format_verification(found: RunVerification) -> str:
+    """Rates of all and of each group, then what is to be known of them."""
+    lines = [["group", "", "speakers", "true claims", "impostors", "EER %", "minDCF"]]
+    lines += [_row(each) for each in (found.results.everything, *found.results.groups)]
+    told = [line for sentence in _sentences(found) for line in textwrap.wrap(sentence, _WIDTH)]
+    return "\n".join([*aligned(lines), "", *told])
+
+
+def _row(rates: VerificationRates) -> list[str]:
+    counts = (f"{rates.speakers:,}", f"{rates.true_claims:,}", f"{rates.impostors:,}")
+    return [rates.name, "", *counts, percent(rates.eer) + _limits(rates.interval), f"{rates.min_dcf:.3f}"]
+
+
+def _sentences(found: RunVerification) -> Iterator[str]:
+    results = found.results
+    yield (
+        f"Verification of test speakers of {found.run} by the extractor '{found.name}'. Equal error rate (EER), and "
+        "least detection cost (minDCF) where 1 % of the claims are true."
+    )
+    if results.gap is not None and results.deviation is not None:
+        yield (
+            f"Over the groups of the tag '{found.tag}', EERs differ by {percent(results.gap)} points"
+            f"{_limits(results.gap_interval)}, with a deviation of {percent(results.deviation)} points"
+            f"{_limits(results.deviation_interval)}. Claims of a group are between its own speakers."
+        )
+    if found.trained:
+        yield f"Not in trials, as they were trained on: {found.trained:,} test speakers."
+    if results.single:
+        yield f"Not in trials, as they have one utterance: {results.single:,} test speakers."
+    yield f"In brackets: 95 % bootstrap intervals over speakers; of less than {LEAST_FOR_INTERVAL} there is none."
+
+
+def percent(share: float) -> str:
+    return f"{100 * share:.1f}"
+
+
+def _limits(interval: Interval | None) -> str:
+    return "" if interval is None else f" [{percent(interval.low)}, {percent(interval.high)}]"

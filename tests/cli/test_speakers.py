@@ -1,0 +1,69 @@
+"""`ssl-asr speakers`: what it prints, writes and refuses; cohorts use what it wrote."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from ssl_asr.cli.main import FAILED, OK, REFUSED, main
+from ssl_asr.store.speaker_embeddings import all_speaker_embeddings
+from tests.speakers.made_up import made_up_run
+
+_SETTINGS = {"train": "labeled", "batch-speakers": 4, "batch-utterances": 3, "steps": 20, "units": 12, "layers": 1}
+SMALL = [word for name, value in _SETTINGS.items() for word in (f"--{name}", str(value))]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory) -> str:
+    return made_up_run(tmp_path_factory.mktemp("run")).run
+
+
+def test_trains_embeds_and_verifies_by_group(run, capsys):
+    assert main(["speakers", run, *SMALL, "--groups", "region"]) == OK
+    out = capsys.readouterr().out
+    assert "was trained: 36 utterances of 6 speakers" in out
+    assert "2 speakers with one utterance were left out" in out
+    assert "Over the groups of the tag 'region', EERs differ by" in out
+    assert "as they were trained on: 1" in out
+    assert "as they have one utterance: 1" in out
+    folder = Path(run) / "speakers" / "own"
+    values = json.loads((folder / "verification.json").read_text())
+    north, south = values["results"]["groups"]
+    assert (north["name"], south["name"]) == ("north", "south")
+    assert values["results"]["gap"] == pytest.approx(abs(south["eer"] - north["eer"]))
+    assert values["results"]["everything"]["true_claims"] == 12 * 3
+    for written in (out, json.dumps(values)):
+        assert "person" not in written
+    found = all_speaker_embeddings(run, "own", "test")
+    assert found.vectors.shape == (12 * 6 + 3 + 1, 64)
+    assert not (folder / "checkpoint.safetensors").exists()
+    first = {file: file.stat().st_mtime_ns for file in folder.rglob("*.*") if file.name != "verification.json"}
+    assert main(["speakers", run, *SMALL]) == OK
+    assert "is up to date" in capsys.readouterr().out
+    assert first == {file: file.stat().st_mtime_ns for file in first}
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (["speakers"], REFUSED, "the following arguments are required: RUN"),
+        (["speakers", "runs/none"], FAILED, "there is neither a run nor a recipe at runs/none"),
+        (["speakers", "RUN", "--name", "../x"], REFUSED, "'../x' is no name"),
+        (["speakers", "RUN", "--train", "labelled"], REFUSED, "'labelled' names no splits"),
+        (["speakers", "RUN"], FAILED, "a batch wants 16 speakers, and 6 have two utterances or more"),
+        (["speakers", "RUN", "--train", "dev"], FAILED, "no features of dev speech"),
+        (
+            ["speakers", "RUN", *SMALL, "--groups", "no"],
+            FAILED,
+            "the tag 'no' makes no group of two speakers or more",
+        ),
+        (["speakers", "RUN", *SMALL, "--reweighting", "groups"], FAILED, "needs two groups of training speech"),
+    ],
+)
+def test_refuses_in_one_sentence(run, capsys, words, code, said):
+    assert main([run if word == "RUN" else word for word in words]) == code
+    err = [line for line in capsys.readouterr().err.splitlines() if not line.startswith("  speakers:")]
+    assert len(err) == 1
+    assert said in err[0]
