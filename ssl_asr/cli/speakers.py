@@ -33,6 +33,12 @@ def add_command(commands: Any) -> None:
     does = "makes speaker embeddings of a run's utterances, and verifies its test speakers by them"
     command = commands.add_parser("speakers", description=f"speakers: {does}.", help=does)
     command.add_argument("recipe", metavar="RUN", help="a run that has features")
+    command.add_argument(
+        "--import",
+        dest="wheel",
+        metavar="FILE",
+        help="take Resemblyzer's network instead of training one: its wheel or the pretrained.pt in it",
+    )
     command.add_argument("--name", type=_name, help="of the extractor in the run; default: own")
     command.add_argument(
         "--groups", metavar="TAG", help="a tag: rates are told for each of its values, and the gap between them"
@@ -75,16 +81,21 @@ def run(options: argparse.Namespace) -> None:
     ValueError in one sentence where the run's speech is not enough.
     """
     from ssl_asr.runtime.run_directory import open_recipe
-    from ssl_asr.speakers.embedders import embed_splits, own_embedder
+    from ssl_asr.speakers.embedders import embed_splits, embedder_of
+    from ssl_asr.speakers.resemblyzer import import_resemblyzer
     from ssl_asr.speakers.table import format_verification
     from ssl_asr.speakers.trials import TrialSettings
     from ssl_asr.speakers.verified_run import verify_speakers
     from ssl_asr.store.speakers_layout import DEFAULT_EXTRACTOR
 
     recipe, name = open_recipe(options.recipe), options.name or DEFAULT_EXTRACTOR
-    print(_train(recipe, name, _pooled(options), _settings(options)), flush=True)
+    if options.wheel is not None:
+        import_resemblyzer(recipe.run, name, options.wheel)
+        print(f"extractor '{name}' is Resemblyzer's", flush=True)
+    else:
+        print(_train(recipe, name, _pooled(options), _settings(options)), flush=True)
     splits = dict.fromkeys(["test", *options.embed])
-    embed_splits(recipe.run, name, own_embedder(recipe, name), list(splits))
+    embed_splits(recipe.run, name, embedder_of(recipe, name), list(splits))
     trials = TrialSettings(enrolled=options.enrolled, seed=options.seed)
     print(format_verification(verify_speakers(recipe, name, options.groups, trials)))
 

@@ -7,20 +7,28 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
+import numpy.typing as npt
 
-from ssl_asr.frontend.stacking import stack
+from ssl_asr.corpus.audio import SegmentReader
+from ssl_asr.frontend.stacking import STACK, stack
 from ssl_asr.models.model_files import model_id
 from ssl_asr.progress import Progress
 from ssl_asr.recipe import Recipe
 from ssl_asr.speakers.embedding import embed
 from ssl_asr.speakers.extractor import SpeakerExtractor, load_extractor
 from ssl_asr.speakers.pool import LEAST_FRAMES
-from ssl_asr.store import features, filesystem
+from ssl_asr.speakers.resemblyzer import EMBEDDING_WIDTH, ResemblyzerNetwork, embed_speech, load_resemblyzer
+from ssl_asr.speakers.resemblyzer import KIND as RESEMBLYZER
+from ssl_asr.speakers.resemblyzer_mel import SAMPLE_RATE
+from ssl_asr.store import features, filesystem, utterance
 from ssl_asr.store.ledger import Shard
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.speaker_embeddings import SpeakerEmbeddings, embeddings_made_from, write_speaker_embeddings
 from ssl_asr.store.speakers_layout import embeddings_folder, embeddings_uri, extractor_uri
-from ssl_asr.store.utterance import CLEAN
+from ssl_asr.store.utterance import CLEAN, Utterance
+from ssl_asr.store.weights import read_description
+
+LEAST_SECONDS = LEAST_FRAMES * STACK * features.FRAME_SECONDS
 
 
 class Embedder(Protocol):
@@ -60,9 +68,41 @@ class FeatureEmbedder:
         return SpeakerEmbeddings(ids, speakers, np.concatenate(vectors))
 
 
-def own_embedder(recipe: Recipe, name: str) -> FeatureEmbedder:
-    """Of the run's extractor of this name."""
+@dataclass(frozen=True)
+class ResemblyzerEmbedder:
+    """Resemblyzer's network, from the audio of the utterances that have features, at 16 kHz.
+
+    ValueError in one sentence where audio can't be read any more.
+    """
+
+    recipe: Recipe
+    model: ResemblyzerNetwork
+    id: str
+
+    @property
+    def store(self) -> ShardStore:
+        return ShardStore(self.recipe.run, features.STORE)
+
+    def embed(self, shard: Shard) -> SpeakerEmbeddings:
+        usable = {*self.store.read(shard, ["id"])["id"].to_pylist()}
+        found: list[tuple[Utterance, npt.NDArray[np.float32]]] = []
+        with SegmentReader(pipes=self.recipe.corpus.pipes) as reader:
+            for each in utterance.decode(ShardStore(self.recipe.run, utterance.STORE).read(shard)):
+                if each.id in usable and each.condition == CLEAN and each.duration >= LEAST_SECONDS:
+                    place = (each.audio, each.offset, each.duration, each.channel)
+                    vector = embed_speech(self.model, reader.read(*place, SAMPLE_RATE))
+                    found += [] if vector is None else [(each, vector)]
+        vectors = [np.zeros((0, EMBEDDING_WIDTH), np.float32), *(vector[None] for _, vector in found)]
+        return SpeakerEmbeddings(
+            [each.id for each, _ in found], [each.speaker for each, _ in found], np.concatenate(vectors)
+        )
+
+
+def embedder_of(recipe: Recipe, name: str) -> Embedder:
+    """By the run's extractor of this name."""
     uri = extractor_uri(recipe.run, name)
+    if read_description(uri).get("kind") == RESEMBLYZER:
+        return ResemblyzerEmbedder(recipe, load_resemblyzer(uri), model_id(uri))
     return FeatureEmbedder(recipe, load_extractor(uri)[0], model_id(uri))
 
 

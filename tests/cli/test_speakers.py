@@ -53,6 +53,7 @@ def test_trains_embeds_and_verifies_by_group(run, capsys):
         (["speakers", "RUN", "--name", "../x"], REFUSED, "'../x' is no name"),
         (["speakers", "RUN", "--train", "labelled"], REFUSED, "'labelled' names no splits"),
         (["speakers", "RUN"], FAILED, "a batch wants 16 speakers, and 6 have two utterances or more"),
+        (["speakers", "RUN", "--import", "none.whl"], FAILED, "there is no none.whl; fetch it with `pip download"),
         (["speakers", "RUN", "--train", "dev"], FAILED, "no features of dev speech"),
         (
             ["speakers", "RUN", *SMALL, "--groups", "no"],

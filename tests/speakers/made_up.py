@@ -28,6 +28,7 @@ def frames_of(speaker: str, part: int, frames: int = 75) -> np.ndarray:
 
 
 def said_by(speaker: str, count: int, split: str) -> list[Utterance]:
+    """Their audio is not there."""
     region = {"region": REGIONS[int(speaker.rpartition(" ")[2]) % 2]}
     return [
         Utterance(
