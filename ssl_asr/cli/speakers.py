@@ -33,16 +33,26 @@ def add_command(commands: Any) -> None:
     does = "makes speaker embeddings of a run's utterances, and verifies its test speakers by them"
     command = commands.add_parser("speakers", description=f"speakers: {does}.", help=does)
     command.add_argument("recipe", metavar="RUN", help="a run that has features")
+    command.add_argument("--name", type=_name, help="of the extractor in the run; default: own")
     command.add_argument(
         "--import",
         dest="wheel",
         metavar="FILE",
         help="take Resemblyzer's network instead of training one: its wheel or the pretrained.pt in it",
     )
-    command.add_argument("--name", type=_name, help="of the extractor in the run; default: own")
     command.add_argument(
         "--groups", metavar="TAG", help="a tag: rates are told for each of its values, and the gap between them"
     )
+    embedded = "splits whose utterances get embeddings beside those of test, as labeled,unlabeled"
+    command.add_argument("--embed", type=_splits, default=(), metavar="SPLITS", help=embedded)
+    _add_training(command)
+    for name, default, least, what in _COUNTS:
+        command.add_argument(
+            f"--{name}", type=whole(least, 10**7), default=default, metavar="N", help=f"{what}; default: {default}"
+        )
+
+
+def _add_training(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--loss",
         choices=["ge2e", "pairs"],
@@ -56,23 +66,16 @@ def add_command(commands: Any) -> None:
         help="weights in the loss: equal; by group-DRO over --groups; or by an adversary that knows no groups, from "
         "embeddings (similarity), k-means regions (clusters), or both, for pairs (pairs); default: none",
     )
-    for split in ("train", "embed"):
-        command.add_argument(
-            f"--{split}",
-            type=_splits,
-            default=("labeled", "unlabeled") if split == "train" else ("test",),
-            metavar="SPLITS",
-            help="splits to train on; default: labeled,unlabeled"
-            if split == "train"
-            else "further splits whose utterances get embeddings; test always does",
-        )
+    command.add_argument(
+        "--train",
+        type=_splits,
+        default=("labeled", "unlabeled"),
+        metavar="SPLITS",
+        help="splits to train on; default: labeled,unlabeled",
+    )
     command.add_argument(
         "--hours", type=at_least(0.01), default=20.0, metavar="N", help="to train on, held in memory; default: 20"
     )
-    for name, default, least, what in _COUNTS:
-        command.add_argument(
-            f"--{name}", type=whole(least, 10**7), default=default, metavar="N", help=f"{what}; default: {default}"
-        )
 
 
 def run(options: argparse.Namespace) -> None:

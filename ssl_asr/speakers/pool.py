@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -65,7 +65,8 @@ def read_pool(recipe: Recipe, settings: PoolSettings) -> Pool:
     for shard in _mixed_shards(recipe, settings):
         for each in _mixed(_read(recipe, shard, settings.group_tag), settings.seed):
             if left > 0 and len(found[each.speaker]) < settings.most_utterances:
-                found[each.speaker].append(each)
+                # A copy, as rows are views of whole slabs.
+                found[each.speaker].append(replace(each, frames=each.frames.copy()))
                 left -= len(each.frames)
         if left <= 0:
             break

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from ssl_asr.evaluation.bootstrap import Interval
 from ssl_asr.evaluation.table import aligned
-from ssl_asr.speakers.verification import LEAST_FOR_INTERVAL, VerificationRates
+from ssl_asr.speakers.verification import LEAST_FOR_INTERVAL, Disparity, VerificationRates
 from ssl_asr.speakers.verified_run import RunVerification
 
 _WIDTH = 118
@@ -32,17 +32,22 @@ def _sentences(found: RunVerification) -> Iterator[str]:
         f"Verification of test speakers of {found.run} by the extractor '{found.name}'. Equal error rate (EER), and "
         "least detection cost (minDCF) where 1 % of the claims are true."
     )
-    if results.gap is not None and results.deviation is not None:
-        yield (
-            f"Over the groups of the tag '{found.tag}', EERs differ by {percent(results.gap)} points"
-            f"{_limits(results.gap_interval)}, with a deviation of {percent(results.deviation)} points"
-            f"{_limits(results.deviation_interval)}. Claims of a group are between its own speakers."
-        )
+    if results.disparity is not None:
+        yield _disparity(results.disparity, found.tag)
     if found.trained:
         yield f"Not in trials, as they were trained on: {found.trained:,} test speakers."
     if results.single:
         yield f"Not in trials, as they have one utterance: {results.single:,} test speakers."
     yield f"In brackets: 95 % bootstrap intervals over speakers; of less than {LEAST_FOR_INTERVAL} there is none."
+
+
+def _disparity(found: Disparity, tag: str | None) -> str:
+    return (
+        f"Over the groups of the tag '{tag}', the EER is highest for '{found.highest}', lowest for '{found.lowest}': "
+        f"a gap of {percent(found.gap)} points{_limits(found.interval)}, p = {found.p:.2g}; 5 % of the shuffles of "
+        f"groups over speakers have a gap above {percent(found.shuffled)}. The EERs of the groups deviate by "
+        f"{percent(found.deviation)} points, p = {found.deviation_p:.2g}. Claims of a group are between its speakers."
+    )
 
 
 def percent(share: float) -> str:

@@ -75,11 +75,13 @@ class ExtractorTraining:
         self.model.train()
         self.optimiser.zero_grad()
         loss, mean = self._loss(batch)
+        if not np.isfinite(mean):
+            raise ValueError(
+                f"the loss of step {self.step + 1} is not finite; `ssl-asr verify` looks at the features"
+            )
         loss.backward()
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.settings.clip_norm)
         self.optimiser.step()
-        if not np.isfinite(mean):
-            raise ValueError(f"the loss of step {self.step + 1} is not finite; lower the learning rate")
         self.losses.append(mean)
 
     def _loss(self, batch: SpeakerBatch) -> tuple[torch.Tensor, float]:

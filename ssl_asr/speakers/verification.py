@@ -19,6 +19,7 @@ from ssl_asr.speakers.trials import Bool, Trials
 
 LEAST_FOR_INTERVAL = 5  # speakers: of less, too many samples have no impostor
 _LIMITS = (0.025, 0.975)
+_MOST_SHUFFLES = 499
 Float = npt.NDArray[np.float64]
 
 
@@ -36,19 +37,34 @@ class VerificationRates:
 
 
 @dataclass(frozen=True)
-class VerificationResults:
-    """`gap` is the highest equal error rate of a group less the lowest, `deviation` their population deviation.
+class Disparity:
+    """How far equal error rates of groups lie apart: `gap` is the highest less the lowest, `deviation` that of all.
 
-    Both are None with less than two groups; their intervals are over speakers of all groups. `single` speakers have
-    one utterance, and speakers of the group None have no value of the tag: they count in `everything` alone.
+    `interval` is that of the difference between these two groups, over speakers; None with too few. So it may hold
+    zero. `deviation` is the population standard deviation. Each `p` is the share of shuffles of the groups over the
+    speakers that reach the figure, and 5 % of the shuffles have a gap above `shuffled`.
+    """
+
+    highest: str
+    lowest: str
+    gap: float
+    interval: Interval | None
+    p: float
+    shuffled: float
+    deviation: float
+    deviation_p: float
+
+
+@dataclass(frozen=True)
+class VerificationResults:
+    """`disparity` is None with less than two groups.
+
+    `single` speakers have one utterance and are in no trial. Speakers without a group count in `everything` alone.
     """
 
     everything: VerificationRates
     groups: Sequence[VerificationRates]
-    gap: float | None
-    gap_interval: Interval | None
-    deviation: float | None
-    deviation_interval: Interval | None
+    disparity: Disparity | None
     single: int
 
 
@@ -65,19 +81,57 @@ def verification_results(
     scores_n: Float, trials: Trials, groups: Sequence[str | None], draws: Draws
 ) -> VerificationResults:
     """`groups` [speakers] are those of `trials.speakers`. A group of one speaker has no rate and is left out."""
-    everything, *parts = _parts(trials, groups)
-    drawn_rp = _drawn(scores_n, trials, [everything, *parts], draws)
-    rates = [
-        _rates(scores_n, trials, part, drawn) for part, drawn in zip([everything, *parts], drawn_rp.T, strict=True)
-    ]
-    gap = deviation = gap_interval = deviation_interval = None
+    found = _parts(trials, groups)
+    parts = found[1:]
+    drawn_rp = _drawn(scores_n, trials, found, draws)
+    rates = [_rates(scores_n, trials, part, drawn) for part, drawn in zip(found, drawn_rp.T, strict=True)]
+    disparity = None
     if len(parts) > 1:
-        eers = np.array([each.eer for each in rates[1:]])
-        gap, deviation = float(np.ptp(eers)), float(eers.std())
-        if all(part.speakers.sum() >= LEAST_FOR_INTERVAL for part in parts):
-            gap_interval = _interval(gap, np.ptp(drawn_rp[:, 1:], axis=1))
-            deviation_interval = _interval(deviation, drawn_rp[:, 1:].std(axis=1))
-    return VerificationResults(rates[0], rates[1:], gap, gap_interval, deviation, deviation_interval, trials.single)
+        shuffled_rp = _shuffled(scores_n, trials, parts, draws)
+        disparity = _disparity(rates[1:], drawn_rp[:, 1:], shuffled_rp)
+    return VerificationResults(rates[0], rates[1:], disparity, trials.single)
+
+
+def _disparity(rates: Sequence[VerificationRates], drawn_rp: Float, shuffled_rp: Float) -> Disparity:
+    eers = np.array([each.eer for each in rates])
+    high, low = int(eers.argmax()), int(eers.argmin())
+    gap, deviation = float(np.ptp(eers)), float(eers.std())
+    known_rp = shuffled_rp[~np.isnan(shuffled_rp).any(axis=1)]
+    gaps = np.ptp(known_rp, axis=1)
+    has_interval = min(rates[high].speakers, rates[low].speakers) >= LEAST_FOR_INTERVAL
+    return Disparity(
+        highest=rates[high].name,
+        lowest=rates[low].name,
+        gap=gap,
+        interval=_interval(gap, drawn_rp[:, high] - drawn_rp[:, low]) if has_interval else None,
+        p=_share_reached(gap, gaps),
+        shuffled=float(np.quantile(gaps, 0.95)) if len(gaps) else gap,
+        deviation=deviation,
+        deviation_p=_share_reached(deviation, known_rp.std(axis=1)),
+    )
+
+
+def _share_reached(found: float, shuffled_r: Float) -> float:
+    """The p-value of a permutation test: what was found counts as one of the shuffles."""
+    return float((1 + (shuffled_r >= found - 1e-12).sum()) / (1 + len(shuffled_r)))
+
+
+def _shuffled(scores_n: Float, trials: Trials, parts: Sequence[_Part], draws: Draws) -> Float:
+    """Equal error rates [shuffles, parts] where the speakers of all groups are exchanged at random."""
+    random = np.random.default_rng([draws.seed, 1])
+    order = np.argsort(scores_n, kind="stable")
+    scores, target = scores_n[order], trials.is_target[order]
+    claimed, spoken_by = trials.claimed[order], trials.spoken_by[order]
+    members = [np.flatnonzero(part.speakers) for part in parts]
+    everybody, ends = np.concatenate(members), np.cumsum([len(each) for each in members])[:-1]
+    eers = np.empty((min(draws.replicates, _MOST_SHUFFLES), len(parts)))
+    for number in range(len(eers)):
+        for place, chosen in enumerate(np.split(random.permutation(everybody), ends)):
+            inside = np.zeros(len(trials.speakers), np.bool_)
+            inside[chosen] = True
+            rows = inside[claimed] & inside[spoken_by]
+            eers[number, place] = equal_error_rate(operating_points(scores[rows], target[rows]))
+    return eers
 
 
 def _parts(trials: Trials, groups: Sequence[str | None]) -> list[_Part]:
