@@ -34,6 +34,11 @@ def _sentences(found: RunVerification) -> Iterator[str]:
     )
     if results.disparity is not None:
         yield _disparity(results.disparity, found.tag)
+    elif found.tag is not None:
+        yield (
+            f"No gap: the tag '{found.tag}' makes {'one group' if results.groups else 'no group'} of two speakers or "
+            f"more among the {results.everything.speakers:,} of the trials, and a gap needs two; name another tag."
+        )
     if found.trained:
         yield f"Not in trials, as they were trained on: {found.trained:,} test speakers."
     if results.single:

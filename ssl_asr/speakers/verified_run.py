@@ -32,7 +32,7 @@ class RunVerification:
 
 
 def verify_speakers(recipe: Recipe, name: str, tag: str | None, settings: TrialSettings) -> RunVerification:
-    """Written to the run too. ValueError in one sentence where there are no trials, or no two groups to compare."""
+    """Written to the run too. ValueError in one sentence where there are no trials, or the tag is not there."""
     embeddings = all_speaker_embeddings(recipe.run, name, SPLIT)
     if embeddings is None:
         raise ValueError(f"no test utterance of {recipe.run} is long enough for an embedding")
@@ -48,11 +48,6 @@ def verify_speakers(recipe: Recipe, name: str, tag: str | None, settings: TrialS
     scores = cosine_scores(embeddings.vectors[known], trials)
     draws = Draws(recipe.evaluate.bootstrap, settings.seed)
     results = verification_results(scores, trials, groups, draws)
-    if tag is not None and len(results.groups) < 2:
-        raise ValueError(
-            f"the tag '{tag}' makes {'one group' if results.groups else 'no group'} of two speakers or more among "
-            f"the {len(trials.speakers)} speakers of the trials; a gap needs two, so name another tag"
-        )
     found = RunVerification(recipe.run, name, tag, trained, results)
     values = json.dumps(asdict(found), indent=1, allow_nan=False) + "\n"
     filesystem.write_bytes(verification_uri(recipe.run, name), values.encode())
@@ -74,6 +69,8 @@ def _groups(
         table = store.read(shard, ["id", "tags"])
         pairs = zip(table["id"].to_pylist(), map(dict, table["tags"].to_pylist()), strict=True)
         values |= {name: tags[tag] for name, tags in pairs if tags.get(tag)}
+    if not values:
+        raise ValueError(f"no test utterance of {recipe.run} has the tag '{tag}'; name one that it has")
     counts: dict[str, Counter[str]] = {name: Counter() for name in speakers}
     for name, speaker in zip(embeddings.ids, embeddings.speakers, strict=True):
         if speaker in counts and name in values:

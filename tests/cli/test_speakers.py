@@ -40,8 +40,10 @@ def test_trains_embeds_and_verifies_by_group(run, capsys):
     assert found.vectors.shape == (12 * 6 + 3 + 1, 64)
     assert not (folder / "checkpoint.safetensors").exists()
     first = {file: file.stat().st_mtime_ns for file in folder.rglob("*.*") if file.name != "verification.json"}
-    assert main(["speakers", run, *SMALL]) == OK
-    assert "is up to date" in capsys.readouterr().out
+    assert main(["speakers", run, *SMALL, "--groups", "language"]) == OK
+    out = " ".join(capsys.readouterr().out.split())
+    assert "is up to date" in out
+    assert "No gap: the tag 'language' makes one group of two speakers or more among the 12 of the trials" in out
     assert first == {file: file.stat().st_mtime_ns for file in first}
 
 
@@ -58,7 +60,7 @@ def test_trains_embeds_and_verifies_by_group(run, capsys):
         (
             ["speakers", "RUN", *SMALL, "--groups", "no"],
             FAILED,
-            "the tag 'no' makes no group of two speakers or more",
+            "no test utterance of",
         ),
         (["speakers", "RUN", *SMALL, "--reweighting", "groups"], FAILED, "needs two groups of training speech"),
     ],

@@ -29,11 +29,9 @@ def frames_of(speaker: str, part: int, frames: int = 75) -> np.ndarray:
 
 def said_by(speaker: str, count: int, split: str) -> list[Utterance]:
     """Their audio is not there."""
-    region = {"region": REGIONS[int(speaker.rpartition(" ")[2]) % 2]}
+    tags = {"region": REGIONS[int(speaker.rpartition(" ")[2]) % 2], "language": "en"}
     return [
-        Utterance(
-            f"{split}-{speaker.replace(' ', '')}-{part}", "none.wav", speaker, part, 0.75, text="so", tags=region
-        )
+        Utterance(f"{split}-{speaker.replace(' ', '')}-{part}", "none.wav", speaker, part, 0.75, text="so", tags=tags)
         for part in range(count)
     ]
 
