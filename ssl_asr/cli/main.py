@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 from ssl_asr.cli import cohorts, evaluate, experiment, listen, serve, speakers, transcribe
@@ -22,6 +22,14 @@ if TYPE_CHECKING:
     from ssl_asr.recipe import Recipe
 
 OK, FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
+
+# Commands that take no recipe of one run, and whose end is success.
+_RUN_FREE: Mapping[str, Callable[[argparse.Namespace], None]] = {
+    "serve": serve.run,
+    "cohorts": cohorts.run,
+    "speakers": speakers.run,
+    "experiment": experiment.run,
+}
 
 HELP = """\
 Trains acoustic models from a few hours of transcribed speech and much more speech without transcripts.
@@ -109,20 +117,7 @@ def _run(words: list[str]) -> int:
     if words[0].startswith("-"):
         parser.parse_args(words)  # help; anything else is refused
     if words[0] not in commands:
-        others = [
-            "plan",
-            "status",
-            "failed",
-            "verify",
-            "inspect",
-            "export",
-            "transcribe",
-            "listen",
-            "serve",
-            "cohorts",
-            "speakers",
-            "experiment",
-        ]
+        others = ["plan", "status", "failed", "verify", "inspect", "export", "transcribe", "listen", *_RUN_FREE]
         known = [*NAMES, "run", *others]
         near = difflib.get_close_matches(words[0], known, 1, cutoff=0.5)
         fix = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known)}"
@@ -137,18 +132,10 @@ def _without_run(options: argparse.Namespace) -> int | None:
     """Commands that are not of one run's recipe; None if it is another command."""
     if options.command == "transcribe":
         return OK if transcribe.run(options) else FAILED
-    if options.command == "serve":
-        serve.run(options)
-        return OK
     if options.command == "listen":
         return OK if listen.run(options) else INTERRUPTED
-    if options.command == "cohorts":
-        cohorts.run(options)
-        return OK
-    if options.command == "speakers":
-        speakers.run(options)
-    if options.command == "experiment":
-        experiment.run(options)
+    if options.command in _RUN_FREE:
+        _RUN_FREE[options.command](options)
         return OK
     if options.command == "evaluate" and (problem := evaluate.problem(options)):
         raise Refusal(problem)
