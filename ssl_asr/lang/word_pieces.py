@@ -9,28 +9,15 @@ from __future__ import annotations
 import io
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 import sentencepiece
 
+from ssl_asr.lang.pieces import BLANK, BLANK_ID, UNKNOWN, UNKNOWN_ID, WORD_BEGIN, Pieces
 from ssl_asr.store.ledger import checksum
 
-BLANK_ID, UNKNOWN_ID = 0, 1
-BLANK, UNKNOWN = "<blk>", "<unk>"
-_WORD_BEGIN = "▁"
 
-
-@dataclass(frozen=True)
-class PieceWord:
-    """A word and where its pieces are in the sequence that was read: [first, last + 1)."""
-
-    word: str
-    first: int
-    last: int
-
-
-class WordPieces:
+class WordPieces(Pieces):
     """Of the bytes of a model; ValueError with `name` if they are damaged. Texts are words between single spaces."""
 
     def __init__(self, model: bytes, name: str = "the word-piece model") -> None:
@@ -42,10 +29,8 @@ class WordPieces:
             raise ValueError(f"{name} is damaged; delete it and run again") from error
         if known[:2] != [BLANK, UNKNOWN]:
             raise ValueError(f"{name} has no {BLANK} and {UNKNOWN} as its first pieces; delete it and run again")
-        self.pieces: tuple[str, ...] = tuple(known)
-
-    def __len__(self) -> int:
-        return len(self.pieces)
+        symbols = frozenset(index for index in range(len(known)) if self._processor.is_control(index))
+        super().__init__(tuple(known), symbols)
 
     @cached_property
     def checksum(self) -> str:
@@ -56,32 +41,11 @@ class WordPieces:
         ids: list[int] = self._processor.encode(text)
         return ids
 
-    def decode(self, ids: Sequence[int]) -> str:
-        """The text; blanks and symbols leave no trace, an unknown character is `<unk>`."""
-        return " ".join(each.word for each in self.words(ids))
-
-    def words(self, ids: Sequence[int]) -> list[PieceWord]:
-        """A symbol ends a word. A word without a character, which is what the piece "▁" may leave, is none."""
-        words: list[PieceWord] = []
-        text, first = "", 0
-        for index, piece in enumerate([*ids, None]):
-            written = None if piece is None else self._written(piece)
-            if written is None or written.startswith(_WORD_BEGIN):
-                if text:
-                    words.append(PieceWord(text, first, index - 1))
-                text, first = "", index
-            text += (written or "").removeprefix(_WORD_BEGIN)
-        return words
-
     def symbol_id(self, symbol: str) -> int:
         """ValueError if the model was trained without this symbol."""
         if not self._processor.is_control(found := self._processor.piece_to_id(symbol)):
             raise ValueError(f"the word pieces have no symbol {symbol}; train them with it")
         return int(found)
-
-    def _written(self, piece: int) -> str | None:
-        """None for what is not written: the blank and symbols."""
-        return None if self._processor.is_control(piece) else self.pieces[piece]
 
 
 def train_word_pieces(texts: Iterable[str], size: int, symbols: Sequence[str] = ()) -> WordPieces:
@@ -96,9 +60,9 @@ def train_word_pieces(texts: Iterable[str], size: int, symbols: Sequence[str] = 
         raise ValueError("no text has a word, so there is nothing to make word pieces of; check the transcripts")
     characters = set[str]().union(*counts)
     # sentencepiece leaves out words with these in silence: one stands for a space, the others for nothing at all.
-    if reserved := sorted(characters & {_WORD_BEGIN, "▅", "\0"}):
+    if reserved := sorted(characters & {WORD_BEGIN, "▅", "\0"}):
         raise ValueError(f"a text holds {reserved[0]!r}, which word pieces need for themselves; take it out")
-    least = len(characters) + len((BLANK, UNKNOWN, _WORD_BEGIN, *symbols))
+    least = len(characters) + len((BLANK, UNKNOWN, WORD_BEGIN, *symbols))
     if size < least:
         raise ValueError(f"{size} word pieces can't spell {len(characters)} characters; ask for {least} or more")
     pieces = WordPieces(_train(counts, size, symbols))

@@ -12,17 +12,16 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-import torch
+import numpy as np
 
-from ssl_asr.lang.word_pieces import BLANK_ID
+from ssl_asr.lang.pieces import BLANK_ID
 from ssl_asr.recipe.predictor import TransducerSearch
 from ssl_asr.transducer.hypothesis import Hypothesis
-from ssl_asr.transducer.model import TransducerModel
-from ssl_asr.transducer.predictor import PredictorState, rows_of
+from ssl_asr.transducer.steps import Float32, StepState, TransducerSteps, rows_of
 
 # Of k sequences of labels, what is added to the log-probability of each next label, [k, outputs], such as a weighted
 # n-gram's log-probabilities. It must depend on the labels alone. Column 0, blank's, does not count.
-LabelScores = Callable[[Sequence[tuple[int, ...]]], torch.Tensor]
+LabelScores = Callable[[Sequence[tuple[int, ...]]], Float32]
 
 
 @dataclass(frozen=True)
@@ -73,20 +72,19 @@ class _Sequence:
         return replace(better, all_logs=both, row=self.row)
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Rows:
     """Of k sequences: predictor outputs as the joiner takes them, the predictor's state, scores of next labels."""
 
-    predicted_kj: torch.Tensor
-    state: PredictorState
-    scores_kv: torch.Tensor | None
+    predicted_kj: Float32
+    state: StepState
+    scores_kv: Float32 | None
 
     def select(self, rows: Sequence[int]) -> _Rows:
         if list(rows) == list(range(len(self.predicted_kj))):
             return self
-        index = torch.tensor(rows, device=self.predicted_kj.device)
-        scores = None if self.scores_kv is None else self.scores_kv[index]
-        return _Rows(self.predicted_kj[index], rows_of(self.state, index), scores)
+        scores = None if self.scores_kv is None else self.scores_kv[list(rows)]
+        return _Rows(self.predicted_kj[list(rows)], rows_of(self.state, rows), scores)
 
 
 class BeamSearch:
@@ -96,19 +94,17 @@ class BeamSearch:
     """
 
     def __init__(
-        self, model: TransducerModel, settings: TransducerSearch, label_scores: LabelScores | None = None
+        self, steps: TransducerSteps, settings: TransducerSearch, label_scores: LabelScores | None = None
     ) -> None:
-        self.model, self.settings, self.label_scores = model, settings, label_scores
+        self.steps, self.settings, self.label_scores = steps, settings, label_scores
         self.frames = 0  # that were searched
-        with torch.inference_mode():
-            self._rows = self._made([()], *model.begin(1))
+        self._rows = self._made([()], *steps.begin())
         self._kept = [_Sequence((), (), (), 0.0, 0.0, 0.0, 0)]
 
-    @torch.inference_mode()
-    def accept(self, encoded_te: torch.Tensor) -> None:
-        """The next frames [T, encoder width]."""
-        for projected_j in self.model.project(encoded_te):
-            self._search_frame(projected_j)
+    def accept(self, encoded_tj: Float32) -> None:
+        """The next frames [T, joiner]."""
+        for encoded_j in encoded_tj:
+            self._search_frame(encoded_j)
             self.frames += 1
 
     def hypotheses(self, most: int | None = None) -> list[Hypothesis]:
@@ -118,16 +114,15 @@ class BeamSearch:
             for each in self._kept[:most]
         ]
 
-    def _made(self, labels: Sequence[tuple[int, ...]], predicted_kj: torch.Tensor, state: PredictorState) -> _Rows:
-        scores = None if self.label_scores is None else self.label_scores(labels).to(predicted_kj)
-        return _Rows(predicted_kj, state, scores)
+    def _made(self, labels: Sequence[tuple[int, ...]], predicted_kj: Float32, state: StepState) -> _Rows:
+        return _Rows(predicted_kj, state, None if self.label_scores is None else self.label_scores(labels))
 
-    def _search_frame(self, projected_j: torch.Tensor) -> None:
+    def _search_frame(self, encoded_j: Float32) -> None:
         """Each round gives every sequence a blank, which ends the frame, or one more label."""
         over: dict[tuple[int, ...], _Sequence] = {}
         sequences, rows, all_rows = self._kept, self._rows, [self._rows]
         for symbols in range(self.settings.max_symbols + 1):
-            logs_kv = self.model.log_probabilities(projected_j, rows.predicted_kj)
+            logs_kv = self.steps.log_probabilities(encoded_j, rows.predicted_kj)
             for each, log in zip(sequences, logs_kv[:, BLANK_ID].tolist(), strict=True):
                 ended = each.after(log)
                 known = over.get(each.labels)
@@ -153,34 +148,38 @@ class BeamSearch:
     def _extended(
         self,
         sequences: Sequence[_Sequence],
-        logs_kv: torch.Tensor,
-        scores_kv: torch.Tensor | None,
+        logs_kv: Float32,
+        scores_kv: Float32 | None,
         least: float,
         first_row: int,
     ) -> list[_Sequence]:
-        """The best sequences that are longer by a label, best first."""
-        totals_kv = logs_kv if scores_kv is None else logs_kv + scores_kv
-        totals_kv = totals_kv + totals_kv.new_tensor([each.score for each in sequences])[:, None]
+        """The best sequences that are longer by a label, the best first; of equal ones the first row and label."""
+        added_kv = np.zeros_like(logs_kv) if scores_kv is None else scores_kv
+        totals_kv = logs_kv + added_kv + np.array([each.score for each in sequences], np.float32)[:, None]
         totals_kv[:, BLANK_ID] = -math.inf
-        outputs = totals_kv.shape[1]
-        totals, places = totals_kv.flatten().topk(min(self.settings.beam, totals_kv.numel() - len(sequences)))
-        places = places[totals > least]
-        logs = logs_kv.flatten()[places].tolist()
-        added = [0.0] * len(logs) if scores_kv is None else scores_kv.flatten()[places].tolist()
-        return [
-            sequences[place // outputs].with_label(
-                place % outputs, log, added=more, frame=self.frames, row=first_row + number
-            )
-            for number, (place, log, more) in enumerate(zip(places.tolist(), logs, added, strict=True))
-        ]
+        longer = []
+        for number, (row, label) in enumerate(_largest(totals_kv, self.settings.beam, least)):
+            log, added = float(logs_kv[row, label]), float(added_kv[row, label])
+            place = first_row + number
+            longer.append(sequences[row].with_label(label, log, added=added, frame=self.frames, row=place))
+        return longer
 
     def _stepped(self, longer: Sequence[_Sequence], sequences: Sequence[_Sequence], rows: _Rows) -> _Rows:
         """The predictor after the last labels of `longer`, which come from `sequences` with `rows`."""
         parents = {each.labels: row for row, each in enumerate(sequences)}
-        device = rows.predicted_kj.device
-        index = torch.tensor([parents[each.labels[:-1]] for each in longer], device=device)
-        labels = torch.tensor([each.labels[-1] for each in longer], device=device)
-        return self._made([each.labels for each in longer], *self.model.step(labels, rows_of(rows.state, index)))
+        state = rows_of(rows.state, [parents[each.labels[:-1]] for each in longer])
+        return self._made(
+            [each.labels for each in longer], *self.steps.step([each.labels[-1] for each in longer], state)
+        )
+
+
+def _largest(totals_kv: Float32, most: int, least: float) -> list[tuple[int, int]]:
+    """(row, column) of at most `most` values above `least`, which may be minus infinity; the largest first."""
+    flat = totals_kv.ravel()
+    places = np.argpartition(flat, -most)[-most:] if most < len(flat) else np.arange(len(flat))
+    places = places[flat[places] > least]
+    ordered = places[np.lexsort((places, -flat[places]))]
+    return [divmod(place, totals_kv.shape[1]) for place in ordered.tolist()]
 
 
 def _joined(rows: Sequence[_Rows]) -> _Rows:
@@ -188,7 +187,7 @@ def _joined(rows: Sequence[_Rows]) -> _Rows:
         return rows[0]
     scores = [each.scores_kv for each in rows if each.scores_kv is not None]
     return _Rows(
-        torch.cat([each.predicted_kj for each in rows]),
-        tuple(torch.cat(parts, 1) for parts in zip(*(each.state for each in rows), strict=True)),
-        torch.cat(scores) if scores else None,
+        np.concatenate([each.predicted_kj for each in rows]),
+        tuple(np.concatenate(parts, 1) for parts in zip(*(each.state for each in rows), strict=True)),
+        np.concatenate(scores) if scores else None,
     )

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import torch
 
-from ssl_asr.lang.word_pieces import BLANK_ID
+from ssl_asr.lang.pieces import BLANK_ID
 from ssl_asr.transducer.hypothesis import Hypothesis
 from ssl_asr.transducer.model import TransducerModel
 from ssl_asr.transducer.predictor import rows_of

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from ssl_asr.lang.word_pieces import BLANK_ID
+from ssl_asr.lang.pieces import BLANK_ID
 from ssl_asr.recipe.choice import listed
 from ssl_asr.recipe.predictor import PREDICTORS, LstmPredictor, PredictorSection, StatelessPredictor
 

@@ -12,6 +12,7 @@ from ssl_asr.transducer.beam import BeamSearch, LabelScores
 from ssl_asr.transducer.greedy import GreedySearch
 from ssl_asr.transducer.hypothesis import Hypothesis
 from ssl_asr.transducer.model import TransducerModel
+from ssl_asr.transducer.model_steps import ModelSteps
 
 
 @torch.inference_mode()
@@ -32,9 +33,9 @@ def recognise(
         greedy = GreedySearch(model, len(utterances), settings.max_symbols)
         greedy.accept(encoded_bte, lengths_b)
         return [[each] for each in greedy.hypotheses()]
-    found = []
+    found, steps = [], ModelSteps(model)
     for encoded_te, length in zip(encoded_bte, lengths_b.tolist(), strict=True):
-        search = BeamSearch(model, settings, label_scores)
-        search.accept(encoded_te[:length])
+        search = BeamSearch(steps, settings, label_scores)
+        search.accept(steps.project(encoded_te[:length]))
         found.append(search.hypotheses())
     return found

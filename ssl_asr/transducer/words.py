@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from ssl_asr.lang.word_pieces import WordPieces
+from ssl_asr.lang.pieces import Pieces
 from ssl_asr.store.targets import FRAME_SECONDS
 from ssl_asr.transducer.hypothesis import Hypothesis
 
@@ -34,7 +34,7 @@ class EmittedWord:
         return round((self.last + 1) * FRAME_SECONDS, 2)
 
 
-def emitted_words(hypothesis: Hypothesis, pieces: WordPieces) -> list[EmittedWord]:
+def emitted_words(hypothesis: Hypothesis, pieces: Pieces) -> list[EmittedWord]:
     """They are those of `pieces.decode`."""
     return [
         EmittedWord(

@@ -13,8 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ssl_asr.corpus.open_speech.speech import open_speech
+from ssl_asr.lang.pieces import BLANK_ID, UNKNOWN_ID, PieceWord
 from ssl_asr.lang.text import A_TO_Z, EVERY_SCRIPT
-from ssl_asr.lang.word_pieces import BLANK_ID, UNKNOWN_ID, PieceWord, WordPieces, train_word_pieces
+from ssl_asr.lang.word_pieces import WordPieces, train_word_pieces
 from tests.conftest import CACHE
 
 SYMBOLS = ("<sot>", "<eot>")

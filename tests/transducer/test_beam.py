@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -14,6 +15,7 @@ from ssl_asr.recipe.predictor import PredictorSection, TransducerSearch
 from ssl_asr.transducer.beam import BeamSearch, LabelScores
 from ssl_asr.transducer.hypothesis import Hypothesis
 from ssl_asr.transducer.model import EncoderStream, TransducerModel
+from ssl_asr.transducer.model_steps import ModelSteps
 from ssl_asr.transducer.recognise import recognise
 from tests.transducer.small import INPUTS, PREDICTORS, log_probabilities, log_probability, texts, transducer
 
@@ -29,14 +31,15 @@ def encoded(model: TransducerModel, frames: int) -> torch.Tensor:
 def searched(
     model: TransducerModel, encoded_te: torch.Tensor, settings: TransducerSearch, scores: LabelScores | None = None
 ) -> list[Hypothesis]:
-    search = BeamSearch(model, settings, scores)
-    search.accept(encoded_te)
+    steps = ModelSteps(model)
+    search = BeamSearch(steps, settings, scores)
+    search.accept(steps.project(encoded_te))
     return search.hypotheses()
 
 
-def bigrams(labels: Sequence[tuple[int, ...]]) -> torch.Tensor:
+def bigrams(labels: Sequence[tuple[int, ...]]) -> np.ndarray:
     """Made up; like an n-gram's they depend on the label before. One pair is forbidden."""
-    rows = torch.linspace(-3, 0, (OUTPUTS + 1) * OUTPUTS).roll(5).reshape(OUTPUTS + 1, OUTPUTS)
+    rows = np.roll(np.linspace(-3, 0, (OUTPUTS + 1) * OUTPUTS, dtype=np.float32), 5).reshape(OUTPUTS + 1, OUTPUTS)
     rows[2, 1] = -math.inf
     return rows[[each[-1] if each else 0 for each in labels]]
 
@@ -113,11 +116,12 @@ def test_any_chunking_says_the_same(counts: list[int], predictor: PredictorSecti
     model = transducer(predictor, outputs=OUTPUTS)
     frames, whole = torch.randn(25, INPUTS), TransducerSearch(beam=beam, max_symbols=2)
     scores = bigrams if fused else None
-    stream, search, rest = EncoderStream(model), BeamSearch(model, whole, scores), frames
+    steps = ModelSteps(model)
+    stream, search, rest = EncoderStream(model), BeamSearch(steps, whole, scores), frames
     for count in [*counts, len(frames)]:
-        search.accept(stream.accept(rest[:count]))
+        search.accept(steps.project(stream.accept(rest[:count])))
         rest = rest[count:]
-    search.accept(stream.finish())
+    search.accept(steps.project(stream.finish()))
     assert search.frames == len(frames)
     encoded_te = model.encode_whole(frames[None], torch.tensor([len(frames)]))[0]
     found, wanted = search.hypotheses(), searched(model, encoded_te, whole, scores)
