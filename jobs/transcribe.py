@@ -53,7 +53,8 @@ def _transcribe(options: argparse.Namespace) -> int:
     out = filesystem.absolute(options.out)
     files = [filesystem.absolute(file) if file else None for file in (options.hotwords, options.lm)]
     engine = EngineOptions(filesystem.absolute(bundle_of(options.bundle, _say)), options.int8, *files)
-    open_engine(engine, _say)  # refused here, in one sentence, rather than in every actor
+    # Refused here, in one sentence, rather than in every actor.
+    open_engine(engine, _say).check_alternatives(options.nbest)
     words = [word if ":" in word else filesystem.absolute(word) for word in options.audio]
     listing = list_inputs(out, words, channel=options.channel, shard_inputs=options.shard_inputs)
     delete_leftovers(out)

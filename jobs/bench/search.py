@@ -28,9 +28,9 @@ from ssl_asr.progress import Progress
 from ssl_asr.recipe import Recipe
 from ssl_asr.runtime.run_directory import open_recipe
 from ssl_asr.serving.description import SearchSettings
-from ssl_asr.serving.engine import Engine
 from ssl_asr.serving.exporting.measure import scores_of, utterances_of
 from ssl_asr.serving.exporting.sources import read_sources
+from ssl_asr.serving.senone_engine import SenoneEngine
 from ssl_asr.store.utterance import CLEAN, Utterance
 
 STREAMS = 10
@@ -64,7 +64,7 @@ def main() -> None:
     parser.add_argument("--beam", metavar="NATS,...", help="default: the bundle's")
     options = parser.parse_args()
     try:
-        engine, recipe = Engine.open(options.bundle), open_recipe(options.run)
+        engine, recipe = SenoneEngine.open(options.bundle), open_recipe(options.run)
         own, *others = wanted(engine, options.beam, options.max_active)
         seconds = search(engine, recipe, [own, *others])
         heard = listen(engine, recipe, [own, *others])
@@ -82,7 +82,7 @@ def main() -> None:
     print(json.dumps({"wer": {each.name: round(each.wer, 2) for each in rows}}))
 
 
-def wanted(engine: Engine, beams: str | None, limits: str) -> list[Limits]:
+def wanted(engine: SenoneEngine, beams: str | None, limits: str) -> list[Limits]:
     """The bundle's own settings first, then the others."""
     own = engine.bundle.description.search
     pairs = product((beams or f"{own.beam:g}").split(","), limits.split(","))
@@ -90,12 +90,12 @@ def wanted(engine: Engine, beams: str | None, limits: str) -> list[Limits]:
     return [Limits(each) for each in (own, *(each for each in settings if each != own))]
 
 
-def search(engine: Engine, recipe: Recipe, limits: Sequence[Limits]) -> float:
+def search(engine: SenoneEngine, recipe: Recipe, limits: Sequence[Limits]) -> float:
     """All of dev by the run's own features; returns its seconds. Settings take turns, by the utterance."""
     sources, said, seconds = read_sources(recipe, STUDENT), references(recipe, "dev"), 0.0
     decoders = [Decoder(engine.graph, each.settings.beam, each.settings.max_active) for each in limits]
     progress = Progress("searching dev", len(said), "utterances")
-    for name, frames in utterances_of(sources, split_slabs(recipe, "dev", sources.senones)):
+    for name, frames in utterances_of(recipe, split_slabs(recipe, "dev", sources.senones)):
         utterance = said[name]
         scores = scores_of(engine.network, frames, engine.senones.log_priors, engine.scales)
         seconds += utterance.duration
@@ -114,7 +114,7 @@ def scored(utterance: Utterance, words: Sequence[str]) -> ScoredUtterance:
     return ScoredUtterance(*place, edits, utterance.speaker)
 
 
-def listen(engine: Engine, recipe: Recipe, limits: Sequence[Limits]) -> float:
+def listen(engine: SenoneEngine, recipe: Recipe, limits: Sequence[Limits]) -> float:
     """Some clean utterances of dev as streams; returns their seconds."""
     clean = [each for each in references(recipe, "dev").values() if each.condition == CLEAN]
     rate, seconds = engine.sample_rate, 0.0
@@ -129,12 +129,12 @@ def listen(engine: Engine, recipe: Recipe, limits: Sequence[Limits]) -> float:
     return seconds
 
 
-def limited(engine: Engine, settings: SearchSettings) -> Engine:
+def limited(engine: SenoneEngine, settings: SearchSettings) -> SenoneEngine:
     description = engine.bundle.description.model_copy(update={"search": settings})
     return replace(engine, bundle=replace(engine.bundle, description=description))
 
 
-def stream(engine: Engine, samples: Samples) -> None:
+def stream(engine: SenoneEngine, samples: Samples) -> None:
     heard, chunk = engine.stream(), round(CHUNK_SECONDS * engine.sample_rate)
     for begin in range(0, len(samples), chunk):
         heard.accept(samples[begin : begin + chunk])

@@ -36,8 +36,8 @@ from jobs.bench.streaming_peers import pocketsphinx_heard, sherpa_heard
 from ssl_asr.decoding.scores import Float32
 from ssl_asr.progress import Progress
 from ssl_asr.runtime.run_directory import open_recipe
-from ssl_asr.serving.engine import Engine
 from ssl_asr.serving.results import Final
+from ssl_asr.serving.senone_engine import SenoneEngine
 from ssl_asr.serving.streaming.latency import Latencies, Pace
 from ssl_asr.serving.streaming.listening import Heard, in_chunks, listen
 from ssl_asr.serving.streaming.stream import Stream
@@ -73,7 +73,7 @@ def main() -> None:
     )
     options = parser.parse_args()
     try:
-        engines = {kind: Engine.open(options.bundle, quantised=kind == "int8") for kind in ("fp32", "int8")}
+        engines = {kind: SenoneEngine.open(options.bundle, quantised=kind == "int8") for kind in ("fp32", "int8")}
         chosen = clips(open_recipe(options.run), options.minutes)
     except ValueError as error:
         sys.exit(f"streaming: {error}")
@@ -110,14 +110,14 @@ class System:
     """An engine, and whether its final words get confidences."""
 
     name: str
-    engine: Engine
+    engine: SenoneEngine
     confidences: bool = False
 
     def stream(self) -> Stream:
         return self.engine.stream(confidences=self.confidences)
 
 
-def all_systems(engines: dict[str, Engine]) -> list[System]:
+def all_systems(engines: dict[str, SenoneEngine]) -> list[System]:
     """Demo student, without confidences of its final words and with; then 24 M without; both in both precisions."""
     networks = large_networks(engines["fp32"])
     return [

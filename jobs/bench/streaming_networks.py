@@ -10,9 +10,9 @@ import torch
 from ssl_asr.decoding.scores import Float32
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec
 from ssl_asr.recipe import LstmNetwork
-from ssl_asr.serving.engine import Engine
 from ssl_asr.serving.exporting.onnx_export import quantised, to_onnx
 from ssl_asr.serving.network import Network, State
+from ssl_asr.serving.senone_engine import SenoneEngine
 
 LAYERS, UNITS, SENONES = 5, 768, 3183
 
@@ -33,11 +33,11 @@ class Beside:
         return posteriors, (*after, *other_after)
 
 
-def beside(engine: Engine, other: Network) -> Engine:
+def beside(engine: SenoneEngine, other: Network) -> SenoneEngine:
     return replace(engine, network=cast(Network, Beside(engine.network, other)))
 
 
-def large_networks(engine: Engine) -> dict[str, Network]:
+def large_networks(engine: SenoneEngine) -> dict[str, Network]:
     """A student of the published size with random weights, in both precisions."""
     torch.manual_seed(0)
     shape = engine.bundle.description.network

@@ -150,13 +150,22 @@ def export(recipe: Recipe, model: str, out: str, split: str) -> None:
     """Write the bundle of a model of a finished run, and print where it is and how good its networks are."""
     _must_exist(recipe)
     with _export_extra():
-        from ssl_asr.serving.exporting.export import export as write
-    print(write(recipe, model, _local(out), split).line())
+        if model in recipe.transducers:
+            from ssl_asr.serving.exporting.transducers.export import export_transducer
+
+            line = export_transducer(recipe, model, _local(out), split).line()
+        else:
+            from ssl_asr.serving.exporting.export import export as write
+
+            line = write(recipe, model, _local(out), split).line()
+    print(line)
 
 
 def export_sherpa(recipe: Recipe, model: str, out: str) -> None:
     """Write the files that sherpa-onnx reads, and print where they are."""
     _must_exist(recipe)
+    if model in recipe.transducers:
+        raise ValueError(f"'{model}' is a transducer, which can't be exported for sherpa-onnx; leave out --for")
     with _export_extra():
         from ssl_asr.serving.exporting.sherpa.export import export_sherpa as write
     print(write(recipe, model, _local(out)).line())

@@ -263,7 +263,11 @@ def _add_export(commands: argparse._SubParsersAction[_Parser]) -> None:
     command.add_argument("recipe", metavar="RUN", help="a run's directory")
     command.add_argument("overrides", nargs="*", metavar="key=value", help=argparse.SUPPRESS)
     command.add_argument("-o", "--out", metavar="DIR", required=True, help="where to; an older bundle is replaced")
-    command.add_argument("--model", default="student", help="one that streams, such as baseline; default: student")
+    command.add_argument(
+        "--model",
+        default="student",
+        help="one that streams, such as baseline or the name of a transducer; default: student",
+    )
     command.add_argument(
         "--for",
         dest="program",

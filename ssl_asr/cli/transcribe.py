@@ -60,6 +60,7 @@ def run(options: argparse.Namespace) -> bool:
     if options.format in CAPTIONS and not options.out:
         found = iter(_one_alone(found, options.format))
     engine = open_engine(engine_options_of(options), say)
+    engine.check_alternatives(options.nbest)
     if options.out:
         filesystem.make_folder(options.out)
     confidences = options.format in WITH_CONFIDENCES

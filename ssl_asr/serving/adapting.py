@@ -14,6 +14,7 @@ from ssl_asr.serving.arpa import arpa_words, check_arpa
 from ssl_asr.serving.engine import Engine
 from ssl_asr.serving.graph import check_graph
 from ssl_asr.serving.hotwords import Phrase, boosted, read_hotwords, unknown_words
+from ssl_asr.serving.senone_engine import SenoneEngine
 from ssl_asr.store import filesystem
 
 
@@ -30,6 +31,13 @@ class EngineOptions:
 def open_engine(options: EngineOptions, warn: Callable[[str], None]) -> Engine:
     """`warn` is told which words of the user's can't be recognised. ValueError if a file is missing or wrong."""
     engine = Engine.open(options.bundle, quantised=options.int8)
+    return _adapted(engine, options, warn) if options.lm or options.hotwords else engine
+
+
+def _adapted(engine: Engine, options: EngineOptions, warn: Callable[[str], None]) -> SenoneEngine:
+    if not isinstance(engine, SenoneEngine):
+        wanted = "--lm" if options.lm else "--hotwords"
+        raise ValueError(f"{options.bundle} is a transducer's bundle, which has no graph for {wanted}; leave it out")
     if options.lm:
         engine, unknown = with_language_model(engine, _text(options.lm), options.lm)
         if unknown:
@@ -51,13 +59,13 @@ def _text(uri: str) -> str:
         raise ValueError(f"{uri} is not UTF-8 text; convert it") from error
 
 
-def with_hotwords(engine: Engine, phrases: Mapping[Phrase, float]) -> Engine:
+def with_hotwords(engine: SenoneEngine, phrases: Mapping[Phrase, float]) -> SenoneEngine:
     """The same but for the bonus of each phrase; those with an unknown word have no effect."""
     words = engine.graph.words
     return _with_graph(engine, boosted(to_numpy(engine.graph.fst), words, phrases), words)
 
 
-def with_language_model(engine: Engine, arpa: str, place: str) -> tuple[Engine, int]:
+def with_language_model(engine: SenoneEngine, arpa: str, place: str) -> tuple[SenoneEngine, int]:
     """The engine with this n-gram in ARPA form, and how many of its words it can't recognise.
 
     Words are those of the n-gram that are in the bundle's lexicon. The acoustic scale stays the bundle's. ValueError
@@ -70,11 +78,11 @@ def with_language_model(engine: Engine, arpa: str, place: str) -> tuple[Engine, 
     check_arpa(arpa, vocabulary, place)
     try:
         arrays = build_graph(vocabulary, engine.lexicon, arpa, engine.senones.table)
-        check_graph(*arrays, senones=engine.network.shape.senones, words=len(vocabulary.words))
+        check_graph(*arrays, senones=engine.network.shape.outputs, words=len(vocabulary.words))
     except ValueError as error:
         raise ValueError(f"{place} makes a graph that can't be searched ({error}); estimate it again") from None
     return _with_graph(engine, arrays, vocabulary.words), len(listed) - len(vocabulary.words)
 
 
-def _with_graph(engine: Engine, arrays: Arrays, words: tuple[str, ...]) -> Engine:
+def _with_graph(engine: SenoneEngine, arrays: Arrays, words: tuple[str, ...]) -> SenoneEngine:
     return replace(engine, graph=DecodingGraph(from_numpy(*arrays), words, int(arrays[3]["ilabel"].max(initial=0))))

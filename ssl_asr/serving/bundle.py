@@ -11,6 +11,7 @@ import hashlib
 import stat
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Generic, TypeVar
 
 from ssl_asr.lang.language import Language, language_named
 from ssl_asr.serving.description import DESCRIPTION, Description, parse_description
@@ -18,12 +19,15 @@ from ssl_asr.serving.description import DESCRIPTION, Description, parse_descript
 MOST_DESCRIPTION = 16_000_000  # bytes
 
 
+DescriptionT = TypeVar("DescriptionT", bound=Description, covariant=True)
+
+
 @dataclass(frozen=True)
-class Bundle:
+class Bundle(Generic[DescriptionT]):
     """`description` has been checked, the files are when they are read."""
 
     folder: Path
-    description: Description
+    description: DescriptionT
 
     @property
     def language(self) -> Language:
@@ -54,7 +58,7 @@ class Bundle:
             self.read(name)
 
 
-def open_bundle(folder: str | Path) -> Bundle:
+def open_bundle(folder: str | Path) -> Bundle[Description]:
     """ValueError in one sentence if there is no bundle, or none that this version can read."""
     place = Path(folder)
     if not place.is_dir():
@@ -65,6 +69,35 @@ def open_bundle(folder: str | Path) -> Bundle:
     if len(data) > MOST_DESCRIPTION:
         raise ValueError(f"{place / DESCRIPTION} is larger than {MOST_DESCRIPTION} bytes, so it is no description")
     return Bundle(place, parse_description(data, str(place / DESCRIPTION)))
+
+
+def read_text(bundle: Bundle[Description], name: str) -> str:
+    """The file of this name as `Bundle.read`, which must be UTF-8."""
+    try:
+        return bundle.read(name).decode()
+    except UnicodeDecodeError:
+        raise ValueError(f"{bundle.path(name)} is no UTF-8 text; export the bundle again") from None
+
+
+def read_numbered(bundle: Bundle[Description], name: str, first: str) -> tuple[str, ...]:
+    """Names with the numbers 0, 1, ..., a line each, 0 alone is `first`; ValueError naming the first bad line.
+
+    They go to terminals, so none may hold what controls one.
+    """
+    lines = read_text(bundle, name).splitlines()
+    for number, line in enumerate(lines):
+        word, _, identity = line.rpartition(" ")
+        if (
+            not word.isprintable()
+            or word.split() != [word]
+            or identity != str(number)
+            or (number == 0) != (word == first)
+        ):
+            raise ValueError(
+                f"{bundle.path(name)}, line {number + 1}: {line[:50]!r} is not a word and the number {number}; "
+                "export the bundle again"
+            )
+    return tuple(line.split()[0] for line in lines)
 
 
 def _read_plain(folder: Path, name: str, most: int) -> bytes:

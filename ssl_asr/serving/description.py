@@ -1,8 +1,13 @@
-"""What `bundle.json` says: all that the engine has to know beside the files, typed and checked when it is read."""
+"""What `bundle.json` says: all that the engine has to know beside the files, typed and checked when it is read.
+
+There are bundles of two kinds of recogniser: a network of senones with a decoding graph, and a transducer, whose
+`bundle.json` says so by its `kind`.
+"""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Annotated, Final, Literal
 
 from pydantic import Field, StringConstraints, ValidationError, model_validator
@@ -18,6 +23,9 @@ TOKENS, SENONES, PHONES = "tokens.txt", "senones.safetensors", "phones.txt"
 # A bundle of an earlier version has no phones.txt: its phones are cmudict's. The others are for people and other
 # programs.
 NEEDED = (NETWORK, QUANTISED, WEIGHTS, GRAPH, WORDS, LEXICON, TOKENS, SENONES)
+TRANSDUCER: Final = "transducer"
+ENCODER, PREDICTOR, JOINER, WORD_PIECES = "encoder.onnx", "predictor.onnx", "joiner.onnx", "word-pieces.model"
+NEEDED_OF_TRANSDUCER = (ENCODER, PREDICTOR, JOINER, TOKENS, WORD_PIECES, WEIGHTS)
 
 FileName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,100}$")]  # so no path
 Finite = Annotated[float, Field(allow_inf_nan=False)]
@@ -38,13 +46,37 @@ class FrontendPrior(Section):
     level: LogEnergy
 
 
-class NetworkShape(Section):
-    """Outputs are log posteriors of `senones`; they lag the inputs by `look_ahead` frames of 30 ms."""
+class Shape(Section):
+    """Of a network that takes frames; its outputs lag its `inputs` by `look_ahead` frames of 30 ms."""
 
     inputs: Positive
-    senones: Annotated[int, Field(gt=0, le=65535)]
     look_ahead: Annotated[int, Field(ge=0, le=1000)]
     kind: str
+
+    @property
+    def outputs(self) -> int:
+        """Values of a frame."""
+        raise NotImplementedError
+
+
+class NetworkShape(Shape):
+    """Outputs are log posteriors of `senones`."""
+
+    senones: Annotated[int, Field(gt=0, le=65535)]
+
+    @property
+    def outputs(self) -> int:
+        return self.senones
+
+
+class EncoderShape(Shape):
+    """Outputs are what the joiner takes of a frame, `joiner` values."""
+
+    joiner: Annotated[int, Field(gt=0, le=65535)]
+
+    @property
+    def outputs(self) -> int:
+        return self.joiner
 
 
 class Scoring(Section):
@@ -70,57 +102,92 @@ class ConfidenceCurve(Section):
     per_second: Finite = 0.0
 
 
-class Description(Section):
-    """`name` is the run's, `model` the model's in it; `senone_set` is the id that model and graph were made for.
+class PieceSearchSettings(Section):
+    """Sequences of labels that are kept, 1: the greedy search; and the most labels in a frame."""
 
-    `results` is the key of the run's results, of which the scales and the settings are.
+    beam: Annotated[int, Field(gt=0, le=1000)]
+    max_symbols: Annotated[int, Field(gt=0, le=100)]
+
+
+class Description(Section):
+    """What bundles of both kinds say. `name` is the run's, `model` the model's in it.
+
+    `results` is the key of the run's results, of which the card's table and, of senones, the scales are.
     """
 
     format: Literal[1]
     name: str
     model: str
     language: Literal["en", "und"] = "en"  # see lang/language.py
-    senone_set: str
     results: str = ""
     frontend: Frontend
     prior: FrontendPrior
-    network: NetworkShape
-    scoring: Scoring
-    search: SearchSettings
-    confidence: ConfidenceCurve
     versions: dict[str, str]
     files: dict[FileName, File]
 
-    @model_validator(mode="after")
-    def _consistent(self) -> Description:
+    def _check(self, network: Shape, needed: Sequence[str]) -> None:
         bins, stack, rate = self.frontend.mel_bins, self.frontend.stack, self.frontend.sample_rate
         if not 4000 <= rate <= 192_000 or bins > 1000:
             raise ValueError(f"{bins} bins of audio at {rate} Hz are not useful")
         if len(self.prior.mean) != bins:
             raise ValueError(f"the prior has {len(self.prior.mean)} bins, the front end {bins}")
-        if self.network.inputs != bins * stack:
-            raise ValueError(f"the network has {self.network.inputs} inputs, the front end makes {bins * stack}")
-        if missing := [name for name in NEEDED if name not in self.files]:
+        if network.inputs != bins * stack:
+            raise ValueError(f"the network has {network.inputs} inputs, the front end makes {bins * stack}")
+        if missing := [name for name in needed if name not in self.files]:
             raise ValueError(f"it does not list {', '.join(missing)}")
-        return self
 
     def to_json(self) -> bytes:
         return (json.dumps(self.model_dump(mode="json"), indent=1) + "\n").encode()
+
+
+class SenoneDescription(Description):
+    """`senone_set` is the id that model and graph were made for."""
+
+    senone_set: str
+    network: NetworkShape
+    scoring: Scoring
+    search: SearchSettings
+    confidence: ConfidenceCurve
+
+    @model_validator(mode="after")
+    def _consistent(self) -> SenoneDescription:
+        self._check(self.network, NEEDED)
+        return self
+
+
+class TransducerDescription(Description):
+    """`outputs` are the word pieces; `symbols` those that are not written, blank among them."""
+
+    kind: Literal["transducer"]
+    network: EncoderShape
+    outputs: Annotated[int, Field(gt=2, le=65535)]
+    symbols: tuple[Annotated[int, Field(ge=0, le=65535)], ...]
+    search: PieceSearchSettings
+
+    @model_validator(mode="after")
+    def _consistent(self) -> TransducerDescription:
+        self._check(self.network, NEEDED_OF_TRANSDUCER)
+        if 0 not in self.symbols or max(self.symbols) >= self.outputs:
+            raise ValueError(f"the symbols {list(self.symbols)[:20]} are not blank, 0, and others of its outputs")
+        return self
 
 
 def parse_description(data: bytes, place: str) -> Description:
     """ValueError in one sentence that names `place`."""
     try:
         values = json.loads(data)
-        found = values.get("format")
+        found, kind = values.get("format"), values.get("kind")
     except (ValueError, AttributeError, RecursionError) as error:
         raise ValueError(f"{place} is not the description of a bundle ({error}); export the bundle again") from None
     if found != FORMAT:
         raise ValueError(
             f"{place} is of format {found!r}, this version reads format {FORMAT}; export the bundle with this version"
         )
+    if kind not in (None, TRANSDUCER):
+        raise ValueError(f"{place} describes an unknown kind of recogniser, {str(kind)[:50]!r}; use a newer version")
+    described = SenoneDescription if kind is None else TransducerDescription
     try:
-        return Description.model_validate_json(data)
+        return described.model_validate_json(data)
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"])) or "the whole"

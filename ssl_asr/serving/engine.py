@@ -11,62 +11,54 @@ print(*(final.text for final in stream.finish()))
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Self
 
 import numpy as np
 
-from ssl_asr.decoding.decoder import DecodingGraph, Search
-from ssl_asr.decoding.scores import Float32, Scales
-from ssl_asr.decoding.word_finder import WordFinder
-from ssl_asr.evaluation.confidence import Curve
+from ssl_asr.decoding.scores import Float32
 from ssl_asr.frontend.online import OnlineFrontend, SpeakerState
 from ssl_asr.lang.language import Language
-from ssl_asr.lang.lexicon import Lexicon
 from ssl_asr.serving.bundle import Bundle, open_bundle
-from ssl_asr.serving.description import DESCRIPTION, NETWORK, QUANTISED
+from ssl_asr.serving.description import DESCRIPTION, Description, TransducerDescription
 from ssl_asr.serving.endpoints import Endpoints
-from ssl_asr.serving.graph import SenoneTable, read_graph, read_lexicon, read_phones, read_senones, read_words
 from ssl_asr.serving.network import Network
 from ssl_asr.serving.results import Final
-from ssl_asr.serving.streaming.scorer import OnlineScorer
+from ssl_asr.serving.streaming.scorer import OnlineNetwork
 from ssl_asr.serving.streaming.stream import Stream
+from ssl_asr.serving.streaming.utterance_search import UtteranceSearch
 from ssl_asr.serving.streaming.utterances import Utterances
-from ssl_asr.serving.streaming.words import TimedWords
 
 KALDI_ENDPOINTS = Endpoints()
 
 
 @dataclass(frozen=True, eq=False)
-class Engine:
+class Engine(ABC):
     """What all streams share; nothing in it changes, so threads may share it. The search holds the GIL.
 
     `block` is the number of 30 ms frames that the network takes at a time: few give results sooner, many are faster.
     """
 
-    bundle: Bundle
+    bundle: Bundle[Description]
     network: Network
-    senones: SenoneTable
-    lexicon: Lexicon
-    graph: DecodingGraph
-    block: int = 3
+    block: int = field(default=3, kw_only=True)
 
     @classmethod
-    def open(cls, folder: str | Path, *, quantised: bool = False, threads: int = 1, block: int = 3) -> Engine:
+    def open(cls, folder: str | Path, *, quantised: bool = False, threads: int = 1, block: int = 3) -> Self:
         """Read and check a bundle; `quantised` takes the 8-bit network.
 
         `threads` are those of the network's matrices; a small network is fastest with one. ValueError in one
-        sentence if anything is missing, damaged or not as it should be.
+        sentence if anything is missing, damaged or not as it should be, or if the bundle is not of this kind.
         """
         if min(threads, block) < 1:
             raise ValueError(f"threads={threads} and block={block} must be at least 1")
         bundle = open_bundle(folder)
-        name = QUANTISED if quantised else NETWORK
-        network = Network(bundle.read(name), bundle.description.network, str(bundle.path(name)), threads)
-        vocabulary, phones = read_words(bundle), read_phones(bundle)
-        senones, lexicon = read_senones(bundle, phones), read_lexicon(bundle, vocabulary, phones)
-        engine = cls(bundle, network, senones, lexicon, read_graph(bundle, vocabulary), block)
+        kind = _kind_of(bundle.description)
+        if not issubclass(kind, cls):
+            raise ValueError(f"{folder} is the bundle of another kind of recogniser; open it with Engine.open")
+        engine = kind.read(bundle, quantised=quantised, threads=threads, block=block)
         try:
             engine.stream()
         except (ValueError, MemoryError) as error:
@@ -75,6 +67,36 @@ class Engine:
             ) from None
         return engine
 
+    @classmethod
+    @abstractmethod
+    def read(cls, bundle: Bundle[Description], *, quantised: bool, threads: int, block: int) -> Self:
+        """The engine of a bundle of this kind, its files checked; ValueError as `open`."""
+
+    @abstractmethod
+    def _online_network(self) -> OnlineNetwork:
+        """Of a stream that begins."""
+
+    @abstractmethod
+    def _search(self) -> UtteranceSearch:
+        """Of a stream that begins."""
+
+    @property
+    @abstractmethod
+    def most_alternatives(self) -> int:
+        """How many sentences a search may find."""
+
+    @abstractmethod
+    def check_endpoints(self, endpoints: Endpoints | None) -> None:
+        """ValueError if the search does not know what their rules ask for."""
+
+    def check_alternatives(self, wanted: int) -> None:
+        """ValueError if a user asks for more sentences than there may be."""
+        if wanted > self.most_alternatives:
+            raise ValueError(
+                f"--nbest {wanted} is more than the beam of this transducer, {self.most_alternatives}; give a "
+                "smaller number, or raise search.beam in its bundle.json"
+            )
+
     @property
     def language(self) -> Language:
         return self.bundle.language
@@ -82,17 +104,6 @@ class Engine:
     @property
     def sample_rate(self) -> int:
         return self.bundle.description.frontend.sample_rate
-
-    @property
-    def scales(self) -> Scales:
-        scoring = self.bundle.description.scoring
-        return Scales(scoring.acoustic_scale, scoring.prior_scale)
-
-    @cached_property
-    def words(self) -> TimedWords:
-        described = self.bundle.description
-        finder = WordFinder(self.graph, self.lexicon, self.senones.table, described.search.lattice_beam)
-        return TimedWords(finder, Curve(**described.confidence.model_dump()))
 
     def new_speaker(self) -> SpeakerState:
         """A speaker of whom nothing was heard."""
@@ -109,15 +120,16 @@ class Engine:
     ) -> Stream:
         """A stream that begins now; without `endpoints` it is one utterance.
 
-        `speaker` is that of a finished stream of the same speaker. Results have that many `alternatives`, at most 10.
-        Confidences and alternatives take a lattice for every utterance.
+        `speaker` is that of a finished stream of the same speaker. Results have that many `alternatives`, at most
+        `most_alternatives`. Where a graph is searched, confidences and alternatives take a lattice for every
+        utterance. ValueError as `check_endpoints`.
         """
-        described = self.bundle.description
-        search = Search(self.graph, described.search.beam, described.search.max_active)
+        self.check_endpoints(endpoints)
+        speaker = self.new_speaker() if speaker is None else speaker
         return Stream(
-            OnlineFrontend(described.frontend, self.new_speaker() if speaker is None else speaker),
-            OnlineScorer(self.network, self.senones.log_priors, self.scales, self.block),
-            Utterances(search, self.words, endpoints, confidences=confidences, alternatives=alternatives),
+            OnlineFrontend(self.bundle.description.frontend, speaker),
+            self._online_network(),
+            Utterances(self._search(), endpoints, confidences=confidences, alternatives=alternatives),
             self.sample_rate,
         )
 
@@ -127,3 +139,14 @@ class Engine:
         """All results of a recording, float32 [samples] at the engine's rate."""
         stream = self.stream(endpoints=endpoints, confidences=confidences)
         return [*stream.accept(samples), *stream.finish()]
+
+
+def _kind_of(described: Description) -> type[Engine]:
+    # Each is imported when it is wanted: the other one's packages take time.
+    if isinstance(described, TransducerDescription):
+        from ssl_asr.serving.transducers.engine import TransducerEngine
+
+        return TransducerEngine
+    from ssl_asr.serving.senone_engine import SenoneEngine
+
+    return SenoneEngine

@@ -15,8 +15,16 @@ from ssl_asr.hmm.senones import SILENCE_SENONE, table_id
 from ssl_asr.lang.fst_arrays import from_numpy, parse, serialise
 from ssl_asr.lang.lexicon import Lexicon
 from ssl_asr.lang.phones import ENGLISH, PhoneSet
-from ssl_asr.serving.bundle import Bundle
-from ssl_asr.serving.description import GRAPH, LEXICON, PHONES, SENONES, WORDS
+from ssl_asr.serving.bundle import Bundle, read_numbered, read_text
+from ssl_asr.serving.description import (
+    GRAPH,
+    LEXICON,
+    PHONES,
+    SENONES,
+    WORDS,
+    Description,
+    SenoneDescription,
+)
 
 TABLE, LOG_PRIORS = "table", "log_priors"
 NO_WORD = "<eps>"  # word 0 of Kaldi's words.txt
@@ -31,17 +39,17 @@ class SenoneTable:
     log_priors: npt.NDArray[np.float32]
 
 
-def read_phones(bundle: Bundle) -> PhoneSet:
+def read_phones(bundle: Bundle[Description]) -> PhoneSet:
     """The phones of lexicon and senones: cmudict's in a bundle of an earlier version, which has none of its own."""
     if PHONES not in bundle.description.files:
         return ENGLISH
     try:
-        return PhoneSet.from_text(_text(bundle, PHONES), str(bundle.path(PHONES)))
+        return PhoneSet.from_text(read_text(bundle, PHONES), str(bundle.path(PHONES)))
     except ValueError as error:
         raise ValueError(f"{error}; export the bundle again") from None
 
 
-def read_senones(bundle: Bundle, phones: PhoneSet) -> SenoneTable:
+def read_senones(bundle: Bundle[SenoneDescription], phones: PhoneSet) -> SenoneTable:
     """ValueError where they are not those that the model was trained for."""
     place, description = bundle.path(SENONES), bundle.description
     try:
@@ -63,36 +71,20 @@ def read_senones(bundle: Bundle, phones: PhoneSet) -> SenoneTable:
     return SenoneTable(table, log_priors)
 
 
-def read_words(bundle: Bundle) -> tuple[str, ...]:
-    """The words of ids 1, 2, ...; ValueError naming the first bad line.
-
-    They go to terminals, so none may hold what controls one.
-    """
-    lines = _text(bundle, WORDS).splitlines()
-    for number, line in enumerate(lines):
-        word, _, identity = line.rpartition(" ")
-        if (
-            not word.isprintable()
-            or word.split() != [word]
-            or identity != str(number)
-            or (number == 0) != (word == NO_WORD)
-        ):
-            raise ValueError(
-                f"{bundle.path(WORDS)}, line {number + 1}: {line[:50]!r} is not a word and the number {number}; "
-                "export the bundle again"
-            )
-    return tuple(line.split()[0] for line in lines[1:])
+def read_words(bundle: Bundle[Description]) -> tuple[str, ...]:
+    """The words of ids 1, 2, ...; ValueError as `read_numbered`."""
+    return read_numbered(bundle, WORDS, NO_WORD)[1:]
 
 
-def read_lexicon(bundle: Bundle, words: tuple[str, ...], phones: PhoneSet) -> Lexicon:
+def read_lexicon(bundle: Bundle[Description], words: tuple[str, ...], phones: PhoneSet) -> Lexicon:
     """ValueError where a word has no pronunciation."""
-    lexicon = Lexicon.from_text(_text(bundle, LEXICON), phones, str(bundle.path(LEXICON)))
+    lexicon = Lexicon.from_text(read_text(bundle, LEXICON), phones, str(bundle.path(LEXICON)))
     if unknown := lexicon.unknown(words):
         raise ValueError(f"{bundle.path(LEXICON)} lacks the word '{unknown[0]}'; export the bundle again")
     return lexicon
 
 
-def read_graph(bundle: Bundle, words: tuple[str, ...]) -> DecodingGraph:
+def read_graph(bundle: Bundle[SenoneDescription], words: tuple[str, ...]) -> DecodingGraph:
     """ValueError where a search could leave the graph, its senones or its words."""
     place, data = bundle.path(GRAPH), bundle.read(GRAPH)
     try:
@@ -128,10 +120,3 @@ def check_graph(
     silent = arcs["ilabel"] == 0
     if from_numpy(start, final, source[silent], arcs[silent]).properties(_CYCLIC, True) & _CYCLIC:
         raise ValueError("it has a cycle of arcs without senones, in which a search would not end")
-
-
-def _text(bundle: Bundle, name: str) -> str:
-    try:
-        return bundle.read(name).decode()
-    except UnicodeDecodeError:
-        raise ValueError(f"{bundle.path(name)} is no UTF-8 text; export the bundle again") from None

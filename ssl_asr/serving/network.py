@@ -1,82 +1,97 @@
-"""The bundle's network by onnxruntime: frames and state in, log posteriors and the new state out."""
+"""The bundle's network by onnxruntime: frames and state in, outputs of each frame and the new state out.
+
+The outputs are log posteriors of senones, or what the joiner of a transducer takes.
+"""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from ssl_asr.serving.description import NetworkShape
+from ssl_asr.serving.description import Shape
 from ssl_asr.serving.onnx_file import check_onnx
 
 Float32 = npt.NDArray[np.float32]
-State = tuple[Float32, ...]
+State = tuple[npt.NDArray[Any], ...]
 FRAMES, LOG_POSTERIORS, AFTER = "frames", "log_posteriors", "_after"
-_MOST_STATE = 10_000_000  # values that are carried from frame to frame
+MOST_STATE = 10_000_000  # values that are carried from frame to frame
+_TYPES = {"tensor(float)": np.float32, "tensor(double)": np.float64}
 
 
 class Network:
     """Any number of streams may use one network: it holds no state.
 
-    The state before frame t is a tuple of tensors [layers, 1, units]; where a pass is cut matters only to rounding.
+    The state before frame t is a tuple of tensors whose dimension 1 is the stream; where a pass is cut matters only
+    to rounding.
     """
 
-    def __init__(self, model: bytes, shape: NetworkShape, place: str, threads: int = 1) -> None:
+    def __init__(
+        self, model: bytes, shape: Shape, place: str, threads: int = 1, output: str = LOG_POSTERIORS
+    ) -> None:
         """`model` is the content of the file at `place`; ValueError if it is no network of this shape."""
         self.shape, self._place = shape, place
-        try:
-            check_onnx(model)
-            self._session = onnxruntime.InferenceSession(model, _options(threads), ["CPUExecutionProvider"])
-        except Exception as error:  # onnxruntime's errors have no common base
-            raise ValueError(f"{place} is no network of a bundle ({_line(error)}); export the bundle again") from None
-        inputs = {each.name: each.shape for each in self._session.get_inputs()}
-        self._state = {name: shape for name, shape in inputs.items() if name != FRAMES}
-        self._outputs = [LOG_POSTERIORS, *(name + AFTER for name in self._state)]
+        self._session = open_session(model, place, threads)
+        inputs = {each.name: each for each in self._session.get_inputs()}
+        carried = [each for name, each in inputs.items() if name != FRAMES]
+        self._outputs = [output, *(each.name + AFTER for each in carried)]
         outputs = {each.name for each in self._session.get_outputs()}
-        if FRAMES not in inputs or outputs != set(self._outputs) or not _is_state(self._state.values()):
+        if FRAMES not in inputs or outputs != set(self._outputs) or not _is_state(carried):
             raise ValueError(
                 f"{place} has the inputs {', '.join(inputs)[:200]}, so it is no streaming network of a bundle; "
                 "export the bundle again"
             )
+        self._state = {each.name: (each.shape, _TYPES[each.type]) for each in carried}
         self._try()
 
     def initial_state(self) -> State:
         """Of one stream, before its first frame."""
-        return tuple(np.zeros(shape, np.float32) for shape in self._state.values())
+        return tuple(np.zeros(shape, kind) for shape, kind in self._state.values())
 
     def run(self, frames: Float32, state: State) -> tuple[Float32, State]:
-        """Log posteriors [frames, senones] of at least one frame [frames, inputs], and the state behind it."""
+        """Outputs [frames, shape.outputs] of at least one frame [frames, inputs], and the state behind it."""
         given = {FRAMES: frames[None], **dict(zip(self._state, state, strict=True))}
-        posteriors, *after = self._session.run(self._outputs, given)
-        return posteriors[0], tuple(after)
+        outputs, *after = self._session.run(self._outputs, given)
+        return outputs[0], tuple(after)
 
     def _try(self) -> None:
         """ValueError unless frames go through as they should, two and then one."""
         state, fits = self.initial_state(), True
         try:
             for frames in (2, 1):
-                posteriors, after = self.run(np.zeros((frames, self.shape.inputs), np.float32), state)
-                shapes = [each.shape for each in (posteriors, *after)]
-                fits &= shapes == [(frames, self.shape.senones), *(each.shape for each in state)]
-                fits &= all(bool(np.isfinite(each).all()) for each in (posteriors, *after))
+                outputs, after = self.run(np.zeros((frames, self.shape.inputs), np.float32), state)
+                shapes = [each.shape for each in (outputs, *after)]
+                fits &= shapes == [(frames, self.shape.outputs), *(each.shape for each in state)]
+                fits &= outputs.dtype == np.float32 and all(
+                    bool(np.isfinite(each).all()) for each in (outputs, *after)
+                )
                 state = after
         except Exception as error:
-            raise ValueError(f"{self._place} can't be run ({_line(error)}); export the bundle again") from None
+            raise ValueError(f"{self._place} can't be run ({line_of(error)}); export the bundle again") from None
         if not fits:
             raise ValueError(
-                f"{self._place} does not give {self.shape.senones} log posteriors of {self.shape.inputs} inputs; "
+                f"{self._place} does not give {self.shape.outputs} outputs of {self.shape.inputs} inputs; "
                 "export the bundle again"
             )
 
 
-def _is_state(shapes: Collection[Sequence[Any]]) -> bool:
-    """Whether tensors of these shapes, which may be names, can be made and kept for a stream."""
-    known = [shape for shape in shapes if all(isinstance(side, int) for side in shape)]
-    return len(known) == len(shapes) and sum(map(math.prod, known)) <= _MOST_STATE
+def open_session(model: bytes, place: str, threads: int = 1) -> Any:
+    """ValueError unless `model` is such a file as exports write, and onnxruntime can read it."""
+    try:
+        check_onnx(model)
+        return onnxruntime.InferenceSession(model, _options(threads), ["CPUExecutionProvider"])
+    except Exception as error:  # onnxruntime's errors have no common base
+        raise ValueError(f"{place} is no network of a bundle ({line_of(error)}); export the bundle again") from None
+
+
+def _is_state(carried: Sequence[Any]) -> bool:
+    """Whether tensors of these shapes, whose sizes may be names, can be made and kept for a stream."""
+    known = all(each.type in _TYPES and all(isinstance(side, int) for side in each.shape) for each in carried)
+    return known and sum(math.prod(each.shape) for each in carried) <= MOST_STATE
 
 
 def _options(threads: int) -> Any:
@@ -88,5 +103,6 @@ def _options(threads: int) -> Any:
     return options
 
 
-def _line(error: Exception) -> str:
+def line_of(error: Exception) -> str:
+    """The start of what it says, in one line."""
     return " ".join(str(error).split())[:200]

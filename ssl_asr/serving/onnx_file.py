@@ -13,8 +13,9 @@ from typing import Final
 
 _NODES: Final = frozenset(
     (
-        *("Add", "Cast", "Concat", "DynamicQuantizeLinear", "LSTM", "LogSoftmax", "MatMul", "MatMulInteger", "Mul"),
-        *("Split", "Squeeze", "Sub", "Transpose", "com.microsoft.DynamicQuantizeLSTM"),
+        *("Add", "Cast", "Concat", "Conv", "CumSum", "Div", "DynamicQuantizeLinear", "Gather", "LSTM"),
+        *("LayerNormalization", "LogSoftmax", "MatMul", "MatMulInteger", "Mul", "Pad", "Relu", "Reshape", "Sigmoid"),
+        *("Slice", "Split", "Squeeze", "Sub", "Tanh", "Transpose", "Unsqueeze", "com.microsoft.DynamicQuantizeLSTM"),
     )
 )
 # What may be in a model, a graph, a node, its attributes and a tensor. Not among them: functions, training, graphs

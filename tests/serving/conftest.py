@@ -19,12 +19,15 @@ from ssl_asr.hmm.senones import SenoneSet, load_senones
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec
 from ssl_asr.models.model_files import model_id, save_model
 from ssl_asr.recipe import LstmNetwork, Recipe
-from ssl_asr.serving.engine import Engine
 from ssl_asr.serving.exporting.export import Exported, export
+from ssl_asr.serving.senone_engine import SenoneEngine
 from ssl_asr.store import alignments, features
 from ssl_asr.store.layout import model_uri
 from ssl_asr.store.shards import ShardStore
 from tests.report.example_run import example_results
+from tests.transducer_bundle import recorded, transducer_source
+
+__all__ = ["recorded", "transducer_source"]
 
 
 @pytest.fixture
@@ -39,7 +42,7 @@ class Spoken:
 
     recipe: Recipe
     folder: Path
-    engine: Engine
+    engine: SenoneEngine
 
 
 @pytest.fixture(scope="session")
@@ -56,7 +59,7 @@ def spoken(tmp_path_factory: pytest.TempPathFactory, aligned_run: Recipe) -> Spo
     write_results(recipe.run, replace(example_results(), inputs={"student": model_id(uri)}))
     bundle = folder / "bundle"
     export(recipe, "student", bundle)
-    return Spoken(recipe, bundle, Engine.open(bundle))
+    return Spoken(recipe, bundle, SenoneEngine.open(bundle))
 
 
 def _learned(recipe: Recipe, senones: SenoneSet) -> AcousticModel:

@@ -48,6 +48,7 @@ def test_a_whole_bundle_is_read(toy_bundle):
     bundle = open_bundle(toy_bundle)
     bundle.verify()
     assert set(bundle.description.files) == {*NEEDED, PHONES}
+    assert "kind" not in described(toy_bundle)  # as in bundles of before
     assert Engine.open(toy_bundle).sample_rate == 8000
     assert Engine.open(toy_bundle, quantised=True).sample_rate == 8000
 
@@ -79,6 +80,11 @@ def test_no_bundle_at_all(tmp_path):
 def test_a_description_that_is_none(toy_bundle, text):
     (toy_bundle / "bundle.json").write_text(text, encoding="latin-1")
     assert "bundle.json" in refusal(toy_bundle)
+
+
+def test_a_kind_of_recogniser_that_is_not_known(toy_bundle):
+    describe(toy_bundle, described(toy_bundle) | {"kind": "oracle"})
+    assert "bundle.json describes an unknown kind of recogniser, 'oracle'" in refusal(toy_bundle)
 
 
 def test_a_bundle_of_another_format(toy_bundle):

@@ -3,92 +3,35 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
-import yaml
-
-from ssl_asr.corpus.sources import OPEN_SPEECH
-from ssl_asr.corpus.split_records import read_record
 from ssl_asr.evaluation.bootstrap import Interval
-from ssl_asr.evaluation.results import ALL, WordErrors
+from ssl_asr.evaluation.results import WordErrors
 from ssl_asr.evaluation.table import rate
 from ssl_asr.lang.language import ENGLISH_LEXICON, GRAPHEMES
 from ssl_asr.models.systems import BASELINE, STUDENT, TITLES, stage_of
-from ssl_asr.serving.description import LEXICON, NETWORK, QUANTISED, WEIGHTS, Description
+from ssl_asr.recipe import Recipe
+from ssl_asr.serving.description import LEXICON, NETWORK, QUANTISED, WEIGHTS, SenoneDescription
+from ssl_asr.serving.exporting.card_parts import errors_on_test, front_matter, licences, recipe_section, training_data
 from ssl_asr.serving.exporting.measure import FULL, INT8, Measured
 from ssl_asr.serving.exporting.sources import Sources
-from ssl_asr.store import filesystem
-from ssl_asr.store.corpus_layout import source_uri
-
-_SPLITS = ("labeled", "unlabeled", "dev", "test")
-# What the product's own code and the open speech are under; the texts are printed by `ssl-asr corpus --licences`.
-_CODE_LICENCE = "Apache-2.0"
 
 
-def model_card(sources: Sources, described: Description, measured: Measured) -> str:
+def model_card(sources: Sources, described: SenoneDescription, measured: Measured) -> str:
     """Markdown with YAML front matter; rates are in percent."""
-    front = yaml.safe_dump(_front_matter(sources, described), sort_keys=False, allow_unicode=True)
     parts = [
-        f"---\n{front}---\n",
+        front_matter(sources.recipe, sources.name, described, sources.tested, ("hybrid-hmm", "semi-supervised")),
         _opening(sources, described),
         _use(described),
-        _data(sources),
+        training_data(sources.recipe),
         _word_errors(sources, measured),
         _limits(sources),
-        _recipe(sources),
-        _licences(sources),
+        recipe_section(sources.recipe),
+        licences(sources.recipe, _pronunciations(sources.recipe)),
     ]
     return "\n".join(parts)
 
 
-def _front_matter(sources: Sources, described: Description) -> dict[str, Any]:
-    recipe = sources.recipe
-    english = {"language": "en"} if described.language == "en" else {}
-    return {
-        **english,
-        "license": "other",
-        "library_name": "ssl_asr",
-        "pipeline_tag": "automatic-speech-recognition",
-        "tags": ["automatic-speech-recognition", "streaming", "hybrid-hmm", "semi-supervised", "onnx"],
-        "model-index": [
-            {
-                "name": f"{recipe.name}-{sources.name}",
-                "results": [_result(recipe.name, row) for row in _main_rows(sources)],
-            }
-        ],
-    }
-
-
-def _result(run: str, row: WordErrors) -> dict[str, Any]:
-    return {
-        "task": {"type": "automatic-speech-recognition", "name": "Speech Recognition"},
-        "dataset": {
-            "type": "custom",
-            "name": f"{run}: {_named('set', row.set)}, {_named('condition', row.condition)}",
-            "split": "test",
-        },
-        "metrics": [
-            {
-                "type": "wer",
-                "name": "WER",
-                "value": round(100 * row.wer, 1),
-                "args": {"low_95": round(100 * row.low, 1), "high_95": round(100 * row.high, 1), "words": row.words},
-            }
-        ],
-    }
-
-
-def _named(kind: str, name: str) -> str:
-    return f"all {kind}s" if name == ALL else f"{kind} {name}"
-
-
-def _main_rows(sources: Sources) -> list[WordErrors]:
-    """All speech, each condition of it, and each set in all conditions; of a single set once."""
-    rows = [row for row in sources.tested if ALL in (row.set, row.condition)]
-    return sorted(rows, key=lambda row: (row.set != ALL, row.condition != ALL))
-
-
-def _opening(sources: Sources, described: Description) -> str:
+def _opening(sources: Sources, described: SenoneDescription) -> str:
     network = sources.model.spec.network
     english = " of English speech" if described.language == "en" else ""
     return f"""\
@@ -109,7 +52,7 @@ def _learned(model: str) -> str:
     return "It was trained on transcribed speech only." if stage_of(model) == BASELINE else ""
 
 
-def _use(described: Description) -> str:
+def _use(described: SenoneDescription) -> str:
     return f"""\
 ## Use
 
@@ -130,26 +73,9 @@ the pronunciations.
 """
 
 
-def _data(sources: Sources) -> str:
-    lines = ["## Training data", "", "| split | hours | utterances | speakers |", "|---|---:|---:|---:|"]
-    for split in _SPLITS:
-        record = read_record(sources.recipe.run, split)
-        if record is not None:
-            hours, speakers = record.seconds / 3600, record.speakers
-            lines.append(f"| {split} | {hours:.2f} | {record.utterances:,} | {speakers:,} |")
-    uri = source_uri(sources.recipe.run)
-    if filesystem.exists(uri):
-        lines += ["", f"Source: {filesystem.read_bytes(uri).decode().strip().partition(' in /')[0]}."]
-    return "\n".join([*lines, ""])
-
-
 def _word_errors(sources: Sources, measured: Measured) -> str:
     lines = ["## Word error rates", ""]
-    if sources.tested:
-        lines += ["In percent, with 95 % bootstrap intervals over recordings; on test, by torch in fp32:", ""]
-        lines += ["| set | condition | words | WER % |", "|---|---|---:|---:|"]
-        lines += [f"| {row.set} | {row.condition} | {row.words:,} | {rate(row)} |" for row in sources.tested]
-        lines += [""]
+    lines += errors_on_test(sources.tested)
     lines += [
         f"The exported networks on {measured.split}. The errors of int8 relative to those of fp32: "
         f"{more_errors(measured.reduction)}.",
@@ -183,27 +109,11 @@ Speech unlike the training speech has more errors than the table says.
 """
 
 
-def _recipe(sources: Sources) -> str:
-    values = sources.recipe.model_dump(mode="json")
-    for section, key in ((values, "run"), (values["corpus"], "cache")):
-        section.pop(key)  # where they lie on the machine that trained
-    text = yaml.safe_dump(values, sort_keys=False)
-    return f"## Recipe\n\n```yaml\n{text}```\n"
-
-
-def _licences(sources: Sources) -> str:
-    corpus = sources.recipe.corpus
-    is_open = OPEN_SPEECH in (corpus.labeled, corpus.unlabeled)
-    speech = (
-        "The speech is from packages of Debian; `ssl-asr corpus demo --licences` prints the licence of each."
-        if is_open
-        else "The speech is the trainer's own; whether its licence allows you to use a model of it is not known here."
-    )
-    lexicon = {
+def _pronunciations(recipe: Recipe) -> str:
+    return {
         ENGLISH_LEXICON: "Pronunciations are from cmudict (BSD) and, for other\nwords, from a model of it.",
         GRAPHEMES: "Words are pronounced\nas they are spelled.",
     }.get(
-        sources.recipe.hmm.lexicon,
+        recipe.hmm.lexicon,
         "Pronunciations are from the\ntrainer's own lexicon and, for other words, from a model of it.",
     )
-    return f"## Licences\n\nThe code is under {_CODE_LICENCE}. {lexicon} {speech}\n"

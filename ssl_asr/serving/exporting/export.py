@@ -23,12 +23,12 @@ from ssl_asr.recipe.identity import inputs_key
 from ssl_asr.serving import description as bundle
 from ssl_asr.serving.description import (
     ConfidenceCurve,
-    Description,
     File,
     FrontendPrior,
     NetworkShape,
     Scoring,
     SearchSettings,
+    SenoneDescription,
 )
 from ssl_asr.serving.exporting.card import model_card
 from ssl_asr.serving.exporting.measure import FULL, INT8, Measured, check_against_torch, measure
@@ -113,14 +113,14 @@ def _other_files(sources: Sources) -> dict[str, bytes]:
     }
 
 
-def _describe(sources: Sources, shape: NetworkShape, files: Mapping[str, bytes]) -> Description:
+def _describe(sources: Sources, shape: NetworkShape, files: Mapping[str, bytes]) -> SenoneDescription:
     settings = sources.recipe.evaluate
     curve = sources.curve
-    return Description(
+    return SenoneDescription(
         format=bundle.FORMAT,
         name=sources.recipe.name,
         model=sources.name,
-        language=_code(sources.recipe),
+        language=language_code(sources.recipe),
         senone_set=sources.senones.id,
         results=inputs_key(sources.results.inputs),
         frontend=sources.recipe.frontend,
@@ -131,12 +131,22 @@ def _describe(sources: Sources, shape: NetworkShape, files: Mapping[str, bytes])
         confidence=ConfidenceCurve()
         if curve is None
         else ConfidenceCurve(intercept=curve.intercept, slope=curve.slope, per_second=curve.per_second),
-        versions={name: _version(name) for name in _PACKAGES},
-        files={name: File(bytes=len(data), sha256=hashlib.sha256(data).hexdigest()) for name, data in files.items()},
+        versions=versions(),
+        files=listed(files),
     )
 
 
-def _code(recipe: Recipe) -> Literal["en", "und"]:
+def listed(files: Mapping[str, bytes]) -> dict[str, File]:
+    """Sizes and checksums of files by name."""
+    return {name: File(bytes=len(data), sha256=hashlib.sha256(data).hexdigest()) for name, data in files.items()}
+
+
+def versions() -> dict[str, str]:
+    """Of the packages that a bundle depends on."""
+    return {name: _version(name) for name in _PACKAGES}
+
+
+def language_code(recipe: Recipe) -> Literal["en", "und"]:
     return "en" if language_of(recipe.hmm.lexicon) == AMERICAN_ENGLISH else "und"
 
 

@@ -18,6 +18,7 @@ from ssl_asr.evaluation.results import WordErrors
 from ssl_asr.evaluation.summary import score, word_errors
 from ssl_asr.frontend.stacking import stack
 from ssl_asr.progress import Progress
+from ssl_asr.recipe import Recipe
 from ssl_asr.serving.exporting.sources import Sources
 from ssl_asr.serving.network import Network
 from ssl_asr.serving.streaming.scorer import OnlineScorer
@@ -42,7 +43,7 @@ class Measured:
 def check_against_torch(sources: Sources, network: Network) -> float:
     """The largest difference of a log posterior on recorded dev speech; ValueError if it is above TOLERANCE."""
     worst = 0.0
-    spoken = utterances_of(sources, split_slabs(sources.recipe, "dev", sources.senones))
+    spoken = utterances_of(sources.recipe, split_slabs(sources.recipe, "dev", sources.senones))
     for _, frames in islice((each for each in spoken if len(each[1])), _COMPARED):
         with torch.inference_mode():
             expected = torch.log_softmax(sources.model.logits([torch.from_numpy(frames)])[0], -1).numpy()
@@ -65,7 +66,7 @@ def measure(sources: Sources, networks: Mapping[str, Network], graph: DecodingGr
     decoder = Decoder(graph, recipe.evaluate.beam, recipe.evaluate.max_active)
     decoded: dict[str, list[DecodedSlab]] = {name: [] for name in networks}
     for slab in slabs:
-        rows = list(utterances_of(sources, [slab]))
+        rows = list(utterances_of(recipe, [slab]))
         for name, network in networks.items():
             found = tuple(_hypothesis(sources, network, decoder, *row) for row in rows)
             decoded[name].append(DecodedSlab(slab.parents, 0.0, found))
@@ -80,7 +81,7 @@ def scores_of(network: Network, frames: Float32, log_priors: Float32, scales: Sc
     """Scores [frames, senones] of a whole utterance [30 ms frames, inputs]."""
     scorer = OnlineScorer(network, log_priors, scales, _BLOCK)
     blocks = [*scorer.accept(frames), *scorer.finish()]
-    return np.concatenate(blocks) if blocks else np.zeros((0, network.shape.senones), np.float32)
+    return np.concatenate(blocks) if blocks else np.zeros((0, network.shape.outputs), np.float32)
 
 
 def _hypothesis(sources: Sources, network: Network, decoder: Decoder, name: str, frames: Float32) -> Hypothesis:
@@ -91,9 +92,9 @@ def _hypothesis(sources: Sources, network: Network, decoder: Decoder, name: str,
     return Hypothesis(name, tuple(words), len(frames), 0, 0, error)
 
 
-def utterances_of(sources: Sources, slabs: Sequence[Slab]) -> Iterator[tuple[str, Float32]]:
+def utterances_of(recipe: Recipe, slabs: Sequence[Slab]) -> Iterator[tuple[str, Float32]]:
     """(id, stacked frames) of the run's own features."""
-    store, bins = ShardStore(sources.recipe.run, features.STORE), sources.recipe.frontend.mel_bins
+    store, bins = ShardStore(recipe.run, features.STORE), recipe.frontend.mel_bins
     for slab in slabs:
         for row in features.decode(store.read_slab(slab.shard, slab.number), bins):
             yield row.id, stack(row.frames).astype(np.float32)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from ssl_asr.serving.bundle import open_bundle
-from ssl_asr.serving.description import DESCRIPTION, WEIGHTS
+from ssl_asr.serving.description import DESCRIPTION, WEIGHTS, SenoneDescription
 from ssl_asr.store import filesystem
 from ssl_asr.store.layout import model_uri, recipe_uri
 from ssl_asr.store.results_layout import results_uri
@@ -41,6 +41,8 @@ def _is_current(run: str, bundle: Path) -> bool:
     ):
         return False
     described, results = open_bundle(bundle).description, read_results(run)
+    if not isinstance(described, SenoneDescription):
+        return False
     scales = (described.scoring.acoustic_scale, described.scoring.prior_scale)
     same = hashlib.sha256(filesystem.read_bytes(weights)).hexdigest() == described.files[WEIGHTS].sha256
     same &= described.results == inputs_key(results.inputs)  # with them the graph and the search's settings

@@ -8,26 +8,17 @@ from __future__ import annotations
 
 import logging
 import tempfile
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
 import onnx
-from onnx import TensorProto, helper, numpy_helper
 from onnxruntime.quantization import QuantType, quantize_dynamic
 
 from ssl_asr.models.acoustic import AcousticModel
 from ssl_asr.models.lstm import Lstm
+from ssl_asr.serving.exporting.onnx_graph import OnnxGraph, add_lstm_layers
 from ssl_asr.serving.network import AFTER, FRAMES, LOG_POSTERIORS
 
-_OPSET, _IR = 18, 9  # that onnxruntime 1.17 and later run
 HIDDEN, CELL = "state_0", "state_1"
-# Rows of torch's gates (input, forget, cell, output) in the order of ONNX (input, output, forget, cell).
-_GATES = (0, 3, 1, 2)
-Array = npt.NDArray[Any]
 
 
 def to_onnx(model: AcousticModel) -> bytes:
@@ -63,106 +54,25 @@ def add_network(graph: OnnxGraph, model: AcousticModel) -> None:
 
     ValueError unless the encoder is an LSTM that runs forwards only.
     """
-    encoder = model.encoder
     check_exportable(model)
-    layers, units = encoder.section.layers, encoder.section.units
-    graph.add("Sub", [FRAMES, graph.constant("mean")], ["centred"])
-    graph.add("Mul", ["centred", graph.constant("scale")], ["normalised"])
-    graph.add("Transpose", ["normalised"], ["layer_0"], perm=(1, 0, 2))  # time first
-    for state in (HIDDEN, CELL):
-        graph.add("Split", [state], [f"{state}_{layer}" for layer in range(layers)], axis=0, num_outputs=layers)
-    for layer in range(layers):
-        _add_lstm(graph, layer, units)
-    for state in (HIDDEN, CELL):
-        graph.add("Concat", [f"{state}_{layer}{AFTER}" for layer in range(layers)], [state + AFTER], axis=0)
-    graph.add("Transpose", [f"layer_{layers}"], ["hidden"], perm=(1, 0, 2))
+    add_normalisation(graph)
+    add_lstm_encoder(graph, model.encoder.section.layers, model.encoder.section.units)
     graph.add("MatMul", ["hidden", graph.constant("senones.weight", transposed=True)], ["weighted"])
     graph.add("Add", ["weighted", graph.constant("senones.bias")], ["logits"])
     graph.add("LogSoftmax", ["logits"], [LOG_POSTERIORS], axis=-1)
 
 
-@dataclass
-class OnnxGraph:
-    """Nodes and constants so far; `weights` are those of the model, by name."""
-
-    weights: dict[str, Array]
-    nodes: list[Any] = field(default_factory=list)
-    constants: list[Any] = field(default_factory=list)
-
-    @classmethod
-    def of(cls, model: AcousticModel) -> OnnxGraph:
-        """Without a node yet."""
-        return cls({name: tensor.detach().cpu().numpy() for name, tensor in model.state_dict().items()})
-
-    def add(self, kind: str, inputs: Sequence[str], outputs: Sequence[str], **attributes: Any) -> None:
-        self.nodes.append(helper.make_node(kind, inputs, outputs, name=outputs[0], **attributes))
-
-    def constant(self, name: str, array: Array | None = None, *, transposed: bool = False) -> str:
-        """Its name; without `array` it is a weight of the model."""
-        kept = self.weights[name] if array is None else array
-        kept = np.ascontiguousarray(kept.T if transposed else kept)
-        self.constants.append(numpy_helper.from_array(kept, name))
-        return name
-
-    def serialised(
-        self,
-        inputs: dict[str, Any],
-        outputs: dict[str, Any],
-        *,
-        whole: Collection[str] = (),
-        metadata: Mapping[str, str] | None = None,
-    ) -> bytes:
-        """The checked model with these shapes of tensors; a text stands for a free size.
-
-        Tensors are float32, but for those named in `whole`, which are int64.
-        """
-
-        def described(shapes: dict[str, Any]) -> list[Any]:
-            kinds = {name: TensorProto.INT64 if name in whole else TensorProto.FLOAT for name in shapes}
-            return [helper.make_tensor_value_info(name, kinds[name], shape) for name, shape in shapes.items()]
-
-        graph = helper.make_graph(
-            self.nodes,
-            "streaming",
-            described(inputs),
-            described(outputs),
-            self.constants,
-        )
-        opsets = [helper.make_opsetid("", _OPSET)]
-        model = helper.make_model(graph, producer_name="ssl_asr", ir_version=_IR, opset_imports=opsets)
-        helper.set_model_props(model, dict(metadata or {}))
-        onnx.checker.check_model(model, full_check=True)
-        data: bytes = model.SerializeToString(deterministic=True)
-        return data
+def add_normalisation(graph: OnnxGraph) -> None:
+    """From `frames` to `normalised`, as `NormalisedEncoder.normalise`."""
+    graph.add("Sub", [FRAMES, graph.constant("mean")], ["centred"])
+    graph.add("Mul", ["centred", graph.constant("scale")], ["normalised"])
 
 
-def _add_lstm(graph: OnnxGraph, layer: int, units: int) -> None:
-    """From "layer_<n>" [frames, 1, width] to the next one."""
-    names = [f"encoder.lstm.{kind}_{side}_l{layer}" for kind in ("weight", "bias") for side in ("ih", "hh")]
-    of_inputs, of_hidden, *biases = (_by_gates(graph.weights[name], units) for name in names)
-    before, after = f"layer_{layer}", f"layer_{layer + 1}"
-    states = [f"{state}_{layer}" for state in (HIDDEN, CELL)]
-    graph.add(
-        "LSTM",
-        [
-            before,
-            graph.constant(f"{after}.W", of_inputs[None]),
-            graph.constant(f"{after}.R", of_hidden[None]),
-            graph.constant(f"{after}.B", np.concatenate(biases)[None]),
-            "",  # all sequences are as long as the input
-            *states,
-        ],
-        [f"{after}_directions", *(state + AFTER for state in states)],
-        hidden_size=units,
-    )
-    axes = graph.constant(f"{after}.axes", np.array([1]))
-    graph.add("Squeeze", [f"{after}_directions", axes], [after])
-
-
-def _by_gates(rows: Array, units: int) -> Array:
-    """[4 x units, ...] of torch in the order of ONNX."""
-    gates = rows.reshape(4, units, *rows.shape[1:])
-    return gates[list(_GATES)].reshape(rows.shape)
+def add_lstm_encoder(graph: OnnxGraph, layers: int, units: int) -> None:
+    """From `normalised` to `hidden`, each [streams, frames, width], with h and c [layers, streams, units]."""
+    graph.add("Transpose", ["normalised"], ["layer_0"], perm=(1, 0, 2))  # time first
+    found = add_lstm_layers(graph, "encoder.lstm", (layers, units), inputs="layer_0", states=(HIDDEN, CELL))
+    graph.add("Transpose", [found], ["hidden"], perm=(1, 0, 2))
 
 
 def quantised(model: bytes) -> bytes:

@@ -53,7 +53,9 @@ class Sources:
 def read_sources(recipe: Recipe, name: str) -> Sources:
     """ValueError in one sentence if the model can't stream or be exported, or if there are no results of just it."""
     if name not in evaluated(recipe):
-        raise ValueError(f"{recipe.run} has no model '{name}'; it has {', '.join(evaluated(recipe))}")
+        raise ValueError(
+            f"{recipe.run} has no model '{name}'; it has {', '.join([*evaluated(recipe), *recipe.transducers])}"
+        )
     uri = model_uri(recipe.run, name)
     if not filesystem.exists(uri):
         raise ValueError(f"{uri} is missing; run the {stage_of(name)} stage first")

@@ -53,6 +53,7 @@ def main() -> None:
         assert isinstance(start, Start)
         os.nice(start.niceness)
         engine = open_engine(start.engine, lambda sentence: print(f"serve: {sentence}", file=sys.stderr, flush=True))
+        engine.check_endpoints(start.endpoints)
         name = f"{engine.bundle.description.name} {engine.bundle.description.model}"
         connection.sendall(packed(Ready(name, engine.sample_rate, engine.language.code)))
         _serve(Worker(engine, start.endpoints), connection, inbox)

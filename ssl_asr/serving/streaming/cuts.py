@@ -32,12 +32,15 @@ def cut_in_silence(times: Sequence[WordTime], frames: int) -> Cut:
 
 
 def cut_in_speech(times: Sequence[WordTime], frames: int) -> Cut:
-    """In the longest of the last pauses between words, of equal ones in the last; at the end if there is none."""
+    """In the longest of the last pauses between words, of equal ones in the last; at the end if there is none.
+
+    Words that overlap, as a transducer's of one frame, have no pause between them.
+    """
     pauses = [
         (after.start - before.end, number, (before.end + after.start) // 2)
         for number, (before, after) in enumerate(pairwise(times), 1)
     ]
-    late = [each for each in pauses if each[2] >= max(frames // 2, frames - _SPEECH_AGAIN)]
+    late = [each for each in pauses if each[0] >= 0 and each[2] >= max(frames // 2, frames - _SPEECH_AGAIN)]
     if not late:
         return Cut(len(times), frames)
     _, words, frame = max(late)

@@ -11,7 +11,7 @@ from ssl_asr.decoding.scores import FRAME_SECONDS, Float32
 from ssl_asr.frontend.online import OnlineFrontend, SpeakerState
 from ssl_asr.frontend.silence import SilentBeginning
 from ssl_asr.serving.results import Final, Partial
-from ssl_asr.serving.streaming.scorer import OnlineScorer
+from ssl_asr.serving.streaming.scorer import OnlineNetwork
 from ssl_asr.serving.streaming.utterances import Utterances
 
 # Samples beyond this are no audio in [-1, 1], however loud.
@@ -28,9 +28,9 @@ class Stream:
     """
 
     def __init__(
-        self, frontend: OnlineFrontend, scorer: OnlineScorer, utterances: Utterances, sample_rate: int
+        self, frontend: OnlineFrontend, network: OnlineNetwork, utterances: Utterances, sample_rate: int
     ) -> None:
-        self._frontend, self._scorer, self._utterances = frontend, scorer, utterances
+        self._frontend, self._network, self._utterances = frontend, network, utterances
         self._rate = sample_rate
         self._samples, self._is_open = 0, True
         self._silence = SilentBeginning(sample_rate)
@@ -65,7 +65,7 @@ class Stream:
         self._silence.add(samples)
         found = []
         for begin in range(0, len(samples), self._rate):  # by the second: nothing large is made of hours
-            found += self._advance(self._scorer.accept(self._frontend.accept(samples[begin : begin + self._rate])))
+            found += self._advance(self._network.accept(self._frontend.accept(samples[begin : begin + self._rate])))
         self._samples += len(samples)
         return found
 
@@ -82,13 +82,13 @@ class Stream:
     def finish(self) -> list[Final]:
         """The last results: the audio has ended. At least one, which may have no word."""
         self._check_open()
-        found = self._advance(self._scorer.accept(self._frontend.finish()))
-        found += self._advance(self._scorer.finish())
+        found = self._advance(self._network.accept(self._frontend.finish()))
+        found += self._advance(self._network.finish())
         self._is_open = False
         return [*found, self._heard(self._utterances.end("end"))]
 
     def _advance(self, blocks: Iterable[Float32]) -> list[Final]:
-        return [self._heard(final) for scores in blocks for final in self._utterances.advance(scores)]
+        return [self._heard(final) for outputs in blocks for final in self._utterances.advance(outputs)]
 
     def _heard(self, final: Final) -> Final:
         return replace(final, words=(), alternatives=()) if self._silence.reaches(final.end) else final

@@ -1,4 +1,4 @@
-"""From the scores of a stream to its utterances: one search after another, each from a cut on."""
+"""From what the network says of a stream to its utterances: one search after another, each from a cut on."""
 
 from __future__ import annotations
 
@@ -6,34 +6,32 @@ from itertools import pairwise
 
 import numpy as np
 
-from ssl_asr.decoding.decoder import Search
 from ssl_asr.decoding.scores import FRAME_SECONDS, Float32
 from ssl_asr.decoding.word_finder import Alternative
-from ssl_asr.hmm.senones import SILENCE_SENONE
 from ssl_asr.hmm.word_times import WordTime
 from ssl_asr.serving.endpoints import LENGTH, SILENCE, Endpoints, Reason
 from ssl_asr.serving.results import Final, Partial
 from ssl_asr.serving.streaming.cuts import Cut, cut_in_silence, cut_in_speech
-from ssl_asr.serving.streaming.words import TimedWords, seconds, timed
+from ssl_asr.serving.streaming.utterance_search import UtteranceSearch
+from ssl_asr.serving.streaming.words import seconds, timed
 
 
 class Utterances:
-    """The utterance under way, with the scores that are kept for its words' times; and what ended before it.
+    """The utterance under way, with the network's outputs, kept for its words' times; and what ended before it.
 
-    Endpoints are looked for after every block of scores. Without `endpoints` there is one utterance. Confidences and
-    `alternatives`, so many sentences, take a lattice of each.
+    Endpoints are looked for after every block of outputs. Without `endpoints` there is one utterance. Confidences and
+    `alternatives`, so many sentences, take a lattice of each where a graph is searched.
     """
 
     def __init__(
         self,
-        search: Search,
-        words: TimedWords,
+        search: UtteranceSearch,
         endpoints: Endpoints | None,
         *,
         confidences: bool = True,
         alternatives: int = 0,
     ) -> None:
-        self._search, self._words, self._endpoints = search, words, endpoints
+        self._search, self._endpoints = search, endpoints
         self._confidences, self._alternatives = confidences, alternatives
         self._number, self._first_frame = 0, 0
         self._blocks: list[Float32] = []
@@ -43,56 +41,50 @@ class Utterances:
         """Of the whole stream, so far."""
         return self._first_frame + self._search.frames
 
-    def advance(self, scores: Float32) -> list[Final]:
-        """By scores [30 ms frames, senones]; the result of the utterance that has ended, if one has."""
-        self._search.advance(scores)
-        self._blocks.append(scores)
+    def advance(self, outputs: Float32) -> list[Final]:
+        """By outputs [30 ms frames, outputs]; the result of the utterance that has ended, if one has."""
+        self._search.advance(outputs)
+        self._blocks.append(outputs)
         reason = None if self._endpoints is None else self._endpoint(self._endpoints)
         return [] if reason is None else [self.end(reason)]
 
     def partial(self, with_times: bool) -> Partial:
-        words, start = self._best_words(ends=False), seconds(self._first_frame)
-        times = self._words.times(words, self._scores()) if with_times else None
+        words, start = self._search.words(ends=False), seconds(self._first_frame)
+        times = self._search.times(words, self._outputs()) if with_times else None
         found = () if times is None else timed(words, times, [None] * len(words), self._first_frame)
         return Partial(self._number, start, words, found)
 
     def end(self, reason: Reason) -> Final:
         """The result of the utterance under way; the next one begins at its end."""
-        words, scores, first = self._best_words(ends=True), self._scores(), self._first_frame
-        times = self._words.times(words, scores)
-        cut = _cut(reason, times, len(words), len(scores))
-        words, heard = words[: cut.words], scores[: cut.frame]
+        words, outputs, first = self._search.words(ends=True), self._outputs(), self._first_frame
+        times = self._search.times(words, outputs)
+        cut = _cut(reason, times, len(words), len(outputs))
+        words, heard = words[: cut.words], outputs[: cut.frame]
         confidences: list[float | None] = [None] * len(words)
         alternatives: tuple[Alternative, ...] = ()
         if times is None:
             times = _even_times(len(words), cut.frame)
         elif self._confidences or self._alternatives:
-            confidences, alternatives = self._words.judge(words, times[: cut.words], heard, self._alternatives)
+            confidences, alternatives = self._search.judge(words, times[: cut.words], heard, self._alternatives)
         found = timed(words, times[: cut.words], confidences, first)
         final = Final(self._number, seconds(first), seconds(first + cut.frame), found, reason, alternatives)
-        self._begin(first + cut.frame, scores[cut.frame :])
+        self._begin(first + cut.frame, outputs[cut.frame :])
         return final
 
-    def _begin(self, first_frame: int, scores: Float32) -> None:
+    def _begin(self, first_frame: int, outputs: Float32) -> None:
         self._number, self._first_frame = self._number + 1, first_frame
         self._search.begin()
-        self._search.advance(scores)
-        self._blocks = [scores.copy()]  # else all scores of before would be kept with it
+        self._search.advance(outputs)
+        self._blocks = [outputs.copy()]  # else all outputs of before would be kept with it
 
     def _endpoint(self, endpoints: Endpoints) -> Reason | None:
-        path = self._search.best_path(ends=False)
-        if path is None:
+        silent = self._search.silence()
+        if silent is None:
             return LENGTH  # nothing is within the beam any more: only a new search goes on
-        spoken = np.flatnonzero(path.senones != SILENCE_SENONE)
-        silent = len(path.senones) - (int(spoken[-1]) + 1 if len(spoken) else 0)
-        duration, silence = FRAME_SECONDS * len(path.senones), FRAME_SECONDS * silent
+        duration, silence = FRAME_SECONDS * self._search.frames, FRAME_SECONDS * silent
         return endpoints.reason(duration, silence, self._search.relative_cost)
 
-    def _best_words(self, ends: bool) -> tuple[str, ...]:
-        path = self._search.best_path(ends)
-        return () if path is None else tuple(self._words.vocabulary[number - 1] for number in path.words)
-
-    def _scores(self) -> Float32:
+    def _outputs(self) -> Float32:
         return np.concatenate(self._blocks) if self._blocks else np.zeros((0, 0), np.float32)
 
 

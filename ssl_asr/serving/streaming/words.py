@@ -1,4 +1,4 @@
-"""Times and confidences of the words of a stream, as the evaluate stage finds them."""
+"""Times and confidences of the words of a stream of senones, as the evaluate stage finds them."""
 
 from __future__ import annotations
 
@@ -7,12 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from ssl_asr.decoding.scores import FRAME_SECONDS, Float32
-from ssl_asr.decoding.word_finder import Alternative, WordFinder
+from ssl_asr.decoding.word_finder import WordFinder
 from ssl_asr.evaluation.confidence import Curve
 from ssl_asr.hmm.word_times import WordTime
 from ssl_asr.serving.results import Word
-
-Times = Sequence[WordTime]
+from ssl_asr.serving.streaming.utterance_search import Judged, Times
 
 
 class TimedWords:
@@ -30,9 +29,7 @@ class TimedWords:
         """In frames of `scores` [30 ms frames, senones]; None if no alignment of the words fits them."""
         return self._finder.times(words, scores) if words else ()
 
-    def judge(
-        self, words: Sequence[str], times: Times, scores: Float32, sentences: int
-    ) -> tuple[list[float | None], tuple[Alternative, ...]]:
+    def judge(self, words: Sequence[str], times: Times, scores: Float32, sentences: int) -> Judged:
         """Confidences of words at these times, and the best `sentences`; None and none without a lattice."""
         if not words:
             return [], ()

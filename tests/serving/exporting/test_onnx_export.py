@@ -101,5 +101,5 @@ def test_a_network_with_a_state_that_no_machine_holds_is_refused() -> None:
 def test_a_network_of_another_width_is_refused(exported: bytes) -> None:
     with pytest.raises(ValueError, match=r"model\.onnx can't be run"):
         Network(exported, SHAPE.model_copy(update={"inputs": INPUTS + 1}), "model.onnx")
-    with pytest.raises(ValueError, match="does not give 51 log posteriors"):
+    with pytest.raises(ValueError, match="does not give 51 outputs of 12 inputs"):
         Network(exported, SHAPE.model_copy(update={"senones": SENONES + 1}), "model.onnx")

@@ -12,6 +12,7 @@ from ssl_asr.decoding.word_finder import WordFinder
 from ssl_asr.evaluation.confidence import Curve
 from ssl_asr.serving.endpoints import Endpoints, SilenceRule
 from ssl_asr.serving.results import Final
+from ssl_asr.serving.streaming.graph_search import GraphSearch
 from ssl_asr.serving.streaming.utterances import Utterances
 from ssl_asr.serving.streaming.words import TimedWords
 from tests.toy_run import Toy
@@ -26,7 +27,8 @@ def timed_words(toy: Toy) -> TimedWords:
 
 
 def utterances(toy: Toy, words: TimedWords, endpoints: Endpoints | None, confidences: bool = True) -> Utterances:
-    return Utterances(Search(toy.graph, beam=30, max_active=10_000), words, endpoints, confidences=confidences)
+    search = GraphSearch(Search(toy.graph, beam=30, max_active=10_000), words)
+    return Utterances(search, endpoints, confidences=confidences)
 
 
 def run(found: Utterances, scores: np.ndarray, block: int = 3) -> list[Final]:

@@ -17,7 +17,7 @@ from onnx import TensorProto
 from ssl_asr.frontend.lfbe import FRAME_SECONDS, NO_SIGNAL
 from ssl_asr.frontend.stacking import STACK
 from ssl_asr.recipe import Frontend
-from ssl_asr.serving.exporting.onnx_export import OnnxGraph
+from ssl_asr.serving.exporting.onnx_graph import OnnxGraph
 from ssl_asr.serving.network import AFTER, FRAMES
 
 # Log energies of 16-bit samples, [streams, 10 ms frames, bins]; and 10 ms frames so far [streams], 0 at the begin.

@@ -15,7 +15,8 @@ from ssl_asr.decoding.scores import Scales
 from ssl_asr.frontend.stacking import STACK
 from ssl_asr.hmm.senones import SILENCE_SENONE
 from ssl_asr.models.acoustic import AcousticModel
-from ssl_asr.serving.exporting.onnx_export import CELL, HIDDEN, OnnxGraph, add_network
+from ssl_asr.serving.exporting.onnx_export import CELL, HIDDEN, add_network
+from ssl_asr.serving.exporting.onnx_graph import OnnxGraph
 from ssl_asr.serving.exporting.sherpa.front_end import BEFORE, ENERGIES, HIGH, LOW, FrontEnd, add_front_end, sums
 from ssl_asr.serving.network import AFTER, LOG_POSTERIORS
 

@@ -1,0 +1,129 @@
+"""A transducer as three ONNX files, which a search calls: the encoder by the frame, the others by the label.
+
+As in icefall's exports, the joiner's projections are inside encoder and predictor, so each is computed once.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ssl_asr.models.conv_rnnt import ConvRnnt
+from ssl_asr.models.lstm import Lstm
+from ssl_asr.models.projected_lstm import ProjectedLstm
+from ssl_asr.serving.exporting.onnx_export import CELL, HIDDEN, add_lstm_encoder, add_normalisation
+from ssl_asr.serving.exporting.onnx_graph import OnnxGraph, add_lstm_layers
+from ssl_asr.serving.exporting.transducers.causal_nodes import CausalNodes
+from ssl_asr.serving.network import AFTER, FRAMES
+from ssl_asr.serving.transducers.networks import ENCODED, LABELS, LOG_PROBABILITIES, PREDICTED
+from ssl_asr.transducer.model import TransducerModel
+from ssl_asr.transducer.predictor import Lstm as LstmPredictor
+from ssl_asr.transducer.predictor import Stateless
+
+_MANY = "sequences"
+
+
+def check_transducer_exportable(model: TransducerModel) -> None:
+    """ValueError unless the nodes of its encoder are known."""
+    kind = model.encoder.section.kind
+    if not isinstance(model.encoder, Lstm | ProjectedLstm | ConvRnnt):
+        raise ValueError(
+            f"a transducer whose network is of kind '{kind}' can't be exported as ONNX; only 'lstm', "
+            "'projected-lstm' and 'conv-rnnt' can"
+        )
+
+
+def encoder_onnx(model: TransducerModel) -> bytes:
+    """`frames` [1, frames, inputs] and `state_0`, ..., which begin as zeros; `encoded` [1, frames, joiner] and
+    `state_0_after`, ... The normalisation of the inputs is part of it. ValueError as `check_transducer_exportable`.
+    """
+    check_transducer_exportable(model)
+    graph = OnnxGraph.of(model)
+    nodes, encoder = CausalNodes(graph), model.encoder
+    add_normalisation(graph)
+    if isinstance(encoder, Lstm):
+        layers, units = encoder.section.layers, encoder.section.units
+        add_lstm_encoder(graph, layers, units)
+        nodes.shapes = dict.fromkeys((HIDDEN, CELL), (layers, 1, units))
+        hidden = "hidden"
+    elif isinstance(encoder, ProjectedLstm):
+        hidden = nodes.add(encoder.stack, "encoder.stack", "normalised")
+    else:
+        assert isinstance(encoder, ConvRnnt), "the kinds were checked"
+        hidden = _conv_rnnt(nodes, encoder)
+    nodes.linear("joiner.encoder_projection", hidden, ENCODED)
+    states = nodes.shapes
+    return graph.serialised(
+        {FRAMES: (1, "frames", model.spec.inputs), **states},
+        {ENCODED: (1, "frames", model.spec.joiner), **{name + AFTER: shape for name, shape in states.items()}},
+        double=[each for name in nodes.double for each in (name, name + AFTER)],
+    )
+
+
+def _conv_rnnt(nodes: CausalNodes, encoder: ConvRnnt) -> str:
+    local = nodes.add(encoder.local_cnn, "encoder.local_cnn", "normalised")
+    wide = nodes.add(encoder.global_cnn, "encoder.global_cnn", local)
+    nodes.graph.add("Concat", [local, wide], ["both"], axis=2)
+    return nodes.add(encoder.recurrent, "encoder.recurrent", nodes.linear("encoder.join", "both"))
+
+
+def predictor_onnx(model: TransducerModel) -> bytes:
+    """`labels` int64 [sequences] and the state before them; `predicted` [sequences, joiner] and the state behind.
+
+    Of an LSTM the state is `state_0` and `state_1` [layers, sequences, units], zeros at the begin. Of a stateless
+    predictor `state_0` int64 [context, sequences] are the last labels, -1 before the first. Sequences begin with a
+    blank.
+    """
+    graph, predictor = OnnxGraph.of(model), model.predictor
+    if isinstance(predictor, LstmPredictor):
+        states = _lstm_predictor(graph, predictor)
+    else:
+        assert isinstance(predictor, Stateless), "the kinds of predictors are known"
+        states = _stateless_predictor(graph, predictor)
+    projection = graph.constant("joiner.predictor_projection.weight", transposed=True)
+    graph.add("MatMul", ["outputs", projection], [PREDICTED])
+    whole = [] if isinstance(predictor, LstmPredictor) else [HIDDEN, HIDDEN + AFTER]
+    return graph.serialised(
+        {LABELS: (_MANY,), **states},
+        {PREDICTED: (_MANY, model.spec.joiner), **{name + AFTER: shape for name, shape in states.items()}},
+        whole=[LABELS, *whole],
+    )
+
+
+def _lstm_predictor(graph: OnnxGraph, predictor: LstmPredictor) -> dict[str, tuple[int | str, ...]]:
+    layers, units = predictor.section.layers, predictor.section.units
+    graph.add("Gather", [graph.constant("predictor.embedding.weight"), LABELS], ["embedded"])
+    first = graph.constant("first", np.array([0]))
+    graph.add("Unsqueeze", ["embedded", first], ["steps"])  # one step
+    found = add_lstm_layers(graph, "predictor.lstm", (layers, units), inputs="steps", states=(HIDDEN, CELL))
+    graph.add("Squeeze", [found, first], ["outputs"])
+    return dict.fromkeys((HIDDEN, CELL), (layers, _MANY, units))
+
+
+def _stateless_predictor(graph: OnnxGraph, predictor: Stateless) -> dict[str, tuple[int | str, ...]]:
+    section, first = predictor.section, graph.constant("first", np.array([0]))
+    graph.add("Unsqueeze", [LABELS, first], ["newest"])
+    begin, end = graph.constant("begin", np.array([1])), graph.constant("end", np.array([section.context]))
+    graph.add("Slice", [HIDDEN, begin, end, first], ["kept"])
+    graph.add("Concat", ["kept", "newest"], [HIDDEN + AFTER], axis=0)
+    graph.add("Transpose", [HIDDEN + AFTER], ["last"], perm=(1, 0))
+    # Where there was no label its number is -1, the table's last row.
+    table = graph.weights["predictor.embedding.weight"]
+    padded = graph.constant("embedding", np.concatenate([table, np.zeros_like(table[:1])]))
+    graph.add("Gather", [padded, "last"], ["embedded"])
+    graph.add("Transpose", ["embedded"], ["channels_first"], perm=(0, 2, 1))
+    weights = graph.constant("predictor.convolution.weight")
+    graph.add("Conv", ["channels_first", weights], ["convolved"], group=predictor.convolution.groups)
+    graph.add("Squeeze", ["convolved", graph.constant("time", np.array([2]))], ["squeezed"])
+    graph.add("Relu", ["squeezed"], ["outputs"])
+    return {HIDDEN: (section.context, _MANY)}
+
+
+def joiner_onnx(model: TransducerModel) -> bytes:
+    """`encoded` [1, joiner] and `predicted` [sequences, joiner]; `log_probabilities` [sequences, outputs]."""
+    graph, width, outputs = OnnxGraph.of(model), model.spec.joiner, model.spec.outputs
+    graph.add("Add", [ENCODED, PREDICTED], ["sum"])
+    graph.add("Tanh", ["sum"], ["joined"])
+    graph.add("MatMul", ["joined", graph.constant("joiner.output.weight", transposed=True)], ["weighted"])
+    graph.add("Add", ["weighted", graph.constant("joiner.output.bias")], ["logits"])
+    graph.add("LogSoftmax", ["logits"], [LOG_PROBABILITIES], axis=-1)
+    return graph.serialised({ENCODED: (1, width), PREDICTED: (_MANY, width)}, {LOG_PROBABILITIES: (_MANY, outputs)})

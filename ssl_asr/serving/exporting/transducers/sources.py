@@ -1,0 +1,70 @@
+"""What is exported of a run's transducer: the model with its word pieces and search, and results if there are any."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ssl_asr.evaluation.inputs import describe_transducer
+from ssl_asr.evaluation.results import Results, WordErrors, read_results
+from ssl_asr.frontend.prior import Prior, read_prior
+from ssl_asr.lang.word_pieces import WordPieces
+from ssl_asr.recipe import Recipe, TransducerSearch
+from ssl_asr.recipe.identity import inputs_key
+from ssl_asr.serving.exporting.transducers.networks import check_transducer_exportable
+from ssl_asr.store import filesystem
+from ssl_asr.store.layout import model_uri
+from ssl_asr.store.results_layout import results_uri
+from ssl_asr.transducer.model import TransducerModel
+from ssl_asr.transducer.model_files import load_transducer
+
+
+@dataclass(frozen=True, eq=False)
+class TransducerSources:
+    """`tested` are the results of just this model on test and `results` their key; empty where there are none."""
+
+    recipe: Recipe
+    name: str
+    model: TransducerModel
+    pieces: WordPieces
+    search: TransducerSearch
+    prior: Prior
+    results: str
+    tested: tuple[WordErrors, ...]
+
+
+def read_transducer_sources(recipe: Recipe, name: str) -> TransducerSources:
+    """`name` is one of the recipe's; ValueError in one sentence if it can't stream, be exported or used."""
+    system = describe_transducer(recipe, name)
+    uri = model_uri(recipe.run, name)
+    model, pieces, _ = load_transducer(uri)
+    if not model.encoder.is_causal:
+        raise ValueError(f"{uri} needs whole utterances, so it can't stream; train it with another network")
+    check_transducer_exportable(model)
+    inputs = recipe.frontend.mel_bins * recipe.frontend.stack
+    if model.spec.inputs != inputs:
+        raise ValueError(f"{uri} takes {model.spec.inputs} values of a frame, the run's front end makes {inputs}")
+    if odd := next((piece for piece in pieces.pieces if not piece.isprintable()), None):
+        raise ValueError(f"{uri} has the word piece {odd!r}, which can't be printed; take it out of the transcripts")
+    results = _results(recipe, name, system.key)
+    return TransducerSources(
+        recipe=recipe,
+        name=name,
+        model=model,
+        pieces=pieces,
+        search=system.search,
+        prior=read_prior(recipe.run),
+        results="" if results is None else inputs_key(results.inputs),
+        tested=() if results is None else _rows(results, name),
+    )
+
+
+def _results(recipe: Recipe, name: str, key: str) -> Results | None:
+    """Those of which the model is part, with its search of today."""
+    if not filesystem.exists(results_uri(recipe.run)):
+        return None
+    results = read_results(recipe.run)
+    return results if results.inputs.get(f"transducer {name}") == key else None
+
+
+def _rows(results: Results, name: str) -> tuple[WordErrors, ...]:
+    return tuple(row for each in results.transducers if each.name == name for row in each.rows)
