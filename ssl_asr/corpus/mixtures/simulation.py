@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +22,16 @@ from ssl_asr.corpus.seeding import digest, generator
 from ssl_asr.recipe import Mixtures
 
 Waveform = npt.NDArray[np.float32]
+
+
+class Named(Protocol):
+    """What has the id of an utterance."""
+
+    @property
+    def id(self) -> str: ...
+
+
+NamedT = TypeVar("NamedT", bound=Named)
 
 
 @dataclass(frozen=True)
@@ -43,16 +54,27 @@ def simulate(speech: Sequence[Speech], mixtures: Mixtures, *, sample_rate: int, 
     """
     _check(speech)
     for group in grouped(speech, mixtures.turns, seed):
-        names = [each.id for each in group]
-        rng = generator(seed, "mixture", *names)
-        turns = draw_turns(group, mixtures, sample_rate=sample_rate, rng=rng)
-        if max(turn.end for turn in turns) <= mixtures.longest_seconds * sample_rate:
-            waveforms = as_heard(group, mixtures, sample_rate=sample_rate, rng=rng)
-            yield Mixture(f"mixture-{digest(seed, 'mixture', *names):016x}", added_up(turns, waveforms), turns)
+        mixture = mixture_of(group, mixtures, sample_rate=sample_rate, seed=seed)
+        if mixture is not None:
+            yield mixture
 
 
-def grouped(speech: Sequence[Speech], turns: tuple[int, int], seed: int) -> Iterator[list[Speech]]:
-    """The utterances in random order, cut into groups of so many turns: the least and the most."""
+def mixture_of(group: Sequence[Speech], mixtures: Mixtures, *, sample_rate: int, seed: int) -> Mixture | None:
+    """The utterances as turns in this order; None where it is longer than `mixtures.longest_seconds`."""
+    names = [each.id for each in group]
+    rng = generator(seed, "mixture", *names)
+    turns = draw_turns(group, mixtures, sample_rate=sample_rate, rng=rng)
+    if max(turn.end for turn in turns) > mixtures.longest_seconds * sample_rate:
+        return None
+    waveforms = as_heard(group, mixtures, sample_rate=sample_rate, rng=rng)
+    return Mixture(f"mixture-{digest(seed, 'mixture', *names):016x}", added_up(turns, waveforms), turns)
+
+
+def grouped(speech: Sequence[NamedT], turns: tuple[int, int], seed: int) -> Iterator[list[NamedT]]:
+    """The utterances in random order, cut into groups of so many turns: the least and the most.
+
+    Their ids alone decide, so audio need not be read for it.
+    """
     ordered = sorted(speech, key=lambda each: (digest(seed, "order of turns", each.id), each.id))
     at = 0
     while len(ordered) - at >= turns[0]:

@@ -47,11 +47,12 @@ def active_frames(
 ) -> npt.NDArray[np.bool_]:
     """Bool [channels, frames]: whether any of the samples of a frame belongs to a turn of the channel.
 
-    Frame t has the samples from t to t + 1 times `frame_seconds`; a turn may end after the last frame.
+    Frame t has the samples from t to t + 1 times `frame_seconds`. A turn may begin before the first frame
+    and end after the last.
     """
     size = round(frame_seconds * sample_rate)
     active = np.zeros((len(channels), frames), bool)
     for row, turns in zip(active, channels, strict=True):
         for turn in turns:
-            row[turn.start // size : -(-turn.end // size)] = True
+            row[max(turn.start, 0) // size : -(-turn.end // size)] = True
     return active

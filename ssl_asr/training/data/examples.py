@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ssl_asr.corpus.augment.speed import recording_places, speed_of
+from ssl_asr.corpus.mixtures.turns import Turn
 from ssl_asr.frontend.stacking import stack, stack_labels, stacked_length
 from ssl_asr.sequence import lattice_shards
 from ssl_asr.sequence.lattices import Lattice
@@ -36,7 +37,8 @@ class Example:
     """One utterance at 30 ms: frames float16 [T, 192], their targets, and whose they are.
 
     `weight` is that of each of its frames in the loss. `text` and `tags` stand in the manifest alone and are joined
-    where an objective asks for them; so is the `lattice`, of an utterance at feature offset 0.
+    where an objective asks for them; so is the `lattice`, of an utterance at feature offset 0. A conversation has
+    `turns` instead of a text: samples count from the beginning of its first frame, which a turn may precede.
     """
 
     frames: npt.NDArray[np.float16]
@@ -48,6 +50,7 @@ class Example:
     text: str | None = None
     weight: float = 1.0
     lattice: Lattice | None = None
+    turns: tuple[Turn, ...] = ()
 
 
 Weighted = tuple[FrameTargets, float]  # with the weight of each frame in the loss
