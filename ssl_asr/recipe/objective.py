@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
 
 from ssl_asr.recipe.choice import Listed, Table
-from ssl_asr.recipe.section import NotNegative, PositiveFloat, Section
+from ssl_asr.recipe.section import NotNegative, Positive, PositiveFloat, Section
 
 Smoothing = Literal["ce", "kl"]
 
@@ -45,6 +47,36 @@ class TransducerSection(ObjectiveSection):
     kind: Literal["transducer"] = "transducer"
     word_pieces: str = ""
     fast_emit: NotNegative = 0.0
+
+
+Marks = Literal["start-end", "change", "none"]
+
+
+class SeparatedTransducerSection(ObjectiveSection):
+    """The words of each output channel, with marks of the turns: `<sot>` and `<eot>`, or `<cot>`.
+
+    `masking` is gamma of the masking loss. The log-probability of `<eot>` loses `end_penalty` nats for each 30 ms
+    frame by which it comes later than `end_grace` frames after its turn; published are 1, and 3, 5, 7 and 10 frames
+    (Sklyar et al. 2022).
+    """
+
+    kind: Literal["separated-transducer"] = "separated-transducer"
+    word_pieces: str = ""
+    channels: Annotated[int, Field(ge=1, le=8)] = 2
+    sample_rate: Positive = 16000
+    marks: Marks = "start-end"
+    fast_emit: NotNegative = 0.0
+    masking: NotNegative = 0.0
+    end_penalty: NotNegative = 0.0
+    end_grace: Positive = 3
+
+    @model_validator(mode="after")
+    def _consistent(self) -> SeparatedTransducerSection:
+        if self.end_penalty and self.marks != "start-end":
+            raise ValueError(f"end_penalty is for <eot>, which marks={self.marks} has not; use start-end")
+        if self.end_penalty and self.fast_emit:
+            raise ValueError("end_penalty and fast_emit together are numerically unstable; set one of them to 0")
+        return self
 
 
 OBJECTIVES: Table = {
