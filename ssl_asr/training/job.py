@@ -20,7 +20,8 @@ from ssl_asr.training.data.examples import Reader
 from ssl_asr.training.data.masking import mask
 from ssl_asr.training.data.sources import Source, seed_of
 from ssl_asr.training.loop import Course, Loop
-from ssl_asr.training.objectives.objective import build_objective
+from ssl_asr.training.objectives.anchored import Anchor, Anchored
+from ssl_asr.training.objectives.objective import Objective, build_objective
 from ssl_asr.training.schedule import Phase
 from ssl_asr.training.sync.build import build_strategy
 from ssl_asr.training.sync.group import Worker
@@ -34,8 +35,9 @@ class TrainingJob:
     `objectives` are by the names that phases call them by; `dev` is judged by `dev_objective`. `mean` and `deviation`
     are the global statistics of one 10 ms frame, [mel bins]. `about` is kept with the finished model. `start` names
     the run's model that training begins with, None: random weights; `start_encoder` names one whose encoder it begins
-    with. `word_pieces` is the file of a transducer's. `counts_posteriors` keeps the model's posterior
-    counts with it, by which decoding divides where sequence training has moved them.
+    with. `anchor` holds the weights near given ones, in all objectives but `dev_objective`, which is then one of its
+    own. `word_pieces` is the file of a transducer's. `counts_posteriors` keeps the model's posterior counts with it,
+    by which decoding divides where sequence training has moved them.
     """
 
     run: str
@@ -58,6 +60,7 @@ class TrainingJob:
     about: Mapping[str, str] = field(default_factory=dict)
     start: str | None = None
     start_encoder: str | None = None
+    anchor: Anchor | None = None
     word_pieces: str | None = None
     counts_posteriors: bool = False
 
@@ -108,13 +111,22 @@ def build_loop(job: TrainingJob, worker: Worker) -> Loop:
     course = Course(
         schedule=job.schedule,
         sources={source.name: source for source in job.sources},
-        objectives={name: build_objective(section) for name, section in job.objectives.items()},
+        objectives=_objectives(job),
         reader=job.reader,
         batching=job.batching,
         seed=job.seed,
         begins_trained=job.start is not None,
     )
     return Loop(model, optimiser, strategy, course, worker, sync=job.sync, clip_norm=job.optimiser.clip_norm)
+
+
+def _objectives(job: TrainingJob) -> dict[str, Objective]:
+    built = {name: build_objective(section) for name, section in job.objectives.items()}
+    if job.anchor is None:
+        return built
+    dev = job.dev_objective
+    assert all(phase.objective != dev for phase in job.schedule), "what dev is judged by has no penalty"
+    return {name: each if name == dev else Anchored(each, job.anchor) for name, each in built.items()}
 
 
 def build_optimiser(model: torch.nn.Module, settings: Optimiser) -> torch.optim.Optimizer:
