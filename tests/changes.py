@@ -133,6 +133,7 @@ CHANGES: dict[str, Change] = {
     "where the speech lies": (["corpus.data=/does/not/exist", "corpus.hours.labeled=7"], nothing, set()),
     "reject share": (["corpus.max_reject_share=0.9"], nothing, set()),
     "checkpoints": (["teacher.sync.checkpoint_blocks=7", "student.sync.max_bad_blocks=9"], nothing, set()),
+    "adapt": (["adapt.passes=9", "adapt.lambdas=[1]"], nothing, set()),
     "evaluate.bootstrap": (["evaluate.bootstrap=60"], nothing, RESULTS),
     "evaluate.lattices": (["evaluate.lattices=true"], nothing, RESULTS | of("decoded")),
     "evaluate.kappas": (["evaluate.kappas=[0.25]"], nothing, RESULTS | of("decoded")),

@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
-from ssl_asr.cli import cohorts, evaluate, experiment, listen, serve, speakers, transcribe
+from ssl_asr.cli import adapt, cohorts, evaluate, experiment, listen, serve, speakers, transcribe
 from ssl_asr.cli.saying import say
 from ssl_asr.cli.values import whole
 from ssl_asr.planning import question
@@ -67,6 +67,8 @@ examples:
   ssl-asr evaluate bundle --test nemo:test.jsonl --against other-bundle
                                             word error rates on any transcribed speech, beside another system
   ssl-asr cohorts runs/demo --by tag:region who is understood worse, and whether that may be chance
+  ssl-asr adapt runs/demo --cohort bottom --method ewc
+                                            a student that understands these better, without forgetting others
   ssl-asr speakers runs/demo                speaker embeddings for `cohorts`, and how well they tell speakers apart
   ssl-asr experiment ssl                    what unlabeled speech gains, over three seeds, with a verdict
   ssl-asr serve bundle                      a server for Vosk's and other clients, and a page with a microphone
@@ -117,6 +119,19 @@ def _run(words: list[str]) -> int:
     if words[0].startswith("-"):
         parser.parse_args(words)  # help; anything else is refused
     if words[0] not in commands:
+        others = [
+            "plan",
+            "status",
+            "failed",
+            "verify",
+            "inspect",
+            "export",
+            "transcribe",
+            "listen",
+            "serve",
+            "cohorts",
+            "adapt",
+        ]
         others = ["plan", "status", "failed", "verify", "inspect", "export", "transcribe", "listen", *_RUN_FREE]
         known = [*NAMES, "run", *others]
         near = difflib.get_close_matches(words[0], known, 1, cutoff=0.5)
@@ -162,6 +177,9 @@ def _on_run(options: argparse.Namespace) -> int:
             commands.export_sherpa(recipe, options.model, options.out)
         else:
             commands.export(recipe, options.model, options.out, options.measure)
+        return OK
+    if options.command == "adapt":
+        adapt.run(recipe, options)
         return OK
     if options.command == "plan":
         commands.plan(recipe, question.question_of(options))
@@ -212,6 +230,7 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     listen.add_command(commands)
     serve.add_command(commands)
     cohorts.add_command(commands)
+    adapt.add_command(commands)
     speakers.add_command(commands)
     experiment.add_command(commands)
     parser.add_argument("--traceback", action="store_true", help="show where in the code an error arose")

@@ -40,6 +40,7 @@ _ASKED_FOR: Mapping[ModelName, Callable[[Recipe], bool]] = {
     BASELINE_SHORT: lambda recipe: recipe.student.shorter_baseline > 0,
     TOPLINE: lambda recipe: recipe.evaluate.topline,
 }
+_ADAPTED = "adapted-"
 _SMBR = "-smbr"
 SMBR_BASELINES = tuple(name + _SMBR for name in BASELINES)
 TITLES |= {name + _SMBR: f"{title} sMBR" for name, title in TITLES.items()}
@@ -72,6 +73,15 @@ def first_epoch_name(smbr: str) -> str:
 def fold_name(name: str, fold: int) -> str:
     """A model trained like `name`, without one fold of the labeled speech."""
     return f"{name}-fold-{fold}"
+
+
+def adapted_name(name: str, how: str) -> str:
+    """The model that adaptation to a cohort makes of the model `name`."""
+    return f"{_ADAPTED}{name}-{how}"
+
+
+def is_adapted(name: str) -> bool:
+    return name.startswith(_ADAPTED)
 
 
 def product_of(name: ModelName) -> Product:

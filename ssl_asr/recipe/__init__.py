@@ -6,6 +6,7 @@ lives in `cluster` and `run` and never makes a stage start anew: features, targe
 trained model does (BMUF with two workers is not BMUF with four), as it must on an elastic cluster.
 """
 
+from ssl_asr.recipe.adapt import Adapt
 from ssl_asr.recipe.augmentation import Augmentation
 from ssl_asr.recipe.batching import Batching
 from ssl_asr.recipe.choice import Choice, Listed
@@ -44,6 +45,7 @@ from ssl_asr.recipe.whole import Recipe
 __all__ = [
     "NETWORKS",
     "OBJECTIVES",
+    "Adapt",
     "Augmentation",
     "Batching",
     "BlstmNetwork",

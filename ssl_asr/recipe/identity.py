@@ -49,6 +49,7 @@ Product = Literal[
     "baseline-short-smbr",
     "student-smbr",
     "topline-smbr",
+    "adapted",  # a model that is adapted to a cohort
     "transducer",
     "transducer-words",  # what a transducer recognises
     "graph",

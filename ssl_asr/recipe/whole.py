@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import Field, model_validator
 
+from ssl_asr.recipe.adapt import Adapt
 from ssl_asr.recipe.data import Cluster, Corpus, Evaluate, Frontend, Hmm, Hypotheses, Labelling
 from ssl_asr.recipe.identity import Affects
 from ssl_asr.recipe.section import Section
@@ -17,11 +18,12 @@ from ssl_asr.recipe.transducer import Transducer
 _RANDOM = Affects(
     *("open-labeled", "open-unlabeled", "open-dev", "open-test", "labeled", "unlabeled", "noise"),
     *("teacher", "baseline", "baseline-short", "student", "topline", "transducer", "results"),
+    "adapted",
     *("teacher-smbr", "baseline-smbr", "baseline-short-smbr", "student-smbr", "topline-smbr"),
 )
 
 # Models of the run, and of sequence training and realigning, whose names begin with these.
-_TAKEN = ("teacher", "baseline", "student", "topline", "aligner", "transducers")
+_TAKEN = ("teacher", "baseline", "student", "topline", "aligner", "transducers", "adapted")
 _NAME = re.compile("[a-z][a-z0-9-]{0,39}")
 
 
@@ -41,6 +43,7 @@ class Recipe(Section):
     # Recognisers that are trained on words instead of senones, by names of your own.
     transducers: Annotated[dict[str, Transducer], Affects("transducer")] = Field(default_factory=dict)
     evaluate: Evaluate = Evaluate()
+    adapt: Annotated[Adapt, Affects("adapted")] = Adapt()
     # Where and on how many machines work runs. The number of training workers does shape a model, as it must where
     # machines come and go.
     cluster: Annotated[Cluster, Affects()] = Cluster()

@@ -182,6 +182,11 @@ def model_uri(run: str, name: str) -> str:
     return filesystem.join(models_folder(run), name + MODEL_SUFFIX)
 
 
+def fisher_uri(run: str, key: str) -> str:
+    """How much each weight of a model matters; `key` is a hash of what that was found out from."""
+    return filesystem.join(run, "adapt", f"fisher-{key}{MODEL_SUFFIX}")
+
+
 def word_pieces_uri(run: str, key: str) -> str:
     """A model of sentencepiece; `key` is a hash of what it was trained from."""
     return filesystem.join(run, "transducers", f"word-pieces-{key}.model")

@@ -81,3 +81,21 @@ def clip_uri(run: str, name: str) -> str:
 
 def wer_table_uri(run: str) -> str:
     return filesystem.join(run, "report", "wer.md")
+
+
+def cohorts_folder(run: str) -> str:
+    """Where `ssl-asr adapt` looks for what `ssl-asr cohorts -o` has found."""
+    return filesystem.join(run, "report", "cohorts")
+
+
+def cohorts_uri(folder: str) -> str:
+    return filesystem.join(folder, "cohorts.json")
+
+
+def adapted_uri(run: str, name: str) -> str:
+    """What came out of an adaptation."""
+    return filesystem.join(run, "adapt", f"{name}.json")
+
+
+def adapted_page_uri(run: str, name: str) -> str:
+    return filesystem.join(run, "report", f"{name}.html")

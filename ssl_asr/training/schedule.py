@@ -99,11 +99,11 @@ def student_schedule(student: Student, labeled: Source, unlabeled: Source) -> li
     if student.order == "segregated":
         sub_epochs = list(zip(*sub_epochs, strict=True))
     if student.order == "blocks":
-        sub_epochs = [_interleaved(soft, hard, student.segment_slabs) for soft, hard in sub_epochs]
+        sub_epochs = [interleaved(soft, hard, student.segment_slabs) for soft, hard in sub_epochs]
     return [phase for phases in sub_epochs for phase in phases if phase.count]
 
 
-def _interleaved(soft: Phase, hard: Phase, segment: int) -> tuple[Phase, ...]:
+def interleaved(soft: Phase, hard: Phase, segment: int) -> tuple[Phase, ...]:
     """Segments of the unlabeled phase, each followed by its share of the labeled phase.
 
     The cuts depend only on slabs, never on workers. With equal segments, shares differ by at most one slab. The

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
+from ssl_asr.adaptation import jobs as adaptation
 from ssl_asr.corpus import split_records as listing
 from ssl_asr.corpus import split_stage as corpus
 from ssl_asr.corpus.augment import banks
@@ -71,6 +72,7 @@ VERSIONS: Mapping[Product, Versions] = {
     "baseline-short-smbr": _SEQUENCE,
     "student-smbr": _SEQUENCE,
     "topline-smbr": _SEQUENCE,
+    "adapted": {"adaptation/jobs.py VERSION": adaptation.VERSION},
     "transducer": {"training/transducer/inputs.py VERSION": transducer.VERSION},
     "transducer-words": {"evaluation/inputs.py TRANSDUCED_VERSION": evaluation.TRANSDUCED_VERSION},
     "graph": {"decoding/graph_files.py VERSION": graph_files.VERSION},

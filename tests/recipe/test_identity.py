@@ -96,6 +96,8 @@ def test_a_choice_is_what_differs_from_its_default() -> None:
         ),
         ("student.sequence.sync.checkpoint_blocks=7", set()),
         ("evaluate.lm_order=4", {"graph"}),
+        ("adapt.passes=9", {"adapted"}),
+        ("adapt.lambdas=[0.5]", set()),
         ("evaluate.beam=9", {"hypotheses"}),
         ("evaluate.kappas=[0.1]", {"results"}),
         ("evaluate.prior_scales=[0.5, 1]", {"results"}),

@@ -15,7 +15,7 @@ from typing import Annotated, TypeVar
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from ssl_asr.models.systems import stage_of
+from ssl_asr.models.systems import is_adapted, stage_of
 from ssl_asr.runtime.pipeline import NAMES
 from ssl_asr.runtime.todo import TRANSDUCERS
 from ssl_asr.store import filesystem
@@ -142,6 +142,8 @@ def accounted_keys(run: str, name: str) -> list[str]:
 def fix_hint(run: str, name: str) -> str:
     """The fix for wrong accounts: train again, because nothing else shows what the model was trained on."""
     model, training = model_uri(run, name), training_folder(run, name)
+    if is_adapted(name):
+        return f"delete {model} and {training}, then give the `ssl-asr adapt` command that made it again"
     stage = stage_of(name)
     stage = stage if stage in NAMES else TRANSDUCERS  # whose names are the user's
     return f"delete {model} and {training}, then run `ssl-asr {stage} {run}` again"

@@ -17,7 +17,8 @@ import numpy.typing as npt
 from ssl_asr.store.ledger import Shard
 from ssl_asr.store.ledger_index import LedgerIndex
 
-SourceName = Literal["labeled", "unlabeled"]
+# Those of a cohort hold the slabs of another in which it speaks, and of these slabs the cohort's speakers alone.
+SourceName = Literal["labeled", "unlabeled", "cohort-labeled", "cohort-unlabeled"]
 
 
 @dataclass(frozen=True)

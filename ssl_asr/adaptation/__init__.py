@@ -1,0 +1,1 @@
+"""A trained model is adapted to speakers whom it understands worse, without forgetting the others."""

@@ -1,0 +1,179 @@
+"""The trainings of an adaptation, derived from the training of the model that is adapted."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
+
+from ssl_asr.adaptation.schedules import adaptation_schedule, objectives_of, oversampled_schedule
+from ssl_asr.adaptation.speech import CohortReader, CohortSpeech, cohort_source
+from ssl_asr.hmm.senones import load_senones
+from ssl_asr.models.model_files import model_id
+from ssl_asr.models.systems import STUDENT, TEACHER, TOPLINE, adapted_name, trained
+from ssl_asr.recipe import Adapt, CrossEntropySection, Recipe
+from ssl_asr.recipe.identity import digest, inputs_key, non_defaults
+from ssl_asr.store.layout import fisher_uri, model_uri
+from ssl_asr.store.ledger import checksum
+from ssl_asr.training.data.sources import Source
+from ssl_asr.training.job import TrainingJob
+from ssl_asr.training.objectives.anchored import Anchor
+from ssl_asr.training.plan import (
+    TrainingPlan,
+    baseline_plans,
+    is_trained,
+    job_of,
+    student_plan,
+    teacher_plan,
+    topline_plan,
+)
+
+VERSION = "1"  # raise where equal inputs give another adapted model
+FISHER_VERSION = "1"  # raise where equal inputs give other weights of EWC
+DEV = "dev"  # the objective on dev: the penalty has no part in it
+
+Method = Literal["finetune", "ewc", "l2sp", "average", "replay", "oversample"]
+METHODS: tuple[Method, ...] = get_args(Method)
+
+
+@dataclass(frozen=True)
+class Adaptation:
+    """The model that `plan` has trained is adapted to `speech`, that of `cohorts` of those by `by`."""
+
+    recipe: Recipe
+    plan: TrainingPlan
+    by: str
+    cohorts: tuple[str, ...]
+    speech: CohortSpeech
+    method: Method
+
+    @property
+    def sources(self) -> list[Source]:
+        """The cohort's, without empty ones."""
+        found = [cohort_source(source, self.speech) for source in self.plan.sources]
+        return [source for source in found if len(source)]
+
+    @property
+    def name(self) -> str:
+        """Of all strengths together."""
+        key = inputs_key({"by": self.by, "cohorts": "\n".join(self.cohorts)})[:6]
+        return adapted_name(self.plan.name, f"{self.method}-{key}")
+
+    def name_at(self, strength: float) -> str:
+        """Of the model of this strength."""
+        return self.name if self.method == "finetune" else f"{self.name}-{strength:g}"
+
+    def inputs_at(self, strength: float) -> dict[str, str]:
+        """What the model of this strength is made from."""
+        return {
+            "version": VERSION,
+            "model": model_id(model_uri(self.recipe.run, self.plan.name)),
+            "trained": self.plan.key,
+            "speakers": digest(sorted(self.speech.speakers)),
+            "speech": digest([checksum(source.table.tobytes()) for source in self.sources]),
+            "method": self.method,
+            "strength": repr(float(strength)),
+            **({"fisher": inputs_key(self.fisher_inputs())} if self.method == "ewc" else {}),
+            **non_defaults(self.recipe, "adapted"),
+        }
+
+    def fisher_inputs(self) -> dict[str, str]:
+        """What the Fisher information of the trained model is made from; no cohort has a part in it."""
+        return {
+            "version": FISHER_VERSION,
+            "model": model_id(model_uri(self.recipe.run, self.plan.name)),
+            "trained": self.plan.key,
+            "utterances": str(self.recipe.adapt.fisher_utterances),
+            "seed": str(self.recipe.seed),
+        }
+
+    @property
+    def fisher(self) -> str:
+        return fisher_uri(self.recipe.run, inputs_key(self.fisher_inputs()))
+
+
+def plan_of(recipe: Recipe, name: str) -> TrainingPlan:
+    """How cross-entropy trained the model; ValueError if the run has none of this name, or of another recipe."""
+    plan = _plan_of(recipe, name)
+    if not is_trained(recipe, plan):
+        raise ValueError(f"{recipe.run} has no {name} of today's recipe; run `ssl-asr run {recipe.run}` first")
+    return plan
+
+
+def _plan_of(recipe: Recipe, name: str) -> TrainingPlan:
+    if name not in trained(recipe):
+        raise ValueError(
+            f"'{name}' is no model that {recipe.run} trains by cross-entropy; there are {', '.join(trained(recipe))}"
+        )
+    if name == STUDENT:
+        return student_plan(recipe)
+    if name == TEACHER:
+        return teacher_plan(recipe, TEACHER, load_senones(recipe.run))
+    if name == TOPLINE:
+        return topline_plan(recipe)
+    return next(plan for plan in baseline_plans(recipe) if plan.name == name)
+
+
+def strengths_of(settings: Adapt, method: Method) -> tuple[float, ...]:
+    """All that are tried, each once, from weak to strong."""
+    tried: dict[Method, Sequence[float]] = {
+        "finetune": (1.0,),
+        "ewc": settings.lambdas,
+        "l2sp": settings.l2sp_lambdas,
+        "average": settings.averages,
+        "replay": settings.replay_shares,
+        "oversample": settings.repeats,
+    }
+    return tuple(sorted({float(each) for each in tried[method]}))
+
+
+def adapting_job(work: Adaptation, strength: float) -> TrainingJob:
+    """The training of one strength. ValueError where the method has nothing to be trained on.
+
+    Weights are averaged after `finetune`, which has a job of its own.
+    """
+    assert work.method != "average", "an average is not trained"
+    before = job_of(work.recipe, work.plan)
+    job = replace(
+        before,
+        name=work.name_at(strength),
+        inputs=work.inputs_at(strength),
+        reader=CohortReader(before.reader, work.speech.speakers),
+        objectives={**before.objectives, DEV: CrossEntropySection()},
+        dev_objective=DEV,
+    )
+    if work.method == "oversample":
+        return _oversampling(work, job, round(strength))
+    if not work.sources:
+        raise ValueError(
+            f"{work.plan.name} was trained on no speech of {', '.join(work.cohorts)}; name another cohort"
+        )
+    share = strength if work.method == "replay" else 0.0
+    general: dict[str, Source] = {source.name: source for source in work.plan.sources}
+    objectives = objectives_of([*work.plan.objectives])
+    return replace(
+        job,
+        start=work.plan.name,
+        schedule=tuple(adaptation_schedule(work.recipe.adapt, work.sources, general, objectives, share)),
+        sources=(*work.sources, *(general.values() if share else ())),
+        anchor=_anchor(work, strength),
+    )
+
+
+def _oversampling(work: Adaptation, job: TrainingJob, repeats: int) -> TrainingJob:
+    unlabeled = [source for source in work.plan.sources if source.name == "unlabeled"]
+    cohort = [source for source in work.sources if source.name == "cohort-unlabeled"]
+    if work.plan.name != STUDENT or not cohort:
+        raise ValueError(
+            "oversample repeats teacher-labelled speech of the cohort in the student's training; "
+            + ("there is none" if work.plan.name == STUDENT else f"{work.plan.name} has no such training")
+        )
+    schedule = oversampled_schedule(job.schedule, cohort[0], unlabeled[0], repeats)
+    return replace(job, schedule=tuple(schedule), sources=(*job.sources, cohort[0]))
+
+
+def _anchor(work: Adaptation, strength: float) -> Anchor | None:
+    start = model_uri(work.recipe.run, work.plan.name)
+    if work.method == "ewc":
+        return Anchor(start, strength, work.fisher)
+    return Anchor(start, strength) if work.method == "l2sp" else None

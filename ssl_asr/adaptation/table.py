@@ -1,0 +1,59 @@
+"""An adaptation as tables for a terminal: what dev chose among, and test before and after."""
+
+from __future__ import annotations
+
+import textwrap
+
+from ssl_asr.adaptation.measures import VARIANCE, Change
+from ssl_asr.adaptation.results import AdaptResults, SweepPoint
+from ssl_asr.evaluation.bootstrap import LEAST_SPEAKERS
+from ssl_asr.evaluation.table import aligned
+
+_WIDTH = 118
+
+
+def format_adapted(results: AdaptResults) -> str:
+    tables = [sweep_rows(results), change_rows(results)]
+    told = textwrap.wrap(sentence(results), _WIDTH)
+    return "\n\n".join("\n".join(lines) for lines in [*map(aligned, tables), told])
+
+
+def sentence(results: AdaptResults) -> str:
+    """What the figures mean."""
+    before, chosen = results.sweep[0].mean, next(each for each in results.sweep if each.strength == results.chosen)
+    worse = before is not None and chosen.mean is not None and chosen.mean >= before
+    return ("On dev no strength is better than the model before. " if worse else "") + (
+        f"{results.model} was adapted to {', '.join(results.cohorts)} (by {results.by}) by {results.method}, on "
+        f"{results.hours:.2f} h of {results.speakers:,} speakers of the training speech. {results.system} was chosen "
+        "on dev by the mean of both rates. Test figures are of the half of the test speakers in which no cohort was "
+        "searched; the mean, the maximum and the variance (in squared points) count each cohort once. In brackets: "
+        f"95 % bootstrap intervals over speakers of the difference; with less than {LEAST_SPEAKERS} there is none."
+    )
+
+
+def sweep_rows(results: AdaptResults) -> list[list[str]]:
+    """With a row of titles."""
+    rows = [["dev, WER %", "", "adapted cohorts", "other speakers", "mean"]]
+    return rows + [_point(point, point.strength == results.chosen) for point in results.sweep]
+
+
+def _point(point: SweepPoint, chosen: bool) -> list[str]:
+    name = "before" if point.strength is None else f"strength {point.strength:g}"
+    return [name, "chosen" if chosen else "", *map(_rate, (point.adapted, point.others, point.mean))]
+
+
+def change_rows(results: AdaptResults) -> list[list[str]]:
+    """With a row of titles."""
+    return [["test, WER %", "speakers", "before", "after", "difference"], *map(_change, results.changes)]
+
+
+def _change(each: Change) -> list[str]:
+    scale = 100**2 if each.name == VARIANCE else 100
+    limits = each.difference
+    inside = "" if limits is None else f" [{scale * limits.low:+.1f}, {scale * limits.high:+.1f}]"
+    difference = f"{scale * (each.after - each.before):+.1f}{inside}"
+    return [each.name, f"{each.speakers:,}", f"{scale * each.before:.1f}", f"{scale * each.after:.1f}", difference]
+
+
+def _rate(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.1f}"

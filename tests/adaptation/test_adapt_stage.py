@@ -1,0 +1,151 @@
+"""Adapting the student of a small run to the south, without Ray: every method, what is told, and what is refused."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from ssl_asr.adaptation.cohort import cohort_finder, read_cohorts
+from ssl_asr.adaptation.jobs import METHODS, Adaptation, Method, adapting_job, plan_of
+from ssl_asr.adaptation.measures import FIGURES
+from ssl_asr.adaptation.scoring import check_dev
+from ssl_asr.adaptation.speech import CohortReader, find_speech
+from ssl_asr.adaptation.stage import Wanted, run_adapt
+from ssl_asr.adaptation.table import format_adapted
+from ssl_asr.evaluation.inputs import references
+from ssl_asr.models.model_files import load_model
+from ssl_asr.recipe import Recipe
+from ssl_asr.store import utterance
+from ssl_asr.store.layout import model_uri
+from ssl_asr.store.results_layout import adapted_uri, cohorts_folder
+from ssl_asr.store.shards import ShardStore
+from ssl_asr.verifying.training_check import check_training
+from tests.adaptation.adaptable_run import SPEAKERS, adaptable
+from tests.in_process import placed_here
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
+    """Not to be changed."""
+    return adaptable(tmp_path_factory.mktemp("adaptable"))
+
+
+@pytest.fixture
+def recipe(made: Recipe, tmp_path: Path) -> Iterator[Recipe]:
+    shutil.copytree(made.run, tmp_path / "run")
+    with placed_here():
+        yield made.model_copy(update={"run": str(tmp_path / "run")})
+
+
+def wanted(recipe: Recipe, method: Method = "finetune", cohort: str = "south", model: str = "student") -> Wanted:
+    return Wanted(cohort, method, model, cohorts_folder(recipe.run))
+
+
+def weights(recipe: Recipe, name: str) -> torch.Tensor:
+    model, _ = load_model(model_uri(recipe.run, name))
+    return torch.cat([each.detach().flatten() for each in model.parameters()])
+
+
+def work_of(recipe: Recipe, method: Method) -> Adaptation:
+    plan = plan_of(recipe, "student")
+    cohort_of = cohort_finder(read_cohorts(recipe.run, cohorts_folder(recipe.run)))
+    speech = find_speech(recipe.run, ["labeled", "unlabeled"], cohort_of, ("south",))
+    return Adaptation(recipe, plan, "tag:region", ("south",), speech, method)
+
+
+def test_every_method_makes_models_that_are_compared_and_kept(recipe: Recipe) -> None:
+    found = {method: run_adapt(recipe, wanted(recipe, method)) for method in METHODS}
+    for method, results in found.items():
+        assert results.speakers == SPEAKERS["labeled"] + SPEAKERS["unlabeled"]
+        assert [each.name for each in results.changes][: len(FIGURES)] == [*FIGURES]
+        assert {each.name for each in results.changes} - {*FIGURES} == {"north", "south"}
+        assert results.sweep[0].strength is None
+        assert json.loads(Path(adapted_uri(recipe.run, results.name)).read_text())["method"] == method
+        assert "north" in format_adapted(results)
+        assert "test-south" not in format_adapted(results)  # no speaker is named
+    before, tuned = weights(recipe, "student"), weights(recipe, found["finetune"].system)
+    assert not torch.equal(before, tuned)
+    free, held = (weights(recipe, f"{found['ewc'].name}-{strength}") for strength in (0, 10))
+    assert torch.equal(free, tuned)  # strength 0 is fine-tuning, bit for bit
+    assert not torch.equal(held, tuned)
+    torch.testing.assert_close(weights(recipe, found["average"].system), (before + tuned) / 2)
+    audited = check_training(recipe.run)
+    assert not audited.findings
+    assert sum("adapted-" in line for line in audited.trained) == 6
+    stamps = {file: file.stat().st_mtime_ns for file in Path(recipe.run, "models").iterdir()}
+    assert run_adapt(recipe, wanted(recipe, "ewc")) == found["ewc"]
+    assert stamps == {file: file.stat().st_mtime_ns for file in Path(recipe.run, "models").iterdir()}
+
+
+def test_it_trains_on_the_cohort_alone_and_on_no_dev_or_test_speech(recipe: Recipe) -> None:
+    for method in ("finetune", "replay", "oversample"):
+        job = adapting_job(work_of(recipe, method), 2.0 if method == "oversample" else 0.5)
+        assert isinstance(job.reader, CohortReader)
+        for source in job.sources:
+            refs = [source.at(place) for place in range(len(source))]
+            heard = {each.speaker for ref in refs for each in job.reader.read(source.name, ref, 0)}
+            assert heard
+            assert not any(name.startswith(("dev", "test")) for name in heard)
+            assert all("south" in name for name in heard) or not source.name.startswith("cohort-")
+        shares = {phase.source: 0 for phase in job.schedule}
+        for phase in job.schedule:
+            shares[phase.source] += phase.count
+        assert {*shares} == {source.name for source in job.sources}
+
+
+def test_other_inputs_train_anew(recipe: Recipe) -> None:
+    work = work_of(recipe, "ewc")
+    other = recipe.model_copy(update={"adapt": recipe.adapt.model_copy(update={"passes": 7})})
+    assert replace(work, recipe=other).inputs_at(1.0) != work.inputs_at(1.0) != work.inputs_at(2.0)
+    more = recipe.model_copy(update={"adapt": recipe.adapt.model_copy(update={"lambdas": (0.0, 5.0)})})
+    assert replace(work, recipe=more).inputs_at(1.0) == work.inputs_at(1.0)
+
+
+def one_of_the_north(recipe: Recipe) -> str:
+    """A run like it whose labeled speech has one speaker of the north."""
+    store = ShardStore(recipe.run, utterance.STORE)
+    for entry in store.entries("labeled"):
+        slabs = [
+            [replace(each, tags={}) if each.speaker.endswith("north-1") else each for each in utterance.decode(table)]
+            for table in store.read_slabs(entry.shard)
+        ]
+        tables = [utterance.encode(slab) for slab in slabs]
+        parents = dict(entry.parents)
+        store.publish(
+            entry.shard, utterance.SCHEMA, tables, entry.slabs, seconds=entry.seconds, parents=parents, metadata={}
+        )
+    return recipe.run
+
+
+def refused(recipe: Recipe, asked: Wanted) -> str:
+    with pytest.raises(ValueError, match=r"^[^\n]*$") as found:
+        run_adapt(recipe, asked)
+    return str(found.value)
+
+
+def test_what_is_missing_is_one_sentence(recipe: Recipe, tmp_path: Path) -> None:
+    assert refused(recipe, wanted(recipe, cohort="west")).startswith("there is no cohort 'west'; by tag:region there")
+    assert "trains by cross-entropy" in refused(recipe, wanted(recipe, model="student-smbr"))
+    assert "no cohorts are found yet" in refused(recipe, replace(wanted(recipe), folder=str(tmp_path)))
+    assert "has no such training" in refused(recipe, wanted(recipe, "oversample", model="baseline"))
+    cohort_of = cohort_finder(read_cohorts(recipe.run, cohorts_folder(recipe.run)))
+    with pytest.raises(ValueError, match="no utterance of labeled or unlabeled is of the cohort east"):
+        find_speech(recipe.run, ["labeled", "unlabeled"], cohort_of, ("east",))
+    with pytest.raises(ValueError, match="has one speaker in the training speech"):
+        find_speech(one_of_the_north(recipe), ["labeled"], cohort_of, ("north",))
+    with pytest.raises(ValueError, match="dev has less than 2 speakers of east, so it can't choose"):
+        check_dev(references(recipe, "dev"), cohort_of, ("east",))
+    file = Path(cohorts_folder(recipe.run), "cohorts.json")
+    kept = file.read_text()
+    file.write_text(kept.replace('"speakers": 12', '"speakers": 13'))
+    assert "were found among 13 speakers, and the test split has 12" in refused(recipe, wanted(recipe))
+    file.write_text(kept.replace("tag:region", "embeddings:x.npz"))
+    assert "known of the test speakers alone" in refused(recipe, wanted(recipe))
+    file.write_text("{}")
+    assert "is no result of `ssl-asr cohorts`" in refused(recipe, wanted(recipe))
