@@ -3,7 +3,8 @@
 F_i = E[(d log p(y|x) / d theta_i)^2] over utterances x, with y drawn from the network's own p(y|x). Labels of the
 data in place of drawn ones give the "empirical Fisher", which says little about curvature (Kunstner et al. 2019). The
 square is of the sum over an utterance's frames, so gradients are made utterance by utterance: squares of a batch's
-mean gradient are another thing.
+mean gradient are another thing. A loop makes them: LSTMs have no batching rule, so `torch.func.vmap` takes longer (on
+20 utterances of 4 s, a network of 0.8 M parameters and a busy core: 0.80 s of processor an utterance against 0.03 s).
 """
 
 from __future__ import annotations
