@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 
 def add_engine_options(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--hotwords", metavar="FILE", help="lines: a word or phrase and a bonus in nats, 1 to 10")
+    command.add_argument("--hotwords", metavar="FILE", help="in each line a word or phrase and its bonus in nats")
     command.add_argument("--lm", metavar="ARPA", help="a language model in place of the bundle's")
     command.add_argument("--int8", action="store_true", help="the 8-bit network: faster, a little less exact")
 

@@ -70,7 +70,7 @@ def add_command(commands: argparse._SubParsersAction[Any]) -> None:
     command.add_argument("--key", metavar="PEM", help="of the certificate, where that file does not hold it")
     add_engine_options(command)
     endpoint_options.add_endpoint_options(command)
-    limits = command.add_argument_group("limits, for each the largest")
+    limits = command.add_argument_group("limits, each the largest value allowed")
     for name, does in _LIMITS.items():
         default = "" if name == "clients" else f"; default: {getattr(Limits(), name.replace('-', '_')):.10g}"
         limits.add_argument(f"--{name}", type=at_least(0.0), metavar="N", help=f"{does}{default}")

@@ -39,7 +39,11 @@ def add_command(commands: argparse._SubParsersAction[Any]) -> None:
         "--channel", type=whole(0, 1023), metavar="N", help="of audio files, from 0; default: the first"
     )
     command.add_argument(
-        "--nbest", type=whole(1, MOST_ALTERNATIVES), default=0, metavar="N", help="so many sentences, in json"
+        "--nbest",
+        type=whole(1, MOST_ALTERNATIVES),
+        default=0,
+        metavar="N",
+        help="the N best sentences; with --format json alone",
     )
     add_engine_options(command)
 

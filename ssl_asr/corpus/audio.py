@@ -173,9 +173,9 @@ def _claimed_seconds(file: AudioFile, offset: float) -> float:
 
 def _check_channel(uri: str, channel: int, file: AudioFile) -> None:
     if channel >= file.channels:
+        has = f"{file.channels} channel{'s' if file.channels > 1 else ''}, counted from 0"
         raise ValueError(
-            f"{uri}: channel {channel} was asked for, but the file has {file.channels} from 0 on; "
-            "choose one of them or fix the source"
+            f"{uri}: channel {channel} was asked for, but the file has {has}; choose another one or fix the source"
         )
 
 

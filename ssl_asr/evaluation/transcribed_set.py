@@ -26,9 +26,8 @@ def read_transcribed_set(source: str, alphabet: Alphabet) -> TranscribedSet:
     """The speech that READER:PATH names, checked as a test split is; ValueError if none of it can be scored."""
     reader, colon, path = source.partition(":")
     if not colon or reader not in READERS:
-        raise ValueError(
-            f"'{source}' names no transcribed speech; give one of {', '.join(READERS)}, a colon and a path"
-        )
+        with_texts = ", ".join(name for name, each in READERS.items() if each.has_texts)
+        raise ValueError(f"'{source}' names no transcribed speech; give one of {with_texts}, a colon and a path")
     found = checked(read_listed(reader, path), "test", Corpus(), alphabet=alphabet)
     if not found.utterances:
         why = f"; the first of {len(found.rejects)}: {found.rejects[0].reason}" if found.rejects else ""

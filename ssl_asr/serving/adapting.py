@@ -45,7 +45,7 @@ def _adapted(engine: Engine, options: EngineOptions, warn: Callable[[str], None]
     if options.hotwords:
         phrases = read_hotwords(_text(options.hotwords), options.hotwords, engine.language.alphabet)
         for word in unknown_words(phrases, engine.graph.words):
-            warn(f"{options.hotwords}: '{word}' is not in the vocabulary and can't be recognised")
+            warn(f"{options.hotwords}: '{word}' is not in the vocabulary, so lines with it have no effect")
         engine = with_hotwords(engine, phrases)
     return engine
 

@@ -61,6 +61,8 @@ class Bundle(Generic[DescriptionT]):
 def open_bundle(folder: str | Path) -> Bundle[Description]:
     """ValueError in one sentence if there is no bundle, or none that this version can read."""
     place = Path(folder)
+    if place.exists() and not place.is_dir():
+        raise ValueError(f"{place} is a file and no bundle; name the folder that `ssl-asr export RUN -o DIR` makes")
     if not place.is_dir():
         raise ValueError(f"there is no bundle at {place}; make one with `ssl-asr export RUN -o {place}`")
     if not (place / DESCRIPTION).exists():

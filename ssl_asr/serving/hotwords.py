@@ -28,7 +28,7 @@ def read_hotwords(text: str, place: str, alphabet: Alphabet) -> dict[Phrase, flo
     """Lines of a word or phrase and its bonus in nats; ValueError names the first bad line and its fault.
 
     The bonus is a natural logarithm: 2.3 makes a phrase ten times as probable, a negative one less probable. Empty
-    lines and lines that begin with # are passed over.
+    lines and lines that begin with # are passed over. A phrase may come again, but not with another bonus.
     """
     found: dict[Phrase, float] = {}
     for number, line in enumerate(text.split("\n"), 1):
@@ -37,12 +37,13 @@ def read_hotwords(text: str, place: str, alphabet: Alphabet) -> dict[Phrase, flo
             continue
         try:
             phrase, bonus = _phrase_and_bonus(written, alphabet)
+            if found.setdefault(phrase, bonus) != bonus:
+                raise ValueError("has another bonus than in an earlier line")
         except ValueError as error:
             raise ValueError(
                 f"{place}, line {number}: '{line.strip()[:50]}' {error}; write, for example, 'new york 3' "
                 "(bonuses of 1 to 10 nats are usual)"
             ) from None
-        found[phrase] = bonus
     return found
 
 

@@ -74,6 +74,9 @@ def test_a_file_of_another_size_or_none_is_named(toy_bundle):
 def test_no_bundle_at_all(tmp_path):
     assert "there is no bundle at" in refusal(tmp_path / "nowhere")
     assert "is no bundle, bundle.json is missing" in refusal(tmp_path)
+    audio = tmp_path / "talk.wav"
+    audio.write_bytes(b"RIFF")
+    assert refusal(audio).startswith(f"{audio} is a file and no bundle; name the folder")
 
 
 @pytest.mark.parametrize("text", ["", "[]", "null", "{", '"format"', "\xff", "[" * 100_000])

@@ -95,7 +95,9 @@ def test_files_of_hotwords() -> None:
         ("анна", "мария"): 3.0,
         ("route", "66b"): 2.0,
     }
+    assert read_hotwords("doing 2\nDoing 2.0\n", "hot.txt", A_TO_Z) == {("doing",): 2.0}
     for bad, fault in (
+        ("A 2", "has another bonus than in an earlier line"),
         ("doing", "has no bonus at its end"),
         ("doing eight", "has no bonus at its end"),
         ("doing nan", "has no bonus at its end"),

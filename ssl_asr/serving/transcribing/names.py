@@ -33,15 +33,19 @@ def without_clashes(found: Found) -> Found:
 def told_apart(found: Found, words: Sequence[str]) -> Found:
     """The same, but files among `words` whose names are equal are called as they were given.
 
-    Of other audio with one name, such as in folders, all but the first are called by their URIs.
+    Of other audio with one name, such as in folders, all but the first are called by their URIs. Audio that
+    comes again is passed over.
     """
     names = Counter(split_ending(os.path.basename(word))[0] for word in set(words))
     given = {os.path.abspath(word): word for word in words}
-    taken: dict[str, AudioInput] = {}
+    taken, seen = dict[str, AudioInput](), set[AudioInput]()
     for each in found:
         if isinstance(each, Reject):
             yield each
             continue
+        if each in seen:
+            continue
+        seen.add(each)
         word = given.get(each.uri, "")
         if taken.setdefault(each.name, each) != each or (word and names[each.name] > 1):
             yield replace(each, name=re.sub(r"[\x00-\x1f\x7f]", "_", word or each.uri))

@@ -82,7 +82,7 @@ def test_other_rates_and_channels_give_the_same_segments(tmp_path: Path, long_re
     np.testing.assert_allclose(one.segments, eighth.segments, atol=0.1)
     first = speech_segments(str(tmp_path / "eight.wav"))
     assert (first.segments, first.left_out_seconds) == ((), pytest.approx(60))
-    with pytest.raises(ValueError, match="channel 8 was asked for, but the file has 8"):
+    with pytest.raises(ValueError, match="channel 8 was asked for, but the file has 8 channels, counted from 0"):
         speech_segments(str(tmp_path / "eight.wav"), channel=8)
 
 

@@ -35,7 +35,8 @@ def test_names_on_a_terminal_are_told_apart(tmp_path: Path, monkeypatch: pytest.
 
     assert names("one.mp3", "two.wav") == ["one", "two"]
     assert names("one.mp3", "./one.flac", "bell\a/one.ogg") == ["one.mp3", "./one.flac", "bell_/one.ogg"]
-    assert names("two.wav", "two.wav") == ["two", "two"]
+    assert names("two.wav", "two.wav") == ["two"]
+    assert names("in", "in/two.wav", "in") == ["three", "two"]
     assert names("in", "more") == ["three", "two", f"{tmp_path}/more/three.wav"]
     assert names("two.wav", "in") == ["two", "three", f"{tmp_path}/in/two.wav"]
     assert names("gone.wav") == []

@@ -126,6 +126,7 @@ def test_another_bundle_and_its_own_transcripts_compare_equal(
         (["BUNDLE"], REFUSED, "is a bundle; say on which speech to score it: --test READER:PATH"),
         (["BUNDLE", "--test", "nemo:/none.jsonl"], FAILED, "nemo:/none.jsonl: there is no /none.jsonl"),
         (["BUNDLE", "--test", "open-speech"], FAILED, "'open-speech' names no transcribed speech; give one of kaldi"),
+        (["BUNDLE", "--test", "open-speech"], FAILED, "common-voice, mls, nemo, lhotse, webdataset"),  # no folder
         (["BUNDLE", "--test", "nemo:SET", "student.epochs=3"], REFUSED, "'student.epochs=3' belongs to the stage"),
         (["RUN", "--test", "nemo:SET"], REFUSED, "is no bundle; --test scores what `ssl-asr export RUN -o BUNDLE`"),
         (["RUN", "--against", "BUNDLE"], REFUSED, "--against belongs to evaluating a bundle; add --test READER:PATH"),
