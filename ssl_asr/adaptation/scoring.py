@@ -11,10 +11,10 @@ from ssl_asr.adaptation.measures import Change, Groups, changes
 from ssl_asr.adaptation.results import SweepPoint
 from ssl_asr.decoding.slabs import DecodedSlab
 from ssl_asr.evaluation.bootstrap import Draws
+from ssl_asr.evaluation.scored_run import scored_as
 from ssl_asr.fairness.attributes import known_of
 from ssl_asr.fairness.cuts import Least
 from ssl_asr.fairness.results import CohortResults
-from ssl_asr.fairness.run_table import scored_as
 from ssl_asr.fairness.scored_table import Int, ScoredTable, Speakers, TaggedUtterance, main_values, speakers_of
 from ssl_asr.store.utterance import Utterance
 

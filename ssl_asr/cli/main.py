@@ -119,21 +119,8 @@ def _run(words: list[str]) -> int:
     if words[0].startswith("-"):
         parser.parse_args(words)  # help; anything else is refused
     if words[0] not in commands:
-        others = [
-            "plan",
-            "status",
-            "failed",
-            "verify",
-            "inspect",
-            "export",
-            "transcribe",
-            "listen",
-            "serve",
-            "cohorts",
-            "adapt",
-        ]
-        others = ["plan", "status", "failed", "verify", "inspect", "export", "transcribe", "listen", *_RUN_FREE]
-        known = [*NAMES, "run", *others]
+        others = ["plan", "status", "failed", "verify", "inspect", "export", "adapt", "transcribe", "listen"]
+        known = [*NAMES, "run", *others, *_RUN_FREE]
         near = difflib.get_close_matches(words[0], known, 1, cutoff=0.5)
         fix = f"did you mean '{near[0]}'?" if near else f"known are {', '.join(known)}"
         raise Refusal(f"unknown command '{words[0]}'; {fix}")

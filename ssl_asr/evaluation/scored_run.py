@@ -34,11 +34,12 @@ def scored_test(recipe: Recipe, system: str) -> list[tuple[Utterance, ScoredUtte
             )
         spoken = said[each.id]
         if spoken.text is not None:
-            found.append((spoken, _scored(spoken, each.hypothesis)))
+            found.append((spoken, scored_as(spoken, each.hypothesis)))
     return found
 
 
-def _scored(said: Utterance, hypothesis: str) -> ScoredUtterance:
+def scored_as(said: Utterance, hypothesis: str) -> ScoredUtterance:
+    """Where this was recognised for an utterance with a text."""
     edits = count_edits((said.text or "").split(), hypothesis.split())
     place = (said.id, said.recording, set_of(said), said.condition)
     return ScoredUtterance(*place, edits, said.speaker, is_of_other_channel(said))
