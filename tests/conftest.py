@@ -90,8 +90,8 @@ def ray_local() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def corpus_run(tmp_path_factory: pytest.TempPathFactory, ray_local: None) -> Recipe:
-    """A tiny run whose corpus stage is done."""
+def corpus_run(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
+    """A tiny run whose corpus stage is done, which so little speech needs no Ray for."""
     from ssl_asr.corpus.stage import run_corpus
 
     recipe = tiny_recipe(tmp_path_factory.mktemp("tiny"))
@@ -100,7 +100,7 @@ def corpus_run(tmp_path_factory: pytest.TempPathFactory, ray_local: None) -> Rec
 
 
 @pytest.fixture(scope="session")
-def feature_run(corpus_run: Recipe) -> Recipe:
+def feature_run(corpus_run: Recipe, ray_local: None) -> Recipe:
     """The same run with features."""
     from ssl_asr.frontend.stage import run_frontend
 

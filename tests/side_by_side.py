@@ -1,7 +1,8 @@
 """All tests but those of clusters, in two processes side by side: `python -m tests.side_by_side [PYTEST OPTION...]`.
 
-One process has the tests that use the session's Ray, the other all the rest, so that no run is made twice. The output
-of the first is shown as it comes, that of the second behind it.
+One process has the tests that use the session's Ray, the other all the rest, so that no run is made twice: of the
+tiny run, both make the corpus, and only the first makes what follows. The output of the first is shown as it comes,
+that of the second behind it.
 """
 
 from __future__ import annotations

@@ -63,7 +63,7 @@ def bad_utterances(folder: Path) -> list[Utterance]:
 
 
 @pytest.fixture
-def bad_run(corpus_run: Recipe, tmp_path: Path) -> Recipe:
+def bad_run(corpus_run: Recipe, tmp_path: Path, ray_local: None) -> Recipe:
     """Labeled: four good utterances in a slab of their own, then a slab of the bad ones; dev: a bad shard."""
     recipe = with_reject_share(corpus_run.model_copy(update={"run": str(tmp_path / "run")}), 1.0)
     shutil.copytree(Path(corpus_run.run) / "corpus", Path(recipe.run) / "corpus")
