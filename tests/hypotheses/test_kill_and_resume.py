@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -16,9 +10,9 @@ from ssl_asr.hmm.senones import load_senones
 from ssl_asr.hypotheses.sets import hypothesis_set
 from ssl_asr.hypotheses.stage import run_hypotheses
 from ssl_asr.recipe import Recipe
-from tests.cluster.processes import descendants, title
 from tests.hypotheses.conftest import SPLIT, contents, copied
 from tests.in_process import placed_here
+from tests.kill_and_resume import kill_actors_after_the_first_shard, kill_driver_after_its_first_shard
 from tests.toy_run import TEXT, Spoken, pronounced, publish
 
 pytestmark = pytest.mark.usefixtures("ray_local")
@@ -55,24 +49,10 @@ def entries(recipe: Recipe) -> int:
     return len(hypothesis_set(recipe).store.entries(SPLIT))
 
 
-def wait_for_first_entry(recipe: Recipe, seconds: float = 200) -> None:
-    until = time.monotonic() + seconds
-    while not entries(recipe):
-        assert time.monotonic() < until, "no shard was recognised in time"
-        time.sleep(0.01)
-
-
 @pytest.mark.timeout(400)
 def test_the_driver_killed_after_its_first_shard(long: Recipe, unbroken: dict[str, bytes], tmp_path: Path) -> None:
     own = copied(long, tmp_path / "run")
-    environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
-    driver = subprocess.Popen([sys.executable, "-c", STAGE, own.model_dump_json()], env=environment)
-    try:
-        wait_for_first_entry(own)
-    finally:
-        driver.send_signal(signal.SIGKILL)
-        driver.wait()
-    done = entries(own)
+    done = kill_driver_after_its_first_shard(STAGE, own, lambda: entries(own))
     assert 1 <= done < SHARDS, "killed too late to mean anything"
     report = run_hypotheses(own)
     assert report.skipped >= done
@@ -80,14 +60,7 @@ def test_the_driver_killed_after_its_first_shard(long: Recipe, unbroken: dict[st
 
 
 @pytest.mark.timeout(400)
-def test_an_actor_killed_mid_shard(long: Recipe, unbroken: dict[str, bytes], tmp_path: Path, ray_local: None) -> None:
+def test_an_actor_killed_mid_shard(long: Recipe, unbroken: dict[str, bytes], tmp_path: Path) -> None:
     own = copied(long, tmp_path / "run")
-    stage = threading.Thread(target=run_hypotheses, args=[own])
-    stage.start()
-    wait_for_first_entry(own)
-    actors = [each for each in descendants(os.getpid()) if "MapWorker" in title(each.pid)]
-    assert actors, "no actor to kill"
-    for actor in actors:
-        os.kill(actor.pid, signal.SIGKILL)
-    stage.join()
+    kill_actors_after_the_first_shard(run_hypotheses, own, lambda: entries(own))
     assert contents(own) == unbroken

@@ -2,12 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import sys
-import threading
-import time
 from pathlib import Path
 
 import pytest
@@ -15,7 +9,7 @@ import pytest
 from ssl_asr.labelling.stage import run_labelling
 from ssl_asr.recipe import Recipe
 from ssl_asr.store import filesystem
-from tests.cluster.processes import descendants, title
+from tests.kill_and_resume import kill_actors_after_the_first_shard, kill_driver_after_its_first_shard
 from tests.labelling.conftest import target_store, with_actors
 
 STAGE = """
@@ -34,25 +28,15 @@ def contents(recipe: Recipe) -> dict[str, bytes]:
     return {str(path.relative_to(recipe.run)): path.read_bytes() for path in files}
 
 
-def wait_for_first_entry(recipe: Recipe, seconds: float = 120) -> None:
-    store, until = target_store(recipe), time.monotonic() + seconds
-    while not store.entries("unlabeled"):
-        assert time.monotonic() < until, "no shard was labelled in time"
-        time.sleep(0.01)
+def labelled(recipe: Recipe) -> int:
+    """How many shards are."""
+    return len(target_store(recipe).entries("unlabeled"))
 
 
 @pytest.mark.timeout(240)
 def test_the_driver_killed_after_its_first_shard(own_run: Recipe, labelled_run: Recipe) -> None:
-    one = with_actors(own_run, 1, 1)
-    environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
-    driver = subprocess.Popen([sys.executable, "-c", STAGE, one.model_dump_json()], env=environment)
-    try:
-        wait_for_first_entry(one)
-    finally:
-        driver.send_signal(signal.SIGKILL)
-        driver.wait()
-    done, shards = len(target_store(one).entries("unlabeled")), len(target_store(labelled_run).entries("unlabeled"))
-    assert 1 <= done < shards, "killed too late to mean anything"
+    done = kill_driver_after_its_first_shard(STAGE, with_actors(own_run, 1, 1), lambda: labelled(own_run))
+    assert 1 <= done < labelled(labelled_run), "killed too late to mean anything"
     report = run_labelling(with_actors(own_run, 2, 2))
     assert report.skipped >= done
     assert contents(own_run) == contents(labelled_run)
@@ -60,13 +44,5 @@ def test_the_driver_killed_after_its_first_shard(own_run: Recipe, labelled_run: 
 
 @pytest.mark.timeout(240)
 def test_a_teacher_actor_killed_mid_shard(own_run: Recipe, labelled_run: Recipe) -> None:
-    one = with_actors(own_run, 1, 1)
-    stage = threading.Thread(target=run_labelling, args=[one])
-    stage.start()
-    wait_for_first_entry(one)
-    actors = [one for one in descendants(os.getpid()) if "MapWorker" in title(one.pid)]
-    assert actors, "no actor to kill"
-    for actor in actors:
-        os.kill(actor.pid, signal.SIGKILL)
-    stage.join()
+    kill_actors_after_the_first_shard(run_labelling, with_actors(own_run, 1, 1), lambda: labelled(own_run))
     assert contents(own_run) == contents(labelled_run)

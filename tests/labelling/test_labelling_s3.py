@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -17,9 +15,11 @@ from ssl_asr.runtime.run_directory import save_recipe
 from ssl_asr.runtime.stage_report import read_report
 from ssl_asr.store import filesystem
 from ssl_asr.store.ledger import Shard
+from tests.cluster.training_helpers import own_ray
+from tests.kill_and_resume import kill_driver_after_its_first_shard
 from tests.labelling.conftest import target_store, with_actors
 from tests.labelling.small_shards import run_of_small_shards
-from tests.labelling.test_kill_and_resume import STAGE, contents, wait_for_first_entry
+from tests.labelling.test_kill_and_resume import STAGE, contents, labelled
 from tests.s3_server import S3Server
 
 SHARDS = 16
@@ -45,11 +45,6 @@ def remote_contents(recipe: Recipe) -> dict[str, bytes]:
     return {uri[len(recipe.run) + 1 :]: filesystem.read_bytes(uri) for uri in uris}
 
 
-def own_ray() -> dict[str, str]:
-    """A driver outside this process starts a Ray whose workers have its environment."""
-    return {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
-
-
 def verify(recipe: Recipe, *words: str) -> subprocess.CompletedProcess[str]:
     command = [Path(sys.executable).with_name("ssl-asr"), "verify", recipe.run, *words]
     return subprocess.run(command, env=own_ray(), capture_output=True, text=True, timeout=120, check=False)
@@ -60,15 +55,7 @@ def test_killed_resumed_and_repaired_it_is_the_run_on_a_disk(s3: S3Server, local
     remote = uploaded(local, f"{s3.create_bucket('bucket')}/some/run")
     run_labelling(local)
     s3.requests.clear()
-    driver = subprocess.Popen(
-        [sys.executable, "-c", STAGE, with_actors(remote, 1, 1).model_dump_json()], env=own_ray()
-    )
-    try:
-        wait_for_first_entry(remote)
-    finally:
-        driver.send_signal(signal.SIGKILL)
-        driver.wait()
-    done = len(target_store(remote).entries("unlabeled"))
+    done = kill_driver_after_its_first_shard(STAGE, with_actors(remote, 1, 1), lambda: labelled(remote))
     assert 1 <= done < SHARDS, "killed too late to mean anything"
     subprocess.run([sys.executable, "-c", STAGE, remote.model_dump_json()], env=own_ray(), check=True, timeout=120)
     assert read_report(remote, "labelling").skipped >= done

@@ -1,0 +1,49 @@
+"""A stage killed with SIGKILL once its first shard is made: its driver with all of it, or its actors alone."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+from ssl_asr.recipe import Recipe
+from tests.cluster.processes import descendants, title
+from tests.cluster.training_helpers import own_ray
+
+PATIENCE_SECONDS = 200.0
+
+
+def kill_driver_after_its_first_shard(code: str, recipe: Recipe, made: Callable[[], int]) -> int:
+    """How many shards there are then. `code` is a driver's with a Ray of its own, which gets the recipe as JSON."""
+    driver = subprocess.Popen([sys.executable, "-c", code, recipe.model_dump_json()], env=own_ray())
+    try:
+        _wait_for_first_shard(made)
+    finally:
+        driver.send_signal(signal.SIGKILL)
+        driver.wait()
+    return made()
+
+
+def kill_actors_after_the_first_shard(
+    stage: Callable[[Recipe], object], recipe: Recipe, made: Callable[[], int]
+) -> None:
+    """Those of this process's Ray; returns once the stage, which goes on with others, has ended."""
+    running = threading.Thread(target=stage, args=[recipe])
+    running.start()
+    _wait_for_first_shard(made)
+    actors = [each for each in descendants(os.getpid()) if "MapWorker" in title(each.pid)]
+    assert actors, "no actor to kill"
+    for actor in actors:
+        os.kill(actor.pid, signal.SIGKILL)
+    running.join()
+
+
+def _wait_for_first_shard(made: Callable[[], int]) -> None:
+    until = time.monotonic() + PATIENCE_SECONDS
+    while not made():
+        assert time.monotonic() < until, "no shard was made in time"
+        time.sleep(0.01)
