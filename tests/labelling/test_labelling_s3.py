@@ -16,6 +16,7 @@ from ssl_asr.runtime.stage_report import read_report
 from ssl_asr.store import filesystem
 from ssl_asr.store.ledger import Shard
 from tests.cluster.training_helpers import own_ray
+from tests.in_process import placed_here
 from tests.kill_and_resume import kill_driver_after_its_first_shard
 from tests.labelling.conftest import target_store, with_actors
 from tests.labelling.small_shards import run_of_small_shards
@@ -53,7 +54,8 @@ def verify(recipe: Recipe, *words: str) -> subprocess.CompletedProcess[str]:
 @pytest.mark.timeout(280)
 def test_killed_resumed_and_repaired_it_is_the_run_on_a_disk(s3: S3Server, local: Recipe) -> None:
     remote = uploaded(local, f"{s3.create_bucket('bucket')}/some/run")
-    run_labelling(local)
+    with placed_here():
+        run_labelling(local)
     s3.requests.clear()
     done = kill_driver_after_its_first_shard(STAGE, with_actors(remote, 1, 1), lambda: labelled(remote))
     assert 1 <= done < SHARDS, "killed too late to mean anything"
