@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -15,6 +16,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pytest
+from websockets.exceptions import ConnectionClosed
 from websockets.sync.client import ClientConnection, connect
 
 from ssl_asr.corpus.audio import read_audio
@@ -117,3 +119,23 @@ def vosk_words(client: ClientConnection, samples: np.ndarray, rate: int = RATE, 
         words += json.loads(client.recv(120)).get("text", "").split()
     client.send('{"eof" : 1}')
     return words + json.loads(client.recv(120))["text"].split()
+
+
+def words_of(finals):
+    return [word.word for final in finals for word in final.words]
+
+
+def replies(client):
+    """Until the server closes."""
+    found = []
+    with contextlib.suppress(ConnectionClosed):
+        while True:
+            found.append(json.loads(client.recv(30)))
+    return found
+
+
+def refused(client):
+    """The refusal and the code that closes."""
+    with client:
+        told = replies(client)
+        return told[-1]["error"], client.close_code

@@ -15,12 +15,7 @@ from ssl_asr.decoding.word_finder import Alternative
 from ssl_asr.serving.results import Final, Partial, Word
 from ssl_asr.serving.server.limits import Refusal
 from ssl_asr.serving.server.vosk import Config, final_reply, parsed, partial_reply
-from tests.serving.server.conftest import RATE, engine_finals, floats, vosk_words
-
-
-def words_of(finals):
-    return [word.word for final in finals for word in final.words]
-
+from tests.serving.server.conftest import RATE, engine_finals, floats, vosk_words, words_of
 
 # A process of its own, because Vosk's library waits for ever where other libraries of OpenFst are loaded.
 CLIENT = """
