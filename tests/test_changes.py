@@ -15,7 +15,8 @@ from ssl_asr.runtime.pipeline import todos, wanted_stages
 from ssl_asr.runtime.run_directory import open_recipe, save_recipe
 from ssl_asr.store import utterance
 from ssl_asr.store.shards import ShardStore
-from tests.changes import ANNOUNCED, CHANGES, SPLITS, bare, write
+from tests.change_actions import write
+from tests.changes import ANNOUNCED, CHANGES, SPLITS, bare
 from tests.conftest import tiny_recipe
 from tests.in_process import placed_here
 
