@@ -4,6 +4,15 @@ from __future__ import annotations
 
 from ssl_asr.store import filesystem
 
+# Of a run, these tell how it went; what was made is elsewhere.
+_HOW_IT_WENT = ("report/", "tensorboard/", "training/", "decoding/hypotheses/", "decoding/results.json")
+
+
+def uri_in_copy(run: str, uri: str, copy: str) -> str | None:
+    """Where the file `uri` of the run lies in its copy; None of what tells how it went: the copy makes its own."""
+    inside = uri[len(run.rstrip("/")) + 1 :]
+    return None if inside.startswith(_HOW_IT_WENT) else filesystem.join(copy, inside)
+
 
 def graph_uri(run: str, key: str, name: str) -> str:
     return filesystem.join(run, "decoding", "graphs", key, name)

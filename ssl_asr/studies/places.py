@@ -8,12 +8,11 @@ from collections.abc import Sequence
 
 from ssl_asr.store import filesystem
 from ssl_asr.store.layout import recipe_uri
+from ssl_asr.store.results_layout import uri_in_copy
 
 # These say where work runs, and do not change what it makes.
 _PLACES = ("run=", "corpus.cache=", "cluster.")
 _LONGEST = 80
-# Of a run, these tell how it went, and a copy makes its own.
-_LEFT_OUT = ("report/", "tensorboard/", "training/", "decoding/hypotheses/", "decoding/results.json", "recipe.yaml")
 _PIECE = 1 << 22
 
 
@@ -47,9 +46,9 @@ def start_from(run: str, other: str) -> None:
         return
     root = filesystem.absolute(other)
     for uri in filesystem.list_files(root):
-        inside = uri[len(root.rstrip("/")) + 1 :]
-        if not inside.startswith(_LEFT_OUT):
-            _copy(uri, filesystem.join(run, inside))
+        to = uri_in_copy(root, uri, run)
+        if to is not None and to != recipe_uri(run):
+            _copy(uri, to)
     filesystem.write_bytes(recipe_uri(run), filesystem.read_bytes(recipe_uri(other)))
 
 

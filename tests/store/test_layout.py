@@ -14,13 +14,14 @@ _INSIDE_FOLDERS = {
     "lang/g2p.py",
     "store/listing.py",
 }
-# Places that a user names: of transcripts, and of a score beside no run.
+# Places that a user names: of transcripts, of a score beside no run, and of the runs and pages of studies.
 _USERS_PLACES = {
     "readers/registry.py",
     "transcribing/bulk.py",
     "formats/writing.py",
     "cli/cohorts.py",
     "cli/evaluate.py",
+    "cli/experiment.py",
     "evaluation/set_files.py",
 }
 
