@@ -84,8 +84,14 @@ def test_file_that_is_no_mapping_or_no_yaml(tmp_path):
     path.write_text("- a\n")
     with pytest.raises(ValueError, match="is not a mapping"):
         load_recipe(str(path))
+    path.write_text("1: 2\n")
+    with pytest.raises(ValueError, match="is not a mapping of recipe keys"):
+        load_recipe(str(path))
     path.write_text("a: [1\n")
     with pytest.raises(ValueError, match="not valid YAML"):
+        load_recipe(str(path))
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(ValueError, match=r"mine\.yaml is not UTF-8 text; convert it"):
         load_recipe(str(path))
 
 

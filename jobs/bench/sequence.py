@@ -12,11 +12,9 @@ from __future__ import annotations
 
 import argparse
 import json
-import shutil
 import sys
 import time
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from ssl_asr.cli.values import whole
 from ssl_asr.decoding.graph_files import graph_inputs, make_graph
@@ -31,11 +29,11 @@ from ssl_asr.models.systems import STUDENT, TEACHER, smbr_name
 from ssl_asr.recipe import Recipe
 from ssl_asr.runtime.cluster import joined
 from ssl_asr.runtime.pipeline import run_stage
-from ssl_asr.runtime.run_directory import open_recipe, save_recipe
+from ssl_asr.runtime.run_directory import open_recipe, save_recipe, start_from
+from ssl_asr.store import filesystem
+from ssl_asr.store.layout import recipe_uri
 
 HEAD = f"{'':<10}{'WER':>8}{'sMBR':>8}{'gain':>8}{'interval':>16}{'ins':>14}{'del':>16}{'seconds':>9}"
-LEFT_OUT = ("report", "tensorboard", "training")  # of the run
-RESULTS = ("hypotheses", "results.json")  # of its folder "decoding": what was decoded serves again
 
 
 @dataclass(frozen=True)
@@ -65,7 +63,7 @@ def main() -> None:
     parser.add_argument("--on", choices=("dev", "test"), default="test", help="what is scored (default: test)")
     options = parser.parse_args()
     try:
-        copied(Path(open_recipe(options.run).run), Path(options.out))
+        start_from(options.out, finished_run(options.run))
         found = []
         for name in options.models:
             # Of one model at a time: with another teacher the student's targets would be out of date.
@@ -85,17 +83,12 @@ def _line(each: Outcome) -> str:
     return f"{each.model:<10}{rates}{insertions:>14}{deletions:>16}{each.seconds:>9.0f}"
 
 
-def copied(run: Path, out: Path) -> None:
-    """The run itself is not touched. A copy that was stopped is made anew."""
-    if out.exists():
-        return
-    if not run.is_dir():
+def finished_run(target: str) -> str:
+    """The run that `target` names; ValueError if there is none."""
+    run = open_recipe(target).run
+    if not filesystem.exists(recipe_uri(run)):
         raise ValueError(f"there is no run at {run}; make it with ssl-asr run")
-    part = out.with_name(f"{out.name}.part")
-    shutil.rmtree(part, ignore_errors=True)
-    left_out = {run: LEFT_OUT, run / "decoding": RESULTS}
-    shutil.copytree(run, part, ignore=lambda folder, _: left_out.get(Path(folder), ()))
-    part.rename(out)
+    return run
 
 
 def outcome(recipe: Recipe, name: str, split: str) -> Outcome:

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
-import platform
 import shlex
 import subprocess
 from collections import defaultdict
@@ -44,7 +42,7 @@ def add_command(commands: Any) -> None:
         metavar="DIR",
         help=f"of the pages; default: {OUT}",
     )
-    command.add_argument("--dry-run", action="store_true", help="show the runs and what each would make")
+    command.add_argument("--dry-run", action="store_true", help="show the runs, and which are finished")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -66,6 +64,7 @@ def run(options: argparse.Namespace) -> None:
         for variant, seed, recipe in planned:
             print(f"{variant}, seed {seed}: {recipe.run}, {'finished' if _is_finished(recipe) else 'to be made'}")
         return
+    _kept_outcomes(options.out)
     _run_all(planned)
     outcome = _outcome(study, planned, options.overrides)
     _write(options.out, outcome)
@@ -108,9 +107,7 @@ def _check_systems(study: Study, planned: Sequence[Planned]) -> None:
 
 def _run_all(planned: Sequence[Planned]) -> None:
     from ssl_asr.cli import commands
-    from ssl_asr.store import filesystem
-    from ssl_asr.store.results_layout import results_uri
-    from ssl_asr.studies.places import start_from
+    from ssl_asr.runtime.run_directory import start_from
 
     first: dict[int, str] = {}
     for number, (variant, seed, recipe) in enumerate(planned, 1):
@@ -118,8 +115,7 @@ def _run_all(planned: Sequence[Planned]) -> None:
         if seed in first:
             start_from(recipe.run, first[seed])
         commands.run_all(recipe)
-        if filesystem.exists(results_uri(recipe.run)):
-            first.setdefault(seed, recipe.run)
+        first.setdefault(seed, recipe.run)
 
 
 def _outcome(study: Study, planned: Sequence[Planned], overrides: Sequence[str]) -> Outcome:
@@ -135,6 +131,7 @@ def _outcome(study: Study, planned: Sequence[Planned], overrides: Sequence[str])
 
 
 def _provenance(study: Study, planned: Sequence[Planned], overrides: Sequence[str]) -> Provenance:
+    from ssl_asr.report.evidence import machine_text
     from ssl_asr.runtime.pipeline import wanted_stages
     from ssl_asr.runtime.stage_report import read_report
     from ssl_asr.studies.outcome import Provenance
@@ -151,7 +148,7 @@ def _provenance(study: Study, planned: Sequence[Planned], overrides: Sequence[st
     return Provenance(
         command=shlex.join(["ssl-asr", "experiment", study.name, *matter(overrides), *seeds]),
         commit=_commit(),
-        machine=f"{os.cpu_count()} cores, {platform.machine()}",
+        machine=machine_text(),
         day=date.today().isoformat(),
         minutes=sum(seconds for _, _, seconds in spent) / 60,
     )
@@ -167,18 +164,32 @@ def _commit() -> str:
     return found.stdout.strip() or "unknown"
 
 
+def _kept_outcomes(out: str) -> list[Outcome]:
+    """Of the studies whose pages are in the folder; ValueError, before any run, if it is a folder of other things."""
+    from ssl_asr.report.studies.markdown import TITLE
+    from ssl_asr.store import filesystem
+    from ssl_asr.studies.outcome import read_outcome
+
+    filesystem.make_folder(out)
+    table = filesystem.join(out, "README.md")
+    if filesystem.exists(table) and not filesystem.read_bytes(table).startswith(TITLE.encode()):
+        raise ValueError(f"{table} is no table of studies and would be overwritten; name another folder with --out")
+    names = sorted(name for name in filesystem.sizes_and_times(out) if name.endswith(".json"))
+    return [read_outcome(filesystem.join(out, name)) for name in names]
+
+
 def _write(out: str, outcome: Outcome) -> None:
     from ssl_asr.report.studies.markdown import sentence, studies_markdown, study_markdown
     from ssl_asr.report.studies.plot import draw_study
     from ssl_asr.store import filesystem
-    from ssl_asr.studies.outcome import from_json, to_json
+    from ssl_asr.studies.outcome import to_json
 
     name = outcome.study.name
     filesystem.write_bytes(filesystem.join(out, f"{name}.png"), draw_study(outcome))
     filesystem.write_bytes(filesystem.join(out, f"{name}.md"), study_markdown(outcome, f"{name}.png").encode())
     filesystem.write_bytes(filesystem.join(out, f"{name}.json"), to_json(outcome))
-    kept = [from_json(filesystem.read_bytes(uri)) for uri in filesystem.list_files(out, ".json")]
-    filesystem.write_bytes(filesystem.join(out, "README.md"), studies_markdown(kept).encode())
+    table = studies_markdown(_kept_outcomes(out))
+    filesystem.write_bytes(filesystem.join(out, "README.md"), table.encode())
     print()
     for each in outcome.compared:
         print(sentence(each))

@@ -36,7 +36,7 @@ def kept_study(arguments: Sequence[str], environment: Mapping[str, str]) -> list
     parser.add_argument("--runs", default=RUNS)
     parser.add_argument("-o", "--out", default=OUT)
     folders, others = parser.parse_known_args(list(arguments))
-    home = os.path.expanduser(environment.get("SSL_ASR_HOME", HOME))
+    home = _home(environment)
     kept = {name: each if "://" in each else os.path.join(home, each) for name, each in vars(folders).items()}
     return [*others, "--runs", kept["runs"], "--out", kept["out"]]
 
@@ -59,4 +59,9 @@ def kept_run(arguments: Sequence[str], environment: Mapping[str, str]) -> list[s
     inside = os.path.relpath(run, os.getcwd())
     if "://" in run or inside.startswith(".."):
         return []
-    return [f"run={os.path.join(os.path.expanduser(environment.get('SSL_ASR_HOME', HOME)), inside)}"]
+    return [f"run={os.path.join(_home(environment), inside)}"]
+
+
+def _home(environment: Mapping[str, str]) -> str:
+    """The folder on the head node that outlives a job."""
+    return os.path.expanduser(environment.get("SSL_ASR_HOME", HOME))

@@ -68,7 +68,7 @@ def compare(
     errors, words = _by_block([baseline, candidate], block)
     drawn, _ = _draw(errors, words, draws)
     return Comparison(
-        _interval(float(_reduction(errors.sum(1)[None])[0]), _reduction(drawn)),
+        _interval(float(relative_reduction(errors.sum(1)[None])[0]), relative_reduction(drawn)),
         float((drawn[:, 1] < drawn[:, 0]).mean()),
     )
 
@@ -95,7 +95,7 @@ def share_of_gain(
     return Interval(float((totals[0] - totals[1]) / (totals[0] - totals[2])), float(low), float(high))
 
 
-def _reduction(errors: Float64) -> Float64:
+def relative_reduction(errors: Float64) -> Float64:
     """[samples, 2] errors to relative reductions; a baseline without an error counts as one with one error."""
     return 1 - np.where(errors[:, 0] == errors[:, 1], 1, errors[:, 1] / np.maximum(errors[:, 0], 1))
 

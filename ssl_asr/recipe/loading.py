@@ -22,12 +22,34 @@ def presets() -> list[str]:
     return sorted(item.name.removesuffix(".yaml") for item in folder.iterdir() if item.name.endswith(".yaml"))
 
 
+def yaml_mapping(text: str, place: str, keys: str) -> dict[str, Any]:
+    """The mapping that a YAML text holds, {} if it holds nothing; ValueError naming `place` if it is no mapping.
+
+    `keys` says whose keys are expected, in words.
+    """
+    try:
+        values = yaml.safe_load(text) or {}
+    except yaml.YAMLError as error:
+        raise ValueError(f"{place} is not valid YAML: {' '.join(str(error).split())}") from error
+    if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
+        raise ValueError(f"{place} is not a mapping of {keys}")
+    return values
+
+
+def utf8_text(uri: str) -> str:
+    """What the file holds; ValueError naming it if it is no text."""
+    try:
+        return filesystem.read_bytes(uri).decode()
+    except UnicodeDecodeError:
+        raise ValueError(f"{uri} is not UTF-8 text; convert it") from None
+
+
 def recipe_text(name_or_path: str) -> str:
     """The YAML of a preset or of a file; ValueError with the nearest preset if it is neither."""
     if name_or_path in presets():
         return (resources.files("ssl_asr") / "presets" / f"{name_or_path}.yaml").read_text()
     if Path(name_or_path).is_file() or ("://" in name_or_path and filesystem.exists(name_or_path)):
-        return filesystem.read_bytes(name_or_path).decode()
+        return utf8_text(name_or_path)
     if "/" in name_or_path:
         raise ValueError(f"there is neither a run nor a recipe at {name_or_path}")
     hint = difflib.get_close_matches(name_or_path, presets(), 1) or presets()
@@ -36,13 +58,7 @@ def recipe_text(name_or_path: str) -> str:
 
 def load_recipe(name_or_path: str, overrides: Sequence[str] = ()) -> Recipe:
     """A preset by name or a YAML file by path, with `section.key=value` overrides; ValueError if invalid."""
-    text = recipe_text(name_or_path)
-    try:
-        values = yaml.safe_load(text) or {}
-    except yaml.YAMLError as error:
-        raise ValueError(f"{name_or_path} is not valid YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(values, dict):
-        raise ValueError(f"{name_or_path} is not a mapping of recipe keys")
+    values = yaml_mapping(recipe_text(name_or_path), name_or_path, "recipe keys")
     # A kind first: it says which keys there are, in whatever order they were given.
     for override in sorted(overrides, key=lambda text: not text.partition("=")[0].endswith(".kind")):
         _apply(values, override)

@@ -194,15 +194,19 @@ def _audio_seconds(
     return {stage: seconds for stage, seconds in audio.items() if seconds}
 
 
+def machine_text() -> str:
+    """ "x86_64, 2 cores, Linux"."""
+    return f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}"
+
+
 def _versions() -> tuple[tuple[str, str], ...]:
     """This machine, Python, and every direct dependency as installed."""
     names = []
     for requirement in metadata.requires("ssl-asr") or []:
         if "extra ==" not in requirement and (found := re.match(r"[A-Za-z0-9_.-]+", requirement)):
             names.append(found.group())
-    machine = f"{platform.machine()}, {os.cpu_count()} cores, {platform.system()}"
     return (
-        ("machine", machine),
+        ("machine", machine_text()),
         ("python", platform.python_version()),
         ("ssl-asr", metadata.version("ssl-asr")),
         *((name, metadata.version(name)) for name in sorted(names, key=str.lower)),

@@ -5,13 +5,17 @@ A run may be moved or copied, to another path or bucket: wherever it lies is its
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import partial
 
 import yaml
 
 from ssl_asr.recipe import Recipe, load_recipe
 from ssl_asr.store import filesystem
 from ssl_asr.store.layout import FORMAT, format_uri, recipe_uri
+from ssl_asr.store.results_layout import uri_in_copy
+
+_PIECE = 1 << 22  # bytes
 
 
 def open_recipe(target: str, overrides: Sequence[str] = ()) -> Recipe:
@@ -33,6 +37,27 @@ def save_recipe(recipe: Recipe) -> None:
     values = yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False)
     filesystem.write_bytes(format_uri(recipe.run), f"{FORMAT}\n".encode())
     filesystem.write_bytes(recipe_uri(recipe.run), values.encode())
+
+
+def start_from(run: str, other: str) -> None:
+    """Copy what the run `other` has made to `run`, unless a run is there; stages then make only what differs.
+
+    The recipe comes last: a copy that was stopped has none, and is made again.
+    """
+    if filesystem.exists(recipe_uri(run)) or not filesystem.exists(recipe_uri(other)):
+        return
+    root = filesystem.absolute(other)
+    for uri in filesystem.list_files(root):
+        to = uri_in_copy(root, uri, run)
+        if to is not None and to != recipe_uri(run):
+            filesystem.write_pieces(to, partial(_pieces, uri))
+    filesystem.write_bytes(recipe_uri(run), filesystem.read_bytes(recipe_uri(other)))
+
+
+def _pieces(uri: str) -> Iterator[bytes]:
+    with filesystem.reading(uri) as stream:
+        while piece := stream.read(_PIECE):
+            yield piece
 
 
 def check_format(run: str) -> None:

@@ -32,13 +32,10 @@ LEAST_SECONDS = LEAST_FRAMES * STACK * features.FRAME_SECONDS
 
 
 class Embedder(Protocol):
-    """`id` changes with all that changes an embedding; `store` is what it reads."""
+    """`id` changes with all that changes an embedding, but for the features of the shard."""
 
     @property
     def id(self) -> str: ...
-
-    @property
-    def store(self) -> ShardStore: ...
 
     def embed(self, shard: Shard) -> SpeakerEmbeddings:
         """Of the shard's utterances as recorded, without those that are too short."""
@@ -53,13 +50,9 @@ class FeatureEmbedder:
     model: SpeakerExtractor
     id: str
 
-    @property
-    def store(self) -> ShardStore:
-        return ShardStore(self.recipe.run, features.STORE)
-
     def embed(self, shard: Shard) -> SpeakerEmbeddings:
         ids, speakers, vectors = list[str](), list[str](), [np.zeros((0, self.model.spec.dimensions), np.float32)]
-        for slab in self.store.read_slabs(shard):
+        for slab in ShardStore(self.recipe.run, features.STORE).read_slabs(shard):
             rows = [row for row in features.decode(slab, self.recipe.frontend.mel_bins) if row.condition == CLEAN]
             heard = [(row, frames) for row in rows if len(frames := stack(row.frames)) >= LEAST_FRAMES]
             ids += [row.id for row, _ in heard]
@@ -79,12 +72,8 @@ class ResemblyzerEmbedder:
     model: ResemblyzerNetwork
     id: str
 
-    @property
-    def store(self) -> ShardStore:
-        return ShardStore(self.recipe.run, features.STORE)
-
     def embed(self, shard: Shard) -> SpeakerEmbeddings:
-        usable = {*self.store.read(shard, ["id"])["id"].to_pylist()}
+        usable = {*ShardStore(self.recipe.run, features.STORE).read(shard, ["id"])["id"].to_pylist()}
         found: list[tuple[Utterance, npt.NDArray[np.float32]]] = []
         with SegmentReader(pipes=self.recipe.corpus.pipes) as reader:
             for each in utterance.decode(ShardStore(self.recipe.run, utterance.STORE).read(shard)):
@@ -111,11 +100,12 @@ def embed_splits(run: str, name: str, embedder: Embedder, splits: Sequence[str])
 
     ValueError where the run has no speech of a split.
     """
-    shards = [shard for split in splits for shard in _shards(run, embedder.store, split)]
+    store = ShardStore(run, features.STORE)
+    shards = [shard for split in splits for shard in _shards(store, split)]
     made = 0
     progress = Progress("speakers", len(shards), "shards")
     for shard in shards:
-        uri, made_from = embeddings_uri(run, name, shard.name), _made_from(embedder, shard)
+        uri, made_from = embeddings_uri(run, name, shard.name), _made_from(embedder, store, shard)
         if embeddings_made_from(uri) != made_from:
             write_speaker_embeddings(uri, embedder.embed(shard), made_from)
             made += 1
@@ -125,19 +115,19 @@ def embed_splits(run: str, name: str, embedder: Embedder, splits: Sequence[str])
     return made
 
 
-def _shards(run: str, store: ShardStore, split: str) -> list[Shard]:
+def _shards(store: ShardStore, split: str) -> list[Shard]:
     found = store.shards(split)
     if not found:
         raise ValueError(
-            f"{run} has no {split} speech in its {store.name}; run the stages before, or name other splits"
+            f"{store.root} has no {split} speech in its {store.name}; run the stages before, or name other splits"
         )
     return found
 
 
-def _made_from(embedder: Embedder, shard: Shard) -> dict[str, str]:
-    entry = embedder.store.entry(shard)
+def _made_from(embedder: Embedder, store: ShardStore, shard: Shard) -> dict[str, str]:
+    entry = store.entry(shard)
     assert entry is not None, "shards are listed by their entries"
-    return {"extractor": embedder.id, embedder.store.name: entry.checksum}
+    return {"extractor": embedder.id, store.name: entry.checksum}
 
 
 def _delete_others(run: str, name: str, split: str, kept: Sequence[Shard]) -> None:

@@ -8,10 +8,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
-from ssl_asr.evaluation.bootstrap import Draws
+import numpy as np
+
+from ssl_asr.evaluation.bootstrap import Draws, relative_reduction
 from ssl_asr.evaluation.results import ALL, Reduction, SpeakerLimits
 from ssl_asr.evaluation.scoring import ScoredUtterance
 from ssl_asr.evaluation.summary import reductions, word_error_rate
+from ssl_asr.store import filesystem
 from ssl_asr.studies.study import Comparison, Study
 
 Verdict = Literal["reproduced", "partly", "not", "can't tell"]
@@ -85,15 +88,17 @@ def _compared(comparison: Comparison, scored: Scored, draws: Draws) -> Compared:
                 f"'{comparison.name}', seed {seed}: the two were not scored on the same utterances; let the variants "
                 "have the same test speech, and no rejects of their own"
             )
-    by_seed = {
-        seed: 1 - word_error_rate(candidate[seed]) / max(word_error_rate(found), 1e-9)
-        for seed, found in baseline.items()
-    }
+    counts = {seed: [_errors(found), _errors(candidate[seed])] for seed, found in baseline.items()}
+    by_seed = {seed: float(relative_reduction(np.array([pair]))[0]) for seed, pair in counts.items()}
     cells = reductions(_pooled(baseline), _pooled(candidate), draws)
     overall = next(each for each in cells if (each.set, each.condition) == (ALL, ALL))
     low, high = limits_of(overall)
     verdict = verdict_of(statistics.fmean(by_seed.values()), low, high, comparison.at_least / 100)
     return Compared(comparison, by_seed, cells, verdict)
+
+
+def _errors(scored: Sequence[ScoredUtterance]) -> float:
+    return float(sum(each.edits.errors for each in scored))
 
 
 def _pooled(scored: Mapping[int, Sequence[ScoredUtterance]]) -> list[ScoredUtterance]:
@@ -129,6 +134,14 @@ def to_json(outcome: Outcome) -> bytes:
     for each, kept in zip(outcome.compared, values["compared"], strict=True):
         kept["comparison"] = each.comparison.model_dump(mode="json")
     return (json.dumps(values, indent=1, allow_nan=False) + "\n").encode()
+
+
+def read_outcome(uri: str) -> Outcome:
+    """What `to_json` wrote; ValueError naming a file that it did not write."""
+    try:
+        return from_json(filesystem.read_bytes(uri))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{uri} is no outcome of a study; move it, or name another folder of results") from error
 
 
 def from_json(data: bytes) -> Outcome:

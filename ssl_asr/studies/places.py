@@ -1,4 +1,4 @@
-"""Where the runs of studies lie: one folder for a recipe, its overrides and a seed, whichever study asks for it."""
+"""How the folders of runs are named: by recipe, overrides and seed, so that studies share them."""
 
 from __future__ import annotations
 
@@ -6,14 +6,9 @@ import hashlib
 import re
 from collections.abc import Sequence
 
-from ssl_asr.store import filesystem
-from ssl_asr.store.layout import recipe_uri
-from ssl_asr.store.results_layout import uri_in_copy
-
 # These say where work runs, and do not change what it makes.
 _PLACES = ("run=", "corpus.cache=", "cluster.")
 _LONGEST = 80
-_PIECE = 1 << 22
 
 
 def run_name(recipe: str, seed: int, overrides: Sequence[str]) -> str:
@@ -35,29 +30,3 @@ def run_name(recipe: str, seed: int, overrides: Sequence[str]) -> str:
 def matter(overrides: Sequence[str]) -> list[str]:
     """Those that change what a run makes, and not only where."""
     return [each for each in overrides if not each.startswith(_PLACES)]
-
-
-def start_from(run: str, other: str) -> None:
-    """Copy what the run `other` has made to `run`, unless a run is there; stages then make only what differs.
-
-    The recipe comes last: a copy that was stopped has none, and is made again.
-    """
-    if filesystem.exists(recipe_uri(run)) or not filesystem.exists(recipe_uri(other)):
-        return
-    root = filesystem.absolute(other)
-    for uri in filesystem.list_files(root):
-        to = uri_in_copy(root, uri, run)
-        if to is not None and to != recipe_uri(run):
-            _copy(uri, to)
-    filesystem.write_bytes(recipe_uri(run), filesystem.read_bytes(recipe_uri(other)))
-
-
-def _copy(uri: str, to: str) -> None:
-    def pieces() -> list[bytes]:
-        found = []
-        with filesystem.reading(uri) as stream:
-            while piece := stream.read(_PIECE):
-                found.append(piece)
-        return found
-
-    filesystem.write_pieces(to, pieces)

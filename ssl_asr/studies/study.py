@@ -8,10 +8,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated
 
-import yaml
 from pydantic import Field, ValidationError, model_validator
 
 from ssl_asr.recipe import Recipe
+from ssl_asr.recipe.loading import utf8_text, yaml_mapping
 from ssl_asr.recipe.section import Section
 from ssl_asr.runtime.run_directory import open_recipe
 
@@ -78,13 +78,7 @@ def known_studies() -> list[str]:
 
 def read_study(name_or_path: str) -> Study:
     """One of `known_studies`, or a YAML file; ValueError in one sentence if it is neither, or not a valid study."""
-    text = _text(name_or_path)
-    try:
-        values = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ValueError(f"{name_or_path} is not valid YAML: {' '.join(str(error).split())}") from error
-    if not isinstance(values, dict):
-        raise ValueError(f"{name_or_path} is not a mapping of the keys of a study; see docs/experiments.md")
+    values = yaml_mapping(_text(name_or_path), name_or_path, "the keys of a study; see docs/experiments.md")
     try:
         return Study(**values)
     except ValidationError as error:
@@ -104,6 +98,6 @@ def _text(name_or_path: str) -> str:
     if name_or_path in known_studies():
         return (resources.files("ssl_asr") / "studies" / "library" / f"{name_or_path}.yaml").read_text()
     if Path(name_or_path).is_file():
-        return Path(name_or_path).read_text(encoding="utf-8")
+        return utf8_text(name_or_path)
     near = difflib.get_close_matches(name_or_path, known_studies(), 1) or known_studies()
     raise ValueError(f"there is no study '{name_or_path}', neither a file nor one of ours; try {', '.join(near)}")

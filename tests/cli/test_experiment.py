@@ -62,6 +62,14 @@ def test_a_system_that_no_variant_has_is_refused_before_any_run(tmp_path, capsys
     assert not (tmp_path / "runs").exists()
 
 
+def test_a_folder_with_a_readme_of_its_own_is_refused_before_any_run(tmp_path, capsys) -> None:
+    (tmp_path / "README.md").write_text("# My project\n")
+    assert main(["experiment", "ssl", "--runs", str(tmp_path / "runs"), "-o", str(tmp_path)]) == FAILED
+    assert f"{tmp_path}/README.md is no table of studies and would be overwritten; name" in capsys.readouterr().err
+    assert (tmp_path / "README.md").read_text() == "# My project\n"
+    assert not (tmp_path / "runs").exists()
+
+
 def test_writes_page_plot_figures_and_the_table_of_all(
     finished_run: Recipe, tmp_path: Path, capsys, monkeypatch
 ) -> None:
@@ -87,3 +95,8 @@ def test_writes_page_plot_figures_and_the_table_of_all(
     assert {file.name for file in out.iterdir()} == {"README.md", "order.md", "order.png", "order.json"}
     assert json.loads((out / "order.json").read_text())["compared"][0]["verdict"] == "reproduced"
     assert "[order](order.md)" in (out / "README.md").read_text()
+    (out / "other.json").write_text("[]")
+    assert (
+        main(["experiment", str(tmp_path / "mine.yaml"), "--runs", str(tmp_path / "runs"), "-o", str(out)]) == FAILED
+    )
+    assert f"{out}/other.json is no outcome of a study; move it" in capsys.readouterr().err

@@ -8,9 +8,12 @@ from pathlib import Path
 import pytest
 
 from ssl_asr.cli.main import REFUSED, main
-from ssl_asr.recipe import load_recipe
-from ssl_asr.runtime.run_directory import check_format, open_recipe, save_recipe
+from ssl_asr.recipe import Recipe, load_recipe
+from ssl_asr.runtime.pipeline import todos
+from ssl_asr.runtime.run_directory import check_format, open_recipe, save_recipe, start_from
+from ssl_asr.store import filesystem
 from ssl_asr.store.layout import FORMAT, format_uri, recipe_uri
+from ssl_asr.store.results_layout import results_uri
 
 
 @pytest.fixture
@@ -69,3 +72,26 @@ def test_a_run_of_another_version_is_refused_in_one_sentence(
 def test_a_directory_without_a_run_is_free(tmp_path: Path) -> None:
     check_format(str(tmp_path))
     check_format(str(tmp_path / "nothing"))
+
+
+def test_a_run_starts_from_what_another_has_made(finished_run: Recipe, tmp_path) -> None:
+    other = str(tmp_path / "other")
+    start_from(other, finished_run.run)
+    recipe = open_recipe(other)
+    assert recipe.run == other
+    assert not filesystem.exists(results_uri(other)), "results are made again"
+    assert {todo.stage for todo in todos(recipe)} == {"evaluate", "report"}
+
+
+def test_a_copy_that_was_stopped_is_made_again_and_a_run_is_left_alone(finished_run: Recipe, tmp_path) -> None:
+    other = str(tmp_path / "other")
+    start_from(other, finished_run.run)
+    filesystem.delete(recipe_uri(other))
+    filesystem.write_bytes(filesystem.join(other, "format.txt"), b"half")
+    start_from(other, finished_run.run)
+    assert filesystem.read_bytes(filesystem.join(other, "format.txt")) != b"half"
+    filesystem.write_bytes(filesystem.join(other, "format.txt"), b"mine")
+    start_from(other, finished_run.run)
+    assert filesystem.read_bytes(filesystem.join(other, "format.txt")) == b"mine"
+    start_from(str(tmp_path / "new"), str(tmp_path / "none"))
+    assert not (tmp_path / "new").exists()

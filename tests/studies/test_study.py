@@ -58,6 +58,7 @@ def test_a_system_without_a_variant_is_told(tmp_path: Path) -> None:
     [
         ("a: [", "mine.yaml is not valid YAML: "),
         ("- a", "mine.yaml is not a mapping of the keys of a study"),
+        ("1: 2", "mine.yaml is not a mapping of the keys of a study"),
     ],
 )
 def test_what_is_no_study_is_told(tmp_path: Path, text: str, sentence: str) -> None:

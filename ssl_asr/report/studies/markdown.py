@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from ssl_asr.evaluation.results import Reduction
 from ssl_asr.studies.outcome import Compared, Outcome, SystemErrors, limits_of
 
+TITLE = "# Results: published claims, measured"  # of the table of all studies
 _RULE = """\
 The 95 % interval is a paired bootstrap over speakers, or over recordings where there are fewer than three speakers,
 of the utterances of all seeds together. "Reproduced": the interval is above zero, and the mean over seeds is at least
@@ -62,8 +63,9 @@ def studies_markdown(outcomes: Iterable[Outcome]) -> str:
                     made.machine,
                 ]
             )
-    head = "# Results: published claims, measured\n\nFewer word errors in percent, mean over the seeds. "
-    return f"{head}`ssl-asr experiment STUDY` makes a study's page and this table.\n\n{_table(lines)}\n{_RULE}"
+    how = "`ssl-asr experiment STUDY` makes a study's page and this table."
+    head = f"Fewer word errors in percent, mean over the seeds. {how}"
+    return f"{TITLE}\n\n{head}\n\n{_table(lines)}\n{_RULE}"
 
 
 def sentence(compared: Compared) -> str:

@@ -11,7 +11,14 @@ from ssl_asr.lang.language import ENGLISH_LEXICON, GRAPHEMES
 from ssl_asr.models.systems import BASELINE, STUDENT, TITLES, stage_of
 from ssl_asr.recipe import Recipe
 from ssl_asr.serving.description import LEXICON, NETWORK, QUANTISED, WEIGHTS, SenoneDescription
-from ssl_asr.serving.exporting.card_parts import errors_on_test, front_matter, licences, recipe_section, training_data
+from ssl_asr.serving.exporting.card_parts import (
+    engine_example,
+    errors_on_test,
+    front_matter,
+    licences,
+    recipe_section,
+    training_data,
+)
 from ssl_asr.serving.exporting.measure import FULL, INT8, Measured
 from ssl_asr.serving.exporting.sources import Sources
 
@@ -54,19 +61,7 @@ def _learned(model: str) -> str:
 
 def _use(described: SenoneDescription) -> str:
     return f"""\
-## Use
-
-```python
-from ssl_asr.serving.engine import Engine
-
-engine = Engine.open("this-directory")       # {NETWORK}; quantised=True takes {QUANTISED}
-stream = engine.stream()
-for samples in pieces_of_audio:              # float32 [n] in [-1, 1], mono, {described.frontend.sample_rate} Hz
-    for final in stream.accept(samples):
-        print(final.text)
-print(*(final.text for final in stream.finish()))
-```
-
+{engine_example(described, f"{NETWORK}; quantised=True takes {QUANTISED}")}
 The engine needs neither torch nor Ray. `bundle.json` says all that another program would need: the front end, the
 scales, and the SHA-256 of every file but this card. {WEIGHTS} holds the weights as torch reads them, and {LEXICON}
 the pronunciations.

@@ -71,6 +71,25 @@ def _main_rows(tested: Sequence[WordErrors]) -> list[WordErrors]:
     return sorted(rows, key=lambda row: (row.set != ALL, row.condition != ALL))
 
 
+def engine_example(described: Description, opening: str = "") -> str:
+    """The beginning of the section on use; `opening` is a comment on how the bundle is opened."""
+    opened = f'engine = Engine.open("this-directory")       # {opening}'.removesuffix("       # ")
+    return f"""\
+## Use
+
+```python
+from ssl_asr.serving.engine import Engine
+
+{opened}
+stream = engine.stream()
+for samples in pieces_of_audio:              # float32 [n] in [-1, 1], mono, {described.frontend.sample_rate} Hz
+    for final in stream.accept(samples):
+        print(final.text)
+print(*(final.text for final in stream.finish()))
+```
+"""
+
+
 def training_data(recipe: Recipe) -> str:
     """What it was trained and measured on."""
     lines = ["## Training data", "", "| split | hours | utterances | speakers |", "|---|---:|---:|---:|"]

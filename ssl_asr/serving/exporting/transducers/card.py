@@ -7,7 +7,14 @@ from collections.abc import Sequence
 from ssl_asr.evaluation.results import WordErrors
 from ssl_asr.evaluation.table import rate
 from ssl_asr.serving.description import ENCODER, JOINER, PREDICTOR, WEIGHTS, WORD_PIECES, TransducerDescription
-from ssl_asr.serving.exporting.card_parts import errors_on_test, front_matter, licences, recipe_section, training_data
+from ssl_asr.serving.exporting.card_parts import (
+    engine_example,
+    errors_on_test,
+    front_matter,
+    licences,
+    recipe_section,
+    training_data,
+)
 from ssl_asr.serving.exporting.transducers.sources import TransducerSources
 
 _PIECES = "Its word pieces were found in the\ntranscripts of the labeled speech."
@@ -43,19 +50,7 @@ A streaming recogniser{english}, trained by ssl_asr: a transducer with an encode
 
 def _use(described: TransducerDescription) -> str:
     return f"""\
-## Use
-
-```python
-from ssl_asr.serving.engine import Engine
-
-engine = Engine.open("this-directory")
-stream = engine.stream()
-for samples in pieces_of_audio:              # float32 [n] in [-1, 1], mono, {described.frontend.sample_rate} Hz
-    for final in stream.accept(samples):
-        print(final.text)
-print(*(final.text for final in stream.finish()))
-```
-
+{engine_example(described)}
 The engine needs neither torch nor Ray. `bundle.json` says all that another program would need: the front end, the
 look-ahead, the search, and the SHA-256 of every file but this card. {ENCODER}, {PREDICTOR} and {JOINER} are the
 networks, {WEIGHTS} the weights as torch reads them, and {WORD_PIECES} the word pieces as sentencepiece reads them.
