@@ -26,7 +26,7 @@ test: check
 	SSL_ASR_CACHE=$(CACHE) $(BIN)/python -m tests.side_by_side
 
 test-cluster: .venv/installed
-	SSL_ASR_CACHE=$(CACHE) $(BIN)/python -m pytest -m cluster
+	SSL_ASR_CACHE=$(CACHE) $(BIN)/python -m tests.side_by_side cluster
 
 chaos: export SSL_ASR_CHAOS_KILLS ?= 100
 chaos: .venv/installed

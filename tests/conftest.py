@@ -64,10 +64,12 @@ def tiny_recipe(run: Path, *overrides: str) -> Recipe:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark the tests that use the session's Ray, or a run made on it: `tests.side_by_side` keeps them together."""
+    """Mark what `tests.side_by_side` keeps together: tests on the session's Ray, and of training on clusters."""
     for item in items:
         if "ray_local" in getattr(item, "fixturenames", ()):
             item.add_marker(pytest.mark.shared_ray)
+        if item.path.name.startswith("test_training_") and item.path.parent.name == "cluster":
+            item.add_marker(pytest.mark.training)
 
 
 @pytest.fixture

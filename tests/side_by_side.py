@@ -1,8 +1,7 @@
-"""All tests but those of clusters, in two processes side by side: `python -m tests.side_by_side [PYTEST OPTION...]`.
+"""All tests in two processes side by side: `python -m tests.side_by_side [cluster] [PYTEST OPTION...]`.
 
-One process has the tests that use the session's Ray, the other all the rest, so that no run is made twice: of the
-tiny run, both make the corpus, and only the first makes what follows. The output of the first is shown as it comes,
-that of the second behind it.
+With `cluster` these are the tests on clusters, without it all others. The output of the first process is shown as it
+comes, that of the second behind it.
 """
 
 from __future__ import annotations
@@ -15,17 +14,26 @@ from typing import IO
 from ssl_asr.corpus.open_speech.speech import open_speech
 from tests.conftest import CACHE
 
-SHARES = {
+# By marks. No run is made twice: both processes make the tiny run's corpus, and only the first what follows.
+OTHERS = {
     "tests with the session's Ray": "not cluster and shared_ray",
     "other tests": "not cluster and not shared_ray",
+}
+# Here both make the tiny run up to its targets: a minute each. The two shares take about equally long.
+CLUSTERS = {
+    "training on clusters": "cluster and training",
+    "other tests on clusters": "cluster and not training",
 }
 
 
 def main(options: list[str]) -> int:
     """The exit status: 0 where both processes ended with 0."""
-    first, second = SHARES
+    shares = OTHERS
+    if options[:1] == ["cluster"]:
+        shares, options = CLUSTERS, options[1:]
+    first, second = shares
     with tempfile.TemporaryFile("w+") as kept:
-        running = {first: start(first, options, None), second: start(second, options, kept)}
+        running = {first: start(shares[first], options, None), second: start(shares[second], options, kept)}
         codes = {name: process.wait() for name, process in running.items()}
         kept.seek(0)
         print(f"\n{second}:\n{kept.read()}")
@@ -34,9 +42,9 @@ def main(options: list[str]) -> int:
     return max(map(abs, codes.values()))
 
 
-def start(name: str, options: list[str], output: IO[str] | None) -> subprocess.Popen[str]:
+def start(marks: str, options: list[str], output: IO[str] | None) -> subprocess.Popen[str]:
     # Both would write the cache of failed tests, and the last would win.
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-m", SHARES[name], *options]
+    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-m", marks, *options]
     return subprocess.Popen(command, stdout=output, stderr=output, text=True)
 
 

@@ -17,7 +17,7 @@ from packaging.requirements import Requirement
 from ssl_asr.cli.main import main
 from ssl_asr.recipe import parse_recipe, presets
 from ssl_asr.runtime.pipeline import NAMES
-from tests.side_by_side import SHARES
+from tests.side_by_side import CLUSTERS, OTHERS
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
@@ -48,13 +48,12 @@ def test_make_targets_exist():
 
 
 def test_every_test_is_run_by_one_of_the_two_targets():
-    """By whichever marks it has; `python -m tests.side_by_side` is two of the three shares."""
-    assert "-m tests.side_by_side" in recipe_of("test")
-    (clusters,) = re.findall(r"-m pytest -m (\w+)$", recipe_of("test-cluster"), re.MULTILINE)
-    shares = [clusters, *SHARES.values()]
-    for cluster, shared_ray in itertools.product((False, True), repeat=2):
-        marks = {"cluster": cluster, "shared_ray": shared_ray}
-        assert sum(eval(share, {}, marks) for share in shares) == 1
+    """By whichever marks it has."""
+    assert recipe_of("test").endswith("-m tests.side_by_side\n")
+    assert recipe_of("test-cluster").endswith("-m tests.side_by_side cluster\n")
+    for marks in itertools.product((False, True), repeat=3):
+        names = dict(zip(("cluster", "shared_ray", "training"), marks, strict=True))
+        assert sum(eval(share, {}, names) for share in (*OTHERS.values(), *CLUSTERS.values())) == 1
 
 
 def recipe_of(target: str) -> str:
