@@ -93,8 +93,10 @@ def test_make_says_what_is_missing_without_venv(tmp_path):
 
 def test_command_lines_are_understood():
     commands = [words[1:] for words in every_command("ssl-asr")]
-    commands += [shlex.split(text)[1:] for text in re.findall(r"`(ssl-asr [^`]*)`", README) if "…" not in text]
-    assert len(commands) >= 3
+    for page in PAGES:
+        inline = re.findall(r"`(ssl-asr [^`]*)`", (ROOT / page).read_text())
+        commands += [shlex.split(text)[1:] for text in inline if "…" not in text]
+    assert len(commands) >= 50
     for words in commands:
         with pytest.raises(SystemExit) as end:
             main([words[0], "--help"])
@@ -116,7 +118,7 @@ def test_scripts_and_links_exist():
 
 
 def test_code_that_pages_point_at_exists():
-    for page in ("docs/pitfalls.md", "README.md"):
+    for page in ("docs/pitfalls.md", "docs/training.md", "README.md"):
         for path in re.findall(r"[`(](\w+/\w+\.py|\w+\.py)[`)]", (ROOT / page).read_text()):
             assert (ROOT / "ssl_asr" / path).exists() or (ROOT / path).exists(), f"{page}: {path}"
 
