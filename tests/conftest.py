@@ -62,14 +62,13 @@ def tiny_recipe(run: Path, *overrides: str) -> Recipe:
     )
 
 
-@pytest.hookimpl(tryfirst=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what `tests.side_by_side` keeps together: tests on the session's Ray, and of training on clusters."""
-    for item in items:
-        if "ray_local" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.shared_ray)
-        if item.path.name.startswith("test_training_") and item.path.parent.name == "cluster":
-            item.add_marker(pytest.mark.training)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """From an empty cache, processes side by side would fetch the same packages, and apt refuses the second."""
+    starts_others = session.config.getoption("dist", "no") != "no" and not hasattr(session.config, "workerinput")
+    if starts_others:
+        from ssl_asr.corpus.open_speech.speech import open_speech
+
+        open_speech(CACHE)
 
 
 @pytest.fixture
