@@ -17,7 +17,7 @@ from ssl_asr.report.evidence import CorpusRow, Evidence
 from ssl_asr.report.reliability import reliability
 from ssl_asr.report.templates import fill
 from ssl_asr.report.tuning_plot import tuning_curves
-from ssl_asr.runtime.pipeline import wanted_stages
+from ssl_asr.runtime.pipeline import counted, wanted_stages
 from ssl_asr.store.targets import FRAME_SECONDS
 from ssl_asr.store.utterance import CLEAN
 
@@ -34,7 +34,7 @@ class StageLine:
     time: str
     share: float
     speed: str
-    pieces: str
+    work: str
     figures: str
 
 
@@ -160,7 +160,7 @@ def _stage_lines(evidence: Evidence) -> list[StageLine]:
                 clock(report.seconds),
                 report.seconds / longest,
                 speed,
-                str(report.pieces),
+                f"{report.pieces:,} {counted(stage.name)}",
                 figures,
             )
         )

@@ -13,11 +13,11 @@ from ssl_asr.recipe import Recipe
 from ssl_asr.report.blocks import trained_blocks
 from ssl_asr.report.realign_progress import realign_progress
 from ssl_asr.report.throughput import Throughput
-from ssl_asr.runtime.pipeline import NAMES, wanted_stages
+from ssl_asr.runtime.pipeline import NAMES, counted, wanted_stages
 from ssl_asr.runtime.stage_clock import Heartbeat, read_heartbeat
 from ssl_asr.runtime.stage_report import ACTOR_HOURS, StageReport, read_rejects, read_report
 from ssl_asr.store import utterance
-from ssl_asr.store.layout import MANIFEST, PSEUDO_LABELS, STAGE_OF_STORE, TARGETS, stage_of_store, store_of_set
+from ssl_asr.store.layout import MANIFEST, PSEUDO_LABELS, TARGETS, stage_of_store, store_of_set
 from ssl_asr.store.ledger import Reject
 from ssl_asr.store.run_index import StoreIndex, run_index, shards_in_any
 
@@ -29,9 +29,9 @@ _OF_A_TEACHER = {"labelling": TARGETS, "hypotheses": PSEUDO_LABELS}
 
 @dataclass(frozen=True)
 class StageStatus:
-    """`done` of `total` pieces (None: not known yet); `seconds` is None if the stage never ran.
+    """`done` of `total` of `unit` (None: not known yet); `seconds` is None if the stage never ran.
 
-    `models` are told where there are several, whose pieces are counted together.
+    `models` are told where there are several, which are counted together.
     """
 
     stage: str
@@ -54,7 +54,7 @@ class StageStatus:
         return line if self.throughput is None else f"{line}  {self.throughput.text()}"
 
 
-HEADER = f"{'stage':<10} {'state':<10} {'pieces':>22}  {'rejects':>7}  {'time':>12}"
+HEADER = f"{'stage':<10} {'state':<10} {'progress':>22}  {'rejects':>7}  {'time':>12}"
 
 
 def status_table(recipe: Recipe) -> str:
@@ -84,9 +84,10 @@ def _status(recipe: Recipe, stage: str, stores: Sequence[StoreIndex]) -> StageSt
     report, heartbeat = read_report(recipe, stage), read_heartbeat(recipe, stage)
     made = _made(stage, stores, heartbeat or report)
     if report is not None and heartbeat is None:
-        unit = _unit(stage) if stage not in MODELS else "slabs"  # what a finished training stage counts
         speed = _throughput(recipe, stage, made, None, report)
-        return StageStatus(stage, "done", report.pieces, report.pieces, unit, report.rejected, report.seconds, speed)
+        return StageStatus(
+            stage, "done", report.pieces, report.pieces, counted(stage), report.rejected, report.seconds, speed
+        )
     if stage == REALIGN:
         return _under_way_realign(recipe, heartbeat)
     expected = _expected(recipe, stage, stores)
@@ -109,7 +110,8 @@ def _under_way_realign(recipe: Recipe, heartbeat: Heartbeat | None) -> StageStat
 
 
 def _unit(stage: str) -> str:
-    return "blocks" if stage in MODELS else "shards" if stage in STAGE_OF_STORE.values() else "pieces"
+    """Of a stage under way: a finished training counts slabs."""
+    return "blocks" if stage in MODELS else counted(stage)
 
 
 def _made(stage: str, stores: Sequence[StoreIndex], attempt: Heartbeat | StageReport | None) -> list[StoreIndex]:

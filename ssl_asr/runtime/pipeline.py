@@ -6,7 +6,7 @@ This table imports nothing, so that `ssl-asr --help` is instant; a stage's modul
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import TYPE_CHECKING
@@ -21,16 +21,19 @@ if TYPE_CHECKING:
 class Stage:
     """One step: `does` is what a person reads of it, `needs` the stages whose outputs it reads.
 
-    `exclusive` says that two processes must not do it at once. `wanted_if` is the path of the recipe's value that
-    asks for it; without one, every recipe does.
+    `may_need` gives more of these where the recipe makes the stage read more. `exclusive` says that two processes
+    must not do it at once. `wanted_if` is the path of the recipe's value that asks for it; without one, every recipe
+    does. `counts` is what its report has the number of.
     """
 
     name: str
     module: str
     does: str
     needs: tuple[str, ...] = ()
+    may_need: Callable[[Recipe], Iterable[str]] = lambda recipe: ()
     exclusive: bool = False
     wanted_if: str = ""
+    counts: str = "shards"
 
     def wanted(self, recipe: Recipe) -> bool:
         return not self.wanted_if or bool(attrgetter(self.wanted_if)(recipe))
@@ -43,6 +46,17 @@ class Stage:
         found: Callable[[Recipe, Sequence[Todo]], list[Todo]]
         found = getattr(importlib.import_module(self.module), f"todo_{self.name}")
         return found
+
+
+def _read_by_transducers(recipe: Recipe) -> Iterator[str]:
+    """A transducer learns words, so of what follows the front end it needs only what its section asks for."""
+    if recipe.hmm.wrong_texts != "keep":
+        yield "realign"
+    for each in recipe.transducers.values():
+        if each.encoder_from:
+            yield each.encoder_from
+        if each.unlabeled_passes:
+            yield "hypotheses"
 
 
 STAGES = (
@@ -61,6 +75,7 @@ STAGES = (
         ("hmm",),
         exclusive=True,
         wanted_if="hmm.realign",
+        counts="networks and shards",
     ),
     Stage(
         "teacher",
@@ -68,6 +83,7 @@ STAGES = (
         "trains a bidirectional LSTM on the labeled speech",
         ("realign",),
         exclusive=True,
+        counts="slabs",
     ),
     Stage(
         "labelling",
@@ -81,6 +97,7 @@ STAGES = (
         "trains the student's network on the labeled speech only",
         ("realign",),
         exclusive=True,
+        counts="slabs",
     ),
     Stage(
         "student",
@@ -88,6 +105,7 @@ STAGES = (
         "trains a causal LSTM on the teacher's targets and the labels",
         ("labelling",),
         exclusive=True,
+        counts="slabs",
     ),
     Stage(
         "hypotheses",
@@ -103,28 +121,37 @@ STAGES = (
         ("realign",),
         exclusive=True,
         wanted_if="evaluate.topline",
+        counts="slabs",
     ),
     Stage(
         "transducers",
         "ssl_asr.training.transducer.stage",
         "trains recognisers on words instead of senones, if the recipe has any",
-        ("hypotheses",),
+        ("frontend",),
+        _read_by_transducers,
         exclusive=True,
         wanted_if="transducers",
+        counts="slabs",
     ),
     Stage(
         "evaluate",
         "ssl_asr.evaluation.stage",
         "decodes the test speech with all models and counts word errors",
         ("teacher", "baseline", "student", "topline", "transducers"),
+        counts="decoded slabs",
     ),
-    Stage("report", "ssl_asr.report.stage", "draws everything on one page"),
+    Stage("report", "ssl_asr.report.stage", "draws everything on one page", counts="pages"),
 )
 NAMES = tuple(stage.name for stage in STAGES)
 
 
 def stage(name: str) -> Stage:
     return STAGES[NAMES.index(name)]
+
+
+def counted(name: str) -> str:
+    """What the report of the stage has the number of: "slabs"; also of a step that is no stage of `ssl-asr run`."""
+    return stage(name).counts if name in NAMES else "pieces"
 
 
 def wanted_stages(recipe: Recipe) -> list[Stage]:
@@ -159,14 +186,14 @@ def first_missing(name: str, recipe: Recipe) -> str | None:
     """The first unfinished stage on which `name` depends, directly or indirectly."""
     from ssl_asr.runtime.stage_report import read_report
 
-    needed = ancestors(name)
+    needed = ancestors(name, recipe)
     wanted = (stage.name for stage in wanted_stages(recipe))
     return next((each for each in wanted if each in needed and read_report(recipe, each) is None), None)
 
 
 def todo_of(name: str, recipe: Recipe) -> list[Todo]:
     """What `name` would make now, after what the stages that it builds on would make."""
-    concerned = {name, *ancestors(name)}
+    concerned = {name, *ancestors(name, recipe)}
     found = todos(recipe, [each for each in NAMES if each in concerned])
     return [todo for todo in found if todo.stage == name]
 
@@ -179,7 +206,7 @@ def todos(recipe: Recipe, names: Sequence[str] = NAMES) -> list[Todo]:
     return found
 
 
-def ancestors(name: str) -> set[str]:
-    """All stages on which `name` depends."""
-    direct = set(stage(name).needs)
-    return direct.union(*(ancestors(each) for each in direct))
+def ancestors(name: str, recipe: Recipe) -> set[str]:
+    """All stages on which `name` depends with this recipe."""
+    direct = {*stage(name).needs, *stage(name).may_need(recipe)}
+    return direct.union(*(ancestors(each, recipe) for each in direct))

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass, field
 
 from ssl_asr.progress import clock
 from ssl_asr.recipe import Recipe
+from ssl_asr.runtime.pipeline import counted
 from ssl_asr.store import filesystem
 from ssl_asr.store.layout import rejects_uri, stage_report_uri
 from ssl_asr.store.ledger import Reject
@@ -23,7 +24,7 @@ _ABBREVIATIONS = {"wer", "werr"}
 
 @dataclass(frozen=True)
 class StageReport:
-    """`pieces` counts the requested pieces (shards, blocks, utterances), `skipped` those that were done before."""
+    """`pieces` is how many of what the stage `counted` were asked for, `skipped` how many were done before."""
 
     stage: str
     key: str
@@ -34,7 +35,7 @@ class StageReport:
     figures: Mapping[str, float | str] = field(default_factory=dict)
 
     def line(self) -> str:
-        parts = [clock(self.seconds), f"{self.pieces} pieces"]
+        parts = [clock(self.seconds), f"{self.pieces} {counted(self.stage)}"]
         if self.skipped:
             parts.append(f"{self.skipped} done before")
         if self.rejected:

@@ -80,9 +80,10 @@ def test_names_the_earliest_stage_to_run_first(capsys, tmp_path):
 
 
 def test_every_stage_needs_only_earlier_ones():
+    recipe = load_recipe("transducer-demo")
     for place, name in enumerate(NAMES):
-        assert ancestors(name) <= set(NAMES[:place])
-    assert ancestors("evaluate") == set(NAMES[: NAMES.index("evaluate")])
+        assert ancestors(name, recipe) <= set(NAMES[:place])
+    assert ancestors("evaluate", recipe) == set(NAMES[: NAMES.index("evaluate")])
 
 
 def test_every_stage_has_its_function():
@@ -140,7 +141,7 @@ def test_interruption_says_how_to_go_on(capsys, tmp_path, monkeypatch):
 def test_stage_ends_with_its_line_and_keeps_the_recipe(capsys, tmp_path, monkeypatch):
     monkeypatch.setattr(pipeline.Stage, "function", lambda stage: lambda recipe: finish(recipe, stage.name))
     assert main(["corpus", "demo", f"run={tmp_path}", "student.network.layers=4"]) == OK
-    assert capsys.readouterr().out == "corpus: 0 s, 3 pieces, 1 done before, hours 1.25\n"
+    assert capsys.readouterr().out == "corpus: 0 s, 3 shards, 1 done before, hours 1.25\n"
     assert open_recipe(str(tmp_path)).student.network.layers == 4
 
 

@@ -8,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from ssl_asr.labelling.teachers import target_set_id
+from ssl_asr.recipe import parse_recipe
 from ssl_asr.report.status import rejects, status_table, statuses
 from ssl_asr.runtime.stage_clock import StageClock
 from ssl_asr.store import filesystem, hypotheses
@@ -41,6 +42,16 @@ def test_finished_run(tmp_path):
     assert rows["frontend"].rejected == 1
     assert rows["report"].state == "waiting"
     assert rows["teacher"].unit == "slabs"
+
+
+def test_finished_stages_say_what_they_have_counted(tmp_path):
+    recipe = example_recipe(tmp_path)
+    fill(recipe)
+    values = recipe.model_dump(mode="json") | {"transducers": {"rnnt": {"unlabeled_passes": 0}}}
+    recipe = parse_recipe(values)
+    StageClock(recipe, "transducers", "key").finish(1180, 0)
+    assert "1180/1180 slabs" in line_of(recipe, "transducers")
+    assert {row.unit for row in statuses(recipe)} == {"shards", "slabs", "decoded slabs", "pages"}
 
 
 def test_stages_under_way_count_shards_and_blocks(tmp_path):

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 
 from ssl_asr.cli.main import FAILED, main
-from ssl_asr.recipe import Recipe
+from ssl_asr.recipe import Recipe, load_recipe
 from ssl_asr.runtime import pipeline
-from ssl_asr.runtime.pipeline import NAMES, ancestors, run_stage, todo_of, todos, wanted_stages
+from ssl_asr.runtime.pipeline import NAMES, ancestors, first_missing, run_stage, todo_of, todos, wanted_stages
 from ssl_asr.runtime.run_directory import open_recipe
+from ssl_asr.runtime.stage_clock import StageClock
 from ssl_asr.runtime.stage_report import StageReport
 from ssl_asr.store.layout import stage_report_uri
 
@@ -92,5 +93,34 @@ def test_what_is_to_be_made_names_its_stage(finished: Recipe) -> None:
     found = todos(recipe)
     assert {todo.stage for todo in found} == {stage.name for stage in wanted_stages(recipe)} - {"corpus", "frontend"}
     assert todo_of("student", recipe) == [todo for todo in found if todo.stage == "student"]
-    assert {each for name in NAMES for each in ancestors(name)} < {*NAMES}
+    assert {each for name in NAMES for each in ancestors(name, recipe)} < {*NAMES}
     assert todos(finished) == []
+
+
+LABELED_ALONE = tuple(f"transducers.{name}.unlabeled_passes=0" for name in ("rnnt", "conv-rnnt"))
+
+
+@pytest.mark.parametrize(
+    ("overrides", "read"),
+    [
+        ((), {"corpus", "frontend", "hmm", "realign", "teacher", "labelling", "baseline", "student", "hypotheses"}),
+        (LABELED_ALONE, {"corpus", "frontend", "hmm", "realign", "teacher", "labelling", "student"}),
+        ((*LABELED_ALONE, 'transducers.rnnt.encoder_from=""'), {"corpus", "frontend"}),
+        (
+            (*LABELED_ALONE, 'transducers.rnnt.encoder_from=""', "hmm.wrong_texts=reject"),
+            {"corpus", "frontend", "hmm", "realign"},
+        ),
+    ],
+)
+def test_transducers_need_what_their_sections_ask_for(overrides: tuple[str, ...], read: set[str]) -> None:
+    assert ancestors("transducers", load_recipe("transducer-demo", overrides)) == read
+
+
+def test_words_that_no_transducer_learns_are_not_asked_for(tmp_path: Path) -> None:
+    learning = load_recipe("transducer-demo", [f"run={tmp_path}"])
+    alone = load_recipe("transducer-demo", [f"run={tmp_path}", *LABELED_ALONE])
+    for name in NAMES[: NAMES.index("hypotheses")]:
+        StageClock(alone, name, "key").finish(1, 0)
+    assert first_missing("transducers", learning) == first_missing("evaluate", learning) == "hypotheses"
+    assert first_missing("transducers", alone) is None
+    assert first_missing("evaluate", alone) == "transducers"

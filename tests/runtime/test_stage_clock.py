@@ -42,13 +42,13 @@ def test_report_is_kept_with_its_rejects(recipe, now):
     assert read_report(recipe, "frontend") == report
     assert json.loads(filesystem.read_bytes(rejects_uri(recipe.run, "frontend"))) == {"id": "x", "reason": "empty"}
     assert report.line() == (
-        "frontend: 12 s, 10 pieces, 4 done before, 1 REJECTED (see ssl-asr failed), "
+        "frontend: 12 s, 10 shards, 4 done before, 1 REJECTED (see ssl-asr failed), "
         "x real time 331.2, frames seen 1,143,892"
     )
 
 
 def test_line_without_figures_ends_cleanly(recipe, now):
-    assert StageClock(recipe, "corpus", "a").finish(2, 0).line() == "corpus: 0 s, 2 pieces"
+    assert StageClock(recipe, "corpus", "a").finish(2, 0).line() == "corpus: 0 s, 2 shards"
 
 
 def test_times_add_up_over_an_interruption(recipe, now):
