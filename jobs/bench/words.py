@@ -22,7 +22,7 @@ from ssl_asr.decoding.scores import Scales
 from ssl_asr.decoding.slab_words import SlabWords, find_words, lattice_system, read_words
 from ssl_asr.decoding.slabs import DecodedSlab, Slab, System, decode_slab, read_result
 from ssl_asr.evaluation.inputs import describe_system, language_inputs, references, split_slabs
-from ssl_asr.evaluation.reference_times import reference_starts, slabs_to_time
+from ssl_asr.evaluation.reference_times import Span, reference_times, slabs_to_time
 from ssl_asr.evaluation.results import read_results
 from ssl_asr.evaluation.word_quality import WordQuality, learn_curve, measure_words
 from ssl_asr.hmm.senones import load_senones
@@ -105,11 +105,11 @@ def _found(system: System, slabs: Sequence[Slab], scales: Scales, beam: float, p
 
 def measure(recipe: Recipe, dev: Found, test: Found) -> WordQuality:
     said = references(recipe, "test")
-    starts: dict[str, list[float]] = {}
+    spoken: dict[str, list[Span]] = {}
     for slab in slabs_to_time(recipe.run, test.slabs, said):
-        starts |= reference_starts(slab)
+        spoken |= reference_times(slab)
     curve = learn_curve(dev.words, references(recipe, "dev"))
-    return measure_words(test.words, said, curve=curve, starts=starts, seconds=test.seconds)
+    return measure_words(test.words, said, curve=curve, spoken=spoken, seconds=test.seconds)
 
 
 def _text(value: object) -> str:

@@ -61,7 +61,8 @@ class Slab:
 class Hypothesis:
     """`frames` counts all 30 ms frames, `labelled` those with a label, `correct` those with the right best senone.
 
-    If the utterance could not be decoded, `error` says why.
+    If the utterance could not be decoded, `error` says why. `emitted` is when a streaming transducer puts out the
+    last piece of each word, in seconds of the audio; others have none.
     """
 
     id: str
@@ -70,6 +71,7 @@ class Hypothesis:
     labelled: int
     correct: int
     error: str = ""
+    emitted: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -100,8 +102,13 @@ def read_result(system: System, slab: Slab, scales: Scales) -> DecodedSlab | Non
 
 def parse_decoded(data: bytes) -> DecodedSlab:
     values = json.loads(data)
-    found = tuple(Hypothesis(**{**each, "words": tuple(each["words"])}) for each in values["hypotheses"])
+    found = tuple(_hypothesis(each) for each in values["hypotheses"])
     return DecodedSlab(values["parents"], values["spent"], found)
+
+
+def _hypothesis(values: dict[str, Any]) -> Hypothesis:
+    several = {name: tuple(values.get(name, ())) for name in ("words", "emitted")}
+    return Hypothesis(**{**values, **several})
 
 
 def decode_slab(system: System, slab: Slab, wanted: Sequence[Scales]) -> None:

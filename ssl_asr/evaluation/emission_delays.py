@@ -6,9 +6,16 @@ FastEmit, arXiv 2010.11148). A network that knows how a word ends may emit it be
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 
+from ssl_asr.decoding.slabs import DecodedSlab, Hypothesis
+from ssl_asr.evaluation.cells import Cells, set_of
+from ssl_asr.evaluation.percentiles import percentiles
+from ssl_asr.evaluation.reference_times import Span, SpokenTimes
+from ssl_asr.evaluation.results import EmissionDelays
 from ssl_asr.evaluation.scoring import align_words
+from ssl_asr.store.utterance import Utterance
 
 
 def word_delays(
@@ -31,3 +38,40 @@ def word_delays(
 def last_word_delay(end: float, times: Sequence[float]) -> float | None:
     """Time of an utterance's last emission minus the end of its speech, in seconds; None if nothing was emitted."""
     return times[-1] - end if times else None
+
+
+@dataclass(frozen=True)
+class _Timed:
+    """The delays of one utterance."""
+
+    cell: tuple[str, str]
+    last_word: float | None
+    words: Sequence[float]
+
+
+def emission_delays(
+    cells: Cells, decoded: Iterable[DecodedSlab], references: Mapping[str, Utterance], spoken: SpokenTimes
+) -> list[EmissionDelays]:
+    """Cell by cell; none where no utterance has both emission times and times of its words."""
+    timed = [each for slab in decoded for each in _timed(slab.hypotheses, references, spoken)]
+    if not any(each.last_word is not None for each in timed):
+        return []
+    found = []
+    for cell in cells:
+        inside = [each for each in timed if cells.holds(cell, each.cell)]
+        last = [each.last_word for each in inside if each.last_word is not None]
+        words = [delay for each in inside for delay in each.words]
+        found.append(EmissionDelays(*cell, percentiles(last), percentiles(words)))
+    return found
+
+
+def _timed(
+    hypotheses: Iterable[Hypothesis], references: Mapping[str, Utterance], spoken: SpokenTimes
+) -> Iterator[_Timed]:
+    for each in hypotheses:
+        said = references[each.id]
+        spans: Sequence[Span] = spoken.get(said.recording, ())
+        if spans and len(each.emitted) == len(each.words):
+            ends = [span.end for span in spans]
+            delays = word_delays((said.text or "").split(), ends, each.words, each.emitted)
+            yield _Timed((set_of(said), said.condition), last_word_delay(ends[-1], each.emitted), delays)

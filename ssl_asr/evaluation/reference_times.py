@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -19,7 +20,15 @@ from ssl_asr.store.utterance import Utterance
 
 _SURE = 50.0  # score of the senone that an alignment has, against 0 for all others
 
-Starts = Mapping[str, Sequence[float]]  # of each recording: when its words begin, in seconds
+
+class Span(NamedTuple):
+    """When a word begins and ends, in seconds of its recording."""
+
+    start: float
+    end: float
+
+
+SpokenTimes = Mapping[str, Sequence[Span]]  # of each recording, its words
 
 
 @dataclass(frozen=True)
@@ -50,9 +59,9 @@ def slabs_to_time(run: str, slabs: Sequence[Slab], utterances: Mapping[str, Utte
     return found
 
 
-def reference_starts(wanted: SlabToTime) -> dict[str, list[float]]:
+def reference_times(wanted: SlabToTime) -> dict[str, list[Span]]:
     """Of each recording whose words the lexicon has."""
-    lexicon, senones, starts = read_lexicon(wanted.run), load_senones(wanted.run), {}
+    lexicon, senones, found = read_lexicon(wanted.run), load_senones(wanted.run), {}
     rows = alignments.decode(_aligned(wanted.run).read_slab(wanted.slab.shard, wanted.slab.number))
     for name, (recording, words) in wanted.said.items():
         if lexicon.unknown(words):
@@ -60,8 +69,8 @@ def reference_starts(wanted: SlabToTime) -> dict[str, list[float]]:
         scores = _SURE * np.eye(senones.size, dtype=np.float32)[stack_labels(rows[name])]
         times = word_times(words, lexicon, scores, senones.table)
         if times is not None:
-            starts[recording] = [FRAME_SECONDS * time.start for time in times]
-    return starts
+            found[recording] = [Span(FRAME_SECONDS * time.start, FRAME_SECONDS * time.end) for time in times]
+    return found
 
 
 def _aligned(run: str) -> ShardStore:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from ssl_asr.evaluation.percentiles import Percentiles
 from ssl_asr.models.systems import BASELINE, STUDENT, smbr_name
 from ssl_asr.recipe.identity import Inputs
 from ssl_asr.store import filesystem
@@ -95,12 +96,30 @@ class TuningPoint:
 
 
 @dataclass(frozen=True)
+class EmissionDelays:
+    """How late a stream puts out words, in seconds after they were said; negative where it is early.
+
+    `last_word` is of the last word of each utterance, so its percentiles are PR50 and PR90; `words` of each word that
+    is right. None where there is no such word.
+    """
+
+    set: str
+    condition: str
+    last_word: Percentiles | None
+    words: Percentiles | None
+
+
+@dataclass(frozen=True)
 class TransducerErrors:
-    """Of one transducer on test; `werr`, cell by cell, is relative to the first transducer, and empty for it."""
+    """Of one transducer on test; `werr`, cell by cell, is relative to the first transducer, and empty for it.
+
+    `delays`, cell by cell, are empty where no word's time is known, and where the network needs whole utterances.
+    """
 
     name: str
     rows: Sequence[WordErrors]
     werr: Sequence[Reduction] = ()
+    delays: Sequence[EmissionDelays] = ()
 
 
 @dataclass(frozen=True)
@@ -235,9 +254,13 @@ def read_results(run: str) -> Results:
 
 def _transducer(values: dict[str, Any]) -> TransducerErrors:
     rows = [WordErrors(**_with_speakers(row)) for row in values["rows"]]
-    return TransducerErrors(
-        values["name"], rows, [Reduction(**_with_share(_with_speakers(row))) for row in values["werr"]]
-    )
+    werr = [Reduction(**_with_share(_with_speakers(row))) for row in values["werr"]]
+    return TransducerErrors(values["name"], rows, werr, [_delays(each) for each in values.get("delays", ())])
+
+
+def _delays(values: dict[str, Any]) -> EmissionDelays:
+    measured = {name: values[name] and Percentiles(**values[name]) for name in ("last_word", "words")}
+    return EmissionDelays(**{**values, **measured})
 
 
 def _with_speakers(row: dict[str, Any]) -> dict[str, Any]:

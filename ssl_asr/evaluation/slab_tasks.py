@@ -9,7 +9,7 @@ from typing import Any
 from ssl_asr.decoding.scores import Scales
 from ssl_asr.decoding.slab_words import SlabWords, find_words, read_words
 from ssl_asr.decoding.slabs import DecodedSlab, Slab, System, decode_slab, read_result
-from ssl_asr.evaluation.reference_times import SlabToTime, reference_starts
+from ssl_asr.evaluation.reference_times import SlabToTime, Span, reference_times
 from ssl_asr.evaluation.tuning import Grid, Tried, next_scales
 from ssl_asr.progress import Progress
 from ssl_asr.runtime import cluster
@@ -83,14 +83,14 @@ def words_of(
     return {name: [each for each in slabs if each is not None] for name, slabs in found.items()}
 
 
-def starts_of(what: str, wanted: Sequence[SlabToTime]) -> dict[str, list[float]]:
+def times_of(what: str, wanted: Sequence[SlabToTime]) -> dict[str, list[Span]]:
     """When the words of these slabs were said, by recording."""
     import ray
 
-    remote = ray.remote(num_cpus=1)(reference_starts)
+    remote = ray.remote(num_cpus=1)(reference_times)
     references = [remote.remote(each) for each in wanted]
     wait_for(references, Progress(what, len(references), "slabs"))
-    found: dict[str, list[float]] = {}
+    found: dict[str, list[Span]] = {}
     for reference in references:
         found |= cluster.result_of(reference)
     return found

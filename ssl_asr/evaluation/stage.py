@@ -21,8 +21,9 @@ from ssl_asr.evaluation.inputs import (
     result_inputs,
     split_slabs,
 )
+from ssl_asr.evaluation.reference_times import Span, slabs_to_time
 from ssl_asr.evaluation.results import ALL, Results, read_results, write_results
-from ssl_asr.evaluation.slab_tasks import decode
+from ssl_asr.evaluation.slab_tasks import decode, times_of
 from ssl_asr.evaluation.summary import (
     cells_of,
     frame_accuracies,
@@ -82,12 +83,15 @@ def run_evaluate(recipe: Recipe) -> StageReport:
         tested = {each: decided.scales[each.name] for each in systems if each.name in decided.tested.values()}
         by_scales, made = decode("decoding test", {each: [scales] for each, scales in tested.items()}, test)
         transduced, recognised = recognise_slabs(recipe, test)
-        words = None
+        words, spoken = None, dict[str, list[Span]]()
+        if recipe.evaluate.lattices or recipe.transducers:
+            spoken = times_of("word times of test", slabs_to_time(recipe.run, test, test_utterances))
         if recipe.evaluate.lattices:
-            words = find_words_of(recipe, tested, dev=dev, test=test, said=test_utterances)
+            words = find_words_of(recipe, tested, dev=dev, test=test, spoken=spoken)
     found = {system: by_scales[model][decided.scales[model]] for system, model in decided.tested.items()}
     results = _results(recipe, graph, decided, found, test_utterances)
-    results = replace(results, inputs=inputs, transducers=compare_transducers(recipe, transduced, test_utterances))
+    compared = compare_transducers(recipe, transduced, test_utterances, spoken)
+    results = replace(results, inputs=inputs, transducers=compared)
     # The files below may go or change. Until all are there, results of before must not say that they are.
     filesystem.delete(results_uri(recipe.run))
     confidences = publish_words(recipe, words, models=decided.tested, dev=dev_utterances, test=test_utterances)

@@ -7,6 +7,7 @@ import unicodedata
 from typing import Literal
 
 from ssl_asr.evaluation.bootstrap import LEAST_SPEAKERS
+from ssl_asr.evaluation.percentiles import Percentiles
 from ssl_asr.evaluation.results import ALL, Reduction, Results, SpeakerLimits, ToplineShare, WordErrors
 from ssl_asr.models.systems import BASELINE_SHORT, BASELINES, SMBR_BASELINES, TITLES
 
@@ -51,10 +52,38 @@ def transducer_note(results: Results) -> str:
     )
 
 
+DELAY_NOTE = (
+    "PR: from the end of an utterance's last word, by forced alignment, until a stream puts out the last word that "
+    "it finds. Word delay: the same for each word that is right. Both are the median and the 90th percentile, and "
+    "contain the network's look-ahead."
+)
+
+
+def delay_rows(results: Results) -> list[list[str]]:
+    """The table of the transducers' emission delays, cell by cell, in milliseconds; none where none was measured."""
+    measured = [each for each in results.transducers if each.delays]
+    if not measured:
+        return []
+    names = [(f"{each.name} PR50 / PR90 ms", f"{each.name} word delay ms") for each in measured]
+    rows = [["set", "condition", *(name for pair in names for name in pair)]]
+    for place, cell in enumerate(measured[0].delays):
+        figures = [(each.delays[place].last_word, each.delays[place].words) for each in measured]
+        rows.append([results.label(cell.set), cell.condition, *(_milliseconds(p) for pair in figures for p in pair)])
+    return rows
+
+
+def _milliseconds(found: Percentiles | None) -> str:
+    """ "120 / 340", or "-" of no word."""
+    return "-" if found is None else f"{1000 * found.p50:.0f} / {1000 * found.p90:.0f}"
+
+
 def _transducer_lines(results: Results) -> list[str]:
     if not results.transducers:
         return []
-    return ["", *aligned(transducer_rows(results)), *textwrap.wrap(transducer_note(results), _WIDTH)]
+    lines = ["", *aligned(transducer_rows(results)), *textwrap.wrap(transducer_note(results), _WIDTH)]
+    if delays := delay_rows(results):
+        lines += ["", *aligned(delays), *textwrap.wrap(DELAY_NOTE, _WIDTH)]
+    return lines
 
 
 def rate(row: WordErrors) -> str:

@@ -6,10 +6,12 @@ from collections.abc import Mapping, Sequence
 
 from ssl_asr.decoding.slabs import DecodedSlab, Slab
 from ssl_asr.evaluation.bootstrap import Draws
+from ssl_asr.evaluation.emission_delays import emission_delays
 from ssl_asr.evaluation.inputs import describe_transducer
+from ssl_asr.evaluation.reference_times import SpokenTimes
 from ssl_asr.evaluation.results import TransducerErrors
 from ssl_asr.evaluation.slab_tasks import Pieces, wait_for
-from ssl_asr.evaluation.summary import reductions, score, word_errors
+from ssl_asr.evaluation.summary import cells_of, reductions, score, word_errors
 from ssl_asr.progress import Progress
 from ssl_asr.recipe import Recipe
 from ssl_asr.store.utterance import Utterance
@@ -36,9 +38,15 @@ def recognise_slabs(recipe: Recipe, slabs: Sequence[Slab]) -> tuple[dict[str, li
 
 
 def compare_transducers(
-    recipe: Recipe, found: Mapping[str, Sequence[DecodedSlab]], utterances: Mapping[str, Utterance]
+    recipe: Recipe,
+    found: Mapping[str, Sequence[DecodedSlab]],
+    utterances: Mapping[str, Utterance],
+    spoken: SpokenTimes,
 ) -> list[TransducerErrors]:
-    """Word errors of each, and of the second and later how much fewer they are than the first one's."""
+    """Word errors of each, and of the second and later how much fewer they are than the first one's; delays of all.
+
+    `spoken` says when the words were said.
+    """
     scored = {name: score(utterances, decoded) for name, decoded in found.items()}
     draws, first = Draws(recipe.evaluate.bootstrap, recipe.seed), next(iter(scored), "")
     return [
@@ -46,6 +54,7 @@ def compare_transducers(
             name,
             word_errors({name: each}, draws),
             [] if name == first else reductions(scored[first], each, draws),
+            emission_delays(cells_of(each), found[name], utterances, spoken),
         )
         for name, each in scored.items()
     ]

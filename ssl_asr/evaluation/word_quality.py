@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ssl_asr.decoding.slab_words import SlabWords
 from ssl_asr.decoding.word_finder import RecognisedWord
 from ssl_asr.evaluation.confidence import Curve, fit_curve, normalised_cross_entropy
-from ssl_asr.evaluation.reference_times import Starts
+from ssl_asr.evaluation.reference_times import SpokenTimes
 from ssl_asr.evaluation.scoring import align_words
 from ssl_asr.labelling.calibration import Bin, table_of
 from ssl_asr.store import filesystem
@@ -60,14 +60,14 @@ def measure_words(
     utterances: Mapping[str, Utterance],
     *,
     curve: Curve | None,
-    starts: Starts,
+    spoken: SpokenTimes,
     seconds: float,
 ) -> WordQuality:
     """`seconds` of audio are in the slabs."""
     words = words_by_utterance(found)
     judged = _judged(words, utterances)
     confidences, right = (curve or Curve()).confidences(judged.posteriors, judged.durations), judged.right
-    differences = np.array(list(_start_differences(words, utterances, starts)))
+    differences = np.array(list(_start_differences(words, utterances, spoken)))
     listed = [each for slab in found for each in slab.utterances]
     return WordQuality(
         words=len(right),
@@ -109,19 +109,19 @@ def _judged(words: Mapping[str, Sequence[RecognisedWord]], utterances: Mapping[s
 
 
 def _start_differences(
-    words: Mapping[str, Sequence[RecognisedWord]], utterances: Mapping[str, Utterance], starts: Starts
+    words: Mapping[str, Sequence[RecognisedWord]], utterances: Mapping[str, Utterance], spoken: SpokenTimes
 ) -> Iterable[float]:
     """Absolute differences in seconds, of the words that are right."""
     for name, found in words.items():
         said = utterances[name]
-        if said.recording not in starts:
+        if said.recording not in spoken:
             continue
-        times, recognised = iter(starts[said.recording]), iter(found)
+        times, recognised = iter(spoken[said.recording]), iter(found)
         for pair in align_words((said.text or "").split(), [each.word for each in found]):
             expected = next(times) if pair.reference else None
             word = next(recognised) if pair.hypothesis else None
             if pair.right and expected is not None and word is not None:
-                yield abs(word.start - expected)
+                yield abs(word.start - expected.start)
 
 
 def write_word_quality(run: str, quality: Mapping[str, WordQuality]) -> None:

@@ -11,8 +11,8 @@ from ssl_asr.decoding.scores import Scales
 from ssl_asr.decoding.slab_words import SlabWords
 from ssl_asr.decoding.slabs import Slab, System
 from ssl_asr.evaluation.confidence import Curve
-from ssl_asr.evaluation.reference_times import Starts, slabs_to_time
-from ssl_asr.evaluation.slab_tasks import starts_of, words_of
+from ssl_asr.evaluation.reference_times import SpokenTimes
+from ssl_asr.evaluation.slab_tasks import words_of
 from ssl_asr.evaluation.word_files import Confidences, write_alternatives, write_ctm
 from ssl_asr.evaluation.word_quality import learn_curve, measure_words, words_by_utterance, write_word_quality
 from ssl_asr.recipe import Recipe
@@ -26,11 +26,11 @@ _CURVE_SLABS = 5
 
 @dataclass(frozen=True)
 class Words:
-    """By model, of a part of dev and of all of test; `starts` are when words of test were said."""
+    """By model, of a part of dev and of all of test; `spoken` says when words of test were said."""
 
     dev: Mapping[str, Sequence[SlabWords]]
     test: Mapping[str, Sequence[SlabWords]]
-    starts: Starts
+    spoken: SpokenTimes
 
 
 def find_words_of(
@@ -39,15 +39,15 @@ def find_words_of(
     *,
     dev: Sequence[Slab],
     test: Sequence[Slab],
-    said: Mapping[str, Utterance],
+    spoken: SpokenTimes,
 ) -> Words:
-    """Of slabs that were decoded with these scales; `said` in test."""
+    """Of slabs that were decoded with these scales; `spoken` in test."""
     beam = recipe.evaluate.lattice_beam
     taught = dev[:: -(-len(dev) // _CURVE_SLABS)]
     return Words(
         words_of("lattices of dev", wanted, taught, beam),
         words_of("lattices of test", wanted, test, beam),
-        starts_of("word times of test", slabs_to_time(recipe.run, test, said)),
+        spoken,
     )
 
 
@@ -71,7 +71,7 @@ def publish_words(
     seconds = sum(each.duration for each in test.values())
     for system, model in models.items():
         found, curve = words.test[model], learn_curve(words.dev[model], dev)
-        quality[system] = measure_words(found, test, curve=curve, starts=words.starts, seconds=seconds)
+        quality[system] = measure_words(found, test, curve=curve, spoken=words.spoken, seconds=seconds)
         confidences[system] = _confidences(found, curve or Curve())
         write_ctm(run, system, words_by_utterance(found), confidences[system])
         write_alternatives(run, system, found)

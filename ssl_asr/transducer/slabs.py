@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import json
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 import torch
@@ -25,7 +26,7 @@ from ssl_asr.store.shards import ShardStore
 from ssl_asr.transducer.model import TransducerModel
 from ssl_asr.transducer.model_files import load_transducer
 from ssl_asr.transducer.recognise import recognise
-from ssl_asr.transducer.words import emitted_words
+from ssl_asr.transducer.words import EmittedWord, emitted_words, stream_times
 
 
 @dataclass(frozen=True)
@@ -48,15 +49,22 @@ def recognise_slab(system: TransducerSystem, slab: Slab) -> None:
     rows = features.decode(table, system.mel_bins)
     frames = [stack(row.frames) for row in rows]
     began = time.process_time()
-    words: list[tuple[str, ...]] = [()] * len(rows)
+    words: list[list[EmittedWord]] = [[] for _ in rows]
     for batch in batches_of_like_length([len(each) for each in frames], system.batch_frames):
         spoken = recognise(model, [torch.from_numpy(frames[index]).float() for index in batch], system.search)
         for index, (best, *_) in zip(batch, spoken, strict=True):
-            words[index] = tuple(each.word for each in emitted_words(best, pieces))
+            words[index] = emitted_words(best, pieces)
     spent = round(time.process_time() - began, 3)
-    found = [Hypothesis(row.id, said, len(each), 0, 0) for row, said, each in zip(rows, words, frames, strict=True)]
-    result = DecodedSlab(_parents(slab), spent, tuple(found))
+    said = zip(rows, frames, words, strict=True)
+    found = tuple(_hypothesis(row.id, len(heard), each, model) for row, heard, each in said)
+    result = DecodedSlab(_parents(slab), spent, found)
     filesystem.write_bytes(_uri(system, slab), json.dumps(asdict(result)).encode())
+
+
+def _hypothesis(name: str, frames: int, words: Sequence[EmittedWord], model: TransducerModel) -> Hypothesis:
+    encoder = model.encoder
+    emitted = stream_times(words, encoder.look_ahead) if encoder.is_causal else ()
+    return Hypothesis(name, tuple(each.word for each in words), frames, 0, 0, emitted=emitted)
 
 
 def read_slab(system: TransducerSystem, slab: Slab) -> DecodedSlab | None:

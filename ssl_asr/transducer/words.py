@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ssl_asr.lang.pieces import Pieces
@@ -45,3 +46,11 @@ def emitted_words(hypothesis: Hypothesis, pieces: Pieces) -> list[EmittedWord]:
         )
         for each in pieces.words(hypothesis.labels)
     ]
+
+
+def stream_times(words: Sequence[EmittedWord], look_ahead: int) -> tuple[float, ...]:
+    """When a stream puts out the last piece of each word, in seconds of the audio.
+
+    An output needs `look_ahead` more 30 ms frames than its own to be heard.
+    """
+    return tuple(round((each.last + 1 + look_ahead) * FRAME_SECONDS, 2) for each in words)

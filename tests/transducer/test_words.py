@@ -7,7 +7,7 @@ import math
 import pytest
 
 from ssl_asr.transducer.hypothesis import Hypothesis
-from ssl_asr.transducer.words import EmittedWord, emitted_words
+from ssl_asr.transducer.words import EmittedWord, emitted_words, stream_times
 from tests.lang.test_word_pieces import trained
 
 
@@ -40,3 +40,9 @@ def test_seconds_and_symbols() -> None:
     assert (second.first, second.confidence) == (11, pytest.approx(math.exp(-0.4)))
     assert (first.start, first.end) == (0.15, 0.18)
     assert emitted_words(Hypothesis((), (), (), -1.0, -1.0), pieces) == []
+
+
+def test_a_stream_puts_words_out_behind_the_look_ahead() -> None:
+    words = [EmittedWord("the", 5, 5, 1.0), EmittedWord("vampire", 11, 16, 1.0)]
+    assert stream_times(words, 0) == (0.18, 0.51)
+    assert stream_times(words, 3) == (0.27, 0.6)

@@ -8,8 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
-from ssl_asr.evaluation.inputs import describe_transducer, split_slabs
-from ssl_asr.evaluation.results import TransducerErrors, read_results, write_results
+from ssl_asr.evaluation.inputs import describe_transducer, references, split_slabs
+from ssl_asr.evaluation.percentiles import Percentiles
+from ssl_asr.evaluation.reference_times import Span
+from ssl_asr.evaluation.results import EmissionDelays, TransducerErrors, read_results, write_results
+from ssl_asr.evaluation.stage import run_evaluate
 from ssl_asr.evaluation.table import format_table
 from ssl_asr.frontend.stacking import stack
 from ssl_asr.hmm.senones import load_senones
@@ -27,9 +30,10 @@ from ssl_asr.training.transducer.inputs import transducer_inputs
 from ssl_asr.training.transducer.plan import transducer_job, transducer_plan
 from ssl_asr.training.transducer.stage import run_transducers, todo_transducers
 from ssl_asr.training.transducer.word_pieces import ensure_word_pieces
-from ssl_asr.transducer.model_files import load_transducer
+from ssl_asr.transducer.model_files import load_transducer, save_transducer
 from ssl_asr.transducer.recognise import recognise
 from ssl_asr.transducer.slabs import read_slab, recognise_slab
+from ssl_asr.transducer.words import emitted_words, stream_times
 from ssl_asr.verifying.run import verify
 from tests.in_process import placed_here
 from tests.training.simulated_stages import simulated_training
@@ -113,6 +117,33 @@ def test_what_it_recognises_is_what_the_search_finds_and_is_kept_by_slab(transdu
                 frames = torch.from_numpy(stack(row.frames)).float()
                 ((best, *_),) = recognise(model, [frames], system.search)
                 assert " ".join(each.words) == pieces.decode(best.labels)
+                assert each.emitted == stream_times(emitted_words(best, pieces), model.encoder.look_ahead)
+
+
+def test_results_say_how_late_words_are_put_out(transducer_recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    trained(transducer_recipe)
+    for name in transducer_recipe.transducers:
+        speak(model_uri(transducer_recipe.run, name))
+    times = {each.recording: each for each in references(transducer_recipe, "test").values()}
+    spoken = {name: [Span(0.0, 0.3)] * len((each.text or "").split()) for name, each in times.items()}
+    monkeypatch.setattr("ssl_asr.evaluation.stage.times_of", lambda what, wanted: spoken if wanted else {})
+    with placed_here():
+        run_evaluate(transducer_recipe)
+    for each in read_results(transducer_recipe.run).transducers:
+        assert [(row.set, row.condition) for row in each.delays] == [(row.set, row.condition) for row in each.rows]
+        everything = each.delays[-1].last_word
+        assert everything is not None
+        assert everything.count == each.rows[-1].utterances
+        # Words ended at 0.3 s, and the audio at 1.2 s; one network looks a frame ahead.
+        assert -0.3 < everything.p50 < 0.94
+
+
+def speak(uri: str) -> None:
+    """Blank is less probable now, so the model recognises something in every utterance."""
+    model, pieces, about = load_transducer(uri)
+    with torch.no_grad():
+        model.joiner.output.bias[0] -= 5
+    save_transducer(uri, model, pieces, about)
 
 
 def test_damaged_accounts_name_the_stage(transducer_recipe: Recipe) -> None:
@@ -124,13 +155,20 @@ def test_a_finished_run_with_transducers_is_verified_and_has_its_page(transducer
     assert [each.sentence for each in verify(transducer_recipe).findings if "rnnt" in each.sentence] == []
     results = read_results(transducer_recipe.run)
     rows = [row for row in results.rows if row.system == results.systems[0]]
-    errors = (TransducerErrors("rnnt", rows), TransducerErrors("conv", rows, results.werr))
+    delays = [EmissionDelays(row.set, row.condition, Percentiles(0.12, 0.345, 7), None) for row in rows]
+    errors = (TransducerErrors("rnnt", rows, (), delays), TransducerErrors("conv", rows, results.werr))
     write_results(transducer_recipe.run, replace(results, transducers=errors))
     page = render(gather(transducer_recipe))
     assert "rnnt WER %" in page
     assert "conv WERR %" in page
+    assert "rnnt PR50 / PR90 ms" in page
     table = format_table(read_results(transducer_recipe.run))
     assert "conv WERR %" in table
+    assert "conv PR50" not in table
+    lines = table.splitlines()
+    (head,) = [place for place, line in enumerate(lines) if "rnnt PR50 / PR90 ms" in line]
+    assert lines[head + 1 + len(rows)].split() == ["all", "all", "120", "/", "345", "-"]
+    assert [each.delays for each in read_results(transducer_recipe.run).transducers] == [delays, []]
 
 
 @pytest.mark.parametrize(
