@@ -226,8 +226,10 @@ def _said(report: StageReport) -> StageReport:
 def _wer_table(recipe: Recipe) -> str:
     from ssl_asr.evaluation.results import read_results
     from ssl_asr.evaluation.table import format_table
+    from ssl_asr.evaluation.transducer_tables import format_transducers
 
-    return format_table(read_results(recipe.run))
+    results = read_results(recipe.run)
+    return "\n".join(part for part in (format_table(results), format_transducers(results)) if part)
 
 
 def _opening(recipe: Recipe) -> str:

@@ -75,12 +75,21 @@ class Hypothesis:
 
 
 @dataclass(frozen=True)
+class SlabFlops:
+    """What a transducer's encoder computed for a slab, and what it would have with all its modules running."""
+
+    spent: float
+    whole: float
+
+
+@dataclass(frozen=True)
 class DecodedSlab:
-    """`spent` is seconds of one core, for network and search."""
+    """`spent` is seconds of one core, for network and search; `flops` are counted of transducers alone."""
 
     parents: Mapping[str, str]
     spent: float
     hypotheses: tuple[Hypothesis, ...]
+    flops: SlabFlops | None = None
 
     @property
     def seconds(self) -> float:
@@ -103,7 +112,8 @@ def read_result(system: System, slab: Slab, scales: Scales) -> DecodedSlab | Non
 def parse_decoded(data: bytes) -> DecodedSlab:
     values = json.loads(data)
     found = tuple(_hypothesis(each) for each in values["hypotheses"])
-    return DecodedSlab(values["parents"], values["spent"], found)
+    flops = values.get("flops")
+    return DecodedSlab(values["parents"], values["spent"], found, flops and SlabFlops(**flops))
 
 
 def _hypothesis(values: dict[str, Any]) -> Hypothesis:

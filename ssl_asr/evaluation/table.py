@@ -1,4 +1,4 @@
-"""The tables of word error rates and of the student's gain, for a terminal."""
+"""The tables of word error rates and of the student's gain, for a terminal; `transducer_tables.py` has others."""
 
 from __future__ import annotations
 
@@ -7,11 +7,10 @@ import unicodedata
 from typing import Literal
 
 from ssl_asr.evaluation.bootstrap import LEAST_SPEAKERS
-from ssl_asr.evaluation.percentiles import Percentiles
 from ssl_asr.evaluation.results import ALL, Reduction, Results, SpeakerLimits, ToplineShare, WordErrors
 from ssl_asr.models.systems import BASELINE_SHORT, BASELINES, SMBR_BASELINES, TITLES
 
-_WIDTH = 118
+WIDTH = 118  # of a note
 
 
 def format_table(results: Results) -> str:
@@ -26,64 +25,8 @@ def format_table(results: Results) -> str:
         figures = [gain(each), over_speakers(each.by_speaker), f"{each.p_better:.3f}"]
         figures += [] if each.topline_share is None else [share_text(each.topline_share)]
         gains.append([results.label(each.set), each.condition, *figures])
-    lines = [line for note in _notes(results) for line in textwrap.wrap(note, _WIDTH)]
-    return "\n".join([*aligned(rates), "", *aligned(gains), *lines, *_transducer_lines(results)])
-
-
-def transducer_rows(results: Results) -> list[list[str]]:
-    """The table of the transducers, cell by cell: word error rates, and the gains of all but the first."""
-    first, *others = results.transducers
-    names = [f"{name} WER %" for name in results.transducer_names]
-    rows = [["set", "condition", "words", *names, *(f"{each.name} WERR %" for each in others)]]
-    for place, row in enumerate(first.rows):
-        rates = [rate(each.rows[place]) for each in results.transducers]
-        gains = [gain(each.werr[place]) for each in others]
-        rows.append([results.label(row.set), row.condition, str(row.words), *rates, *gains])
-    return rows
-
-
-def transducer_note(results: Results) -> str:
-    first, *others = results.transducer_names
-    if not others:
-        return "Transducers are trained on words, and search without a language model."
-    return (
-        f"Transducers are trained on words, and search without a language model. WERR: WER reduction relative to "
-        f"{first}, with 95 % intervals over recordings."
-    )
-
-
-DELAY_NOTE = (
-    "PR: from the end of an utterance's last word, by forced alignment, until a stream puts out the last word that "
-    "it finds. Word delay: the same for each word that is right. Both are the median and the 90th percentile, and "
-    "contain the network's look-ahead."
-)
-
-
-def delay_rows(results: Results) -> list[list[str]]:
-    """The table of the transducers' emission delays, cell by cell, in milliseconds; none where none was measured."""
-    measured = [each for each in results.transducers if each.delays]
-    if not measured:
-        return []
-    names = [(f"{each.name} PR50 / PR90 ms", f"{each.name} word delay ms") for each in measured]
-    rows = [["set", "condition", *(name for pair in names for name in pair)]]
-    for place, cell in enumerate(measured[0].delays):
-        figures = [(each.delays[place].last_word, each.delays[place].words) for each in measured]
-        rows.append([results.label(cell.set), cell.condition, *(_milliseconds(p) for pair in figures for p in pair)])
-    return rows
-
-
-def _milliseconds(found: Percentiles | None) -> str:
-    """ "120 / 340", or "-" of no word."""
-    return "-" if found is None else f"{1000 * found.p50:.0f} / {1000 * found.p90:.0f}"
-
-
-def _transducer_lines(results: Results) -> list[str]:
-    if not results.transducers:
-        return []
-    lines = ["", *aligned(transducer_rows(results)), *textwrap.wrap(transducer_note(results), _WIDTH)]
-    if delays := delay_rows(results):
-        lines += ["", *aligned(delays), *textwrap.wrap(DELAY_NOTE, _WIDTH)]
-    return lines
+    lines = [line for note in _notes(results) for line in textwrap.wrap(note, WIDTH)]
+    return "\n".join([*aligned(rates), "", *aligned(gains), *lines])
 
 
 def rate(row: WordErrors) -> str:

@@ -9,7 +9,7 @@ from ssl_asr.evaluation.bootstrap import Draws
 from ssl_asr.evaluation.emission_delays import emission_delays
 from ssl_asr.evaluation.inputs import describe_transducer
 from ssl_asr.evaluation.reference_times import SpokenTimes
-from ssl_asr.evaluation.results import TransducerErrors
+from ssl_asr.evaluation.results import EncoderCompute, TransducerErrors
 from ssl_asr.evaluation.slab_tasks import Pieces, wait_for
 from ssl_asr.evaluation.summary import cells_of, reductions, score, word_errors
 from ssl_asr.progress import Progress
@@ -43,7 +43,7 @@ def compare_transducers(
     utterances: Mapping[str, Utterance],
     spoken: SpokenTimes,
 ) -> list[TransducerErrors]:
-    """Word errors of each, and of the second and later how much fewer they are than the first one's; delays of all.
+    """Word errors, delays and FLOPs of each; of the second and later, how much fewer errors it makes than the first.
 
     `spoken` says when the words were said.
     """
@@ -55,6 +55,16 @@ def compare_transducers(
             word_errors({name: each}, draws),
             [] if name == first else reductions(scored[first], each, draws),
             emission_delays(cells_of(each), found[name], utterances, spoken),
+            _compute(found[name]),
         )
         for name, each in scored.items()
     ]
+
+
+def _compute(decoded: Sequence[DecodedSlab]) -> EncoderCompute | None:
+    """None where nothing was heard."""
+    frames = sum(each.frames for slab in decoded for each in slab.hypotheses)
+    counted = [slab.flops for slab in decoded if slab.flops is not None]
+    if not frames or not counted:
+        return None
+    return EncoderCompute(sum(each.spent for each in counted) / frames, sum(each.whole for each in counted) / frames)

@@ -27,6 +27,14 @@ class OwnLoss:
     figures: Mapping[str, torch.Tensor]
 
 
+@dataclass(frozen=True)
+class Flops:
+    """Of each utterance [B], float64: what an encoder computes, and what it would with all its modules running."""
+
+    spent_b: torch.Tensor
+    whole_b: torch.Tensor
+
+
 class Encoder(nn.Module, ABC, Generic[SectionT]):
     """Built from its section of the recipe and the width of its inputs.
 
@@ -49,6 +57,14 @@ class Encoder(nn.Module, ABC, Generic[SectionT]):
     def multiply_adds_per_frame(self) -> int:
         """By formula, for one 30 ms frame; ValueError where it has a layer without one."""
         return inner_multiply_adds(self)
+
+    def flops(self, frames_btd: torch.Tensor, lengths_b: torch.Tensor) -> Flops:
+        """By formula, two for each multiply-add, for normalised utterances as `forward` takes them.
+
+        ValueError where a layer has no formula.
+        """
+        flops_b = 2.0 * self.multiply_adds_per_frame * lengths_b.double()
+        return Flops(flops_b, flops_b)
 
     def initial_state(self, n: int) -> EncoderState:
         """The state before the first frame of `n` utterances; ValueError where the encoder needs whole utterances."""

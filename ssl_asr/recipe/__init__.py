@@ -23,6 +23,7 @@ from ssl_asr.recipe.network import (
     ProjectedLayers,
     ProjectedLstmNetwork,
     TransformerNetwork,
+    flops_of,
 )
 from ssl_asr.recipe.objective import (
     OBJECTIVES,
@@ -85,6 +86,7 @@ __all__ = [
     "TransformerNetwork",
     "Variant",
     "WrongTexts",
+    "flops_of",
     "load_recipe",
     "parse_recipe",
     "presets",

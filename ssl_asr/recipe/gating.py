@@ -13,8 +13,9 @@ class Gating(Section):
     """An arbitrator reads every frame and decides which modules run for it (Xie et al. 2022).
 
     `ff` and `lstm` are learned networks of `layers` x `units`. `random` keeps the share `keep_rate` at random: a
-    baseline. `single` reads the input and decides for all layers. `dual` decides so for the lower half of the layers,
-    and a second arbitrator, which reads the output of the lower half, for the upper half.
+    baseline, which takes as many FLOPs as the transducer that `flops_of` names. `single` reads the input and decides
+    for all layers. `dual` decides so for the lower half of the layers, and a second arbitrator, which reads the
+    output of the lower half, for the upper half.
     """
 
     arbitrator: Literal["ff", "lstm", "random"] = "lstm"
@@ -26,6 +27,8 @@ class Gating(Section):
     queries: bool = True  # each head's own
     keys: bool = True
     keep_rate: Share = 0.5
+    # A transducer above this one in the recipe: keep_rate becomes what takes as many FLOPs on dev. "": as it is.
+    flops_of: str = ""
     # From the share `begin` of a training to the share `end`, these move evenly from their first value to their
     # second; before `begin`, beta is 0. The paper begins after 120 of 200 epochs.
     begin: Share = 0.6
@@ -39,6 +42,8 @@ class Gating(Section):
     def _consistent(self) -> Gating:
         if not (self.feed_forward or self.queries or self.keys):
             raise ValueError("nothing is gated; set feed_forward, queries or keys to true, or leave gating out")
+        if self.flops_of and self.arbitrator != "random":
+            raise ValueError(f"flops_of={self.flops_of} is for arbitrator=random; learned gates have beta")
         if self.begin >= self.end:
             raise ValueError(f"begin={self.begin:g} is not below end={self.end:g}")
         return self

@@ -96,6 +96,12 @@ class TransformerNetwork(NetworkSection):
         return self
 
 
+def flops_of(network: NetworkSection) -> str:
+    """The transducer whose FLOPs the network's random gates are to take; "" if there is none."""
+    gating = network.gating if isinstance(network, TransformerNetwork) else None
+    return "" if gating is None else gating.flops_of
+
+
 NETWORKS: Table = {
     "lstm": Listed(LstmNetwork, "ssl_asr.models.lstm:Lstm"),
     "blstm": Listed(BlstmNetwork, "ssl_asr.models.blstm:Blstm"),

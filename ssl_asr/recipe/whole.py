@@ -10,6 +10,7 @@ from pydantic import Field, model_validator
 from ssl_asr.recipe.adapt import Adapt
 from ssl_asr.recipe.data import Cluster, Corpus, Evaluate, Frontend, Hmm, Hypotheses, Labelling
 from ssl_asr.recipe.identity import Affects
+from ssl_asr.recipe.network import TransformerNetwork, flops_of
 from ssl_asr.recipe.section import Section
 from ssl_asr.recipe.training import Student, Teacher
 from ssl_asr.recipe.transducer import Transducer
@@ -83,6 +84,9 @@ class Recipe(Section):
             raise ValueError("frontend.low_hz is not below frontend.high_hz")
         for name in self.transducers:
             _check_transducer(name, self)
+        for name in ("teacher", "student"):
+            if flops_of(getattr(self, name).network):
+                raise ValueError(f"{name}.network.gating.flops_of is for transducers alone; give it a keep_rate")
         least, most = self.cluster.label_actors
         if least > most:
             raise ValueError(f"cluster.label_actors: the least, {least}, is above the most, {most}")
@@ -90,6 +94,21 @@ class Recipe(Section):
         if least > most:
             raise ValueError(f"cluster.train_workers: the least, {least}, is above the most, {most}")
         return self
+
+
+def _check_flops_of(name: str, recipe: Recipe) -> None:
+    """A transducer that random gates are measured by is trained before, and is the same network but for its gates."""
+    mine = recipe.transducers[name].network
+    other = flops_of(mine)
+    if not other:
+        return
+    key = f"transducers.{name}.network.gating.flops_of={other}"
+    above = list(recipe.transducers)[: list(recipe.transducers).index(name)]
+    its = recipe.transducers[other].network if other in above else None
+    if not isinstance(its, TransformerNetwork) or its.gating is None or its.gating.flops_of:
+        raise ValueError(f"{key} names no transducer above this one that has gates of its own; name one of these")
+    if its.model_copy(update={"gating": None, "dropout": mine.dropout}) != mine.model_copy(update={"gating": None}):
+        raise ValueError(f"{key} has another network; give both the same, gating and dropout apart")
 
 
 def _check_transducer(name: str, recipe: Recipe) -> None:
@@ -103,6 +122,7 @@ def _check_transducer(name: str, recipe: Recipe) -> None:
             f"{key} learns unlabeled speech from a teacher's words: say whose with hypotheses.teacher=student, or "
             f"set {key}.unlabeled_passes=0"
         )
+    _check_flops_of(name, recipe)
     if transducer.encoder_from:
         start = recipe.teacher if transducer.encoder_from == "teacher" else recipe.student
         if start.network.model_copy(update={"dropout": transducer.network.dropout}) != transducer.network:

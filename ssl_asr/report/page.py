@@ -8,14 +8,8 @@ import numpy as np
 from markupsafe import Markup
 
 from ssl_asr.evaluation.results import ALL, Results
-from ssl_asr.evaluation.table import (
-    DELAY_NOTE,
-    baseline_note,
-    delay_rows,
-    share_text,
-    transducer_note,
-    transducer_rows,
-)
+from ssl_asr.evaluation.table import baseline_note, share_text
+from ssl_asr.evaluation.transducer_tables import transducer_tables
 from ssl_asr.models.systems import BASELINE_SHORT, STUDENT, TEACHER, TITLES, trained
 from ssl_asr.progress import clock
 from ssl_asr.report import plots
@@ -62,10 +56,7 @@ def render(evidence: Evidence, clips: Clips = NO_CLIPS) -> str:
         models=trained(evidence.recipe),
         share_text=share_text,
         baseline_note=baseline_note(results) if results and BASELINE_SHORT in results.kappa else "",
-        transducers=transducer_rows(results) if results and results.transducers else [],
-        transducer_note=transducer_note(results) if results and results.transducers else "",
-        delays=delay_rows(results) if results else [],
-        delay_note=DELAY_NOTE,
+        transducer_tables=transducer_tables(results) if results else [],
         all=ALL,
         bars={name: Markup(plots.wer_bars(results, name)) for name in _sets(results)} if results else {},
         forest=Markup(plots.werr_forest(results)) if results else "",

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 
 import torch
 
-from ssl_asr.decoding.slabs import DecodedSlab, Hypothesis, Slab, parse_decoded
+from ssl_asr.decoding.slabs import DecodedSlab, Hypothesis, Slab, SlabFlops, parse_decoded
 from ssl_asr.frontend.stacking import stack
 from ssl_asr.lang.word_pieces import WordPieces
 from ssl_asr.models.length_batches import batches_of_like_length
@@ -23,6 +23,7 @@ from ssl_asr.store import features, filesystem
 from ssl_asr.store.layout import model_uri
 from ssl_asr.store.results_layout import transduced_uri
 from ssl_asr.store.shards import ShardStore
+from ssl_asr.transducer.compute import encoder_flops
 from ssl_asr.transducer.model import TransducerModel
 from ssl_asr.transducer.model_files import load_transducer
 from ssl_asr.transducer.recognise import recognise
@@ -47,17 +48,19 @@ def recognise_slab(system: TransducerSystem, slab: Slab) -> None:
     model, pieces = _load(system)
     table = ShardStore(system.run, features.STORE).read_slab(slab.shard, slab.number)
     rows = features.decode(table, system.mel_bins)
-    frames = [stack(row.frames) for row in rows]
+    frames = [torch.from_numpy(stack(row.frames)).float() for row in rows]
     began = time.process_time()
     words: list[list[EmittedWord]] = [[] for _ in rows]
     for batch in batches_of_like_length([len(each) for each in frames], system.batch_frames):
-        spoken = recognise(model, [torch.from_numpy(frames[index]).float() for index in batch], system.search)
+        spoken = recognise(model, [frames[index] for index in batch], system.search)
         for index, (best, *_) in zip(batch, spoken, strict=True):
             words[index] = emitted_words(best, pieces)
     spent = round(time.process_time() - began, 3)
     said = zip(rows, frames, words, strict=True)
     found = tuple(_hypothesis(row.id, len(heard), each, model) for row, heard, each in said)
-    result = DecodedSlab(_parents(slab), spent, found)
+    flops = encoder_flops(model, frames)
+    counted = SlabFlops(float(flops.spent_b.sum()), float(flops.whole_b.sum()))
+    result = DecodedSlab(_parents(slab), spent, found, counted)
     filesystem.write_bytes(_uri(system, slab), json.dumps(asdict(result)).encode())
 
 

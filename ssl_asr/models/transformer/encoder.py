@@ -15,7 +15,7 @@ from typing import Any
 import torch
 from torch import nn
 
-from ssl_asr.models.encoder import Encoder, EncoderState, OwnLoss
+from ssl_asr.models.encoder import Encoder, EncoderState, Flops, OwnLoss
 from ssl_asr.models.transformer.arbitrators import Arbitrator, build_arbitrator
 from ssl_asr.models.transformer.block import Block, distance_bias, slopes
 from ssl_asr.models.transformer.cache import Cache, empty_cache
@@ -119,6 +119,13 @@ class Transformer(Encoder[TransformerNetwork]):
         costs = costs_of(self.section, self.inputs)
         flops = spent(costs, self.parts, keep.double(), lengths_b)
         return Computed(keep, flops, most(costs_of(self.section, self.inputs, arbitrators=False), lengths_b))
+
+    def flops(self, frames_btd: torch.Tensor, lengths_b: torch.Tensor) -> Flops:
+        if self.annealed is None:
+            whole_b = most(costs_of(self.section, self.inputs), lengths_b)
+            return Flops(whole_b, whole_b)
+        ran = self.computed(frames_btd, lengths_b)
+        return Flops(ran.flops, ran.ungated_flops)
 
     def _all_computed(self, frames_btd: torch.Tensor, lengths_b: torch.Tensor) -> torch.Tensor:
         """With every module computed; with arbitrators, times samples of its gate."""

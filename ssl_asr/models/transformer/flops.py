@@ -8,6 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
+from scipy.optimize import brentq
 
 from ssl_asr.models.transformer.gates import Parts
 from ssl_asr.recipe import TransformerNetwork
@@ -88,13 +89,37 @@ def _seen(keys_btlh: torch.Tensor, left_context: int | None) -> torch.Tensor:
     )
 
 
-def most(costs: Costs, lengths_b: torch.Tensor) -> torch.Tensor:
-    """FLOPs of each utterance [B], float64, where all modules run."""
+def expected(costs: Costs, parts: Parts, keep_rate: float, lengths_b: torch.Tensor) -> torch.Tensor:
+    """FLOPs of each utterance [B], float64, where each gate is open with this chance. As `spent`, but at once."""
     frames_b = lengths_b.double()
     window = frames_b if costs.left_context is None else frames_b.clamp(max=costs.left_context + 1)
     cells_b = window * (window + 1) / 2 + (frames_b - window) * window
-    layer = costs.feed_forward + costs.heads * (costs.query + costs.key)
-    return frames_b * (costs.fixed + costs.layers * layer) + costs.layers * costs.heads * costs.cell * cells_b
+    modules = (parts.feed_forward, parts.queries, parts.keys)
+    forward, queries, keys = (1.0 if module is None else keep_rate for module in modules)
+    layer = forward * costs.feed_forward + costs.heads * (queries * costs.query + keys * costs.key)
+    cell = costs.heads * queries * keys * costs.cell
+    return frames_b * (costs.fixed + costs.layers * layer) + costs.layers * cell * cells_b
+
+
+def most(costs: Costs, lengths_b: torch.Tensor) -> torch.Tensor:
+    """FLOPs of each utterance [B], float64, where all modules run."""
+    return expected(costs, Parts(None, None, None), 1.0, lengths_b)
+
+
+def keep_rate_of(costs: Costs, parts: Parts, lengths_b: torch.Tensor, flops: float) -> float:
+    """The rate at which random gates are expected to take `flops` for all these utterances.
+
+    It is 1 where all modules take less: learned gates that close nothing have an arbitrator too. ValueError where
+    what is not gated takes more.
+    """
+
+    def above(rate: float) -> float:
+        return float(expected(costs, parts, rate, lengths_b).sum()) - flops
+
+    if above(0.0) > 0:
+        least = above(0.0) + flops
+        raise ValueError(f"what these random gates don't close takes {least:.4g} FLOPs, more than the {flops:.4g}")
+    return float(brentq(above, 0.0, 1.0)) if above(1.0) > 0 else 1.0
 
 
 def share(costs: Costs, parts: Parts, keep_btlg: torch.Tensor, lengths_b: torch.Tensor) -> torch.Tensor:

@@ -19,11 +19,13 @@ class Loss:
     """`loss` is the mean per unit of `weight`, a scalar to be differentiated.
 
     `figures` are sums over the batch, scalars on the model's device: divided by the weight they are what is shown.
+    `frames_a_unit` is how many 30 ms frames of speech there are for each unit of the weight.
     """
 
     loss: torch.Tensor
     weight: float
     figures: Mapping[str, torch.Tensor] = field(default_factory=dict)
+    frames_a_unit: float = 1.0
 
 
 class Objective(Protocol):
@@ -50,13 +52,16 @@ class Objective(Protocol):
 
 
 def score(objective: Objective, model: NormalisedEncoder, batch: Batch) -> tuple[Loss, torch.Tensor | None]:
-    """The objective's loss, with the encoder's figures beside its own; and the encoder's own loss, if it has any."""
+    """The objective's loss, with the encoder's figures beside its own; and the encoder's own loss, if it has any.
+
+    Both are per unit of the objective's weight.
+    """
     scored = objective.loss(model, batch)
     own = model.encoder.take_own_loss()
     if own is None:
         return scored, None
     figures = {name: value * scored.weight for name, value in own.figures.items()}
-    return replace(scored, figures={**scored.figures, **figures}), own.loss
+    return replace(scored, figures={**scored.figures, **figures}), own.loss * scored.frames_a_unit
 
 
 def figures_of(objective: Objective, model: NormalisedEncoder) -> tuple[str, ...]:

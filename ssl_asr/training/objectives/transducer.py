@@ -49,7 +49,8 @@ class TransducerObjective:
         )
         weights_b = torch.tensor([piece.example.weight for piece in batch.pieces], device=losses_b.device)
         weight = self.weight(batch.pieces)
-        return Loss((losses_b * weights_b).sum() / (weight or 1.0), weight)
+        frames_a_unit = sum(piece.example.weight * piece.count for piece in batch.pieces) / (weight or 1.0)
+        return Loss((losses_b * weights_b).sum() / (weight or 1.0), weight, frames_a_unit=frames_a_unit)
 
     def _labels(self, piece: Piece) -> tuple[int, ...]:
         text = piece.example.text

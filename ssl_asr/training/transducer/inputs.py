@@ -5,9 +5,9 @@ from __future__ import annotations
 from ssl_asr.hmm.senones import load_senones
 from ssl_asr.hypotheses.sets import hypothesis_set
 from ssl_asr.models.model_files import model_id
-from ssl_asr.recipe import Recipe
+from ssl_asr.recipe import Recipe, TransformerNetwork, flops_of
 from ssl_asr.recipe.identity import non_defaults
-from ssl_asr.store import alignments, features
+from ssl_asr.store import alignments, features, filesystem
 from ssl_asr.store.layout import model_uri
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.training.inputs import digest_of
@@ -15,6 +15,7 @@ from ssl_asr.training.transducer.word_pieces import VERSION as WORD_PIECES_VERSI
 from ssl_asr.training.transducer.word_pieces import labeled_texts
 
 VERSION = "1"  # raise where equal inputs give another transducer
+GATING_VERSION = "1"  # the same of one with gates
 
 
 def transducer_inputs(recipe: Recipe, name: str) -> dict[str, str]:
@@ -34,6 +35,12 @@ def transducer_inputs(recipe: Recipe, name: str) -> dict[str, str]:
         inputs["alignments"] = digest_of(ShardStore(recipe.run, store), "labeled")
     if settings.encoder_from:
         inputs["encoder"] = model_id(model_uri(recipe.run, settings.encoder_from))
+    if isinstance(settings.network, TransformerNetwork) and settings.network.gating is not None:
+        inputs["gating version"] = GATING_VERSION
+    if other := flops_of(settings.network):
+        uri = model_uri(recipe.run, other)
+        inputs["FLOPs of"] = model_id(uri) if filesystem.exists(uri) else "not trained yet"
+        inputs["dev features"] = digest_of(heard, "dev")
     if settings.unlabeled_passes:
         made = hypothesis_set(recipe)
         inputs |= {

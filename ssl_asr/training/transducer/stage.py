@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import torch
 
 from ssl_asr.models.acoustic import count_parameters
 from ssl_asr.models.model_files import made_from
-from ssl_asr.recipe import Recipe
+from ssl_asr.recipe import Recipe, flops_of
 from ssl_asr.recipe.identity import inputs_key
 from ssl_asr.runtime import cluster
 from ssl_asr.runtime.stage_clock import StageClock, refuse_second
@@ -17,7 +18,9 @@ from ssl_asr.runtime.todo import SENONE_SET, TRANSDUCERS, Todo, reasons, upstrea
 from ssl_asr.store.layout import ALIGNMENTS, FEATURES, MANIFEST, PSEUDO_LABELS, model_uri
 from ssl_asr.store.targets import FRAME_SECONDS
 from ssl_asr.training.curve import read_curve
+from ssl_asr.training.job import TrainingJob
 from ssl_asr.training.stage import fit_job
+from ssl_asr.training.transducer.equal_flops import of_equal_flops
 from ssl_asr.training.transducer.inputs import judges_texts, transducer_inputs
 from ssl_asr.training.transducer.plan import (
     TransducerPlan,
@@ -41,16 +44,33 @@ def run_transducers(recipe: Recipe) -> StageReport:
     left = [plan for plan in plans if not is_trained(recipe, plan)]
     if left:
         # All before the first training: what is wrong is said at once.
-        jobs = [transducer_job(recipe, plan, ensure_word_pieces(recipe, plan.settings.word_pieces)) for plan in left]
+        jobs = [_job(recipe, plan) for plan in left if not flops_of(plan.settings.network)]
         clock.claim()
         with cluster.joined():
             for job in jobs:
                 fit_job(job, recipe.cluster)
+            left = [plan for plan in left if not flops_of(plan.settings.network)] + _fit_measured(recipe)
     figures: dict[str, float | str] = {}
     for plan in plans:
         figures |= {f"{plan.name}_{name}": value for name, value in _figures(recipe, plan).items()}
     total = sum(plan.slabs for plan in plans)
     return clock.finish(total, total - sum(plan.slabs for plan in left), figures=figures)
+
+
+def _job(recipe: Recipe, plan: TransducerPlan) -> TrainingJob:
+    return transducer_job(recipe, plan, ensure_word_pieces(recipe, plan.settings.word_pieces))
+
+
+def _fit_measured(recipe: Recipe) -> list[TransducerPlan]:
+    """Train those whose random gates are to take as many FLOPs as another one, which is trained by now."""
+    named = [name for name, each in recipe.transducers.items() if flops_of(each.network)]
+    plans = [transducer_plan(recipe, name) for name in named]
+    left = [plan for plan in plans if not is_trained(recipe, plan)]
+    for plan in left:
+        network = cluster.as_task(of_equal_flops)(recipe, plan.name)
+        settings = plan.settings.model_copy(update={"network": network})
+        fit_job(_job(recipe, replace(plan, settings=settings)), recipe.cluster)
+    return left
 
 
 def _figures(recipe: Recipe, plan: TransducerPlan) -> dict[str, float | str]:
@@ -75,6 +95,7 @@ def todo_transducers(recipe: Recipe, before: Sequence[Todo]) -> list[Todo]:
         return []
     read = [f"{MANIFEST}/labeled", f"{FEATURES}/labeled"]
     read += [f"{ALIGNMENTS}/labeled", SENONE_SET] if judges_texts(recipe) else []
+    read += [f"{FEATURES}/dev"] if any(flops_of(each.network) for each in recipe.transducers.values()) else []
     read += [each.encoder_from for each in recipe.transducers.values() if each.encoder_from]
     if any(each.unlabeled_passes for each in recipe.transducers.values()):
         read += [f"{FEATURES}/unlabeled", f"{PSEUDO_LABELS}/unlabeled"]

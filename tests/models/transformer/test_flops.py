@@ -10,7 +10,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from ssl_asr.models.transformer.encoder import Transformer
-from ssl_asr.models.transformer.flops import costs_of, most, share, spent
+from ssl_asr.models.transformer.flops import costs_of, expected, keep_rate_of, most, share, spent
 from ssl_asr.recipe import Gating
 from tests.models.transformer.small import ALL, WIDTH, padded, transformer
 
@@ -90,3 +90,33 @@ def test_what_is_computed_is_told_by_utterance() -> None:
     for row, length in enumerate(LENGTHS):
         alone = made.computed(frames[row : row + 1, :length], torch.tensor([length]))
         assert float(alone.flops) == float(told.flops[row]) < float(told.ungated_flops[row])
+
+
+@pytest.mark.parametrize("gated", [ALL, {"queries": True, "keys": False}, {"queries": False, "keys": True}])
+@pytest.mark.parametrize("left_context", [None, 2])
+def test_the_expectation_of_random_gates_in_one_step(gated: dict[str, bool], left_context: int | None) -> None:
+    made = transformer(Gating(arbitrator="random", **gated), left_context=left_context)
+    costs, lengths = costs_of(made.section, WIDTH), torch.tensor(LENGTHS)
+    keep = torch.full((3, 13, costs.layers, made.parts.count), 0.3, dtype=torch.float64)
+    wanted = spent(costs, made.parts, keep, lengths)
+    assert torch.allclose(expected(costs, made.parts, 0.3, lengths), wanted, rtol=1e-12)
+    assert keep_rate_of(costs, made.parts, lengths, float(wanted.sum())) == pytest.approx(0.3)
+
+
+def test_no_rate_makes_random_gates_dearer_than_all_modules_or_cheaper_than_what_is_not_gated() -> None:
+    made = transformer(Gating(arbitrator="random", **ALL))
+    costs, lengths = costs_of(made.section, WIDTH), torch.tensor(LENGTHS)
+    assert keep_rate_of(costs, made.parts, lengths, 2 * float(most(costs, lengths).sum())) == 1
+    with pytest.raises(ValueError, match="what these random gates don't close takes"):
+        keep_rate_of(costs, made.parts, lengths, 0.5 * costs.fixed * sum(LENGTHS))
+
+
+def test_an_encoder_counts_what_it_would_run() -> None:
+    frames, lengths = batch(*LENGTHS)
+    ungated, gated = transformer(), transformer(Gating(arbitrator="ff", units=6, **ALL))
+    counted_all, ran = ungated.flops(frames, lengths), gated.computed(frames, lengths)
+    assert torch.equal(counted_all.spent_b, most(costs_of(ungated.section, WIDTH), lengths))
+    assert torch.equal(counted_all.whole_b, counted_all.spent_b)
+    assert torch.equal(gated.flops(frames, lengths).spent_b, ran.flops)
+    assert torch.equal(gated.flops(frames, lengths).whole_b, counted_all.whole_b)
+    assert (ran.flops < counted_all.whole_b).all()

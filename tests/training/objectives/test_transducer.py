@@ -9,10 +9,12 @@ import pytest
 import torch
 
 from ssl_asr.lang.word_pieces import train_word_pieces
-from ssl_asr.recipe import LstmNetwork, TransducerSection
+from ssl_asr.models.transformer.encoder import Transformer
+from ssl_asr.recipe import Gating, LstmNetwork, TransducerSection, TransformerNetwork
 from ssl_asr.recipe.predictor import LstmPredictor
 from ssl_asr.training.data.batches import collate, cut
 from ssl_asr.training.data.examples import Example, FrameTargets
+from ssl_asr.training.objectives.objective import score
 from ssl_asr.training.objectives.transducer import TransducerObjective
 from ssl_asr.transducer.loss import transducer_loss
 from ssl_asr.transducer.model import TransducerModel, TransducerSpec
@@ -66,3 +68,21 @@ def test_an_utterance_counts_by_its_weight(objective: TransducerObjective, model
     wanted = sum(float(each.loss) * each.weight for each in alone)
     assert float(together.loss) * together.weight == pytest.approx(wanted, rel=1e-5)
     assert alone[1].weight == 0.25 * (len(objective._labels(both[1])) + 1)
+
+
+def test_what_the_encoder_adds_is_in_nats_a_frame(objective: TransducerObjective) -> None:
+    """So the weight of computing is that of the paper's sum over an utterance, whatever its number of labels."""
+    torch.manual_seed(0)
+    gating = Gating(arbitrator="ff", units=4, layers=1, begin=0.0, beta=(0.5, 0.5))
+    network = TransformerNetwork(layers=2, heads=2, width=8, feed_forward=8, look_ahead=AHEAD, gating=gating)
+    gated = TransducerModel(TransducerSpec(network, LstmPredictor(units=4, embedding=3), 7, 6, 12)).train()
+    assert isinstance(gated.encoder, Transformer)
+    gated.encoder.set_progress(0.5)
+    pieces = cut([example(TEXTS[0], 9), example(TEXTS[1], 14, weight=0.25)], None)
+    scored, own = score(objective, gated, collate(pieces, AHEAD))
+    assert own is not None
+    share = float(scored.figures["compute_share"]) / scored.weight
+    assert 0 < share < 1
+    assert float(own) * scored.weight == pytest.approx(0.5 * share * (9 + 0.25 * 14), rel=1e-5)
+    own.backward()
+    assert all(each.grad is not None for each in gated.encoder.arbitrators.parameters())

@@ -13,7 +13,7 @@ from ssl_asr.evaluation.percentiles import Percentiles
 from ssl_asr.evaluation.reference_times import Span
 from ssl_asr.evaluation.results import EmissionDelays, TransducerErrors, read_results, write_results
 from ssl_asr.evaluation.stage import run_evaluate
-from ssl_asr.evaluation.table import format_table
+from ssl_asr.evaluation.transducer_tables import format_transducers
 from ssl_asr.frontend.stacking import stack
 from ssl_asr.hmm.senones import load_senones
 from ssl_asr.models.model_files import load_model
@@ -162,7 +162,7 @@ def test_a_finished_run_with_transducers_is_verified_and_has_its_page(transducer
     assert "rnnt WER %" in page
     assert "conv WERR %" in page
     assert "rnnt PR50 / PR90 ms" in page
-    table = format_table(read_results(transducer_recipe.run))
+    table = format_transducers(read_results(transducer_recipe.run))
     assert "conv WERR %" in table
     assert "conv PR50" not in table
     lines = table.splitlines()
