@@ -164,11 +164,16 @@ def export(recipe: Recipe, model: str, out: str, split: str) -> None:
 def export_sherpa(recipe: Recipe, model: str, out: str) -> None:
     """Write the files that sherpa-onnx reads, and print where they are."""
     _must_exist(recipe)
-    if model in recipe.transducers:
-        raise ValueError(f"'{model}' is a transducer, which can't be exported for sherpa-onnx; leave out --for")
     with _export_extra():
-        from ssl_asr.serving.exporting.sherpa.export import export_sherpa as write
-    print(write(recipe, model, _local(out)).line())
+        if model in recipe.transducers:
+            from ssl_asr.serving.exporting.sherpa.transducer_export import export_sherpa_transducer
+
+            line = export_sherpa_transducer(recipe, model, _local(out)).line()
+        else:
+            from ssl_asr.serving.exporting.sherpa.export import export_sherpa as write
+
+            line = write(recipe, model, _local(out)).line()
+    print(line)
 
 
 def _local(out: str) -> Path:

@@ -68,10 +68,10 @@ def add_normalisation(graph: OnnxGraph) -> None:
     graph.add("Mul", ["centred", graph.constant("scale")], ["normalised"])
 
 
-def add_lstm_encoder(graph: OnnxGraph, layers: int, units: int) -> None:
+def add_lstm_encoder(graph: OnnxGraph, layers: int, units: int, states: tuple[str, str] = (HIDDEN, CELL)) -> None:
     """From `normalised` to `hidden`, each [streams, frames, width], with h and c [layers, streams, units]."""
     graph.add("Transpose", ["normalised"], ["layer_0"], perm=(1, 0, 2))  # time first
-    found = add_lstm_layers(graph, "encoder.lstm", (layers, units), inputs="layer_0", states=(HIDDEN, CELL))
+    found = add_lstm_layers(graph, "encoder.lstm", (layers, units), inputs="layer_0", states=states)
     graph.add("Transpose", [found], ["hidden"], perm=(1, 0, 2))
 
 

@@ -76,8 +76,11 @@ def energies(samples: Array) -> Array:
     return np.stack([bank.get_frame(number) for number in range(bank.num_frames_ready)])
 
 
-def scores(session: onnxruntime.InferenceSession, streams: list[Array]) -> Array:
-    """[streams, 30 ms frames, senones] of energies of equal lengths, with state carried from chunk to chunk."""
+def scores(session: onnxruntime.InferenceSession, streams: list[Array], output: str = SCORES) -> Array:
+    """Of energies of equal lengths, with state carried from chunk to chunk: [streams, 30 ms frames, senones].
+
+    Or what `output` has in place of senones.
+    """
     inputs, outputs = session.get_inputs(), [each.name for each in session.get_outputs()]
     state = {
         each.name: np.zeros(
@@ -91,7 +94,7 @@ def scores(session: onnxruntime.InferenceSession, streams: list[Array]) -> Array
     for begin in range(0, len(streams[0]) - CHUNK + 1, CHUNK):
         given = {ENERGIES: np.stack([each[begin : begin + CHUNK] for each in streams]), **state}
         made = dict(zip(outputs, session.run(outputs, given), strict=True))
-        found.append(made[SCORES])
+        found.append(made[output])
         state = {name: made[f"{name}_after"] for name in state}
     return np.concatenate(found, axis=1)
 

@@ -17,13 +17,13 @@ from ssl_asr.hmm.senones import SILENCE_SENONE
 from ssl_asr.models.acoustic import AcousticModel
 from ssl_asr.serving.exporting.onnx_export import CELL, HIDDEN, add_network
 from ssl_asr.serving.exporting.onnx_graph import OnnxGraph
-from ssl_asr.serving.exporting.sherpa.front_end import BEFORE, ENERGIES, HIGH, LOW, FrontEnd, add_front_end, sums
+from ssl_asr.serving.exporting.sherpa.carried import UNUSED, state_shapes, zipformer_metadata
+from ssl_asr.serving.exporting.sherpa.front_end import BEFORE, ENERGIES, FrontEnd, add_front_end, sums
 from ssl_asr.serving.network import AFTER, LOG_POSTERIORS
 
 SCORES = "scores"
-_UNUSED = ("unused_0", "unused_1", "unused_2")  # state that a zipformer has and an LSTM has not
 _NEVER = -1e4  # the score of a senone that is not allowed
-_EMBEDDING = (128, 3, 19)  # of a zipformer's convolutions; fixed in sherpa-onnx
+_EMBEDDING = 19  # of a zipformer's convolutions; fixed in sherpa-onnx for this type
 
 
 def to_sherpa(model: AcousticModel, front: FrontEnd, log_priors: npt.NDArray[np.float32], scales: Scales) -> bytes:
@@ -36,43 +36,18 @@ def to_sherpa(model: AcousticModel, front: FrontEnd, log_priors: npt.NDArray[np.
     add_front_end(graph, front)
     add_network(graph, model)
     _add_scores(graph, front, model.encoder.look_ahead, log_priors, scales)
-    for name in _UNUSED:
+    for name in UNUSED:
         graph.add("Identity", [name], [name + AFTER])
     section, bins = model.encoder.section, front.frontend.mel_bins
-    layers, units, carried = section.layers, section.units, sums(front.frontend)
-    state = {
-        HIDDEN: (layers, "streams", units),
-        _UNUSED[0]: (1, "streams", layers, 3 * carried // 4),
-        CELL: (layers, "streams", units),
-        _UNUSED[1]: (layers, "streams", units),
-        HIGH: ("streams", carried, 1),
-        LOW: ("streams", carried, 1),
-        _UNUSED[2]: ("streams", *_EMBEDDING),
-        BEFORE: ("streams",),
-    }
+    sizes = {"layers": section.layers, "units": section.units, "carried": sums(front.frontend)}
+    state = state_shapes(HIDDEN, CELL, **sizes, embedding=_EMBEDDING)
     scores = {SCORES: ("streams", front.frames // STACK, model.spec.outputs)}
     return graph.serialised(
         {ENERGIES: ("streams", front.frames, bins), **state},
         {**scores, **{name + AFTER: shape for name, shape in state.items()}},
         whole=(BEFORE, BEFORE + AFTER),
-        metadata=_metadata(layers=layers, units=units, carried=carried, frames=front.frames),
+        metadata=zipformer_metadata(**sizes, frames=front.frames),
     )
-
-
-def _metadata(*, layers: int, units: int, carried: int, frames: int) -> dict[str, str]:
-    """From which sherpa-onnx computes the shapes of the state."""
-    values = {
-        "encoder_dims": carried,
-        "query_head_dims": units,
-        "value_head_dims": units,
-        "num_heads": 1,
-        "num_encoder_layers": 1,
-        "cnn_module_kernels": 2,
-        "left_context_len": layers,
-        "T": frames,
-        "decode_chunk_len": frames,
-    }
-    return {"model_type": "zipformer2", "version": "1", **{name: str(value) for name, value in values.items()}}
 
 
 def _add_scores(

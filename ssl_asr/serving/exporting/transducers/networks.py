@@ -106,16 +106,21 @@ def _stateless_predictor(graph: OnnxGraph, predictor: Stateless) -> dict[str, tu
     graph.add("Slice", [HIDDEN, begin, end, first], ["kept"])
     graph.add("Concat", ["kept", "newest"], [HIDDEN + AFTER], axis=0)
     graph.add("Transpose", [HIDDEN + AFTER], ["last"], perm=(1, 0))
+    add_stateless_outputs(graph, predictor, "last")
+    return {HIDDEN: (section.context, _MANY)}
+
+
+def add_stateless_outputs(graph: OnnxGraph, predictor: Stateless, last: str) -> None:
+    """From the last labels, `last` [sequences, context] with -1 before the first, to `outputs` [sequences, width]."""
     # Where there was no label its number is -1, the table's last row.
     table = graph.weights["predictor.embedding.weight"]
     padded = graph.constant("embedding", np.concatenate([table, np.zeros_like(table[:1])]))
-    graph.add("Gather", [padded, "last"], ["embedded"])
+    graph.add("Gather", [padded, last], ["embedded"])
     graph.add("Transpose", ["embedded"], ["channels_first"], perm=(0, 2, 1))
     weights = graph.constant("predictor.convolution.weight")
     graph.add("Conv", ["channels_first", weights], ["convolved"], group=predictor.convolution.groups)
     graph.add("Squeeze", ["convolved", graph.constant("time", np.array([2]))], ["squeezed"])
     graph.add("Relu", ["squeezed"], ["outputs"])
-    return {HIDDEN: (section.context, _MANY)}
 
 
 def joiner_onnx(model: TransducerModel) -> bytes:

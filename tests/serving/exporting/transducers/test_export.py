@@ -162,7 +162,7 @@ def test_what_the_commands_refuse(recorded: Recorded, tmp_path: Path, capsys: py
             "sherpa-onnx",
             "-o",
             f"{tmp_path}/s",
-        ): "can't be exported f",
+        ): "can't be exported for sherpa-onnx",
         (
             "export",
             run,
