@@ -19,6 +19,7 @@ from ssl_asr.store.ledger import checksum
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.utterance import Utterance
 from ssl_asr.store.weights import read_weights
+from ssl_asr.transducer.ngram_files import ngram_key
 from ssl_asr.transducer.slabs import TransducerSystem
 
 VERSION = "2"  # raise where equal inputs give other hypotheses, and so other results
@@ -109,15 +110,17 @@ def describe_transducer(recipe: Recipe, name: str) -> TransducerSystem:
     uri, own = model_uri(recipe.run, name), f"transducers.{name}."
     if not filesystem.exists(uri):
         raise ValueError(f"{uri} is missing; run the transducers stage first")
-    fields = non_defaults(recipe, "transducer-words")
+    fields, search = non_defaults(recipe, "transducer-words"), recipe.transducers[name].search
+    ngram = ngram_key(recipe.run, name, search.lm_order) if search.lm_weight else ""
     inputs = {
         "version": TRANSDUCED_VERSION,
         "model": model_id(uri),
         "batch_frames": str(recipe.evaluate.batch_frames),
         **{path.removeprefix(own): value for path, value in fields.items() if path.startswith(own)},
+        **({"n-gram": ngram} if ngram else {}),
     }
     sizes = (recipe.frontend.mel_bins, recipe.evaluate.batch_frames)
-    return TransducerSystem(recipe.run, name, inputs_key(inputs), *sizes, recipe.transducers[name].search)
+    return TransducerSystem(recipe.run, name, inputs_key(inputs), *sizes, search, ngram)
 
 
 def _transduced(recipe: Recipe) -> dict[str, str]:

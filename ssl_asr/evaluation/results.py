@@ -130,6 +130,7 @@ class TransducerErrors:
     """Of one transducer on test; `werr`, cell by cell, is relative to the first transducer, and empty for it.
 
     `delays`, cell by cell, are empty where no word's time is known, and where the network needs whole utterances.
+    `lm_weight` is that of the n-gram in its search, 0 without one.
     """
 
     name: str
@@ -137,6 +138,7 @@ class TransducerErrors:
     werr: Sequence[Reduction] = ()
     delays: Sequence[EmissionDelays] = ()
     compute: EncoderCompute | None = None
+    lm_weight: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -273,7 +275,8 @@ def _transducer(values: dict[str, Any]) -> TransducerErrors:
     rows = [WordErrors(**_with_speakers(row)) for row in values["rows"]]
     werr = [Reduction(**_with_share(_with_speakers(row))) for row in values["werr"]]
     delays, compute = [_delays(each) for each in values.get("delays", ())], values.get("compute")
-    return TransducerErrors(values["name"], rows, werr, delays, compute and EncoderCompute(**compute))
+    counted = compute and EncoderCompute(**compute)
+    return TransducerErrors(values["name"], rows, werr, delays, counted, values.get("lm_weight", 0.0))
 
 
 def _delays(values: dict[str, Any]) -> EmissionDelays:

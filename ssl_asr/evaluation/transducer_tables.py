@@ -23,7 +23,9 @@ def transducer_rows(results: Results) -> list[list[str]]:
 
 def transducer_note(results: Results) -> str:
     first, *others = results.transducer_names
-    note = "Transducers are trained on words, and search without a language model."
+    fused = [f"{each.name} {each.lm_weight:g}" for each in results.transducers if each.lm_weight]
+    note = "Transducers are trained on words, and search without a language model"
+    note += f", but for these weights of an n-gram of word pieces: {', '.join(fused)}." if fused else "."
     return f"{note} WERR: WER reduction relative to {first}, with 95 % intervals over recordings." if others else note
 
 

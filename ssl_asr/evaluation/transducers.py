@@ -14,7 +14,9 @@ from ssl_asr.evaluation.slab_tasks import Pieces, wait_for
 from ssl_asr.evaluation.summary import cells_of, reductions, score, word_errors
 from ssl_asr.progress import Progress
 from ssl_asr.recipe import Recipe
+from ssl_asr.runtime import cluster
 from ssl_asr.store.utterance import Utterance
+from ssl_asr.transducer.ngram_files import ensure_ngram
 from ssl_asr.transducer.slabs import read_slab, recognise_slab
 
 
@@ -29,6 +31,8 @@ def recognise_slabs(recipe: Recipe, slabs: Sequence[Slab]) -> tuple[dict[str, li
     todo = [piece for piece in work if read_slab(*piece) is None]
     progress = Progress("transducers on test", len(work), "slabs")
     progress.skip(len(work) - len(todo))
+    for system in {system for system, _ in todo if system.ngram}:
+        cluster.as_task(ensure_ngram)(system.run, system.name, system.search.lm_order)
     remote = ray.remote(num_cpus=1)(recognise_slab)
     wait_for([remote.remote(*piece) for piece in todo], progress)
     found = {system.name: [read_slab(system, slab) for slab in slabs] for system in systems}
@@ -56,6 +60,7 @@ def compare_transducers(
             [] if name == first else reductions(scored[first], each, draws),
             emission_delays(cells_of(each), found[name], utterances, spoken),
             _compute(found[name]),
+            recipe.transducers[name].search.lm_weight,
         )
         for name, each in scored.items()
     ]

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from ssl_asr.recipe.choice import Listed, Table
-from ssl_asr.recipe.section import Positive, Section
+from ssl_asr.recipe.section import NotNegative, Positive, Section
 
 
 class PredictorSection(Section):
@@ -45,7 +45,21 @@ PREDICTORS: Table = {
 
 
 class TransducerSearch(Section):
-    """`beam` sequences of labels are kept, 1: the greedy search; `max_symbols` are the most in a 30 ms frame."""
+    """`beam` sequences of labels are kept, 1: the greedy search; `max_symbols` are the most in a 30 ms frame.
+
+    With `lm_weight` above 0 the beam search adds so much of an n-gram's log-probabilities, and `label_bonus` nats for
+    each label, without which it leaves words out. The n-gram is of word pieces and of `lm_order`, from the text of
+    the run's decoding graph.
+    """
 
     beam: Positive = 8
     max_symbols: Positive = 5
+    lm_weight: NotNegative = 0.0
+    lm_order: Annotated[int, Field(ge=2, le=6)] = 4
+    label_bonus: NotNegative = 0.0
+
+    @model_validator(mode="after")
+    def _consistent(self) -> TransducerSearch:
+        if self.label_bonus and not self.lm_weight:
+            raise ValueError(f"label_bonus={self.label_bonus:g} is for a language model; set lm_weight too")
+        return self

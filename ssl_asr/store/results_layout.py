@@ -18,6 +18,11 @@ def graph_uri(run: str, key: str, name: str) -> str:
     return filesystem.join(run, "decoding", "graphs", key, name)
 
 
+def piece_ngram_uri(run: str, key: str) -> str:
+    """The n-gram that a transducer's search takes along."""
+    return filesystem.join(run, "decoding", "ngrams", f"{key}.arpa")
+
+
 def decoding_folder(run: str, key: str) -> str:
     """All hypotheses of this key."""
     return filesystem.join(run, "decoding", key)

@@ -24,15 +24,20 @@ from ssl_asr.store.layout import model_uri
 from ssl_asr.store.results_layout import transduced_uri
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.transducer.compute import encoder_flops
+from ssl_asr.transducer.fusion import NgramFusion
 from ssl_asr.transducer.model import TransducerModel
 from ssl_asr.transducer.model_files import load_transducer
+from ssl_asr.transducer.ngram_files import load_ngram
 from ssl_asr.transducer.recognise import recognise
 from ssl_asr.transducer.words import EmittedWord, emitted_words, stream_times
 
 
 @dataclass(frozen=True)
 class TransducerSystem:
-    """A transducer of the run with all that decides its words; `key` is a hash of all of it."""
+    """A transducer of the run with all that decides its words; `key` is a hash of all of it.
+
+    `ngram` is the key of the n-gram that its search takes along; "" if there is none.
+    """
 
     run: str
     name: str
@@ -40,19 +45,20 @@ class TransducerSystem:
     mel_bins: int
     batch_frames: int
     search: TransducerSearch
+    ngram: str = ""
 
 
 def recognise_slab(system: TransducerSystem, slab: Slab) -> None:
     """Recognise the slab's utterances and keep the words; ValueError on a damaged shard."""
     torch.set_num_threads(1)
-    model, pieces = _load(system)
+    model, pieces, fusion = _load(system)
     table = ShardStore(system.run, features.STORE).read_slab(slab.shard, slab.number)
     rows = features.decode(table, system.mel_bins)
     frames = [torch.from_numpy(stack(row.frames)).float() for row in rows]
     began = time.process_time()
     words: list[list[EmittedWord]] = [[] for _ in rows]
     for batch in batches_of_like_length([len(each) for each in frames], system.batch_frames):
-        spoken = recognise(model, [frames[index] for index in batch], system.search)
+        spoken = recognise(model, [frames[index] for index in batch], system.search, fusion)
         for index, (best, *_) in zip(batch, spoken, strict=True):
             words[index] = emitted_words(best, pieces)
     spent = round(time.process_time() - began, 3)
@@ -89,6 +95,8 @@ def _uri(system: TransducerSystem, slab: Slab) -> str:
 
 
 @functools.lru_cache(maxsize=4)
-def _load(system: TransducerSystem) -> tuple[TransducerModel, WordPieces]:
+def _load(system: TransducerSystem) -> tuple[TransducerModel, WordPieces, NgramFusion | None]:
     model, pieces, _ = load_transducer(model_uri(system.run, system.name))
-    return model, pieces
+    if not system.ngram:
+        return model, pieces, None
+    return model, pieces, NgramFusion(load_ngram(system.run, system.ngram, pieces), system.search)

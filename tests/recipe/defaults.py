@@ -29,6 +29,7 @@ from ssl_asr.training import inputs as training
 from ssl_asr.training.sequence import inputs as sequence
 from ssl_asr.training.sequence import lattice_sets
 from ssl_asr.training.transducer import inputs as transducer
+from ssl_asr.transducer import ngram_files
 
 FILE = Path(__file__).with_name("defaults.json")
 Versions = Mapping[str, str]  # of names such as "frontend/parents.py VERSION"
@@ -74,7 +75,10 @@ VERSIONS: Mapping[Product, Versions] = {
     "topline-smbr": _SEQUENCE,
     "adapted": {"adaptation/jobs.py VERSION": adaptation.VERSION},
     "transducer": {"training/transducer/inputs.py VERSION": transducer.VERSION},
-    "transducer-words": {"evaluation/inputs.py TRANSDUCED_VERSION": evaluation.TRANSDUCED_VERSION},
+    "transducer-words": {
+        "evaluation/inputs.py TRANSDUCED_VERSION": evaluation.TRANSDUCED_VERSION,
+        "transducer/ngram_files.py VERSION": ngram_files.VERSION,
+    },
     "graph": {"decoding/graph_files.py VERSION": graph_files.VERSION},
     "hypotheses": _EVALUATION,
     "results": _RESULTS,

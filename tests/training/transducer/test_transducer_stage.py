@@ -21,7 +21,9 @@ from ssl_asr.recipe import Recipe, load_recipe
 from ssl_asr.report.evidence import gather
 from ssl_asr.report.page import render
 from ssl_asr.store import features, utterance
+from ssl_asr.store.corpus_layout import lm_text_uri
 from ssl_asr.store.layout import model_uri
+from ssl_asr.store.results_layout import piece_ngram_uri
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.training.checkpoints.accounting import fix_hint
 from ssl_asr.training.curve import read_curve
@@ -136,6 +138,28 @@ def test_results_say_how_late_words_are_put_out(transducer_recipe: Recipe, monke
         assert everything.count == each.rows[-1].utterances
         # Words ended at 0.3 s, and the audio at 1.2 s; one network looks a frame ahead.
         assert -0.3 < everything.p50 < 0.94
+
+
+def test_a_search_with_an_ngram_is_another_one_and_its_ngram_is_in_the_run(transducer_recipe: Recipe) -> None:
+    trained(transducer_recipe)
+    fused = with_transducers(transducer_recipe, search={"beam": 2, "lm_weight": 0.5, "lm_order": 2})
+    without, system = (describe_transducer(each, "rnnt") for each in (transducer_recipe, fused))
+    assert (without.ngram, describe_transducer(fused, "conv").ngram) == ("", "")
+    assert system.ngram
+    assert system.key != without.key
+    with placed_here():
+        run_evaluate(fused)
+    ngram = Path(piece_ngram_uri(fused.run, system.ngram)).read_text()
+    assert ngram.count("-grams:") == 2
+    results = read_results(fused.run)
+    assert [each.lm_weight for each in results.transducers] == [0.5, 0.0]
+    assert "without a language model, but for these weights of an n-gram of word pieces: rnnt 0.5." in " ".join(
+        format_transducers(results).split()
+    )
+    text = Path(lm_text_uri(fused.run))
+    text.write_text(text.read_text() + "two cats\n")
+    assert describe_transducer(fused, "rnnt").key != system.key
+    assert describe_transducer(transducer_recipe, "rnnt").key == without.key
 
 
 def speak(uri: str) -> None:

@@ -35,6 +35,11 @@ class TransducerSources:
 def read_transducer_sources(recipe: Recipe, name: str) -> TransducerSources:
     """`name` is one of the recipe's; ValueError in one sentence if it can't stream, be exported or used."""
     system = describe_transducer(recipe, name)
+    if system.search.lm_weight:
+        raise ValueError(
+            f"transducers.{name}.search.lm_weight={system.search.lm_weight:g} is of an n-gram, which an export does "
+            f"not hold; add transducers.{name}.search.lm_weight=0 transducers.{name}.search.label_bonus=0"
+        )
     uri = model_uri(recipe.run, name)
     model, pieces, _ = load_transducer(uri)
     if not model.encoder.is_causal:

@@ -192,3 +192,13 @@ def test_models_that_can_not_be_used_are_refused(source: Recipe, tmp_path: Path)
         export_transducer(source, "rnnt", tmp_path / "out")
     assert not (tmp_path / "out").exists()
     assert len(slabs_of(source, "dev")) == 2
+
+
+def test_a_search_with_an_ngram_is_not_exported_in_silence(
+    source: Recipe, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["export", source.run, "--model", "rnnt", "-o", str(tmp_path / "bundle")]
+    assert main([*words, "transducers.rnnt.search.lm_weight=0.3"]) == FAILED
+    said = capsys.readouterr().err
+    assert "search.lm_weight=0.3 is of an n-gram, which an export does not hold; add transducers.rnnt" in said
+    assert not (tmp_path / "bundle").exists()
