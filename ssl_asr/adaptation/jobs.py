@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from ssl_asr.adaptation.schedules import adaptation_schedule, objectives_of, oversampled_schedule
-from ssl_asr.adaptation.speech import CohortReader, CohortSpeech, cohort_source
-from ssl_asr.hmm.senones import load_senones
+from ssl_asr.adaptation.speech import CohortReader, CohortSpeech, cohort_source, shared_cohorts
+from ssl_asr.adaptation.told import TellingReader
+from ssl_asr.models.acoustic import ModelSpec, check_takes_cohorts
+from ssl_asr.models.cohort_input import CohortInput
 from ssl_asr.models.model_files import model_id
-from ssl_asr.models.systems import STUDENT, TEACHER, TOPLINE, adapted_name, trained
+from ssl_asr.models.systems import STUDENT, adapted_name
 from ssl_asr.recipe import Adapt, CrossEntropySection, Recipe
 from ssl_asr.recipe.identity import digest, inputs_key, non_defaults
 from ssl_asr.store.layout import fisher_uri, model_uri
@@ -18,21 +20,13 @@ from ssl_asr.store.ledger import checksum
 from ssl_asr.training.data.sources import Source
 from ssl_asr.training.job import TrainingJob
 from ssl_asr.training.objectives.anchored import Anchor
-from ssl_asr.training.plan import (
-    TrainingPlan,
-    baseline_plans,
-    is_trained,
-    job_of,
-    student_plan,
-    teacher_plan,
-    topline_plan,
-)
+from ssl_asr.training.plan import TrainingPlan, job_of
 
 VERSION = "1"  # raise where equal inputs give another adapted model
 FISHER_VERSION = "1"  # raise where equal inputs give other weights of EWC
 DEV = "dev"  # the objective on dev: the penalty has no part in it
 
-Method = Literal["finetune", "ewc", "l2sp", "average", "replay", "oversample"]
+Method = Literal["finetune", "ewc", "l2sp", "average", "replay", "oversample", "embedding"]
 METHODS: tuple[Method, ...] = get_args(Method)
 
 
@@ -63,6 +57,10 @@ class Adaptation:
         """Of the model of this strength."""
         return self.name if self.method == "finetune" else f"{self.name}-{strength:g}"
 
+    def takes_cohorts(self, name: str) -> bool:
+        """Whether the model of this name, of one of the strengths, is told the cohorts of speakers."""
+        return self.method == "embedding" and name != self.name_at(0.0)
+
     def inputs_at(self, strength: float) -> dict[str, str]:
         """What the model of this strength is made from."""
         return {
@@ -74,6 +72,7 @@ class Adaptation:
             "method": self.method,
             "strength": repr(float(strength)),
             **({"fisher": inputs_key(self.fisher_inputs())} if self.method == "ewc" else {}),
+            **({"told": _told(self.speech.cohorts)} if self.method == "embedding" else {}),
             **non_defaults(self.recipe, "adapted"),
         }
 
@@ -92,28 +91,6 @@ class Adaptation:
         return fisher_uri(self.recipe.run, inputs_key(self.fisher_inputs()))
 
 
-def plan_of(recipe: Recipe, name: str) -> TrainingPlan:
-    """How cross-entropy trained the model; ValueError if the run has none of this name, or of another recipe."""
-    plan = _plan_of(recipe, name)
-    if not is_trained(recipe, plan):
-        raise ValueError(f"{recipe.run} has no {name} of today's recipe; run `ssl-asr run {recipe.run}` first")
-    return plan
-
-
-def _plan_of(recipe: Recipe, name: str) -> TrainingPlan:
-    if name not in trained(recipe):
-        raise ValueError(
-            f"'{name}' is no model that {recipe.run} trains by cross-entropy; there are {', '.join(trained(recipe))}"
-        )
-    if name == STUDENT:
-        return student_plan(recipe)
-    if name == TEACHER:
-        return teacher_plan(recipe, TEACHER, load_senones(recipe.run))
-    if name == TOPLINE:
-        return topline_plan(recipe)
-    return next(plan for plan in baseline_plans(recipe) if plan.name == name)
-
-
 def strengths_of(settings: Adapt, method: Method) -> tuple[float, ...]:
     """All that are tried, each once, from weak to strong."""
     tried: dict[Method, Sequence[float]] = {
@@ -123,6 +100,7 @@ def strengths_of(settings: Adapt, method: Method) -> tuple[float, ...]:
         "average": settings.averages,
         "replay": settings.replay_shares,
         "oversample": settings.repeats,
+        "embedding": settings.embedding_dimensions,
     }
     return tuple(sorted({float(each) for each in tried[method]}))
 
@@ -148,6 +126,8 @@ def adapting_job(work: Adaptation, strength: float) -> TrainingJob:
         raise ValueError(
             f"{work.plan.name} was trained on no speech of {', '.join(work.cohorts)}; name another cohort"
         )
+    if work.method == "embedding":
+        return _embedding(work, job, round(strength))
     share = strength if work.method == "replay" else 0.0
     general: dict[str, Source] = {source.name: source for source in work.plan.sources}
     objectives = objectives_of([*work.plan.objectives])
@@ -170,6 +150,28 @@ def _oversampling(work: Adaptation, job: TrainingJob, repeats: int) -> TrainingJ
         )
     schedule = oversampled_schedule(job.schedule, cohort[0], unlabeled[0], repeats)
     return replace(job, schedule=tuple(schedule), sources=(*job.sources, cohort[0]))
+
+
+def _embedding(work: Adaptation, job: TrainingJob, dimensions: int) -> TrainingJob:
+    """All training speech; with 0 dimensions no cohort is told, and all else is the same."""
+    general: dict[str, Source] = {source.name: source for source in work.plan.sources}
+    objectives = objectives_of([*work.plan.objectives])
+    schedule = adaptation_schedule(work.recipe.adapt, work.plan.sources, general, objectives, 0.0)
+    job = replace(job, start=work.plan.name, schedule=tuple(schedule), reader=job_of(work.recipe, work.plan).reader)
+    if not dimensions:
+        return job
+    assert isinstance(job.spec, ModelSpec), "a model with senones"
+    cohorts = CohortInput(shared_cohorts(work.speech.cohorts), dimensions)
+    check_takes_cohorts(job.spec, cohorts)
+    numbers = {
+        speaker: cohorts.numbers[name] for speaker, name in work.speech.cohorts.items() if name in cohorts.names
+    }
+    reader = TellingReader(job.reader, numbers, work.recipe.adapt.unknown_share, work.recipe.seed)
+    return replace(job, spec=replace(job.spec, cohorts=cohorts), reader=reader)
+
+
+def _told(cohorts: Mapping[str, str]) -> str:
+    return digest([f"{speaker}\t{name}" for speaker, name in sorted(cohorts.items())])
 
 
 def _anchor(work: Adaptation, strength: float) -> Anchor | None:

@@ -29,8 +29,9 @@ class SweepPoint:
 class AdaptResults:
     """`sweep` begins with the model before. `chosen` is the strength that dev chose; `system` is that model's name.
 
-    `changes` are of the held-out half of the test speakers, in which no cohort was searched. `speakers` and `hours`
-    are of the training speech of the cohorts. `name` names the adaptation with all its strengths.
+    `changes` are of the held-out half of the test speakers, in which no cohort was searched; `unknown` are the same
+    where a model that takes cohorts is told none, None of other models. `speakers` and `hours` are of the training
+    speech of the cohorts. `name` names the adaptation with all its strengths.
     """
 
     run: str
@@ -45,6 +46,7 @@ class AdaptResults:
     chosen: float
     system: str
     changes: Sequence[Change]
+    unknown: Sequence[Change] | None = None
 
 
 def best_of(sweep: Sequence[SweepPoint]) -> float:

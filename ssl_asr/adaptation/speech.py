@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import cast
 
@@ -12,6 +12,7 @@ import numpy as np
 from ssl_asr.adaptation.cohort import CohortOf
 from ssl_asr.store import utterance
 from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.utterance import Utterance
 from ssl_asr.training.data.examples import Example, Reader
 from ssl_asr.training.data.sources import SlabRef, Source, SourceName
 
@@ -23,10 +24,14 @@ Seconds = defaultdict[str, float]
 
 @dataclass(frozen=True)
 class CohortSpeech:
-    """`seconds` of the speakers' utterances by split and by slab: the number of its shard and its own."""
+    """`seconds` of the speakers' utterances by split and by slab: the number of its shard and its own.
+
+    `cohorts` are those of all speakers that are in one.
+    """
 
     speakers: frozenset[str]
     seconds: Mapping[str, Mapping[tuple[int, int], float]]
+    cohorts: Mapping[str, str]
 
     def hours(self) -> float:
         return sum(sum(slabs.values()) for slabs in self.seconds.values()) / 3600
@@ -62,11 +67,31 @@ def find_speech(run: str, splits: Sequence[str], cohort_of: CohortOf, wanted: Co
                     sums[each.speaker] += each.duration
                     if (name := cohort_of(each.tags)) is not None:
                         spoken[each.speaker][name] += each.duration
-    main = {speaker: min(names, key=lambda name: (-names[name], name)) for speaker, names in spoken.items()}
+    main = _main(spoken)
     speakers = frozenset(speaker for speaker, name in main.items() if name in wanted)
     _check(speakers, splits, wanted)
     seconds = {split: _with_speakers(found, speakers) for split, found in slabs.items()}
-    return CohortSpeech(speakers, seconds)
+    return CohortSpeech(speakers, seconds, main)
+
+
+def cohorts_in(said: Iterable[Utterance], cohort_of: CohortOf) -> dict[str, str]:
+    """By speaker, of those whose utterances are in one."""
+    spoken: defaultdict[str, Seconds] = defaultdict(_none)
+    for each in said:
+        if (name := cohort_of(each.tags)) is not None:
+            spoken[each.speaker][name] += each.duration
+    return _main(spoken)
+
+
+def _main(spoken: Mapping[str, Mapping[str, float]]) -> dict[str, str]:
+    """The cohort of most seconds of each speaker."""
+    return {speaker: min(names, key=lambda name: (-names[name], name)) for speaker, names in spoken.items()}
+
+
+def shared_cohorts(cohorts: Mapping[str, str]) -> tuple[str, ...]:
+    """Those of two speakers or more, by name: what is learned of one is of no cohort."""
+    sizes = Counter(cohorts.values())
+    return tuple(sorted(name for name, size in sizes.items() if size >= _LEAST_SPEAKERS))
 
 
 def _check(speakers: Collection[str], splits: Sequence[str], wanted: Collection[str]) -> None:

@@ -7,16 +7,19 @@ on from its checkpoint.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 from ssl_asr.adaptation.average import averaged
 from ssl_asr.adaptation.cohort import CohortOf, cohort_finder, cohorts_named, read_cohorts
-from ssl_asr.adaptation.jobs import Adaptation, Method, adapting_job, plan_of, strengths_of
+from ssl_asr.adaptation.jobs import Adaptation, Method, adapting_job, strengths_of
+from ssl_asr.adaptation.measures import Change
+from ssl_asr.adaptation.plan import plan_of
 from ssl_asr.adaptation.results import AdaptResults, best_of
 from ssl_asr.adaptation.sample import make_fisher
 from ssl_asr.adaptation.scoring import check_dev, compare_on_test, held_out_groups, sweep_point, table_of
-from ssl_asr.adaptation.speech import find_speech
+from ssl_asr.adaptation.speech import cohorts_in, find_speech
+from ssl_asr.adaptation.told import telling
 from ssl_asr.decoding.graph_files import graph_inputs, make_graph
 from ssl_asr.decoding.scores import Scales
 from ssl_asr.decoding.slabs import DecodedSlab
@@ -139,16 +142,17 @@ class _Judge:
     def compare(self, strengths: Sequence[float]) -> AdaptResults:
         work, recipe = self.work, self.work.recipe
         before, names = work.plan.name, [work.name_at(strength) for strength in strengths]
-        tables = self._tables("dev", [before, *names])
+        tell = [name for name in names if work.takes_cohorts(name)]
+        tables = self._tables("dev", [before, *names], tell)
         sweep = [
             sweep_point(strength, table, self.cohort_of, work.cohorts)
             for strength, table in zip([None, *strengths], tables, strict=True)
         ]
         chosen = best_of(sweep)
         system = work.name_at(chosen)
-        first, second = self._tables("test", [before, system])
-        write_transcripts(recipe.run, system, self._decoded("test", [system])[system], references(recipe, "test"))
-        draws = Draws(recipe.evaluate.bootstrap, recipe.seed)
+        first, second = self._tables("test", [before, system], tell)
+        decoded = self._decoded("test", [system], tell)[system]
+        write_transcripts(recipe.run, system, decoded, references(recipe, "test"))
         return AdaptResults(
             run=recipe.run,
             name=work.name,
@@ -161,19 +165,28 @@ class _Judge:
             sweep=sweep,
             chosen=chosen,
             system=system,
-            changes=compare_on_test((first, second), self.found, self.cohort_of, work.cohorts, draws),
+            changes=self._changes(first, second),
+            unknown=self._changes(first, *self._tables("test", [system])) if system in tell else None,
         )
 
-    def _tables(self, split: str, models: Sequence[str]) -> list[ScoredTable]:
-        """Of each model in turn."""
-        run, said, decoded = self.work.recipe.run, references(self.work.recipe, split), self._decoded(split, models)
+    def _changes(self, before: ScoredTable, after: ScoredTable) -> list[Change]:
+        recipe = self.work.recipe
+        draws = Draws(recipe.evaluate.bootstrap, recipe.seed)
+        return compare_on_test((before, after), self.found, self.cohort_of, self.work.cohorts, draws)
+
+    def _tables(self, split: str, models: Sequence[str], tell: Collection[str] = ()) -> list[ScoredTable]:
+        """Of each model in turn; those of `tell` are told the speakers' cohorts."""
+        run, said = self.work.recipe.run, references(self.work.recipe, split)
+        decoded = self._decoded(split, models, tell)
         return [table_of(run, name, decoded[name], said) for name in models]
 
-    def _decoded(self, split: str, models: Sequence[str]) -> dict[str, Sequence[DecodedSlab]]:
+    def _decoded(self, split: str, models: Sequence[str], tell: Collection[str]) -> dict[str, Sequence[DecodedSlab]]:
         """By model. What was decoded before is read."""
         recipe, senones = self.work.recipe, load_senones(self.work.recipe.run)
         inputs = graph_inputs(recipe.run, senones.id, language_inputs(recipe))
         graph = cluster.as_task(make_graph)(recipe.run, recipe.evaluate.lm_order, inputs)
-        systems = {describe_system(recipe, name, graph, senones): [self.scales] for name in models}
+        described = [describe_system(recipe, name, graph, senones) for name in models]
+        cohorts = cohorts_in(references(recipe, split).values(), self.cohort_of) if tell else {}
+        systems = {telling(each, cohorts) if each.name in tell else each: [self.scales] for each in described}
         by_scales, _ = decode(f"decoding {split}", systems, split_slabs(recipe, split, senones))
         return {name: by_scales[name][self.scales] for name in models}

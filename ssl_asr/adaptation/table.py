@@ -9,11 +9,19 @@ from ssl_asr.adaptation.results import AdaptResults, SweepPoint
 from ssl_asr.evaluation.bootstrap import LEAST_SPEAKERS
 from ssl_asr.evaluation.table import aligned
 
+EMBEDDING = "embedding"
 _WIDTH = 118
+_TITLES = ("speakers", "before", "after", "difference")
+_AND_ALL = " and all other training speech; strength 0 is the same training without an embedding"
+_UNKNOWN = (
+    " The model is told the cohorts of the speakers of dev and test; the last table has its words where it is told "
+    "none, as for a speaker of whom no cohort is known."
+)
 
 
 def format_adapted(results: AdaptResults) -> str:
-    tables = [sweep_rows(results), change_rows(results)]
+    unknown = unknown_rows(results)
+    tables = [sweep_rows(results), change_rows(results), *([] if unknown is None else [unknown])]
     told = textwrap.wrap(sentence(results), _WIDTH)
     return "\n\n".join("\n".join(lines) for lines in [*map(aligned, tables), told])
 
@@ -24,10 +32,12 @@ def sentence(results: AdaptResults) -> str:
     worse = before is not None and chosen.mean is not None and chosen.mean >= before
     return ("On dev no strength is better than the model before. " if worse else "") + (
         f"{results.model} was adapted to {', '.join(results.cohorts)} (by {results.by}) by {results.method}, on "
-        f"{results.hours:.2f} h of {results.speakers:,} speakers of the training speech. {results.system} was chosen "
+        f"{results.hours:.2f} h of {results.speakers:,} speakers of the training speech"
+        f"{_AND_ALL if results.method == EMBEDDING else ''}. {results.system} was chosen "
         "on dev by the mean of both rates. Test figures are of the half of the test speakers in which no cohort was "
         "searched; the mean, the maximum and the variance (in squared points) count each cohort once. In brackets: "
         f"95 % bootstrap intervals over speakers of the difference; with less than {LEAST_SPEAKERS} there is none."
+        + ("" if results.unknown is None else _UNKNOWN)
     )
 
 
@@ -44,7 +54,14 @@ def _point(point: SweepPoint, chosen: bool) -> list[str]:
 
 def change_rows(results: AdaptResults) -> list[list[str]]:
     """With a row of titles."""
-    return [["test, WER %", "speakers", "before", "after", "difference"], *map(_change, results.changes)]
+    return [["test, WER %", *_TITLES], *map(_change, results.changes)]
+
+
+def unknown_rows(results: AdaptResults) -> list[list[str]] | None:
+    """The same where the model is told no cohort; None of a model that takes none."""
+    if results.unknown is None:
+        return None
+    return [["test, no cohort known, WER %", *_TITLES], *map(_change, results.unknown)]
 
 
 def _change(each: Change) -> list[str]:

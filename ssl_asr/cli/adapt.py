@@ -15,6 +15,7 @@ _METHODS = {
     "average": "fine-tuned weights are averaged with those before",
     "replay": "speech of everybody is mixed in",
     "oversample": "the student is trained anew, and hears the cohort's teacher-labelled speech more often",
+    "embedding": "training goes on with all speech, and the network is told the cohort of each speaker",
 }
 
 

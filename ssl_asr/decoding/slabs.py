@@ -25,6 +25,7 @@ from ssl_asr.decoding.scores import FRAME_SECONDS, Scales, acoustic_scores
 from ssl_asr.frontend.stacking import stack, stack_labels
 from ssl_asr.hmm.senones import SenoneSet, load_senones, log_shares
 from ssl_asr.models.acoustic import AcousticModel
+from ssl_asr.models.cohort_input import UNKNOWN
 from ssl_asr.models.model_files import POSTERIOR_COUNTS, load_model
 from ssl_asr.store import alignments, features, filesystem
 from ssl_asr.store.layout import model_uri
@@ -35,7 +36,10 @@ from ssl_asr.store.shards import ShardStore
 
 @dataclass(frozen=True)
 class System:
-    """A model of the run with all that decides its hypotheses but the scales; `key` is a hash of all of it."""
+    """A model of the run with all that decides its hypotheses but the scales; `key` is a hash of all of it.
+
+    `told` has the speakers whose cohorts the model is told, with these; all others are unknown to it.
+    """
 
     run: str
     name: str
@@ -46,6 +50,7 @@ class System:
     beam: float
     max_active: int
     batch_frames: int
+    told: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -135,7 +140,8 @@ def decode_slab(system: System, slab: Slab, wanted: Sequence[Scales]) -> None:
         scales: [Hypothesis(row.id, (), len(each), 0, 0) for row, each in zip(rows, frames, strict=True)]
         for scales in wanted
     }
-    for index, posteriors in log_posteriors(model, frames, system.batch_frames):
+    cohorts = _cohorts(model, system, rows)
+    for index, posteriors in log_posteriors(model, frames, system.batch_frames, cohorts):
         network = time.process_time() - began
         for scales in wanted:
             began = time.process_time()
@@ -146,6 +152,15 @@ def decode_slab(system: System, slab: Slab, wanted: Sequence[Scales]) -> None:
     for scales in wanted:
         result = DecodedSlab(slab.parents, round(spent[scales], 3), tuple(found[scales]))
         filesystem.write_bytes(result_uri(system, slab, scales), json.dumps(asdict(result)).encode())
+
+
+def _cohorts(model: AcousticModel, system: System, rows: Sequence[features.FeatureRow]) -> list[int] | None:
+    """The numbers of the rows' cohorts; None where the model is told none."""
+    if not system.told:
+        return None
+    assert model.spec.cohorts is not None, "a model that is told cohorts"
+    numbers, told = model.spec.cohorts.numbers, dict(system.told)
+    return [numbers.get(told.get(row.speaker, ""), UNKNOWN) for row in rows]
 
 
 def read_rows(system: System, slab: Slab) -> list[features.FeatureRow]:

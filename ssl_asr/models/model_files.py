@@ -7,11 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec
+from ssl_asr.models.cohort_input import CohortInput
 from ssl_asr.recipe import NETWORKS, NetworkSection
 from ssl_asr.recipe.choice import Table
 from ssl_asr.recipe.identity import Inputs
@@ -20,7 +22,7 @@ from ssl_asr.store import filesystem
 from ssl_asr.store.ledger import checksum
 from ssl_asr.store.weights import read_description, read_weights, write_weights
 
-ACOUSTIC = "acoustic"
+ACOUSTIC, COHORTS = "acoustic", "cohorts"
 # Among what is said about a model: what it was trained on and by; and, of a model whose posteriors are not those of
 # the alignments any more, how many frames it gives to each senone of the labeled speech.
 MADE_FROM, POSTERIOR_COUNTS = "made_from", "posterior_counts"
@@ -33,7 +35,9 @@ def save_model(uri: str, model: AcousticModel, about: Mapping[str, Any]) -> str:
     spec = model.spec
     network = spec.network.model_dump(mode="json")
     described = {"kind": ACOUSTIC, "network": network, "inputs": spec.inputs, "outputs": spec.outputs}
-    assert not about.keys() & described.keys(), "these keys say what the file holds"
+    if spec.cohorts is not None:
+        described[COHORTS] = asdict(spec.cohorts)
+    assert not about.keys() & {*described, COHORTS}, "these keys say what the file holds"
     return write_weights(uri, model.state_dict(), {**about, **described})
 
 
@@ -43,9 +47,16 @@ def load_model(uri: str) -> tuple[AcousticModel, dict[str, Any]]:
     with refusing_unknown(uri):
         take_kind(about, ACOUSTIC)
         network = take_section(about, "network", NETWORKS, NetworkSection)
-        model = AcousticModel(ModelSpec(network, int(about.pop("inputs")), int(about.pop("outputs"))))
+        sizes = int(about.pop("inputs")), int(about.pop("outputs"))
+        model = AcousticModel(ModelSpec(network, *sizes, _cohorts(about.pop(COHORTS, None))))
         model.load_state_dict(tensors)
     return model.eval(), about
+
+
+def _cohorts(described: Mapping[str, Any] | None) -> CohortInput | None:
+    if described is None:
+        return None
+    return CohortInput(tuple(map(str, described["names"])), int(described["dimensions"]))
 
 
 @contextmanager

@@ -17,6 +17,7 @@ Augment = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]  # of normalised 
 class NormalisedEncoder(nn.Module):
     """A network that takes frames as they are stored; `augment` changes normalised frames in training.
 
+    `inputs` is the width of a frame; a subclass may give the encoder `extra` inputs behind them.
     Global mean and variance of the features are part of the model, so a weights file is all that a deployment needs.
     """
 
@@ -24,11 +25,11 @@ class NormalisedEncoder(nn.Module):
     scale: torch.Tensor
     constant_buffers = ("mean", "scale")
 
-    def __init__(self, network: NetworkSection, inputs: int) -> None:
+    def __init__(self, network: NetworkSection, inputs: int, extra: int = 0) -> None:
         super().__init__()
         self.register_buffer("mean", torch.zeros(inputs))
         self.register_buffer("scale", torch.ones(inputs))
-        self.encoder: Encoder[Any] = build_encoder(network, inputs)
+        self.encoder: Encoder[Any] = build_encoder(network, inputs + extra)
         self.augment: Augment | None = None
 
     def set_statistics(self, mean: torch.Tensor, deviation: torch.Tensor) -> None:
@@ -46,10 +47,22 @@ class NormalisedEncoder(nn.Module):
 
         `lengths_b` lies on the CPU. Padding is set to the mean.
         """
+        return self._encode(frames_btd, lengths_b, state)
+
+    def _encode(
+        self,
+        frames_btd: torch.Tensor,
+        lengths_b: torch.Tensor,
+        state: EncoderState | None,
+        extra_be: torch.Tensor | None = None,
+    ) -> tuple[torch.Tensor, EncoderState | None]:
+        """With the same extra inputs beside all frames of a row."""
         inputs = self.normalise(frames_btd)
         if self.training and self.augment is not None:
             inputs = self.augment(inputs, lengths_b)
         longest = inputs.shape[1]
+        if extra_be is not None:
+            inputs = torch.cat([inputs, extra_be[:, None].expand(-1, longest, -1)], 2)
         if int(lengths_b.min()) < longest:
             inside_bt = torch.arange(longest)[None, :] < lengths_b[:, None]
             inputs = inputs * inside_bt[:, :, None].to(inputs.device)

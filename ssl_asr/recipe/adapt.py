@@ -14,10 +14,14 @@ _TRIED = Affects()
 _Way = Annotated[float, Field(gt=0, le=1)]
 _Replayed = Annotated[float, Field(gt=0, lt=1)]
 _Times = Annotated[int, Field(ge=2)]
+_Width = Annotated[int, Field(ge=0)]
+_Unknown = Annotated[float, Field(ge=0, lt=1)]
 
 
 class Adapt(Section):
     """Passes over the cohort's training speech from the trained model on; each method tries all its strengths.
+
+    `embedding` passes over all training speech.
 
     What is best is not known beforehand and not published: dev chooses.
     """
@@ -34,5 +38,8 @@ class Adapt(Section):
     replay_shares: Annotated[tuple[_Replayed, ...], Field(min_length=1), _TRIED] = (0.5, 0.8)
     # How often a pass of the student's schedule hears the cohort's teacher-labelled speech.
     repeats: Annotated[tuple[_Times, ...], Field(min_length=1), _TRIED] = (2, 4)
+    # Of a cohort's embedding; Dheram et al. 2022 have 2. With 0 there is none: the same training without it.
+    embedding_dimensions: Annotated[tuple[_Width, ...], Field(min_length=1), _TRIED] = (0, 2)
+    unknown_share: _Unknown = 0.1  # of the utterances of a pass, whose cohort `embedding` is not told
     segment_slabs: Positive = 4  # of the cohort's, between which all training speech is mixed in
     fisher_utterances: Positive = 256  # a sample of training speech, from which EWC finds out which weights matter

@@ -5,7 +5,7 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from ssl_asr.adaptation.results import AdaptResults, SweepPoint
-from ssl_asr.adaptation.table import change_rows, sentence, sweep_rows
+from ssl_asr.adaptation.table import change_rows, sentence, sweep_rows, unknown_rows
 from ssl_asr.models.systems import STUDENT, TEACHER
 from ssl_asr.report.svg import COLOUR, FAINT, drawn
 from ssl_asr.report.templates import fill
@@ -20,6 +20,7 @@ def render_adapted(results: AdaptResults) -> str:
         sentence=sentence(results),
         sweep=sweep_rows(results),
         changes=change_rows(results),
+        unknown=unknown_rows(results),
         curve=None if curve is None else Markup(curve),
     )
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 
 import numpy as np
 import torch
 
 from ssl_asr.frontend.stacking import STACK
-from ssl_asr.models.acoustic import ModelSpec
+from ssl_asr.models.acoustic import AcousticModel, ModelSpec
+from ssl_asr.models.cohort_input import widened
 from ssl_asr.models.model_files import load_model
 from ssl_asr.models.normalised import NormalisedEncoder
 from ssl_asr.recipe import Augmentation, Batching, ObjectiveSection, Optimiser, Sync
@@ -34,10 +35,11 @@ class TrainingJob:
 
     `objectives` are by the names that phases call them by; `dev` is judged by `dev_objective`. `mean` and `deviation`
     are the global statistics of one 10 ms frame, [mel bins]. `about` is kept with the finished model. `start` names
-    the run's model that training begins with, None: random weights; `start_encoder` names one whose encoder it begins
-    with. `anchor` holds the weights near given ones, in all objectives but `dev_objective`, which is then one of its
-    own. `word_pieces` is the file of a transducer's. `counts_posteriors` keeps the model's posterior counts with it,
-    by which decoding divides where sequence training has moved them.
+    the run's model that training begins with, None: random weights; it may lack the cohorts of `spec`, and then the
+    first model equals it. `start_encoder` names one whose encoder it begins with. `anchor` holds the weights near
+    given ones, in all objectives but `dev_objective`, which is then one of its own. `word_pieces` is the file of a
+    transducer's. `counts_posteriors` keeps the model's posterior counts with it, by which decoding divides where
+    sequence training has moved them.
     """
 
     run: str
@@ -89,9 +91,13 @@ def build_model(job: TrainingJob) -> NormalisedEncoder:
 
 def _begin_with(model: NormalisedEncoder, uri: str) -> None:
     start, _ = load_model(uri)
-    if start.spec != model.spec:
+    cohorts = model.spec.cohorts if isinstance(model, AcousticModel) and start.spec.cohorts is None else None
+    if replace(start.spec, cohorts=cohorts or start.spec.cohorts) != model.spec:
         raise ValueError(f"{uri} is another network than the recipe's; delete it and train it again")
-    model.load_state_dict(start.state_dict())
+    weights = start.state_dict()
+    if cohorts is not None:
+        weights = widened(weights, model.state_dict(), cohorts.dimensions)
+    model.load_state_dict(weights)
 
 
 def _encode_as(model: NormalisedEncoder, uri: str) -> None:

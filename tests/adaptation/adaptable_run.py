@@ -32,7 +32,8 @@ def adaptable(folder: Path) -> Recipe:
     for split, count in SPEAKERS.items():
         _write(folder / "speech", split, [f"{region}-{number}" for number in range(count) for region in REGIONS])
     adapt = {"passes": 2, "lambdas": [0, 10], "averages": [0.5], "replay_shares": [0.5], "repeats": [2]}
-    values = recipe.model_dump(mode="json") | {"adapt": {**adapt, "l2sp_lambdas": [1], "fisher_utterances": 5}}
+    adapt |= {"l2sp_lambdas": [1], "embedding_dimensions": [2], "fisher_utterances": 5}
+    values = recipe.model_dump(mode="json") | {"adapt": adapt}
     values["student"] |= {"sub_epochs": 2, "whole_sub_epochs": 1}
     values["evaluate"] |= {"bootstrap": 50, "lm_order": 2}
     values["corpus"] |= {"test_conditions": ["clean"]}

@@ -12,19 +12,23 @@ import pytest
 import torch
 
 from ssl_asr.adaptation.cohort import cohort_finder, read_cohorts
-from ssl_asr.adaptation.jobs import METHODS, Adaptation, Method, adapting_job, plan_of
+from ssl_asr.adaptation.jobs import METHODS, Adaptation, Method, adapting_job
 from ssl_asr.adaptation.measures import FIGURES
+from ssl_asr.adaptation.plan import plan_of
 from ssl_asr.adaptation.scoring import check_dev
 from ssl_asr.adaptation.speech import CohortReader, find_speech
 from ssl_asr.adaptation.stage import Wanted, run_adapt
 from ssl_asr.adaptation.table import format_adapted
 from ssl_asr.evaluation.inputs import references
+from ssl_asr.models.acoustic import AcousticModel
+from ssl_asr.models.cohort_input import CohortInput
 from ssl_asr.models.model_files import load_model
 from ssl_asr.recipe import Recipe
 from ssl_asr.store import utterance
 from ssl_asr.store.layout import model_uri
 from ssl_asr.store.results_layout import adapted_uri, cohorts_folder
 from ssl_asr.store.shards import ShardStore
+from ssl_asr.training.job import build_model
 from ssl_asr.verifying.training_check import check_training
 from tests.adaptation.adaptable_run import SPEAKERS, adaptable
 from tests.in_process import placed_here
@@ -77,7 +81,7 @@ def test_every_method_makes_models_that_are_compared_and_kept(recipe: Recipe) ->
     torch.testing.assert_close(weights(recipe, found["average"].system), (before + tuned) / 2)
     audited = check_training(recipe.run)
     assert not audited.findings
-    assert sum("adapted-" in line for line in audited.trained) == 6
+    assert sum("adapted-" in line for line in audited.trained) == 7
     stamps = {file: file.stat().st_mtime_ns for file in Path(recipe.run, "models").iterdir()}
     assert run_adapt(recipe, wanted(recipe, "ewc")) == found["ewc"]
     assert stamps == {file: file.stat().st_mtime_ns for file in Path(recipe.run, "models").iterdir()}
@@ -97,6 +101,38 @@ def test_it_trains_on_the_cohort_alone_and_on_no_dev_or_test_speech(recipe: Reci
         for phase in job.schedule:
             shares[phase.source] += phase.count
         assert {*shares} == {source.name for source in job.sources}
+
+
+def test_an_embedding_begins_as_the_student_and_is_told_the_cohorts_of_all_speakers(recipe: Recipe) -> None:
+    work = work_of(recipe, "embedding")
+    job, control = (adapting_job(work, dimensions) for dimensions in (2.0, 0.0))
+    first, student = build_model(job), load_model(model_uri(recipe.run, "student"))[0]
+    assert isinstance(first, AcousticModel)
+    assert first.spec.cohorts == CohortInput(("north", "south"), 2)
+    ref = job.sources[0].at(0)
+    heard = job.reader.read("labeled", replace(ref, sweep=None), 0)  # in a pass, some are unknown
+    assert heard
+    assert all(each.cohort == (1 if "north" in each.speaker else 2) for each in heard)
+    frames = [torch.from_numpy(each.frames.astype("float32")) for each in job.reader.read("labeled", ref, 0)]
+    for number in range(3):
+        found = first.eval().logits(frames, [number] * len(frames))
+        assert all(torch.equal(one, two) for one, two in zip(found, student.logits(frames), strict=True))
+    assert control.spec == student.spec
+    assert control.schedule == job.schedule
+    assert not any(phase.source.startswith("cohort-") for phase in job.schedule)
+    assert not work.takes_cohorts(control.name)
+
+
+def test_of_an_embedding_it_is_told_what_it_is_worth_where_no_cohort_is_known(recipe: Recipe) -> None:
+    results = run_adapt(recipe, wanted(recipe, "embedding"))
+    assert results.unknown is not None
+    assert [each.before for each in results.unknown] == [each.before for each in results.changes]
+    assert "no cohort known" in format_adapted(results)
+    assert results.system.endswith("-2")
+    model, _ = load_model(model_uri(recipe.run, results.system))
+    assert model.cohorts is not None
+    assert model.cohorts.weight[1:].all()
+    assert not model.cohorts.weight[0].any()
 
 
 def test_other_inputs_train_anew(recipe: Recipe) -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from ssl_asr.adaptation.measures import FIGURES, VARIANCE, Change
 from ssl_asr.adaptation.results import AdaptResults, SweepPoint, best_of
-from ssl_asr.adaptation.table import format_adapted
+from ssl_asr.adaptation.table import format_adapted, unknown_rows
 from ssl_asr.evaluation.bootstrap import Interval
 from ssl_asr.report.adapted import gap_and_forgetting, render_adapted
 
@@ -53,10 +53,22 @@ def test_the_curve_is_of_gap_and_forgetting() -> None:
     assert "<svg" not in render_adapted(unknown)
 
 
+def test_what_a_model_is_worth_without_a_cohort_has_a_table_of_its_own() -> None:
+    known = Change("south <x>", 3, 0.5, 0.411, None)
+    results = replace(RESULTS, method="embedding", unknown=[known])
+    assert unknown_rows(RESULTS) is None
+    (row,) = (unknown_rows(results) or [])[1:]
+    assert row == ["south <x>", "3", "50.0", "41.1", "-8.9"]
+    assert "no cohort known" in format_adapted(results)
+    assert "41.1" in render_adapted(results)
+    assert "41.1" not in render_adapted(RESULTS)
+
+
 def test_tables_have_points_with_signs_and_say_where_nothing_was_gained() -> None:
     told = format_adapted(RESULTS)
     assert "-10.0 [-15.0, -2.0]" in told
     (variance,) = (line.split() for line in told.splitlines() if line.startswith(VARIANCE))
     assert variance[2:] == ["4.0", "1.0", "-3.0"]  # in squared points
     assert "no strength is better" not in told
+    assert "no cohort known" not in told
     assert "no strength is better" in format_adapted(replace(RESULTS, chosen=0.1))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import torch
 
+from ssl_asr.models.cohort_input import UNKNOWN
 from ssl_asr.recipe import Batching
 from ssl_asr.training.data.examples import Example
 
@@ -32,6 +33,7 @@ class Batch:
 
     `senones` is int64 [n, k], `posteriors` float32 [n, k] or None where labels are hard (k = 1). `lengths` [B] stays
     on the CPU. `weights` float32 [n] are the targets' weights, None where all are 1, and `weight` is their sum.
+    `cohorts` int64 [B] numbers the speakers' cohorts, None where all are unknown.
     `pieces` say whose rows these are: id, speaker, condition, tags and text.
     """
 
@@ -43,6 +45,7 @@ class Batch:
     weights: torch.Tensor | None
     weight: float
     pieces: Sequence[Piece]
+    cohorts: torch.Tensor | None = None
 
     @property
     def ids(self) -> list[str]:
@@ -72,6 +75,7 @@ class Batch:
             senones=self.senones.to(device),
             posteriors=None if self.posteriors is None else self.posteriors.to(device),
             weights=None if self.weights is None else self.weights.to(device),
+            cohorts=None if self.cohorts is None else self.cohorts.to(device),
         )
 
 
@@ -159,7 +163,13 @@ def collate(pieces: Sequence[Piece], look_ahead: int) -> Batch:
         _weights(pieces),
         frame_weight(pieces),
         pieces,
+        _cohorts(pieces),
     )
+
+
+def _cohorts(pieces: Sequence[Piece]) -> torch.Tensor | None:
+    found = [piece.example.cohort for piece in pieces]
+    return None if all(each == UNKNOWN for each in found) else torch.tensor(found)
 
 
 def _weights(pieces: Sequence[Piece]) -> torch.Tensor | None:

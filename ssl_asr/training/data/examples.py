@@ -12,6 +12,7 @@ import numpy.typing as npt
 from ssl_asr.corpus.augment.speed import recording_places, speed_of
 from ssl_asr.corpus.mixtures.turns import Turn
 from ssl_asr.frontend.stacking import stack, stack_labels, stacked_length
+from ssl_asr.models.cohort_input import UNKNOWN
 from ssl_asr.sequence import lattice_shards
 from ssl_asr.sequence.lattices import Lattice
 from ssl_asr.store import alignments, features, targets, utterance
@@ -38,7 +39,8 @@ class Example:
 
     `weight` is that of each of its frames in the loss. `text` and `tags` stand in the manifest alone and are joined
     where an objective asks for them; so is the `lattice`, of an utterance at feature offset 0. A conversation has
-    `turns` instead of a text: samples count from the beginning of its first frame, which a turn may precede.
+    `turns` instead of a text: samples count from the beginning of its first frame, which a turn may precede. `cohort`
+    numbers its speaker's, for a network that is told it; 0: unknown.
     """
 
     frames: npt.NDArray[np.float16]
@@ -51,6 +53,7 @@ class Example:
     weight: float = 1.0
     lattice: Lattice | None = None
     turns: tuple[Turn, ...] = ()
+    cohort: int = UNKNOWN
 
 
 Weighted = tuple[FrameTargets, float]  # with the weight of each frame in the loss

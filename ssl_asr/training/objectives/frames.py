@@ -12,7 +12,7 @@ FRAME_ACCURACY = "frame_accuracy"
 
 def valid_logits(model: AcousticModel, batch: Batch) -> torch.Tensor:
     """Logits [n, senones] of the outputs that have a target: no other reaches the last layer."""
-    hidden_btd, _ = model.encode(batch.frames, batch.lengths)
+    hidden_btd, _ = model.encode(batch.frames, batch.lengths, cohorts_b=batch.cohorts)
     return model.classify(hidden_btd[batch.valid])
 
 
