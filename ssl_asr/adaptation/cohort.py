@@ -15,7 +15,8 @@ from ssl_asr.store import filesystem
 from ssl_asr.store.results_layout import cohorts_uri
 
 BOTTOM = "bottom"
-CohortOf = Callable[[Mapping[str, str]], str | None]  # of the tags of an utterance; None where it is in none
+# Of the speaker and the tags of an utterance; None where it is in none.
+CohortOf = Callable[[str, Mapping[str, str]], str | None]
 _RESULTS = TypeAdapter(CohortResults)
 
 
@@ -48,16 +49,16 @@ def cohorts_named(results: CohortResults, wanted: str) -> tuple[str, ...]:
 
 
 def cohort_finder(results: CohortResults) -> CohortOf:
-    """ValueError where tags don't tell the cohort."""
+    """By tags alone. ValueError where these don't tell the cohort."""
     if results.by.startswith(TAG):
         name = results.by.removeprefix(TAG)
-        return lambda tags: tags.get(name) or None
+        return lambda _, tags: tags.get(name) or None
     if results.by == GEO and results.geography is not None:
         geography = results.geography
-        return lambda tags: _region_of(geography, tags)
+        return lambda _, tags: _region_of(geography, tags)
     raise ValueError(
-        f"cohorts by {results.by} are known of the test speakers alone; adapt to cohorts by a tag or by geo, which "
-        "training speech has too"
+        f"cohorts by {results.by} are known of the test speakers alone; adapt to cohorts by a tag, by geo or by "
+        "voices, which training speech has too"
     )
 
 

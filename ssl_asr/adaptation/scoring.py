@@ -12,8 +12,7 @@ from ssl_asr.adaptation.results import SweepPoint
 from ssl_asr.decoding.slabs import DecodedSlab
 from ssl_asr.evaluation.bootstrap import Draws
 from ssl_asr.evaluation.scored_run import scored_as
-from ssl_asr.fairness.attributes import known_of
-from ssl_asr.fairness.cuts import Least
+from ssl_asr.fairness.attributes import halves_of
 from ssl_asr.fairness.results import CohortResults
 from ssl_asr.fairness.scored_table import Int, ScoredTable, Speakers, TaggedUtterance, main_values, speakers_of
 from ssl_asr.store.utterance import Utterance
@@ -33,7 +32,7 @@ def table_of(run: str, system: str, decoded: Sequence[DecodedSlab], said: Mappin
 
 
 def cohorts_of_speakers(table: ScoredTable, speakers: Speakers, cohort_of: CohortOf) -> Sequence[str | None]:
-    return main_values(table, speakers.utterances, lambda each: cohort_of(each.tags)).values
+    return main_values(table, speakers.utterances, lambda each: cohort_of(each.scored.speaker, each.tags)).values
 
 
 def check_dev(said: Mapping[str, Utterance], cohort_of: CohortOf, wanted: Collection[str]) -> None:
@@ -41,7 +40,7 @@ def check_dev(said: Mapping[str, Utterance], cohort_of: CohortOf, wanted: Collec
     inside, outside = set[str](), set[str]()
     for each in said.values():
         if each.text:
-            (inside if cohort_of(each.tags) in wanted else outside).add(each.speaker)
+            (inside if cohort_of(each.speaker, each.tags) in wanted else outside).add(each.speaker)
     if min(len(inside), len(outside)) < _LEAST:
         named = ", ".join(sorted(wanted))
         few = f"of {named}" if len(inside) < _LEAST else f"beside {named}"
@@ -88,10 +87,10 @@ def held_out_groups(
             f"the cohorts were found among {results.speakers:,} speakers, and the test split has "
             f"{len(speakers.names):,}; run `ssl-asr cohorts` on this run again"
         )
-    known = known_of(results.by, table, speakers, Least(), results.seed)
+    rows, searched = halves_of(results.by, table, speakers, results.seed)
     shown = [each.name for each in results.cohorts]
     of_speaker = cohorts_of_speakers(table, speakers, cohort_of)
-    held = [(int(row), of_speaker[row]) for row in known.rows[~known.searched]]
+    held = [(int(row), of_speaker[row]) for row in rows[~searched]]
     named = [(row, name if name in shown else NOT_SHOWN) for row, name in held]
     sizes = {name: sum(each == name for _, each in named) for name in (*shown, NOT_SHOWN)}
     names = [name for name, size in sizes.items() if size >= _LEAST]

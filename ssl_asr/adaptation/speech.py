@@ -65,7 +65,7 @@ def find_speech(run: str, splits: Sequence[str], cohort_of: CohortOf, wanted: Co
                 sums = found.setdefault((entry.shard.number, slab), _none())
                 for each in utterance.decode(store.read_slab(entry.shard, slab)):
                     sums[each.speaker] += each.duration
-                    if (name := cohort_of(each.tags)) is not None:
+                    if (name := cohort_of(each.speaker, each.tags)) is not None:
                         spoken[each.speaker][name] += each.duration
     main = _main(spoken)
     speakers = frozenset(speaker for speaker, name in main.items() if name in wanted)
@@ -78,7 +78,7 @@ def cohorts_in(said: Iterable[Utterance], cohort_of: CohortOf) -> dict[str, str]
     """By speaker, of those whose utterances are in one."""
     spoken: defaultdict[str, Seconds] = defaultdict(_none)
     for each in said:
-        if (name := cohort_of(each.tags)) is not None:
+        if (name := cohort_of(each.speaker, each.tags)) is not None:
             spoken[each.speaker][name] += each.duration
     return _main(spoken)
 

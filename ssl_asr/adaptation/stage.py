@@ -20,6 +20,7 @@ from ssl_asr.adaptation.sample import make_fisher
 from ssl_asr.adaptation.scoring import check_dev, compare_on_test, held_out_groups, sweep_point, table_of
 from ssl_asr.adaptation.speech import cohorts_in, find_speech
 from ssl_asr.adaptation.told import telling
+from ssl_asr.adaptation.voices import is_by_voices, voice_finder
 from ssl_asr.decoding.graph_files import graph_inputs, make_graph
 from ssl_asr.decoding.scores import Scales
 from ssl_asr.decoding.slabs import DecodedSlab
@@ -61,9 +62,10 @@ def run_adapt(recipe: Recipe, wanted: Wanted) -> AdaptResults:
     """ValueError in one sentence where the cohort, its speech, or what it is compared with is missing."""
     refuse_second(recipe, STAGE)
     found = read_cohorts(recipe.run, wanted.folder)
-    cohorts, cohort_of = cohorts_named(found, wanted.cohort), cohort_finder(found)
-    plan = plan_of(recipe, wanted.model)
-    speech = find_speech(recipe.run, [source.split for source in plan.sources], cohort_of, cohorts)
+    cohorts, plan = cohorts_named(found, wanted.cohort), plan_of(recipe, wanted.model)
+    splits = [source.split for source in plan.sources]
+    cohort_of = voice_finder(recipe, found, [*splits, "dev"]) if is_by_voices(found) else cohort_finder(found)
+    speech = find_speech(recipe.run, splits, cohort_of, cohorts)
     work = Adaptation(recipe, plan, found.by, cohorts, speech, wanted.method)
     judge = _Judge(work, found, cohort_of, _scales(recipe, wanted.model))
     strengths = strengths_of(recipe.adapt, wanted.method)

@@ -43,7 +43,7 @@ def add_command(commands: Any) -> None:
     command.add_argument(
         "--groups", metavar="TAG", help="a tag: rates are told for each of its values, and the gap between them"
     )
-    embedded = "splits whose utterances get embeddings beside those of test, as labeled,unlabeled"
+    embedded = "splits whose utterances get embeddings beside those of test; `adapt` wants labeled,unlabeled,dev"
     command.add_argument("--embed", type=_splits, default=(), metavar="SPLITS", help=embedded)
     _add_training(command)
     for name, default, least, what in _COUNTS:

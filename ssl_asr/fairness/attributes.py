@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ssl_asr.fairness.cuts import Least
+from ssl_asr.fairness.cuts import Float, Least
 from ssl_asr.fairness.embeddings import Embeddings, embeddings_of_run, read_embeddings, speaker_vectors
 from ssl_asr.fairness.halves import searched_half
 from ssl_asr.fairness.partition import Attribute, Values
@@ -21,7 +21,10 @@ _MOST_VARYING = 0.1
 
 @dataclass(frozen=True)
 class Known:
-    """The attribute of the speakers `rows` [known], of which `searched` [known] marks the half to search in."""
+    """The attribute of the speakers `rows` [known], of which `searched` [known] marks the half to search in.
+
+    `centres` [clusters, d] are those of embeddings, else None.
+    """
 
     rows: Int
     attribute: Attribute
@@ -30,6 +33,7 @@ class Known:
     single_values: int = 0
     varying: int = 0
     clustering: Clustering | None = None
+    centres: Float | None = None
 
 
 def known_of(by: str, table: ScoredTable, speakers: Speakers, least: Least, seed: int) -> Known:
@@ -38,12 +42,27 @@ def known_of(by: str, table: ScoredTable, speakers: Speakers, least: Least, seed
         return _by_place(table, speakers, seed)
     if by.startswith(TAG) and by != TAG:
         return _by_tag(by.removeprefix(TAG), table, speakers, seed)
-    if by.startswith(EMBEDDINGS) and by != EMBEDDINGS:
-        return _by_embedding(read_embeddings(by.removeprefix(EMBEDDINGS)), table, speakers, least, seed)
-    kind, _, name = by.partition(":")
-    if kind == VOICES and by != f"{VOICES}:":
-        return _by_embedding(embeddings_of_run(table.source, name), table, speakers, least, seed)
-    raise ValueError(f"'{by}' divides no speakers; give {TAG}NAME, {GEO}, {VOICES} or {EMBEDDINGS}FILE")
+    embeddings = _embeddings(by, table)
+    if embeddings is None:
+        raise ValueError(f"'{by}' divides no speakers; give {TAG}NAME, {GEO}, {VOICES} or {EMBEDDINGS}FILE")
+    return _by_embedding(embeddings, table, speakers, least, seed)
+
+
+def halves_of(by: str, table: ScoredTable, speakers: Speakers, seed: int) -> tuple[Int, Bool]:
+    """`rows` and `searched` of `known_of`; no clusters are searched for them."""
+    embeddings = _embeddings(by, table)
+    if embeddings is None:
+        known = known_of(by, table, speakers, Least(), seed)
+        return known.rows, known.searched
+    rows, _ = speaker_vectors(embeddings, table, speakers)
+    return rows, searched_half(speakers.channels[rows], seed)
+
+
+def _embeddings(by: str, table: ScoredTable) -> Embeddings | None:
+    kind, colon, name = by.partition(":")
+    if kind == VOICES and (name or not colon):
+        return embeddings_of_run(table.source, name)
+    return read_embeddings(name) if f"{kind}:" == EMBEDDINGS and name else None
 
 
 def _by_tag(name: str, table: ScoredTable, speakers: Speakers, seed: int) -> Known:
@@ -97,8 +116,9 @@ def _by_embedding(embeddings: Embeddings, table: ScoredTable, speakers: Speakers
     unknown = sum(len(places) for row, places in enumerate(speakers.utterances) if row not in known)
     codes = nearest(vectors, clusters.centres)
     drawn = voice_map(vectors, codes, speakers.channels[rows], speakers.channel_names)
-    clustering = Clustering(clusters.tried, clusters.stable, drawn)
-    return Known(rows, Values(names, codes), searched, unknown, clustering=clustering)
+    clustering = Clustering(clusters.tried, clusters.stable, drawn, least.speakers, embeddings.checksum)
+    attribute = Values(names, codes)
+    return Known(rows, attribute, searched, unknown, clustering=clustering, centres=clusters.centres)
 
 
 def _plural(count: int, what: str) -> str:

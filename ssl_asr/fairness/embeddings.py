@@ -11,7 +11,8 @@ import numpy as np
 from ssl_asr.fairness.cuts import Float
 from ssl_asr.fairness.scored_table import Int, ScoredTable, Speakers
 from ssl_asr.store import filesystem
-from ssl_asr.store.speaker_embeddings import all_speaker_embeddings
+from ssl_asr.store.ledger import checksum_of
+from ssl_asr.store.speaker_embeddings import SpeakerEmbeddings, all_speaker_embeddings
 from ssl_asr.store.speakers_layout import DEFAULT_EXTRACTOR, embeddings_folder
 
 
@@ -22,6 +23,11 @@ class Embeddings:
     uri: str
     ids: list[str]
     vectors: Float
+
+    @property
+    def checksum(self) -> str:
+        """Of ids and vectors; embeddings are stored as float32."""
+        return checksum_of(["\n".join(self.ids).encode(), self.vectors.astype(np.float32).tobytes()])
 
 
 def read_embeddings(uri: str) -> Embeddings:
@@ -76,3 +82,12 @@ def speaker_vectors(embeddings: Embeddings, table: ScoredTable, speakers: Speake
             f"its ids are like '{embeddings.ids[0] if embeddings.ids else ''}'"
         )
     return np.array(rows), np.array(vectors)
+
+
+def mean_vectors(embedded: SpeakerEmbeddings) -> tuple[list[str], Float]:
+    """Speakers, by name, and their vectors [speakers, d]: the means of their utterances', of length 1 as these."""
+    names, numbers = np.unique(np.array(embedded.speakers), return_inverse=True)
+    sums = np.zeros((len(names), embedded.vectors.shape[1]))
+    np.add.at(sums, numbers, embedded.vectors.astype(np.float64))
+    lengths = np.linalg.norm(sums, axis=1, keepdims=True)
+    return names.tolist(), sums / np.maximum(lengths, 1e-12)

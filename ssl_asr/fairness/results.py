@@ -161,11 +161,16 @@ class VoiceMap:
 
 @dataclass(frozen=True)
 class Clustering:
-    """The numbers of clusters that were tried, on the half searched; `stable` is False where none was stable."""
+    """The numbers of clusters that were tried, on the half searched; `stable` is False where none was stable.
+
+    `least_speakers` on average were in each; `embeddings` is the checksum of those that were clustered.
+    """
 
     tried: Sequence[TriedNumber]
     stable: bool
     map: VoiceMap
+    least_speakers: int
+    embeddings: str
 
 
 @dataclass(frozen=True)

@@ -105,7 +105,7 @@ def embed_splits(run: str, name: str, embedder: Embedder, splits: Sequence[str])
     made = 0
     progress = Progress("speakers", len(shards), "shards")
     for shard in shards:
-        uri, made_from = embeddings_uri(run, name, shard.name), _made_from(embedder, store, shard)
+        uri, made_from = embeddings_uri(run, name, shard.name), _made_from(embedder.id, store, shard)
         if embeddings_made_from(uri) != made_from:
             write_speaker_embeddings(uri, embedder.embed(shard), made_from)
             made += 1
@@ -113,6 +113,16 @@ def embed_splits(run: str, name: str, embedder: Embedder, splits: Sequence[str])
     for split in splits:
         _delete_others(run, name, split, [shard for shard in shards if shard.split == split])
     return made
+
+
+def are_embedded(run: str, name: str, split: str) -> bool:
+    """Whether all of the split's speech has embeddings by today's extractor of this name."""
+    uri, store = extractor_uri(run, name), ShardStore(run, features.STORE)
+    extractor = model_id(uri) if filesystem.exists(uri) else ""
+    return bool(extractor) and all(
+        embeddings_made_from(embeddings_uri(run, name, shard.name)) == _made_from(extractor, store, shard)
+        for shard in store.shards(split)
+    )
 
 
 def _shards(store: ShardStore, split: str) -> list[Shard]:
@@ -124,10 +134,10 @@ def _shards(store: ShardStore, split: str) -> list[Shard]:
     return found
 
 
-def _made_from(embedder: Embedder, store: ShardStore, shard: Shard) -> dict[str, str]:
+def _made_from(extractor: str, store: ShardStore, shard: Shard) -> dict[str, str]:
     entry = store.entry(shard)
     assert entry is not None, "shards are listed by their entries"
-    return {"extractor": embedder.id, store.name: entry.checksum}
+    return {"extractor": extractor, store.name: entry.checksum}
 
 
 def _delete_others(run: str, name: str, split: str, kept: Sequence[Shard]) -> None:

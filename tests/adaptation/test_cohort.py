@@ -29,19 +29,19 @@ def found_by(by: str) -> CohortResults:
 
 def test_a_tag_tells_its_value() -> None:
     cohort_of = cohort_finder(found_by("tag:region"))
-    assert [cohort_of(tags) for tags in ({"region": "south"}, {"region": ""}, {})] == ["south", None, None]
+    assert [cohort_of("who", tags) for tags in ({"region": "south"}, {"region": ""}, {})] == ["south", None, None]
 
 
 def test_a_place_is_in_the_region_that_holds_it() -> None:
     results = found_by("geo")
     cohort_of = cohort_finder(results)
     (worst,) = (each.name for each in results.cohorts if each.bottom)
-    assert cohort_of({"latitude": "3.5", "longitude": "-179.5"}) == worst
-    assert cohort_of({"latitude": "60", "longitude": "179.9"}) not in (None, worst)
-    assert cohort_of({"latitude": "60"}) is None
+    assert cohort_of("who", {"latitude": "3.5", "longitude": "-179.5"}) == worst
+    assert cohort_of("who", {"latitude": "60", "longitude": "179.9"}) not in (None, worst)
+    assert cohort_of("who", {"latitude": "60"}) is None
     for latitude in ("north", "nan", "91"):
         with pytest.raises(ValueError, match=f"latitude {latitude}, which is no place on the earth"):
-            cohort_of({"latitude": latitude, "longitude": "1"})
+            cohort_of("who", {"latitude": latitude, "longitude": "1"})
 
 
 GEO = found_by("geo")
@@ -64,7 +64,7 @@ def test_each_position_is_in_the_region_of_the_tree(seed: int) -> None:
     geography = geography_of(positions, partition, half, counts, Draws(9, 1))
     cohort_of = cohort_finder(replace(GEO, geography=geography))
     for latitude, longitude, label in zip(latitudes, longitudes, positions.labels(partition), strict=True):
-        assert cohort_of({"latitude": str(latitude), "longitude": str(longitude)}) == partition.names[label]
+        assert cohort_of("who", {"latitude": str(latitude), "longitude": str(longitude)}) == partition.names[label]
 
 
 def test_names_are_told_and_the_bottom_part_is_all_of_it() -> None:

@@ -44,7 +44,7 @@ def test_dots_are_limited_and_say_cohort_and_channel():
 
 def test_cohorts_that_are_not_shown_have_no_dot():
     dots = [VoiceDot(0, 0, "cluster 1", "a"), VoiceDot(1, 0, "cluster 2", "a")]
-    found = only_of(Clustering([], True, VoiceMap(dots, 1.0, 0.0)), ["cluster 2"])
+    found = only_of(Clustering([], True, VoiceMap(dots, 1.0, 0.0), 5, "abc"), ["cluster 2"])
     assert found.map.dots == dots[1:]
 
 
