@@ -6,6 +6,7 @@ import argparse
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ssl_asr.adaptation.stage import Wanted
     from ssl_asr.recipe import Recipe
 
 _METHODS = {
@@ -44,10 +45,25 @@ def add_command(commands: Any) -> None:
     command.add_argument(
         "--cohorts", metavar="DIR", help="where `ssl-asr cohorts -o DIR` wrote; default: RUN/report/cohorts"
     )
+    command.add_argument(
+        "--dry-run", action="store_true", help="say what would be trained, how long that takes, and what is done"
+    )
+
+
+def _planned(recipe: Recipe, wanted: Wanted) -> str:
+    from ssl_asr.adaptation.progress import progress_of
+    from ssl_asr.adaptation.progress_table import format_planned
+    from ssl_asr.adaptation.stage import plan_adapt
+
+    plan = plan_adapt(recipe, wanted)
+    return format_planned(plan, progress_of(recipe.run, plan))
 
 
 def run(recipe: Recipe, options: argparse.Namespace) -> None:
-    """Prints the tables. ValueError where there is no such cohort, or no speech of it to train on."""
+    """Prints the tables, or with --dry-run what would be trained.
+
+    ValueError where there is no such cohort, or no speech of it to train on.
+    """
     from ssl_asr.adaptation.stage import Wanted, run_adapt
     from ssl_asr.adaptation.table import format_adapted
     from ssl_asr.report.adapted import render_adapted
@@ -55,7 +71,11 @@ def run(recipe: Recipe, options: argparse.Namespace) -> None:
     from ssl_asr.store.results_layout import adapted_page_uri, cohorts_folder
 
     folder = options.cohorts or cohorts_folder(recipe.run)
-    results = run_adapt(recipe, Wanted(options.cohort, options.method, options.model, folder))
+    wanted = Wanted(options.cohort, options.method, options.model, folder)
+    if options.dry_run:
+        print(_planned(recipe, wanted))
+        return
+    results = run_adapt(recipe, wanted)
     print(format_adapted(results))
     page = adapted_page_uri(recipe.run, results.name)
     filesystem.write_bytes(page, render_adapted(results).encode())

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from ssl_asr.adaptation.progress import all_planned, progress_of
+from ssl_asr.adaptation.progress_table import progress_line
 from ssl_asr.corpus.augment.conditions import versions
 from ssl_asr.hmm.stage import aligned_splits
 from ssl_asr.models.systems import MODELS, REALIGN, TITLES, models_of_stage
@@ -21,6 +23,7 @@ from ssl_asr.store.layout import MANIFEST, PSEUDO_LABELS, TARGETS, stage_of_stor
 from ssl_asr.store.ledger import Reject
 from ssl_asr.store.run_index import StoreIndex, run_index, shards_in_any
 
+ADAPT = "adapt"
 # Stages that only turn audio into shards, so that finished shards measure their progress.
 STREAMING = ("frontend", "labelling", "hypotheses")
 # Those that write a store for each teacher and its settings, which they name their attempts by.
@@ -59,13 +62,30 @@ HEADER = f"{'stage':<10} {'state':<10} {'progress':>22}  {'rejects':>7}  {'time'
 
 def status_table(recipe: Recipe) -> str:
     """One line a stage, for a terminal."""
-    return "\n".join([f"run {recipe.run}", HEADER, *(row.line() for row in statuses(recipe))])
+    rows = [row.line() for row in statuses(recipe)]
+    return "\n".join([f"run {recipe.run}", HEADER, *rows, *adaptation_lines(recipe)])
 
 
 def statuses(recipe: Recipe) -> list[StageStatus]:
     stores = run_index(recipe.run)
     rows = (_status(recipe, stage.name, stores) for stage in wanted_stages(recipe))
     return [replace(row, models=models_of_stage(recipe, row.stage)) for row in rows]
+
+
+def adaptation_lines(recipe: Recipe) -> list[str]:
+    """One of each adaptation that was begun, whose models are counted together."""
+    report, heartbeat = read_report(recipe, ADAPT), read_heartbeat(recipe, ADAPT)
+    lines = []
+    for plan in all_planned(recipe.run):
+        rows = progress_of(recipe.run, plan)
+        done = sum(each.state == "done" for each in rows)
+        attempts = [each for each in (heartbeat, report) if each is not None and each.key == plan.key]
+        under_way = heartbeat in attempts or any(each.state == "begun" for each in rows)
+        state = "done" if done == len(rows) and not under_way else "begun" if done or under_way else "waiting"
+        seconds = attempts[0].seconds if attempts else None
+        line = StageStatus(ADAPT, state, done, len(rows), "trainings", 0, seconds).line()
+        lines.append(f"{line}  {plan.name}, {progress_line(rows)}")
+    return lines
 
 
 def rejects(recipe: Recipe) -> list[tuple[str, Reject]]:

@@ -106,9 +106,21 @@ def cohorts_uri(folder: str) -> str:
     return filesystem.join(folder, "cohorts.json")
 
 
+PLANNED = ".plan.json"  # how names of files end that say what an adaptation trains
+
+
+def adapted_folder(run: str) -> str:
+    return filesystem.join(run, "adapt")
+
+
 def adapted_uri(run: str, name: str) -> str:
     """What came out of an adaptation."""
-    return filesystem.join(run, "adapt", f"{name}.json")
+    return filesystem.join(adapted_folder(run), f"{name}.json")
+
+
+def planned_uri(run: str, name: str) -> str:
+    """What an adaptation trains."""
+    return filesystem.join(adapted_folder(run), name + PLANNED)
 
 
 def adapted_page_uri(run: str, name: str) -> str:

@@ -15,15 +15,17 @@ from ssl_asr.adaptation.cohort import cohort_finder, read_cohorts
 from ssl_asr.adaptation.jobs import METHODS, Adaptation, Method, adapting_job
 from ssl_asr.adaptation.measures import FIGURES
 from ssl_asr.adaptation.plan import plan_of
+from ssl_asr.adaptation.progress import progress_of
 from ssl_asr.adaptation.scoring import check_dev
 from ssl_asr.adaptation.speech import CohortReader, find_speech
-from ssl_asr.adaptation.stage import Wanted, run_adapt
+from ssl_asr.adaptation.stage import Wanted, plan_adapt, run_adapt
 from ssl_asr.adaptation.table import format_adapted
 from ssl_asr.evaluation.inputs import references
 from ssl_asr.models.acoustic import AcousticModel
 from ssl_asr.models.cohort_input import CohortInput
 from ssl_asr.models.model_files import load_model
 from ssl_asr.recipe import Recipe
+from ssl_asr.report.status import adaptation_lines
 from ssl_asr.store import utterance
 from ssl_asr.store.layout import model_uri
 from ssl_asr.store.results_layout import adapted_uri, cohorts_folder
@@ -31,6 +33,7 @@ from ssl_asr.store.shards import ShardStore
 from ssl_asr.training.job import build_model
 from ssl_asr.verifying.training_check import check_training
 from tests.adaptation.adaptable_run import SPEAKERS, adaptable
+from tests.finished_run import SECONDS, contents
 from tests.in_process import placed_here
 
 
@@ -85,6 +88,26 @@ def test_every_method_makes_models_that_are_compared_and_kept(recipe: Recipe) ->
     stamps = {file: file.stat().st_mtime_ns for file in Path(recipe.run, "models").iterdir()}
     assert run_adapt(recipe, wanted(recipe, "ewc")) == found["ewc"]
     assert stamps == {file: file.stat().st_mtime_ns for file in Path(recipe.run, "models").iterdir()}
+
+
+def test_a_dry_run_tells_what_is_left_and_writes_nothing(recipe: Recipe) -> None:
+    before = contents(recipe.run)
+    plan = plan_adapt(recipe, wanted(recipe, "ewc"))
+    rows = progress_of(recipe.run, plan)
+    assert [each.name for each in plan.trainings] == [f"{plan.name}-0", f"{plan.name}-10"]
+    assert {each.state for each in rows} == {"waiting"}
+    seconds = 2 * (SPEAKERS["labeled"] + SPEAKERS["unlabeled"]) * SECONDS  # two passes
+    assert all(each.hours == pytest.approx(seconds / 3600, rel=0.05) for each in rows)
+    assert contents(recipe.run) == before
+    assert adaptation_lines(recipe) == []
+    run_adapt(recipe, wanted(recipe, "ewc"))
+    assert plan_adapt(recipe, wanted(recipe, "ewc")) == plan
+    assert {each.state for each in progress_of(recipe.run, plan)} == {"done"}
+    (line,) = adaptation_lines(recipe)
+    assert line.split()[:4] == ["adapt", "done", "2/2", "trainings"]
+    assert plan.name in line
+    Path(model_uri(recipe.run, plan.trainings[1].name)).unlink()
+    assert adaptation_lines(recipe)[0].split()[:3] == ["adapt", "begun", "1/2"]
 
 
 def test_it_trains_on_the_cohort_alone_and_on_no_dev_or_test_speech(recipe: Recipe) -> None:
