@@ -141,7 +141,7 @@ def test_nobody_is_asked_unless_the_recipe_says_so(own: Recipe) -> None:
     assert "hypotheses" not in [stage.name for stage in wanted_stages(off)]
     assert [stage.name for stage in wanted_stages(own)][-4:] == ["student", "hypotheses", "evaluate", "report"]
     report = run_hypotheses(off)
-    assert report.line() == "hypotheses: 0 s, 0 pieces, off hypotheses.teacher names nobody"
+    assert report.line() == "hypotheses: 0 s, 0 shards, off hypotheses.teacher names nobody"
     assert not Path(own.run, "pseudo-labels").exists()
     with pytest.raises(ValueError, match=r"set hypotheses\.teacher=student"):
         hypothesis_set(off)
