@@ -55,9 +55,10 @@ def add_command(commands: Any) -> None:
 def _add_training(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--loss",
-        choices=["ge2e", "pairs"],
+        choices=["ge2e", "pairs", "aam"],
         default="ge2e",
-        help="generalised end-to-end, or contrastive over pairs of utterances; default: ge2e",
+        help="generalised end-to-end; contrastive over pairs of utterances; or classification of the training "
+        "speakers with an additive angular margin; default: ge2e",
     )
     command.add_argument(
         "--reweighting",

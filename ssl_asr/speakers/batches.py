@@ -23,11 +23,15 @@ class BatchShape:
 
 @dataclass(frozen=True)
 class SpeakerBatch:
-    """`frames_btd` [speakers x utterances, frames, d] speaker by speaker; `places` [...] are those in the pool."""
+    """`frames_btd` [speakers x utterances, frames, d] speaker by speaker; `places` [...] are those in the pool.
+
+    `speakers` are the numbers of its speakers there.
+    """
 
     frames_btd: torch.Tensor
     lengths_b: torch.Tensor
     places: Int
+    speakers: Int
 
 
 def check_speakers(pool: Pool, shape: BatchShape) -> None:
@@ -53,7 +57,7 @@ def draw_batch(pool: Pool, shape: BatchShape, seed: int, step: int) -> SpeakerBa
         begin = int(random.integers(max(len(frames) - shape.crop, 0) + 1))
         pieces.append(torch.from_numpy(frames[begin : begin + shape.crop].astype(np.float32)))
     lengths_b = torch.tensor([len(piece) for piece in pieces])
-    return SpeakerBatch(torch.nn.utils.rnn.pad_sequence(pieces, batch_first=True), lengths_b, places)
+    return SpeakerBatch(torch.nn.utils.rnn.pad_sequence(pieces, batch_first=True), lengths_b, places, speakers)
 
 
 def _some(places: Int, count: int, random: np.random.Generator) -> Int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch.nn import functional
 
@@ -40,6 +42,26 @@ def pair_losses(embeddings_smd: torch.Tensor, scale: torch.Tensor) -> torch.Tens
     itself_nn = torch.eye(len(flat_nd), dtype=torch.bool, device=flat_nd.device)
     log_probs_nn = logits_nn - logits_nn.masked_fill(itself_nn, -torch.inf).logsumexp(1, keepdim=True)
     return torch.where(same_speaker(speakers, utterances, flat_nd.device), -log_probs_nn, 0)
+
+
+def angular_margin_losses(
+    embeddings_nd: torch.Tensor, centres_sd: torch.Tensor, truth_n: torch.Tensor, margin: float, scale: float
+) -> torch.Tensor:
+    """Nats [n]: additive angular margin softmax (Deng et al. 2019, eq. 3) over s speakers of given centres.
+
+    `embeddings_nd` have length 1, centres any. An utterance's logits are `scale` times the cosines to the centres;
+    that of its own speaker, `truth_n`, is taken at an angle larger by `margin`. Where the sum would be above pi, and
+    its cosine rise again, it is the cosine less margin sin(margin), as in the authors' code.
+    """
+    cosines_ns = embeddings_nd @ functional.normalize(centres_sd, dim=1).T
+    own_n1 = cosines_ns.gather(1, truth_n[:, None])
+    sines_n1 = (1 - own_n1.square()).clamp(min=_LEAST_SCALE).sqrt()
+    shifted_n1 = own_n1 * math.cos(margin) - sines_n1 * math.sin(margin)
+    within_n1 = own_n1 > -math.cos(margin)
+    shifted_n1 = torch.where(within_n1, shifted_n1, own_n1 - margin * math.sin(margin))
+    return functional.cross_entropy(
+        scale * cosines_ns.scatter(1, truth_n[:, None], shifted_n1), truth_n, reduction="none"
+    )
 
 
 def same_speaker(speakers: int, utterances: int, device: torch.device) -> torch.Tensor:

@@ -9,7 +9,7 @@ from ssl_asr.speakers.batches import BatchShape
 from ssl_asr.speakers.extractor import Pooling
 from ssl_asr.speakers.weighting import Adversarial, GroupDro, Uniform, Weighting
 
-LossName = Literal["ge2e", "pairs"]
+LossName = Literal["ge2e", "pairs", "aam"]
 Reweighting = Literal["none", "groups", "similarity", "clusters", "pairs"]
 LOSSES: tuple[LossName, ...] = get_args(LossName)
 REWEIGHTINGS: tuple[Reweighting, ...] = get_args(Reweighting)

@@ -15,7 +15,9 @@ import numpy as np
 import torch
 from sklearn.cluster import KMeans
 from threadpoolctl import threadpool_limits
+from torch import nn
 
+from ssl_asr.speakers.angular_margin import AngularMargin
 from ssl_asr.speakers.batches import SpeakerBatch, check_speakers, draw_batch
 from ssl_asr.speakers.embedding import embed
 from ssl_asr.speakers.extractor import ExtractorSpec, SpeakerExtractor
@@ -28,7 +30,7 @@ from ssl_asr.store.weights import read_weights, write_weights
 from ssl_asr.training.data.sources import seed_of
 
 _CLUSTERED = 2000  # utterances at most
-_MODEL, _WEIGHTING, _ADAM = "model.", "weighting.", "adam."
+_MODEL, _WEIGHTING, _CLASSIFIER, _ADAM = "model.", "weighting.", "classifier.", "adam."
 
 
 @dataclass(frozen=True)
@@ -53,15 +55,24 @@ class ExtractorTraining:
             torch.manual_seed(settings.seed)
             self.model = SpeakerExtractor(spec)
             self.weighting = build_weighting(settings, len(pool.groups))
+            self.classifier = (
+                AngularMargin(len(pool.speakers), settings.dimensions) if settings.loss == "aam" else None
+            )
         if self.weighting.clusters > len(pool.utterances):
             raise ValueError(
                 f"{len(pool.utterances)} utterances make no {self.weighting.clusters} regions; give less --clusters"
             )
         self.model.frames.set_statistics(statistics.mean, statistics.deviation)
-        learned = [*self.model.parameters(), *self.weighting.parameters()]
+        learned = [each for module in self._modules.values() for each in module.parameters()]
         self.optimiser = torch.optim.Adam(learned, settings.learning_rate)
         self.step = 0
         self.losses: list[float] = []
+
+    @property
+    def _modules(self) -> dict[str, nn.Module]:
+        """By the prefixes of their weights in a checkpoint, in the order of the optimiser."""
+        found: dict[str, nn.Module] = {_MODEL: self.model, _WEIGHTING: self.weighting}
+        return found if self.classifier is None else {**found, _CLASSIFIER: self.classifier}
 
     def run(self, after_step: Callable[[], None]) -> None:
         """From where it stands to the end."""
@@ -93,6 +104,9 @@ class ExtractorTraining:
         if self.settings.loss == "pairs":
             pairs_nn = pair_losses(embeddings_smd, model.scale)
             losses_n = accumulated(pairs_nn, shape.utterances)
+        elif self.classifier is not None:
+            speakers = np.repeat(batch.speakers, shape.utterances)
+            losses_n = self.classifier(embeddings_nd, torch.from_numpy(speakers))
         else:
             losses_n = ge2e_losses(embeddings_smd, model.scale, model.shift).flatten()
         mean = float(losses_n.detach().mean())
@@ -125,8 +139,11 @@ class ExtractorTraining:
 
     def save(self, uri: str, key: str) -> None:
         """Everything that the rest depends on; `key` says of what training it is."""
-        tensors = {_MODEL + name: tensor for name, tensor in self.model.state_dict().items()}
-        tensors |= {_WEIGHTING + name: tensor for name, tensor in self.weighting.state_dict().items()}
+        tensors = {
+            prefix + name: tensor
+            for prefix, module in self._modules.items()
+            for name, tensor in module.state_dict().items()
+        }
         for number, state in self.optimiser.state_dict()["state"].items():
             tensors |= {f"{_ADAM}{number}.{name}": tensor for name, tensor in state.items()}
         write_weights(uri, tensors, {"key": key, "step": self.step, "losses": self.losses})
@@ -138,8 +155,8 @@ class ExtractorTraining:
         tensors, about = read_weights(uri)
         if about.get("key") != key:
             return
-        self.model.load_state_dict(_below(tensors, _MODEL))
-        self.weighting.load_state_dict(_below(tensors, _WEIGHTING))
+        for prefix, module in self._modules.items():
+            module.load_state_dict(_below(tensors, prefix))
         states: dict[int, dict[str, torch.Tensor]] = {}
         for name, tensor in _below(tensors, _ADAM).items():
             number, _, field = name.partition(".")

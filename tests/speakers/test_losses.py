@@ -10,6 +10,7 @@ from torch.nn import functional
 
 from ssl_asr.speakers.losses import (
     accumulated,
+    angular_margin_losses,
     ge2e_losses,
     pair_losses,
     pair_weighted_mean,
@@ -54,6 +55,48 @@ def test_pairs_are_what_the_paper_says():
     assert int(same_speaker(3, 2, torch.device("cpu")).sum()) == 6
 
 
+def on_circle(*degrees: float) -> torch.Tensor:
+    angles = torch.tensor(degrees, dtype=torch.float64).deg2rad()
+    return torch.stack([angles.cos(), angles.sin()], 1)
+
+
+def test_the_angular_margin_is_what_the_paper_says():
+    margin, scale = 0.3, 8.0
+    embeddings = units(3, 4).reshape(12, 5)
+    centres = 3 * units(4, 1, seed=5)[:, 0]  # of no length in particular
+    truth = torch.arange(12) % 4
+    losses = angular_margin_losses(embeddings, centres, truth, margin, scale)
+    for n in range(12):
+        angles = [math.acos(float(functional.cosine_similarity(embeddings[n], each, dim=0))) for each in centres]
+        own = angles[int(truth[n])]
+        assert own + margin < math.pi
+        angles[int(truth[n])] += margin
+        logits = [scale * math.cos(angle) for angle in angles]
+        expected = -scale * math.cos(own + margin) + math.log(sum(map(math.exp, logits)))
+        assert float(losses[n]) == pytest.approx(expected)
+
+
+def test_without_a_margin_it_is_cross_entropy_and_a_margin_makes_it_harder():
+    embeddings, centres, truth = units(2, 3).reshape(6, 5), units(3, 1, seed=2)[:, 0], torch.arange(6) % 3
+    plain = functional.cross_entropy(5 * embeddings @ centres.T, truth, reduction="none")
+    assert torch.allclose(angular_margin_losses(embeddings, centres, truth, 0.0, 5.0), plain)
+    assert (angular_margin_losses(embeddings, centres, truth, 0.2, 5.0) > plain).all()
+
+
+def test_the_own_logit_falls_with_the_angle_up_to_the_opposite_of_the_centre():
+    margin, degrees = 0.5, torch.linspace(0, 180, 361, dtype=torch.float64)
+    angles, truth = degrees.deg2rad(), torch.zeros(361, dtype=torch.int64)
+    embeddings = on_circle(*(-degrees).tolist()).requires_grad_()  # away from the other centre
+    losses = angular_margin_losses(embeddings, on_circle(0, 90), truth, margin, 1.0)
+    own = -angles.sin() - losses.detach().expm1().log()  # of two logits, from their softmax
+    assert (own.diff() < 0).all()
+    within = angles < math.pi - margin
+    torch.testing.assert_close(own[within], (angles + margin).cos()[within], atol=1e-3, rtol=0)
+    torch.testing.assert_close(own[~within], (angles.cos() - margin * math.sin(margin))[~within], atol=1e-6, rtol=0)
+    losses.sum().backward()
+    assert embeddings.grad.isfinite().all()  # also at 0 and 180 degrees, where the root has no slope
+
+
 def test_gradients_are_those_of_finite_differences():
     free = torch.randn(3, 3, 5, generator=torch.Generator().manual_seed(1), dtype=torch.float64, requires_grad=True)
     scale, shift = double(4.0).requires_grad_(), double(-1.0).requires_grad_()
@@ -64,6 +107,13 @@ def test_gradients_are_those_of_finite_differences():
     def pairs(free, scale):
         return pair_losses(functional.normalize(free, dim=2), scale)
 
+    centres = torch.randn(4, 5, generator=torch.Generator().manual_seed(2), dtype=torch.float64, requires_grad=True)
+
+    def aam(free, centres):
+        truth = torch.tensor([0, 1, 2, 3, 0, 1, 2, 3, 0])
+        return angular_margin_losses(functional.normalize(free.flatten(0, 1), dim=1), centres, truth, 0.2, 6.0)
+
+    assert torch.autograd.gradcheck(aam, (free, centres))
     assert torch.autograd.gradcheck(ge2e, (free, scale, shift))
     assert torch.autograd.gradcheck(pairs, (free, scale))
 

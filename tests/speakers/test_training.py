@@ -10,7 +10,7 @@ import torch
 
 from ssl_asr.speakers.batches import BatchShape
 from ssl_asr.speakers.pool import Pooled, pool_of
-from ssl_asr.speakers.settings import REWEIGHTINGS, TrainingSettings
+from ssl_asr.speakers.settings import LOSSES, REWEIGHTINGS, TrainingSettings
 from ssl_asr.speakers.training import ExtractorTraining, Statistics
 from tests.speakers.made_up import REGIONS, frames_of
 
@@ -51,14 +51,16 @@ def settings_of(reweighting) -> TrainingSettings:
     return replace(SETTINGS, reweighting=reweighting, loss="pairs" if reweighting == "pairs" else "ge2e")
 
 
-def test_voices_are_told_apart_in_the_end():
-    training = trained(replace(SETTINGS, steps=60))
+@pytest.mark.parametrize("loss", LOSSES)
+def test_voices_are_told_apart_in_the_end(loss):
+    training = trained(replace(SETTINGS, steps=60, loss=loss))
     assert np.mean(training.losses[-10:]) < 0.3 * training.losses[0]
 
 
-@pytest.mark.parametrize("reweighting", REWEIGHTINGS)
+@pytest.mark.parametrize("reweighting", [*REWEIGHTINGS, "aam"])
 def test_an_interrupted_training_ends_as_another(reweighting, tmp_path):
-    settings, uri = settings_of(reweighting), str(tmp_path / "checkpoint.safetensors")
+    uri = str(tmp_path / "checkpoint.safetensors")
+    settings = settings_of(reweighting) if reweighting != "aam" else replace(SETTINGS, loss="aam")
     whole = trained(settings)
     first = ExtractorTraining(pool(), STATISTICS, settings)
 
@@ -74,7 +76,7 @@ def test_an_interrupted_training_ends_as_another(reweighting, tmp_path):
     assert second.step == 5
     second.run(lambda: None)
     assert second.losses == whole.losses
-    for module in ("model", "weighting"):
+    for module in ("model", "weighting", *(["classifier"] if settings.loss == "aam" else [])):
         expected = getattr(whole, module).state_dict()
         for name, found in getattr(second, module).state_dict().items():
             assert torch.equal(found, expected[name]), name
