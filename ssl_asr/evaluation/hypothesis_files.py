@@ -119,19 +119,28 @@ def ctm_fields(text: str, place: str) -> dict[str, list[list[str]]]:
     timed: defaultdict[str, list[tuple[float, list[str]]]] = defaultdict(list)
     channels: dict[str, str] = {}
     for number, line in enumerate(text.split("\n"), 1):
-        fields = line.split()
-        if not fields or line.startswith(";;"):
+        fields = ctm_line(line, place, number)
+        if fields is None:
             continue
-        try:
-            name, start, _ = unquote(fields[0]), float(fields[2]), fields[_CTM_WORD]
-        except (IndexError, ValueError):
-            raise ValueError(
-                f"{place}, line {number}: '{line[:50]}' is not `id channel start duration word`; correct it"
-            ) from None
+        name, start = unquote(fields[0]), float(fields[2])
         if channels.setdefault(name, fields[1]) != fields[1]:
             raise ValueError(f"{place} has two channels of '{name}'; give each an id of its own, as the set has")
         timed[name].append((start, fields))
     return {name: [fields for _, fields in sorted(lines, key=_start)] for name, lines in timed.items()}
+
+
+def ctm_line(line: str, place: str, number: int) -> list[str] | None:
+    """The fields of a CTM's line; None if it is empty or a comment. ValueError where it has not enough of them."""
+    fields = line.split()
+    if not fields or line.startswith(";;"):
+        return None
+    try:
+        float(fields[2]), fields[_CTM_WORD]
+    except (IndexError, ValueError):
+        raise ValueError(
+            f"{place}, line {number}: '{line[:50]}' is not `id channel start duration word`; correct it"
+        ) from None
+    return fields
 
 
 def _start(line: tuple[float, list[str]]) -> float:

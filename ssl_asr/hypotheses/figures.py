@@ -38,10 +38,11 @@ def unmatched(store: ShardStore) -> tuple[float, float, float]:
     return matched, rejected, _total(index, "utterances") - matched - rejected
 
 
-def unmatched_figures(store: ShardStore, written: int) -> dict[str, float | str]:
-    """Unlabeled utterances that the file has not, and those of the `written` ones that are not unlabeled."""
+def unmatched_figures(store: ShardStore, written: int | None) -> dict[str, float | str]:
+    """Unlabeled utterances that the files have not, and of the `written` ones, if known, those not unlabeled."""
     matched, rejected, missing = unmatched(store)
-    return {"not_in_the_file": missing, "of_other_speech": written - matched - rejected}
+    others = {} if written is None else {"of_other_speech": written - matched - rejected}
+    return {"not_in_the_file": missing, **others}
 
 
 def word_errors(store: ShardStore) -> Edits:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ssl_asr.corpus.language_text import text_without_unlabeled
 from ssl_asr.decoding.graph_files import graph_inputs, graph_language
 from ssl_asr.hmm.senones import load_senones
-from ssl_asr.hypotheses.outside import KEY, outside_content, outside_exists
+from ssl_asr.hypotheses.outside.source import KEY, outside_content, outside_exists
 from ssl_asr.lang.language import language_of
 from ssl_asr.models.model_files import model_id
 from ssl_asr.models.systems import final_name

@@ -1,22 +1,23 @@
 """The hypotheses stage: a teacher's words of all unlabeled speech, shard by shard, on Ray Data.
 
 The teacher is a network of the run, with a decoding graph whose n-gram has never seen what the unlabeled utterances
-say (`corpus/language_text.py`), or another recogniser whose words are read from a file.
+say (`corpus/language_text.py`), or another recogniser whose words are read from files.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 
 from ssl_asr.decoding.graph_files import make_graph
 from ssl_asr.evaluation.inputs import check_model
 from ssl_asr.hmm.senones import load_senones
-from ssl_asr.hypotheses.figures import figures_of, unmatched, unmatched_figures
+from ssl_asr.hypotheses.figures import figures_of, unmatched_figures
 from ssl_asr.hypotheses.job import HypothesisJob
-from ssl_asr.hypotheses.outside import KEY, note_outside, noted_utterances, read_outside
-from ssl_asr.hypotheses.outside_job import OutsideJob
+from ssl_asr.hypotheses.outside.exchange import forget_exchange
+from ssl_asr.hypotheses.outside.import_stage import import_words
+from ssl_asr.hypotheses.outside.source import KEY, note_again, noted_utterances
 from ssl_asr.hypotheses.sets import (
     SPLIT,
     HypothesisSet,
@@ -119,40 +120,16 @@ def _recognise(recipe: Recipe, work: HypothesesWork) -> list[Reject]:
 
 
 def _import(recipe: Recipe, work: HypothesesWork) -> StageReport:
-    """Without Ray: the words are in the driver's memory."""
-    failed: list[Reject] = []
+    failed, content = list[Reject](), work.made.teacher
     if work.todo:
-        written = read_outside(str(recipe.hypotheses.teacher))
-        note_outside(recipe, len(written))
-        job, progress = OutsideJob(recipe, work.made, written), Progress(STAGE, work.stage.size, "shards")
-        progress.skip(work.skipped)
-        for shard in work.todo:
-            try:
-                job(shard)
-            except ValueError as error:
-                failed.append(Reject(shard.name, str(error)))
-            progress.advance()
-        _refuse_of_other_speech(recipe, work.made.store, written, failed)
-    return _finish(recipe, work, failed, unmatched_figures(work.made.store, noted_utterances(recipe)))
-
-
-def _refuse_of_other_speech(
-    recipe: Recipe, store: ShardStore, written: Mapping[str, object], failed: Sequence[Reject]
-) -> None:
-    """ValueError, and no words in the run, where not one of the file's utterances is an unlabeled one."""
-    if failed or any(unmatched(store)[:2]):
-        return
-    source = ShardStore(recipe.run, features.STORE)
-    ids = source.read(source.shards(SPLIT)[0], ["id"])["id"].to_pylist()
-    store.delete()
-    other = next(iter(written), "none at all")
-    raise ValueError(
-        f"{KEY}={recipe.hypotheses.teacher} is of other utterances, such as {other}, than the unlabeled ones, such "
-        f"as {ids[0]}; give words whose utterances are named as in corpus.unlabeled"
-    )
+        failed = import_words(recipe, work.made, work.stage, work.todo, what=STAGE, on_shard=work.clock.work)
+    else:
+        note_again(recipe, content)
+    return _finish(recipe, work, failed, unmatched_figures(work.made.store, noted_utterances(recipe, content)))
 
 
 def _finish(recipe: Recipe, work: HypothesesWork, failed: list[Reject], more: dict[str, float | str]) -> StageReport:
+    forget_exchange(recipe.run)
     outcome = work.stage.tidy(failed)  # of former attempts, and of actors killed while the others went on
     figures = figures_of(work.made.store) | more
     report = work.clock.finish(work.stage.size, work.skipped, outcome.rejects, figures)

@@ -157,7 +157,8 @@ class Hypotheses(Section):
 
     # Who recognises; None: nobody. A network of the run, with a decoding graph: teacher, baseline or student. Or
     # words that another recogniser has written, by the utterances' ids: ctm:FILE, or jsonl:FILE of JSON objects as
-    # `ssl-asr transcribe` prints them, paths or URIs. What a model or a file holds counts, not its name.
+    # `ssl-asr transcribe` prints them; FILE is a path, a URI or a pattern. What a model or a file holds counts, not
+    # its name.
     teacher: Annotated[str | None, Affects()] = None
     # The following are for a network.
     lm_order: Annotated[int, Field(ge=1, le=5)] = 3  # of an n-gram that has seen no text of the unlabeled speech

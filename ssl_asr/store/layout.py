@@ -19,6 +19,11 @@ PSEUDO_LABELS = "pseudo-labels"
 PIECES, IDS, LATER_USES, BUCKETS = "corpus/pieces", "corpus/ids", "corpus/later-uses", "corpus/buckets"
 # Recordings that are cut into utterances, and where; see corpus/long_recordings.py.
 LONG, CUTS = "corpus/long", "corpus/cuts"
+# While another recogniser's words are read; see hypotheses/outside/exchange.py.
+IMPORTED_WORDS = "imported-words"
+WORD_PIECES, ID_GROUPS, JOINED_WORDS, SHARD_WORDS = (
+    f"{IMPORTED_WORDS}/{name}" for name in ("pieces", "ids", "joined", "shards")
+)
 # Which stage writes the stores of each kind; lattices are written by the stage of the model that they are for.
 STAGE_OF_STORE = {
     MANIFEST: "corpus",
@@ -156,7 +161,7 @@ def lists_index_uri(run: str, store: str, split: str) -> str:
 
 
 def outside_hypotheses_uri(run: str) -> str:
-    """Which file of another recogniser's words was read last, and a hash of its content."""
+    """Which files of another recogniser's words were read last, and a hash of their content."""
     return filesystem.join(store_folder(run, PSEUDO_LABELS), "outside.json")
 
 

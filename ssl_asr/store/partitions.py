@@ -90,7 +90,7 @@ def read_partition(store: ShardStore, shard: Shard, partition: int) -> pa.Table:
     except (pa.ArrowException, OSError) as error:
         if filesystem.is_unreachable(error):
             raise
-        raise ValueError(f"{uri} is missing or damaged; delete it and run the corpus stage again") from error
+        raise ValueError(f"{uri} is missing or damaged; delete it and run the stage again") from error
 
 
 def read_partitions(store: ShardStore, split: str, numbers: Sequence[int], partition: int) -> list[pa.Table]:

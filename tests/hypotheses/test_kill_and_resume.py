@@ -1,4 +1,4 @@
-"""kill -9 while words are recognised on Ray, then again: the store is that of an unbroken run, to the byte."""
+"""kill -9 while words are made on Ray, then again: the store is that of an unbroken run, to the byte."""
 
 from __future__ import annotations
 
@@ -6,11 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from ssl_asr.corpus import shuffle
 from ssl_asr.hmm.senones import load_senones
+from ssl_asr.hypotheses.outside import exchange, groups, import_stage
 from ssl_asr.hypotheses.sets import hypothesis_set
 from ssl_asr.hypotheses.stage import run_hypotheses
 from ssl_asr.recipe import Recipe
-from tests.hypotheses.conftest import SPLIT, contents, copied
+from ssl_asr.runtime.stage_report import read_report
+from ssl_asr.store import layout
+from ssl_asr.store.partitions import partition_store
+from tests.hypotheses.conftest import SPLIT, asking, contents, copied
 from tests.in_process import placed_here
 from tests.kill_and_resume import kill_actors_after_the_first_shard, kill_driver_after_its_first_shard
 from tests.toy_run import TEXT, Spoken, pronounced, publish
@@ -21,6 +26,9 @@ STAGE = """
 import sys
 from ssl_asr.hypotheses.stage import run_hypotheses
 from ssl_asr.recipe import Recipe
+from ssl_asr.runtime.stage_report import read_report
+from ssl_asr.store import layout
+from ssl_asr.store.partitions import partition_store
 run_hypotheses(Recipe.model_validate_json(sys.argv[1]))
 """
 
@@ -64,3 +72,22 @@ def test_an_actor_killed_mid_shard(long: Recipe, unbroken: dict[str, bytes], tmp
     own = copied(long, tmp_path / "run")
     kill_actors_after_the_first_shard(run_hypotheses, own, lambda: entries(own))
     assert contents(own) == unbroken
+
+
+@pytest.mark.timeout(400)
+def test_actors_killed_while_words_of_another_recogniser_are_read(
+    long: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said = {f"{number}-{place}": TEXT[place % len(TEXT)] for number in range(SHARDS + 1) for place in range(SIZE)}
+    file = tmp_path / "words.jsonl"
+    file.write_text("".join(f'{{"id": "{name}", "hypothesis": "{text}"}}\n' for name, text in said.items()))
+    here, own = (asking(copied(long, tmp_path / name), teacher=f"jsonl:{file}") for name in ("here", "run"))
+    run_hypotheses(here)
+    monkeypatch.setattr(import_stage, "SMALL_BYTES", 0)
+    monkeypatch.setattr(exchange, "PIECE_BYTES", file.stat().st_size // 10)
+    monkeypatch.setattr(shuffle, "BUCKET_BYTES", file.stat().st_size // 3)
+    monkeypatch.setattr(groups, "_LEAST_SHARDS", 4)
+    pieces = partition_store(own.run, layout.WORD_PIECES)
+    kill_actors_after_the_first_shard(run_hypotheses, own, lambda: len(pieces.entries(SPLIT)))
+    assert read_report(own, "hypotheses").figures["of_other_speech"] == SIZE
+    assert contents(own) == contents(here)

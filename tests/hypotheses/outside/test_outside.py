@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ssl_asr.hypotheses.outside import OutsideWord, read_outside, words_within
+from ssl_asr.hypotheses.outside.words import OutsideWord, words_within
 from ssl_asr.hypotheses.sets import hypothesis_set
 from ssl_asr.hypotheses.stage import run_hypotheses, todo_hypotheses
 from ssl_asr.lang.text import A_TO_Z
@@ -20,6 +20,7 @@ from ssl_asr.serving.transcribing.formats.plain import as_json, ctm
 from ssl_asr.serving.transcribing.transcript import Source, Transcript, TranscriptSegment
 from ssl_asr.store.hypotheses import TimedWord
 from tests.hypotheses.conftest import CLEAN, asking, contents, rows_of, texts
+from tests.hypotheses.outside.written import read_outside
 
 SAID = (Word("a", 0.1, 0.3, 0.75), Word("cat", 0.3, 0.6, None))
 
@@ -78,8 +79,14 @@ def test_a_broken_file_is_told_in_a_sentence(tmp_path: Path, kind: str, content:
     with pytest.raises(ValueError, match=says) as refused:
         read_outside(f"{kind}:{file}")
     assert file in str(refused.value)
+
+
+@pytest.mark.parametrize("kind", ["ctm", "jsonl"])
+def test_a_missing_file_and_a_folder_are_told(own: Recipe, tmp_path: Path, kind: str) -> None:
     with pytest.raises(ValueError, match=rf"hypotheses\.teacher={kind}:/no/file: there is no /no/file; fix the path"):
-        read_outside(f"{kind}:/no/file")
+        run_hypotheses(outside(own, f"{kind}:/no/file"))
+    with pytest.raises(ValueError, match=r"names a folder; name its files, such as .*/\*"):
+        run_hypotheses(outside(own, f"{kind}:{tmp_path}"))
 
 
 def test_times_become_frames_and_words_those_of_the_run_s_texts() -> None:
