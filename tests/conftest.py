@@ -22,6 +22,7 @@ pytest_plugins = [
     "tests.realigned_run",
     "tests.toy_bundle",
     "tests.transducer_run",
+    "tests.conversation_run",
 ]
 
 # Tests share the downloads of `make demo`.

@@ -100,7 +100,7 @@ def _check_systems(study: Study, planned: Sequence[Planned]) -> None:
     recipes = {variant: recipe for variant, _, recipe in planned}
     for variant, system in study.systems():
         known = [name for name in evaluated(recipes[variant]) if name != BASELINE_SHORT]
-        known += list(recipes[variant].transducers)
+        known += recipes[variant].utterance_transducers
         if system not in known:
             raise ValueError(f"'{variant}' of {study.name} has no system '{system}'; it has {', '.join(known)}")
 

@@ -125,10 +125,11 @@ def describe_transducer(recipe: Recipe, name: str) -> TransducerSystem:
 
 def _transduced(recipe: Recipe) -> dict[str, str]:
     """What transducers recognise; the others are compared with the first."""
-    if not recipe.transducers:
+    names = recipe.utterance_transducers
+    if not names:
         return {}
-    keys = {f"transducer {name}": describe_transducer(recipe, name).key for name in recipe.transducers}
-    return {"transducers": ", ".join(recipe.transducers), **keys}
+    keys = {f"transducer {name}": describe_transducer(recipe, name).key for name in names}
+    return {"transducers": ", ".join(names), **keys}
 
 
 def split_slabs(recipe: Recipe, split: str, senones: SenoneSet) -> list[Slab]:

@@ -22,7 +22,7 @@ from ssl_asr.transducer.slabs import read_slab, recognise_slab
 
 def recognise_slabs(recipe: Recipe, slabs: Sequence[Slab]) -> tuple[dict[str, list[DecodedSlab]], Pieces]:
     """Words of all slabs by each transducer, in their order; call it inside `cluster.joined`."""
-    systems = [describe_transducer(recipe, name) for name in recipe.transducers]
+    systems = [describe_transducer(recipe, name) for name in recipe.utterance_transducers]
     if not systems:
         return {}, Pieces()
     import ray

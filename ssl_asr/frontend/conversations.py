@@ -29,6 +29,7 @@ from ssl_asr.store.ledger import Shard
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.utterance import CLEAN, Utterance
 
+VERSION = "1"  # raise where equal speech gives other conversations
 CONVERSATION = "conversation"
 
 

@@ -83,6 +83,8 @@ class Encoder(nn.Module, ABC, Generic[SectionT]):
     ) -> tuple[torch.Tensor, EncoderState | None]:
         """Outputs [batch, frames, width], and the state at each sequence's own end where one was given.
 
+        Outputs of a separator are [channels, batch, frames, width].
+
         `lengths_b` lies on the CPU. Outputs of padding mean nothing. Without a state, sequences are whole.
         """
 

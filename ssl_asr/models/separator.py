@@ -9,8 +9,9 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from ssl_asr.models.encoder import EncoderState
+from ssl_asr.models.encoder import Encoder, EncoderState
 from ssl_asr.models.lstm import Lstm
+from ssl_asr.models.multiply_adds import inner_multiply_adds, multiply_adds
 from ssl_asr.recipe import LstmNetwork, SeparatorNetwork
 
 
@@ -39,7 +40,7 @@ class NormalisedLstm(nn.Module):
         return hidden_btd, None if state is None else _joined(states)
 
 
-class Separator(nn.Module):
+class Separator(Encoder[SeparatorNetwork]):
     """Of frames [batch, frames, inputs] it makes outputs [channels, batch, frames, width]; causal.
 
     The state is (h, c), each [layers, batch, units], with the layers of the mixture encoder, of the separation
@@ -49,8 +50,7 @@ class Separator(nn.Module):
     is_causal = True
 
     def __init__(self, section: SeparatorNetwork, inputs: int) -> None:
-        super().__init__()
-        self.section, self.width = section, section.width
+        super().__init__(section, section.width)
         units, dropout = section.units, section.dropout
         self.mixture = NormalisedLstm(inputs, section.mixture_layers, units, dropout)
         self.separation = nn.ModuleList(
@@ -58,6 +58,12 @@ class Separator(nn.Module):
         )
         self.recogniser = NormalisedLstm(units, section.recogniser_layers, units, dropout)
         self.output = nn.Linear(units, section.width)
+
+    @property
+    def multiply_adds_per_frame(self) -> int:
+        """What all channels share runs once for each of them."""
+        again = multiply_adds(self.recogniser) + multiply_adds(self.output)
+        return inner_multiply_adds(self) + (self.section.channels - 1) * again
 
     def initial_state(self, n: int) -> EncoderState:
         """The state before the first frame of `n` mixtures."""

@@ -10,6 +10,7 @@ import torch
 from ssl_asr.frontend.stacking import STACK
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec, count_cells, count_parameters
 from ssl_asr.models.multiply_adds import multiply_adds
+from ssl_asr.models.separator import Separator
 from ssl_asr.planning.facts import (
     BFLOAT16_GAIN,
     CORE_CELL_SECONDS,
@@ -63,15 +64,19 @@ def _network_size(recipe: Recipe, network: NetworkSection) -> NetworkSize:
 
 
 def transducer_network(recipe: Recipe, settings: Transducer) -> NetworkSize:
-    """Its multiply-adds are those of a frame: the encoder's, and the joiner's for one label position."""
+    """Its multiply-adds are those of a frame: the encoder's, and the joiner's for one label position a channel."""
     inputs = recipe.frontend.mel_bins * STACK
     spec = TransducerSpec(settings.network, settings.predictor, settings.joiner, inputs, settings.word_pieces)
     with torch.device("meta"):  # shapes without memory
         model = spec.build()
     encoder = model.encoder
     joined = encoder.width * settings.joiner + settings.joiner * settings.word_pieces
-    multiply_adds = encoder.multiply_adds_per_frame + joined
-    return NetworkSize(multiply_adds, count_parameters(model), count_cells(encoder), inputs)
+    cells, channels = count_cells(encoder), 1
+    if isinstance(encoder, Separator):
+        channels = encoder.section.channels
+        cells += (channels - 1) * count_cells(encoder.recogniser)  # which all channels share
+    multiply_adds = encoder.multiply_adds_per_frame + channels * joined
+    return NetworkSize(multiply_adds, count_parameters(model), cells, inputs)
 
 
 def devices_of(recipe: Recipe, question: Question) -> Devices:

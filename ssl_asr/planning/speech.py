@@ -134,9 +134,12 @@ def _student_hours(recipe: Recipe, labeled: Fact, unlabeled: Fact) -> float:
 
 
 def transducer_speech(settings: Transducer, speech: Speech) -> TrainingSpeech:
-    """All of it whole utterances; what a least confidence leaves out is counted."""
+    """All of it whole utterances; what a least confidence leaves out is counted.
+
+    Conversations are taken to be as long as the clean utterances that they are made of.
+    """
     labeled, unlabeled = speech.labeled.value, speech.unlabeled.value
-    if settings.versions == "one":
+    if settings.versions == "one" or settings.conversations is not None:
         labeled, unlabeled = speech.clean_labeled.value, speech.recorded_unlabeled.value
     labeled_hours = labeled * settings.sub_epochs * settings.labeled_passes
     hours = labeled_hours + unlabeled * settings.unlabeled_passes

@@ -10,6 +10,7 @@ from ssl_asr.recipe.adapt import Adapt
 from ssl_asr.recipe.augmentation import Augmentation
 from ssl_asr.recipe.batching import Batching
 from ssl_asr.recipe.choice import Choice, Listed
+from ssl_asr.recipe.conversations import Conversations
 from ssl_asr.recipe.data import Cluster, Corpus, Evaluate, Frontend, Hmm, Hypotheses, Labelling, WrongTexts
 from ssl_asr.recipe.gating import Gating
 from ssl_asr.recipe.loading import load_recipe, parse_recipe, presets, recipe_text
@@ -22,6 +23,7 @@ from ssl_asr.recipe.network import (
     NetworkSection,
     ProjectedLayers,
     ProjectedLstmNetwork,
+    SeparatorNetwork,
     TransformerNetwork,
     flops_of,
 )
@@ -33,10 +35,10 @@ from ssl_asr.recipe.objective import (
     SmbrSection,
     SoftCrossEntropySection,
     TransducerSection,
+    TurnSettings,
 )
 from ssl_asr.recipe.optimiser import Optimiser
 from ssl_asr.recipe.predictor import TransducerSearch
-from ssl_asr.recipe.separator import SeparatorNetwork
 from ssl_asr.recipe.sequence import SequenceTraining
 from ssl_asr.recipe.sync import MomentPolicy, Sync, Variant
 from ssl_asr.recipe.training import Heard, Student, Teacher
@@ -53,6 +55,7 @@ __all__ = [
     "Choice",
     "Cluster",
     "ConvRnntNetwork",
+    "Conversations",
     "Corpus",
     "CrossEntropySection",
     "Evaluate",
@@ -84,6 +87,7 @@ __all__ = [
     "TransducerSearch",
     "TransducerSection",
     "TransformerNetwork",
+    "TurnSettings",
     "Variant",
     "WrongTexts",
     "flops_of",

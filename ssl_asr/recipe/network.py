@@ -1,4 +1,4 @@
-"""The networks that a teacher or a student can be."""
+"""The networks that a teacher, a student or a transducer can be."""
 
 from __future__ import annotations
 
@@ -96,6 +96,22 @@ class TransformerNetwork(NetworkSection):
         return self
 
 
+class SeparatorNetwork(NetworkSection):
+    """Causal, for transducers of conversations: it gives each of several talkers an output channel.
+
+    Published: two channels, and 2 x 1024 LSTM cells in each of the encoders (Sklyar et al. 2022).
+    """
+
+    kind: Literal["separator"] = "separator"
+    channels: Annotated[int, Field(ge=1, le=8)] = 2  # talkers at once
+    mixture_layers: Positive = 2
+    separation_layers: Positive = 2  # of each channel
+    recogniser_layers: Positive = 2  # the same for all channels
+    units: Positive = 1024
+    width: Positive = 640  # of the outputs
+    look_ahead: Literal[0] = 0
+
+
 def flops_of(network: NetworkSection) -> str:
     """The transducer whose FLOPs the network's random gates are to take; "" if there is none."""
     gating = network.gating if isinstance(network, TransformerNetwork) else None
@@ -108,4 +124,5 @@ NETWORKS: Table = {
     "projected-lstm": Listed(ProjectedLstmNetwork, "ssl_asr.models.projected_lstm:ProjectedLstm"),
     "conv-rnnt": Listed(ConvRnntNetwork, "ssl_asr.models.conv_rnnt:ConvRnnt"),
     "transformer": Listed(TransformerNetwork, "ssl_asr.models.transformer.encoder:Transformer"),
+    "separator": Listed(SeparatorNetwork, "ssl_asr.models.separator:Separator"),
 }

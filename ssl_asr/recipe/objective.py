@@ -52,30 +52,44 @@ class TransducerSection(ObjectiveSection):
 Marks = Literal["start-end", "change", "none"]
 
 
-class SeparatedTransducerSection(ObjectiveSection):
-    """The words of each output channel, with marks of the turns: `<sot>` and `<eot>`, or `<cot>`.
+class TurnSettings(Section):
+    """What a network of several output channels learns of turns (Sklyar et al. 2022).
 
-    `masking` is gamma of the masking loss. The log-probability of `<eot>` loses `end_penalty` nats for each 30 ms
-    frame by which it comes later than `end_grace` frames after its turn; published are 1, and 3, 5, 7 and 10 frames
-    (Sklyar et al. 2022).
+    `marks` are written around each turn: `<sot>` and `<eot>`, or `<cot>` between two turns. `masking` is gamma of the
+    masking loss. The log-probability of `<eot>` loses `end_penalty` nats for each 30 ms frame by which it comes later
+    than `end_grace` frames after its turn; published are 1, and 3, 5, 7 and 10 frames.
     """
 
-    kind: Literal["separated-transducer"] = "separated-transducer"
-    word_pieces: str = ""
-    channels: Annotated[int, Field(ge=1, le=8)] = 2
-    sample_rate: Positive = 16000
     marks: Marks = "start-end"
-    fast_emit: NotNegative = 0.0
     masking: NotNegative = 0.0
     end_penalty: NotNegative = 0.0
     end_grace: Positive = 3
 
     @model_validator(mode="after")
-    def _consistent(self) -> SeparatedTransducerSection:
+    def _has_ends(self) -> TurnSettings:
         if self.end_penalty and self.marks != "start-end":
             raise ValueError(f"end_penalty is for <eot>, which marks={self.marks} has not; use start-end")
-        if self.end_penalty and self.fast_emit:
-            raise ValueError("end_penalty and fast_emit together are numerically unstable; set one of them to 0")
+        return self
+
+
+def check_stable(end_penalty: float, fast_emit: float) -> None:
+    """ValueError where both are given."""
+    if end_penalty and fast_emit:
+        raise ValueError("end_penalty and fast_emit together are numerically unstable; set one of them to 0")
+
+
+class SeparatedTransducerSection(ObjectiveSection, TurnSettings):
+    """The words of each output channel, with marks of the turns; the stage of the transducers sets it up."""
+
+    kind: Literal["separated-transducer"] = "separated-transducer"
+    word_pieces: str = ""
+    channels: Annotated[int, Field(ge=1, le=8)] = 2
+    sample_rate: Positive = 16000
+    fast_emit: NotNegative = 0.0
+
+    @model_validator(mode="after")
+    def _consistent(self) -> SeparatedTransducerSection:
+        check_stable(self.end_penalty, self.fast_emit)
         return self
 
 
@@ -85,5 +99,8 @@ OBJECTIVES: Table = {
         SoftCrossEntropySection, "ssl_asr.training.objectives.soft_cross_entropy:SoftCrossEntropy"
     ),
     "transducer": Listed(TransducerSection, "ssl_asr.training.objectives.transducer:TransducerObjective"),
+    "separated-transducer": Listed(
+        SeparatedTransducerSection, "ssl_asr.training.objectives.separated:SeparatedTransducer"
+    ),
     "smbr": Listed(SmbrSection, "ssl_asr.training.objectives.smbr:Smbr"),
 }

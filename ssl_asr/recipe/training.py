@@ -10,11 +10,12 @@ from ssl_asr.recipe.augmentation import Augmentation
 from ssl_asr.recipe.batching import Batching
 from ssl_asr.recipe.choice import Choice
 from ssl_asr.recipe.identity import Affects
-from ssl_asr.recipe.network import NETWORKS, BlstmNetwork, LstmNetwork, NetworkSection
+from ssl_asr.recipe.network import NETWORKS, BlstmNetwork, LstmNetwork, NetworkSection, SeparatorNetwork
 from ssl_asr.recipe.objective import (
     OBJECTIVES,
     CrossEntropySection,
     ObjectiveSection,
+    SeparatedTransducerSection,
     SmbrSection,
     SoftCrossEntropySection,
     TransducerSection,
@@ -93,8 +94,11 @@ def _must_fit(trained: Teacher | Student) -> None:
         check_moments(part.sync, part.optimiser, prefix)
     objectives = [trained.objective] if isinstance(trained, Teacher) else []
     objectives += [trained.labeled_objective, trained.unlabeled_objective] if isinstance(trained, Student) else []
-    if any(isinstance(each, TransducerSection) for each in objectives):
-        raise ValueError("the objective transducer is of a network with word pieces; give it under transducers")
+    if isinstance(trained.network, SeparatorNetwork):
+        raise ValueError("network.kind=separator is of a network with word pieces; give it under transducers")
+    for each in objectives:
+        if isinstance(each, (TransducerSection, SeparatedTransducerSection)):
+            raise ValueError(f"the objective {each.kind} is of a network with word pieces; give it under transducers")
     if any(isinstance(each, SmbrSection) for each in objectives):
         raise ValueError("smbr needs a trained model and its lattices; leave the objective and set sequence.epochs=3")
     look_ahead, chunk = trained.network.look_ahead, trained.batching.chunk_frames

@@ -9,8 +9,10 @@ from pydantic import Field, SerializeAsAny, model_validator
 from ssl_asr.recipe.augmentation import Augmentation
 from ssl_asr.recipe.batching import Batching
 from ssl_asr.recipe.choice import Choice
+from ssl_asr.recipe.conversations import Conversations
 from ssl_asr.recipe.identity import Affects
-from ssl_asr.recipe.network import NETWORKS, NetworkSection, ProjectedLstmNetwork
+from ssl_asr.recipe.network import NETWORKS, NetworkSection, ProjectedLstmNetwork, SeparatorNetwork
+from ssl_asr.recipe.objective import check_stable
 from ssl_asr.recipe.optimiser import Optimiser
 from ssl_asr.recipe.predictor import PREDICTORS, LstmPredictor, PredictorSection, TransducerSearch
 from ssl_asr.recipe.section import NotNegative, Positive, PositiveFloat, Section, Share
@@ -42,6 +44,9 @@ class Transducer(Section):
     least_confidence: Share = 0.0
     versions: Heard = "all"
     fast_emit: Annotated[float, Field(ge=0, lt=1)] = 0.0  # lambda of FastEmit (Yu et al. 2021); 0.004 to 0.01
+    # Learn conversations of several talkers, made of the labeled speech, with a network of the kind separator; null:
+    # single utterances.
+    conversations: Conversations | None = None
     optimiser: Optimiser = Optimiser()
     batching: Batching = Batching()
     augmentation: Augmentation = Augmentation()
@@ -51,4 +56,27 @@ class Transducer(Section):
     @model_validator(mode="after")
     def _consistent(self) -> Transducer:
         check_moments(self.sync, self.optimiser)
+        if self.conversations is not None:
+            self._check_conversations(self.conversations)
+        elif isinstance(self.network, SeparatorNetwork):
+            raise ValueError("network.kind=separator is for conversations; give them, as conversations.turns=[1, 5]")
         return self
+
+    def _check_conversations(self, conversations: Conversations) -> None:
+        check_stable(conversations.end_penalty, self.fast_emit)
+        if not isinstance(self.network, SeparatorNetwork):
+            raise ValueError("conversations need a network with several output channels; set network.kind=separator")
+        if self.network.channels < 2 and conversations.overlap_share:
+            raise ValueError("network.channels=1 can't hold turns that overlap; set conversations.overlap_share=0")
+        if self.unlabeled_passes or self.encoder_from:
+            raise ValueError(
+                "conversations are made of labeled speech alone, and their encoder begins with random weights; set "
+                "unlabeled_passes=0, and leave out encoder_from"
+            )
+        if self.versions != "all":
+            raise ValueError("conversations are made of clean speech; leave out versions")
+        if conversations.one_talker_passes >= self.sub_epochs * self.labeled_passes:
+            raise ValueError(
+                f"conversations.one_talker_passes={conversations.one_talker_passes} leaves no pass with two talkers; "
+                "ask for fewer, or for more sub_epochs"
+            )

@@ -53,6 +53,16 @@ class Recipe(Section):
         # Of what tells most recipes apart: the mapping of transducers has no hash.
         return hash((self.name, self.run, self.seed))
 
+    @property
+    def utterance_transducers(self) -> list[str]:
+        """Names of those that recognise single utterances."""
+        return [name for name, each in self.transducers.items() if each.conversations is None]
+
+    @property
+    def conversation_transducers(self) -> list[str]:
+        """Names of those that recognise conversations."""
+        return [name for name, each in self.transducers.items() if each.conversations is not None]
+
     @model_validator(mode="after")
     def _consistent(self) -> Recipe:
         if self.frontend.high_hz > self.frontend.sample_rate / 2:
@@ -117,6 +127,10 @@ def _check_transducer(name: str, recipe: Recipe) -> None:
         raise ValueError(f"{key}: a name is of a-z, 0-9 and hyphens, such as rnnt")
     if any(f"{name}-".startswith(f"{taken}-") for taken in _TAKEN):
         raise ValueError(f"{key} has the name of another model, or begins with one; give it another, such as rnnt")
+    if transducer.conversations is not None and recipe.hmm.wrong_texts != "keep":
+        raise ValueError(
+            f"{key}.conversations takes all texts as they are; set hmm.wrong_texts=keep, or leave out {key}"
+        )
     if transducer.unlabeled_passes and not recipe.hypotheses.teacher:
         raise ValueError(
             f"{key} learns unlabeled speech from a teacher's words: say whose with hypotheses.teacher=student, or "

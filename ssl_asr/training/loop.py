@@ -13,6 +13,7 @@ from functools import partial
 import numpy as np
 import torch
 
+from ssl_asr.frontend.conversations import CONVERSATION
 from ssl_asr.models.normalised import NormalisedEncoder
 from ssl_asr.recipe import Batching, Sync
 from ssl_asr.store.reading_ahead import read_ahead
@@ -188,7 +189,7 @@ class Loop:
 
     @torch.no_grad()
     def evaluate(self, source: Source, objective: Objective) -> Means:
-        """Loss and figures of the global model on a source's clean speech, divided among the workers.
+        """Loss and figures of the global model on a source's clean speech or conversations, divided among workers.
 
         Degraded copies are left out: those of dev are there to tune decoding, and may come and go between two runs
         whose curves are compared.
@@ -200,7 +201,7 @@ class Loop:
         look_ahead = self.model.encoder.look_ahead
         for place in range(self.worker.rank, len(source), self.worker.size):
             read = self.course.reader.read(source.name, source.slab(place), 0)
-            examples = [example for example in read if example.condition == CLEAN]
+            examples = [example for example in read if example.condition in (CLEAN, CONVERSATION)]
             pieces = batches_of(examples, True, self.course.batching, look_ahead, np.random.default_rng(0))
             for batch in collated(pieces, look_ahead):
                 meter.add(score(objective, self.model, batch.to(self.worker.device))[0])

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from ssl_asr.planning.compute import devices_of, labelling_seconds, student_network, teacher_network, training_seconds
+from ssl_asr.planning.compute import (
+    devices_of,
+    labelling_seconds,
+    student_network,
+    teacher_network,
+    training_seconds,
+    transducer_network,
+)
 from ssl_asr.planning.facts import BFLOAT16_GAIN
 from ssl_asr.planning.question import Question
 from ssl_asr.recipe import load_recipe
@@ -52,6 +59,17 @@ def test_a_convolution_s_weights_are_used_for_every_feature():
     core = devices_of(load_recipe("demo"), Question())
     assert training_seconds(conv, core).value > 3 * training_seconds(lstm, core).value
     assert "124.20 M multiply-adds" in training_seconds(conv, core).source
+
+
+def test_a_separator_s_recogniser_and_joiner_work_for_each_channel():
+    sizes = ["network.kind=separator", "network.units=10", "network.width=6", "network.recogniser_layers=3"]
+    given = [*sizes, "conversations.marks=none", "unlabeled_passes=0", "joiner=7", "word_pieces=20"]
+    recipe = load_recipe("paper", [f"transducers.sts.{each}" for each in given])
+    network = transducer_network(recipe, recipe.transducers["sts"])
+    first, layer = 4 * 10 * (192 + 10), 4 * 10 * (10 + 10)
+    joined = 6 * 7 + 7 * 20
+    assert network.multiply_adds == first + layer + 2 * (2 * layer + 3 * layer + 10 * 6 + joined)
+    assert network.cells == 10 * (2 + 2 * 2 + 2 * 3)
 
 
 def test_gpus_are_asked_for_or_the_recipe_s():

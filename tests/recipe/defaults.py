@@ -16,12 +16,12 @@ from ssl_asr.corpus import split_stage as corpus
 from ssl_asr.corpus.augment import banks
 from ssl_asr.decoding import graph_files, slab_words
 from ssl_asr.evaluation import inputs as evaluation
-from ssl_asr.frontend import parents
+from ssl_asr.frontend import conversations, parents
 from ssl_asr.hmm import alignment_job, lexicon_stage
 from ssl_asr.hmm import training as hmm
 from ssl_asr.hypotheses import sets as hypotheses
 from ssl_asr.labelling import teachers
-from ssl_asr.recipe import NETWORKS, OBJECTIVES, Hypotheses, Recipe, Transducer
+from ssl_asr.recipe import NETWORKS, OBJECTIVES, Conversations, Hypotheses, Recipe, SeparatorNetwork, Transducer
 from ssl_asr.recipe.identity import Product, leaves
 from ssl_asr.recipe.predictor import PREDICTORS
 from ssl_asr.recipe.section import Section
@@ -74,7 +74,10 @@ VERSIONS: Mapping[Product, Versions] = {
     "student-smbr": _SEQUENCE,
     "topline-smbr": _SEQUENCE,
     "adapted": {"adaptation/jobs.py VERSION": adaptation.VERSION},
-    "transducer": {"training/transducer/inputs.py VERSION": transducer.VERSION},
+    "transducer": {
+        "training/transducer/inputs.py VERSION": transducer.VERSION,
+        "frontend/conversations.py VERSION": conversations.VERSION,
+    },
     "transducer-words": {
         "evaluation/inputs.py TRANSDUCED_VERSION": evaluation.TRANSDUCED_VERSION,
         "transducer/ngram_files.py VERSION": ngram_files.VERSION,
@@ -89,7 +92,9 @@ KINDS = "kinds of networks and objectives"
 
 def today() -> dict[str, dict[str, Any]]:
     """By product: "versions", and "fields" with their defaults as JSON."""
-    found = leaves(Recipe(transducers={"any": Transducer()}, hypotheses=Hypotheses(teacher="student")))
+    conversing = Transducer(network=SeparatorNetwork(), conversations=Conversations(), unlabeled_passes=0)
+    transducers = {"any": Transducer(), "conversing": conversing}
+    found = leaves(Recipe(transducers=transducers, hypotheses=Hypotheses(teacher="student")))
     products: dict[str, dict[str, Any]] = {
         product: {
             "versions": dict(VERSIONS[product]),

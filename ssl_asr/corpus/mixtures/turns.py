@@ -9,6 +9,7 @@ icefall's recipe SURT).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -39,7 +40,8 @@ def assign_channels(turns: Sequence[Turn], channels: int = CHANNELS) -> tuple[in
 
     The result has the order of `turns`, which may be any. ValueError where a turn finds no free channel.
     """
-    free_from, found = [0] * channels, dict[Turn, int]()
+    # A turn may begin before sample 0, where a conversation is heard from a later frame on.
+    free_from, found = [-math.inf] * channels, dict[Turn, int]()
     for turn in in_order(turns):
         free = [channel for channel in range(channels) if free_from[channel] <= turn.start]
         if not free:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -17,18 +18,27 @@ from ssl_asr.training.data.sources import SlabRef, SourceName
 
 @dataclass(frozen=True)
 class ConversationReader:
-    """The pass that a slab is read in is part of its reference. So a resumed training reads what it had read."""
+    """The pass that a slab is read in is part of its reference. So a resumed training reads what it had read.
+
+    In the first `one_talker_passes`, each utterance is a conversation of one turn.
+    """
 
     maker: ConversationMaker
+    one_talker_passes: int = 0
 
     def read(self, source: SourceName | str, ref: SlabRef, offset: int) -> list[Example]:
         """The conversations whose first turn is an utterance of the slab; there may be none.
 
         ValueError as `of_slab`.
         """
-        found = self.maker.of_slab(ref.shard, ref.slab, ref.sweep)
+        single = ref.sweep is not None and ref.sweep < self.one_talker_passes
+        found = (self._single if single else self.maker).of_slab(ref.shard, ref.slab, ref.sweep)
         examples = [self._example(each, offset) for each in found]
         return [each for each in examples if len(each.frames)]
+
+    @cached_property
+    def _single(self) -> ConversationMaker:
+        return replace(self.maker, mixtures=self.maker.mixtures.model_copy(update={"turns": (1, 1)}))
 
     def _example(self, made: Conversation, offset: int) -> Example:
         frames = stack(made.frames, offset)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ssl_asr.frontend.conversations import VERSION as CONVERSATIONS_VERSION
 from ssl_asr.hmm.senones import load_senones
 from ssl_asr.hypotheses.sets import hypothesis_set
 from ssl_asr.models.model_files import model_id
@@ -33,6 +34,8 @@ def transducer_inputs(recipe: Recipe, name: str) -> dict[str, str]:
     if judges_texts(recipe):
         store = alignments.store_name(load_senones(recipe.run).alignment_set)
         inputs["alignments"] = digest_of(ShardStore(recipe.run, store), "labeled")
+    if settings.conversations is not None:
+        inputs["conversations version"] = CONVERSATIONS_VERSION
     if settings.encoder_from:
         inputs["encoder"] = model_id(model_uri(recipe.run, settings.encoder_from))
     if isinstance(settings.network, TransformerNetwork) and settings.network.gating is not None:

@@ -5,14 +5,26 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from ssl_asr.frontend.conversations import ConversationMaker
+from ssl_asr.frontend.prior import read_prior
 from ssl_asr.frontend.stacking import STACK
 from ssl_asr.frontend.statistics import global_statistics
 from ssl_asr.hmm.senones import load_senones
 from ssl_asr.lang.word_pieces import WordPieces
 from ssl_asr.models.model_files import made_from
-from ssl_asr.recipe import Recipe, Transducer, TransducerSection
+from ssl_asr.recipe import (
+    ObjectiveSection,
+    Recipe,
+    SeparatedTransducerSection,
+    SeparatorNetwork,
+    Transducer,
+    TransducerSection,
+    TurnSettings,
+)
 from ssl_asr.recipe.identity import inputs_key
 from ssl_asr.store.layout import model_uri
+from ssl_asr.training.data.conversations import ConversationReader
+from ssl_asr.training.data.examples import Reader
 from ssl_asr.training.data.run_sources import recognised_source, source_of_run
 from ssl_asr.training.data.sources import Source
 from ssl_asr.training.data.transcribed import TranscribedReader
@@ -66,7 +78,7 @@ def transducer_job(recipe: Recipe, plan: TransducerPlan, pieces: WordPieces) -> 
     settings = plan.settings
     mean, deviation = global_statistics(recipe.run)
     dev = _source(recipe, settings, "dev", required=False)
-    uri = word_pieces_of(recipe, settings.word_pieces)
+    uri = word_pieces_of(recipe, settings)
     return TrainingJob(
         run=recipe.run,
         name=plan.name,
@@ -79,7 +91,7 @@ def transducer_job(recipe: Recipe, plan: TransducerPlan, pieces: WordPieces) -> 
         seed=recipe.seed,
         schedule=tuple(plan.schedule),
         sources=tuple(plan.sources),
-        objectives={LABELED: TransducerSection(word_pieces=uri, fast_emit=settings.fast_emit)},
+        objectives={LABELED: _objective(recipe, settings, uri)},
         dev=dev if len(dev) else None,
         dev_objective=LABELED,
         reader=_reader(recipe, plan),
@@ -100,7 +112,24 @@ def _source(recipe: Recipe, settings: Transducer, split: str, *, required: bool 
     return source_of_run(recipe, split, settings.versions, required=required, aligned=aligned)
 
 
-def _reader(recipe: Recipe, plan: TransducerPlan) -> TranscribedReader:
+def _objective(recipe: Recipe, settings: Transducer, word_pieces: str) -> ObjectiveSection:
+    learned = settings.conversations
+    if learned is None:
+        return TransducerSection(word_pieces=word_pieces, fast_emit=settings.fast_emit)
+    assert isinstance(settings.network, SeparatorNetwork), "a recipe has no other network for conversations"
+    return SeparatedTransducerSection(
+        word_pieces=word_pieces,
+        channels=settings.network.channels,
+        sample_rate=recipe.frontend.sample_rate,
+        fast_emit=settings.fast_emit,
+        **{name: getattr(learned, name) for name in TurnSettings.model_fields},
+    )
+
+
+def _reader(recipe: Recipe, plan: TransducerPlan) -> Reader:
+    if (simulated := plan.settings.conversations) is not None:
+        maker = ConversationMaker(recipe, simulated, read_prior(recipe.run))
+        return ConversationReader(maker, simulated.one_talker_passes)
     return TranscribedReader(
         run=recipe.run,
         mel_bins=recipe.frontend.mel_bins,

@@ -58,7 +58,7 @@ def run_transducers(recipe: Recipe) -> StageReport:
 
 
 def _job(recipe: Recipe, plan: TransducerPlan) -> TrainingJob:
-    return transducer_job(recipe, plan, ensure_word_pieces(recipe, plan.settings.word_pieces))
+    return transducer_job(recipe, plan, ensure_word_pieces(recipe, plan.settings))
 
 
 def _fit_measured(recipe: Recipe) -> list[TransducerPlan]:
@@ -79,7 +79,7 @@ def _figures(recipe: Recipe, plan: TransducerPlan) -> dict[str, float | str]:
     on_dev = [record for record in curve if "dev_loss" in record]
     hours = sum(record["frames"] for record in blocks) * FRAME_SECONDS / 3600
     seconds = sum(record["seconds"] for record in blocks)
-    pieces = ensure_word_pieces(recipe, plan.settings.word_pieces)
+    pieces = ensure_word_pieces(recipe, plan.settings)
     with torch.device("meta"):  # shapes without memory
         parameters = count_parameters(transducer_spec(recipe, plan.settings, pieces).build())
     figures: dict[str, float | str] = {

@@ -8,12 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from ssl_asr.lang.word_pieces import WordPieces, train_word_pieces
-from ssl_asr.recipe import Recipe
+from ssl_asr.recipe import Recipe, Transducer
 from ssl_asr.recipe.identity import inputs_key
 from ssl_asr.store import filesystem, utterance
 from ssl_asr.store.layout import word_pieces_uri
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.training.inputs import digest_of
+from ssl_asr.training.objectives.turn_labels import MARKS
 
 VERSION = "1"  # raise where equal texts give other pieces
 SPLIT = "labeled"
@@ -24,18 +25,25 @@ def labeled_texts(recipe: Recipe) -> str:
     return digest_of(ShardStore(recipe.run, utterance.STORE), SPLIT)
 
 
-def word_pieces_of(recipe: Recipe, size: int) -> str:
-    """The file of these pieces, named by what they are trained from."""
-    key = inputs_key({"version": VERSION, "texts": labeled_texts(recipe), "size": str(size)})
-    return word_pieces_uri(recipe.run, key)
+def word_pieces_of(recipe: Recipe, settings: Transducer) -> str:
+    """The file of a transducer's pieces, named by what they are trained from."""
+    inputs = {"version": VERSION, "texts": labeled_texts(recipe), "size": str(settings.word_pieces)}
+    if symbols := _symbols(settings):
+        inputs["symbols"] = " ".join(symbols)
+    return word_pieces_uri(recipe.run, inputs_key(inputs))
 
 
-def ensure_word_pieces(recipe: Recipe, size: int) -> WordPieces:
+def ensure_word_pieces(recipe: Recipe, settings: Transducer) -> WordPieces:
     """Train the pieces if they are not there; ValueError where the transcripts are too few for so many."""
-    uri = word_pieces_of(recipe, size)
+    uri = word_pieces_of(recipe, settings)
     if not filesystem.exists(uri):
-        filesystem.write_bytes(uri, train_word_pieces(_texts(recipe), size).model)
+        found = train_word_pieces(_texts(recipe), settings.word_pieces, _symbols(settings))
+        filesystem.write_bytes(uri, found.model)
     return WordPieces(filesystem.read_bytes(uri), uri)
+
+
+def _symbols(settings: Transducer) -> tuple[str, ...]:
+    return () if settings.conversations is None else MARKS[settings.conversations.marks]
 
 
 def _texts(recipe: Recipe) -> Iterator[str]:

@@ -24,6 +24,7 @@ TIMES = st.lists(st.tuples(st.integers(0, 40), st.integers(1, 15)).map(lambda ea
         ([(0, 10), (2, 4), (5, 8)], (0, 1, 1)),
         ([(0, 10), (2, 14), (16, 18)], (0, 1, 0)),  # both are free: the first
         ([(12, 20), (0, 10), (5, 15)], (0, 0, 1)),  # in any order
+        ([(-3, 5), (2, 9), (6, 12)], (0, 1, 0)),  # the first began before the audio
     ],
 )
 def test_channels_by_hand(times, channels):

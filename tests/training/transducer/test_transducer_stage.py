@@ -80,7 +80,7 @@ def test_other_hypotheses_train_anew_and_another_search_does_not(transducer_reci
 def test_the_encoder_begins_as_that_of_a_network_that_is_like_it(transducer_recipe: Recipe) -> None:
     student = transducer_recipe.student.network.model_dump()
     like = with_transducers(transducer_recipe, network={**student, "dropout": 0.3}, encoder_from="student")
-    job = transducer_job(like, transducer_plan(like, "rnnt"), ensure_word_pieces(like, 12))
+    job = transducer_job(like, transducer_plan(like, "rnnt"), ensure_word_pieces(like, like.transducers["rnnt"]))
     begun, (source, _) = build_model(job), load_model(model_uri(like.run, "student"))
     for mine, its in zip(begun.encoder.parameters(), source.encoder.parameters(), strict=True):
         assert torch.equal(mine, its)
