@@ -6,7 +6,7 @@ import argparse
 import shlex
 import subprocess
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +27,7 @@ def add_command(commands: Any) -> None:
     command = commands.add_parser("experiment", description=f"experiment: {does}.", help=does)
     command.add_argument("study", metavar="STUDY", help="one of ours (--list shows them), or a YAML file", nargs="?")
     command.add_argument("overrides", nargs="*", metavar="key=value", help="override a value in all of its runs")
-    command.add_argument("--list", action="store_true", help="show our studies with their questions")
+    command.add_argument("--list", action="store_true", help="show our studies, as without STUDY")
     command.add_argument("--seeds", type=int, nargs="+", metavar="N", help="in place of the study's own")
     command.add_argument(
         "--runs",
@@ -47,27 +47,48 @@ def add_command(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """ValueError where the study or one of its recipes is not valid: before any run."""
-    from ssl_asr.studies.study import known_studies, read_study
+    from ssl_asr.studies.study import read_study
 
-    if options.list:
-        for name in known_studies():
-            print(f"{name:<12} {read_study(name).question}")
+    if options.list or options.study is None:
+        _list(options.runs)
         return
-    if options.study is None:
-        raise ValueError("the study is missing; for example: ssl-asr experiment ssl")
     study = read_study(options.study)
     if options.seeds:
         study = type(study)(**{**study.model_dump(), "seeds": tuple(options.seeds)})
     planned = list(_planned(study, options.runs, options.overrides))
     _check_systems(study, planned)
     if options.dry_run:
-        for variant, seed, recipe in planned:
-            print(f"{variant}, seed {seed}: {recipe.run}, {'finished' if _is_finished(recipe) else 'to be made'}")
+        _tell_runs(study, planned)
         return
     _kept_outcomes(options.out)
     _run_all(planned)
     outcome = _outcome(study, planned, options.overrides)
     _write(options.out, outcome)
+
+
+def _list(runs: str) -> None:
+    from ssl_asr.planning.studies import study_time
+    from ssl_asr.studies.study import known_studies, read_study
+
+    print("ssl-asr experiment STUDY runs one of these. Minutes are the planner's, if nothing is there yet.\n")
+    print(f"{'study':<10} {'runs':>4} {'minutes':>7}  question")
+    for name in known_studies():
+        study = read_study(name)
+        minutes = study_time(study, [(variant, recipe) for variant, _, recipe in _planned(study, runs, [])])
+        print(f"{name:<10} {len(study.seeds) * len(study.variants):>4} {minutes / 60:>7.0f}  {study.question}")
+
+
+def _tell_runs(study: Study, planned: Sequence[Planned]) -> None:
+    from ssl_asr.planning.studies import run_times
+
+    times = run_times(study, [(variant, recipe) for variant, _, recipe in planned])
+    left = 0.0
+    for (variant, seed, recipe), time in zip(planned, times, strict=True):
+        finished = _is_finished(recipe)
+        left += 0 if finished else time.seconds
+        made = "finished" if finished else f"to be made, about {time.seconds / 60:.1f} min: {', '.join(time.stages)}"
+        print(f"{variant}, seed {seed}: {recipe.run}, {made}")
+    print(f"about {left / 60:.0f} min in all, by the planner; `ssl-asr plan` has its sources")
 
 
 def _is_finished(recipe: Recipe) -> bool:
@@ -88,8 +109,8 @@ def _planned(study: Study, runs: str, overrides: Sequence[str]) -> Iterator[Plan
     from ssl_asr.studies.study import recipe_of
 
     for seed in study.seeds:
-        for variant, own in study.variants.items():
-            run = filesystem.join(runs, run_name(study.recipe, seed, [*own, *overrides]))
+        for variant in study.variants:
+            run = filesystem.join(runs, run_name(study.recipe, seed, [*study.overrides_of(variant), *overrides]))
             yield variant, seed, recipe_of(study, variant, seed, run, overrides)
 
 
@@ -103,6 +124,20 @@ def _check_systems(study: Study, planned: Sequence[Planned]) -> None:
         known += recipes[variant].utterance_transducers
         if system not in known:
             raise ValueError(f"'{variant}' of {study.name} has no system '{system}'; it has {', '.join(known)}")
+    _check_figures(study, recipes)
+
+
+def _check_figures(study: Study, recipes: Mapping[str, Recipe]) -> None:
+    """ValueError where a variant has no stage with such a name: what it reports is read after the runs."""
+    from ssl_asr.models.systems import stage_of
+    from ssl_asr.runtime.pipeline import wanted_stages
+
+    for variant, system, figure in study.figures():
+        known = [stage.name for stage in wanted_stages(recipes[variant])]
+        if stage_of(system) not in known:
+            raise ValueError(
+                f"'{variant}' of {study.name} has no stage '{system}' to report {figure}; it has {', '.join(known)}"
+            )
 
 
 def _run_all(planned: Sequence[Planned]) -> None:
@@ -127,7 +162,29 @@ def _outcome(study: Study, planned: Sequence[Planned], overrides: Sequence[str])
     for variant, seed, recipe in planned:
         for system in (name for of, name in study.systems() if of == variant):
             scored[variant, system][seed] = [each for _, each in scored_test(recipe, system)]
-    return outcome_of(study, scored, Draws(_REPLICATES, study.seeds[0]), _provenance(study, planned, overrides))
+    figures: dict[tuple[str, str, str], dict[int, float]] = defaultdict(dict)
+    for variant, seed, recipe in planned:
+        for of, system, figure in study.figures():
+            if of == variant:
+                figures[variant, system, figure][seed] = _reported(recipe, system, figure)
+    draws = Draws(_REPLICATES, study.seeds[0])
+    return outcome_of(study, scored, draws, _provenance(study, planned, overrides), figures)
+
+
+def _reported(recipe: Recipe, system: str, figure: str) -> float:
+    """A figure of the system's stage; ValueError where its report has none of this name."""
+    from ssl_asr.models.systems import stage_of
+    from ssl_asr.runtime.stage_report import read_report
+
+    stage = stage_of(system)
+    report = read_report(recipe, stage)
+    # Of a stage's models the first has its figures by their own names.
+    figures = {} if report is None else report.figures
+    value = figures.get(figure if system == stage else f"{system}_{figure}")
+    if not isinstance(value, int | float):
+        numbers = ", ".join(name for name, known in figures.items() if isinstance(known, int | float))
+        raise ValueError(f"{stage} of {recipe.run} reports no number '{figure}' of {system}; it reports {numbers}")
+    return float(value)
 
 
 def _provenance(study: Study, planned: Sequence[Planned], overrides: Sequence[str]) -> Provenance:

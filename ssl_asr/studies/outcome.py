@@ -20,6 +20,7 @@ from ssl_asr.studies.study import Comparison, Study
 Verdict = Literal["reproduced", "partly", "not", "can't tell"]
 System = tuple[str, str]  # variant and name
 Scored = Mapping[System, Mapping[int, Sequence[ScoredUtterance]]]  # by seed; each seed has a test split of its own
+Figures = Mapping[tuple[str, str, str], Mapping[int, float]]  # by variant, system and figure, then by seed
 
 
 @dataclass(frozen=True)
@@ -36,8 +37,21 @@ class SystemErrors:
 
 
 @dataclass(frozen=True)
+class SystemFigure:
+    """A figure of a stage's report, by seed."""
+
+    variant: str
+    system: str
+    figure: str
+    values: Mapping[int, float]
+
+
+@dataclass(frozen=True)
 class Compared:
-    """`by_seed` has the reduction of each seed, `cells` that of all seeds' utterances together, cell by cell."""
+    """`by_seed` has the reduction of each seed, `cells` that of all seeds' utterances together, cell by cell.
+
+    Of a figure of the stages there is one cell, whose limits are the least and the largest of the seeds.
+    """
 
     comparison: Comparison
     by_seed: Mapping[int, float]
@@ -70,14 +84,38 @@ class Outcome:
     errors: Sequence[SystemErrors]
     compared: Sequence[Compared]
     provenance: Provenance
+    figures: Sequence[SystemFigure] = ()
 
 
-def outcome_of(study: Study, scored: Scored, draws: Draws, provenance: Provenance) -> Outcome:
+def outcome_of(
+    study: Study, scored: Scored, draws: Draws, provenance: Provenance, figures: Figures | None = None
+) -> Outcome:
     errors = [
         SystemErrors(*system, {seed: word_error_rate(found) for seed, found in scored[system].items()})
         for system in study.systems()
     ]
-    return Outcome(study, errors, [_compared(each, scored, draws) for each in study.comparisons], provenance)
+    known = figures or {}
+    compared = [
+        _compared_figures(each, known) if each.figure else _compared(each, scored, draws)
+        for each in study.comparisons
+    ]
+    listed = [SystemFigure(*each, known[each]) for each in study.figures()]
+    return Outcome(study, errors, compared, provenance, listed)
+
+
+def _compared_figures(comparison: Comparison, figures: Figures) -> Compared:
+    baseline, candidate = (figures[(*each, comparison.figure)] for each in comparison.systems)
+    for seed, value in baseline.items():
+        if value <= 0:
+            raise ValueError(
+                f"'{comparison.name}', seed {seed}: {comparison.what} of {comparison.baseline} is {value:g}, and "
+                "nothing can be in percent of that; compare with another variant"
+            )
+    by_seed = {seed: 1 - candidate[seed] / value for seed, value in baseline.items()}
+    mean, low, high = statistics.fmean(by_seed.values()), min(by_seed.values()), max(by_seed.values())
+    better = statistics.fmean(float(gain > 0) for gain in by_seed.values())
+    verdict = verdict_of(mean, low, high, comparison.at_least / 100)
+    return Compared(comparison, by_seed, [Reduction(ALL, ALL, mean, low, high, better)], verdict)
 
 
 def _compared(comparison: Comparison, scored: Scored, draws: Draws) -> Compared:
@@ -123,7 +161,12 @@ def verdict_of(mean: float, low: float, high: float, at_least: float) -> Verdict
 
     "reproduced": a clear gain, of the size asked for on average. "partly": a clear gain, but smaller. "not": no clear
     gain, and the size asked for is outside the interval. "can't tell": no clear gain, but that size is possible too.
+
+    Where `at_least` is below zero, a loss smaller than that is asked for, and "reproduced" needs all of the interval
+    to be above it.
     """
+    if at_least < 0 and low >= at_least:
+        return "reproduced"
     if low > 0:
         return "reproduced" if mean >= at_least else "partly"
     return "can't tell" if high >= at_least else "not"
@@ -157,7 +200,11 @@ def from_json(data: bytes) -> Outcome:
         )
         for each in values["compared"]
     ]
-    return Outcome(Study(**values["study"]), errors, compared, Provenance(**values["provenance"]))
+    figures = [
+        SystemFigure(each["variant"], each["system"], each["figure"], _by_seed(each["values"]))
+        for each in values.get("figures", [])  # files of former versions have none
+    ]
+    return Outcome(Study(**values["study"]), errors, compared, Provenance(**values["provenance"]), figures)
 
 
 def _by_seed(values: Mapping[str, Any]) -> dict[int, float]:

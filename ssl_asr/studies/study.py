@@ -21,7 +21,10 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
 class Comparison(Section):
     """Whether `candidate` makes fewer word errors than `baseline`; both are VARIANT/SYSTEM, as interleaved/student.
 
-    `at_least` is the criterion, in percent of the baseline's errors. `published` is the paper's figure, as text.
+    `at_least` is the criterion, in percent of the baseline's errors. Below zero it asks for no loss: -1 is reached
+    where the candidate has at most 1 % more. `published` is the paper's figure, as text. With `figure` that figure of
+    the stage's report is compared in place of word errors, such as dev_loss of interleaved/student, or
+    bytes_per_frame of interleaved/labelling; less is better.
     """
 
     name: str
@@ -29,6 +32,12 @@ class Comparison(Section):
     candidate: str
     at_least: float
     published: str = ""
+    figure: str = ""
+
+    @property
+    def what(self) -> str:
+        """What is counted, in words."""
+        return self.figure.replace("_", " ") or "word errors"
 
     @property
     def systems(self) -> tuple[tuple[str, str], tuple[str, str]]:
@@ -45,13 +54,17 @@ class Comparison(Section):
 
 
 class Study(Section):
-    """`variants` are overrides of `recipe` by the variant's name; every variant runs with every seed."""
+    """`variants` are overrides of `recipe` by the variant's name; every variant runs with every seed.
+
+    `overrides` are of all variants, before their own. The first variant is the one that others start from a copy of.
+    """
 
     name: Name
     question: str
     hypothesis: str
     paper: str = ""
     recipe: str = "demo"
+    overrides: tuple[str, ...] = ()
     seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (1, 2, 3)
     variants: Annotated[dict[Name, tuple[str, ...]], Field(min_length=1)]
     comparisons: Annotated[tuple[Comparison, ...], Field(min_length=1)]
@@ -67,8 +80,17 @@ class Study(Section):
         return self
 
     def systems(self) -> list[tuple[str, str]]:
-        """Variant and system of all that is compared, in the order of the comparisons."""
-        return list(dict.fromkeys(each for comparison in self.comparisons for each in comparison.systems))
+        """Variant and system of all whose word errors are compared, in the order of the comparisons."""
+        compared = [each for each in self.comparisons if not each.figure]
+        return list(dict.fromkeys(each for comparison in compared for each in comparison.systems))
+
+    def figures(self) -> list[tuple[str, str, str]]:
+        """Variant, system and figure of all other comparisons, in their order."""
+        compared = [each for each in self.comparisons if each.figure]
+        return list(dict.fromkeys((*system, each.figure) for each in compared for system in each.systems))
+
+    def overrides_of(self, variant: str) -> list[str]:
+        return [*self.overrides, *self.variants[variant]]
 
 
 def known_studies() -> list[str]:
@@ -90,7 +112,7 @@ def read_study(name_or_path: str) -> Study:
 
 def recipe_of(study: Study, variant: str, seed: int, run: str, overrides: Sequence[str] = ()) -> Recipe:
     """The recipe of one run of the study; `overrides` are of all its runs."""
-    own = [*study.variants[variant], *overrides]
+    own = [*study.overrides_of(variant), *overrides]
     return open_recipe(study.recipe, [*own, f"run={run}", f"seed={seed}"])
 
 

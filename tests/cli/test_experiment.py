@@ -17,19 +17,26 @@ from ssl_asr.evaluation.transcripts import write_transcripts
 from ssl_asr.recipe import Recipe
 from tests.studies.made_up import study
 
+STUDENTS = "baseline, student, topline, evaluate"
+ALL = f"corpus, frontend, hmm, teacher, labelling, {STUDENTS}, report"
 
-def test_lists_our_studies_with_their_questions(capsys) -> None:
-    assert main(["experiment", "--list"]) == OK
-    assert "ssl          does speech without transcripts make a causal student better?" in capsys.readouterr().out
+
+@pytest.mark.parametrize("words", [["experiment"], ["experiment", "--list"]])
+def test_lists_our_studies_with_their_questions_and_sizes(words, capsys) -> None:
+    assert main(words) == OK
+    said = capsys.readouterr().out
+    assert "ssl           3      45  does speech without transcripts make a causal student better?" in said
+    assert max(map(len, said.splitlines())) <= 125
 
 
 def test_a_dry_run_names_the_runs_and_makes_nothing(tmp_path, capsys) -> None:
     words = ["experiment", "schedule", "--seeds", "4", "--runs", str(tmp_path / "runs"), "--dry-run"]
     assert main(words) == OK
     assert capsys.readouterr().out.splitlines() == [
-        f"interleaved, seed 4: {tmp_path}/runs/demo-4, to be made",
-        f"segregated, seed 4: {tmp_path}/runs/demo-4-student.order=segregated, to be made",
-        f"no-boost, seed 4: {tmp_path}/runs/demo-4-student.labeled_boost=1.0, to be made",
+        f"interleaved, seed 4: {tmp_path}/runs/demo-4, to be made, about 15.0 min: {ALL}",
+        f"segregated, seed 4: {tmp_path}/runs/demo-4-student.order=segregated, to be made, about 9.7 min: {STUDENTS}",
+        f"no-boost, seed 4: {tmp_path}/runs/demo-4-student.labeled_boost=1.0, to be made, about 9.7 min: {STUDENTS}",
+        "about 34 min in all, by the planner; `ssl-asr plan` has its sources",
     ]
     assert not (tmp_path / "runs").exists()
 
@@ -37,7 +44,6 @@ def test_a_dry_run_names_the_runs_and_makes_nothing(tmp_path, capsys) -> None:
 @pytest.mark.parametrize(
     ("words", "sentence"),
     [
-        (["experiment"], "the study is missing; for example: ssl-asr experiment ssl"),
         (["experiment", "sssl"], "there is no study 'sssl', neither a file nor one of ours; try ssl"),
         (["experiment", "ssl", "student.netwrk.layers=3"], "unknown recipe key 'student.netwrk'"),
         (["experiment", "ssl", "--seeds", "1", "1"], "a seed is there twice"),
@@ -60,6 +66,14 @@ def test_a_system_that_no_variant_has_is_refused_before_any_run(tmp_path, capsys
         "'new' of order has no system 'student-smbr'; it has baseline, teacher, student, " in capsys.readouterr().err
     )
     assert not (tmp_path / "runs").exists()
+
+
+def test_a_stage_that_reports_nothing_is_refused_before_any_run(tmp_path, capsys) -> None:
+    values = study().model_dump(mode="json")
+    values["comparisons"][0] |= {"baseline": "old/hypotheses", "figure": "hours"}
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
+    assert main(["experiment", str(tmp_path / "mine.yaml"), "--runs", str(tmp_path / "runs")]) == FAILED
+    assert "'old' of order has no stage 'hypotheses' to report hours; it has corpus, " in capsys.readouterr().err
 
 
 def test_a_folder_with_a_readme_of_its_own_is_refused_before_any_run(tmp_path, capsys) -> None:
@@ -86,12 +100,22 @@ def test_writes_page_plot_figures_and_the_table_of_all(
     monkeypatch.setattr(commands, "run_all", say_words)
     values = study(seeds=(1, 2)).model_dump(mode="json")
     values |= {"recipe": finished_run.run, "variants": {"old": ["evaluate.beam=9"], "new": ["evaluate.beam=10"]}}
+    values["comparisons"].append(
+        {
+            "name": "as many hours",
+            "baseline": "old/student",
+            "candidate": "new/student",
+            "at_least": -1,
+            "figure": "hours",
+        }
+    )
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump(values, sort_keys=False))
     out = tmp_path / "results"
     assert main(["experiment", str(tmp_path / "mine.yaml"), "--runs", str(tmp_path / "runs"), "-o", str(out)]) == OK
     said = capsys.readouterr().out
     assert "run 4 of 4: new, seed 2" in said
     assert "new against old: reproduced, +50.0 %" in said
+    assert "as many hours: reproduced, +0.0 % [+0.0, +0.0] less hours" in said
     assert {file.name for file in out.iterdir()} == {"README.md", "order.md", "order.png", "order.json"}
     assert json.loads((out / "order.json").read_text())["compared"][0]["verdict"] == "reproduced"
     assert "[order](order.md)" in (out / "README.md").read_text()

@@ -56,3 +56,21 @@ def scores(old: int, new: int) -> Scored:
 
 def outcome(old: int = 8, new: int = 6, at_least: float = 10) -> Outcome:
     return outcome_of(study(at_least), scores(old, new), DRAWS, MADE)
+
+
+def with_bytes(at_least: float = 50, *, more: float = 0) -> Outcome:
+    """Of the same study with a second comparison, of megabytes: 100 of the old; 25 and 40, and `more`, of the new."""
+    fewer = Comparison(
+        name="new sends less",
+        baseline="old/student",
+        candidate="new/student",
+        at_least=at_least,
+        figure="megabytes_sent",
+    )
+    asked = study()
+    both = asked.model_copy(update={"comparisons": (*asked.comparisons, fewer)})
+    figures = {
+        ("old", "student", "megabytes_sent"): {1: 100.0, 2: 100.0},
+        ("new", "student", "megabytes_sent"): {1: 25.0 + more, 2: 40.0 + more},
+    }
+    return outcome_of(both, scores(8, 6), DRAWS, MADE, figures)

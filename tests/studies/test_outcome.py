@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from ssl_asr.evaluation.scoring import Edits
-from ssl_asr.studies.outcome import from_json, limits_of, outcome_of, to_json, verdict_of
-from tests.studies.made_up import DRAWS, MADE, outcome, scored, scores, study
+from ssl_asr.studies.outcome import Outcome, from_json, limits_of, outcome_of, to_json, verdict_of
+from tests.studies.made_up import DRAWS, MADE, outcome, scored, scores, study, with_bytes
 
 
 def test_rates_and_reductions_are_those_of_the_counts() -> None:
@@ -37,6 +37,35 @@ def test_rates_and_reductions_are_those_of_the_counts() -> None:
 )
 def test_a_verdict_needs_a_clear_gain_of_the_size_asked_for(mean, low, high, verdict) -> None:
     assert verdict_of(mean, low, high, at_least=0.1) == verdict
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "verdict"),
+    [(-0.005, 0.02, "reproduced"), (0.01, 0.03, "reproduced"), (-0.02, 0.02, "can't tell"), (-0.03, -0.02, "not")],
+)
+def test_a_criterion_below_zero_asks_for_no_more_loss_than_that(low, high, verdict) -> None:
+    assert verdict_of((low + high) / 2, low, high, at_least=-0.01) == verdict
+
+
+def test_figures_of_stages_are_compared_seed_by_seed() -> None:
+    words, sent = with_bytes().compared
+    assert words == outcome().compared[0], "word errors are as without figures"
+    assert sent.by_seed == pytest.approx({1: 0.75, 2: 0.6})
+    assert limits_of(sent.overall) == pytest.approx((0.6, 0.75))
+    assert sent.verdict == "reproduced"
+    assert with_bytes(at_least=80).compared[1].verdict == "partly"
+    assert with_bytes(more=70).compared[1].verdict == "not", "one seed sends more"
+    assert [(each.variant, each.figure, each.values) for each in with_bytes().figures] == [
+        ("old", "megabytes_sent", {1: 100.0, 2: 100.0}),
+        ("new", "megabytes_sent", {1: 25.0, 2: 40.0}),
+    ]
+
+
+def test_a_percentage_of_nothing_is_refused() -> None:
+    fewer = with_bytes().study.model_copy(update={"comparisons": with_bytes().study.comparisons[1:]})
+    nothing = {("old", "student", "megabytes_sent"): {1: 0.0}, ("new", "student", "megabytes_sent"): {1: 0.0}}
+    with pytest.raises(ValueError, match="'new sends less', seed 1: megabytes sent of old/student is 0, and nothing"):
+        outcome_of(fewer, {}, DRAWS, MADE, nothing)
 
 
 def test_the_verdict_is_of_the_mean_and_the_interval_over_speakers() -> None:
@@ -72,7 +101,7 @@ def test_other_test_speech_is_refused() -> None:
         outcome_of(study(), other, DRAWS, MADE)
 
 
-def test_json_gives_the_same_outcome_back() -> None:
-    found = outcome()
+@pytest.mark.parametrize("found", [outcome(), with_bytes()])
+def test_json_gives_the_same_outcome_back(found: Outcome) -> None:
     assert to_json(from_json(to_json(found))) == to_json(found)
     assert from_json(to_json(found)).compared[0].overall == found.compared[0].overall

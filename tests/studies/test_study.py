@@ -25,6 +25,13 @@ def test_overrides_of_all_runs_come_after_a_variants_own(tmp_path: Path) -> None
     assert (found.seed, found.student.order, found.corpus.dev_minutes) == (7, "blocks", 3)
 
 
+def test_overrides_of_the_study_come_before_a_variants_own(tmp_path: Path) -> None:
+    common = study().model_copy(update={"overrides": ("student.order=blocks", "corpus.dev_minutes=3")})
+    found = {name: recipe_of(common, name, 1, str(tmp_path)) for name in common.variants}
+    assert {name: each.student.order for name, each in found.items()} == {"old": "segregated", "new": "blocks"}
+    assert {each.corpus.dev_minutes for each in found.values()} == {3}
+
+
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [

@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Iterable, Sequence
 
 from ssl_asr.evaluation.results import Reduction
-from ssl_asr.studies.outcome import Compared, Outcome, SystemErrors, limits_of
+from ssl_asr.studies.outcome import Compared, Outcome, SystemErrors, SystemFigure, limits_of
 
 TITLE = "# Results: published claims, measured"  # of the table of all studies
 _RULE = """\
@@ -14,6 +14,9 @@ The 95 % interval is a paired bootstrap over speakers, or over recordings where 
 of the utterances of all seeds together. "Reproduced": the interval is above zero, and the mean over seeds is at least
 the criterion. "Partly": the interval is above zero, the mean is below the criterion. "Not": the interval reaches zero
 and ends below the criterion. "Can't tell": the interval reaches zero and the criterion.
+
+A criterion below zero allows such a loss: "reproduced" is an interval wholly above it, "not" one wholly below it.
+Figures other than word errors come from the stages' reports; their interval is from the least to the largest seed.
 """
 
 
@@ -27,10 +30,14 @@ def study_markdown(outcome: Outcome, picture: str) -> str:
         f"Outcome: {' '.join(sentence(each) for each in outcome.compared)}",
         f"![{study.name}]({picture})\n",
         _comparisons(outcome.compared),
-        "## Word error rates\n",
-        _errors(outcome.errors, study.seeds),
-        "## By condition, all seeds together\n",
-        *(f"{each.comparison.name}:\n\n{_cells(each.cells)}" for each in outcome.compared),
+        *(["## Word error rates\n", _errors(outcome.errors, study.seeds)] if outcome.errors else []),
+        *(["## Other figures\n", _figures(outcome.figures, study.seeds)] if outcome.figures else []),
+        *(["## Word errors by condition, all seeds together\n"] if outcome.errors else []),
+        *(
+            f"{each.comparison.name}:\n\n{_cells(each.cells)}"
+            for each in outcome.compared
+            if not each.comparison.figure
+        ),
         "## How\n",
         f"`{made.command}`, {made.day}, commit {made.commit}, {made.machine}; {made.minutes:.0f} minutes of runs.",
         f"Recipe `{study.recipe}`; {_variants(outcome)}",
@@ -42,8 +49,19 @@ def study_markdown(outcome: Outcome, picture: str) -> str:
 def studies_markdown(outcomes: Iterable[Outcome]) -> str:
     """The table of all studies."""
     lines = [
-        ["claim", "published", "here, %", "95 % interval", "criterion", "verdict", "study", "commit", "machine"],
-        ["---", "---", "---:", "---:", "---:", "---", "---", "---", "---"],
+        [
+            "claim",
+            "less of",
+            "published",
+            "here, %",
+            "interval",
+            "criterion",
+            "verdict",
+            "study",
+            "commit",
+            "machine",
+        ],
+        ["---", "---", "---", "---:", "---:", "---:", "---", "---", "---", "---"],
     ]
     for outcome in outcomes:
         study, made = outcome.study, outcome.provenance
@@ -53,6 +71,7 @@ def studies_markdown(outcomes: Iterable[Outcome]) -> str:
             lines.append(
                 [
                     each.comparison.name,
+                    each.comparison.what,
                     each.comparison.published or "-",
                     _signed(each.mean),
                     f"{_signed(low)} to {_signed(high)}",
@@ -64,14 +83,15 @@ def studies_markdown(outcomes: Iterable[Outcome]) -> str:
                 ]
             )
     how = "`ssl-asr experiment STUDY` makes a study's page and this table."
-    head = f"Fewer word errors in percent, mean over the seeds. {how}"
+    head = f"Fewer word errors, or less of what is named, in percent, mean over the seeds. {how}"
     return f"{TITLE}\n\n{head}\n\n{_table(lines)}\n{_RULE}"
 
 
 def sentence(compared: Compared) -> str:
     """One plain sentence of what came out."""
     low, high = limits_of(compared.overall)
-    found = f"{_signed(compared.mean)} % [{_signed(low)}, {_signed(high)}] fewer word errors"
+    fewer = f"less {compared.comparison.what}" if compared.comparison.figure else "fewer word errors"
+    found = f"{_signed(compared.mean)} % [{_signed(low)}, {_signed(high)}] {fewer}"
     asked = f"at least {compared.comparison.at_least:g} % were asked for"
     verdict = {"reproduced": "reproduced", "partly": "partly reproduced", "not": "not reproduced"}
     return f"{compared.comparison.name}: {verdict.get(compared.verdict, compared.verdict)}, {found}; {asked}."
@@ -80,14 +100,15 @@ def sentence(compared: Compared) -> str:
 def _comparisons(compared: Sequence[Compared]) -> str:
     seeds = sorted(compared[0].by_seed)
     lines = [
-        ["comparison", *(f"seed {seed}" for seed in seeds), "mean", "95 % interval", "criterion", "verdict"],
-        ["---", *["---:"] * (len(seeds) + 3), "---"],
+        ["comparison", "less of", *(f"seed {seed}" for seed in seeds), "mean", "interval", "criterion", "verdict"],
+        ["---", "---", *["---:"] * (len(seeds) + 3), "---"],
     ]
     for each in compared:
         low, high = limits_of(each.overall)
         lines.append(
             [
                 each.comparison.name,
+                each.comparison.what,
                 *(_signed(each.by_seed[seed]) for seed in seeds),
                 _signed(each.mean),
                 f"{_signed(low)} to {_signed(high)}",
@@ -95,7 +116,19 @@ def _comparisons(compared: Sequence[Compared]) -> str:
                 each.verdict,
             ]
         )
-    return f"Fewer word errors, %:\n\n{_table(lines)}"
+    return f"Less than the baseline, %:\n\n{_table(lines)}"
+
+
+def _figures(figures: Sequence[SystemFigure], seeds: Sequence[int]) -> str:
+    lines = [
+        ["variant", "system", "figure", *(f"seed {seed}" for seed in seeds)],
+        ["---", "---", "---", *["---:"] * len(seeds)],
+    ]
+    lines += [
+        [each.variant, each.system, each.figure.replace("_", " "), *(f"{each.values[seed]:.4g}" for seed in seeds)]
+        for each in figures
+    ]
+    return _table(lines)
 
 
 def _errors(errors: Sequence[SystemErrors], seeds: Sequence[int]) -> str:
@@ -123,7 +156,8 @@ def _cells(cells: Sequence[Reduction]) -> str:
 
 def _variants(outcome: Outcome) -> str:
     named = (f"`{name}`: {', '.join(own) or 'as it is'}" for name, own in outcome.study.variants.items())
-    return f"variants {'; '.join(named)}. Seeds {', '.join(map(str, outcome.study.seeds))}."
+    common = f"all with {', '.join(outcome.study.overrides)}; " if outcome.study.overrides else ""
+    return f"{common}variants {'; '.join(named)}. Seeds {', '.join(map(str, outcome.study.seeds))}."
 
 
 def _table(lines: Iterable[Sequence[str]]) -> str:

@@ -8,17 +8,26 @@ from PIL import Image
 
 from ssl_asr.report.studies.markdown import sentence, studies_markdown, study_markdown
 from ssl_asr.report.studies.plot import draw_study
-from tests.studies.made_up import outcome
+from tests.studies.made_up import outcome, with_bytes
 
 
 def test_the_page_has_question_verdict_figures_and_origin() -> None:
     page = study_markdown(outcome(old=8, new=6), "order.png")
     assert page.startswith("# order: does it help?\n\nHypothesis, written before the runs: yes.\n")
-    assert "| new against old | +23.5 | +21.1 | +22.3 |" in page
+    assert "| new against old | word errors | +23.5 | +21.1 | +22.3 |" in page
     assert "| old | student | 42.5 | 47.5 | 45.0 | 3.54 |" in page
     assert "![order](order.png)" in page
     assert "`ssl-asr experiment order`, 2026-11-27, commit abc1234, 2 cores, x86_64; 31 minutes of runs." in page
     assert "`old`: student.order=segregated; `new`: as it is." in page
+
+
+def test_figures_of_stages_have_a_table_of_their_own() -> None:
+    page = study_markdown(with_bytes(), "order.png")
+    assert "| new sends less | megabytes sent | +75.0 | +60.0 | +67.5 | +60.0 to +75.0 | >= 50 | reproduced |" in page
+    assert "| new | student | megabytes sent | 25 | 40 |" in page
+    assert "new sends less:\n\n| test speech" not in page, "they have no conditions"
+    assert "Other figures" not in study_markdown(outcome(), "order.png")
+    assert "+67.5 % [+60.0, +75.0] less megabytes sent" in sentence(with_bytes().compared[1])
 
 
 def test_the_sentence_tells_a_miss_as_a_miss() -> None:
@@ -31,11 +40,12 @@ def test_the_table_has_a_line_for_each_claim_with_the_published_figure() -> None
     table = studies_markdown([outcome(), outcome(old=8, new=8)])
     lines = [line for line in table.splitlines() if line.startswith("| new against old")]
     assert len(lines) == 2
-    assert "| 10 to 22 % | +22.3 |" in lines[0]
+    assert "| word errors | 10 to 22 % | +22.3 |" in lines[0]
     assert lines[0].endswith("| reproduced | [order](order.md) | abc1234 | 2 cores, x86_64 |")
 
 
 def test_the_picture_is_a_png_of_the_width_of_a_page() -> None:
-    with Image.open(io.BytesIO(draw_study(outcome()))) as picture:
-        assert picture.format == "PNG"
-        assert 900 < picture.width < 1200
+    for found in (outcome(), with_bytes()):
+        with Image.open(io.BytesIO(draw_study(found))) as picture:
+            assert picture.format == "PNG"
+            assert 900 < picture.width < 1200

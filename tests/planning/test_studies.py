@@ -1,0 +1,58 @@
+"""Which stages the runs of a study share, and how long the study takes, told by the recipes alone."""
+
+from __future__ import annotations
+
+import pytest
+
+from ssl_asr.planning.studies import differing_stages, run_times
+from ssl_asr.recipe import Recipe
+from ssl_asr.studies.study import known_studies, read_study, recipe_of
+
+STUDENT = ["student", "evaluate"]
+STUDENTS = ["baseline", *STUDENT]
+OWN = {  # by study and variant: the stages that its run does not take from the first one's
+    "schedule": {
+        "segregated": ["baseline", "student", "topline", "evaluate"],
+        "no-boost": ["baseline", "student", "topline", "evaluate"],
+    },
+}
+# By their own comment they take longer, or are told at most: labeled speech that is cut anew may stay as it is.
+LONGER = {"hours", "schedule"}
+
+
+def planned(name: str) -> list[tuple[str, Recipe]]:
+    ours = read_study(name)
+    return [(variant, recipe_of(ours, variant, seed, "/nowhere")) for seed in ours.seeds for variant in ours.variants]
+
+
+@pytest.mark.parametrize("name", OWN)
+def test_a_variant_makes_only_what_differs(name: str) -> None:
+    recipes = dict(planned(name))
+    (_, first), *others = recipes.items()
+    assert {variant: differing_stages(each, first) for variant, each in others} == OWN[name]
+    assert differing_stages(first, first) == []
+
+
+@pytest.mark.parametrize("name", known_studies())
+def test_ours_take_an_hour_at_most(name: str) -> None:
+    ours = read_study(name)
+    times = run_times(ours, planned(name))
+    assert len(times) == len(ours.seeds) * len(ours.variants)
+    count = len(ours.variants)
+    assert times[:count] == times[count : 2 * count], "every seed takes as long"
+    minutes = sum(each.seconds for each in times) / 60
+    assert (minutes > 60) == (name in LONGER), minutes
+
+
+def test_what_counts_by_content_is_seen_as_a_difference() -> None:
+    first = recipe_of(read_study("ssl"), "all", 1, "/nowhere")
+    own = [*STUDENTS, "topline"]
+
+    def again(*overrides: str) -> set[str]:
+        return set(differing_stages(recipe_of(read_study("ssl"), "all", 1, "/elsewhere", overrides), first))
+
+    assert again("labelling.teachers=[teacher, baseline]") == {"labelling", *STUDENT}
+    assert again("hmm.lexicon=graphemes") == {"hmm", "teacher", "labelling", *own}
+    assert again("hypotheses.teacher=student") == {"hypotheses", "evaluate"}
+    assert again("corpus.cache=/c", "cluster.train_workers=[1, 1]") == set()
+    assert again("evaluate.topline=false") == {"evaluate"}
