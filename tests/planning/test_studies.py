@@ -11,6 +11,7 @@ from ssl_asr.studies.study import known_studies, read_study, recipe_of
 STUDENT = ["student", "evaluate"]
 STUDENTS = ["baseline", *STUDENT]
 OWN = {  # by study and variant: the stages that its run does not take from the first one's
+    "noise": {"degraded": ["corpus", "frontend", "labelling", *STUDENTS]},
     "schedule": {
         "segregated": ["baseline", "student", "topline", "evaluate"],
         "no-boost": ["baseline", "student", "topline", "evaluate"],
