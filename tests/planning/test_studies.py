@@ -11,6 +11,11 @@ from ssl_asr.studies.study import known_studies, read_study, recipe_of
 STUDENT = ["student", "evaluate"]
 STUDENTS = ["baseline", *STUDENT]
 OWN = {  # by study and variant: the stages that its run does not take from the first one's
+    "labels": {
+        "unigram": ["hypotheses", "transducers", "evaluate"],
+        "unsure": ["transducers", "evaluate"],
+        "none": ["transducers", "evaluate"],
+    },
     "noise": {"degraded": ["corpus", "frontend", "labelling", *STUDENTS]},
     "schedule": {
         "segregated": ["baseline", "student", "topline", "evaluate"],
