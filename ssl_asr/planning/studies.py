@@ -86,7 +86,7 @@ def differing_stages(recipe: Recipe, first: Recipe) -> list[str]:
     before = {stage.name for stage in wanted_stages(first)}
     again: list[str] = []
     for stage in wanted_stages(recipe):
-        read = ancestors(stage.name) - _BY_SPLIT
+        read = ancestors(stage.name, recipe) - _BY_SPLIT
         if stage.name in own or stage.name not in before or read.intersection(again):
             again.append(stage.name)
     return again
