@@ -72,6 +72,7 @@ class Adaptation:
             "method": self.method,
             "strength": repr(float(strength)),
             **({"fisher": inputs_key(self.fisher_inputs())} if self.method == "ewc" else {}),
+            **({"drawn as": STUDENT} if self.method == "oversample" else {}),
             **({"told": _told(self.speech.cohorts)} if self.method == "embedding" else {}),
             **non_defaults(self.recipe, "adapted"),
         }
@@ -149,7 +150,8 @@ def _oversampling(work: Adaptation, job: TrainingJob, repeats: int) -> TrainingJ
             + ("there is none" if work.plan.name == STUDENT else f"{work.plan.name} has no such training")
         )
     schedule = oversampled_schedule(job.schedule, cohort[0], unlabeled[0], repeats)
-    return replace(job, schedule=tuple(schedule), sources=(*job.sources, cohort[0]))
+    # The student's own random weights: with others, it would differ from the student by chance too.
+    return replace(job, schedule=tuple(schedule), sources=(*job.sources, cohort[0]), drawn_as=STUDENT)
 
 
 def _embedding(work: Adaptation, job: TrainingJob, dimensions: int) -> TrainingJob:

@@ -15,7 +15,7 @@ _METHODS = {
     "l2sp": "the same, but all weights are held alike",
     "average": "fine-tuned weights are averaged with those before",
     "replay": "speech of everybody is mixed in",
-    "oversample": "the student is trained anew, and hears the cohort's teacher-labelled speech more often",
+    "oversample": "the student is trained anew from its own start, with more of the cohort's teacher-labelled speech",
     "embedding": "training goes on with all speech, and the network is told the cohort of each speaker",
 }
 

@@ -35,11 +35,11 @@ class TrainingJob:
 
     `objectives` are by the names that phases call them by; `dev` is judged by `dev_objective`. `mean` and `deviation`
     are the global statistics of one 10 ms frame, [mel bins]. `about` is kept with the finished model. `start` names
-    the run's model that training begins with, None: random weights; it may lack the cohorts of `spec`, and then the
-    first model equals it. `start_encoder` names one whose encoder it begins with. `anchor` holds the weights near
-    given ones, in all objectives but `dev_objective`, which is then one of its own. `word_pieces` is the file of a
-    transducer's. `counts_posteriors` keeps the model's posterior counts with it, by which decoding divides where
-    sequence training has moved them.
+    the run's model that training begins with, None: random weights, which are drawn by the name `drawn_as`, None: by
+    its own. It may lack the cohorts of `spec`, and then the first model equals it. `start_encoder` names one whose
+    encoder it begins with. `anchor` holds the weights near given ones, in all objectives but `dev_objective`, which
+    is then one of its own. `word_pieces` is the file of a transducer's. `counts_posteriors` keeps the model's
+    posterior counts with it, by which decoding divides where sequence training has moved them.
     """
 
     run: str
@@ -61,6 +61,7 @@ class TrainingJob:
     deviation: np.ndarray
     about: Mapping[str, str] = field(default_factory=dict)
     start: str | None = None
+    drawn_as: str | None = None
     start_encoder: str | None = None
     anchor: Anchor | None = None
     word_pieces: str | None = None
@@ -77,7 +78,7 @@ def build_model(job: TrainingJob) -> NormalisedEncoder:
 
     ValueError if the model that it begins with is damaged or of another size.
     """
-    torch.manual_seed(seed_of(job.seed, job.name, "weights"))
+    torch.manual_seed(seed_of(job.seed, job.drawn_as or job.name, "weights"))
     model = job.spec.build()
     mean, deviation = (torch.from_numpy(np.tile(values, STACK)) for values in (job.mean, job.deviation))
     model.set_statistics(mean, deviation)

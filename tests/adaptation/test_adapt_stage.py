@@ -31,6 +31,7 @@ from ssl_asr.store.layout import model_uri
 from ssl_asr.store.results_layout import adapted_uri, cohorts_folder
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.training.job import build_model
+from ssl_asr.training.plan import job_of
 from ssl_asr.verifying.training_check import check_training
 from tests.adaptation.adaptable_run import SPEAKERS, adaptable
 from tests.finished_run import SECONDS, contents
@@ -156,6 +157,16 @@ def test_of_an_embedding_it_is_told_what_it_is_worth_where_no_cohort_is_known(re
     assert model.cohorts is not None
     assert model.cohorts.weight[1:].all()
     assert not model.cohorts.weight[0].any()
+
+
+def test_oversampling_begins_with_the_random_weights_of_the_student(recipe: Recipe) -> None:
+    work = work_of(recipe, "oversample")
+    student, job = job_of(recipe, work.plan), adapting_job(work, 2.0)
+    assert job.start is None
+    first, again = (build_model(each).state_dict() for each in (student, job))
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    other = build_model(replace(job, drawn_as=None)).state_dict()
+    assert not torch.equal(first["senones.weight"], other["senones.weight"])
 
 
 def test_other_inputs_train_anew(recipe: Recipe) -> None:
