@@ -68,6 +68,7 @@ CHANGES: dict[str, Change] = {
     "adapt": (["adapt.passes=9", "adapt.lambdas=[1]"], nothing, set()),
     "evaluate.bootstrap": (["evaluate.bootstrap=60"], nothing, RESULTS),
     "evaluate.lattices": (["evaluate.lattices=true"], nothing, RESULTS | of("decoded")),
+    "evaluate.conversations": (["evaluate.conversations.overlap_share=0.1"], nothing, set()),
     "evaluate.kappas": (["evaluate.kappas=[0.25]"], nothing, RESULTS | of("decoded")),
     "evaluate.prior_scales": (["evaluate.prior_scales=[0.5, 1]"], nothing, RESULTS | of("decoded")),
     "evaluate.beam": (["evaluate.beam=9"], nothing, RESULTS | of("decoded")),

@@ -8,6 +8,8 @@ from ssl_asr.corpus.split_records import read_record
 from ssl_asr.decoding.graph_files import GraphInfo, graph_inputs, graph_language
 from ssl_asr.decoding.slab_words import VERSION as WORDS_VERSION
 from ssl_asr.decoding.slabs import Slab, System
+from ssl_asr.evaluation.turns.slabs import ConversationSystem
+from ssl_asr.frontend.conversations import VERSION as CONVERSATIONS_VERSION
 from ssl_asr.hmm.senones import SenoneSet
 from ssl_asr.models.model_files import model_id
 from ssl_asr.models.systems import evaluated, stage_of
@@ -21,6 +23,8 @@ from ssl_asr.store.utterance import Utterance
 from ssl_asr.store.weights import read_weights
 from ssl_asr.transducer.ngram_files import ngram_key
 from ssl_asr.transducer.slabs import TransducerSystem
+
+_CONVERSATIONS = "evaluate.conversations."
 
 VERSION = "2"  # raise where equal inputs give other hypotheses, and so other results
 TRANSDUCED_VERSION = "3"  # raise where equal inputs give other words of a transducer, or more about them
@@ -107,29 +111,52 @@ def describe_system(recipe: Recipe, name: str, graph: GraphInfo, senones: Senone
 
 def describe_transducer(recipe: Recipe, name: str) -> TransducerSystem:
     """ValueError if it is not trained yet."""
-    uri, own = model_uri(recipe.run, name), f"transducers.{name}."
-    if not filesystem.exists(uri):
-        raise ValueError(f"{uri} is missing; run the transducers stage first")
-    fields, search = non_defaults(recipe, "transducer-words"), recipe.transducers[name].search
+    search = recipe.transducers[name].search
     ngram = ngram_key(recipe.run, name, search.lm_order) if search.lm_weight else ""
-    inputs = {
-        "version": TRANSDUCED_VERSION,
-        "model": model_id(uri),
-        "batch_frames": str(recipe.evaluate.batch_frames),
-        **{path.removeprefix(own): value for path, value in fields.items() if path.startswith(own)},
-        **({"n-gram": ngram} if ngram else {}),
-    }
+    inputs = _transducer_inputs(recipe, name) | ({"n-gram": ngram} if ngram else {})
     sizes = (recipe.frontend.mel_bins, recipe.evaluate.batch_frames)
     return TransducerSystem(recipe.run, name, inputs_key(inputs), *sizes, search, ngram)
 
 
+def describe_conversations(recipe: Recipe, name: str) -> ConversationSystem:
+    """Of a transducer of conversations; ValueError if it is not trained yet."""
+    fields = non_defaults(recipe, "transducer-words")
+    inputs = {
+        **_transducer_inputs(recipe, name),
+        **{path: value for path, value in fields.items() if path.startswith(_CONVERSATIONS)},
+        "conversations version": CONVERSATIONS_VERSION,
+        "seed": str(recipe.seed),
+    }
+    return ConversationSystem(recipe, name, inputs_key(inputs))
+
+
+def _transducer_inputs(recipe: Recipe, name: str) -> dict[str, str]:
+    uri, own = model_uri(recipe.run, name), f"transducers.{name}."
+    if not filesystem.exists(uri):
+        raise ValueError(f"{uri} is missing; run the transducers stage first")
+    fields = non_defaults(recipe, "transducer-words")
+    return {
+        "version": TRANSDUCED_VERSION,
+        "model": model_id(uri),
+        "batch_frames": str(recipe.evaluate.batch_frames),
+        **{path.removeprefix(own): value for path, value in fields.items() if path.startswith(own)},
+    }
+
+
 def _transduced(recipe: Recipe) -> dict[str, str]:
-    """What transducers recognise; the others are compared with the first."""
-    names = recipe.utterance_transducers
-    if not names:
-        return {}
-    keys = {f"transducer {name}": describe_transducer(recipe, name).key for name in names}
-    return {"transducers": ", ".join(names), **keys}
+    """What transducers recognise; the others are compared with the first.
+
+    Conversations hold what the manifest says of the turns.
+    """
+    found: dict[str, str] = {}
+    if names := recipe.utterance_transducers:
+        keys = {f"transducer {name}": describe_transducer(recipe, name).key for name in names}
+        found = {"transducers": ", ".join(names), **keys}
+    if conversing := recipe.conversation_transducers:
+        listed = ShardStore(recipe.run, utterance.STORE).index("test")
+        found["test manifest"] = digest(listed.column("checksum").tolist())
+        found |= {f"conversations {name}": describe_conversations(recipe, name).key for name in conversing}
+    return found
 
 
 def split_slabs(recipe: Recipe, split: str, senones: SenoneSet) -> list[Slab]:

@@ -8,6 +8,8 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from ssl_asr.evaluation.percentiles import Percentiles
+from ssl_asr.evaluation.turns.counting import TurnCounts
+from ssl_asr.evaluation.turns.latencies import TurnLatencies
 from ssl_asr.models.systems import BASELINE, STUDENT, smbr_name
 from ssl_asr.recipe.identity import Inputs
 from ssl_asr.store import filesystem
@@ -142,6 +144,18 @@ class TransducerErrors:
 
 
 @dataclass(frozen=True)
+class ConversationErrors:
+    """Of one transducer on simulated conversations of test: `row` has ORC-WER, with its interval over conversations.
+
+    Conversations share speakers, so that interval holds for other conversations of these speakers.
+    """
+
+    row: WordErrors
+    counts: TurnCounts
+    latencies: TurnLatencies
+
+
+@dataclass(frozen=True)
 class Results:
     """`rows` and what follows them are on test, `dev` on dev, whose word errors at all scales tried are `tuning`.
 
@@ -152,8 +166,8 @@ class Results:
     `kappa` and `prior_scale` of each system were chosen by these. Systems in `at_bound` have a kappa at the end of
     what the search may try. `decode_x_real_time`: seconds of audio a second of one core; `oov_rate`: of test words
     outside the graph. The source of test lists `listed` utterances, degraded copies not counted, of which `scored`
-    are in the figures; both are 0 where that was not kept. `transducers` are compared among themselves. `inputs` is
-    what the results were made from.
+    are in the figures; both are 0 where that was not kept. `transducers` are compared among themselves;
+    `conversations` are of those of conversations. `inputs` is what the results were made from.
     """
 
     kappa: Mapping[str, float]
@@ -172,6 +186,7 @@ class Results:
     listed: int = 0
     scored: int = 0
     transducers: Sequence[TransducerErrors] = ()
+    conversations: Sequence[ConversationErrors] = ()
     inputs: Inputs = field(default_factory=dict)
 
     @property
@@ -265,6 +280,7 @@ def read_results(run: str) -> Results:
     values["tuning"] = [TuningPoint(**point) for point in values.get("tuning", ())]
     values["werr"] = [Reduction(**_with_share(_with_speakers(row))) for row in values["werr"]]
     values["frame_accuracy"] = [FrameAccuracy(**row) for row in values["frame_accuracy"]]
+    values["conversations"] = tuple(_conversation(each) for each in values.get("conversations", ()))
     values["transducers"] = tuple(_transducer(each) for each in values.get("transducers", ()))
     if "baseline_model" in values:  # before 2026-11-26: of the baseline alone
         values["models"] = {BASELINE: values.pop("baseline_model")}
@@ -282,6 +298,12 @@ def _transducer(values: dict[str, Any]) -> TransducerErrors:
 def _delays(values: dict[str, Any]) -> EmissionDelays:
     measured = {name: values[name] and Percentiles(**values[name]) for name in ("last_word", "words")}
     return EmissionDelays(**{**values, **measured})
+
+
+def _conversation(values: dict[str, Any]) -> ConversationErrors:
+    late = {name: None if each is None else Percentiles(**each) for name, each in values["latencies"].items()}
+    row = WordErrors(**_with_speakers(values["row"]))
+    return ConversationErrors(row, TurnCounts(**values["counts"]), TurnLatencies(**late))
 
 
 def _with_speakers(row: dict[str, Any]) -> dict[str, Any]:

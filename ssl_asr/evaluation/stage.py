@@ -11,6 +11,7 @@ from dataclasses import replace
 from ssl_asr.decoding.graph_files import GraphInfo, graph_inputs, make_graph, read_vocabulary
 from ssl_asr.decoding.slabs import DecodedSlab
 from ssl_asr.evaluation.bootstrap import Draws
+from ssl_asr.evaluation.conversations import recognise_slabs_of_conversations, score_conversations
 from ssl_asr.evaluation.decisions import Decisions, decide
 from ssl_asr.evaluation.inputs import (
     check_models,
@@ -83,22 +84,27 @@ def run_evaluate(recipe: Recipe) -> StageReport:
         tested = {each: decided.scales[each.name] for each in systems if each.name in decided.tested.values()}
         by_scales, made = decode("decoding test", {each: [scales] for each, scales in tested.items()}, test)
         transduced, recognised = recognise_slabs(recipe, test)
+        conversed, made_of_conversations = recognise_slabs_of_conversations(recipe, test)
         words, spoken = None, dict[str, list[Span]]()
-        if recipe.evaluate.lattices or recipe.transducers:
+        if recipe.evaluate.lattices or recipe.utterance_transducers:
             spoken = times_of("word times of test", slabs_to_time(recipe.run, test, test_utterances))
         if recipe.evaluate.lattices:
             words = find_words_of(recipe, tested, dev=dev, test=test, spoken=spoken)
     found = {system: by_scales[model][decided.scales[model]] for system, model in decided.tested.items()}
     results = _results(recipe, graph, decided, found, test_utterances)
-    compared = compare_transducers(recipe, transduced, test_utterances, spoken)
-    results = replace(results, inputs=inputs, transducers=compared)
+    results = replace(
+        results,
+        inputs=inputs,
+        transducers=compare_transducers(recipe, transduced, test_utterances, spoken),
+        conversations=score_conversations(recipe, conversed),
+    )
     # The files below may go or change. Until all are there, results of before must not say that they are.
     filesystem.delete(results_uri(recipe.run))
     confidences = publish_words(recipe, words, models=decided.tested, dev=dev_utterances, test=test_utterances)
     for name, slabs in (found | transduced).items():
         write_transcripts(recipe.run, name, slabs, test_utterances, confidences.get(name))
     write_results(recipe.run, results)
-    rejects, pieces = _rejects(found | transduced), decided.pieces + made + recognised
+    rejects, pieces = _rejects(found | transduced), decided.pieces + made + recognised + made_of_conversations
     report = clock.finish(pieces.total, pieces.kept, rejects, _figures(results))
     check_reject_share(recipe, STAGE, len({reject.id for reject in rejects}), len(test_utterances))
     return report
@@ -181,6 +187,8 @@ def _figures(results: Results) -> dict[str, float | str]:
         figures["baseline"] = TITLES[results.baseline_model]
     for name in results.transducer_names:
         figures[f"wer_{name}"] = f"{results.transducer_row(name, head).wer:.1%}"
+    for each in results.conversations:
+        figures[f"orc_wer_{each.row.system}"] = f"{each.row.wer:.1%}"
     figures["decoding_x_real_time"] = results.decode_x_real_time
     return figures
 

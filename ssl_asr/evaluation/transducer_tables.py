@@ -1,4 +1,4 @@
-"""The tables of a run's transducers: word errors, emission delays and FLOPs."""
+"""The tables of a run's transducers: word errors, emission delays, FLOPs, and conversations."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ import textwrap
 from ssl_asr.evaluation.percentiles import Percentiles
 from ssl_asr.evaluation.results import ALL, Results
 from ssl_asr.evaluation.table import WIDTH, aligned, gain, rate
+from ssl_asr.evaluation.turns.table import CONVERSATION_NOTE, conversation_rows
 
 
 def transducer_rows(results: Results) -> list[list[str]]:
@@ -75,13 +76,15 @@ def _milliseconds(found: Percentiles | None) -> str:
 
 def transducer_tables(results: Results) -> list[tuple[str, list[list[str]], str]]:
     """Title, rows and note of the tables of the transducers, where there are any."""
-    if not results.transducers:
-        return []
-    tables = [
-        ("Transducers", transducer_rows(results), transducer_note(results)),
-        ("Emission delays of transducers", delay_rows(results), DELAY_NOTE),
-        ("FLOPs of transducers", compute_rows(results), COMPUTE_NOTE),
-    ]
+    tables: list[tuple[str, list[list[str]], str]] = []
+    if results.transducers:
+        tables = [
+            ("Transducers", transducer_rows(results), transducer_note(results)),
+            ("Emission delays of transducers", delay_rows(results), DELAY_NOTE),
+            ("FLOPs of transducers", compute_rows(results), COMPUTE_NOTE),
+        ]
+    if results.conversations:
+        tables.append(("Conversations", conversation_rows(results.conversations), CONVERSATION_NOTE))
     return [each for each in tables if each[1]]
 
 

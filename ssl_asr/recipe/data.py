@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, field_validator, model_validator
 
 from ssl_asr.recipe.identity import Affects
+from ssl_asr.recipe.mixtures import Mixtures
 from ssl_asr.recipe.section import NotNegative, Positive, PositiveFloat, Section, Share
 
 ALL_SPLITS = Affects("labeled", "unlabeled", "dev", "test")
@@ -196,6 +197,8 @@ class Evaluate(Section):
     # A system more: the student's network trained with true labels on all audio, where the texts of the unlabeled
     # audio are known. It says how much could be gained; nothing else sees these texts.
     topline: Annotated[bool, Affects("results")] = False
+    # How conversations of the test speech are simulated, the same ones for all transducers of conversations.
+    conversations: Annotated[Mixtures, Affects("transducer-words")] = Mixtures()
 
 
 class Cluster(Section):

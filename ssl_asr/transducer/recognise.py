@@ -28,9 +28,34 @@ def recognise(
     """
     lengths_b = torch.tensor([len(frames) for frames in utterances])
     batch = pad_sequence(list(utterances), batch_first=True).to(model.mean.device)
-    encoded_bte = model.encode_whole(batch, lengths_b)
+    return _searched(model, model.encode_whole(batch, lengths_b), lengths_b, settings, label_scores)
+
+
+@torch.inference_mode()
+def recognise_channels(
+    model: TransducerModel, conversations: Sequence[torch.Tensor], settings: TransducerSearch
+) -> list[list[Hypothesis]]:
+    """Of each conversation [frames >= 1, inputs], as one padded batch, the best hypothesis of each output channel.
+
+    The model's encoder is a separator. Each channel is searched by itself.
+    """
+    lengths_b = torch.tensor([len(frames) for frames in conversations])
+    batch = pad_sequence(list(conversations), batch_first=True).to(model.mean.device)
+    hidden_nbte, _ = model.encode(batch, lengths_b)
+    found = [[best for best, *_ in _searched(model, each, lengths_b, settings)] for each in hidden_nbte]
+    return [list(channels) for channels in zip(*found, strict=True)]
+
+
+def _searched(
+    model: TransducerModel,
+    encoded_bte: torch.Tensor,
+    lengths_b: torch.Tensor,
+    settings: TransducerSearch,
+    label_scores: LabelScores | None = None,
+) -> list[list[Hypothesis]]:
+    """As `recognise`, of encoder outputs."""
     if settings.beam == 1 and label_scores is None:
-        greedy = GreedySearch(model, len(utterances), settings.max_symbols)
+        greedy = GreedySearch(model, len(encoded_bte), settings.max_symbols)
         greedy.accept(encoded_bte, lengths_b)
         return [[each] for each in greedy.hypotheses()]
     found, steps = [], ModelSteps(model)

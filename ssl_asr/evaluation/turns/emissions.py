@@ -33,7 +33,7 @@ class EmittedTurn:
 
 @dataclass(frozen=True)
 class Group:
-    """What was said and what was emitted between two moments at which nobody speaks.
+    """What was said and what was emitted between two moments at which nobody speaks, as in a whole conversation.
 
     `turns` are the true ones, by start; `channels` are the emissions of each channel, in their order.
     """
@@ -51,6 +51,16 @@ class Group:
     @property
     def is_counted_right(self) -> bool:
         return len(self.emitted) == len(self.turns)
+
+
+@dataclass(frozen=True)
+class RecognisedConversation:
+    """The true turns by start, and what was emitted on each channel: subwords with marks, and the words they make."""
+
+    id: str
+    turns: tuple[Turn, ...]
+    channels: tuple[tuple[Emission, ...], ...]
+    words: tuple[tuple[str, ...], ...]
 
 
 @dataclass

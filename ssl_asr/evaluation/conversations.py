@@ -1,0 +1,47 @@
+"""Recognises simulated conversations of the test speech by Ray tasks, with the transducers of conversations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from ssl_asr.decoding.slabs import Slab
+from ssl_asr.evaluation.bootstrap import Draws
+from ssl_asr.evaluation.inputs import describe_conversations
+from ssl_asr.evaluation.results import ConversationErrors
+from ssl_asr.evaluation.slab_tasks import Pieces, wait_for
+from ssl_asr.evaluation.turns.errors import conversation_errors
+from ssl_asr.evaluation.turns.slabs import ConversationSlab, read_conversations, recognise_conversations
+from ssl_asr.progress import Progress
+from ssl_asr.recipe import Recipe
+
+
+def recognise_slabs_of_conversations(
+    recipe: Recipe, slabs: Sequence[Slab]
+) -> tuple[dict[str, list[ConversationSlab]], Pieces]:
+    """What each transducer of conversations emits in all slabs, in their order; call it inside `cluster.joined`."""
+    systems = [describe_conversations(recipe, name) for name in recipe.conversation_transducers]
+    if not systems:
+        return {}, Pieces()
+    import ray
+
+    work = [(system, slab) for system in systems for slab in slabs]
+    todo = [piece for piece in work if read_conversations(*piece) is None]
+    progress = Progress("conversations of test", len(work), "slabs")
+    progress.skip(len(work) - len(todo))
+    remote = ray.remote(num_cpus=1)(recognise_conversations)
+    wait_for([remote.remote(*piece) for piece in todo], progress)
+    found = {system.name: [read_conversations(system, slab) for slab in slabs] for system in systems}
+    assert all(None not in each for each in found.values()), "the conversations of every slab were recognised"
+    read = {name: [each for each in decoded if each is not None] for name, decoded in found.items()}
+    return read, Pieces(len(work), len(work) - len(todo))
+
+
+def score_conversations(recipe: Recipe, found: Mapping[str, Sequence[ConversationSlab]]) -> list[ConversationErrors]:
+    """Of each transducer; ValueError if the test speech makes no conversation."""
+    draws, rate = Draws(recipe.evaluate.bootstrap, recipe.seed), recipe.frontend.sample_rate
+    return [
+        conversation_errors(
+            name, [each for slab in slabs for each in slab.conversations], sample_rate=rate, draws=draws
+        )
+        for name, slabs in found.items()
+    ]

@@ -1,0 +1,34 @@
+"""How good a transducer of conversations is: ORC-WER, turn-count accuracy and latencies of turns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ssl_asr.corpus.mixtures.turns import in_order
+from ssl_asr.evaluation.bootstrap import Draws
+from ssl_asr.evaluation.results import ALL, ConversationErrors
+from ssl_asr.evaluation.scoring import ScoredUtterance
+from ssl_asr.evaluation.summary import errors_of
+from ssl_asr.evaluation.turns.counting import count_turns
+from ssl_asr.evaluation.turns.emissions import Group, RecognisedConversation
+from ssl_asr.evaluation.turns.latencies import turn_latencies
+from ssl_asr.evaluation.turns.orc import best_combination
+
+
+def conversation_errors(
+    name: str, found: Sequence[RecognisedConversation], *, sample_rate: int, draws: Draws
+) -> ConversationErrors:
+    """Each conversation is one group, and a block of the bootstrap. ValueError if there is none."""
+    if not found:
+        raise ValueError(
+            f"the test speech makes no conversation to score {name} on; give evaluate.conversations fewer turns, or "
+            "a larger longest_seconds"
+        )
+    row = errors_of(name, (ALL, ALL), [_scored(each) for each in found], draws)
+    groups = [Group(each.turns, each.channels, sample_rate) for each in found]
+    return ConversationErrors(row, count_turns(groups), turn_latencies(groups))
+
+
+def _scored(each: RecognisedConversation) -> ScoredUtterance:
+    spoken = [turn.text.split() for turn in in_order(each.turns)]
+    return ScoredUtterance(each.id, each.id, ALL, ALL, best_combination(spoken, each.words).edits)
