@@ -131,6 +131,8 @@ def _check_transducer(name: str, recipe: Recipe) -> None:
         raise ValueError(
             f"{key}.conversations takes all texts as they are; set hmm.wrong_texts=keep, or leave out {key}"
         )
+    if transducer.conversations is not None and transducer.search.lm_weight:
+        raise ValueError(f"{key}.search.lm_weight is for single utterances; leave it out, or leave out conversations")
     if transducer.unlabeled_passes and not recipe.hypotheses.teacher:
         raise ValueError(
             f"{key} learns unlabeled speech from a teacher's words: say whose with hypotheses.teacher=student, or "

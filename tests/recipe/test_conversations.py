@@ -30,6 +30,7 @@ def test_it_is_given_by_keys_of_the_command_line() -> None:
         (["conversations.turns=[1, 2]", "unlabeled_passes=1"], r"labeled speech alone.* set unlabeled_passes=0"),
         (["conversations.turns=[1, 2]", "encoder_from=student"], r"leave out encoder_from"),
         (["conversations.turns=[1, 2]", "versions=one"], r"made of clean speech; leave out versions"),
+        (["conversations.turns=[1, 2]", "search.lm_weight=0.3"], r"lm_weight is for single utterances"),
         (["conversations.one_talker_passes=10"], r"one_talker_passes=10 leaves no pass with two talkers"),
         (["conversations.end_penalty=1", "fast_emit=0.005"], r"end_penalty and fast_emit together are"),
         (["conversations.end_penalty=1", "conversations.marks=change"], r"marks=change has not; use start-end"),
