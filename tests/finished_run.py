@@ -20,7 +20,7 @@ import torch
 
 from ssl_asr.corpus.stage import run_corpus
 from ssl_asr.evaluation.inputs import result_inputs, split_slabs
-from ssl_asr.evaluation.results import read_results, write_results
+from ssl_asr.evaluation.results_file import read_results, write_results
 from ssl_asr.frontend.prior import measure_prior
 from ssl_asr.frontend.shard_job import FeatureJob
 from ssl_asr.frontend.stacking import STACK

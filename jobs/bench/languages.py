@@ -19,7 +19,7 @@ import soundfile
 
 from ssl_asr.cli import commands
 from ssl_asr.corpus.open_speech import asterisk, packages
-from ssl_asr.evaluation.results import read_results
+from ssl_asr.evaluation.results_file import read_results
 from ssl_asr.lang.lexicon import read_phones
 from ssl_asr.lang.text import EVERY_SCRIPT
 from ssl_asr.recipe import load_recipe

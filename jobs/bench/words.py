@@ -23,7 +23,7 @@ from ssl_asr.decoding.slab_words import SlabWords, find_words, lattice_system, r
 from ssl_asr.decoding.slabs import DecodedSlab, Slab, System, decode_slab, read_result
 from ssl_asr.evaluation.inputs import describe_system, language_inputs, references, split_slabs
 from ssl_asr.evaluation.reference_times import Span, reference_times, slabs_to_time
-from ssl_asr.evaluation.results import read_results
+from ssl_asr.evaluation.results_file import read_results
 from ssl_asr.evaluation.word_quality import WordQuality, learn_curve, measure_words
 from ssl_asr.hmm.senones import load_senones
 from ssl_asr.progress import Progress

@@ -23,7 +23,7 @@ from ssl_asr.adaptation.speech import find_speech
 from ssl_asr.adaptation.voices import is_by_voices, voice_finder
 from ssl_asr.decoding.scores import Scales
 from ssl_asr.evaluation.inputs import references
-from ssl_asr.evaluation.results import read_results
+from ssl_asr.evaluation.results_file import read_results
 from ssl_asr.models.model_files import MADE_FROM, made_from, model_id
 from ssl_asr.recipe import Recipe
 from ssl_asr.runtime import cluster

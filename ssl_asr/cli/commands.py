@@ -229,7 +229,7 @@ def _said(report: StageReport) -> StageReport:
 
 
 def _wer_table(recipe: Recipe) -> str:
-    from ssl_asr.evaluation.results import read_results
+    from ssl_asr.evaluation.results_file import read_results
     from ssl_asr.evaluation.table import format_table
     from ssl_asr.evaluation.transducer_tables import format_transducers
 

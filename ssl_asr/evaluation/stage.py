@@ -23,7 +23,8 @@ from ssl_asr.evaluation.inputs import (
     split_slabs,
 )
 from ssl_asr.evaluation.reference_times import Span, slabs_to_time
-from ssl_asr.evaluation.results import ALL, Results, read_results, write_results
+from ssl_asr.evaluation.results import ALL, Results
+from ssl_asr.evaluation.results_file import read_results, write_results
 from ssl_asr.evaluation.slab_tasks import decode, times_of
 from ssl_asr.evaluation.summary import (
     cells_of,

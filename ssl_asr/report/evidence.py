@@ -17,7 +17,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import yaml
 
-from ssl_asr.evaluation.results import Results, read_results
+from ssl_asr.evaluation.results import Results
+from ssl_asr.evaluation.results_file import read_results
 from ssl_asr.evaluation.word_quality import WordQuality, read_word_quality
 from ssl_asr.labelling.calibration_file import Calibration, read_calibration
 from ssl_asr.labelling.teachers import target_set_id

@@ -146,7 +146,7 @@ def test_stage_ends_with_its_line_and_keeps_the_recipe(capsys, tmp_path, monkeyp
 
 
 def test_run_opens_with_its_plan_and_ends_with_table_and_page(capsys, tmp_path, monkeypatch, ray_local):
-    from ssl_asr.evaluation.results import write_results
+    from ssl_asr.evaluation.results_file import write_results
     from tests.report.example_run import example_results
 
     asked = []

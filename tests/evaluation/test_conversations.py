@@ -13,7 +13,7 @@ from ssl_asr.decoding.slabs import Slab
 from ssl_asr.evaluation.bootstrap import Draws
 from ssl_asr.evaluation.conversations import recognise_slabs_of_conversations, score_conversations
 from ssl_asr.evaluation.inputs import describe_conversations, result_inputs, split_slabs
-from ssl_asr.evaluation.results import read_results, write_results
+from ssl_asr.evaluation.results_file import read_results, write_results
 from ssl_asr.evaluation.table import format_table
 from ssl_asr.evaluation.turns.emissions import Emission, RecognisedConversation
 from ssl_asr.evaluation.turns.errors import conversation_errors

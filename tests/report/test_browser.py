@@ -13,7 +13,8 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from ssl_asr.evaluation.inputs import references
-from ssl_asr.evaluation.results import Results, ToplineShare, read_results, write_results
+from ssl_asr.evaluation.results import Results, ToplineShare
+from ssl_asr.evaluation.results_file import read_results, write_results
 from ssl_asr.recipe import Recipe
 from ssl_asr.report.stage import run_report
 from ssl_asr.store.results_layout import compare_page_uri, hypotheses_uri, page_uri

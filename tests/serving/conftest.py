@@ -12,7 +12,7 @@ import torch
 
 from ssl_asr.decoding.graph_files import graph_inputs, make_graph
 from ssl_asr.evaluation.inputs import language_inputs
-from ssl_asr.evaluation.results import write_results
+from ssl_asr.evaluation.results_file import write_results
 from ssl_asr.frontend.stacking import stack, stack_labels
 from ssl_asr.frontend.statistics import global_statistics
 from ssl_asr.hmm.senones import SenoneSet, load_senones

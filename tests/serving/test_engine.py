@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from ssl_asr.decoding.decoder import Decoder
 from ssl_asr.decoding.posteriors import log_posteriors
 from ssl_asr.decoding.scores import Scales, acoustic_scores
-from ssl_asr.evaluation.results import read_results
+from ssl_asr.evaluation.results_file import read_results
 from ssl_asr.frontend.extract import Extractor
 from ssl_asr.frontend.stacking import stack
 from ssl_asr.hmm.senones import load_senones

@@ -29,7 +29,7 @@ def bundle_of(folder: str, say: Callable[[str], None]) -> str:
 
 def _is_current(run: str, bundle: Path) -> bool:
     """Whether it holds the student that the run has now, and is of the results that the run has now."""
-    from ssl_asr.evaluation.results import read_results  # with the recipe, which takes time to import
+    from ssl_asr.evaluation.results_file import read_results  # with the recipe, which takes time to import
     from ssl_asr.models.systems import STUDENT
     from ssl_asr.recipe.identity import inputs_key
 

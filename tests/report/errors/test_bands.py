@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from ssl_asr.evaluation.results import read_results
+from ssl_asr.evaluation.results_file import read_results
 from ssl_asr.evaluation.scoring import align_words, edits_of
 from ssl_asr.frontend.lfbe import lfbe
 from ssl_asr.recipe import Frontend

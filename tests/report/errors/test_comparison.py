@@ -7,7 +7,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from ssl_asr.evaluation.results import read_results
+from ssl_asr.evaluation.results_file import read_results
 from ssl_asr.report.errors import comparison
 from ssl_asr.report.errors.analysis import analyse, worst
 from ssl_asr.report.errors.comparison import Score, compare_systems, score

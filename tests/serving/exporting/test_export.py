@@ -16,7 +16,7 @@ import yaml
 
 from ssl_asr.cli.main import FAILED, OK, main
 from ssl_asr.evaluation.bootstrap import Interval
-from ssl_asr.evaluation.results import read_results, write_results
+from ssl_asr.evaluation.results_file import read_results, write_results
 from ssl_asr.hmm.senones import load_senones
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec
 from ssl_asr.models.model_files import load_model, save_model

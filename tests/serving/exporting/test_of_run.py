@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ssl_asr.evaluation.results import read_results, write_results
+from ssl_asr.evaluation.results_file import read_results, write_results
 from ssl_asr.recipe import Recipe
 from ssl_asr.runtime.run_directory import save_recipe
 from ssl_asr.serving.bundle import open_bundle

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from ssl_asr.evaluation.results import read_results
+from ssl_asr.evaluation.results_file import read_results
 from ssl_asr.evaluation.stage import run_evaluate
 from ssl_asr.evaluation.transducer_tables import format_transducers
 from ssl_asr.models.transformer.encoder import Transformer
