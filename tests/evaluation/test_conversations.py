@@ -14,7 +14,7 @@ from ssl_asr.evaluation.bootstrap import Draws
 from ssl_asr.evaluation.conversations import recognise_slabs_of_conversations, score_conversations
 from ssl_asr.evaluation.inputs import describe_conversations, result_inputs, split_slabs
 from ssl_asr.evaluation.results_file import read_results, write_results
-from ssl_asr.evaluation.table import format_table
+from ssl_asr.evaluation.transducer_tables import format_transducers
 from ssl_asr.evaluation.turns.emissions import Emission, RecognisedConversation
 from ssl_asr.evaluation.turns.errors import conversation_errors
 from ssl_asr.evaluation.turns.slabs import read_conversations, recognise_conversations
@@ -128,7 +128,7 @@ def test_the_stage_s_results_have_them(recipe: Recipe) -> None:
     write_results(recipe.run, replace(read_results(recipe.run), conversations=[errors]))
     results = read_results(recipe.run)
     assert list(results.conversations) == [errors]
-    assert "ORC-WER %" in format_table(results)
+    assert "ORC-WER %" in format_transducers(results)
     assert '<h3 class="spaced">Conversations</h3>' in render(gather(recipe))
 
 
