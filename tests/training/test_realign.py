@@ -158,7 +158,7 @@ def test_without_it_the_flat_start_s_alignments_are_back(realigned_run: Recipe) 
 def test_asked_for_none_it_says_so_and_drops_what_nothing_uses(realigned_run: Recipe) -> None:
     plain, (flat, _, last) = open_recipe(realigned_run.run, ["hmm.realign=0"]), sets_of(realigned_run)
     report = run_realign(plain)
-    assert report.line().endswith("0 pieces, off hmm.realign asks for none")
+    assert report.line().endswith("0 networks and shards, off hmm.realign asks for none")
     # The senone set still names the last one, until the hmm stage has run.
     assert names_of_sets(plain) == {Path(store.name).name for store in (flat, last)}
     run_hmm(plain)
