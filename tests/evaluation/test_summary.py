@@ -173,7 +173,8 @@ def test_results_come_back_as_they_were_written(tmp_path):
     kept = json.loads((tmp_path / "decoding" / "results.json").read_text())
     scores = {"rows", "werr", "frame_accuracy", "decode_x_real_time", "oov_rate", "inputs"}
     choices = {"kappa", "prior_scale", "dev", "tuning", "at_bound", "models"}
-    assert set(kept) == scores | choices | {"headline", "other_channels", "listed", "scored", "transducers"}
+    others = {"headline", "other_channels", "listed", "scored", "transducers", "conversations"}
+    assert set(kept) == scores | choices | others
 
 
 def test_the_rate_of_all_is_that_of_all_words():
