@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from ssl_asr.corpus.pieces import PACKED_RATIO
+from ssl_asr.corpus.readers.registry import MOST_COMPARED
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import digest
 from ssl_asr.store import filesystem
@@ -20,8 +21,6 @@ from ssl_asr.store.layout import outside_hypotheses_uri
 from ssl_asr.store.patterns import FoundFile, matching
 
 KEY = "hypotheses.teacher"
-# Files of up to so many bytes together are compared by content, larger ones by size and time of the last write.
-MOST_COMPARED = 64 << 20
 _DIGITS = 12
 
 
@@ -59,6 +58,7 @@ class OutsideSource:
 
     @property
     def is_large(self) -> bool:
+        """Whether they are compared by size and time, as lists of a corpus are."""
         return sum(file.size for file in self.files) > MOST_COMPARED
 
 

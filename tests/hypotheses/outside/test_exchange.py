@@ -14,10 +14,11 @@ from ssl_asr.hypotheses.outside.shard_job import OutsideJob
 from ssl_asr.hypotheses.sets import hypothesis_set
 from ssl_asr.hypotheses.stage import run_hypotheses
 from ssl_asr.recipe import Recipe
-from ssl_asr.store import features, layout
+from ssl_asr.store import features, filesystem, layout
 from ssl_asr.store.ledger import LedgerEntry, Shard
 from ssl_asr.store.shards import ShardStore
 from tests.hypotheses.conftest import ALONE, CLEAN, asking, contents, copied, rows_of, sources, texts
+from tests.s3_server import S3Server
 
 SAID = {each.id: str(each.text) for each in (*CLEAN, ALONE)} | {f"other-{n}": "two cats" for n in range(20)}
 
@@ -160,3 +161,14 @@ def test_a_file_that_changes_while_it_is_read_is_told(
         run_hypotheses(asking(own, teacher=words))
     monkeypatch.undo()
     assert run_hypotheses(asking(own, teacher=words)).figures["of_other_speech"] == 21
+
+
+def test_files_may_lie_in_a_bucket(
+    own: Recipe, words: str, unbroken: dict[str, bytes], many: None, s3: S3Server
+) -> None:
+    bucket = s3.create_bucket("words")
+    for file in Path(words.removeprefix("jsonl:")).parent.glob("words-*.jsonl"):
+        filesystem.write_bytes(f"{bucket}/said/{file.name}", file.read_bytes())
+    recipe = asking(own, teacher=f"jsonl:{bucket}/said/words-*.jsonl")
+    run_hypotheses(recipe)
+    assert contents(recipe) == unbroken
