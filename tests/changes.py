@@ -136,6 +136,7 @@ CHANGES: dict[str, Change] = {
         nothing,
         set(),
     ),
+    "student's temperature": (["student.unlabeled_objective.temperature=2"], nothing, of("decoded") | STUDENT),
     "teacher.labeled_passes": (["teacher.labeled_passes=3"], nothing, of("calibration", "decoded") | TEACHER),
     "versions of a pass": (
         ["teacher.versions=one", "student.versions=one"],

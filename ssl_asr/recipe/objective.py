@@ -23,9 +23,13 @@ class CrossEntropySection(ObjectiveSection):
 
 
 class SoftCrossEntropySection(ObjectiveSection):
-    """The teacher's largest posteriors are each frame's targets."""
+    """The teacher's largest posteriors are each frame's targets.
+
+    Logits of teacher and student are divided by `temperature`, and the loss times its square (Hinton et al. 2015).
+    """
 
     kind: Literal["soft-cross-entropy"] = "soft-cross-entropy"
+    temperature: PositiveFloat = 1.0
 
 
 class SmbrSection(ObjectiveSection):

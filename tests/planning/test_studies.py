@@ -17,6 +17,10 @@ OWN = {  # by study and variant: the stages that its run does not take from the 
         "none": ["transducers", "evaluate"],
     },
     "noise": {"degraded": ["corpus", "frontend", "labelling", *STUDENTS]},
+    "topk": {
+        **{name: ["labelling", *STUDENT] for name in ("k1", "k5", "k600", "bits4")},
+        "warm": STUDENT,
+    },
     "schedule": {
         "segregated": ["baseline", "student", "topline", "evaluate"],
         "no-boost": ["baseline", "student", "topline", "evaluate"],

@@ -88,6 +88,7 @@ def test_a_choice_is_what_differs_from_its_default() -> None:
         ("student.network.layers=9", {"baseline", "baseline-short", "student", "topline"}),
         ("student.shorter_baseline=0.3", {"baseline-short"}),
         ("student.unlabeled_objective.kind=cross-entropy", {"student"}),
+        ("student.unlabeled_objective.temperature=2", {"student"}),
         ("teacher.sequence.epochs=3", {"teacher-smbr"}),
         ("teacher.sequence.kappa=0.5", {"lattices"}),  # of which the model's own inputs take account
         (

@@ -17,7 +17,11 @@ from ssl_asr.training.objectives.objective import Loss
 
 
 class SoftCrossEntropy:
-    """Nats a frame, weighted by the examples' weights; a frame is right where the teacher's likeliest senone wins."""
+    """Nats a frame, weighted by the examples' weights; a frame is right where the teacher's likeliest senone wins.
+
+    With a temperature T both sides are softened by it. The loss is T^2 times the nats, so that its gradient is about
+    as large as without (Hinton et al. 2015).
+    """
 
     figures = (FRAME_ACCURACY,)
     needs_text = False
@@ -33,14 +37,23 @@ class SoftCrossEntropy:
         assert batch.posteriors is not None, "soft targets"
         logits_nv = valid_logits(model, batch)
         right = hits(logits_nv, batch)
+        temperature, posteriors_nk = self.section.temperature, batch.posteriors
+        if temperature != 1:
+            logits_nv, posteriors_nk = logits_nv / temperature, softened(posteriors_nk, temperature)
         if batch.weights is None:
-            loss = soft_cross_entropy(logits_nv, batch.senones, batch.posteriors)
+            loss = soft_cross_entropy(logits_nv, batch.senones, posteriors_nk)
         else:
             # A frame's loss is linear in its posteriors; the mean over frames becomes one over weights.
-            weighted_nk = batch.posteriors * batch.weights[:, None]
+            weighted_nk = posteriors_nk * batch.weights[:, None]
             frames_a_weight = len(batch.senones) / (batch.weight or 1.0)
             loss = soft_cross_entropy(logits_nv, batch.senones, weighted_nk) * frames_a_weight
-        return Loss(loss, batch.weight, {FRAME_ACCURACY: right})
+        return Loss(temperature**2 * loss, batch.weight, {FRAME_ACCURACY: right})
+
+
+def softened(posteriors_nk: torch.Tensor, temperature: float) -> torch.Tensor:
+    """The softmax of kept logits over `temperature`, from their softmax; what was not kept, a 0, stays one."""
+    powers_nk = posteriors_nk.pow(1 / temperature)
+    return powers_nk / powers_nk.sum(1, keepdim=True)
 
 
 def soft_cross_entropy(

@@ -6,7 +6,7 @@ import torch
 from torch.nn import functional
 
 from ssl_asr.training.objectives.cross_entropy import hard_cross_entropy
-from ssl_asr.training.objectives.soft_cross_entropy import soft_cross_entropy
+from ssl_asr.training.objectives.soft_cross_entropy import soft_cross_entropy, softened
 
 FRAMES, SENONES = 11, 40
 
@@ -32,6 +32,14 @@ def test_one_kept_senone_equals_hard_cross_entropy(logits: torch.Tensor) -> None
     labels = torch.arange(FRAMES) % SENONES
     soft = soft_cross_entropy(logits, labels[:, None], torch.ones(FRAMES, 1, dtype=torch.float64))
     torch.testing.assert_close(soft, hard_cross_entropy(logits, labels))
+
+
+@pytest.mark.parametrize("temperature", [0.5, 1.0, 2.0])
+def test_softened_posteriors_are_the_softmax_of_the_kept_logits_over_the_temperature(temperature: float) -> None:
+    kept = torch.from_numpy(np.random.default_rng(3).standard_normal((FRAMES, 20)) * 5)
+    kept[::2, 12:] = -torch.inf  # entries that the codec has dropped
+    found = softened(kept.softmax(1), temperature)
+    torch.testing.assert_close(found, (kept / temperature).softmax(1))
 
 
 @pytest.mark.parametrize("kept", [1, 4, 9])

@@ -9,11 +9,14 @@ import pytest
 import torch
 
 from ssl_asr.models.acoustic import AcousticModel
+from ssl_asr.recipe import SoftCrossEntropySection
 from ssl_asr.training.data.batches import Piece, collate, cut
 from ssl_asr.training.data.sources import SlabRef
 from ssl_asr.training.job import build_model
 from ssl_asr.training.meter import Meter
+from ssl_asr.training.objectives.frames import valid_logits
 from ssl_asr.training.objectives.objective import Loss, Objective, build_objective
+from ssl_asr.training.schedule import UNLABELED
 from ssl_asr.training.sync.group import SingleWorker, Worker
 from ssl_asr.training.sync.simulation import SimulatedGroup, simulate
 from tests.training.synthetic import Synthetic, source, synthetic_job
@@ -51,6 +54,21 @@ def test_the_weight_is_known_before_the_batch_is_made(name: str) -> None:
         parts = pieces(name, *weights)
         frames = [piece.count for piece in parts]
         assert objective(name).weight(parts) == scored(name, parts)[0].weight == np.dot(frames, weights)
+
+
+def test_a_temperature_divides_the_logits_of_both_sides_and_keeps_the_size_of_the_gradient() -> None:
+    parts = pieces(UNLABELED, 1.0, 1.0, 1.0)
+    batch = collate(parts, LOOK_AHEAD)
+    network = model()
+    warm = build_objective(SoftCrossEntropySection(temperature=2.0)).loss(network, batch)
+    logits_nv = valid_logits(network, batch)
+    assert batch.posteriors is not None
+    teacher_nk = (batch.posteriors.log() / 2).softmax(1)
+    student_nk = (logits_nv / 2).log_softmax(1).gather(1, batch.senones)
+    torch.testing.assert_close(warm.loss, -4 * (teacher_nk * student_nk).sum(1).mean())
+    cold, _ = scored(UNLABELED, parts)
+    assert warm.figures == cold.figures
+    assert build_objective(SoftCrossEntropySection()).loss(network, batch).loss == cold.loss
 
 
 @pytest.mark.parametrize("name", NAMES)
