@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from ssl_asr.planning.blocks import MINIBATCHES
 from ssl_asr.planning.compute import TRAIN_FLOPS
 from ssl_asr.planning.facts import A10G_GFLOPS, GPU_GFLOPS, PUBLISHED_GFLOPS, Fact
-from ssl_asr.planning.network import all_gather_bytes, all_reduce_bytes
 from ssl_asr.recipe import load_recipe
+from ssl_asr.training.sync.traffic import all_gather_bytes, all_reduce_bytes
 
 GBITS = (10, 25, 100)
 # Published figures: speed-up divided by workers (Parthasarathi et al. 2019, Table I, K80, 25 Gbit/s).

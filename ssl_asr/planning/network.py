@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ssl_asr.planning.compute import FRAMES_AN_HOUR
 from ssl_asr.planning.speech import TrainingSpeech
 from ssl_asr.recipe import Batching, Optimiser, Sync
+from ssl_asr.training.sync.traffic import all_gather_bytes, all_reduce_bytes
 
 STRATEGIES = ("bmuf", "gtc", "dense")
 WORD_BYTES = 4
@@ -34,16 +35,6 @@ def block_steps(batching: Batching, slab_minutes: float, slabs: int) -> Steps:
     """The steps of a block of `slabs` slabs, cut into chunks."""
     minibatch = batching.batch_chunks * batching.chunk_frames
     return Steps(slabs * slab_minutes / 60 * FRAMES_AN_HOUR / minibatch, minibatch)
-
-
-def all_reduce_bytes(workers: int, payload: float) -> float:
-    """A ring all-reduce: every worker sends 2 (N - 1) / N times the payload."""
-    return 2 * (workers - 1) / workers * payload
-
-
-def all_gather_bytes(workers: int, payload: float) -> float:
-    """A ring all-gather: every worker's payload passes through every other worker but the last."""
-    return (workers - 1) * payload
 
 
 def sync_bytes(parameters: int, optimiser: Optimiser, sync: Sync) -> float:

@@ -168,6 +168,10 @@ def group_kills(cluster: Hardware) -> float:
 
 def training_time(recipe: Recipe, training: Training, start: Fact, cluster: Hardware) -> StageTime:
     devices, sync, slabs = cluster.devices, training.sync, training.sync.block_slabs
+    if sync.simulated_workers is not None:  # on one core, and nothing is sent
+        hours, how = training.trained_on.hours, f"by {sync.simulated_workers} simulated workers"
+        formula = f"{number(hours)} h x 120,000 frames x {_microseconds(training.rate)}, {how}"
+        return _stage(training.name, "core", 1, hours, training.rate, start, 1.0, 0.0, formula)
     by = {
         strategy: traffic_of(recipe, training, strategy, devices.trainers, cluster.gbit.value, slabs).efficiency
         for strategy in STRATEGIES

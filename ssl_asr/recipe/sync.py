@@ -18,6 +18,8 @@ class Sync(Section):
 
     strategy: Literal["bmuf", "gtc", "dense"] = "bmuf"
     block_slabs: Positive = 2  # of each worker in a block
+    # So many workers take turns in one process, on one core, instead of those of the cluster: for studies of N.
+    simulated_workers: Positive | None = None
     # Blocks between checkpoints; each is written during the block that follows.
     checkpoint_blocks: Annotated[Positive, Affects()] = 1
     max_bad_blocks: Annotated[Positive, Affects()] = 3  # in a row with a NaN or Inf, before the run stops

@@ -17,7 +17,7 @@ from ssl_asr.runtime.todo import LANGUAGE_TEXT, SENONE_SET, Todo, reasons, upstr
 from ssl_asr.store.layout import ALIGNMENTS, FEATURES, TARGETS, model_uri
 from ssl_asr.store.targets import FRAME_SECONDS
 from ssl_asr.training.checkpoints.accounting import write_schedule
-from ssl_asr.training.curve import CurveWriter, read_curve
+from ssl_asr.training.curve import CurveWriter, Record, read_curve
 from ssl_asr.training.inputs import model_inputs
 from ssl_asr.training.job import TrainingJob
 from ssl_asr.training.plan import (
@@ -32,10 +32,14 @@ from ssl_asr.training.plan import (
 )
 from ssl_asr.training.sequence.inputs import smbr_inputs
 from ssl_asr.training.sequence.stage import is_sequence_trained, sequence_figures, train_sequence
+from ssl_asr.training.simulated import run_simulated
+from ssl_asr.training.sync.strategy import MEGABYTES_SENT
 
 # Products of the stages before that a model is trained on.
 LABELED_STORES = (f"{FEATURES}/labeled", f"{ALIGNMENTS}/labeled", SENONE_SET)
 UNLABELED_STORES = (f"{FEATURES}/unlabeled",)
+# Between any two workers, in the time that simulated ones would take side by side, sending and training in turn.
+MODELLED_GBIT = 10
 
 
 def run_teacher(recipe: Recipe) -> StageReport:
@@ -92,6 +96,9 @@ def train(recipe: Recipe, plan: TrainingPlan) -> None:
 def fit_job(job: TrainingJob, workers: Cluster) -> None:
     """Train the job's model, from its last checkpoint if there is one; call it inside `cluster.joined`."""
     write_schedule(job.run, job.name, job.key, job.schedule, {source.name: len(source) for source in job.sources})
+    if job.sync.simulated_workers is not None:
+        cluster.as_task(run_simulated)(job, job.sync.simulated_workers)
+        return
     fit(job, workers)
 
 
@@ -119,12 +126,23 @@ def _curve_figures(recipe: Recipe, plan: TrainingPlan) -> dict[str, float | str]
         "blocks": str(len(blocks)),
         "hours": hours,
         "x_real_time": hours * 3600 / max(seconds, 1e-3),
+        **_sent(blocks),
     }
+    if (workers := settings_of(recipe, plan.name).sync.simulated_workers) is not None:
+        sending = float(figures.get(MEGABYTES_SENT, 0)) * 8 / (1000 * MODELLED_GBIT)
+        figures["modelled_seconds"] = seconds / workers + sending
     if on_dev:
         figures["dev_loss"] = on_dev[-1]["dev_loss"]
         if "dev_frame_accuracy" in on_dev[-1]:
             figures["dev_accuracy"] = on_dev[-1]["dev_frame_accuracy"]
     return figures
+
+
+def _sent(blocks: Sequence[Record]) -> dict[str, float]:
+    """What one worker has sent; nothing where blocks of a former version do not tell."""
+    if not blocks or not all(MEGABYTES_SENT in record for record in blocks):
+        return {}
+    return {MEGABYTES_SENT: sum(record[MEGABYTES_SENT] for record in blocks)}
 
 
 def todo_teacher(recipe: Recipe, before: Sequence[Todo]) -> list[Todo]:

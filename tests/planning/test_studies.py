@@ -21,6 +21,9 @@ OWN = {  # by study and variant: the stages that its run does not take from the 
         **{name: ["labelling", *STUDENT] for name in ("k1", "k5", "k600", "bits4")},
         "warm": STUDENT,
     },
+    "trainer": dict.fromkeys(
+        ("dense-8", "gtc-8", "sparse-8", "bmuf-8", "classical-8", "averaging-8", "long-8", "bmuf-16"), STUDENTS
+    ),
     "schedule": {
         "segregated": ["baseline", "student", "topline", "evaluate"],
         "no-boost": ["baseline", "student", "topline", "evaluate"],
@@ -66,3 +69,10 @@ def test_what_counts_by_content_is_seen_as_a_difference() -> None:
     assert again("hypotheses.teacher=student") == {"hypotheses", "evaluate"}
     assert again("corpus.cache=/c", "cluster.train_workers=[1, 1]") == set()
     assert again("evaluate.topline=false") == {"evaluate"}
+
+
+def test_simulated_workers_take_as_long_as_one_core() -> None:
+    runs = planned("trainer")
+    times = dict(zip((variant for variant, _ in runs), run_times(read_study("trainer"), runs), strict=True))
+    assert times["bmuf-8"].seconds == times["bmuf-16"].seconds == times["gtc-8"].seconds
+    assert times["bmuf-8"].seconds < times["one"].seconds, "which makes all that comes before, too"

@@ -86,6 +86,7 @@ def test_a_choice_is_what_differs_from_its_default() -> None:
         ("hypotheses.teacher=student", set()),  # its content counts
         ("hypotheses.kappa=0.5", {"pseudo-labels"}),
         ("student.network.layers=9", {"baseline", "baseline-short", "student", "topline"}),
+        ("student.sync.simulated_workers=8", {"baseline", "baseline-short", "student", "topline"}),
         ("student.shorter_baseline=0.3", {"baseline-short"}),
         ("student.unlabeled_objective.kind=cross-entropy", {"student"}),
         ("student.unlabeled_objective.temperature=2", {"student"}),

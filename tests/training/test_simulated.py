@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from ssl_asr.models.model_files import load_model
-from ssl_asr.recipe import Optimiser, Recipe, Sync
+from ssl_asr.recipe import Cluster, Optimiser, Recipe, Sync
 from ssl_asr.store import filesystem
 from ssl_asr.store.layout import model_uri
 from ssl_asr.training.checkpoints.accounting import read_accounts, write_schedule
@@ -15,9 +15,11 @@ from ssl_asr.training.checkpoints.snapshot import SHARED
 from ssl_asr.training.curve import Record, read_curve
 from ssl_asr.training.job import TrainingJob
 from ssl_asr.training.simulated import train_simulated
+from ssl_asr.training.stage import fit_job
 from ssl_asr.training.sync import flat
 from ssl_asr.training.sync.group import Worker
 from ssl_asr.training.sync.simulation import SimulatedGroup, simulate
+from ssl_asr.training.sync.strategy import MEGABYTES_SENT
 from ssl_asr.training.train import checkpoints_of, train
 from ssl_asr.verifying.slab_audit import audit
 from tests.training.jobs import labeled_job
@@ -144,3 +146,15 @@ def test_a_notice_is_a_checkpoint_at_the_next_blocks_end(job: TrainingJob) -> No
             simulate(2, work)
         newest = checkpoints_of(job).newest()
         assert (newest is not None) == noticed
+
+
+def test_a_recipe_may_ask_for_simulated_workers(job: TrainingJob, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever the cluster has: the job of the recipe's key is trained by as many as its sync section says."""
+    monkeypatch.setattr("ssl_asr.runtime.cluster.as_task", lambda function: function)
+    fit_job(replace(job, sync=Sync(simulated_workers=3, block_slabs=1)), Cluster(train_workers=(1, 1)))
+    accounts = list(read_accounts(job.run, job.name, job.key))
+    assert {len(account.assignments) for account in accounts} == {3}
+    blocks = [record for record in read_curve(job.run, job.name) if "loss" in record]
+    assert {record["workers"] for record in blocks} == {3}
+    assert all(record[MEGABYTES_SENT] > 0 for record in blocks)
+    assert load_model(model_uri(job.run, job.name))[1]["blocks"] == len(accounts)

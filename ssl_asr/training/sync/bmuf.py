@@ -22,7 +22,8 @@ from ssl_asr.recipe import Sync, Variant
 from ssl_asr.training.sync import flat
 from ssl_asr.training.sync.group import Group, sum_numbers
 from ssl_asr.training.sync.moments import OptimiserMoments
-from ssl_asr.training.sync.strategy import Replicated, State, Synced
+from ssl_asr.training.sync.strategy import MEGABYTES_SENT, Replicated, State, Synced
+from ssl_asr.training.sync.traffic import all_reduce_bytes
 
 
 def block_momentum(workers: int) -> float:
@@ -113,7 +114,12 @@ class Bmuf(Replicated):
             self.moments.on_block_end(share, steps / used, self.eta, zeta, self.sync.variant)
         elif dropped:
             self.moments.forget()  # of models that are gone; where nobody had a batch, nothing has happened
-        return Synced(int(all_frames), int(dropped), {"bmuf_delta_norm": float(self.delta.norm())})
+        payload = update.numel() * self.wire.itemsize + self.moments.payload() if used else 0
+        meters = {
+            "bmuf_delta_norm": float(self.delta.norm()),
+            MEGABYTES_SENT: all_reduce_bytes(self.group.size, payload) / 1e6,
+        }
+        return Synced(int(all_frames), int(dropped), meters)
 
     def _zeta(self, contributing: float) -> float:
         if self.sync.zeta is not None:

@@ -17,7 +17,8 @@ from ssl_asr.recipe import Sync
 from ssl_asr.training.sync import flat
 from ssl_asr.training.sync.gradients import replace_gradients, step_weights, weighted
 from ssl_asr.training.sync.group import Group, sum_numbers
-from ssl_asr.training.sync.strategy import State, Synced
+from ssl_asr.training.sync.strategy import MEGABYTES_SENT, State, Synced
+from ssl_asr.training.sync.traffic import all_gather_bytes, all_reduce_bytes
 
 # The sign is the word's top bit, so +tau at index i is i and -tau is i - 2^31.
 _INDEX, _NEGATIVE = 2**31 - 1, -(2**31)
@@ -131,11 +132,14 @@ class Gtc:
         all_frames, dropped, words, squares = sum_numbers(self.group, mine, self.residual.device)
         elements = self.group.size * self._compressed_steps * self.residual.numel()
         dense_bytes = self._dense_steps * self.residual.numel() * self.residual.element_size()
+        # The mean worker's words, each of which goes to all others.
+        sent = all_gather_bytes(self.group.size, words / self.group.size * _WORD_BYTES)
+        sent += all_reduce_bytes(self.group.size, dense_bytes)
         meters = {
             "gtc_sent_share": words / max(elements, 1),
             "gtc_tau": self.tau,
             "gtc_residual_norm": squares**0.5,
-            "megabytes_sent": (words / self.group.size * _WORD_BYTES + dense_bytes) / 1e6,
+            MEGABYTES_SENT: sent / 1e6,
         }
         return Synced(int(all_frames), int(dropped), meters)
 

@@ -67,6 +67,12 @@ class OptimiserMoments:
         flat.unflatten_into(average, moments)
         set_steps(self.optimiser, max(self.group.gather_objects(steps_of(self.optimiser))))
 
+    def payload(self) -> int:
+        """Bytes of the moments that are averaged at a block's end."""
+        if self.policy == "reset":
+            return 0
+        return sum(moment.numel() * moment.element_size() for moment in moments_of(self.optimiser))
+
     def _filter_steps(self, steps: float, eta: float, zeta: float, variant: Variant) -> float:
         """Steps by which the next block starts ahead of the workers' mean; never negative."""
         before = self.filtered_steps

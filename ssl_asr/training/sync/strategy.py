@@ -9,6 +9,7 @@ from typing import Protocol
 import torch
 
 State = dict[str, torch.Tensor]
+MEGABYTES_SENT = "megabytes_sent"  # the meter of what one worker has sent in a block, in a ring
 
 
 @dataclass(frozen=True)
