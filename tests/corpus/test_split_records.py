@@ -59,7 +59,7 @@ def run_again(recipe: Recipe, before: dict[str, int]) -> set[str]:
         ({"labeled_minutes": 1, "unlabeled_minutes": 1, "dev_minutes": 2, "test_minutes": 1}, set()),
         ({"cache": "/elsewhere", "max_reject_share": 0.2}, set()),
     ],
-    ids=str,
+    ids=lambda value: " ".join(sorted(value)) or "none",
 )
 def test_a_field_lists_the_splits_that_it_is_for(own_recipe: Recipe, change: dict, listed: set[str]) -> None:
     run_corpus(own_recipe)
