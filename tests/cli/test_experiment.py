@@ -96,6 +96,8 @@ def test_writes_page_plot_figures_and_the_table_of_all(
         words = {name: tuple((each.text or "").split()[lost:]) for name, each in said.items()}
         found = tuple(Hypothesis(name, each, 0, 0, 0) for name, each in words.items())
         write_transcripts(recipe.run, "student", [DecodedSlab({}, 0.0, found)], said)
+        report = Path(recipe.run, "stages", "student.json")
+        report.write_text(json.dumps(json.loads(report.read_text()) | {"figures": {"hours": 1.5}}))
 
     monkeypatch.setattr(commands, "run_all", say_words)
     values = study(seeds=(1, 2)).model_dump(mode="json")

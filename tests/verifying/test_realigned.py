@@ -11,6 +11,7 @@ from ssl_asr.recipe import Recipe
 from ssl_asr.store.ledger import Shard
 from ssl_asr.store.shards import ShardStore
 from tests.realigned_run import sets_of
+from tests.verifying.stage_lines import stages
 
 SHARD = Shard("labeled", 1)
 
@@ -35,10 +36,6 @@ def spoil_entry(store: ShardStore, shard: Shard = SHARD) -> str:
 def files(recipe: Recipe) -> dict[str, bytes]:
     found = [path for part in ("alignments", "ledger/alignments") for path in Path(recipe.run, part).rglob("*")]
     return {str(path.relative_to(recipe.run)): path.read_bytes() for path in found if path.is_file()}
-
-
-def stages(said: str) -> list[str]:
-    return [line.split(":")[0] for line in said.splitlines() if " pieces" in line]
 
 
 def test_a_realigned_run_is_whole(realigned_run: Recipe, capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,6 +17,7 @@ from ssl_asr.store.layout import ALIGNMENTS, FEATURES, MANIFEST, STAGE_OF_STORE,
 from ssl_asr.store.ledger import Shard
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.verifying import repair
+from tests.verifying.stage_lines import stages
 
 KINDS = (MANIFEST, FEATURES, ALIGNMENTS, TARGETS)
 
@@ -99,9 +100,9 @@ def test_one_bad_shard_is_made_anew_and_nothing_else(
     assert finding.startswith(f"{made} ")
     assert f"`ssl-asr verify {own.run} --repair` makes it anew" in finding
     assert main(["verify", own.run, "--repair"]) == OK
-    said = capsys.readouterr().out.splitlines()
-    assert [line.split(":")[0] for line in said if " pieces" in line] == [STAGE_OF_STORE[kind]]
-    assert said[-1].endswith("nothing wrong")
+    said = capsys.readouterr().out
+    assert stages(said) == [STAGE_OF_STORE[kind]]
+    assert said.endswith("nothing wrong\n")
     assert shards(own) == shards(labelled_run)
     after = times(own)
     assert {file for file in after if after[file] != before[file]} == {made}
@@ -118,8 +119,7 @@ def test_bad_shards_of_all_stores_are_made_anew_in_order(
     damage(own, FEATURES, lose_both, Shard("unlabeled", 0))
     damage(own, TARGETS, cut, Shard("unlabeled", 0))
     assert main(["verify", own.run, "--repair"]) == OK
-    said = capsys.readouterr().out.splitlines()
-    assert [line.split(":")[0] for line in said if " pieces" in line] == ["corpus", "frontend", "hmm", "labelling"]
+    assert stages(capsys.readouterr().out) == ["corpus", "frontend", "hmm", "labelling"]
     assert shards(own) == shards(labelled_run)
 
 
