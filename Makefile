@@ -12,8 +12,6 @@ BIN := .venv/bin
 # An index for torch besides PyPI, because PyPI's Linux build brings several GB of CUDA. For a CPU build:
 #   make demo TORCH_INDEX=https://download.pytorch.org/whl/cpu
 TORCH_INDEX :=
-# Two processes, each with whole files of tests.
-TWO := -n 2 --dist loadfile
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-cluster chaos check format clean
@@ -25,10 +23,10 @@ demo: .venv/installed
 	$(BIN)/ssl-asr run demo corpus.cache=$(CACHE)
 
 test: check
-	SSL_ASR_CACHE=$(CACHE) $(BIN)/python -m pytest $(TWO) -m 'not cluster'
+	SSL_ASR_CACHE=$(CACHE) $(BIN)/python -m pytest -n 2 --dist loadfile -m 'not cluster'
 
 test-cluster: .venv/installed
-	SSL_ASR_CACHE=$(CACHE) $(BIN)/python -m pytest $(TWO) -m cluster
+	SSL_ASR_CACHE=$(CACHE) $(BIN)/python -m pytest -m cluster
 
 chaos: export SSL_ASR_CHAOS_KILLS ?= 100
 chaos: .venv/installed
