@@ -240,9 +240,10 @@ def _wer_table(recipe: Recipe) -> str:
 def _opening(recipe: Recipe) -> str:
     """Text for the start of a run: its stages, earlier times, and the run's directory."""
     lines = [f"ssl-asr run {recipe.name}: {recipe.about}" if recipe.about else f"ssl-asr run {recipe.name}"]
-    for number, stage in enumerate(wanted_stages(recipe), 1):
+    stages = wanted_stages(recipe)
+    for number, stage in enumerate(stages, 1):
         before = read_report(recipe, stage.name)
         took = f" (before: {clock(before.seconds)})" if before is not None else ""
-        lines.append(f"  {number} {stage.name:<10} {stage.does}{took}")
+        lines.append(f"  {number:>{len(str(len(stages)))}} {stage.name:<10} {stage.does}{took}")
     lines.append(f"Everything goes to {recipe.run}. You may stop it: the same command continues where it stopped.\n")
     return "\n".join(lines)

@@ -5,13 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ssl_asr.models.systems import ModelName, settings_of, stage_of, trained
-from ssl_asr.recipe import Recipe
+from ssl_asr.recipe import Heard, Recipe
 from ssl_asr.report.learning_curves import LearningCurve, curve_of
+from ssl_asr.runtime.todo import TRANSDUCERS
 from ssl_asr.store.layout import FEATURES
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.training.data.run_sources import versions_of_pass
 from ssl_asr.training.data.sources import Source, SourceName, source_of
 from ssl_asr.training.sequence.schedules import Scheduled, trainings_of
+from ssl_asr.training.transducer.schedule import transducer_schedule
 
 SPLITS: tuple[SourceName, ...] = ("labeled", "unlabeled")  # of training
 
@@ -34,7 +36,7 @@ def trained_blocks(recipe: Recipe, stage: str) -> tuple[int, int | None]:
 
 def aligner_blocks(recipe: Recipe, name: ModelName) -> tuple[int, int | None]:
     """The same of one network of the realign stage."""
-    curve, (labeled, unlabeled) = curve_of(recipe.run, name), _sources(recipe, name)
+    curve, (labeled, unlabeled) = curve_of(recipe.run, name), _sources(recipe, recipe.teacher.versions)
     if curve is None:
         return 0, None
     whole, *_ = trainings_of(recipe, name, labeled, unlabeled)
@@ -56,7 +58,9 @@ def _curves(run: str, trainings: Sequence[Scheduled]) -> list[LearningCurve]:
 
 def _trainings(recipe: Recipe, stage: str) -> list[Scheduled]:
     """In their order: those of the models, then sequence training. None while there is no speech to plan with."""
-    labeled, unlabeled = _sources(recipe, stage)
+    if stage == TRANSDUCERS:
+        return _transducers(recipe)
+    labeled, unlabeled = _sources(recipe, settings_of(recipe, stage).versions)
     if not len(labeled) or not len(unlabeled):
         return []
     models = [model for model in trained(recipe) if stage_of(model) == stage]
@@ -64,9 +68,21 @@ def _trainings(recipe: Recipe, stage: str) -> list[Scheduled]:
     return [first for first, *_ in by_model] + [each for _, *later in by_model for each in later]
 
 
-def _sources(recipe: Recipe, model: str) -> list[Source]:
-    """Labeled and unlabeled speech as the model hears it."""
-    store, heard = ShardStore(recipe.run, FEATURES), settings_of(recipe, model).versions
+def _transducers(recipe: Recipe) -> list[Scheduled]:
+    """In the recipe's order. Of unlabeled speech all counts, with words or not."""
+    found = []
+    for name, settings in recipe.transducers.items():
+        labeled, unlabeled = _sources(recipe, settings.versions)
+        if not len(labeled) or (settings.unlabeled_passes and not len(unlabeled)):
+            return []
+        schedule = transducer_schedule(settings, labeled, unlabeled if settings.unlabeled_passes else None)
+        found.append(Scheduled(name, schedule, settings.sync))
+    return found
+
+
+def _sources(recipe: Recipe, heard: Heard) -> list[Source]:
+    """Labeled and unlabeled speech as a model hears it."""
+    store = ShardStore(recipe.run, FEATURES)
     return [
         source_of(split, split, store.index(split), recipe.seed, versions_of_pass(recipe.corpus, split, heard))
         for split in SPLITS

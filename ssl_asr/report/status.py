@@ -18,6 +18,7 @@ from ssl_asr.report.throughput import Throughput
 from ssl_asr.runtime.pipeline import NAMES, counted, wanted_stages
 from ssl_asr.runtime.stage_clock import Heartbeat, read_heartbeat
 from ssl_asr.runtime.stage_report import ACTOR_HOURS, StageReport, read_rejects, read_report
+from ssl_asr.runtime.todo import TRANSDUCERS
 from ssl_asr.store import utterance
 from ssl_asr.store.layout import MANIFEST, PSEUDO_LABELS, TARGETS, stage_of_store, store_of_set
 from ssl_asr.store.ledger import Reject
@@ -26,6 +27,7 @@ from ssl_asr.store.run_index import StoreIndex, run_index, shards_in_any
 ADAPT = "adapt"
 # Stages that only turn audio into shards, so that finished shards measure their progress.
 STREAMING = ("frontend", "labelling", "hypotheses")
+TRAINING = (*MODELS, TRANSDUCERS)  # stages that count blocks
 # Those that write a store for each teacher and its settings, which they name their attempts by.
 _OF_A_TEACHER = {"labelling": TARGETS, "hypotheses": PSEUDO_LABELS}
 
@@ -112,7 +114,7 @@ def _status(recipe: Recipe, stage: str, stores: Sequence[StoreIndex]) -> StageSt
         return _under_way_realign(recipe, heartbeat)
     expected = _expected(recipe, stage, stores)
     total: int | None = 0 if expected is None else len(expected.shards)
-    done, total = trained_blocks(recipe, stage) if stage in MODELS else (shards_in_any(made), total)
+    done, total = trained_blocks(recipe, stage) if stage in TRAINING else (shards_in_any(made), total)
     rejected = sum(int(each.total("rejects")) for each in made)
     state = "begun" if heartbeat or done else "waiting"
     seconds = None if heartbeat is None else heartbeat.seconds
@@ -131,7 +133,7 @@ def _under_way_realign(recipe: Recipe, heartbeat: Heartbeat | None) -> StageStat
 
 def _unit(stage: str) -> str:
     """Of a stage under way: a finished training counts slabs."""
-    return "blocks" if stage in MODELS else counted(stage)
+    return "blocks" if stage in TRAINING else counted(stage)
 
 
 def _made(stage: str, stores: Sequence[StoreIndex], attempt: Heartbeat | StageReport | None) -> list[StoreIndex]:

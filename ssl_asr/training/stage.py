@@ -15,9 +15,9 @@ from ssl_asr.runtime.stage_clock import StageClock, refuse_second
 from ssl_asr.runtime.stage_report import StageReport, read_rejects
 from ssl_asr.runtime.todo import LANGUAGE_TEXT, SENONE_SET, Todo, reasons, upstream, waiting
 from ssl_asr.store.layout import ALIGNMENTS, FEATURES, TARGETS, model_uri
-from ssl_asr.store.targets import FRAME_SECONDS
 from ssl_asr.training.checkpoints.accounting import write_schedule
-from ssl_asr.training.curve import CurveWriter, Record, read_curve
+from ssl_asr.training.curve import CurveWriter
+from ssl_asr.training.curve_figures import curve_figures
 from ssl_asr.training.inputs import model_inputs
 from ssl_asr.training.job import TrainingJob
 from ssl_asr.training.plan import (
@@ -33,13 +33,10 @@ from ssl_asr.training.plan import (
 from ssl_asr.training.sequence.inputs import smbr_inputs
 from ssl_asr.training.sequence.stage import is_sequence_trained, sequence_figures, train_sequence
 from ssl_asr.training.simulated import run_simulated
-from ssl_asr.training.sync.strategy import MEGABYTES_SENT
 
 # Products of the stages before that a model is trained on.
 LABELED_STORES = (f"{FEATURES}/labeled", f"{ALIGNMENTS}/labeled", SENONE_SET)
 UNLABELED_STORES = (f"{FEATURES}/unlabeled",)
-# Between any two workers, in the time that simulated ones would take side by side, sending and training in turn.
-MODELLED_GBIT = 10
 
 
 def run_teacher(recipe: Recipe) -> StageReport:
@@ -111,38 +108,9 @@ def fit(job: TrainingJob, workers: Cluster) -> CurveWriter:
 
 def _figures(recipe: Recipe, plan: TrainingPlan) -> dict[str, float | str]:
     """Of the training by cross-entropy, and of what followed it."""
-    figures = _curve_figures(recipe, plan)
+    simulated = settings_of(recipe, plan.name).sync.simulated_workers
+    figures = curve_figures(recipe.run, plan.name, parameters_of(recipe, plan), simulated)
     return figures | sequence_figures(recipe, plan.name) if plan.sequence_slabs else figures
-
-
-def _curve_figures(recipe: Recipe, plan: TrainingPlan) -> dict[str, float | str]:
-    curve = read_curve(recipe.run, plan.name)
-    blocks = [record for record in curve if "loss" in record]
-    on_dev = [record for record in curve if "dev_loss" in record]
-    hours = sum(record["frames"] for record in blocks) * FRAME_SECONDS / 3600
-    seconds = sum(record["seconds"] for record in blocks)
-    figures: dict[str, float | str] = {
-        "parameters": f"{parameters_of(recipe, plan) / 1e6:.2f} M",
-        "blocks": str(len(blocks)),
-        "hours": hours,
-        "x_real_time": hours * 3600 / max(seconds, 1e-3),
-        **_sent(blocks),
-    }
-    if (workers := settings_of(recipe, plan.name).sync.simulated_workers) is not None:
-        sending = float(figures.get(MEGABYTES_SENT, 0)) * 8 / (1000 * MODELLED_GBIT)
-        figures["modelled_seconds"] = seconds / workers + sending
-    if on_dev:
-        figures["dev_loss"] = on_dev[-1]["dev_loss"]
-        if "dev_frame_accuracy" in on_dev[-1]:
-            figures["dev_accuracy"] = on_dev[-1]["dev_frame_accuracy"]
-    return figures
-
-
-def _sent(blocks: Sequence[Record]) -> dict[str, float]:
-    """What one worker has sent; nothing where blocks of a former version do not tell."""
-    if not blocks or not all(MEGABYTES_SENT in record for record in blocks):
-        return {}
-    return {MEGABYTES_SENT: sum(record[MEGABYTES_SENT] for record in blocks)}
 
 
 def todo_teacher(recipe: Recipe, before: Sequence[Todo]) -> list[Todo]:

@@ -11,6 +11,7 @@ from ssl_asr.studies.study import known_studies, read_study, recipe_of
 STUDENT = ["student", "evaluate"]
 STUDENTS = ["baseline", *STUDENT]
 OWN = {  # by study and variant: the stages that its run does not take from the first one's
+    "features": {"bits2": ["corpus", "frontend", "hmm", "teacher", "labelling", *STUDENTS]},
     "labels": {
         "unigram": ["hypotheses", "transducers", "evaluate"],
         "unsure": ["transducers", "evaluate"],

@@ -102,6 +102,25 @@ def test_blocks_of_sequence_training_count_when_their_turn_has_come(tmp_path):
     assert row.total == pytest.approx(total + 3 * 40 * 0.5, rel=0.2)  # folds: half of the passes
 
 
+def test_transducers_under_way_count_the_blocks_of_all(tmp_path):
+    recipe = example_recipe(tmp_path)
+    fill(recipe)
+    filesystem.delete(stage_report_uri(recipe.run, "transducers"))
+    mine = {"sub_epochs": 2, "labeled_passes": 1, "sync": {"block_slabs": 2}}
+    transducers = {"first": {**mine, "unlabeled_passes": 0}, "second": {**mine, "unlabeled_passes": 1}}
+    recipe = parse_recipe(
+        recipe.model_dump(mode="json") | {"transducers": transducers, "hypotheses": {"teacher": "student"}}
+    )
+    assert (by_stage(recipe)["transducers"].state, by_stage(recipe)["transducers"].total) == ("waiting", None)
+    write_blocks(recipe, "first", 3)
+    row = by_stage(recipe)["transducers"]
+    # 18 labeled slabs twice each, 20 unlabeled ones once; 2 workers of 2 slabs a block, no block across phases
+    assert (row.state, row.done, row.total, row.unit) == ("begun", 3, 2 * 5 + 2 * 5 + 2 * 3, "blocks")
+    write_blocks(recipe, "first", 10, phase=1)
+    write_blocks(recipe, "second", 4)
+    assert by_stage(recipe)["transducers"].done == 14
+
+
 def line_of(recipe, stage: str) -> str:
     return next(line for line in status_table(recipe).splitlines() if line.startswith(stage))
 

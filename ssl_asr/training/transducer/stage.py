@@ -16,8 +16,7 @@ from ssl_asr.runtime.stage_clock import StageClock, refuse_second
 from ssl_asr.runtime.stage_report import StageReport
 from ssl_asr.runtime.todo import SENONE_SET, TRANSDUCERS, Todo, reasons, upstream, waiting
 from ssl_asr.store.layout import ALIGNMENTS, FEATURES, MANIFEST, PSEUDO_LABELS, model_uri
-from ssl_asr.store.targets import FRAME_SECONDS
-from ssl_asr.training.curve import read_curve
+from ssl_asr.training.curve_figures import curve_figures
 from ssl_asr.training.job import TrainingJob
 from ssl_asr.training.stage import fit_job
 from ssl_asr.training.transducer.equal_flops import of_equal_flops
@@ -74,20 +73,10 @@ def _fit_measured(recipe: Recipe) -> list[TransducerPlan]:
 
 
 def _figures(recipe: Recipe, plan: TransducerPlan) -> dict[str, float | str]:
-    curve = read_curve(recipe.run, plan.name)
-    blocks = [record for record in curve if "loss" in record]
-    on_dev = [record for record in curve if "dev_loss" in record]
-    hours = sum(record["frames"] for record in blocks) * FRAME_SECONDS / 3600
-    seconds = sum(record["seconds"] for record in blocks)
     pieces = ensure_word_pieces(recipe, plan.settings)
     with torch.device("meta"):  # shapes without memory
         parameters = count_parameters(transducer_spec(recipe, plan.settings, pieces).build())
-    figures: dict[str, float | str] = {
-        "parameters": f"{parameters / 1e6:.2f} M",
-        "hours": hours,
-        "x_real_time": hours * 3600 / max(seconds, 1e-3),
-    }
-    return figures | ({"dev_loss": on_dev[-1]["dev_loss"]} if on_dev else {})
+    return curve_figures(recipe.run, plan.name, parameters, plan.settings.sync.simulated_workers)
 
 
 def todo_transducers(recipe: Recipe, before: Sequence[Todo]) -> list[Todo]:
