@@ -27,6 +27,7 @@ from ssl_asr.store.utterance import SCHEMA
 
 # Statistics of a bucket's entry: its shards' numbers, and those that the cutting under way leaves as they are.
 _SHARDS, _KEPT = "shards", "kept"
+PARALLEL_WRITES = 8
 
 
 class BucketJob:
@@ -64,13 +65,20 @@ class BucketJob:
         numbers = {place: shard_number(shard.number, place, self.buckets) for place in (*kept, *new)}
         # Whoever goes on after a kill finds the shards of both, and deletes what is left over.
         self._note(shard, sorted({*held, *numbers.values()}), self._underway(shard), kept=[numbers[n] for n in kept])
-        for place, slabs in new.items():
-            version = audio.version(pa.concat_tables(slabs))
-            write_shard(self.manifest, Shard(shard.split, numbers[place]), slabs, self.shard_parents, version)
+        self._write({Shard(shard.split, numbers[place]): slabs for place, slabs in new.items()}, audio)
         for number in set(held) - set(numbers.values()):
             filesystem.delete(self.manifest.ledger_uri(Shard(shard.split, number)))
             filesystem.delete(self.manifest.uri(Shard(shard.split, number)))
         self._note(shard, sorted(numbers.values()), self.parents[shard], cut=replace(found, rows=rows))
+
+    def _write(self, shards: Mapping[Shard, Sequence[pa.Table]], audio: AudioOfRows) -> None:
+        """Several at a time, for most of the time is that of the disk or of the bucket."""
+
+        def write(shard: Shard, slabs: Sequence[pa.Table]) -> None:
+            write_shard(self.manifest, shard, slabs, self.shard_parents, audio.version(pa.concat_tables(slabs)))
+
+        with ThreadPoolExecutor(PARALLEL_WRITES) as pool:
+            list(pool.map(write, shards.keys(), shards.values()))
 
     def _held(self, shard: Shard) -> list[int]:
         """Numbers of the shards that an earlier attempt, or an earlier version of this program, may have written."""
