@@ -33,14 +33,15 @@ from ssl_asr.corpus.split_records import read_record, split_content, split_input
 from ssl_asr.corpus.stage import todo_corpus
 from ssl_asr.frontend.stage import prior_of_today, shard_stage
 from ssl_asr.labelling.stage import find_work
-from ssl_asr.labelling.teachers import target_set_id
 from ssl_asr.progress import Progress
 from ssl_asr.recipe import Recipe
 from ssl_asr.report.status import status_table
 from ssl_asr.runtime.run_directory import open_recipe
-from ssl_asr.store import features, filesystem, targets
+from ssl_asr.store import filesystem
+from ssl_asr.store.inventory import store_names
 from ssl_asr.store.layout import MANIFEST, index_folder, split_folder, split_ledger_folder
 from ssl_asr.store.ledger_index import SETTLED_NS
+from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.utterance import SPLITS
 from ssl_asr.training.plan import job_of, student_plan
 from tests.s3_server import s3_server
@@ -78,8 +79,7 @@ def copy_of(run: str, shards: int) -> Iterator[str]:
     source = Path(run).resolve()
     with tempfile.TemporaryDirectory(dir=source.parent, prefix="rehearsal-") as folder:
         copy = Path(folder, "run")
-        recipe = open_recipe(str(source))
-        stores = (MANIFEST, features.STORE, targets.store_name(target_set_id(recipe)))
+        stores = [name for name in store_names(str(source)) if SPLIT in ShardStore(str(source), name).splits()]
         places = (split_folder, split_ledger_folder)
         folders = [place(str(source), store, SPLIT) for store in stores for place in places]
         ignored = {*folders, str(source / "cache")}

@@ -11,7 +11,6 @@ from ssl_asr.hmm.recordings import Recordings, shard_content
 from ssl_asr.hmm.training import HmmInputs, Trained, read_trained
 from ssl_asr.lang.lexicon import RunLexicons
 from ssl_asr.recipe import WrongTexts
-from ssl_asr.recipe.identity import inputs_key
 from ssl_asr.runtime.shard_stage import ShardContent, ShardMaker, SourceShard
 from ssl_asr.store import alignments, features
 from ssl_asr.store.ledger import Shard
@@ -27,7 +26,7 @@ def alignment_parents(source: SourceShard, trained: Trained) -> dict[str, str]:
     return {
         "version": VERSION,
         "features": source.checksum,
-        "flat start": inputs_key(trained.inputs.flat_start),
+        "flat start": trained.inputs.flat_start_key,
         "senones": trained.senone_set,
         **checked,
     }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -50,6 +51,10 @@ class HmmInputs:
         """Content of the imported alignments; empty without any."""
         return self.flat_start.get(KEY, "")
 
+    @cached_property  # asked for once a shard
+    def flat_start_key(self) -> str:
+        return inputs_key(self.flat_start)
+
 
 @dataclass(frozen=True)
 class Trained:
@@ -61,7 +66,7 @@ class Trained:
     table: npt.NDArray[np.uint16]
     inputs: HmmInputs
 
-    @property
+    @cached_property  # asked for once a shard
     def senone_set(self) -> str:
         return table_id(self.phones, self.table)
 

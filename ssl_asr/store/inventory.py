@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -10,13 +9,12 @@ import numpy as np
 
 from ssl_asr.store import filesystem, layout
 from ssl_asr.store.ledger import Shard
-from ssl_asr.store.listing import Numbers
+from ssl_asr.store.listing import Numbers, number_of
 from ssl_asr.store.shards import ShardStore
 
 # In the order in which each is made from the ones before; the second line has folders of stores.
 _SINGLE = (layout.MANIFEST, layout.FEATURES)
 _FOLDERS = (layout.ALIGNMENTS, layout.TARGETS, layout.PSEUDO_LABELS, layout.LATTICES)
-_NAME = re.compile(r"([^/]+)/([0-9]{6,18})")
 
 
 @dataclass(frozen=True)
@@ -27,6 +25,16 @@ class Shards:
 
     def __len__(self) -> int:
         return sum(map(len, self.numbers.values()))
+
+    def without(self, *others: Shards) -> Shards:
+        """Those that are in none of `others`."""
+        left = dict(self.numbers)
+        for other in others:
+            left = {split: np.setdiff1d(numbers, other.of(split)) for split, numbers in left.items()}
+        return Shards(left)
+
+    def of(self, split: str) -> Numbers:
+        return self.numbers.get(split, np.zeros(0, np.int64))
 
     def sample(self, count: int) -> list[Shard]:
         """So many of them, at random, in order."""
@@ -44,7 +52,7 @@ class Shards:
     def __contains__(self, shard: object) -> bool:
         if not isinstance(shard, Shard):
             return False
-        numbers = self.numbers.get(shard.split, np.zeros(0, np.int64))
+        numbers = self.of(shard.split)
         at = int(np.searchsorted(numbers, shard.number))
         return at < len(numbers) and int(numbers[at]) == shard.number
 
@@ -84,12 +92,6 @@ def _held(store: ShardStore) -> StoreContents:
     return StoreContents(store, files, entries, (*unexpected_files, *unexpected_entries))
 
 
-def whole_names(store: ShardStore) -> list[Shard]:
-    """The shards that have both a file and an entry."""
-    held = _held(store)
-    return [shard for shard in held.files if shard in held.entries]
-
-
 def all_shards(stores: Sequence[StoreContents]) -> Shards:
     """All shards of which any store has a file or an entry."""
     every = [shards.numbers for held in stores for shards in (held.files, held.entries)]
@@ -101,10 +103,10 @@ def _shards(folder: str, suffix: str) -> tuple[Shards, list[str]]:
     numbers: dict[str, list[int]] = {}
     unexpected = []
     for uri in filesystem.list_files(folder, suffix):
-        match = _NAME.fullmatch(uri[len(folder) + 1 : -len(suffix)])
-        shard = Shard(match[1], int(match[2])) if match else None
-        if shard is not None and uri.endswith(f"/{shard.name}{suffix}"):
-            numbers.setdefault(shard.split, []).append(shard.number)
-        else:
+        split, _, name = uri[len(folder) + 1 :].partition("/")
+        number = number_of(name, suffix)
+        if number is None:
             unexpected.append(uri)
+        else:
+            numbers.setdefault(split, []).append(number)
     return Shards({split: np.sort(np.array(each, np.int64)) for split, each in numbers.items()}), unexpected

@@ -49,7 +49,7 @@ def list_numbers(uri: str, suffix: str) -> Numbers:
     local = isinstance(fs, pafs.LocalFileSystem)
     with filesystem.reaching(uri):
         names = _local_names(path) if local else [info.base_name for info in _infos(fs, path)]
-    numbers = (_number(name, suffix) for name in names)
+    numbers = (number_of(name, suffix) for name in names)
     return np.sort(np.array([number for number in numbers if number is not None], np.int64))
 
 
@@ -68,7 +68,7 @@ def list_local(path: str, suffix: str) -> Listing:
     names = _local_names(path)
     with _opened(path) if names else nullcontext() as folder:
         for name in names:
-            number = _number(name, suffix)
+            number = number_of(name, suffix)
             if number is None:
                 continue
             try:
@@ -78,13 +78,13 @@ def list_local(path: str, suffix: str) -> Listing:
             numbers.append(number)
             mtimes.append(status.st_mtime_ns)
             sizes.append(status.st_size)
-    return _by_number(np.array([numbers, mtimes, sizes], np.int64))
+    return _bynumber_of(np.array([numbers, mtimes, sizes], np.int64))
 
 
 def list_remote(fs: pafs.FileSystem, path: str, suffix: str) -> Listing:
     infos = _infos(fs, path)
-    rows = [(_number(info.base_name, suffix), info.mtime_ns, info.size) for info in infos]
-    return _by_number(np.array([row for row in rows if row[0] is not None], np.int64).reshape(-1, 3).T)
+    rows = [(number_of(info.base_name, suffix), info.mtime_ns, info.size) for info in infos]
+    return _bynumber_of(np.array([row for row in rows if row[0] is not None], np.int64).reshape(-1, 3).T)
 
 
 def delete_temporary(uri: str) -> int:
@@ -95,7 +95,7 @@ def delete_temporary(uri: str) -> int:
     return len(leftover)
 
 
-def _by_number(found: Numbers) -> Listing:
+def _bynumber_of(found: Numbers) -> Listing:
     return Listing(*found[:, np.argsort(found[0], kind="stable")])
 
 
@@ -109,7 +109,7 @@ def _opened(folder: str) -> Iterator[int]:
         os.close(handle)
 
 
-def _number(name: str, suffix: str) -> int | None:
+def number_of(name: str, suffix: str) -> int | None:
     """The number, if `file_name` could have made the name; None otherwise."""
     stem = name[: -len(suffix)]
     decimal = name.endswith(suffix) and stem.isascii() and stem.isdecimal()

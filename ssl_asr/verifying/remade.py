@@ -10,6 +10,8 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
+import numpy as np
+
 from ssl_asr.corpus.sources import SourceLists, check_sources
 from ssl_asr.corpus.split_records import read_record, split_inputs
 from ssl_asr.frontend.stage import prior_of_today
@@ -23,10 +25,10 @@ from ssl_asr.models.systems import teachers_of
 from ssl_asr.recipe import Recipe
 from ssl_asr.runtime.shard_stage import ShardStage, source_of_entry
 from ssl_asr.store import filesystem
-from ssl_asr.store.inventory import whole_names
-from ssl_asr.store.layout import MANIFEST, model_uri
-from ssl_asr.store.ledger import LedgerEntry, Shard
+from ssl_asr.store.layout import MANIFEST, model_uri, split_folder
+from ssl_asr.store.ledger import LedgerEntry, Shard, parents_digest
 from ssl_asr.store.ledger_index import PARALLEL_READS
+from ssl_asr.store.listing import list_numbers
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.utterance import SPLITS
 from ssl_asr.training.realign_rounds import rounds, shard_stages
@@ -79,9 +81,29 @@ def _stages(recipe: Recipe, *, labels: bool) -> Iterator[ShardStage]:
 
 def has_outdated(stage: ShardStage) -> bool:
     """Whether a whole shard that the stage makes was made from something else than it would be today."""
-    held = [shard for shard in whole_names(stage.store) if shard.split in stage.splits]
+    try:
+        suspects = _differing(stage)
+    except ValueError:  # of a damaged entry, or damaged features: the verification says so by itself
+        suspects = [Shard(split, number) for split in stage.splits for number in _with_files(stage.store, split)]
     with ThreadPoolExecutor(PARALLEL_READS) as pool:
-        return any(pool.map(lambda shard: _is_outdated(stage, shard), held))
+        return any(pool.map(lambda shard: _is_outdated(stage, shard), suspects))
+
+
+def _differing(stage: ShardStage) -> list[Shard]:
+    """Shards with both file and entry, whose entry, by the ledger's index, names other parents than today's."""
+    found = []
+    for split, source in stage.sources.items():
+        digests = np.fromiter((parents_digest(stage.parents(each)) for each in stage.rows_of(split)), np.uint64)
+        mine = stage.store.index(split)
+        held = np.isin(source.numbers, mine.numbers) & stage.store.have_files(split, source.numbers)
+        outdated = source.numbers[held & ~mine.made_from(source.numbers, digests)]
+        found += [Shard(split, number) for number in outdated.tolist()]
+    return found
+
+
+def _with_files(store: ShardStore, split: str) -> list[int]:
+    numbers: list[int] = list_numbers(split_folder(store.root, store.name, split), store.suffix).tolist()
+    return numbers
 
 
 def _is_outdated(stage: ShardStage, shard: Shard) -> bool:

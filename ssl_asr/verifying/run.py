@@ -169,8 +169,7 @@ def _unmade_of(
     # What the flat start could not align, no network aligns.
     stages = {stage, STAGE_OF_STORE[mine.kind]}
     rejected = {reject.id for each in stages for reject in read_rejects(recipe, each)}
-    wanted = (shard for shard in source.entries if shard.split in splits)
-    missing = (shard for shard in wanted if shard not in mine.entries and shard not in mine.files)
+    missing = (shard for shard in source.entries.without(mine.entries, mine.files) if shard.split in splits)
     return [formatter.unmade(mine.store, shard) for shard in missing if shard.name not in rejected]
 
 
