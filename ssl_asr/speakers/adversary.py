@@ -6,28 +6,12 @@ the weighted loss small, the adversary makes it large. Both take one step at onc
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import nn
 
+from ssl_asr.models.gradient_reversal import gradient_reversed
+
 LEAST_MEAN = 1e-4
-
-
-class _Reversed(torch.autograd.Function):
-    @staticmethod
-    def forward(ctx: Any, values: torch.Tensor) -> torch.Tensor:
-        return values.view_as(values)
-
-    @staticmethod
-    def backward(ctx: Any, gradient: torch.Tensor) -> torch.Tensor:
-        return -gradient
-
-
-def gradient_reversed(values: torch.Tensor) -> torch.Tensor:
-    """The same values; what is minimised behind them is maximised before them (Ganin and Lempitsky 2015)."""
-    found: torch.Tensor = _Reversed.apply(values)
-    return found
 
 
 def normalised_weights(outputs_n: torch.Tensor) -> torch.Tensor:
