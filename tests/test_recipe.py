@@ -166,6 +166,23 @@ def test_a_part_of_sequence_training_may_be_set_alone() -> None:
     assert recipe.student.sequence.epochs == 0
 
 
+def test_an_adversary_is_for_labels_and_bounds_its_weights() -> None:
+    kind = "student.labeled_objective.kind=adversarial-cross-entropy"
+    objective = load_recipe("demo", [kind, "student.labeled_objective.pretrain_share=0.5"]).student.labeled_objective
+    assert (objective.kind, objective.pretrain_share, objective.groups) == ("adversarial-cross-entropy", 0.5, "")
+    for overrides, said in (
+        (
+            ["student.unlabeled_objective.kind=adversarial-cross-entropy"],
+            "is for labels; give it as labeled_objective",
+        ),
+        ([kind, "student.labeled_objective.largest_weight=1"], "largest_weight=1: Input should be greater than 1"),
+        (["student.labeled_objective.groups=gender"], "unknown recipe key 'student.labeled_objective.groups'"),
+    ):
+        with pytest.raises(ValueError, match=re.escape(said)) as refused:
+            load_recipe("demo", overrides)
+        assert "\n" not in str(refused.value)
+
+
 def test_smbr_is_no_objective_to_start_with() -> None:
     with pytest.raises(ValueError, match=r"leave the objective and set sequence\.epochs"):
         load_recipe("demo", ["teacher.objective.kind=smbr"])

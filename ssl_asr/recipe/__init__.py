@@ -29,6 +29,7 @@ from ssl_asr.recipe.network import (
 )
 from ssl_asr.recipe.objective import (
     OBJECTIVES,
+    AdversarialCrossEntropySection,
     CrossEntropySection,
     ObjectiveSection,
     SeparatedTransducerSection,
@@ -49,6 +50,7 @@ __all__ = [
     "NETWORKS",
     "OBJECTIVES",
     "Adapt",
+    "AdversarialCrossEntropySection",
     "Augmentation",
     "Batching",
     "BlstmNetwork",

@@ -22,6 +22,21 @@ class CrossEntropySection(ObjectiveSection):
     kind: Literal["cross-entropy"] = "cross-entropy"
 
 
+class AdversarialCrossEntropySection(ObjectiveSection):
+    """Cross-entropy whose utterances are weighted by an adversary, which makes the loss large (docs/fairness.md).
+
+    Weights are 1 for the share `pretrain_share` of the training, and then between 1/2 and `largest_weight`, with the
+    mean 1. `hidden` is the width of the adversary's hidden layer. `groups` names a tag whose values the adversary
+    sees instead of the speech: a control, which knows what else must be found.
+    """
+
+    kind: Literal["adversarial-cross-entropy"] = "adversarial-cross-entropy"
+    pretrain_share: Annotated[float, Field(ge=0, lt=1)] = 0.25
+    largest_weight: Annotated[float, Field(gt=1)] = 4.0
+    hidden: Positive = 64
+    groups: str = ""
+
+
 class SoftCrossEntropySection(ObjectiveSection):
     """The teacher's largest posteriors are each frame's targets.
 
@@ -99,6 +114,10 @@ class SeparatedTransducerSection(ObjectiveSection, TurnSettings):
 
 OBJECTIVES: Table = {
     "cross-entropy": Listed(CrossEntropySection, "ssl_asr.training.objectives.cross_entropy:CrossEntropy"),
+    "adversarial-cross-entropy": Listed(
+        AdversarialCrossEntropySection,
+        "ssl_asr.training.objectives.adversarial_cross_entropy:AdversarialCrossEntropy",
+    ),
     "soft-cross-entropy": Listed(
         SoftCrossEntropySection, "ssl_asr.training.objectives.soft_cross_entropy:SoftCrossEntropy"
     ),

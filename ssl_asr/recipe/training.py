@@ -13,6 +13,7 @@ from ssl_asr.recipe.identity import Affects
 from ssl_asr.recipe.network import NETWORKS, BlstmNetwork, LstmNetwork, NetworkSection, SeparatorNetwork
 from ssl_asr.recipe.objective import (
     OBJECTIVES,
+    AdversarialCrossEntropySection,
     CrossEntropySection,
     ObjectiveSection,
     SeparatedTransducerSection,
@@ -101,6 +102,10 @@ def _must_fit(trained: Teacher | Student) -> None:
             raise ValueError(f"the objective {each.kind} is of a network with word pieces; give it under transducers")
     if any(isinstance(each, SmbrSection) for each in objectives):
         raise ValueError("smbr needs a trained model and its lattices; leave the objective and set sequence.epochs=3")
+    if isinstance(trained, Student) and isinstance(trained.unlabeled_objective, AdversarialCrossEntropySection):
+        raise ValueError(
+            "unlabeled_objective.kind=adversarial-cross-entropy is for labels; give it as labeled_objective"
+        )
     look_ahead, chunk = trained.network.look_ahead, trained.batching.chunk_frames
     if look_ahead >= chunk:
         raise ValueError(

@@ -49,7 +49,7 @@ class Utterance:
     as "babble-10" (decibels of signal to noise), "effects-5", "room", "speed-0.9" (which lasts `duration` / 0.9). A
     degraded copy has its own id, `<recording>@<condition>`, and `recording` names the utterance it was made from. For
     other utterances `recording` equals `id`. `text` is None where it is not known; that of unlabeled data is for the
-    topline alone. `tags` are only for reports: {"set": "bob", "channel": "other"}.
+    topline alone. `tags` are for reports and to tell groups of speakers apart: {"set": "bob", "channel": "other"}.
     """
 
     id: str

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from ssl_asr.hmm.senones import SenoneSet, load_senones
 from ssl_asr.labelling.teachers import target_set_id
-from ssl_asr.models.systems import BASELINES, STUDENT, TOPLINE, ModelName, product_of
-from ssl_asr.recipe import Recipe
+from ssl_asr.models.systems import BASELINES, STUDENT, TOPLINE, ModelName, product_of, settings_of
+from ssl_asr.recipe import AdversarialCrossEntropySection, Recipe, Teacher
 from ssl_asr.recipe.identity import digest, non_defaults
-from ssl_asr.store import alignments, features, targets
+from ssl_asr.store import alignments, features, targets, utterance
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.training.data.run_sources import versions_of_pass
 
@@ -30,6 +30,8 @@ def model_inputs(recipe: Recipe, name: ModelName, senones: SenoneSet | None = No
         "alignments": digest_of(aligned, "labeled"),
         **non_defaults(recipe, product_of(name)),
     }
+    if _sees_tags(recipe, name):
+        inputs["tags"] = digest_of(ShardStore(recipe.run, utterance.STORE), "labeled")
     if name in BASELINES:
         unlabeled = made.index("unlabeled")
         inputs |= {
@@ -51,6 +53,12 @@ def model_inputs(recipe: Recipe, name: ModelName, senones: SenoneSet | None = No
             "unlabeled features": digest_of(made, "unlabeled"),
         }
     return inputs
+
+
+def _sees_tags(recipe: Recipe, name: ModelName) -> bool:
+    settings = settings_of(recipe, name)
+    labels = settings.objective if isinstance(settings, Teacher) else settings.labeled_objective
+    return isinstance(labels, AdversarialCrossEntropySection) and bool(labels.groups)
 
 
 def digest_of(store: ShardStore, split: str) -> str:

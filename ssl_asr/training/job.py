@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -20,9 +20,11 @@ from ssl_asr.store.layout import model_uri
 from ssl_asr.training.data.examples import Reader
 from ssl_asr.training.data.masking import mask
 from ssl_asr.training.data.sources import Source, seed_of
-from ssl_asr.training.loop import Course, Loop
+from ssl_asr.training.loop import Course, Loop, learned_by
+from ssl_asr.training.objectives.adversarial_cross_entropy import AdversarialCrossEntropy
 from ssl_asr.training.objectives.anchored import Anchor, Anchored
 from ssl_asr.training.objectives.objective import Objective, build_objective
+from ssl_asr.training.objectives.utterance_adversary import UtteranceAdversary
 from ssl_asr.training.schedule import Phase
 from ssl_asr.training.sync.build import build_strategy
 from ssl_asr.training.sync.group import Worker
@@ -113,22 +115,46 @@ def _encode_as(model: NormalisedEncoder, uri: str) -> None:
 
 def build_loop(job: TrainingJob, worker: Worker) -> Loop:
     model = build_model(job).to(worker.device)
-    optimiser = build_optimiser(model, job.optimiser)
-    strategy = build_strategy(model, optimiser, job.sync, worker.group)
+    built = {name: build_objective(section) for name, section in job.objectives.items()}
+    adversary = _begin_adversary(job, built.values())
+    if adversary is not None:
+        adversary.to(worker.device)
+    learned = learned_by(model, adversary)
+    optimiser = build_optimiser(learned, job.optimiser)
+    strategy = build_strategy(learned, optimiser, job.sync, worker.group)
     course = Course(
         schedule=job.schedule,
         sources={source.name: source for source in job.sources},
-        objectives=_objectives(job),
+        objectives=_anchored(job, built),
         reader=job.reader,
         batching=job.batching,
         seed=job.seed,
         begins_trained=job.start is not None,
     )
-    return Loop(model, optimiser, strategy, course, worker, sync=job.sync, clip_norm=job.optimiser.clip_norm)
+    return Loop(
+        model,
+        optimiser,
+        strategy,
+        course,
+        worker,
+        sync=job.sync,
+        clip_norm=job.optimiser.clip_norm,
+        adversary=adversary,
+    )
 
 
-def _objectives(job: TrainingJob) -> dict[str, Objective]:
-    built = {name: build_objective(section) for name, section in job.objectives.items()}
+def _begin_adversary(job: TrainingJob, objectives: Iterable[Objective]) -> UtteranceAdversary | None:
+    """That of the objective that has one, if any. Its weights are drawn apart from the network's."""
+    found = [each for each in objectives if isinstance(each, AdversarialCrossEntropy)]
+    if not found:
+        return None
+    assert len(found) == 1, "a recipe gives labels alone an adversary"
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed_of(job.seed, job.drawn_as or job.name, "adversary"))
+        return found[0].begin(len(job.mean))
+
+
+def _anchored(job: TrainingJob, built: dict[str, Objective]) -> dict[str, Objective]:
     if job.anchor is None:
         return built
     dev = job.dev_objective

@@ -12,6 +12,7 @@ from functools import partial
 
 import numpy as np
 import torch
+from torch import nn
 
 from ssl_asr.frontend.conversations import CONVERSATION
 from ssl_asr.models.normalised import NormalisedEncoder
@@ -23,6 +24,7 @@ from ssl_asr.training.data.examples import Example, Reader
 from ssl_asr.training.data.sources import SlabRef, Source, SourceName, seed_of
 from ssl_asr.training.meter import Means, Meter
 from ssl_asr.training.objectives.objective import Objective, figures_of, score
+from ssl_asr.training.objectives.utterance_adversary import UtteranceAdversary
 from ssl_asr.training.schedule import Cursor, Phase, assign, next_block, progress
 from ssl_asr.training.sync import flat
 from ssl_asr.training.sync.group import Worker
@@ -83,8 +85,16 @@ class Course:
     begins_trained: bool = False
 
 
+def learned_by(model: NormalisedEncoder, adversary: UtteranceAdversary | None) -> nn.Module:
+    """All that gradients move, the network first; strategies, optimisers and checkpoints know nothing else."""
+    return model if adversary is None else nn.ModuleList([model, adversary])
+
+
 class Loop:
-    """Walks the course from `cursor`; every attribute but the strategy's state is made anew at a restart."""
+    """Walks the course from `cursor`; every attribute but the strategy's state is made anew at a restart.
+
+    `optimiser` and `strategy` are of what is `learned_by` the network and the adversary of its objective, if any.
+    """
 
     def __init__(
         self,
@@ -96,7 +106,9 @@ class Loop:
         *,
         sync: Sync,
         clip_norm: float,
+        adversary: UtteranceAdversary | None = None,
     ) -> None:
+        self.adversary, self.learned = adversary, learned_by(model, adversary)
         self.model, self.optimiser, self.strategy = model, optimiser, strategy
         self.course, self.worker, self.sync, self.clip_norm = course, worker, sync, clip_norm
         self.cursor = Cursor()
@@ -132,6 +144,8 @@ class Loop:
             group["lr"] = phase.learning_rate
         reached = 1.0 if self.course.begins_trained else progress(self.course.schedule, work.next_cursor)
         self.model.encoder.set_progress(reached)
+        if self.adversary is not None:
+            self.adversary.set_progress(reached)
         # The seed comes from the place in the schedule, so a resumed block has the same shuffle and dropout.
         seed = seed_of(self.course.seed, work.phase, work.block.start, self.worker.rank)
         torch.manual_seed(seed)
@@ -175,7 +189,8 @@ class Loop:
             (scored.loss if own is None else scored.loss + own).backward()
             meter.add(scored)
         summed = self.strategy.on_after_backward()
-        # A sum of n gradients is clipped at n times the norm, as their mean would be.
+        # A sum of n gradients is clipped at n times the norm, as their mean would be. An adversary's are not: its
+        # weights are bounded, and the network's step must not depend on them.
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), summed * self.clip_norm)
         self.optimiser.step()
 
@@ -194,8 +209,8 @@ class Loop:
         Degraded copies are left out: those of dev are there to tune decoding, and may come and go between two runs
         whose curves are compared.
         """
-        mine = flat.parameters(self.model)
-        flat.unflatten_into(self.strategy.global_model(), self.model.parameters())
+        mine = flat.parameters(self.learned)
+        flat.unflatten_into(self.strategy.global_model(), self.learned.parameters())
         self.model.eval()
         meter = Meter(figures_of(objective, self.model), self.worker.device)
         look_ahead = self.model.encoder.look_ahead
@@ -205,5 +220,5 @@ class Loop:
             pieces = batches_of(examples, True, self.course.batching, look_ahead, np.random.default_rng(0))
             for batch in collated(pieces, look_ahead):
                 meter.add(score(objective, self.model, batch.to(self.worker.device))[0])
-        flat.unflatten_into(mine, self.model.parameters())
+        flat.unflatten_into(mine, self.learned.parameters())
         return meter.over_all(self.worker)

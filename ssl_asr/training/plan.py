@@ -13,10 +13,18 @@ from ssl_asr.hmm.senones import SenoneSet, load_senones
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec, count_parameters
 from ssl_asr.models.model_files import made_from
 from ssl_asr.models.systems import BASELINES, STUDENT, TOPLINE, ModelName, settings_of, trained
-from ssl_asr.recipe import ObjectiveSection, Recipe, Student, Teacher
+from ssl_asr.recipe import (
+    AdversarialCrossEntropySection,
+    CrossEntropySection,
+    ObjectiveSection,
+    Recipe,
+    Student,
+    Teacher,
+)
 from ssl_asr.recipe.identity import Inputs, inputs_key
 from ssl_asr.store.layout import model_uri
 from ssl_asr.training.data.examples import SlabReader
+from ssl_asr.training.data.groups import check_groups
 from ssl_asr.training.data.run_sources import labelled_source, source_of_run, true_source
 from ssl_asr.training.data.selection import selection_of
 from ssl_asr.training.data.sources import Source
@@ -26,6 +34,8 @@ from ssl_asr.training.job import TrainingJob
 from ssl_asr.training.model_schedules import schedule_of
 from ssl_asr.training.objectives.objective import build_objective
 from ssl_asr.training.schedule import LABELED, UNLABELED, Phase
+
+DEV = "dev"  # an objective of its own, where labels have an adversary
 
 
 @dataclass(frozen=True)
@@ -110,7 +120,14 @@ def _plan(
 
 
 def job_of(recipe: Recipe, plan: TrainingPlan) -> TrainingJob:
-    """All that the workers of a training need to know."""
+    """All that the workers of a training need to know.
+
+    ValueError where an adversary is to see groups, and the labeled speech is not of two.
+    """
+    labels = plan.objectives[LABELED]
+    if isinstance(labels, AdversarialCrossEntropySection) and labels.groups:
+        check_groups(recipe.run, labels.groups)
+    objectives, judging = judged(plan.objectives)
     mean, deviation = global_statistics(recipe.run)
     dev = source_of_run(recipe, "dev", required=False, senones=plan.senones)
     return TrainingJob(
@@ -125,14 +142,21 @@ def job_of(recipe: Recipe, plan: TrainingPlan) -> TrainingJob:
         seed=recipe.seed,
         schedule=tuple(plan.schedule),
         sources=tuple(plan.sources),
-        objectives=plan.objectives,
+        objectives=objectives,
         dev=dev if len(dev) else None,
-        dev_objective=LABELED,
+        dev_objective=judging,
         reader=_reader(recipe, plan),
         mean=mean,
         deviation=deviation,
         about={"senone_set": plan.senones.id},
     )
+
+
+def judged(objectives: Mapping[str, ObjectiveSection]) -> tuple[Mapping[str, ObjectiveSection], str]:
+    """With what dev is judged by, and its name: the objective of labels, but no adversary has a part in it."""
+    if isinstance(objectives[LABELED], AdversarialCrossEntropySection):
+        return {**objectives, DEV: CrossEntropySection()}, DEV
+    return objectives, LABELED
 
 
 def is_trained(recipe: Recipe, plan: TrainingPlan) -> bool:

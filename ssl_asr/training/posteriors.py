@@ -26,7 +26,7 @@ def posterior_counts(loop: Loop, source: Source) -> list[float]:
     """
     model, worker, course = loop.model, loop.worker, loop.course
     assert isinstance(model, AcousticModel), "a model with senones"
-    flat.unflatten_into(loop.strategy.global_model(), model.parameters())
+    flat.unflatten_into(loop.strategy.global_model(), loop.learned.parameters())
     model.eval()
     sums = torch.zeros(model.spec.outputs, dtype=torch.float64, device=worker.device)
     look_ahead = model.encoder.look_ahead

@@ -136,7 +136,7 @@ def curve_record(record: BlockRecord) -> Record:
 
 
 def _export(job: TrainingJob, loop: Loop, measured: Mapping[str, Any]) -> None:
-    flat.unflatten_into(loop.strategy.global_model(), loop.model.parameters())
+    flat.unflatten_into(loop.strategy.global_model(), loop.learned.parameters())
     about = {**job.about, MADE_FROM: job.inputs, "blocks": loop.block, **measured}
     uri = model_uri(job.run, job.name)
     if isinstance(loop.model, TransducerModel):

@@ -88,6 +88,11 @@ def test_a_choice_is_what_differs_from_its_default() -> None:
         ("student.network.layers=9", {"baseline", "baseline-short", "student", "topline"}),
         ("student.sync.simulated_workers=8", {"baseline", "baseline-short", "student", "topline"}),
         ("student.shorter_baseline=0.3", {"baseline-short"}),
+        (
+            "student.labeled_objective.kind=adversarial-cross-entropy",
+            {"baseline", "baseline-short", "student", "topline"},
+        ),
+        ("teacher.objective.kind=adversarial-cross-entropy", {"teacher"}),
         ("student.unlabeled_objective.kind=cross-entropy", {"student"}),
         ("student.unlabeled_objective.temperature=2", {"student"}),
         ("teacher.sequence.epochs=3", {"teacher-smbr"}),

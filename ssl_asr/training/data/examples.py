@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy.typing as npt
 
 from ssl_asr.corpus.augment.speed import recording_places, speed_of
 from ssl_asr.corpus.mixtures.turns import Turn
-from ssl_asr.frontend.stacking import stack, stack_labels, stacked_length
+from ssl_asr.frontend.stacking import STACK, stack, stack_labels, stacked_length
 from ssl_asr.models.cohort_input import UNKNOWN
 from ssl_asr.sequence import lattice_shards
 from ssl_asr.sequence.lattices import Lattice
@@ -54,6 +55,12 @@ class Example:
     lattice: Lattice | None = None
     turns: tuple[Turn, ...] = ()
     cohort: int = UNKNOWN
+
+    @cached_property
+    def spectrum(self) -> npt.NDArray[np.float32]:
+        """Mean and standard deviation over time of each bin of its 10 ms frames, [2, bins]."""
+        frames = self.frames.reshape(-1, self.frames.shape[1] // STACK).astype(np.float32)
+        return np.stack([frames.mean(0), frames.std(0)])
 
 
 Weighted = tuple[FrameTargets, float]  # with the weight of each frame in the loss
