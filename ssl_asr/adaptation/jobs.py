@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, get_args
 
 from ssl_asr.adaptation.schedules import adaptation_schedule, objectives_of, oversampled_schedule
 from ssl_asr.adaptation.speech import CohortReader, CohortSpeech, cohort_source, shared_cohorts
@@ -13,7 +12,7 @@ from ssl_asr.models.acoustic import ModelSpec, check_takes_cohorts
 from ssl_asr.models.cohort_input import CohortInput
 from ssl_asr.models.model_files import model_id
 from ssl_asr.models.systems import STUDENT, adapted_name
-from ssl_asr.recipe import Adapt, CrossEntropySection, Recipe
+from ssl_asr.recipe import Adapt, CrossEntropySection, Method, Recipe
 from ssl_asr.recipe.identity import digest, inputs_key, non_defaults
 from ssl_asr.store.layout import fisher_uri, model_uri
 from ssl_asr.store.ledger import checksum
@@ -25,9 +24,6 @@ from ssl_asr.training.plan import TrainingPlan, job_of
 VERSION = "1"  # raise where equal inputs give another adapted model
 FISHER_VERSION = "1"  # raise where equal inputs give other weights of EWC
 DEV = "dev"  # the objective on dev: the penalty has no part in it
-
-Method = Literal["finetune", "ewc", "l2sp", "average", "replay", "oversample", "embedding"]
-METHODS: tuple[Method, ...] = get_args(Method)
 
 
 @dataclass(frozen=True)
@@ -50,8 +46,7 @@ class Adaptation:
     @property
     def name(self) -> str:
         """Of all strengths together."""
-        key = inputs_key({"by": self.by, "cohorts": "\n".join(self.cohorts)})[:6]
-        return adapted_name(self.plan.name, f"{self.method}-{key}")
+        return adaptation_name(self.plan.name, self.method, self.by, self.cohorts)
 
     def name_at(self, strength: float) -> str:
         """Of the model of this strength."""
@@ -90,6 +85,12 @@ class Adaptation:
     @property
     def fisher(self) -> str:
         return fisher_uri(self.recipe.run, inputs_key(self.fisher_inputs()))
+
+
+def adaptation_name(model: str, method: Method, by: str, cohorts: Sequence[str]) -> str:
+    """Of the adaptation of `model` to these of the cohorts by `by`."""
+    key = inputs_key({"by": by, "cohorts": "\n".join(cohorts)})[:6]
+    return adapted_name(model, f"{method}-{key}")
 
 
 def strengths_of(settings: Adapt, method: Method) -> tuple[float, ...]:

@@ -6,17 +6,17 @@ on from its checkpoint.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 
 from ssl_asr.adaptation.average import averaged
 from ssl_asr.adaptation.cohort import cohort_finder, cohorts_named, read_cohorts
-from ssl_asr.adaptation.jobs import Adaptation, Method, adapting_job, strengths_of
+from ssl_asr.adaptation.jobs import Adaptation, adapting_job, strengths_of
 from ssl_asr.adaptation.judge import Judge
 from ssl_asr.adaptation.plan import plan_of
 from ssl_asr.adaptation.progress import PlannedAdaptation, planned, write_planned
 from ssl_asr.adaptation.results import AdaptResults
+from ssl_asr.adaptation.results_file import write_adapted
 from ssl_asr.adaptation.sample import make_fisher
 from ssl_asr.adaptation.scoring import check_dev
 from ssl_asr.adaptation.speech import find_speech
@@ -25,12 +25,12 @@ from ssl_asr.decoding.scores import Scales
 from ssl_asr.evaluation.inputs import references
 from ssl_asr.evaluation.results_file import read_results
 from ssl_asr.models.model_files import MADE_FROM, made_from, model_id
-from ssl_asr.recipe import Recipe
+from ssl_asr.recipe import Method, Recipe
 from ssl_asr.runtime import cluster
 from ssl_asr.runtime.stage_clock import StageClock, refuse_second
 from ssl_asr.store import filesystem
 from ssl_asr.store.layout import model_uri
-from ssl_asr.store.results_layout import adapted_uri, results_uri
+from ssl_asr.store.results_layout import results_uri
 from ssl_asr.store.weights import read_weights, write_weights
 from ssl_asr.training.job import TrainingJob
 from ssl_asr.training.plan import job_of
@@ -62,8 +62,7 @@ def run_adapt(recipe: Recipe, wanted: Wanted) -> AdaptResults:
         made = _train(work, jobs)
         results = judge.compare([*jobs])
     clock.finish(len(jobs), len(jobs) - made)
-    values = json.dumps(asdict(results), indent=1, allow_nan=False) + "\n"
-    filesystem.write_bytes(adapted_uri(recipe.run, work.name), values.encode())
+    write_adapted(results)
     return results
 
 

@@ -71,14 +71,12 @@ def _table(source: str, system: str) -> ScoredTable:
 
 
 def _write(out: str, results: CohortResults) -> None:
-    import json
-    from dataclasses import asdict
-
+    from ssl_asr.fairness.cohort_file import write_cohorts
     from ssl_asr.report.cohorts.page import render_cohorts
     from ssl_asr.store import filesystem
+    from ssl_asr.store.results_layout import cohorts_page_uri
 
-    values = json.dumps(asdict(results), indent=1, allow_nan=False) + "\n"
-    filesystem.write_bytes(filesystem.join(out, "cohorts.json"), values.encode())
-    uri = filesystem.join(out, "cohorts.html")
+    write_cohorts(out, results)
+    uri = cohorts_page_uri(out)
     filesystem.write_bytes(uri, render_cohorts(results).encode())
     print(uri)

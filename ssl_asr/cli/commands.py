@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def run_all(recipe: Recipe) -> None:
-    """All stages in order on one Ray, then the table of word error rates and the path of the page."""
+    """All stages in order on one Ray, then the tables of word error rates and cohorts, and the path of the page."""
     _refuse_second(NAMES, recipe)
     print(_opening(recipe), flush=True)
     save_recipe(recipe)
@@ -36,7 +36,7 @@ def run_all(recipe: Recipe) -> None:
 
     with joined():
         reports = [_said(stage.function()(recipe)) for stage in wanted_stages(recipe)]
-    print(f"\n{_wer_table(recipe)}\n")
+    print(f"\n{_tables(recipe)}\n")
     rejected = sum(report.rejected for report in reports)
     if rejected:
         print(f"warning: {rejected} rejected; `ssl-asr failed {recipe.run}` lists them with reasons")
@@ -228,13 +228,16 @@ def _said(report: StageReport) -> StageReport:
     return report
 
 
-def _wer_table(recipe: Recipe) -> str:
+def _tables(recipe: Recipe) -> str:
+    from ssl_asr.adaptation.found import format_found, read_found
     from ssl_asr.evaluation.results_file import read_results
     from ssl_asr.evaluation.table import format_table
     from ssl_asr.evaluation.transducer_tables import format_transducers
 
     results = read_results(recipe.run)
-    return "\n".join(part for part in (format_table(results), format_transducers(results)) if part)
+    found = format_found(read_found(recipe))
+    parts = (format_table(results), format_transducers(results), f"\n{found}" if found else "")
+    return "\n".join(part for part in parts if part)
 
 
 def _opening(recipe: Recipe) -> str:

@@ -69,6 +69,7 @@ examples:
   ssl-asr cohorts runs/demo --by tag:region who is understood worse, and whether that may be chance
   ssl-asr adapt runs/demo --cohort bottom --method ewc
                                             a student that understands these better, without forgetting others
+  ssl-asr run fairness-demo                 all of that at once, on talkers whose accents and places are simulated
   ssl-asr speakers runs/demo                speaker embeddings for `cohorts`, and how well they tell speakers apart
   ssl-asr experiment ssl                    what unlabeled speech gains, over three seeds, with a verdict
   ssl-asr serve bundle                      a server for Vosk's and other clients, and a page with a microphone
@@ -272,7 +273,7 @@ def _add_export(commands: argparse._SubParsersAction[_Parser]) -> None:
     command.add_argument(
         "--model",
         default="student",
-        help="one that streams, such as baseline or the name of a transducer; default: student",
+        help="one that streams, such as baseline, an adapted model, or a transducer; default: student",
     )
     command.add_argument(
         "--for",

@@ -131,7 +131,7 @@ def source_of(
 
 def cut_speech(recipe: Recipe) -> CutSpeech:
     """Open speech is fetched where it isn't yet."""
-    speech = open_speech(recipe.corpus.cache)
+    speech = open_speech(recipe.corpus.cache, accented=recipe.corpus.accents)
     found = digest([f"{each.id} {each.duration:g}" for each in speech.utterances])
     return CutSpeech(cut_open_speech(speech, recipe.corpus, recipe.seed), speech.source, found)
 

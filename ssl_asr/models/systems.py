@@ -6,7 +6,7 @@ Where a network's `sequence` section says so, its stage trains two models: "teac
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Final, Literal
 
 from ssl_asr.recipe import Recipe, Student, Teacher
@@ -78,6 +78,12 @@ def fold_name(name: str, fold: int) -> str:
 def adapted_name(name: str, how: str) -> str:
     """The model that adaptation to a cohort makes of the model `name`."""
     return f"{_ADAPTED}{name}-{how}"
+
+
+def adapted_from(name: str, models: Iterable[str]) -> str | None:
+    """The one of these models that adaptation has made the model `name` of; None if it has not."""
+    found = [each for each in models if name.startswith(f"{_ADAPTED}{each}-")]
+    return max(found, key=len, default=None)  # "baseline-short" before "baseline"
 
 
 def is_adapted(name: str) -> bool:

@@ -66,6 +66,14 @@ PUBLISHED_GFLOPS = Fact(790, "published: 64 V100 trained the student on a millio
 SMBR_COST = Fact(1.5, "stated, not measured: an sMBR epoch over one by cross-entropy")
 LATTICE_SPEED = Fact(50, "stated, not measured: lattices by one core, network included")
 
+# Of the fairness stage. Who is understood worse, and how much they speak, is not known before.
+COHORT_SHARE = Fact(0.1, "stated, not measured: the cohort's share of the training speech")
+EXTRACTOR_STEP_SECONDS = Fact(0.25, "measured: a batch of 64 utterances of an extractor of embeddings, one core")
+# Simulated accents: what is synthesised, once for a cache, and the training speech among it.
+SYNTHESIS_SPEED = Fact(20, "measured: sentences a second that one core synthesises and encodes")
+ACCENT_SENTENCES = Fact(1660, "counted: sentences of simulated accents")
+ACCENT_HOURS = Fact(0.95, "measured: simulated accents outside their test set")
+
 GPU_GBIT = Fact(10, "stated: a g5.2xlarge, as in cluster.yaml, has up to 10 Gbit/s")
 LOOPBACK_GBIT = Fact(4.4, f"measured: gloo within one machine averages 24 M float32 in 0.175 s ({BENCH}, overhead)")
 SPOT_KILLS = Fact(0.05, "stated: a spot machine is lost once in 20 hours")

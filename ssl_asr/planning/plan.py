@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from ssl_asr.planning.blocks import BlockAdvice, advise
 from ssl_asr.planning.compute import Devices
 from ssl_asr.planning.facts import GPU_GBIT, LOOPBACK_GBIT, NO_KILLS, RECOVERY_SECONDS, SPOT_KILLS, Fact
+from ssl_asr.planning.fairness import fairness_times
 from ssl_asr.planning.measured import PlanInputs
 from ssl_asr.planning.network import STRATEGIES, Traffic, minibatches_of, worker_counts
 from ssl_asr.planning.question import Question
@@ -74,8 +75,9 @@ def make_plan(recipe: Recipe, question: Question, devices: Devices, knowledge: P
     speech, facts, rates = knowledge.speech, knowledge.facts, knowledge.rates
     by_name = {training.name: training for training in trainings(recipe, speech, rates)}
     *stages, evaluate = stage_times(recipe, speech, facts, rates, cluster)
-    stages += [*sequence_times(recipe, speech, facts.start_seconds, by_name, cluster), evaluate]
     teacher, student = by_name["teacher"], by_name["student"]
+    stages += [*sequence_times(recipe, speech, facts.start_seconds, by_name, cluster), evaluate]
+    stages += fairness_times(recipe, speech, facts, student, cluster)
     share = recipe.student.selected_share * min(recipe.student.unlabeled_passes, 1)
     unique = {"teacher": speech.labeled.value, "student": speech.labeled.value + share * speech.unlabeled.value}
     return Plan(

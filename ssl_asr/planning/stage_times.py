@@ -14,7 +14,7 @@ from ssl_asr.planning.compute import (
     training_seconds,
     transducer_network,
 )
-from ssl_asr.planning.facts import Fact, Facts, is_open_speech
+from ssl_asr.planning.facts import ACCENT_SENTENCES, SYNTHESIS_SPEED, Fact, Facts, is_open_speech
 from ssl_asr.planning.network import STRATEGIES, Traffic, block_steps, traffic
 from ssl_asr.planning.numbers import number
 from ssl_asr.planning.preemption import loss_share
@@ -215,6 +215,8 @@ def _stage(
 
 
 def _corpus(recipe: Recipe, speech: Speech, facts: Facts, cluster: Hardware) -> list[StageTime]:
+    if recipe.corpus.accents:
+        return [_accents(facts, cluster)]
     if is_open_speech(recipe.corpus.unlabeled):
         return []
     speed, length = facts.listing_speed, facts.utterance_seconds
@@ -222,6 +224,14 @@ def _corpus(recipe: Recipe, speech: Speech, facts: Facts, cluster: Hardware) -> 
     formula = f"{number(speech.stored)} h x 3,600 / {length.value:.3g} s / {speed.value:,.0f} a second"
     source = f"{speed.source}; {length.source}"
     return [on_cores("corpus", seconds / 3600, facts.start_seconds, cluster, formula, source)]
+
+
+def _accents(facts: Facts, cluster: Hardware) -> StageTime:
+    """On one core; later runs find the speech in the cache."""
+    sentences, speed = ACCENT_SENTENCES, SYNTHESIS_SPEED
+    hours = cluster.cpus * sentences.value / speed.value / 3600
+    formula = f"1 x {number(sentences.value)} sentences / {speed.value:,.0f} a second, once for a cache"
+    return on_cores("corpus", hours, facts.start_seconds, cluster, formula, f"{speed.source}; {sentences.source}")
 
 
 def _frontend(speech: Speech, facts: Facts, cluster: Hardware) -> StageTime:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from ssl_asr.models.systems import evaluated, stage_of
 from ssl_asr.planning.compute import devices_of
+from ssl_asr.planning.fairness import ADAPTATION
 from ssl_asr.planning.measured import known
 from ssl_asr.planning.plan import make_plan
 from ssl_asr.planning.question import Question
@@ -40,6 +41,7 @@ _PRODUCTS = {
     "topline": _UNLABELED | {"topline", "topline-smbr"},
     "transducers": {"transducer"},
     _EVALUATE: _TESTED | {"graph", "hypotheses", "results", "transducer-words"},
+    "fairness": {"cohorts", "adapted"},
 }
 # These make each split by itself; what later stages read of it is among their own products.
 _BY_SPLIT = {"corpus", "frontend"}
@@ -50,6 +52,7 @@ _BY_CONTENT = {
     "hmm.": ("hmm",),
     "labelling.": ("labelling",),
     "hypotheses.": ("hypotheses",),
+    "adapt.": ("fairness",),
 }
 
 
@@ -125,6 +128,8 @@ def _stage_of(recipe: Recipe, time: StageTime) -> str:
         return "transducers"
     if time.stage == "realignment":
         return "realign"
+    if time.stage == ADAPTATION:
+        return "fairness"
     if time.stage == "lattices":
         return "teacher" if recipe.teacher.sequence.epochs else "student"
     return stage_of(time.stage)

@@ -6,12 +6,13 @@ lives in `cluster` and `run` and never makes a stage start anew: features, targe
 trained model does (BMUF with two workers is not BMUF with four), as it must on an elastic cluster.
 """
 
-from ssl_asr.recipe.adapt import Adapt
+from ssl_asr.recipe.adapt import METHODS, Adapt, Method
 from ssl_asr.recipe.augmentation import Augmentation
 from ssl_asr.recipe.batching import Batching
 from ssl_asr.recipe.choice import Choice, Listed
 from ssl_asr.recipe.conversations import Conversations
 from ssl_asr.recipe.data import Cluster, Corpus, Evaluate, Frontend, Hmm, Hypotheses, Labelling, WrongTexts
+from ssl_asr.recipe.fairness import Fairness
 from ssl_asr.recipe.gating import Gating
 from ssl_asr.recipe.loading import load_recipe, parse_recipe, presets, recipe_text
 from ssl_asr.recipe.mixtures import Mixtures
@@ -47,6 +48,7 @@ from ssl_asr.recipe.transducer import Transducer
 from ssl_asr.recipe.whole import Recipe
 
 __all__ = [
+    "METHODS",
     "NETWORKS",
     "OBJECTIVES",
     "Adapt",
@@ -61,6 +63,7 @@ __all__ = [
     "Corpus",
     "CrossEntropySection",
     "Evaluate",
+    "Fairness",
     "Frontend",
     "Gating",
     "Heard",
@@ -69,6 +72,7 @@ __all__ = [
     "Labelling",
     "Listed",
     "LstmNetwork",
+    "Method",
     "Mixtures",
     "MomentPolicy",
     "NetworkSection",

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
 from ssl_asr.recipe.identity import Affects
 from ssl_asr.recipe.section import NotNegative, Positive, PositiveFloat, Section
+
+Method = Literal["finetune", "ewc", "l2sp", "average", "replay", "oversample", "embedding"]
+METHODS: tuple[Method, ...] = get_args(Method)
 
 # Which strengths are tried; a model knows its own.
 _TRIED = Affects()

@@ -10,6 +10,7 @@ from ssl_asr.recipe.identity import Affects
 from ssl_asr.recipe.mixtures import Mixtures
 from ssl_asr.recipe.section import NotNegative, Positive, PositiveFloat, Section, Share
 
+OPEN_SPLITS = Affects("open-labeled", "open-unlabeled", "open-dev", "open-test")
 ALL_SPLITS = Affects("labeled", "unlabeled", "dev", "test")
 WrongTexts = Literal["keep", "weigh", "reject"]
 CUTTING = Affects("labeled", "unlabeled", "dev", "test", "shards")
@@ -51,6 +52,9 @@ class Corpus(Section):
     dev_minutes: Annotated[PositiveFloat, Affects("open-dev", "open-labeled", "open-unlabeled")] = 8
     # Of each test set (talker or channel), each condition.
     test_minutes: Annotated[PositiveFloat, Affects("open-test", "open-dev", "open-labeled", "open-unlabeled")] = 3
+    # Add synthetic voices with simulated accents at simulated places to open speech, as one more test set and in all
+    # splits: corpus/open_speech/accents.py. It needs pip install 'ssl-asr[synthetic]'.
+    accents: Annotated[bool, OPEN_SPLITS] = False
     min_seconds: Annotated[PositiveFloat, ALL_SPLITS] = 0.6
     # Of labeled and unlabeled speech. LibriSpeech's train-clean-100, with copies at 0.9 of its speed, has utterances
     # of up to 27.2 s (icefall's statistics of it).
@@ -90,6 +94,8 @@ class Corpus(Section):
     def _consistent(self) -> Corpus:
         if self.data is None and DATA in f"{self.labeled}{self.unlabeled}{self.dev}{self.test}":
             raise ValueError(f"a source has {DATA}; say where that is with corpus.data=FOLDER")
+        if self.accents and "open-speech" not in (self.labeled, self.unlabeled, self.dev, self.test):
+            raise ValueError("accents are added to open-speech, which is no source here; leave corpus.accents out")
         return self
 
     def source_of(self, split: str) -> str:

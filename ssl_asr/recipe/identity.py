@@ -49,6 +49,7 @@ Product = Literal[
     "baseline-short-smbr",
     "student-smbr",
     "topline-smbr",
+    "cohorts",  # those that the run finds, and how the student understands them before and after it is adapted
     "adapted",  # a model that is adapted to a cohort
     "transducer",
     "transducer-words",  # what a transducer recognises

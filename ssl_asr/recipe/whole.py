@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from ssl_asr.recipe.adapt import Adapt
 from ssl_asr.recipe.data import Cluster, Corpus, Evaluate, Frontend, Hmm, Hypotheses, Labelling
+from ssl_asr.recipe.fairness import Fairness
 from ssl_asr.recipe.identity import Affects
 from ssl_asr.recipe.network import TransformerNetwork, flops_of
 from ssl_asr.recipe.section import Section
@@ -19,7 +20,7 @@ from ssl_asr.recipe.transducer import Transducer
 _RANDOM = Affects(
     *("open-labeled", "open-unlabeled", "open-dev", "open-test", "labeled", "unlabeled", "noise"),
     *("teacher", "baseline", "baseline-short", "student", "topline", "transducer", "results"),
-    "adapted",
+    *("cohorts", "adapted"),
     *("teacher-smbr", "baseline-smbr", "baseline-short-smbr", "student-smbr", "topline-smbr"),
 )
 
@@ -45,6 +46,7 @@ class Recipe(Section):
     transducers: Annotated[dict[str, Transducer], Affects("transducer")] = Field(default_factory=dict)
     evaluate: Evaluate = Evaluate()
     adapt: Annotated[Adapt, Affects("adapted")] = Adapt()
+    fairness: Annotated[Fairness, Affects("cohorts")] = Fairness()
     # Where and on how many machines work runs. The number of training workers does shape a model, as it must where
     # machines come and go.
     cluster: Annotated[Cluster, Affects()] = Cluster()

@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import yaml
 
+from ssl_asr.adaptation.found import Found, read_found
 from ssl_asr.evaluation.results import Results
 from ssl_asr.evaluation.results_file import read_results
 from ssl_asr.evaluation.word_quality import WordQuality, read_word_quality
@@ -66,6 +67,7 @@ class Evidence:
     recipe: Recipe
     results: Results | None
     errors: ErrorAnalysis | None
+    found: Found  # of cohorts; empty where the recipe asks for none
     words: Mapping[str, WordQuality]  # by system; empty without lattices
     curves: Mapping[str, LearningCurve]
     targets: tuple[TargetShard, ...]
@@ -95,6 +97,7 @@ def gather(recipe: Recipe) -> Evidence:
         recipe=recipe,
         results=results,
         errors=analyse(recipe, results) if results is not None else None,
+        found=read_found(recipe),
         words=read_word_quality(recipe.run) if results is not None else {},
         curves=curves,
         targets=() if labelled is None else _target_shards(labelled),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
+from ssl_asr.adaptation.found import NOTE
 from ssl_asr.evaluation.results import ALL, Results
 from ssl_asr.evaluation.table import baseline_note, share_text
 from ssl_asr.evaluation.transducer_tables import transducer_tables
@@ -15,6 +16,7 @@ from ssl_asr.progress import clock
 from ssl_asr.report import plots
 from ssl_asr.report.errors.clips import NO_CLIPS, Clips
 from ssl_asr.report.evidence import CorpusRow, Evidence
+from ssl_asr.report.fairness import fairness_tables
 from ssl_asr.report.reliability import reliability
 from ssl_asr.report.templates import fill
 from ssl_asr.report.tuning_plot import tuning_curves
@@ -57,6 +59,8 @@ def render(evidence: Evidence, clips: Clips = NO_CLIPS) -> str:
         share_text=share_text,
         baseline_note=baseline_note(results) if results and BASELINE_SHORT in results.kappa else "",
         transducer_tables=transducer_tables(results) if results else [],
+        fairness_tables=fairness_tables(evidence.recipe, evidence.found),
+        fairness_note=NOTE,
         all=ALL,
         bars={name: Markup(plots.wer_bars(results, name)) for name in _sets(results)} if results else {},
         forest=Markup(plots.werr_forest(results)) if results else "",

@@ -14,6 +14,7 @@ from ssl_asr.report.errors.analysis import to_play
 from ssl_asr.report.errors.clips import NO_CLIPS, choose, write_clips
 from ssl_asr.report.errors.comparison import render_comparison
 from ssl_asr.report.evidence import gather
+from ssl_asr.report.fairness import write_fairness_pages
 from ssl_asr.report.markdown import wer_markdown
 from ssl_asr.report.page import render
 from ssl_asr.runtime.stage_clock import StageClock
@@ -24,6 +25,7 @@ from ssl_asr.store.layout import stage_report_uri
 from ssl_asr.store.results_layout import compare_page_uri, page_uri, results_uri, wer_table_uri
 
 STAGE = "report"
+FAIRNESS = "fairness"
 
 
 def todo_report(recipe: Recipe, before: Sequence[Todo]) -> list[Todo]:
@@ -36,9 +38,12 @@ def todo_report(recipe: Recipe, before: Sequence[Todo]) -> list[Todo]:
 
 
 def _key(recipe: Recipe) -> str:
-    """Of the results that the page shows; empty where there are none."""
-    there = filesystem.exists(results_uri(recipe.run))
-    return inputs_key(read_results(recipe.run).inputs) if there else ""
+    """Of the results and cohorts that the page shows; empty where there are none."""
+    if not filesystem.exists(results_uri(recipe.run)):
+        return ""
+    inputs = read_results(recipe.run).inputs
+    found = read_report(recipe, FAIRNESS) if recipe.fairness.by else None
+    return inputs_key(inputs if found is None else {**inputs, FAIRNESS: found.key})
 
 
 def run_report(recipe: Recipe) -> StageReport:
@@ -52,6 +57,7 @@ def run_report(recipe: Recipe) -> StageReport:
         clips = write_clips(recipe, choose(to_play(evidence.errors)))
         compared = render_comparison(recipe, evidence.errors, clips)
         filesystem.write_bytes(compare_page_uri(recipe.run), compared.encode())
+    write_fairness_pages(recipe, evidence.found)
     page = render(evidence, clips).encode()
     filesystem.write_bytes(page_uri(recipe.run), page)
     if evidence.results is not None:

@@ -140,6 +140,15 @@ STAGES = (
         ("teacher", "baseline", "student", "topline", "transducers"),
         counts="decoded slabs",
     ),
+    Stage(
+        "fairness",
+        "ssl_asr.adaptation.fairness_stage",
+        "finds who is understood worse, and adapts the student to them, if fairness.by asks for it",
+        ("evaluate",),
+        exclusive=True,
+        wanted_if="fairness.by",
+        counts="searches and adaptations",
+    ),
     Stage("report", "ssl_asr.report.stage", "draws everything on one page", counts="pages"),
 )
 NAMES = tuple(stage.name for stage in STAGES)

@@ -21,14 +21,14 @@ LANGUAGE_TEXT, LEXICON, FLAT_START, SENONES, SENONE_SET = (
     "senones",
     "senone set",
 )
-TRANSDUCERS, RESULTS, REPORT = "transducers", "results", "report"
+TRANSDUCERS, RESULTS, COHORTS, REPORT = "transducers", "results", "cohorts", "report"
 REJECTED = "rejected "  # before the name of a split whose shards were rejected: nothing waits for them
 _STORES = (MANIFEST, FEATURES, ALIGNMENTS, TARGETS, PSEUDO_LABELS)
 _SPLITS = ("labeled", "unlabeled", "dev", "test")
 PRODUCTS = frozenset(
     (
         *(LANGUAGE_TEXT, LEXICON, FLAT_START, SENONES, SENONE_SET, *ALIGNERS),
-        *(*MODELS, *map(smbr_name, MODELS), TRANSDUCERS, RESULTS, REPORT),
+        *(*MODELS, *map(smbr_name, MODELS), TRANSDUCERS, RESULTS, COHORTS, REPORT),
     )
 ).union(f"{store}/{split}" for store in _STORES for split in _SPLITS)
 

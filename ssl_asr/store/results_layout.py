@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from urllib.parse import quote
+
 from ssl_asr.store import filesystem
 
 # Of a run, these tell how it went; what was made is elsewhere.
@@ -104,6 +106,21 @@ def cohorts_folder(run: str) -> str:
 
 def cohorts_uri(folder: str) -> str:
     return filesystem.join(folder, "cohorts.json")
+
+
+def found_folder(run: str, by: str) -> str:
+    """Where the fairness stage writes its cohorts by geo, tag:NAME or voices."""
+    kind, _, name = by.partition(":")
+    return filesystem.join(cohorts_folder(run), f"{kind}-{quote(name, safe='')}" if name else kind)
+
+
+def found_inputs_uri(run: str) -> str:
+    """What the fairness stage's cohorts and adapted models were made from; written last."""
+    return filesystem.join(cohorts_folder(run), "inputs.json")
+
+
+def cohorts_page_uri(folder: str) -> str:
+    return filesystem.join(folder, "cohorts.html")
 
 
 PLANNED = ".plan.json"  # how names of files end that say what an adaptation trains

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from ssl_asr.adaptation.cohort import cohort_finder, read_cohorts
-from ssl_asr.adaptation.jobs import METHODS, Adaptation, Method, adapting_job
+from ssl_asr.adaptation.jobs import Adaptation, adapting_job
 from ssl_asr.adaptation.measures import FIGURES
 from ssl_asr.adaptation.plan import plan_of
 from ssl_asr.adaptation.progress import progress_of
@@ -24,7 +24,7 @@ from ssl_asr.evaluation.inputs import references
 from ssl_asr.models.acoustic import AcousticModel
 from ssl_asr.models.cohort_input import CohortInput
 from ssl_asr.models.model_files import load_model
-from ssl_asr.recipe import Recipe
+from ssl_asr.recipe import METHODS, Method, Recipe
 from ssl_asr.report.status import adaptation_lines
 from ssl_asr.store import utterance
 from ssl_asr.store.layout import model_uri

@@ -170,3 +170,23 @@ def test_realignment_costs_a_teacher_s_training_each_time(printed):
     assert hours(printed("paper", "hmm.realign=1"), "realignment") == pytest.approx(7010, rel=0.01)
     assert "float32, aligner-1, aligner-2, teacher" in text
     assert "realign" not in printed("paper")
+
+
+def test_fairness_demo_takes_twenty_minutes_at_most(printed):
+    text = printed("fairness-demo")
+    for name in ("corpus", "adaptation", "fairness"):
+        assert re.search(rf"^{name} +\d.* x .*\[\d+\]$", text, re.MULTILINE), name
+    minutes = re.search(r"^in turn +(\d+) min", text, re.MULTILINE)
+    assert minutes
+    assert int(minutes[1]) < 20
+
+
+def test_each_method_and_voices_take_time(printed):
+    asked = ["demo", "fairness.by=[geo, voices]"]
+    found = printed(*asked, "fairness.methods=[finetune, ewc, l2sp, average, replay, embedding, oversample]")
+    assert "(7 x " in found
+    assert "x 0." in re.search(r"^fairness .*", found, re.MULTILINE)[0]
+    assert "adaptation" in found
+    alone = printed(*asked)
+    assert "adaptation" not in alone
+    assert not re.search(r"^fairness ", printed("demo"), re.MULTILINE)

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, get_args
 
+from ssl_asr.adaptation import fairness_stage as fairness
 from ssl_asr.adaptation import jobs as adaptation
 from ssl_asr.corpus import split_records as listing
 from ssl_asr.corpus import split_stage as corpus
@@ -73,6 +74,7 @@ VERSIONS: Mapping[Product, Versions] = {
     "baseline-short-smbr": _SEQUENCE,
     "student-smbr": _SEQUENCE,
     "topline-smbr": _SEQUENCE,
+    "cohorts": {"adaptation/fairness_stage.py VERSION": fairness.VERSION},
     "adapted": {"adaptation/jobs.py VERSION": adaptation.VERSION},
     "transducer": {
         "training/transducer/inputs.py VERSION": transducer.VERSION,

@@ -19,7 +19,6 @@ _USERS_PLACES = {
     "readers/registry.py",
     "transcribing/bulk.py",
     "formats/writing.py",
-    "cli/cohorts.py",
     "cli/evaluate.py",
     "cli/experiment.py",
     "evaluation/set_files.py",

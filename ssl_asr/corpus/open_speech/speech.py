@@ -7,10 +7,10 @@ game's sound effects give the other noise. If they can't be fetched, a small syn
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from ssl_asr.corpus.open_speech import asterisk, drascula, packages, synthesis
+from ssl_asr.corpus.open_speech import accents, asterisk, drascula, packages, synthesis
 from ssl_asr.corpus.open_speech.clips import LAYOUT, Clip, indexed, list_asterisk, unpack_drascula, unpack_queen
 from ssl_asr.corpus.open_speech.noise_clips import NoiseClips, with_dev
 from ssl_asr.store.utterance import Utterance
@@ -39,14 +39,31 @@ class OpenSpeech:
     other_channels: frozenset[str] = frozenset()
 
 
-def open_speech(cache: str) -> OpenSpeech:
-    """Recorded speech from the cache, fetched if necessary; synthesised speech if it can't be fetched."""
+def open_speech(cache: str, *, accented: bool = False) -> OpenSpeech:
+    """Recorded speech from the cache, fetched if necessary; synthesised speech if it can't be fetched.
+
+    `accented` adds talkers with simulated accents at simulated places: see `accents`.
+    """
     root = Path(cache).expanduser().absolute()
     try:
         folders = packages.fetch(root)
     except packages.FetchError as error:
-        return _synthesised(root, str(error))
-    return _recorded(root, folders)
+        speech = _synthesised(root, str(error))
+    else:
+        speech = _recorded(root, folders)
+    return _with_accents(speech, root) if accented else speech
+
+
+def _with_accents(speech: OpenSpeech, root: Path) -> OpenSpeech:
+    added = accents.accented_speech(root)
+    hours = sum(utterance.duration for utterance in added) / 3600
+    return replace(
+        speech,
+        utterances=(*speech.utterances, *added),
+        held_out={**speech.held_out, accents.CORPUS: accents.tested_talkers()},
+        source=f"{speech.source}; {len(added)} sentences, {hours:.2f} h, of synthetic voices with simulated accents "
+        "at simulated places",
+    )
 
 
 def _recorded(root: Path, folders: Mapping[str, Path]) -> OpenSpeech:

@@ -7,7 +7,7 @@ shows that every stage works; it says nothing about accuracy.
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,26 +23,28 @@ _BABBLE_SENTENCES = 12  # of each babble talker
 
 
 @dataclass(frozen=True)
-class _Talker:
+class Talker:
+    """One of Pico's voices, such as "en-US"; pitch and speed are factors."""
+
     voice: str
     pitch: float
     speed: float
 
 
 _TALKERS = {
-    "synth-us-low": _Talker("en-US", 0.75, 1.0),
-    "synth-us-plain": _Talker("en-US", 1.0, 1.0),
-    "synth-us-high": _Talker("en-US", 1.25, 1.1),
-    "synth-us-slow": _Talker("en-US", 0.9, 0.85),
-    "synth-gb-low": _Talker("en-GB", 0.75, 1.05),
-    "synth-gb-plain": _Talker("en-GB", 1.0, 0.95),
-    "synth-gb-high": _Talker("en-GB", 1.3, 1.0),
+    "synth-us-low": Talker("en-US", 0.75, 1.0),
+    "synth-us-plain": Talker("en-US", 1.0, 1.0),
+    "synth-us-high": Talker("en-US", 1.25, 1.1),
+    "synth-us-slow": Talker("en-US", 0.9, 0.85),
+    "synth-gb-low": Talker("en-GB", 0.75, 1.05),
+    "synth-gb-plain": Talker("en-GB", 1.0, 0.95),
+    "synth-gb-high": Talker("en-GB", 1.3, 1.0),
 }
 _BABBLE_TALKERS = {
-    "noise-us": _Talker("en-US", 1.1, 0.95),
-    "noise-gb": _Talker("en-GB", 0.85, 1.1),
-    "noise-us-test": _Talker("en-US", 0.82, 1.05),
-    "noise-gb-test": _Talker("en-GB", 1.15, 0.9),
+    "noise-us": Talker("en-US", 1.1, 0.95),
+    "noise-gb": Talker("en-GB", 0.85, 1.1),
+    "noise-us-test": Talker("en-US", 0.82, 1.05),
+    "noise-gb-test": Talker("en-GB", 1.15, 0.9),
 }
 BABBLE = {"train": ("noise-us", "noise-gb"), "test": ("noise-us-test", "noise-gb-test")}
 HELD_OUT = ("synth-gb-high",)
@@ -85,6 +87,16 @@ class Spoken:
     text: str
 
 
+@dataclass(frozen=True)
+class Line:
+    """A sentence to be spoken: the `number`th of its speaker's list."""
+
+    speaker: str
+    talker: Talker
+    number: int
+    text: str
+
+
 def sentences(count: int, seed: int) -> list[str]:
     """`count` different sentences, the same for the same seed."""
     rng = random.Random(seed)
@@ -100,24 +112,31 @@ def sentences(count: int, seed: int) -> list[str]:
 
 def speak_all(folder: Path) -> Iterator[Spoken]:
     """Write every sentence of every talker into `folder`; ValueError if the synthesiser isn't installed."""
-    try:
-        from py_nanotts import NanoTTS
-    except ImportError as error:
-        raise ValueError(
-            "recorded speech can't be fetched, and the synthesiser is not installed: pip install 'ssl-asr[synthetic]'"
-        ) from error
-    synthesiser = NanoTTS()
     names = list(_TALKERS)
     shared = sentences(_SENTENCES, seed=1)
     lines = [(names[index % len(names)], index, text) for index, text in enumerate(shared)]
     for number, name in enumerate(_BABBLE_TALKERS):
         own = sentences(_BABBLE_SENTENCES, seed=100 + number)
         lines += [(name, index, text) for index, text in enumerate(own)]
+    talkers = _TALKERS | _BABBLE_TALKERS
+    try:
+        yield from speak(folder, [Line(name, talkers[name], index, text) for name, index, text in lines])
+    except ValueError as error:
+        raise ValueError(f"recorded speech can't be fetched, and {error}") from error
+
+
+def speak(folder: Path, lines: Sequence[Line]) -> Iterator[Spoken]:
+    """Write every line into `folder` as FLAC; ValueError if the synthesiser isn't installed."""
+    try:
+        from py_nanotts import NanoTTS
+    except ImportError as error:
+        raise ValueError("the synthesiser is not installed: pip install 'ssl-asr[synthetic]'") from error
+    synthesiser = NanoTTS()
     progress = Progress("synthesising speech", len(lines), "sentences")
-    for name, index, text in lines:
+    for line in lines:
         progress.advance()
-        talker = (_TALKERS | _BABBLE_TALKERS)[name]
-        pcm = synthesiser.speak(text, voice=talker.voice, pitch=talker.pitch, speed=talker.speed)
-        file = f"{name}-{index:04d}.flac"
+        talker = line.talker
+        pcm = synthesiser.speak(line.text, voice=talker.voice, pitch=talker.pitch, speed=talker.speed)
+        file = f"{line.speaker}-{line.number:04d}.flac"
         soundfile.write(folder / file, np.frombuffer(pcm, "<i2"), RATE)
-        yield Spoken(file.removesuffix(".flac"), file, name, text)
+        yield Spoken(file.removesuffix(".flac"), file, line.speaker, line.text)

@@ -8,7 +8,7 @@ from ssl_asr.evaluation.bootstrap import Interval
 from ssl_asr.evaluation.results import WordErrors
 from ssl_asr.evaluation.table import rate
 from ssl_asr.lang.language import ENGLISH_LEXICON, GRAPHEMES
-from ssl_asr.models.systems import BASELINE, STUDENT, TITLES, stage_of
+from ssl_asr.models.systems import BASELINE, STUDENT, TITLES, is_adapted, stage_of
 from ssl_asr.recipe import Recipe
 from ssl_asr.serving.description import LEXICON, NETWORK, QUANTISED, WEIGHTS, SenoneDescription
 from ssl_asr.serving.exporting.card_parts import (
@@ -56,6 +56,8 @@ def _learned(model: str) -> str:
             "A teacher that was trained on transcribed speech labelled every frame of speech without transcripts,\n"
             "and this student learned from both."
         )
+    if is_adapted(model):
+        return "A model of this run was trained on for speakers whom it understood worse than others."
     return "It was trained on transcribed speech only." if stage_of(model) == BASELINE else ""
 
 

@@ -20,8 +20,8 @@ from ssl_asr.frontend.prior import Prior, read_prior
 from ssl_asr.hmm.senones import SenoneSet, load_senones
 from ssl_asr.lang.lexicon import Lexicon, read_lexicon
 from ssl_asr.models.acoustic import AcousticModel
-from ssl_asr.models.model_files import load_model, model_id
-from ssl_asr.models.systems import evaluated, stage_of
+from ssl_asr.models.model_files import load_model, made_from, model_id
+from ssl_asr.models.systems import adapted_from, evaluated, stage_of
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import inputs_key
 from ssl_asr.serving.exporting.onnx_export import check_exportable
@@ -32,7 +32,10 @@ from ssl_asr.store.results_layout import results_uri
 
 @dataclass(frozen=True, eq=False)
 class Sources:
-    """`tested` are the model's results on test; empty if another baseline was chosen. `graph` is a file's content."""
+    """`tested` are the model's results on test; empty if another baseline was chosen, or of an adapted model.
+
+    `graph` is a file's content.
+    """
 
     recipe: Recipe
     name: str
@@ -52,19 +55,31 @@ class Sources:
 
 
 def read_sources(recipe: Recipe, name: str) -> Sources:
-    """ValueError in one sentence if the model can't stream or be exported, or if there are no results of just it."""
-    if name not in evaluated(recipe):
+    """ValueError in one sentence if the model can't stream or be exported, or if there are no results of just it.
+
+    An adapted model has the scales of the model that it was made of.
+    """
+    before, uri = adapted_from(name, evaluated(recipe)), model_uri(recipe.run, name)
+    is_there = filesystem.exists(uri)
+    if name not in evaluated(recipe) and (before is None or not is_there):
         raise ValueError(
             f"{recipe.run} has no model '{name}'; it has {', '.join([*evaluated(recipe), *recipe.transducers])}"
+            + (f", and no such adapted one: run `ssl-asr adapt {recipe.run}`" if before is not None else "")
         )
-    uri = model_uri(recipe.run, name)
-    if not filesystem.exists(uri):
+    if not is_there:
         raise ValueError(f"{uri} is missing; run the {stage_of(name)} stage first")
     model, about = load_model(uri)
     if not model.encoder.is_causal:
         raise ValueError(f"{uri} needs whole utterances, so it can't stream; export another model, such as student")
     check_exportable(model)
-    senones, results = load_senones(recipe.run), _results(recipe, name)
+    if model.cohorts is not None:
+        raise ValueError(
+            f"{uri} must be told the cohort of each speaker, which no bundle knows; export another model"
+        )
+    tuned = name if before is None else before
+    senones, results = load_senones(recipe.run), _results(recipe, tuned)
+    if before is not None and (made_from(uri) or {}).get("model") != results.inputs[before]:
+        raise ValueError(f"{uri} was made of another {before} than the run's; run `ssl-asr adapt {recipe.run}` again")
     if about.get("senone_set") != senones.id:
         raise ValueError(f"{uri} was trained for other senones than the run's; run the {stage_of(name)} stage again")
     key = inputs_key(graph_inputs(recipe.run, senones.id, language_inputs(recipe)))
@@ -79,7 +94,7 @@ def read_sources(recipe: Recipe, name: str) -> Sources:
         about=about,
         senones=senones,
         log_priors=log_priors_of(about, senones),
-        scales=Scales(results.kappa[name], results.prior_scale.get(name, 1.0)),
+        scales=Scales(results.kappa[tuned], results.prior_scale.get(tuned, 1.0)),
         prior=read_prior(recipe.run),
         graph=graph,
         max_label=max_label,

@@ -19,7 +19,7 @@ from ssl_asr.evaluation.bootstrap import Interval
 from ssl_asr.evaluation.results_file import read_results, write_results
 from ssl_asr.hmm.senones import load_senones
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec
-from ssl_asr.models.model_files import load_model, save_model
+from ssl_asr.models.model_files import MADE_FROM, load_model, model_id, save_model
 from ssl_asr.recipe import BlstmNetwork, Recipe
 from ssl_asr.runtime.run_directory import save_recipe
 from ssl_asr.serving.bundle import open_bundle
@@ -27,6 +27,7 @@ from ssl_asr.serving.exporting.card import more_errors
 from ssl_asr.serving.exporting.export import Exported, export
 from ssl_asr.serving.exporting.measure import FULL, INT8
 from ssl_asr.store.layout import model_uri
+from ssl_asr.store.weights import read_weights, write_weights
 
 
 @pytest.fixture
@@ -57,6 +58,23 @@ def test_the_weights_are_those_of_the_run(toy_export: Exported, toy_source: Reci
     assert about["senone_set"] == open_bundle(toy_export.folder).description.senone_set
     expected = Path(model_uri(toy_source.run, "student")).read_bytes()
     assert (toy_export.folder / "model.safetensors").read_bytes() == expected
+
+
+def test_an_adapted_model_has_the_scales_of_the_model_before(source: Recipe, tmp_path: Path) -> None:
+    name, student = "adapted-student-ewc-a1b2c3-10", model_uri(source.run, "student")
+    weights, about = read_weights(student)
+    adapted = {each: 1.01 * tensor for each, tensor in weights.items()}
+    write_weights(model_uri(source.run, name), adapted, {**about, MADE_FROM: {"model": model_id(student)}})
+    exported = export(source, name, tmp_path / "bundle")
+    described, results = open_bundle(exported.folder).description, read_results(source.run)
+    assert described.model == name
+    assert described.scoring.acoustic_scale == results.kappa["student"]
+    assert "was trained on for speakers whom it understood worse" in (exported.folder / "README.md").read_text()
+    write_weights(model_uri(source.run, name), adapted, {**about, MADE_FROM: {"model": "another"}})
+    with pytest.raises(ValueError, match="was made of another student than the run's; run `ssl-asr adapt"):
+        export(source, name, tmp_path / "other")
+    with pytest.raises(ValueError, match=r"no model 'adapted-student-l2sp-1'; .*no such adapted one"):
+        export(source, "adapted-student-l2sp-1", tmp_path / "other")
 
 
 def test_its_full_network_makes_the_errors_of_the_run(toy_export: Exported, toy_source: Recipe) -> None:

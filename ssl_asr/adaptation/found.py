@@ -1,0 +1,89 @@
+"""What the fairness stage has found: cohorts by each of the recipe's ways, and the student before and after."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ssl_asr.adaptation.cohort import BOTTOM, cohorts_named, read_cohorts
+from ssl_asr.adaptation.jobs import adaptation_name
+from ssl_asr.adaptation.measures import FIGURES, VARIANCE, Change
+from ssl_asr.adaptation.results import AdaptResults
+from ssl_asr.adaptation.results_file import read_adapted
+from ssl_asr.evaluation.table import aligned
+from ssl_asr.fairness.results import CohortResults
+from ssl_asr.models.systems import STUDENT
+from ssl_asr.recipe import Recipe
+from ssl_asr.store import filesystem
+from ssl_asr.store.results_layout import cohorts_uri, found_folder
+
+NOTE = (
+    "Cohorts were chosen on one half of the test speakers and measured on the other. In brackets: 95 % bootstrap "
+    "intervals over speakers. Mean, maximum and variance (in squared points) count each cohort once."
+)
+
+
+@dataclass(frozen=True)
+class Found:
+    """`cohorts` by each of `by`, then what came of each method, as far as they are there."""
+
+    by: Sequence[str] = ()
+    cohorts: Sequence[CohortResults] = ()
+    adapted: Sequence[AdaptResults] = ()
+
+
+def read_found(recipe: Recipe) -> Found:
+    """ValueError naming a damaged file."""
+    run, settings = recipe.run, recipe.fairness
+    there = [by for by in settings.by if filesystem.exists(cohorts_uri(found_folder(run, by)))]
+    cohorts = [read_cohorts(run, found_folder(run, by)) for by in there]
+    if settings.by[:1] != tuple(there[:1]) or not settings.methods:
+        return Found(there, cohorts)
+    bottom = cohorts_named(cohorts[0], BOTTOM)
+    names = [adaptation_name(STUDENT, method, cohorts[0].by, bottom) for method in settings.methods]
+    return Found(there, cohorts, [each for name in names if (each := read_adapted(run, name)) is not None])
+
+
+def format_found(found: Found) -> str:
+    """For a terminal; empty where nothing is there."""
+    tables = [rows for rows in (cohort_rows(found.cohorts), adapted_rows(found.adapted)) if len(rows) > 1]
+    return "\n\n".join("\n".join(aligned(rows)) for rows in tables) + (f"\n\n{NOTE}" if tables else "")
+
+
+def cohort_rows(cohorts: Sequence[CohortResults]) -> list[list[str]]:
+    """With a row of titles."""
+    rows = [["cohorts by", "", "cohorts", "bottom WER %", "top WER %", "gap %", "p", "bottom's words %"]]
+    for each in cohorts:
+        gap, limits = each.gap, each.gap.interval
+        inside = "" if limits is None else f" [{100 * limits.low:+.0f}, {100 * limits.high:+.0f}]"
+        value = "-" if gap.value is None else f"{100 * gap.value:+.0f}{inside}"
+        rates = [f"{100 * part.wer:.1f}" for part in (each.bottom, each.top)]
+        share = f"{100 * each.bottom.share_of_words:.1f}"
+        rows.append([each.by, "", str(len(each.cohorts)), *rates, value, f"{gap.p:.2g}", share])
+    return rows
+
+
+def adapted_rows(adapted: Sequence[AdaptResults]) -> list[list[str]]:
+    """With a row of titles; the student before is the first row below it."""
+    if not adapted:
+        return []
+    titles = [f"WER %, bottom part by {adapted[0].by}", "strength", *FIGURES]
+    before = [f"{_scale(each) * each.before:.1f}" for each in _figures(adapted[0])]
+    rows = [titles, ["before", "", *before]]
+    for results in adapted:
+        rows.append([results.method, f"{results.chosen:g}", *map(_after, _figures(results))])
+    return rows
+
+
+def _figures(results: AdaptResults) -> list[Change]:
+    return [each for each in results.changes if each.name in FIGURES]
+
+
+def _after(change: Change) -> str:
+    limits, scale = change.difference, _scale(change)
+    inside = "" if limits is None else f" [{scale * limits.low:+.1f}, {scale * limits.high:+.1f}]"
+    return f"{scale * change.after:.1f}{inside}"
+
+
+def _scale(change: Change) -> float:
+    return 100.0**2 if change.name == VARIANCE else 100.0

@@ -1,0 +1,86 @@
+"""Simulated accents: whose talkers are where, how much each accent says, and that they join open speech."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from ssl_asr.corpus.open_speech import accents
+from ssl_asr.corpus.open_speech.accents import ACCENTS, TESTED, TRAINED, accented_talkers, lines, tested_talkers
+from ssl_asr.corpus.open_speech.speech import OpenSpeech, open_speech
+from ssl_asr.corpus.open_speech.splits import cut_open_speech
+from ssl_asr.recipe import Corpus
+from tests.conftest import CACHE
+
+
+def test_talkers_live_around_the_middle_of_their_country() -> None:
+    talkers = accented_talkers()
+    assert len({each.name for each in talkers}) == len(talkers) == len(ACCENTS) * (TRAINED + TESTED)
+    middles = {each.name: (each.latitude, each.longitude) for each in ACCENTS}
+    for each in talkers:
+        assert np.abs(np.subtract((each.latitude, each.longitude), middles[each.accent])).max() <= 2
+        assert float(each.tags["latitude"]) == pytest.approx(each.latitude, abs=0.006)
+    assert len({(each.talker.pitch, each.talker.speed) for each in talkers}) == len(talkers)
+    assert talkers == accented_talkers()
+
+
+def test_no_sentence_is_said_twice_and_accents_say_as_much_as_they_are_given() -> None:
+    said = lines()
+    assert len({each.text for each in said}) == len(said)
+    accent = {each.name: each.accent for each in accented_talkers()}
+    trained = Counter(accent[each.speaker] for each in said if each.speaker not in tested_talkers())
+    assert trained == {each.name: each.sentences for each in ACCENTS}
+    tested = Counter(each.speaker for each in said if each.speaker in tested_talkers())
+    assert len(tested) == len(ACCENTS) * TESTED
+    assert len({*tested.values()}) == 1
+    assert len({(each.speaker, each.number) for each in said}) == len(said)
+
+
+@pytest.fixture(scope="module")
+def spoken(tmp_path_factory: pytest.TempPathFactory) -> OpenSpeech:
+    """With two talkers of each accent, one of them of test, who say one sentence each."""
+    pytest.importorskip("py_nanotts")
+    cache = tmp_path_factory.mktemp("cache")
+    for name in ("packages", "clips"):
+        (cache / name).mkdir()
+        for each in Path(CACHE, name).iterdir():
+            if not each.name.startswith(accents.CORPUS):
+                (cache / name / each.name).symlink_to(each.absolute())
+    few = {each.speaker: each for each in lines() if each.speaker.endswith(("-00", f"-{TRAINED:02d}"))}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(accents, "lines", lambda: list(few.values()))
+        return open_speech(str(cache), accented=True)
+
+
+def test_it_is_english_by_other_voices_with_a_place(recorded: OpenSpeech, spoken: OpenSpeech) -> None:
+    added = [each for each in spoken.utterances if each.tags["corpus"] == accents.CORPUS]
+    assert len(added) == 2 * len(ACCENTS) == len(spoken.utterances) - len(recorded.utterances)
+    for each in added:
+        samples, rate = soundfile.read(each.audio)
+        assert rate == 16000
+        assert len(samples) == pytest.approx(each.duration * rate, abs=1)
+        assert np.abs(samples).max() > 0.1
+        assert each.speaker.split("-")[1] == each.tags["accent"]
+        assert {"latitude", "longitude"} < {*each.tags}
+    assert not any("latitude" in each.tags for each in recorded.utterances)
+
+
+def test_its_test_talkers_are_a_test_set_and_in_no_other_split(spoken: OpenSpeech) -> None:
+    splits = cut_open_speech(spoken, Corpus(accents=True, unlabeled_minutes=None), seed=1)
+    tested = {each.speaker for each in splits.test if each.tags["set"] == accents.CORPUS}
+    assert len(tested) == len(ACCENTS)
+    assert tested <= tested_talkers()
+    others = {each.speaker for each in (*splits.labeled, *splits.unlabeled, *splits.dev)}
+    assert not others & tested_talkers()
+    assert sum(name.startswith("accent-") for name in others) == len(ACCENTS)
+
+
+def test_the_synthesiser_is_asked_for_where_it_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "py_nanotts", None)
+    with pytest.raises(ValueError, match=r"not installed: pip install 'ssl-asr\[synthetic\]'"):
+        accents.accented_speech(tmp_path)
+    assert not list(tmp_path.rglob("*.flac"))
