@@ -10,11 +10,13 @@ import pytest
 import soundfile
 
 from ssl_asr.corpus.open_speech import accents
-from ssl_asr.corpus.open_speech.accents import ACCENTS, TESTED, TRAINED, accented_talkers, lines, tested_talkers
+from ssl_asr.corpus.open_speech.accents import ACCENTS, TESTED, TRAINED, accented_talkers, lines
 from ssl_asr.corpus.open_speech.speech import OpenSpeech, open_speech
 from ssl_asr.corpus.open_speech.splits import cut_open_speech
 from ssl_asr.recipe import Corpus
 from tests.conftest import CACHE
+
+OF_TEST = accents.tested_talkers()
 
 
 def test_talkers_live_around_the_middle_of_their_country() -> None:
@@ -32,9 +34,9 @@ def test_no_sentence_is_said_twice_and_accents_say_as_much_as_they_are_given() -
     said = lines()
     assert len({each.text for each in said}) == len(said)
     accent = {each.name: each.accent for each in accented_talkers()}
-    trained = Counter(accent[each.speaker] for each in said if each.speaker not in tested_talkers())
+    trained = Counter(accent[each.speaker] for each in said if each.speaker not in OF_TEST)
     assert trained == {each.name: each.sentences for each in ACCENTS}
-    tested = Counter(each.speaker for each in said if each.speaker in tested_talkers())
+    tested = Counter(each.speaker for each in said if each.speaker in OF_TEST)
     assert len(tested) == len(ACCENTS) * TESTED
     assert len({*tested.values()}) == 1
     assert len({(each.speaker, each.number) for each in said}) == len(said)
@@ -73,9 +75,9 @@ def test_its_test_talkers_are_a_test_set_and_in_no_other_split(spoken: OpenSpeec
     splits = cut_open_speech(spoken, Corpus(accents=True, unlabeled_minutes=None), seed=1)
     tested = {each.speaker for each in splits.test if each.tags["set"] == accents.CORPUS}
     assert len(tested) == len(ACCENTS)
-    assert tested <= tested_talkers()
+    assert tested <= OF_TEST
     others = {each.speaker for each in (*splits.labeled, *splits.unlabeled, *splits.dev)}
-    assert not others & tested_talkers()
+    assert not others & OF_TEST
     assert sum(name.startswith("accent-") for name in others) == len(ACCENTS)
 
 
