@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -17,9 +18,12 @@ from ssl_asr.recipe import Recipe
 from ssl_asr.store import filesystem
 from ssl_asr.store.results_layout import cohorts_uri, found_folder
 
+_WIDTH = 118
 NOTE = (
-    "Cohorts were chosen on one half of the test speakers and measured on the other. In brackets: 95 % bootstrap "
-    "intervals over speakers. Mean, maximum and variance (in squared points) count each cohort once."
+    "Cohorts were chosen on one half of the test speakers and measured on the other. p is the share of shuffles over "
+    "the speakers with so large a gap; in sets: where speakers are exchanged only within test sets and channels. Mean, "
+    "maximum and variance (in squared points) count each cohort once. In brackets: 95 % bootstrap intervals over "
+    "speakers."
 )
 
 
@@ -47,20 +51,24 @@ def read_found(recipe: Recipe) -> Found:
 def format_found(found: Found) -> str:
     """For a terminal; empty where nothing is there."""
     tables = [rows for rows in (cohort_rows(found.cohorts), adapted_rows(found.adapted)) if len(rows) > 1]
-    return "\n\n".join("\n".join(aligned(rows)) for rows in tables) + (f"\n\n{NOTE}" if tables else "")
+    texts = ["\n".join(aligned(rows)) for rows in tables]
+    return "\n\n".join([*texts, textwrap.fill(NOTE, _WIDTH)]) if texts else ""
 
 
 def cohort_rows(cohorts: Sequence[CohortResults]) -> list[list[str]]:
     """With a row of titles."""
-    rows = [["cohorts by", "", "cohorts", "bottom WER %", "top WER %", "gap %", "p", "bottom's words %"]]
-    for each in cohorts:
-        gap, limits = each.gap, each.gap.interval
-        inside = "" if limits is None else f" [{100 * limits.low:+.0f}, {100 * limits.high:+.0f}]"
-        value = "-" if gap.value is None else f"{100 * gap.value:+.0f}{inside}"
-        rates = [f"{100 * part.wer:.1f}" for part in (each.bottom, each.top)]
-        share = f"{100 * each.bottom.share_of_words:.1f}"
-        rows.append([each.by, "", str(len(each.cohorts)), *rates, value, f"{gap.p:.2g}", share])
-    return rows
+    titles = ["cohorts by", "", "cohorts", "bottom WER %", "top WER %", "gap %", "p", "p in sets", "bottom's words %"]
+    return [titles, *map(_cohort_row, cohorts)]
+
+
+def _cohort_row(found: CohortResults) -> list[str]:
+    gap, limits = found.gap, found.gap.interval
+    inside = "" if limits is None else f" [{100 * limits.low:+.0f}, {100 * limits.high:+.0f}]"
+    value = "-" if gap.value is None else f"{100 * gap.value:+.0f}{inside}"
+    within = "-" if gap.p_within_channels is None else f"{gap.p_within_channels:.2g}"
+    rates = [f"{100 * part.wer:.1f}" for part in (found.bottom, found.top)]
+    share = f"{100 * found.bottom.share_of_words:.1f}"
+    return [found.by, "", str(len(found.cohorts)), *rates, value, f"{gap.p:.2g}", within, share]
 
 
 def adapted_rows(adapted: Sequence[AdaptResults]) -> list[list[str]]:
