@@ -21,9 +21,9 @@ from ssl_asr.store.results_layout import cohorts_uri, found_folder
 _WIDTH = 118
 NOTE = (
     "Cohorts were chosen on one half of the test speakers and measured on the other. p is the share of shuffles over "
-    "the speakers with so large a gap; in sets: where speakers are exchanged only within test sets and channels. Mean, "
-    "maximum and variance (in squared points) count each cohort once. In brackets: 95 % bootstrap intervals over "
-    "speakers."
+    "the speakers with so large a gap; in sets: where speakers are exchanged only within test sets and channels. "
+    "Mean, maximum and variance (in squared points) count each cohort once. In brackets: 95 % bootstrap intervals "
+    "over speakers."
 )
 
 
