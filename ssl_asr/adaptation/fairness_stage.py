@@ -62,7 +62,7 @@ def run_fairness(recipe: Recipe) -> StageReport:
             for method in settings.methods
         ]
     filesystem.write_bytes(found_inputs_uri(recipe.run), json.dumps(inputs, indent=1, sort_keys=True).encode())
-    return clock.finish(len(found) + len(adapted), 0, figures=dict(_figures(found, adapted)))
+    return clock.finish(len(found) + len(adapted), 0, figures=dict(_figures(recipe, found, adapted)))
 
 
 def todo_fairness(recipe: Recipe, before: Sequence[Todo]) -> list[Todo]:
@@ -122,13 +122,15 @@ def _find(recipe: Recipe, by: str) -> CohortResults:
     return found
 
 
-def _figures(found: Sequence[CohortResults], adapted: Sequence[AdaptResults]) -> Iterator[tuple[str, str]]:
-    for each in found:
+def _figures(
+    recipe: Recipe, found: Sequence[CohortResults], adapted: Sequence[AdaptResults]
+) -> Iterator[tuple[str, str]]:
+    for by, each in zip(recipe.fairness.by, found, strict=True):
         gap = "-" if each.gap.value is None else f"{100 * each.gap.value:+.0f} %"
-        yield f"gap by {each.by}", f"{gap} (p = {each.gap.p:.2g})"
+        yield f"gap by {by}", f"{gap} (p = {each.gap.p:.2g})"
     for results in adapted:
         changes = {each.name: each for each in results.changes}
         for name in (ADAPTED, OVERALL, VARIANCE):
             scale = 100.0**2 if name == VARIANCE else 100.0
             change = changes[name]
-            yield f"{results.method}, {name}", f"{scale * change.before:.1f} to {scale * change.after:.1f}"
+            yield f"{results.method} {name}", f"{scale * change.before:.1f} to {scale * change.after:.1f}"

@@ -50,47 +50,49 @@ def read_found(recipe: Recipe) -> Found:
 
 def format_found(found: Found) -> str:
     """For a terminal; empty where nothing is there."""
-    tables = [rows for rows in (cohort_rows(found.cohorts), adapted_rows(found.adapted)) if len(rows) > 1]
-    texts = ["\n".join(aligned(rows)) for rows in tables]
+    texts = ["\n".join(aligned(rows)) for rows in (cohort_rows(found), adapted_rows(found)) if rows]
     return "\n\n".join([*texts, textwrap.fill(NOTE, _WIDTH)]) if texts else ""
 
 
-def cohort_rows(cohorts: Sequence[CohortResults]) -> list[list[str]]:
-    """With a row of titles."""
+def cohort_rows(found: Found) -> list[list[str]]:
+    """With a row of titles; empty where there are none."""
+    if not found.cohorts:
+        return []
     titles = ["cohorts by", "", "cohorts", "bottom WER %", "top WER %", "gap %", "p", "p in sets", "bottom's words %"]
-    return [titles, *map(_cohort_row, cohorts)]
+    return [titles, *(_cohort_row(*each) for each in zip(found.by, found.cohorts, strict=True))]
 
 
-def _cohort_row(found: CohortResults) -> list[str]:
+def _cohort_row(by: str, found: CohortResults) -> list[str]:
     gap, limits = found.gap, found.gap.interval
     inside = "" if limits is None else f" [{100 * limits.low:+.0f}, {100 * limits.high:+.0f}]"
     value = "-" if gap.value is None else f"{100 * gap.value:+.0f}{inside}"
     within = "-" if gap.p_within_channels is None else f"{gap.p_within_channels:.2g}"
     rates = [f"{100 * part.wer:.1f}" for part in (found.bottom, found.top)]
     share = f"{100 * found.bottom.share_of_words:.1f}"
-    return [found.by, "", str(len(found.cohorts)), *rates, value, f"{gap.p:.2g}", within, share]
+    return [by, "", str(len(found.cohorts)), *rates, value, f"{gap.p:.2g}", within, share]
 
 
-def adapted_rows(adapted: Sequence[AdaptResults]) -> list[list[str]]:
-    """With a row of titles; the student before is the first row below it."""
-    if not adapted:
+def adapted_rows(found: Found) -> list[list[str]]:
+    """With a row of titles, the student before, and the differences to it; empty where there are none."""
+    if not found.adapted:
         return []
-    titles = [f"WER %, bottom part by {adapted[0].by}", "strength", *FIGURES]
-    before = [f"{_scale(each) * each.before:.1f}" for each in _figures(adapted[0])]
-    rows = [titles, ["before", "", *before]]
-    for results in adapted:
-        rows.append([results.method, f"{results.chosen:g}", *map(_after, _figures(results))])
-    return rows
+    titles = [f"WER %, bottom part by {found.by[0]}", "strength", *FIGURES]
+    before = [f"{_scale(each) * each.before:.1f}" for each in _figures(found.adapted[0])]
+    after = [
+        [f"{results.method}, difference", f"{results.chosen:g}", *map(_difference, _figures(results))]
+        for results in found.adapted
+    ]
+    return [titles, ["before", "", *before], *after]
 
 
 def _figures(results: AdaptResults) -> list[Change]:
     return [each for each in results.changes if each.name in FIGURES]
 
 
-def _after(change: Change) -> str:
+def _difference(change: Change) -> str:
     limits, scale = change.difference, _scale(change)
     inside = "" if limits is None else f" [{scale * limits.low:+.1f}, {scale * limits.high:+.1f}]"
-    return f"{scale * change.after:.1f}{inside}"
+    return f"{scale * (change.after - change.before):+.1f}{inside}"
 
 
 def _scale(change: Change) -> float:

@@ -38,8 +38,8 @@ def write_fairness_pages(recipe: Recipe, found: Found) -> None:
 def fairness_tables(recipe: Recipe, found: Found) -> list[LinkedTable]:
     """For the report's page, beside which the others lie; empty where nothing was found."""
     tables = (
-        (cohort_rows(found.cohorts), _cohort_pages(recipe, found)),
-        (adapted_rows(found.adapted), ["", *_adapted_pages(recipe, found)]),  # the student before has no page
+        (cohort_rows(found), _cohort_pages(recipe, found)),
+        (adapted_rows(found), ["", *_adapted_pages(recipe, found)]),  # the student before has no page
     )
     beside = page_uri(recipe.run).rpartition("/")[0] + "/"
     return [
@@ -48,7 +48,7 @@ def fairness_tables(recipe: Recipe, found: Found) -> list[LinkedTable]:
             [LinkedRow(quote(uri.removeprefix(beside)), texts) for uri, texts in zip(uris, rows[1:], strict=True)],
         )
         for rows, uris in tables
-        if len(rows) > 1
+        if rows
     ]
 
 

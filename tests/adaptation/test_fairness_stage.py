@@ -53,10 +53,10 @@ def test_it_finds_the_south_and_adapts_the_student_to_it(made: Recipe) -> None:
     assert [each.name for each in cohorts.cohorts if each.bottom] == ["south"]
     assert [each.method for each in found.adapted] == ["average", "ewc"]
     assert all(each.cohorts == ["south"] and each.model == "student" for each in found.adapted)
-    assert cohort_rows(found.cohorts)[1][0] == "tag:region"
-    titles, before, *after = adapted_rows(found.adapted)
+    assert cohort_rows(found)[1][0] == "tag:region"
+    titles, before, *after = adapted_rows(found)
     assert titles[2:] == [*FIGURES]
-    assert [row[0] for row in (before, *after)] == ["before", "average", "ewc"]
+    assert [row[0] for row in (before, *after)] == ["before", "average, difference", "ewc, difference"]
     assert {len(row) for row in (titles, before, *after)} == {len(titles)}
     text = format_found(found)
     assert "tag:region" in text
