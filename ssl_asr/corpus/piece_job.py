@@ -152,6 +152,8 @@ def _kept_together(speaker: str, audio: str) -> str:
 
 def with_versions(rows: pa.Table, versions: Versions) -> pa.Table:
     """With a column of the version of each row's audio file; empty where it has not changed since it was new."""
-    files = (file_of(audio) for audio in rows["audio"].to_pylist())
-    known = [versions[file].version if file is not None and file in versions else "" for file in files]
+    known = [""] * rows.num_rows
+    if versions:
+        files = (file_of(audio) for audio in rows["audio"].to_pylist())
+        known = [versions[file].version if file is not None and file in versions else "" for file in files]
     return rows.append_column(AUDIO_VERSION, pa.array(known, pa.string()))
