@@ -10,6 +10,7 @@ from ssl_asr.studies.study import known_studies, read_study, recipe_of
 
 STUDENT = ["student", "evaluate"]
 STUDENTS = ["baseline", *STUDENT]
+FROM_SENONES_ON = ["hmm", "teacher", "labelling", *STUDENTS]
 OWN = {  # by study and variant: the stages that its run does not take from the first one's
     "features": {"bits2": ["corpus", "frontend", "hmm", "teacher", "labelling", *STUDENTS]},
     "labels": {
@@ -17,6 +18,7 @@ OWN = {  # by study and variant: the stages that its run does not take from the 
         "unsure": ["transducers", "evaluate"],
         "none": ["transducers", "evaluate"],
     },
+    "languages": {"graphemes": FROM_SENONES_ON, "clustered": FROM_SENONES_ON},
     "noise": {"degraded": ["corpus", "frontend", "labelling", *STUDENTS]},
     "topk": {
         **{name: ["labelling", *STUDENT] for name in ("k1", "k5", "k600", "bits4")},
