@@ -45,8 +45,8 @@ from ssl_asr.runtime.run_directory import open_recipe
 from ssl_asr.serving.engine import Engine
 from ssl_asr.serving.transcribing.inputs import AudioInput
 from ssl_asr.serving.transcribing.transcriber import Transcriber
-from ssl_asr.store import filesystem
 from ssl_asr.store.corpus_layout import lm_text_uri
+from ssl_asr.store.large_files import lines_of
 from ssl_asr.store.utterance import Utterance
 
 STARTS = 5
@@ -156,7 +156,7 @@ def by_pocketsphinx(decoder: Decoder) -> Recogniser:
 
 def with_words_of(recipe: Recipe, folder: str) -> Decoder:
     """pocketsphinx with the n-gram and the words of the run's decoding graph, and its own acoustic model."""
-    sentences = filesystem.read_bytes(lm_text_uri(recipe.run)).decode().splitlines()
+    sentences = [*lines_of(lm_text_uri(recipe.run))]
     known = read_lexicon(recipe.run)
     words = sorted({word for sentence in sentences for word in sentence.split()} & set(known.words))
     arpa, dictionary = Path(folder, "words.lm"), Path(folder, "words.dict")

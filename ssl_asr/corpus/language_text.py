@@ -44,7 +44,7 @@ def add_text(recipe: Recipe, text: SortedLines) -> list[str]:
     In memory are the sentences of dev and test, and those of one bucket. ValueError where there is no sentence, or
     the file of `corpus.lm_text` can't be read.
     """
-    held_out = {split: {*_sentences(recipe.run, split)} for split in HELD_OUT}
+    held_out = {split: {*sentences_of(recipe.run, split)} for split in HELD_OUT}
     if recipe.corpus.lm_text is not None:
         alphabet = language_of(recipe.hmm.lexicon).alphabet
         notes = _add_given(recipe.corpus.lm_text, held_out, alphabet, text)
@@ -54,37 +54,6 @@ def add_text(recipe: Recipe, text: SortedLines) -> list[str]:
         why = "; ".join(["there is no text for the language model", *notes])
         raise ValueError(f"{why}; give one sentence a line with corpus.lm_text=FILE")
     return notes
-
-
-def text_without_unlabeled(recipe: Recipe) -> bytes:
-    """The run's text as whoever recognises unlabeled speech may know it, one sentence a line, sorted.
-
-    The run's text, which systems are tested with, has the transcripts of the unlabeled speech in it where its source
-    knows them, for it stands for a text of the domain. A model that is to recognise that very speech must not have
-    seen them. So every sentence that an unlabeled utterance says is left out here, whoever else says it too, and with
-    it all words that no other sentence has, but for those of the labeled transcripts. Where no text of the unlabeled
-    speech is known, it is the run's text. ValueError where no sentence is left.
-    """
-    said = {*_sentences(recipe.run, "unlabeled")}
-    if not said:
-        return filesystem.read_bytes(lm_text_uri(recipe.run))
-    labeled = _sentences(recipe.run, "labeled")
-    if recipe.corpus.lm_text is not None:
-        written = filesystem.read_bytes(lm_text_uri(recipe.run)).decode().splitlines()
-    else:
-        # Not from the run's text: where dev or test says an unlabeled sentence too, that has its words by themselves.
-        held_out = {line for split in HELD_OUT for line in _sentences(recipe.run, split)}
-        names = (name for name in _training_sources(recipe.corpus) if name != "unlabeled")
-        written = [line for name in names for line in _sentences(recipe.run, name)]
-        said |= held_out
-    kept = [line for line in written if line not in said]
-    lost = {*_words(labeled)} & {*_words(written)} - {*_words(kept)}
-    if not kept and not lost:
-        raise ValueError(
-            "no sentence of the language model's text is left without those of the unlabeled speech; give other "
-            "text with corpus.lm_text=FILE"
-        )
-    return ("\n".join(sorted([*kept, *lost])) + "\n").encode()
 
 
 def is_written(recipe: Recipe) -> bool:
@@ -111,7 +80,7 @@ def ensure_text(recipe: Recipe) -> None:
 
 def _inputs(recipe: Recipe) -> dict[str, str]:
     corpus, run = recipe.corpus, recipe.run
-    named = [*HELD_OUT, *(() if corpus.lm_text is not None else _training_sources(corpus))]
+    named = [*HELD_OUT, *(() if corpus.lm_text is not None else training_sources(corpus))]
     inputs = {"version": TEXT_VERSION} | {name: _content(run, name) for name in named}
     if corpus.lm_text is None:
         return inputs
@@ -159,7 +128,7 @@ def _lines(uri: str) -> Iterator[tuple[int, str]]:
 
 def _add_transcripts(written: Iterable[str], held_out: set[str], text: SortedLines) -> list[str]:
     """Those of the sentences `written` that are not `held_out`, the words that these lack, and notes."""
-    tested = {*_words(held_out)}
+    tested = {*words_of(held_out)}
     left_out, kept_words = set[str](), set[str]()
     for line in written:
         if line in held_out:
@@ -167,7 +136,7 @@ def _add_transcripts(written: Iterable[str], held_out: set[str], text: SortedLin
         else:
             text.add(line)
             kept_words |= tested.intersection(line.split())
-    lost = {*_words(left_out)} - kept_words
+    lost = {*words_of(left_out)} - kept_words
     if not lost:
         return []
     sentences = len(left_out) + sum(1 for _ in itertools.groupby(text))
@@ -180,20 +149,20 @@ def _add_transcripts(written: Iterable[str], held_out: set[str], text: SortedLin
     ]
 
 
-def _words(sentences: Iterable[str]) -> Iterator[str]:
+def words_of(sentences: Iterable[str]) -> Iterator[str]:
     return (word for sentence in sentences for word in sentence.split())
 
 
 def _written(corpus: Corpus, run: str) -> Iterator[str]:
-    return (line for name in _training_sources(corpus) for line in _sentences(run, name))
+    return (line for name in training_sources(corpus) for line in sentences_of(run, name))
 
 
-def _training_sources(corpus: Corpus) -> list[str]:
+def training_sources(corpus: Corpus) -> list[str]:
     own = [split for split in TRAINING if getattr(corpus, split) != OPEN_SPEECH]
     return [*own, *([OPEN_SPEECH] if len(own) < len(TRAINING) else [])]
 
 
-def _sentences(run: str, name: str) -> Iterator[str]:
+def sentences_of(run: str, name: str) -> Iterator[str]:
     """Of a split, or of open speech; one file is held at a time."""
     uris = [sentences_uri(run, name)] if name == OPEN_SPEECH else sentence_files(run, name)
     return (line for uri in uris for line in filesystem.read_bytes(uri).decode().split("\n") if line)

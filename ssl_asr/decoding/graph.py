@@ -8,6 +8,7 @@ finite-state transducers", 2008). Input label of senone s is s + 1, output label
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 
 import kaldifst
@@ -26,8 +27,8 @@ _PHONE = 1 << 16
 _MARK = 1 << 27  # disambiguation mark m is _MARK + m
 
 
-def build_graph(vocabulary: Vocabulary, lexicon: Lexicon, arpa: str, table: npt.NDArray[np.integer]) -> Arrays:
-    """The graph over `vocabulary`, as `fst_arrays.serialise` takes it.
+def build_graph(vocabulary: Vocabulary, lexicon: Lexicon, arpa: str | Path, table: npt.NDArray[np.integer]) -> Arrays:
+    """The graph over `vocabulary`, as `fst_arrays.serialise` takes it; `arpa` is as in `grammar_fst`.
 
     `table` [phones, phones, phones] maps (left, centre, right) to a senone; phone 0 is silence, which also
     stands for the context beyond either end. ValueError if the n-gram allows no sentence.

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import kaldifst
@@ -17,12 +19,14 @@ from ssl_asr.decoding.graph import build_graph
 from ssl_asr.hmm.lexicon_stage import pronunciation_inputs
 from ssl_asr.hmm.senones import load_senones
 from ssl_asr.lang.fst_arrays import serialise
+from ssl_asr.lang.kneser_ney import write_arpa
 from ssl_asr.lang.lexicon import read_lexicon
-from ssl_asr.lang.ngram import Vocabulary, estimate_arpa, vocabulary_of
+from ssl_asr.lang.ngram import Vocabulary, vocabulary_of
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import Inputs, inputs_key, non_defaults
 from ssl_asr.store import filesystem
 from ssl_asr.store.corpus_layout import lm_text_uri
+from ssl_asr.store.large_files import file_checksum, lines_of
 from ssl_asr.store.ledger import checksum
 from ssl_asr.store.results_layout import graph_uri
 
@@ -47,13 +51,13 @@ def graph_language(recipe: Recipe, lm_order: int) -> dict[str, str]:
     return {**pronunciation_inputs(recipe), **non_defaults(chosen, "graph")}
 
 
-def graph_inputs(run: str, senone_set: str, language: Inputs, text: bytes | None = None) -> dict[str, str]:
+def graph_inputs(run: str, senone_set: str, language: Inputs, text: str | None = None) -> dict[str, str]:
     """What a graph is made from; `language` says how words are pronounced and the order of the n-gram.
 
-    `text` has the n-gram's sentences, one a line; None: those of the run.
+    `text` is the checksum of the n-gram's text; None: of the run's.
     """
-    data = filesystem.read_bytes(lm_text_uri(run)) if text is None else text
-    return {"version": VERSION, "language text": checksum(data), "senones": senone_set, **language}
+    text = file_checksum(lm_text_uri(run)) if text is None else text
+    return {"version": VERSION, "language text": text, "senones": senone_set, **language}
 
 
 def read_info(run: str, key: str) -> GraphInfo | None:
@@ -62,20 +66,24 @@ def read_info(run: str, key: str) -> GraphInfo | None:
     return GraphInfo(**json.loads(filesystem.read_bytes(uri))) if filesystem.exists(uri) else None
 
 
-def make_graph(run: str, order: int, inputs: Inputs, text: bytes | None = None) -> GraphInfo:
-    """Build and publish the graph of the run's lexicon and senones and of `text`, unless it is there.
+def make_graph(
+    run: str, order: int, inputs: Inputs, sentences: Callable[[], Iterable[str]] | None = None
+) -> GraphInfo:
+    """Build and publish the graph of the run's lexicon and senones and of a text, unless it is there.
 
-    `text` and `inputs` are as in `graph_inputs`.
+    `sentences` are those of the text whose checksum is in `inputs`, gone through twice; None: those of the run.
     """
     key = inputs_key(inputs)
     if (found := read_info(run, key)) is not None:
         return found
+    sentences = sentences or partial(lines_of, lm_text_uri(run))
     lexicon = read_lexicon(run)
-    data = filesystem.read_bytes(lm_text_uri(run)) if text is None else text
-    sentences = data.decode().splitlines()
-    vocabulary = vocabulary_of(sentences, lexicon.pronunciations)
-    arpa = estimate_arpa(sentences, order)
-    arrays = build_graph(vocabulary, lexicon, arpa, load_senones(run).table)
+    vocabulary = vocabulary_of(sentences(), lexicon.pronunciations)
+    with tempfile.TemporaryDirectory() as folder:
+        arpa = Path(folder, "lm.arpa")
+        with arpa.open("w", encoding="utf-8") as file:
+            write_arpa(sentences(), order, file)
+        arrays = build_graph(vocabulary, lexicon, arpa, load_senones(run).table)
     fst = serialise(*arrays)
     _, final, _, arcs = arrays
     info = GraphInfo(

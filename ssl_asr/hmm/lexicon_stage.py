@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Iterator
+from itertools import chain
 
 from ssl_asr.hmm.dictionary import KEY, content, given_lexicon, is_file, pronunciations, tell_left_out
 from ssl_asr.lang.graphemes import grapheme_phones
@@ -15,7 +17,7 @@ from ssl_asr.recipe.identity import digest, non_defaults
 from ssl_asr.store import filesystem, utterance
 from ssl_asr.store.corpus_layout import lm_text_uri
 from ssl_asr.store.hmm_layout import lexicon_inputs_uri, lexicon_uri, phones_uri
-from ssl_asr.store.ledger import checksum
+from ssl_asr.store.large_files import file_checksum, lines_of
 from ssl_asr.store.shards import ShardStore
 
 VERSION = "1"  # raise where a word gets other pronunciations, and with it the versions of flat start and graph
@@ -42,7 +44,7 @@ def _kept_content(recipe: Recipe) -> str:
 def lexicon_inputs(recipe: Recipe) -> dict[str, str]:
     store = ShardStore(recipe.run, utterance.STORE)
     texts = {split: digest(store.index(split).column("checksum").tolist()) for split in SPLITS}
-    return {**pronunciation_inputs(recipe), **texts, "language text": _checksum(lm_text_uri(recipe.run))}
+    return {**pronunciation_inputs(recipe), **texts, "language text": file_checksum(lm_text_uri(recipe.run))}
 
 
 def kept_inputs(run: str) -> dict[str, str] | None:
@@ -65,7 +67,7 @@ def ensure_lexicon(recipe: Recipe) -> str:
     """The lexicon as today's texts and recipe ask for; returns its checksum. One of the same texts is left alone."""
     inputs = lexicon_inputs(recipe)
     if kept_inputs(recipe.run) != inputs:
-        texts = [line for split in SPLITS for line in texts_of(recipe, split)] + _lm_text(recipe)
+        texts = chain(*(texts_of(recipe, split) for split in SPLITS), lines_of(lm_text_uri(recipe.run)))
         words = sorted({word for text in texts for word in text.split()})
         lexicon = pronunciations(recipe, words, _phones(recipe))
         if is_file(recipe.hmm.lexicon):
@@ -79,7 +81,7 @@ def ensure_lexicon(recipe: Recipe) -> str:
             )
         write_lexicon(recipe.run, lexicon)
         filesystem.write_bytes(lexicon_inputs_uri(recipe.run), json.dumps(inputs, sort_keys=True).encode())
-    return _checksum(lexicon_uri(recipe.run))
+    return file_checksum(lexicon_uri(recipe.run))
 
 
 def _phones(recipe: Recipe) -> PhoneSet:
@@ -89,16 +91,8 @@ def _phones(recipe: Recipe) -> PhoneSet:
     return given_lexicon(recipe.hmm.lexicon).lexicon.phones if is_file(recipe.hmm.lexicon) else ENGLISH
 
 
-def texts_of(recipe: Recipe, split: str) -> list[str]:
+def texts_of(recipe: Recipe, split: str) -> Iterator[str]:
     """Texts of the split's utterances, empty where there is none."""
     store = ShardStore(recipe.run, utterance.STORE)
     slabs = (slab for shard in store.shards(split) for slab in store.read_slabs(shard, ["text"]))
-    return [text or "" for slab in slabs for text in slab["text"].to_pylist()]
-
-
-def _lm_text(recipe: Recipe) -> list[str]:
-    return filesystem.read_bytes(lm_text_uri(recipe.run)).decode().splitlines()
-
-
-def _checksum(uri: str) -> str:
-    return checksum(filesystem.read_bytes(uri))
+    return (text or "" for slab in slabs for text in slab["text"].to_pylist())

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
-from ssl_asr.corpus.language_text import text_without_unlabeled
+from ssl_asr.corpus.text_without_unlabeled import checksum_without_unlabeled, sentences_without_unlabeled
 from ssl_asr.decoding.graph_files import graph_inputs, graph_language
 from ssl_asr.hmm.senones import load_senones
 from ssl_asr.hypotheses.outside.source import KEY, outside_content, outside_exists
@@ -26,10 +28,10 @@ SPLIT = "unlabeled"
 
 @dataclass(frozen=True)
 class GraphRequest:
-    """The decoding graph of a set: `inputs` are those of `graph_inputs` for the n-gram's `text`."""
+    """The decoding graph of a set: `inputs` are those of `graph_inputs` for the n-gram's `sentences`."""
 
     inputs: dict[str, str]
-    text: bytes
+    sentences: Callable[[], Iterator[str]]
 
     @property
     def key(self) -> str:
@@ -102,7 +104,7 @@ def hypothesis_set(recipe: Recipe) -> HypothesisSet:
 
 
 def graph_request(recipe: Recipe) -> GraphRequest:
-    """Of an n-gram that has never seen what the unlabeled utterances say (`text_without_unlabeled`)."""
-    text = text_without_unlabeled(recipe)
+    """Of an n-gram that has never seen what the unlabeled utterances say (`sentences_without_unlabeled`)."""
     language = graph_language(recipe, recipe.hypotheses.lm_order)
-    return GraphRequest(graph_inputs(recipe.run, load_senones(recipe.run).id, language, text), text)
+    inputs = graph_inputs(recipe.run, load_senones(recipe.run).id, language, checksum_without_unlabeled(recipe))
+    return GraphRequest(inputs, partial(sentences_without_unlabeled, recipe))

@@ -108,7 +108,7 @@ def shard_stage(recipe: Recipe, made: HypothesisSet) -> ShardStage:
 def _recognise(recipe: Recipe, work: HypothesesWork) -> list[Reject]:
     with cluster.joined(), refreshing(partial(work.made.store.index, SPLIT)):
         progress, wanted = Progress("decoding graph", 1, "graph"), graph_request(recipe)
-        graph = cluster.as_task(make_graph)(recipe.run, recipe.hypotheses.lm_order, wanted.inputs, wanted.text)
+        graph = cluster.as_task(make_graph)(recipe.run, recipe.hypotheses.lm_order, wanted.inputs, wanted.sentences)
         progress.advance(note=f"{graph.words} words, {graph.states} states")
         return run_shard_jobs(
             STAGE,

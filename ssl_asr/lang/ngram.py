@@ -1,4 +1,4 @@
-"""The word n-gram of the decoder: Kneser-Ney estimation from text, and its acceptor G."""
+"""The word n-gram of the decoder: its vocabulary, its ARPA form, and its acceptor G."""
 
 from __future__ import annotations
 
@@ -13,9 +13,11 @@ from typing import Any
 
 import kaldifst
 import kaldilm
-from kaldingram.train import NgramCounts
 
-EPSILON, BACK_OFF, BEGIN, END = "<eps>", "#0", "<s>", "</s>"
+from ssl_asr.lang.kneser_ney import write_arpa
+from ssl_asr.lang.ngram_counts import BEGIN, END
+
+EPSILON, BACK_OFF = "<eps>", "#0"
 
 
 @dataclass(frozen=True)
@@ -40,35 +42,24 @@ class Vocabulary:
 
 
 def estimate_arpa(sentences: Iterable[str], order: int) -> str:
-    """An ARPA back-off model of `order` from sentences of space-separated words; ValueError if there is none.
-
-    Interpolation-free Kneser-Ney without cut-offs, as SRILM's `-ukndiscount -gt3min 0`.
-    """
-    counts = NgramCounts(order)
+    """What `write_arpa` writes, as a text."""
     arpa = io.StringIO()
-    with _quiet():
-        found = 0
-        for sentence in sentences:
-            if words := sentence.split():
-                counts.add_raw_counts_from_line(" ".join(words))
-                found += 1
-        if not found:
-            raise ValueError("the language model's text holds no sentence; check corpus/lm_text.txt of the run")
-        counts.cal_discounting_constants()
-        counts.cal_f()
-        counts.cal_bow()
-        counts.print_as_arpa(arpa)
+    write_arpa(sentences, order, arpa)
     return arpa.getvalue()
 
 
-def grammar_fst(arpa: str, vocabulary: Vocabulary) -> Any:
+def grammar_fst(arpa: str | Path, vocabulary: Vocabulary) -> Any:
     """G, a kaldifst.StdVectorFst over word ids with `back_off_id` on back-off arcs, sorted by input.
 
-    N-grams with a word outside the vocabulary are left out; their probability goes to no other word.
+    `arpa` is a model in ARPA form, as a text or as a local file. N-grams with a word outside the
+    vocabulary are left out; their probability goes to no other word.
     """
     with tempfile.TemporaryDirectory() as folder:
         source, symbols, target = Path(folder, "lm.arpa"), Path(folder, "words.txt"), Path(folder, "G.fst")
-        source.write_text(arpa)
+        if isinstance(arpa, Path):
+            source = arpa
+        else:
+            source.write_text(arpa)
         symbols.write_text(vocabulary.symbol_table())
         with _quiet():
             kaldilm.arpa2fst(
@@ -85,7 +76,7 @@ def grammar_fst(arpa: str, vocabulary: Vocabulary) -> Any:
 
 def vocabulary_of(sentences: Iterable[str], pronunciations: Mapping[str, object]) -> Vocabulary:
     """The distinct words of `sentences` that have a pronunciation, in alphabetical order; ValueError if none has."""
-    words = sorted({word for sentence in sentences for word in sentence.split()} & set(pronunciations))
+    words = sorted({word for sentence in sentences for word in sentence.split() if word in pronunciations})
     if not words:
         raise ValueError("no word of corpus/lm_text.txt is in hmm/lexicon.txt; run the hmm stage again")
     return Vocabulary(tuple(words))
@@ -93,8 +84,8 @@ def vocabulary_of(sentences: Iterable[str], pronunciations: Mapping[str, object]
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Hides standard error: kaldingram prints progress bars there, kaldilm prints lines from C++."""
-    with contextlib.redirect_stderr(io.StringIO()), open(os.devnull, "w") as nowhere:
+    """Hides standard error, where kaldilm prints lines from C++."""
+    with open(os.devnull, "w") as nowhere:
         kept = os.dup(2)
         os.dup2(nowhere.fileno(), 2)
         try:

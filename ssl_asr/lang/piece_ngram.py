@@ -1,7 +1,8 @@
 """An n-gram of word pieces: how probable each piece is after the pieces so far.
 
-Estimated as the word n-gram of the decoding graph is (`ngram.py`), from the same text, cut into pieces. Probabilities
-follow the back-off of ARPA models: p(w | h) where the n-gram (h, w) is known, else b(h) p(w | h without its first).
+Estimated as the word n-gram of the decoding graph is (`kneser_ney.py`), from the same text, cut into pieces.
+Probabilities follow the back-off of ARPA models: p(w | h) where the n-gram (h, w) is known, else b(h) p(w | h without
+its first).
 """
 
 from __future__ import annotations
@@ -9,11 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
+from typing import TextIO
 
 import numpy as np
 import numpy.typing as npt
 
-from ssl_asr.lang.ngram import BEGIN, END, estimate_arpa
+from ssl_asr.lang.kneser_ney import write_arpa
+from ssl_asr.lang.ngram_counts import BEGIN, END
 from ssl_asr.lang.word_pieces import WordPieces
 
 Float32 = npt.NDArray[np.float32]
@@ -25,7 +28,7 @@ _NEPERS = math.log(10)  # a unit of ARPA's logarithms in nats
 
 
 class PieceNgram:
-    """Of a model in ARPA form whose words are the numbers of pieces, as `estimate_piece_arpa` makes it.
+    """Of a model in ARPA form whose words are the numbers of pieces, as `write_piece_arpa` makes it.
 
     `size` is the number of pieces. A piece that the text never had is as probable as its rarest one.
     """
@@ -57,9 +60,9 @@ class PieceNgram:
         return logs
 
 
-def estimate_piece_arpa(sentences: Iterable[str], pieces: WordPieces, order: int) -> str:
+def write_piece_arpa(sentences: Iterable[str], pieces: WordPieces, order: int, file: TextIO) -> None:
     """An ARPA model of `order` of the numbers of pieces; ValueError if there is no sentence."""
-    return estimate_arpa((" ".join(map(str, pieces.encode(sentence))) for sentence in sentences), order)
+    write_arpa((" ".join(map(str, pieces.encode(sentence))) for sentence in sentences), order, file)
 
 
 def _entries(arpa: str) -> Iterator[tuple[History, float, float]]:

@@ -1,8 +1,9 @@
-"""Files that are too large to be held in memory: hashed, compared and published piece by piece."""
+"""Files that are too large to be held in memory: hashed, compared, read and published piece by piece."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 
 import pyarrow as pa
 
@@ -20,6 +21,25 @@ def file_checksum(uri: str) -> str:
         return checksum_of(_pieces(stream))
 
 
+def lines_of(uri: str) -> Iterator[str]:
+    """Lines of a UTF-8 file of the run, without their line feeds; errors as `read_bytes`."""
+    place, begun = 0, b""
+    while piece := _piece(uri, place):
+        place += len(piece)
+        *lines, begun = (begun + piece).split(b"\n")
+        yield from (line.decode() for line in lines)
+    if begun:
+        yield begun.decode()
+
+
+@retried
+def _piece(uri: str, place: int) -> bytes:
+    with filesystem.reading(uri) as stream:
+        stream.seek(place)
+        piece: bytes = stream.read(PIECE_BYTES)
+        return piece
+
+
 def write_lines_if_changed(uri: str, lines: Iterable[bytes]) -> None:
     """Publish the file with these lines, which are gone through twice, unless it holds just that.
 
@@ -33,6 +53,17 @@ def write_lines_if_changed(uri: str, lines: Iterable[bytes]) -> None:
 def _pieces(stream: pa.NativeFile) -> Iterator[bytes]:
     while piece := stream.read(PIECE_BYTES):
         yield piece
+
+
+def write_file(uri: str, file: Path) -> None:
+    """Publish a local file."""
+    filesystem.write_pieces(uri, lambda: _pieces_of(file))
+
+
+def _pieces_of(file: Path) -> Iterator[bytes]:
+    with file.open("rb") as stream:
+        while piece := stream.read(PIECE_BYTES):
+            yield piece
 
 
 def _in_pieces(lines: Iterable[bytes]) -> Callable[[], Iterator[bytes]]:

@@ -13,9 +13,8 @@ from ssl_asr.corpus.sorted_lines import SortedLines
 from ssl_asr.corpus.split_records import forget_record
 from ssl_asr.corpus.stage import LANGUAGE_TEXT, run_corpus, todo_corpus
 from ssl_asr.lang.text import A_TO_Z
-from ssl_asr.recipe import Recipe, load_recipe
-from ssl_asr.store import filesystem
-from ssl_asr.store.corpus_layout import lm_text_uri, sentences_uri
+from ssl_asr.recipe import Recipe
+from ssl_asr.store.corpus_layout import lm_text_uri
 
 
 def text_of(recipe: Recipe) -> list[str]:
@@ -140,59 +139,3 @@ def test_a_text_of_many_runs_is_the_same_to_the_byte(own_recipe: Recipe, monkeyp
     assert Path(lm_text_uri(own_recipe.run)).read_bytes() == before
     assert kept
     assert not Path(kept[0]).exists()
-
-
-SAID = {
-    "labeled": ["turn it on", "stop now", "go left", "go left"],
-    "unlabeled": ["go left", "an unheard secret"],
-    "dev": ["stop now"],
-    "test": ["an unheard secret"],
-    "open-speech": ["turn it on", "stop now", "go left", "an unheard secret", "it is late"],
-}
-
-
-def recipe_that_says(run: Path, said: dict[str, list[str]], *overrides: str) -> Recipe:
-    """A run with these sentences of its splits, and with the text that the corpus stage makes of them."""
-    recipe = load_recipe("demo", [f"run={run}", *overrides])
-    for name, lines in said.items():
-        filesystem.write_bytes(sentences_uri(recipe.run, name), "".join(f"{line}\n" for line in lines).encode())
-    text = SortedLines(str(run / "sorted"))
-    language_text.add_text(recipe, text)
-    filesystem.write_bytes(lm_text_uri(recipe.run), b"".join(line + b"\n" for line in text))
-    return recipe
-
-
-def lines_of(recipe: Recipe) -> list[str]:
-    return language_text.text_without_unlabeled(recipe).decode().splitlines()
-
-
-OWN = ("corpus.labeled=nemo:a", "corpus.unlabeled=nemo:b", "corpus.dev=nemo:c", "corpus.test=nemo:d")
-
-
-def test_what_unlabeled_utterances_say_is_in_no_text_for_those_who_recognise_them(tmp_path: Path) -> None:
-    """Words of labeled sentences that are left out stay; those of unlabeled and tested ones don't."""
-    own = recipe_that_says(tmp_path / "own", SAID, *OWN)
-    assert "unheard" in text_of(own)  # a word of the domain, for all that is tested
-    assert lines_of(own) == ["go", "left", "now", "stop", "turn it on"]
-    opened = recipe_that_says(tmp_path / "open", SAID)
-    assert lines_of(opened) == ["go", "it is late", "left", "now", "stop", "turn it on"]
-    half = recipe_that_says(tmp_path / "half", SAID, "corpus.labeled=nemo:a")
-    assert set(lines_of(half)) == {"go", "it is late", "left", "now", "stop", "turn it on"}
-
-
-def test_of_a_text_of_ones_own_unlabeled_sentences_are_left_out_too(tmp_path: Path) -> None:
-    (tmp_path / "mine.txt").write_text("an unheard secret\na secret\ngo left\n")
-    recipe = recipe_that_says(tmp_path / "run", SAID, *OWN, f"corpus.lm_text={tmp_path}/mine.txt")
-    assert lines_of(recipe) == ["a secret", "go", "left"]
-
-
-def test_where_no_unlabeled_text_is_known_the_text_is_the_run_s(tmp_path: Path) -> None:
-    recipe = recipe_that_says(tmp_path / "run", {**SAID, "unlabeled": []}, *OWN)
-    assert lines_of(recipe) == text_of(recipe)
-
-
-def test_a_text_of_which_nothing_is_left_is_told(tmp_path: Path) -> None:
-    (tmp_path / "mine.txt").write_text("an unheard secret\n")
-    recipe = recipe_that_says(tmp_path / "run", SAID, *OWN, f"corpus.lm_text={tmp_path}/mine.txt")
-    with pytest.raises(ValueError, match=r"no sentence .* is left without those of the unlabeled speech; give other"):
-        language_text.text_without_unlabeled(recipe)

@@ -17,7 +17,7 @@ from tests.hypotheses.conftest import ALONE, CLEAN, COPIES, ODD, SPLIT, asking, 
 
 def job_of(recipe: Recipe) -> HypothesisJob:
     wanted = graph_request(recipe)
-    make_graph(recipe.run, recipe.hypotheses.lm_order, wanted.inputs, wanted.text)
+    make_graph(recipe.run, recipe.hypotheses.lm_order, wanted.inputs, wanted.sentences)
     return HypothesisJob(recipe, hypothesis_set(recipe))
 
 

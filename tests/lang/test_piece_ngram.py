@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import io
 import math
 from itertools import product
 
 import numpy as np
 import pytest
 
-from ssl_asr.lang.piece_ngram import SENTENCE_BEGIN, PieceNgram, estimate_piece_arpa
+from ssl_asr.lang.piece_ngram import SENTENCE_BEGIN, PieceNgram, write_piece_arpa
 from ssl_asr.lang.word_pieces import WordPieces, train_word_pieces
 
 TEXT = ["a cat sat", "two cats sat", "two cats sat", "a cat sat to two cats", "cats sat to a cat", "a", "to a cat"]
@@ -21,7 +22,13 @@ def pieces() -> WordPieces:
 
 @pytest.fixture(scope="module", params=[2, 3])
 def arpa(request: pytest.FixtureRequest, pieces: WordPieces) -> str:
-    return estimate_piece_arpa(TEXT, pieces, request.param)
+    return estimated(TEXT, pieces, request.param)
+
+
+def estimated(sentences: list[str], pieces: WordPieces, order: int) -> str:
+    file = io.StringIO()
+    write_piece_arpa(sentences, pieces, order, file)
+    return file.getvalue()
 
 
 def entries(arpa: str) -> dict[tuple[str, ...], tuple[float, float]]:
@@ -85,7 +92,7 @@ def test_a_piece_that_no_text_has_is_as_probable_as_the_rarest(arpa: str, pieces
 
 
 def test_a_likely_piece_is_likely(pieces: WordPieces) -> None:
-    ngram = PieceNgram(estimate_piece_arpa(TEXT, pieces, 3), len(pieces))
+    ngram = PieceNgram(estimated(TEXT, pieces, 3), len(pieces))
     two, cats = pieces.encode("two"), pieces.encode("two cats")
     after_two = ngram.next_logs(ngram.history(two))
     assert int(after_two.argmax()) == cats[len(two)]
@@ -93,4 +100,4 @@ def test_a_likely_piece_is_likely(pieces: WordPieces) -> None:
 
 def test_without_a_sentence_there_is_no_ngram(pieces: WordPieces) -> None:
     with pytest.raises(ValueError, match="holds no sentence"):
-        estimate_piece_arpa(["", " "], pieces, 3)
+        estimated(["", " "], pieces, 3)

@@ -16,6 +16,7 @@ from ssl_asr.report.errors.levels import level_ranges
 from ssl_asr.report.errors.utterances import AlignedUtterance, read_aligned
 from ssl_asr.store import filesystem
 from ssl_asr.store.corpus_layout import lm_text_uri
+from ssl_asr.store.large_files import lines_of
 from ssl_asr.store.results_layout import hypotheses_uri
 from ssl_asr.store.utterance import Utterance
 
@@ -49,7 +50,7 @@ def analyse(recipe: Recipe, results: Results) -> ErrorAnalysis | None:
     utterances = read_aligned(recipe, systems) if systems else ()
     if not utterances:
         return None
-    text = filesystem.read_bytes(lm_text_uri(run)).decode()
+    frequency = Counter(word for line in lines_of(lm_text_uri(run)) for word in line.split())
     _, student = results.compared
     sorted_by = student if student in systems else systems[-1]
     return ErrorAnalysis(
@@ -62,7 +63,7 @@ def analyse(recipe: Recipe, results: Results) -> ErrorAnalysis | None:
         bands.by_speaker(utterances, sorted_by, SPEAKERS),
         bands.by_length(utterances),
         bands.by_level_range(utterances, level_ranges(recipe, "test")),
-        bands.by_frequency(utterances, Counter(text.split())),
+        bands.by_frequency(utterances, frequency),
         results.compared,
     )
 
