@@ -64,6 +64,8 @@ def test_overrides_reach_their_key_and_no_other():
     ("override", "said"),
     [
         ("labelling.k=900", "labelling.k=900 is above hmm.senones="),
+        ("labelling={tail: true, k: 600}", "labelling.k=600 keeps all senones; leave out labelling.tail"),
+        ("labelling={tail: true, mass_floor: 0.01}", "labelling.mass_floor leaves out senones"),
         ("frontend.high_hz=4100", "use at most 4000"),
         ("student.whole_sub_epochs=99", "above student.sub_epochs"),
         ("cluster.train_workers=[3, 2]", "the least, 3, is above the most, 2"),
@@ -77,6 +79,12 @@ def test_refusals_name_the_mend(override, said):
     with pytest.raises(ValueError, match=re.escape(said)) as refused:
         load_recipe("demo", ["seed=1", override])
     assert "\n" not in str(refused.value)
+
+
+@pytest.mark.parametrize("objective", ["temperature=2", "kind=cross-entropy"])
+def test_a_tail_is_refused_where_the_student_cannot_learn_it(objective):
+    with pytest.raises(ValueError, match=r"labelling\.tail is learned by .*kind=soft-cross-entropy without a temp"):
+        load_recipe("demo", ["labelling.tail=true", f"student.unlabeled_objective.{objective}"])
 
 
 def test_file_that_is_no_mapping_or_no_yaml(tmp_path):

@@ -42,6 +42,11 @@ def check_slab(table: pa.Table, senones: int | None) -> None:
     for name in ("senones", "rises"):
         if not np.array_equal(_lengths(table[name]), of_row):
             raise Damage(f"has rows in which the number of {name} is not the sum of kept")
+    tail = targets.tail_of(table.schema.metadata)
+    if tail is not None:
+        if senones is not None and tail != senones:
+            raise Damage(f"says that {tail} is the tail, but its teacher has {senones} senones")
+        entries = entries[entries != tail]
     if senones is not None and len(entries) and entries.max() >= senones:
         raise Damage(f"names senone {entries.max()}, but its teacher has {senones}")
 

@@ -51,7 +51,10 @@ class LabelJob(ShardMaker):
         self.recipe = recipe
         self.teacher, self.teacher_id = load_teacher(recipe), teacher_id(recipe)
         settings = recipe.labelling
-        self.codec = TopKCodec(settings.k, settings.value_bits, settings.mass_floor)
+        # The tail is an entry beside those of the k senones.
+        self.codec = TopKCodec(settings.k + settings.tail, settings.value_bits, settings.mass_floor)
+        self._no_frames = no_frames(settings.k)
+        self._has_tail = settings.tail
         self._parents = TargetParents(recipe)
         self._network = threading.Lock()
 
@@ -70,13 +73,13 @@ class LabelJob(ShardMaker):
 
     def label(self, utterances: Sequence[npt.NDArray[np.float16]]) -> list[tuple[Labels, KeptMass]]:
         """Labels of each of `utterances`, [10 ms frames, mel bins], in the order given."""
-        k = self.codec.k
-        labels = [(no_frames(k), KeptMass())] * len(utterances)
+        settings = self.recipe.labelling
+        labels = [(self._no_frames, KeptMass())] * len(utterances)
         lengths = [stacked_length(len(frames)) for frames in utterances]
-        for batch in batches_of_like_length(lengths, self.recipe.labelling.batch_frames):
+        for batch in batches_of_like_length(lengths, settings.batch_frames):
             stacked = [torch.from_numpy(stack(utterances[index]).astype(np.float32)) for index in batch]
             for index, log_probs_ts in zip(batch, self.teacher.log_probabilities(stacked), strict=True):
-                labels[index] = top_k(log_probs_ts, k)
+                labels[index] = top_k(log_probs_ts, settings.k, settings.tail)
                 # One NaN makes its whole frame NaN, so checking the kept values is enough.
                 if not np.isfinite(labels[index][0].log_probs).all():
                     raise ValueError(f"teacher {self.teacher_id} gives NaN or infinite logits; train it again")
@@ -92,22 +95,23 @@ class LabelJob(ShardMaker):
             for row in _labelled(slab):
                 labels[row.id], kept = next(results)
                 meters.add(row.condition, labels[row.id], kept)
-            tables.append(self._encode(slab, [labels.get(row.id, no_frames(self.codec.k)) for row in slab]))
+            tables.append(self._encode(slab, [labels.get(row.id, self._no_frames) for row in slab]))
         counts = [int(table["num_frames"].to_numpy().sum()) for table in tables]
         return ShardContent(
             targets.SCHEMA,
             tables,
             counts,
             seconds=sum(counts) * targets.FRAME_SECONDS,
-            metadata=targets.codec_metadata(self.codec),
+            metadata=targets.codec_metadata(self.codec, self.teacher.num_outputs() if self._has_tail else None),
             column_encoding=targets.COLUMN_ENCODING,
             statistics=meters.statistics(),
         )
 
     def _encode(self, slab: Sequence[FeatureRow], labels: Sequence[Labels]) -> pa.Table:
         """Encodes all frames of a slab at once, then cuts them at the ends of the utterances."""
-        senones = np.concatenate([each.senones for each in labels])
-        log_probs = np.concatenate([each.log_probs for each in labels])
+        stored = [each.with_tail(self.teacher.num_outputs()) for each in labels] if self._has_tail else labels
+        senones = np.concatenate([each.senones for each in stored])
+        log_probs = np.concatenate([each.log_probs for each in stored])
         encoded = top_k_codec.encode(senones, log_probs, self.codec)
         frames = [len(each.senones) for each in labels]
         return targets.encode([row.id for row in slab], [each.confidence for each in labels], frames, encoded)

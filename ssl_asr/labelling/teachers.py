@@ -110,9 +110,11 @@ def _load(recipe: Recipe, name: str) -> AcousticModel:
         raise ValueError(
             f"{uri} takes {model.spec.inputs} inputs a frame, the recipe makes {inputs}; delete it and train it again"
         )
-    if not recipe.labelling.k <= model.spec.outputs <= np.iinfo(np.uint16).max + 1:
+    tail, most = recipe.labelling.tail, np.iinfo(np.uint16).max + 1
+    if not recipe.labelling.k + tail <= model.spec.outputs <= most - tail:
+        least = f"labelling.k={recipe.labelling.k}{', one more for labelling.tail,' if tail else ''}"
         raise ValueError(
-            f"{uri} has {model.spec.outputs} senones; targets need at least labelling.k={recipe.labelling.k} "
-            f"and at most 65536: change labelling.k or hmm.senones"
+            f"{uri} has {model.spec.outputs} senones; targets need at least {least} and at most {most - tail}: "
+            "change labelling.k or hmm.senones"
         )
     return model

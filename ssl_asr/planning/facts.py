@@ -125,7 +125,7 @@ def _target_bytes(recipe: Recipe) -> Fact:
     value = 0.488 - 0.08 * (8 - labelling.value_bits)
     entry = math.log2(recipe.hmm.senones) / 8 + value
     how = f"k x (log2(senones) / 8 + {value:.3g}) bytes, fitted to k 20 among 700 senones ({BENCH}, codec)"
-    return Fact(labelling.k * entry, f"measured: {how}")
+    return Fact((labelling.k + labelling.tail) * entry, f"measured: {how}")
 
 
 def _utterance_seconds(recipe: Recipe) -> Fact:

@@ -150,6 +150,8 @@ class Labelling(Section):
     k: Annotated[int, Field(gt=0, le=1000)] = 20
     value_bits: Annotated[int, Field(ge=2, le=8)] = 8  # of a log-probability: steps of 16 / (2^bits - 1) nats
     mass_floor: Annotated[float, Field(ge=0, lt=1)] = 0.0  # share of the k largest that a frame may leave out
+    # Keep beside the k largest how probable all other senones are together. The student learns it as one more class.
+    tail: bool = False
     batch_frames: Positive = 6000  # 30 ms frames of a batch of utterances of similar length, with padding
     precision: Literal["float32", "bfloat16"] = "float32"  # of the network; bfloat16 by autocast
     compile: bool = False  # the network by torch.compile

@@ -12,6 +12,7 @@ from ssl_asr.recipe.data import Cluster, Corpus, Evaluate, Frontend, Hmm, Hypoth
 from ssl_asr.recipe.fairness import Fairness
 from ssl_asr.recipe.identity import Affects
 from ssl_asr.recipe.network import TransformerNetwork, flops_of
+from ssl_asr.recipe.objective import SoftCrossEntropySection
 from ssl_asr.recipe.section import Section
 from ssl_asr.recipe.training import Student, Teacher
 from ssl_asr.recipe.transducer import Transducer
@@ -76,6 +77,7 @@ class Recipe(Section):
             raise ValueError("frontend.feature_bits=2 takes up to 256 frontend.mel_bins; use 8 or 16 bits")
         if self.labelling.k > self.hmm.senones:
             raise ValueError(f"labelling.k={self.labelling.k} is above hmm.senones={self.hmm.senones}")
+        _check_tail(self)
         lexicon = self.hmm.lexicon
         if lexicon not in ("english", "graphemes") and not {"/", "."} & {*lexicon}:
             raise ValueError(
@@ -106,6 +108,22 @@ class Recipe(Section):
         if least > most:
             raise ValueError(f"cluster.train_workers: the least, {least}, is above the most, {most}")
         return self
+
+
+def _check_tail(recipe: Recipe) -> None:
+    """ValueError where the student can't learn all senones that are not kept as one class."""
+    if not recipe.labelling.tail:
+        return
+    if recipe.labelling.k == recipe.hmm.senones:
+        raise ValueError(f"labelling.k={recipe.labelling.k} keeps all senones; leave out labelling.tail")
+    if recipe.labelling.mass_floor:
+        raise ValueError("labelling.mass_floor leaves out senones that labelling.tail doesn't count; set only one")
+    objective = recipe.student.unlabeled_objective
+    if not isinstance(objective, SoftCrossEntropySection) or objective.temperature != 1:
+        raise ValueError(
+            "labelling.tail is learned by student.unlabeled_objective.kind=soft-cross-entropy without a temperature; "
+            "set that, or leave out labelling.tail"
+        )
 
 
 def _check_flops_of(name: str, recipe: Recipe) -> None:

@@ -48,7 +48,7 @@ class Inspected:
 
     @property
     def entropy(self) -> npt.NDArray[np.floating]:
-        """Entropy in nats [frames] of the kept probabilities, which sum to 1."""
+        """Entropy in nats [frames] of the kept probabilities, which sum to 1 where no tail is stored."""
         log_probs = self.targets.log_probs
         return -(np.exp(log_probs) * np.where(np.isfinite(log_probs), log_probs, 0)).sum(axis=1)
 
@@ -110,7 +110,10 @@ def _find(store: ShardStore, shard: Shard, utterance: str | None) -> tuple[Featu
             continue
         rows, place = _features_rows(store.root, shard, slab, names), names.index(wanted)
         own = label_rows(names, [row.condition for row in rows])
-        label = targets.decode(store.read_slab(shard, slab))[own[place]]
+        labelled = store.read_slab(shard, slab)
+        label = targets.decode(labelled)[own[place]]
+        if (tail := targets.tail_of(labelled.schema.metadata)) is not None:
+            label = replace(label, targets=targets.without_tail(label.targets, tail))
         if not len(label.targets.senones):
             raise ValueError(f"utterance '{utterance}' of {uri} is too short for a frame of 30 ms; name another")
         return rows[place], replace(label, targets=_in_time_of(rows[place], rows[own[place]], label.targets))

@@ -33,8 +33,8 @@ SCHEMA = pa.schema(
 )
 # This encoding stores planes of bytes: the high bytes of small numbers then compress to almost nothing.
 COLUMN_ENCODING = {f"{name}.list.element": "BYTE_STREAM_SPLIT" for name in ("kept", "senones", "rises")}
-MOST_K = 1000  # a damaged footer must not make the reader allocate more
-_K, _STEP = b"ssl_asr.k", b"ssl_asr.step_nats"
+MOST_K = 1001  # with the tail; a damaged footer must not make the reader allocate more
+_K, _STEP, _TAIL = b"ssl_asr.k", b"ssl_asr.step_nats", b"ssl_asr.tail"
 
 
 @dataclass(frozen=True)
@@ -51,13 +51,17 @@ def store_name(set_id: str) -> str:
     return targets_store(set_id)
 
 
-def codec_metadata(codec: TopKCodec) -> dict[str, str]:
-    """The codec's settings for the footer; they are enough to decode without a recipe."""
+def codec_metadata(codec: TopKCodec, tail: int | None = None) -> dict[str, str]:
+    """The codec's settings for the footer; they are enough to decode without a recipe.
+
+    `tail` is the number that stands for all senones that a frame does not keep: that of all senones.
+    """
     return {
         _K.decode(): str(codec.k),
         _STEP.decode(): repr(codec.step),
         "ssl_asr.mass_floor": repr(codec.mass_floor),
         "ssl_asr.frame_seconds": str(FRAME_SECONDS),
+        **({} if tail is None else {_TAIL.decode(): str(tail)}),
     }
 
 
@@ -103,6 +107,20 @@ def codec_of(metadata: Mapping[bytes, bytes] | None) -> tuple[int, float]:
     if not (1 <= k <= MOST_K and 0 < step <= top_k_codec.RANGE_NATS):
         raise ValueError(f"a shard of targets whose footer says ssl_asr.k={k} and ssl_asr.step_nats={step}")
     return k, step
+
+
+def tail_of(metadata: Mapping[bytes, bytes]) -> int | None:
+    """The senone of the tail in a shard whose `codec_of` is right; None where it has none."""
+    return int(metadata[_TAIL]) if _TAIL in metadata else None
+
+
+def without_tail(kept: SparseTargets, tail: int) -> SparseTargets:
+    """The senones alone, with their probabilities of all: a frame's tail becomes a place after its kept entries."""
+    is_tail_tk = kept.senones == tail
+    order_tk = np.argsort(is_tail_tk, axis=1, kind="stable")
+    senones_tk = np.where(is_tail_tk, np.uint16(0), kept.senones)
+    log_probs_tk = np.where(is_tail_tk, np.float32(-np.inf), kept.log_probs)
+    return SparseTargets(np.take_along_axis(senones_tk, order_tk, 1), np.take_along_axis(log_probs_tk, order_tk, 1))
 
 
 def _values(column: pa.ChunkedArray) -> npt.NDArray:

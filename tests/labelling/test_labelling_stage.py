@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from ssl_asr.frontend.stacking import stack
+from ssl_asr.labelling.integrity import check_slab
 from ssl_asr.labelling.shard_job import LabelJob
 from ssl_asr.labelling.stage import run_labelling
 from ssl_asr.labelling.teachers import VERSION, load_teacher
@@ -19,6 +20,7 @@ from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import inputs_key, non_defaults
 from ssl_asr.runtime.stage_report import read_report
 from ssl_asr.store import features, filesystem, targets
+from ssl_asr.store.integrity import Damage
 from ssl_asr.store.layout import model_uri, rejects_uri
 from ssl_asr.store.ledger import LedgerEntry, Shard
 from ssl_asr.store.shards import ShardStore
@@ -103,6 +105,29 @@ def test_one_job_with_the_shards_backwards_gives_the_bytes_of_two_actors(
     assert own.entries("unlabeled") == pool.entries("unlabeled")
     for entry in sources(own_run):
         assert Path(own.uri(entry.shard)).read_bytes() == Path(pool.uri(entry.shard)).read_bytes()
+
+
+def test_with_a_tail_targets_are_the_posteriors_themselves(own_run: Recipe) -> None:
+    recipe = own_run.model_copy(update={"labelling": own_run.labelling.model_copy(update={"k": 5, "tail": True})})
+    shard, threads = sources(recipe)[0].shard, torch.get_num_threads()
+    try:
+        LabelJob(recipe)(shard)
+    finally:
+        torch.set_num_threads(threads)
+    teacher, heard = load_teacher(recipe), heard_rows(recipe, sources(recipe)[0])
+    slabs = list(target_store(recipe).read_slabs(shard))
+    decoded = [row for slab in slabs for row in targets.decode(slab)]
+    for row, label in list(zip(heard, decoded, strict=True))[::9]:
+        (whole,) = teacher.log_probabilities([torch.from_numpy(stack(row.frames).astype(np.float32))])
+        largest = whole.exp().topk(5, dim=1).values.numpy()
+        wanted = -np.sort(-np.concatenate([largest, 1 - largest.sum(1, keepdims=True)], 1), axis=1)
+        np.testing.assert_allclose(np.exp(label.targets.log_probs), wanted, rtol=TopKCodec(6).step + 1e-3, atol=1e-6)
+        assert (label.targets.senones == SENONES).sum(axis=1).tolist() == [1] * len(wanted)
+        assert label.confidence == pytest.approx(float(largest[:, 0].mean()), abs=1e-3)
+    for slab in slabs:
+        check_slab(slab, SENONES)
+        with pytest.raises(Damage, match="says that 90 is the tail, but its teacher has 89 senones"):
+            check_slab(slab, SENONES - 1)
 
 
 def test_only_shards_with_new_features_are_labelled_anew(labelled_run: Recipe, tmp_path: Path) -> None:

@@ -37,6 +37,25 @@ def test_mass_and_entropy_are_those_of_the_whole_posterior(k: int) -> None:
     assert kept.means()["entropy_nats"] == pytest.approx(-(p * np.log(p)).sum(axis=1).mean(), rel=1e-5)
 
 
+@pytest.mark.parametrize("k", [1, 5, 49])
+def test_the_tail_is_an_entry_in_its_place(k: int) -> None:
+    labels, kept = top_k(LOG_PROBS, k, tail=True)
+    rest = np.sort(posteriors(), axis=1)[:, :-k].sum(axis=1)
+    assert labels.log_tail is not None
+    np.testing.assert_allclose(np.exp(labels.log_tail), rest, rtol=1e-4)
+    stored = labels.with_tail(50)
+    assert stored.senones.shape == stored.log_probs.shape == (17, k + 1)
+    assert (np.diff(stored.log_probs, axis=1) <= 0).all()
+    np.testing.assert_allclose(np.exp(stored.log_probs).sum(axis=1), 1, rtol=1e-5)
+    is_tail = stored.senones == 50
+    np.testing.assert_array_equal(stored.log_probs[is_tail], labels.log_tail)
+    np.testing.assert_array_equal(stored.senones[~is_tail].reshape(17, k), labels.senones)
+    without, same = top_k(LOG_PROBS, k)
+    assert without.log_tail is None
+    assert same == kept
+    np.testing.assert_array_equal(without.log_probs, labels.log_probs)
+
+
 def test_figures_add_up_over_utterances() -> None:
     whole = top_k(LOG_PROBS, 5)[1]
     parts = top_k(LOG_PROBS[:3], 5)[1] + top_k(LOG_PROBS[3:], 5)[1]

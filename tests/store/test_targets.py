@@ -14,7 +14,7 @@ import pytest
 from ssl_asr.store import targets, top_k_codec
 from ssl_asr.store.ledger import Shard
 from ssl_asr.store.shards import ShardStore
-from ssl_asr.store.top_k_codec import TopKCodec
+from ssl_asr.store.top_k_codec import SparseTargets, TopKCodec
 
 CODEC = TopKCodec(k=4, mass_floor=0.05)
 FRAMES = (3, 0, 2)
@@ -51,6 +51,19 @@ def test_rows_come_back_cut_at_their_ends(store: ShardStore) -> None:
     for row, begin, count in zip(rows, (0, 3, 3), FRAMES, strict=True):
         np.testing.assert_array_equal(row.targets.senones, whole.senones[begin : begin + count])
         np.testing.assert_array_equal(row.targets.log_probs, whole.log_probs[begin : begin + count])
+
+
+def test_a_tail_can_be_taken_out_again() -> None:
+    senones = np.array([[3, 9, 1], [9, 2, 0]], np.uint16)  # of nine senones
+    log_probs = np.log(np.array([[0.6, 0.3, 0.1], [0.5, 0.3, 0.2]], np.float32))
+    codec = TopKCodec(3)
+    metadata = {key.encode(): value.encode() for key, value in targets.codec_metadata(codec, tail=9).items()}
+    assert targets.codec_of(metadata) == (3, codec.step)
+    assert targets.tail_of(metadata) == 9
+    assert targets.tail_of({key.encode(): b"" for key in targets.codec_metadata(codec)}) is None
+    kept = targets.without_tail(SparseTargets(senones, log_probs), 9)
+    assert kept.senones.tolist() == [[3, 1, 0], [2, 0, 0]]
+    np.testing.assert_allclose(np.exp(kept.log_probs), [[0.6, 0.1, 0], [0.3, 0.2, 0]], rtol=1e-6)
 
 
 def test_small_numbers_take_one_plane_of_bytes(store: ShardStore) -> None:

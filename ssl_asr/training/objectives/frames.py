@@ -17,6 +17,9 @@ def valid_logits(model: AcousticModel, batch: Batch) -> torch.Tensor:
 
 
 def hits(logits_nv: torch.Tensor, batch: Batch) -> torch.Tensor:
-    """Weight of the frames of which the likeliest senone is the label, or the first of the targets."""
-    right_n = logits_nv.detach().argmax(1) == batch.senones[:, 0]
+    """Weight of the frames of which the likeliest senone is the label, or the first of the targets but a tail."""
+    label_n = batch.senones[:, 0]
+    if batch.senones.shape[1] > 1:
+        label_n = torch.where(label_n == logits_nv.shape[1], batch.senones[:, 1], label_n)
+    right_n = logits_nv.detach().argmax(1) == label_n
     return right_n.sum() if batch.weights is None else (right_n * batch.weights).sum()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -19,8 +19,9 @@ from ssl_asr.training.objectives.objective import Loss
 class SoftCrossEntropy:
     """Nats a frame, weighted by the examples' weights; a frame is right where the teacher's likeliest senone wins.
 
-    With a temperature T both sides are softened by it. The loss is T^2 times the nats, so that its gradient is about
-    as large as without (Hinton et al. 2015).
+    Where targets have a tail, it is one more class: its probability is that of all senones that the frame does not
+    keep. With a temperature T both sides are softened by it. The loss is T^2 times the nats, so that its gradient is
+    about as large as without (Hinton et al. 2015).
     """
 
     figures = (FRAME_ACCURACY,)
@@ -37,16 +38,17 @@ class SoftCrossEntropy:
         assert batch.posteriors is not None, "soft targets"
         logits_nv = valid_logits(model, batch)
         right = hits(logits_nv, batch)
+        cross_entropy = _loss_for(batch.senones, logits_nv.shape[1])
         temperature, posteriors_nk = self.section.temperature, batch.posteriors
         if temperature != 1:
             logits_nv, posteriors_nk = logits_nv / temperature, softened(posteriors_nk, temperature)
         if batch.weights is None:
-            loss = soft_cross_entropy(logits_nv, batch.senones, posteriors_nk)
+            loss = cross_entropy(logits_nv, batch.senones, posteriors_nk)
         else:
             # A frame's loss is linear in its posteriors; the mean over frames becomes one over weights.
             weighted_nk = posteriors_nk * batch.weights[:, None]
             frames_a_weight = len(batch.senones) / (batch.weight or 1.0)
-            loss = soft_cross_entropy(logits_nv, batch.senones, weighted_nk) * frames_a_weight
+            loss = cross_entropy(logits_nv, batch.senones, weighted_nk) * frames_a_weight
         return Loss(temperature**2 * loss, batch.weight, {FRAME_ACCURACY: right})
 
 
@@ -66,6 +68,23 @@ def soft_cross_entropy(
     """
     loss: torch.Tensor = _SoftCrossEntropy.apply(logits_nv, senones_nk, posteriors_nk)
     return loss
+
+
+def tail_cross_entropy(
+    logits_nv: torch.Tensor, senones_nk: torch.Tensor, posteriors_nk: torch.Tensor
+) -> torch.Tensor:
+    """The same where the entry with senone V is the tail, of all senones that its frame has no entry for."""
+    log_probs_nv = functional.log_softmax(logits_nv, dim=1)
+    kept_nv = torch.zeros(len(logits_nv), logits_nv.shape[1] + 1, dtype=torch.bool, device=logits_nv.device)
+    kept_nv = kept_nv.scatter(1, senones_nk, True)[:, :-1]
+    log_tail_n1 = log_probs_nv.masked_fill(kept_nv, -torch.inf).logsumexp(1, keepdim=True)
+    log_classes_nk = torch.cat([log_probs_nv, log_tail_n1], 1).gather(1, senones_nk)
+    return -(posteriors_nk * log_classes_nk).sum(1).mean()
+
+
+def _loss_for(senones_nk: torch.Tensor, outputs: int) -> Callable[..., torch.Tensor]:
+    """By whether there is a tail among the targets."""
+    return tail_cross_entropy if bool((senones_nk == outputs).any()) else soft_cross_entropy
 
 
 class _SoftCrossEntropy(torch.autograd.Function):

@@ -19,7 +19,7 @@ from ssl_asr.training.objectives.objective import Loss, Objective, build_objecti
 from ssl_asr.training.schedule import UNLABELED
 from ssl_asr.training.sync.group import SingleWorker, Worker
 from ssl_asr.training.sync.simulation import SimulatedGroup, simulate
-from tests.training.synthetic import Synthetic, source, synthetic_job
+from tests.training.synthetic import SENONES, Synthetic, source, synthetic_job
 
 JOB = synthetic_job()
 NAMES = tuple(JOB.objectives)
@@ -69,6 +69,27 @@ def test_a_temperature_divides_the_logits_of_both_sides_and_keeps_the_size_of_th
     cold, _ = scored(UNLABELED, parts)
     assert warm.figures == cold.figures
     assert build_objective(SoftCrossEntropySection()).loss(network, batch).loss == cold.loss
+
+
+def test_a_tail_is_a_class_of_the_loss_and_no_label() -> None:
+    """The second senone of the targets becomes the tail; in the second half of the frames it comes first."""
+    parts, network = pieces(UNLABELED, 1.0, 0.5, 1.0), model()
+    batch = collate(parts, LOOK_AHEAD)
+    assert batch.posteriors is not None
+    senones, posteriors = batch.senones.clone(), batch.posteriors.clone()
+    senones[:, 1] = SENONES
+    swapped = torch.arange(len(senones)) >= len(senones) // 2
+    senones[swapped], posteriors[swapped] = senones[swapped][:, [1, 0, 2]], posteriors[swapped][:, [1, 0, 2]]
+    with_tail = replace(batch, senones=senones, posteriors=posteriors)
+    found = objective(UNLABELED).loss(network, with_tail)
+    log_probs = valid_logits(network, batch).log_softmax(1)
+    assert batch.weights is not None
+    kept = torch.zeros_like(log_probs, dtype=torch.bool).scatter(1, batch.senones[:, [0, 2]], True)
+    log_classes = log_probs.gather(1, batch.senones)
+    log_classes[:, 1] = log_probs.masked_fill(kept, -torch.inf).logsumexp(1)
+    each = -(batch.posteriors * log_classes).sum(1)
+    torch.testing.assert_close(found.loss, (each * batch.weights).sum() / batch.weight)
+    assert found.figures == objective(UNLABELED).loss(network, batch).figures
 
 
 @pytest.mark.parametrize("name", NAMES)
