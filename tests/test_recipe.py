@@ -81,6 +81,17 @@ def test_refusals_name_the_mend(override, said):
     assert "\n" not in str(refused.value)
 
 
+def test_an_override_of_what_yaml_has_by_an_alias_changes_nothing_else(tmp_path):
+    given = "{a: &a {joiner: 7, optimiser: {learning_rate: 0.1}, unlabeled_passes: 0}, b: {<<: *a, joiner: 8}, c: *a}"
+    override = "transducers.b.optimiser.learning_rate=0.2"
+    (tmp_path / "mine.yaml").write_text(f"transducers: {given}")
+    for recipe in (
+        load_recipe("demo", [f"transducers={given}", override]),
+        load_recipe(str(tmp_path / "mine.yaml"), [override]),
+    ):
+        rates = {name: each.optimiser.learning_rate for name, each in recipe.transducers.items()}
+        assert rates == {"a": 0.1, "b": 0.2, "c": 0.1}
+        assert [each.joiner for each in recipe.transducers.values()] == [7, 8, 7]
 @pytest.mark.parametrize("objective", ["temperature=2", "kind=cross-entropy"])
 def test_a_tail_is_refused_where_the_student_cannot_learn_it(objective):
     with pytest.raises(ValueError, match=r"labelling\.tail is learned by .*kind=soft-cross-entropy without a temp"):

@@ -33,7 +33,7 @@ def yaml_mapping(text: str, place: str, keys: str) -> dict[str, Any]:
         raise ValueError(f"{place} is not valid YAML: {' '.join(str(error).split())}") from error
     if not isinstance(values, dict) or not all(isinstance(key, str) for key in values):
         raise ValueError(f"{place} is not a mapping of {keys}")
-    return values
+    return {key: _unshared(value) for key, value in values.items()}
 
 
 def utf8_text(uri: str) -> str:
@@ -87,12 +87,19 @@ def _apply(values: dict[str, Any], override: str) -> None:
             raise ValueError(f"recipe key '{path}': '{section}' is a value, not a section")
         values = below
     try:
-        values[key] = yaml.safe_load(value)
+        values[key] = _unshared(yaml.safe_load(value))
     except yaml.YAMLError as error:
         raise ValueError(f"'{override}': the value is not valid YAML; write a list as [a, b]") from error
     choice = _choice_at(sections) if key == "kind" else None
     if choice is not None and value in choice.table:
         _keep_known(values, choice.table[value].section)
+
+
+def _unshared(value: Any) -> Any:
+    """A copy whose parts are all objects of their own: YAML's aliases are one, and an override would change each."""
+    if isinstance(value, dict):
+        return {key: _unshared(each) for key, each in value.items()}
+    return [_unshared(each) for each in value] if isinstance(value, list) else value
 
 
 def _keep_known(values: dict[str, Any], section: type[Section]) -> None:
