@@ -27,6 +27,7 @@ from ssl_asr.recipe.network import (
     SeparatorNetwork,
     TransformerNetwork,
     flops_of,
+    may_begin_as,
 )
 from ssl_asr.recipe.objective import (
     OBJECTIVES,
@@ -98,6 +99,7 @@ __all__ = [
     "WrongTexts",
     "flops_of",
     "load_recipe",
+    "may_begin_as",
     "parse_recipe",
     "presets",
     "recipe_text",

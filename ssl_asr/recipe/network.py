@@ -118,6 +118,19 @@ def flops_of(network: NetworkSection) -> str:
     return "" if gating is None else gating.flops_of
 
 
+def may_begin_as(network: NetworkSection, start: NetworkSection) -> bool:
+    """Whether `network` can begin with the weights of `start`: it is the same, dropout apart.
+
+    A Transformer may also see another part of the past, and have gates where `start` has none: the arbitrators of
+    these begin with random weights.
+    """
+    apart: dict[str, object] = {"dropout": start.dropout}
+    if isinstance(network, TransformerNetwork) and isinstance(start, TransformerNetwork):
+        apart["left_context"] = start.left_context
+        apart |= {"gating": None} if start.gating is None else {}
+    return network.model_copy(update=apart) == start
+
+
 NETWORKS: Table = {
     "lstm": Listed(LstmNetwork, "ssl_asr.models.lstm:Lstm"),
     "blstm": Listed(BlstmNetwork, "ssl_asr.models.blstm:Blstm"),

@@ -34,7 +34,8 @@ class Transducer(Section):
     predictor: Predictor = LstmPredictor()
     joiner: Positive = 512  # width at which encoder and predictor meet
     word_pieces: Annotated[int, Field(gt=2)] = 2500  # how many, the blank among them
-    # Start with the encoder of this model, which must be of the same network: "" starts with random weights.
+    # Start with the encoder of this model, which must be of the same network: "" starts with random weights. Of a
+    # Transformer it need not have the gates, nor see as much of the past.
     encoder_from: Literal["", "teacher", "baseline", "student"] = ""
     sub_epochs: Positive = 10
     labeled_passes: Positive = 1  # of each sub-epoch

@@ -11,6 +11,7 @@ from ssl_asr.recipe.adapt import Adapt
 from ssl_asr.recipe.data import Cluster, Corpus, Evaluate, Frontend, Hmm, Hypotheses, Labelling
 from ssl_asr.recipe.fairness import Fairness
 from ssl_asr.recipe.identity import Affects
+from ssl_asr.recipe.network import TransformerNetwork, flops_of, may_begin_as
 from ssl_asr.recipe.network import TransformerNetwork, flops_of
 from ssl_asr.recipe.objective import SoftCrossEntropySection
 from ssl_asr.recipe.section import Section
@@ -161,7 +162,7 @@ def _check_transducer(name: str, recipe: Recipe) -> None:
     _check_flops_of(name, recipe)
     if transducer.encoder_from:
         start = recipe.teacher if transducer.encoder_from == "teacher" else recipe.student
-        if start.network.model_copy(update={"dropout": transducer.network.dropout}) != transducer.network:
+        if not may_begin_as(transducer.network, start.network):
             raise ValueError(
                 f"{key}.encoder_from={transducer.encoder_from} has another network; give both the same, dropout apart"
             )

@@ -14,7 +14,7 @@ from ssl_asr.models.acoustic import AcousticModel, ModelSpec
 from ssl_asr.models.cohort_input import widened
 from ssl_asr.models.model_files import load_model
 from ssl_asr.models.normalised import NormalisedEncoder
-from ssl_asr.recipe import Augmentation, Batching, ObjectiveSection, Optimiser, Sync
+from ssl_asr.recipe import Augmentation, Batching, ObjectiveSection, Optimiser, Sync, may_begin_as
 from ssl_asr.recipe.identity import inputs_key
 from ssl_asr.store.layout import model_uri
 from ssl_asr.training.data.examples import Reader
@@ -105,12 +105,13 @@ def _begin_with(model: NormalisedEncoder, uri: str) -> None:
 
 def _encode_as(model: NormalisedEncoder, uri: str) -> None:
     start, _ = load_model(uri)
-    same = model.encoder.section.model_copy(update={"dropout": start.encoder.section.dropout})
-    if start.encoder.section != same or start.mean.shape != model.mean.shape:
+    fits = may_begin_as(model.encoder.section, start.encoder.section)
+    if not fits or start.mean.shape != model.mean.shape:
         raise ValueError(
             f"{uri} has another encoder than the network that begins with it; give both the same network"
         )
-    model.encoder.load_state_dict(start.encoder.state_dict())
+    # Gates that it has not keep their random weights.
+    model.encoder.load_state_dict(model.encoder.state_dict() | start.encoder.state_dict())
 
 
 def build_loop(job: TrainingJob, worker: Worker) -> Loop:

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from ssl_asr.recipe import Transducer
+from ssl_asr.recipe import Gating, NetworkSection, ProjectedLstmNetwork, Transducer, TransformerNetwork, may_begin_as
 from ssl_asr.recipe.predictor import PREDICTORS, LstmPredictor, StatelessPredictor
 from ssl_asr.transducer.predictor import build_predictor
 
@@ -33,3 +33,22 @@ def test_a_wrong_value_is_refused_by_its_key(section: dict[str, object], key: st
     with pytest.raises(ValidationError) as refused:
         Transducer.model_validate(section)
     assert refused.value.errors()[0]["loc"][-1] == key
+
+
+@pytest.mark.parametrize(
+    ("network", "start", "may"),
+    [
+        (ProjectedLstmNetwork(dropout=0.3), ProjectedLstmNetwork(), True),
+        (ProjectedLstmNetwork(layers=2), ProjectedLstmNetwork(), False),
+        (TransformerNetwork(gating=Gating(), left_context=9, dropout=0.3), TransformerNetwork(), True),
+        (TransformerNetwork(gating=Gating()), TransformerNetwork(gating=Gating(), left_context=9), True),
+        (TransformerNetwork(gating=Gating()), TransformerNetwork(gating=Gating(units=9)), False),
+        (TransformerNetwork(), TransformerNetwork(gating=Gating()), False),
+        (TransformerNetwork(gating=Gating(), look_ahead=1), TransformerNetwork(), False),
+        (TransformerNetwork(), ProjectedLstmNetwork(), False),
+    ],
+)
+def test_gates_and_the_past_need_not_be_those_of_the_encoder_that_it_begins_with(
+    network: NetworkSection, start: NetworkSection, may: bool
+) -> None:
+    assert may_begin_as(network, start) == may

@@ -17,8 +17,9 @@ from ssl_asr.evaluation.stage import run_evaluate
 from ssl_asr.evaluation.transducer_tables import format_transducers
 from ssl_asr.frontend.stacking import stack
 from ssl_asr.hmm.senones import load_senones
-from ssl_asr.models.model_files import load_model
-from ssl_asr.recipe import Recipe, load_recipe
+from ssl_asr.models.acoustic import AcousticModel, ModelSpec
+from ssl_asr.models.model_files import load_model, save_model
+from ssl_asr.recipe import Recipe, load_recipe, parse_recipe
 from ssl_asr.report.evidence import gather
 from ssl_asr.report.page import render
 from ssl_asr.store import features, utterance
@@ -87,6 +88,23 @@ def test_the_encoder_begins_as_that_of_a_network_that_is_like_it(transducer_reci
         assert torch.equal(mine, its)
     with pytest.raises(ValueError, match=r"encoder_from=student has another network; give both the same"):
         with_transducers(transducer_recipe, encoder_from="student")
+
+
+def test_a_transformer_with_gates_begins_as_one_without(transducer_recipe: Recipe) -> None:
+    plain = {"kind": "transformer", "layers": 2, "heads": 2, "width": 8, "feed_forward": 8}
+    values = with_transducers(transducer_recipe).model_dump(mode="json")
+    values["student"]["network"] = plain
+    gated = {**plain, "left_context": 3, "gating": {"units": 2, "layers": 1}, "dropout": 0.3}
+    told = {"network": gated, "encoder_from": "student", "unlabeled_passes": 0}
+    values["transducers"] = {"gated": {**values["transducers"]["rnnt"], **told}}
+    recipe = parse_recipe(values)
+    student = AcousticModel(ModelSpec(recipe.student.network, 192, 5))
+    save_model(model_uri(recipe.run, "student"), student, {})
+    pieces = ensure_word_pieces(recipe, recipe.transducers["gated"])
+    begun = build_model(transducer_job(recipe, transducer_plan(recipe, "gated"), pieces)).encoder.state_dict()
+    for name, weights in student.encoder.state_dict().items():
+        assert torch.equal(begun.pop(name), weights)
+    assert {name.partition(".")[0] for name in begun} == {"arbitrators"}
 
 
 def test_other_labeled_texts_train_anew_and_those_of_unlabeled_speech_do_not(
