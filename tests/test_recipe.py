@@ -42,6 +42,7 @@ def test_paper_block_is_about_100_minibatches():
 
 def test_all_presets_load_and_say_what_they_are():
     public = ["common-voice", "libri-light", "librispeech", "unsupervised-peoples-speech"]
+    assert presets() == sorted(["demo", "laptop", "paper", "transducer-demo", "voices", *public])
     assert presets() == sorted(["demo", "fairness-demo", "laptop", "paper", "transducer-demo", *public])
     for name in presets():
         recipe = load_recipe(name)

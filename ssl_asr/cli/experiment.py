@@ -28,6 +28,7 @@ def add_command(commands: Any) -> None:
     command.add_argument("study", metavar="STUDY", help="one of ours (--list shows them), or a YAML file", nargs="?")
     command.add_argument("overrides", nargs="*", metavar="key=value", help="override a value in all of its runs")
     command.add_argument("--list", action="store_true", help="show our studies, as without STUDY")
+    command.add_argument("--recipe", metavar="RECIPE", help="in place of the study's own, with a page of its own")
     command.add_argument("--seeds", type=int, nargs="+", metavar="N", help="in place of the study's own")
     command.add_argument(
         "--runs",
@@ -47,7 +48,7 @@ def add_command(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> None:
     """ValueError where the study or one of its recipes is not valid: before any run."""
-    from ssl_asr.studies.study import read_study
+    from ssl_asr.studies.study import read_study, with_recipe
 
     if options.list or options.study is None:
         _list(options.runs)
@@ -55,6 +56,8 @@ def run(options: argparse.Namespace) -> None:
     study = read_study(options.study)
     if options.seeds:
         study = type(study)(**{**study.model_dump(), "seeds": tuple(options.seeds)})
+    if options.recipe:
+        study = with_recipe(study, options.recipe)
     planned = list(_planned(study, options.runs, options.overrides))
     _check_systems(study, planned)
     if options.dry_run:
@@ -62,8 +65,7 @@ def run(options: argparse.Namespace) -> None:
         return
     _kept_outcomes(options.out)
     _run_all(planned)
-    outcome = _outcome(study, planned, options.overrides)
-    _write(options.out, outcome)
+    _write(options.out, _outcome(study, planned, _command(options, study.seeds)))
 
 
 def _list(runs: str) -> None:
@@ -121,7 +123,7 @@ def _check_systems(study: Study, planned: Sequence[Planned]) -> None:
     recipes = {variant: recipe for variant, _, recipe in planned}
     for variant, system in study.systems():
         known = [name for name in evaluated(recipes[variant]) if name != BASELINE_SHORT]
-        known += recipes[variant].utterance_transducers
+        known += recipes[variant].transducers
         if system not in known:
             raise ValueError(f"'{variant}' of {study.name} has no system '{system}'; it has {', '.join(known)}")
     _check_figures(study, recipes)
@@ -129,12 +131,11 @@ def _check_systems(study: Study, planned: Sequence[Planned]) -> None:
 
 def _check_figures(study: Study, recipes: Mapping[str, Recipe]) -> None:
     """ValueError where a variant has no stage with such a name: what it reports is read after the runs."""
-    from ssl_asr.models.systems import stage_of
     from ssl_asr.runtime.pipeline import wanted_stages
 
     for variant, system, figure in study.figures():
         known = [stage.name for stage in wanted_stages(recipes[variant])]
-        if stage_of(system) not in known:
+        if not {*_reporting(recipes[variant], system)} <= {*known}:
             raise ValueError(
                 f"'{variant}' of {study.name} has no stage '{system}' to report {figure}; it has {', '.join(known)}"
             )
@@ -153,46 +154,52 @@ def _run_all(planned: Sequence[Planned]) -> None:
         first.setdefault(seed, recipe.run)
 
 
-def _outcome(study: Study, planned: Sequence[Planned], overrides: Sequence[str]) -> Outcome:
+def _outcome(study: Study, planned: Sequence[Planned], command: str) -> Outcome:
     from ssl_asr.evaluation.bootstrap import Draws
-    from ssl_asr.evaluation.scored_run import scored_test
+    from ssl_asr.evaluation.scored_run import scored_system
     from ssl_asr.studies.outcome import outcome_of
 
     scored: dict[tuple[str, str], dict[int, list[ScoredUtterance]]] = defaultdict(dict)
     for variant, seed, recipe in planned:
         for system in (name for of, name in study.systems() if of == variant):
-            scored[variant, system][seed] = [each for _, each in scored_test(recipe, system)]
+            scored[variant, system][seed] = scored_system(recipe, system)
     figures: dict[tuple[str, str, str], dict[int, float]] = defaultdict(dict)
     for variant, seed, recipe in planned:
         for of, system, figure in study.figures():
             if of == variant:
                 figures[variant, system, figure][seed] = _reported(recipe, system, figure)
     draws = Draws(_REPLICATES, study.seeds[0])
-    return outcome_of(study, scored, draws, _provenance(study, planned, overrides), figures)
+    return outcome_of(study, scored, draws, _provenance(command, planned), figures)
 
 
 def _reported(recipe: Recipe, system: str, figure: str) -> float:
-    """A figure of the system's stage; ValueError where its report has none of this name."""
-    from ssl_asr.models.systems import stage_of
+    """A figure of the system's stages; ValueError where their reports have none of this name."""
     from ssl_asr.runtime.stage_report import read_report
 
-    stage = stage_of(system)
-    report = read_report(recipe, stage)
+    stages = _reporting(recipe, system)
+    reports = [report for stage in stages if (report := read_report(recipe, stage)) is not None]
+    figures = {name: value for report in reports for name, value in report.figures.items()}
     # Of a stage's models the first has its figures by their own names.
-    figures = {} if report is None else report.figures
-    value = figures.get(figure if system == stage else f"{system}_{figure}")
+    value = figures.get(figure if system in stages else f"{system}_{figure}")
     if not isinstance(value, int | float):
         numbers = ", ".join(name for name, known in figures.items() if isinstance(known, int | float))
-        raise ValueError(f"{stage} of {recipe.run} reports no number '{figure}' of {system}; it reports {numbers}")
+        where = f"{recipe.run}, stage {' and '.join(stages)},"
+        raise ValueError(f"{where} reports no number '{figure}' of {system}; it reports {numbers}")
     return float(value)
 
 
-def _provenance(study: Study, planned: Sequence[Planned], overrides: Sequence[str]) -> Provenance:
+def _reporting(recipe: Recipe, system: str) -> tuple[str, ...]:
+    """The stages that report figures of a system: of a transducer those that train it and score it."""
+    from ssl_asr.models.systems import stage_of
+
+    return ("transducers", "evaluate") if system in recipe.transducers else (stage_of(system),)
+
+
+def _provenance(command: str, planned: Sequence[Planned]) -> Provenance:
     from ssl_asr.report.evidence import machine_text
     from ssl_asr.runtime.pipeline import wanted_stages
     from ssl_asr.runtime.stage_report import read_report
     from ssl_asr.studies.outcome import Provenance
-    from ssl_asr.studies.places import matter
 
     # What a variant did not make itself has the report of the run that did.
     spent = {
@@ -201,14 +208,22 @@ def _provenance(study: Study, planned: Sequence[Planned], overrides: Sequence[st
         for stage in wanted_stages(recipe)
         if (report := read_report(recipe, stage.name)) is not None
     }
-    seeds = ["--seeds", *map(str, study.seeds)]
     return Provenance(
-        command=shlex.join(["ssl-asr", "experiment", study.name, *matter(overrides), *seeds]),
+        command=command,
         commit=_commit(),
         machine=machine_text(),
         day=date.today().isoformat(),
         minutes=sum(seconds for _, _, seconds in spent) / 60,
     )
+
+
+def _command(options: argparse.Namespace, seeds: Sequence[int]) -> str:
+    """What makes the same runs elsewhere."""
+    from ssl_asr.studies.places import matter
+
+    recipe = ["--recipe", options.recipe] if options.recipe else []
+    words = [options.study, *matter(options.overrides), *recipe, "--seeds", *map(str, seeds)]
+    return shlex.join(["ssl-asr", "experiment", *words])
 
 
 def _commit() -> str:

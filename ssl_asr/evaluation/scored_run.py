@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from ssl_asr.evaluation.cells import is_of_other_channel, set_of
-from ssl_asr.evaluation.inputs import references
+from ssl_asr.evaluation.inputs import describe_conversations, references, split_slabs
 from ssl_asr.evaluation.scoring import ScoredUtterance, count_edits
 from ssl_asr.evaluation.transcripts import read_transcripts
+from ssl_asr.evaluation.turns.errors import scored_conversation
+from ssl_asr.evaluation.turns.slabs import read_conversations
+from ssl_asr.hmm.senones import load_senones
 from ssl_asr.recipe import Recipe
 from ssl_asr.store import filesystem
 from ssl_asr.store.results_layout import hypotheses_folder, hypotheses_uri
@@ -36,6 +39,24 @@ def scored_test(recipe: Recipe, system: str) -> list[tuple[Utterance, ScoredUtte
         if spoken.text is not None:
             found.append((spoken, scored_as(spoken, each.hypothesis)))
     return found
+
+
+def scored_system(recipe: Recipe, system: str) -> list[ScoredUtterance]:
+    """Of any system on test; of a transducer of conversations by ORC-WER, conversation by conversation.
+
+    ValueError where the run has not recognised the test speech with it.
+    """
+    if system not in recipe.conversation_transducers:
+        return [scored for _, scored in scored_test(recipe, system)]
+    described = describe_conversations(recipe, system)
+    slabs = split_slabs(recipe, "test", load_senones(recipe.run))
+    found = [conversations for slab in slabs if (conversations := read_conversations(described, slab)) is not None]
+    if len(found) < len(slabs):
+        raise ValueError(
+            f"{recipe.run} has not recognised all conversations of test with '{system}'; "
+            f"run `ssl-asr evaluate {recipe.run}` first"
+        )
+    return [scored_conversation(each) for slab in found for each in slab.conversations]
 
 
 def scored_as(said: Utterance, hypothesis: str) -> ScoredUtterance:

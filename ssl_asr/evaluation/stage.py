@@ -186,11 +186,23 @@ def _figures(results: Results) -> dict[str, float | str]:
     figures["kappa"] = " / ".join(map(results.scale, results.kappa))
     if BASELINE_SHORT in results.kappa:
         figures["baseline"] = TITLES[results.baseline_model]
-    for name in results.transducer_names:
-        figures[f"wer_{name}"] = f"{results.transducer_row(name, head).wer:.1%}"
-    for each in results.conversations:
-        figures[f"orc_wer_{each.row.system}"] = f"{each.row.wer:.1%}"
+    figures |= _transducer_figures(results)
     figures["decoding_x_real_time"] = results.decode_x_real_time
+    return figures
+
+
+def _transducer_figures(results: Results) -> dict[str, float | str]:
+    """Studies compare the numbers among them: FLOPs of encoders, and the share of turn counts that are wrong."""
+    figures: dict[str, float | str] = {}
+    for transducer in results.transducers:
+        figures[f"wer_{transducer.name}"] = f"{results.transducer_row(transducer.name, results.headline).wer:.1%}"
+        if transducer.compute is not None:
+            figures[f"{transducer.name}_mflops_per_frame"] = transducer.compute.flops / 1e6
+    for each in results.conversations:
+        name, accuracy = each.row.system, each.counts.accuracy
+        figures[f"orc_wer_{name}"] = f"{each.row.wer:.1%}"
+        if accuracy is not None:
+            figures[f"{name}_turn_count_errors"] = 1 - accuracy
     return figures
 
 

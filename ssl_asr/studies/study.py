@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import re
 from collections.abc import Sequence
 from importlib import resources
 from pathlib import Path
@@ -108,6 +109,12 @@ def read_study(name_or_path: str) -> Study:
         where = ".".join(str(part) for part in problem["loc"])
         what = problem["msg"].removeprefix("Value error, ")
         raise ValueError(f"{name_or_path}: {f'{where}: ' if where else ''}{what}") from None
+
+
+def with_recipe(study: Study, recipe: str) -> Study:
+    """The study with the variants of another recipe, and named after both: "convrnnt-voices"."""
+    short = re.sub("[^a-z0-9]+", "-", recipe.rpartition("/")[2].removesuffix(".yaml").lower()).strip("-")
+    return Study(**{**study.model_dump(), "recipe": recipe, "name": f"{study.name}-{short}"})
 
 
 def recipe_of(study: Study, variant: str, seed: int, run: str, overrides: Sequence[str] = ()) -> Recipe:

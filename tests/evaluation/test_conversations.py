@@ -14,11 +14,13 @@ from ssl_asr.evaluation.bootstrap import Draws
 from ssl_asr.evaluation.conversations import recognise_slabs_of_conversations, score_conversations
 from ssl_asr.evaluation.inputs import describe_conversations, result_inputs, split_slabs
 from ssl_asr.evaluation.results_file import read_results, write_results
+from ssl_asr.evaluation.scored_run import scored_system
+from ssl_asr.evaluation.summary import word_error_rate
 from ssl_asr.evaluation.transducer_tables import format_transducers
 from ssl_asr.evaluation.turns.emissions import Emission, RecognisedConversation
 from ssl_asr.evaluation.turns.errors import conversation_errors
 from ssl_asr.evaluation.turns.slabs import read_conversations, recognise_conversations
-from ssl_asr.frontend.conversations import ConversationMaker
+from ssl_asr.frontend.conversations import Conversation, ConversationMaker
 from ssl_asr.frontend.prior import read_prior
 from ssl_asr.frontend.stacking import stack
 from ssl_asr.hmm.senones import load_senones
@@ -130,6 +132,27 @@ def test_the_stage_s_results_have_them(recipe: Recipe) -> None:
     assert list(results.conversations) == [errors]
     assert "ORC-WER %" in format_transducers(results)
     assert '<h3 class="spaced">Conversations</h3>' in render(gather(recipe))
+
+
+def test_the_errors_of_each_conversation_are_there_for_studies(recipe: Recipe) -> None:
+    with pytest.raises(
+        ValueError, match=r"not recognised all conversations of test with 'sts'; run `ssl-asr evaluate"
+    ):
+        scored_system(recipe, "sts")
+    with placed_here():
+        found, _ = recognise_slabs_of_conversations(recipe, slabs_of(recipe))
+    (errors,) = score_conversations(recipe, found)
+    scored = scored_system(recipe, "sts")
+    assert [each.id for each in scored] == [each.id for slab in found["sts"] for each in slab.conversations]
+    assert len({each.recording for each in scored}) == len(scored) == errors.row.utterances
+    assert word_error_rate(scored) == errors.row.wer
+    other = recipe.model_copy(update={"seed": 2})
+    assert not {each.id for slab in slabs_of(other) for each in made(other, slab)} & {each.id for each in scored}
+
+
+def made(recipe: Recipe, slab: Slab) -> list[Conversation]:
+    maker = ConversationMaker(recipe, recipe.evaluate.conversations, read_prior(recipe.run))
+    return maker.of_slab(slab.shard, slab.number, None)
 
 
 def spoken(*texts: str, overlap: int = 2000) -> tuple[Turn, ...]:

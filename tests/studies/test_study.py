@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ssl_asr.studies.study import known_studies, read_study, recipe_of
+from ssl_asr.studies.study import known_studies, read_study, recipe_of, with_recipe
 from tests.studies.made_up import study
 
 
@@ -30,6 +30,12 @@ def test_overrides_of_the_study_come_before_a_variants_own(tmp_path: Path) -> No
     found = {name: recipe_of(common, name, 1, str(tmp_path)) for name in common.variants}
     assert {name: each.student.order for name, each in found.items()} == {"old": "segregated", "new": "blocks"}
     assert {each.corpus.dev_minutes for each in found.values()} == {3}
+
+
+def test_with_another_recipe_it_has_another_name() -> None:
+    found = with_recipe(study(), "/somewhere/My_voices.v2.yaml")
+    assert (found.name, found.recipe) == ("order-my-voices-v2", "/somewhere/My_voices.v2.yaml")
+    assert found.model_copy(update={"name": "order", "recipe": "demo"}) == study()
 
 
 @pytest.mark.parametrize(

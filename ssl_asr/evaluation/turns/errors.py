@@ -24,11 +24,12 @@ def conversation_errors(
             f"the test speech makes no conversation to score {name} on; give evaluate.conversations fewer turns, or "
             "a larger longest_seconds"
         )
-    row = errors_of(name, (ALL, ALL), [_scored(each) for each in found], draws)
+    row = errors_of(name, (ALL, ALL), [scored_conversation(each) for each in found], draws)
     groups = [Group(each.turns, each.channels, sample_rate) for each in found]
     return ConversationErrors(row, count_turns(groups), turn_latencies(groups))
 
 
-def _scored(each: RecognisedConversation) -> ScoredUtterance:
+def scored_conversation(each: RecognisedConversation) -> ScoredUtterance:
+    """ORC edits; it stands for a recording of its own, of nobody in particular."""
     spoken = [turn.text.split() for turn in in_order(each.turns)]
     return ScoredUtterance(each.id, each.id, ALL, ALL, best_combination(spoken, each.words).edits)

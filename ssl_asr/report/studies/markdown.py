@@ -156,7 +156,8 @@ def _cells(cells: Sequence[Reduction]) -> str:
 
 def _variants(outcome: Outcome) -> str:
     named = (f"`{name}`: {', '.join(own) or 'as it is'}" for name, own in outcome.study.variants.items())
-    common = f"all with {', '.join(outcome.study.overrides)}; " if outcome.study.overrides else ""
+    overrides = ", ".join(f"`{each}`" for each in outcome.study.overrides)
+    common = f"all with {overrides}; " if overrides else ""
     return f"{common}variants {'; '.join(named)}. Seeds {', '.join(map(str, outcome.study.seeds))}."
 
 

@@ -1,0 +1,144 @@
+"""The studies of transducers, with networks of a few units on a made-up run: each is trained, scored and compared."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ssl_asr.cli import commands
+from ssl_asr.cli.main import OK, main
+from ssl_asr.evaluation.results_file import read_results
+from ssl_asr.evaluation.stage import run_evaluate
+from ssl_asr.planning.compute import transducer_network
+from ssl_asr.recipe import Recipe, SeparatorNetwork, TransformerNetwork
+from ssl_asr.studies.study import read_study, recipe_of
+from ssl_asr.training.transducer.stage import run_transducers
+from tests.in_process import placed_here
+from tests.training.simulated_stages import simulated_training
+
+SMALL = {
+    "conv-rnnt": {"layers": 1, "units": 6, "projection": 5, "local_channels": [2], "width": 6, "global_blocks": 1},
+    "projected-lstm": {"layers": 1, "units": 6, "projection": 5},
+    "transformer": {"layers": 2, "heads": 2, "width": 8, "feed_forward": 8},
+    "separator": {"units": 6, "width": 5},
+}
+
+
+def recipes_of(name: str) -> dict[str, Recipe]:
+    """By variant."""
+    ours = read_study(name)
+    return {variant: recipe_of(ours, variant, 1, "/nowhere") for variant in ours.variants}
+
+
+def shrunk(recipe: Recipe) -> list[str]:
+    """Overrides that leave of each transducer what makes it differ from the others."""
+    found = ["hypotheses.teacher=null"]
+    for name, each in recipe.transducers.items():
+        sizes = {f"network.{key}": value for key, value in SMALL[each.network.kind].items()}
+        sizes |= {"joiner": 8, "word_pieces": 12, "predictor.units": 8, "sub_epochs": 2, "search.beam": 2}
+        found += [f"transducers.{name}.{key}={value}" for key, value in sizes.items()]
+        found.append(f'transducers.{name}.encoder_from=""')
+    return found
+
+
+@pytest.mark.parametrize("name", ["convrnnt", "amortised", "separator"])
+def test_every_variant_is_trained_scored_and_compared(
+    name: str, finished_run: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The study's own transducers and comparisons, in place of its recipe a run that is there."""
+
+    def run_here(recipe: Recipe) -> None:
+        shutil.copytree(finished_run.run, recipe.run, dirs_exist_ok=True)
+        with placed_here(), simulated_training():
+            run_transducers(recipe)
+            run_evaluate(recipe)
+
+    monkeypatch.setattr(commands, "run_all", run_here)
+    values = read_study(name).model_dump(mode="json")
+    # Of conversations of one turn each, no count may be wrong, and nothing is in percent of that.
+    compared = [each for each in values["comparisons"] if each["figure"] != "turn_count_errors"]
+    values |= {"recipe": finished_run.run, "seeds": [1], "comparisons": compared}
+    values["overrides"] = [each for each in values["overrides"] if each.startswith(("transducers=", "evaluate.conv"))]
+    for variant, recipe in recipes_of(name).items():
+        kept = [each for each in values["variants"][variant] if each.startswith("transducers.")]
+        values["variants"][variant] = [*kept, *shrunk(recipe)]
+    study = tmp_path / f"{name}.yaml"
+    study.write_text(yaml.safe_dump(values, sort_keys=False))
+    out = tmp_path / "results"
+    assert main(["experiment", str(study), "--runs", str(tmp_path / "runs"), "-o", str(out)]) == OK
+    outcome = json.loads((out / f"{name}.json").read_text())
+    assert [each["comparison"] for each in outcome["compared"]] == compared
+    assert outcome["provenance"]["command"] == f"ssl-asr experiment {study} --seeds 1"
+    runs = [path for path in (tmp_path / "runs").iterdir() if path.is_dir()]
+    assert len(runs) == len(values["variants"])
+    if name == "separator":
+        (found,) = (read_results(str(run)) for run in runs)
+        rates = {each.row.system: each.row.wer for each in found.conversations}
+        assert {each["system"]: each["wer"]["1"] for each in outcome["errors"]} == rates
+        figures = json.loads((runs[0] / "stages" / "evaluate.json").read_text())["figures"]
+        accuracy = {each.row.system: each.counts.accuracy or 0.0 for each in found.conversations}
+        assert {
+            f"{system}_turn_count_errors": 1 - share for system, share in accuracy.items()
+        }.items() <= figures.items()
+    if name == "amortised":
+        (found,) = (read_results(str(run)) for run in runs)
+        flops = {each.name: each.compute.flops / 1e6 for each in found.transducers if each.compute is not None}
+        counted = {each["system"]: each["values"]["1"] for each in outcome["figures"]}
+        assert counted == {system: flops[system] for system in ("full", "light", "medium", "heavy", "window")}
+
+
+def test_convrnnt_is_compared_with_as_many_parameters_and_with_as_many_flops() -> None:
+    recipes = recipes_of("convrnnt")
+    sizes = {name: transducer_network(each, each.transducers["rnnt"]) for name, each in recipes.items()}
+    conv = sizes.pop("conv")
+    assert sizes["equal-parameters"].parameters == pytest.approx(conv.parameters, rel=0.01)
+    assert sizes["equal-flops"].multiply_adds == pytest.approx(conv.multiply_adds, rel=0.01)
+    assert conv.multiply_adds > 2.5 * sizes["equal-parameters"].multiply_adds
+    assert sizes["equal-flops"].parameters > 2.5 * conv.parameters
+    for recipe in recipes.values():
+        assert recipe.student.network == recipe.transducers["rnnt"].network, "each begins with a network like it"
+        assert recipe.transducers["rnnt"].encoder_from == "student"
+    alike = [
+        each.model_copy(update={"network": None})
+        for recipe in recipes.values()
+        for each in recipe.transducers.values()
+    ]
+    assert all(each == alike[0] for each in alike)
+
+
+def test_amortised_compares_one_network_with_and_without_gates() -> None:
+    transducers = recipes_of("amortised")["all"].transducers
+    networks = {name: each.network for name, each in transducers.items()}
+    full = networks["full"]
+    for name, network in networks.items():
+        assert isinstance(network, TransformerNetwork)
+        assert network.model_copy(update={"gating": None, "left_context": None}) == full
+        assert (network.left_context is not None) == (name == "window")
+        assert (network.gating is not None) == (name not in ("full", "window"))
+        assert transducers[name].encoder_from == "student"
+        if network.gating is not None and name.startswith("random-"):
+            assert network.gating.flops_of == name.removeprefix("random-")
+    betas = [network.gating.beta for name in ("light", "medium", "heavy") if (network := networks[name]).gating]
+    assert betas == sorted(betas)
+    assert len({*betas}) == 3
+
+
+def test_each_separator_learns_one_thing_more() -> None:
+    transducers = recipes_of("separator")["all"].transducers
+    learned = {
+        name: (each.conversations.marks, each.fast_emit, each.conversations.masking)
+        for name, each in transducers.items()
+        if each.conversations is not None
+    }
+    assert learned == {
+        "unmarked": ("none", 0, 0),
+        "change": ("change", 0, 0),
+        "marked": ("start-end", 0, 0),
+        "fast": ("start-end", 0.005, 0),
+        "masked": ("start-end", 0.005, 0.1),
+    }
+    assert all(isinstance(each.network, SeparatorNetwork) for each in transducers.values())
