@@ -12,7 +12,6 @@ from ssl_asr.recipe.data import Cluster, Corpus, Evaluate, Frontend, Hmm, Hypoth
 from ssl_asr.recipe.fairness import Fairness
 from ssl_asr.recipe.identity import Affects
 from ssl_asr.recipe.network import TransformerNetwork, flops_of, may_begin_as
-from ssl_asr.recipe.network import TransformerNetwork, flops_of
 from ssl_asr.recipe.objective import SoftCrossEntropySection
 from ssl_asr.recipe.section import Section
 from ssl_asr.recipe.training import Student, Teacher
