@@ -29,8 +29,8 @@ from ssl_asr.recipe import ObjectiveSection, Recipe, Student, Teacher, load_reci
 from ssl_asr.store.targets import FRAME_SECONDS
 from ssl_asr.training.data.batches import Batch, collate, cut
 from ssl_asr.training.data.examples import Example, FrameTargets
-from ssl_asr.training.job import build_optimiser
 from ssl_asr.training.objectives.objective import build_objective
+from ssl_asr.training.optimisers import build_optimiser
 
 Precision = Literal["float32", "tf32", "bfloat16"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)

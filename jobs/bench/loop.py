@@ -29,8 +29,9 @@ from ssl_asr.progress import Progress
 from ssl_asr.recipe import Recipe
 from ssl_asr.store.targets import FRAME_SECONDS
 from ssl_asr.training.data.batches import Batch
-from ssl_asr.training.job import TrainingJob, build_loop, build_model, build_optimiser
+from ssl_asr.training.job import TrainingJob, build_loop, build_model
 from ssl_asr.training.objectives.soft_cross_entropy import soft_cross_entropy
+from ssl_asr.training.optimisers import build_optimiser
 from ssl_asr.training.sync.group import Worker
 
 # A script does not have `jobs` on its path; its child processes inherit this setting.

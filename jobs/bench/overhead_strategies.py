@@ -18,8 +18,9 @@ from torch.nn.parallel import DistributedDataParallel
 
 from ssl_asr.recipe import Sync
 from ssl_asr.training.data.batches import Batch
-from ssl_asr.training.job import TrainingJob, build_model, build_optimiser
+from ssl_asr.training.job import TrainingJob, build_model
 from ssl_asr.training.objectives.soft_cross_entropy import soft_cross_entropy
+from ssl_asr.training.optimisers import build_optimiser
 from ssl_asr.training.sync.build import build_strategy
 from ssl_asr.training.sync.group import DistributedGroup
 

@@ -27,10 +27,9 @@ from ssl_asr.recipe import Mixtures, Recipe
 from ssl_asr.store import features, utterance
 from ssl_asr.store.ledger import Shard
 from ssl_asr.store.shards import ShardStore
-from ssl_asr.store.utterance import CLEAN, Utterance
+from ssl_asr.store.utterance import CLEAN, CONVERSATION, Utterance
 
 VERSION = "1"  # raise where equal speech gives other conversations
-CONVERSATION = "conversation"
 
 
 @dataclass(frozen=True)

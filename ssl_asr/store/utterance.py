@@ -18,6 +18,7 @@ from ssl_asr.store.layout import MANIFEST
 STORE = MANIFEST
 SPLITS = ("labeled", "unlabeled", "dev", "test")
 CLEAN = "clean"
+CONVERSATION = "conversation"  # of simulated conversations, which are in no manifest
 OTHER_CHANNEL = "other"  # tag `channel` of a test set that was recorded differently from most of the labeled speech
 
 SCHEMA = pa.schema(

@@ -9,12 +9,13 @@ import json
 import shutil
 from pathlib import Path
 from tempfile import mkdtemp
-from typing import Any
-
-from tensorboardX import SummaryWriter
+from typing import TYPE_CHECKING, Any
 
 from ssl_asr.store import filesystem
 from ssl_asr.store.layout import curve_uri, tensorboard_folder
+
+if TYPE_CHECKING:  # every training worker imports this module, and only the driver writes events
+    from tensorboardX import SummaryWriter
 
 Record = dict[str, Any]
 # Seconds between two writes of the thread that writes events; a call of flush() does not wait for that thread.
@@ -42,6 +43,8 @@ class CurveWriter:
 
     def restart(self, records: list[Record]) -> None:
         """Start again from the curve of a checkpoint."""
+        from tensorboardX import SummaryWriter
+
         self.records = []
         self._drop_events()
         folder = mkdtemp(prefix="ssl_asr-events-") if self._is_remote else self._folder

@@ -24,6 +24,7 @@ from ssl_asr.training.loop import Course, Loop, learned_by
 from ssl_asr.training.objectives.adversarial_cross_entropy import AdversarialCrossEntropy
 from ssl_asr.training.objectives.anchored import Anchor, Anchored
 from ssl_asr.training.objectives.objective import Objective, build_objective
+from ssl_asr.training.optimisers import build_optimiser
 from ssl_asr.training.objectives.utterance_adversary import UtteranceAdversary
 from ssl_asr.training.schedule import Phase
 from ssl_asr.training.sync.build import build_strategy
@@ -161,10 +162,3 @@ def _anchored(job: TrainingJob, built: dict[str, Objective]) -> dict[str, Object
     dev = job.dev_objective
     assert all(phase.objective != dev for phase in job.schedule), "what dev is judged by has no penalty"
     return {name: each if name == dev else Anchored(each, job.anchor) for name, each in built.items()}
-
-
-def build_optimiser(model: torch.nn.Module, settings: Optimiser) -> torch.optim.Optimizer:
-    # Fused: a step is one pass over a parameter instead of one for each operation.
-    if settings.name == "adam":
-        return torch.optim.Adam(model.parameters(), lr=settings.learning_rate, fused=True)
-    return torch.optim.SGD(model.parameters(), lr=settings.learning_rate, momentum=settings.momentum, fused=True)

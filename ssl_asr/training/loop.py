@@ -14,11 +14,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from ssl_asr.frontend.conversations import CONVERSATION
 from ssl_asr.models.normalised import NormalisedEncoder
 from ssl_asr.recipe import Batching, Sync
 from ssl_asr.store.reading_ahead import read_ahead
-from ssl_asr.store.utterance import CLEAN
+from ssl_asr.store.utterance import CLEAN, CONVERSATION
 from ssl_asr.training.data.batches import Batch, batches_of, collated
 from ssl_asr.training.data.examples import Example, Reader
 from ssl_asr.training.data.sources import SlabRef, Source, SourceName, seed_of

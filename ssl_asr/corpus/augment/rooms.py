@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import numpy as np
 import numpy.typing as npt
-from scipy.signal import fftconvolve
 
 Waveform = npt.NDArray[np.float32]
 SOUND_METRES_A_SECOND = 343.0
@@ -41,6 +40,9 @@ def impulse_responses(rng: np.random.Generator, sample_rate: int, talkers: int) 
 
 def reverberate(waveform: Waveform, response: Waveform) -> Waveform:
     """`waveform` [samples] with reverberation, at the loudness and length of the original."""
+    # Imported here: it takes a second, and many processes import this module and need no room.
+    from scipy.signal import fftconvolve
+
     wet = fftconvolve(waveform, response)[: len(waveform)]
     power = float(np.mean(np.square(wet)))
     loudness = np.sqrt(float(np.mean(np.square(waveform, dtype=np.float64))) / power) if power else 1.0

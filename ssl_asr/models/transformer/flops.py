@@ -8,7 +8,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-from scipy.optimize import brentq
 
 from ssl_asr.models.transformer.gates import Parts
 from ssl_asr.recipe import TransformerNetwork
@@ -115,6 +114,8 @@ def keep_rate_of(costs: Costs, parts: Parts, lengths_b: torch.Tensor, flops: flo
 
     def above(rate: float) -> float:
         return float(expected(costs, parts, rate, lengths_b).sum()) - flops
+
+    from scipy.optimize import brentq  # here, for every training worker imports this module
 
     if above(0.0) > 0:
         least = above(0.0) + flops

@@ -9,9 +9,10 @@ from functools import cached_property
 import numpy as np
 
 from ssl_asr.corpus.mixtures.turns import Turn
-from ssl_asr.frontend.conversations import CONVERSATION, Conversation, ConversationMaker
+from ssl_asr.frontend.conversations import Conversation, ConversationMaker
 from ssl_asr.frontend.stacking import stack
 from ssl_asr.store.features import FRAME_SECONDS
+from ssl_asr.store.utterance import CONVERSATION
 from ssl_asr.training.data.examples import Example, FrameTargets
 from ssl_asr.training.data.sources import SlabRef, SourceName
 

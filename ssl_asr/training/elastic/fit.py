@@ -39,6 +39,17 @@ RESIZE_SECONDS = 10.0
 SILENCE_SECONDS = 1800
 
 
+class Trainer(TorchTrainer):
+    """Ray's, without the process that holds datasets: workers read their slabs themselves.
+
+    Ray 2.60 starts one beside every group of workers, even without datasets, and it imports as much as a worker.
+    """
+
+    def _create_default_callbacks(self) -> list[Any]:
+        made: list[Any] = super()._create_default_callbacks()
+        return [each for each in made if type(each).__name__ != "DatasetsCallback"]
+
+
 def fit(job: TrainingJob, cluster: Cluster, failure_counter: FailureCounter | None = None) -> CurveWriter:
     """Train to the end and return the learning curve; the model is then in the run's `models/`.
 
@@ -112,10 +123,10 @@ def _raise_sentence(ended: Future[object]) -> None:
         raise ValueError(sentence) from error
 
 
-def _trainer(job: TrainingJob, cluster: Cluster, monitor: Any, failure_counter: FailureCounter) -> TorchTrainer:
+def _trainer(job: TrainingJob, cluster: Cluster, monitor: Any, failure_counter: FailureCounter) -> Trainer:
     least, most = cluster.train_workers
     resources = {"CPU": cluster.cpus_per_worker} | ({"GPU": 1.0} if cluster.use_gpu else {})
-    return TorchTrainer(
+    return Trainer(
         train_worker,
         train_loop_config={"job": job, "monitor": monitor},
         torch_config=TorchConfig(backend="nccl" if cluster.use_gpu else "gloo", timeout_s=SILENCE_SECONDS),

@@ -1,4 +1,4 @@
-"""Watches Ray Train's recovery and makes it faster. This is the only module that uses Ray's internals.
+"""Watches Ray Train's recovery and makes it faster. Only this module, and `fit.Trainer`, use Ray's internals.
 
 Ray's public callback gets the workers' errors. This is enough to note failures and to give up. Ray's internal
 callbacks give the rest: the times of decisions and starts, and a refreshed view of the cluster before every decision,

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from ray.train.torch import TorchTrainer
 
 from ssl_asr.recipe import Recipe
 from ssl_asr.training.checkpoints.accounting import write_schedule
@@ -14,15 +15,11 @@ from ssl_asr.training.curve import read_curve
 from ssl_asr.training.data.examples import Example, SlabReader
 from ssl_asr.training.elastic.events import read_events, restarts
 from ssl_asr.training.elastic.failure_counter import FailureCounter
-from ssl_asr.training.elastic.fit import fit
+from ssl_asr.training.elastic.fit import Trainer, fit
 from ssl_asr.training.job import TrainingJob
+from tests.cluster.braked import values_of
 from tests.cluster.training_helpers import own_run
 from tests.training.jobs import labeled_job
-
-
-def values_of(reader: SlabReader) -> dict[str, Any]:
-    """What another reader is made from."""
-    return {name: getattr(reader, name) for name in reader.__dataclass_fields__}
 
 
 class DeadlyReader(SlabReader):
@@ -61,6 +58,15 @@ def job(aligned_run: Recipe, tmp_path: Path) -> TrainingJob:
 def begun(job: TrainingJob) -> TrainingJob:
     write_schedule(job.run, job.name, job.key, job.schedule, {each.name: len(each) for each in job.sources})
     return job
+
+
+def test_no_process_is_started_for_datasets() -> None:
+    names = [
+        [type(each).__name__ for each in trainer(print)._create_default_callbacks()]
+        for trainer in (TorchTrainer, Trainer)
+    ]
+    assert "DatasetsCallback" in names[0], "this Ray has no such process any more, or another name for it"
+    assert names[1] == [name for name in names[0] if name != "DatasetsCallback"]
 
 
 def test_bad_input_is_one_sentence_and_no_restart(aligned_run: Recipe, job: TrainingJob) -> None:
