@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from ssl_asr.recipe import Recipe, load_recipe
+from tests.kept import kept
 from tests.pinned import PINNED
 
 if TYPE_CHECKING:
@@ -27,6 +28,17 @@ pytest_plugins = [
 
 # Tests share the downloads of `make demo`.
 CACHE = os.environ.get("SSL_ASR_CACHE", str(Path(__file__).parents[1] / ".cache"))
+KEPT = Path(CACHE) / "kept-by-tests"
+
+# Files of minutes. They are begun first, so that no process is left alone with one at the end.
+LONG = (
+    "test_changes.py",
+    "training/elastic/test_fit.py",
+    "training/test_stage.py",
+    "labelling/test_labelling_s3.py",
+    "serving/test_engine.py",
+    "hypotheses/test_kill_and_resume.py",
+)
 
 
 def tiny_recipe(run: Path, *overrides: str) -> Recipe:
@@ -72,6 +84,20 @@ def pytest_sessionstart(session: pytest.Session) -> None:
         open_speech(CACHE)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    first = {Path(__file__).parent / name: place for place, name in enumerate(LONG)}
+    items.sort(key=lambda item: first.get(item.path, len(first)))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_waits() -> Iterator[None]:
+    """Stages of this process wait for no other that might begin in the same moment, and files for no disk."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr("ssl_asr.runtime.stage_clock.CLAIM_SECONDS", 0.0)
+        monkeypatch.setattr("os.fsync", lambda descriptor: None)
+        yield
+
+
 @pytest.fixture
 def s3(monkeypatch: pytest.MonkeyPatch) -> Iterator[S3Server]:
     """A server of the S3 protocol that this process, and those that it starts, take for the store."""
@@ -97,7 +123,7 @@ def corpus_run(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
     from ssl_asr.corpus.stage import run_corpus
 
     recipe = tiny_recipe(tmp_path_factory.mktemp("tiny"))
-    run_corpus(recipe)
+    kept(KEPT, "corpus", Path(recipe.run), lambda: run_corpus(recipe))
     return recipe
 
 
@@ -106,7 +132,7 @@ def feature_run(corpus_run: Recipe, ray_local: None) -> Recipe:
     """The same run with features."""
     from ssl_asr.frontend.stage import run_frontend
 
-    run_frontend(corpus_run)
+    kept(KEPT, "features", Path(corpus_run.run), lambda: run_frontend(corpus_run))
     return corpus_run
 
 
@@ -115,7 +141,7 @@ def aligned_run(feature_run: Recipe) -> Recipe:
     """The same run with lexicon, senones and alignments."""
     from ssl_asr.hmm.stage import run_hmm
 
-    run_hmm(feature_run)
+    kept(KEPT, "alignments", Path(feature_run.run), lambda: run_hmm(feature_run))
     return feature_run
 
 
@@ -126,7 +152,10 @@ def labelled_run(aligned_run: Recipe) -> Recipe:
     from ssl_asr.training.stage import run_teacher
     from tests.training.simulated_stages import simulated_training
 
-    with simulated_training():
-        run_teacher(aligned_run)
-    run_labelling(aligned_run)
+    def teach_and_label() -> None:
+        with simulated_training():
+            run_teacher(aligned_run)
+        run_labelling(aligned_run)
+
+    kept(KEPT, "targets", Path(aligned_run.run), teach_and_label)
     return aligned_run

@@ -6,6 +6,8 @@ A file counts as made again where its time or its size has changed, though its b
 from __future__ import annotations
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -75,8 +77,18 @@ def recipe_on(sources: Path, run: Path, *overrides: str) -> Recipe:
 
 def run_all(recipe: Recipe) -> None:
     save_recipe(recipe)
-    for stage in wanted_stages(recipe):
-        stage.function()(recipe)
+    with placed_here(), undrawn():
+        for stage in wanted_stages(recipe):
+            stage.function()(recipe)
+
+
+@contextmanager
+def undrawn() -> Iterator[None]:
+    """Inside, the report's pages are empty. They are written whatever has changed, and drawing takes a second."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        monkeypatch.setattr("ssl_asr.report.stage.render", lambda *_: "")
+        monkeypatch.setattr("ssl_asr.report.stage.render_comparison", lambda *_: "")
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -84,8 +96,7 @@ def pristine(sources: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[P
     """A copy of a finished run with its sources, and the place where it was made and tests change it."""
     place = tmp_path_factory.mktemp("changes")
     shutil.copytree(sources, place / "work" / "sources")
-    with placed_here():
-        run_all(recipe_on(place / "work" / "sources", place / "work" / "run"))
+    run_all(recipe_on(place / "work" / "sources", place / "work" / "run"))
     shutil.copytree(place / "work", place / "kept")
     return place / "kept", place / "work"
 
@@ -105,8 +116,7 @@ def test_exactly_what_must_be_made_again_is(name: str, work: Path) -> None:
     change(work / "sources", work / "run")
     recipe = recipe_on(work / "sources", work / "run", *overrides)
     announced = {todo.product for todo in todos(recipe)}
-    with placed_here():
-        run_all(recipe)
+    run_all(recipe)
     assert made_again(before, times(work / "run")) == expected
     assert todos(recipe) == []
     assert {ANNOUNCED[each] for each in map(bare, expected) if each in ANNOUNCED} <= announced
@@ -119,8 +129,7 @@ def test_a_run_that_was_moved_is_done_there(work: Path) -> None:
     recipe = open_recipe(str(moved))
     assert todos(recipe) == []
     before = times(moved)
-    with placed_here():
-        run_all(recipe)
+    run_all(recipe)
     assert made_again(before, times(moved)) == set()
     assert not (work / "run").exists()
 

@@ -24,6 +24,8 @@ from ssl_asr.serving.senone_engine import SenoneEngine
 from ssl_asr.store import alignments, features
 from ssl_asr.store.layout import model_uri
 from ssl_asr.store.shards import ShardStore
+from tests.conftest import KEPT
+from tests.kept import kept
 from tests.report.example_run import example_results
 from tests.transducer_bundle import recorded, transducer_source
 
@@ -49,16 +51,19 @@ class Spoken:
 def spoken(tmp_path_factory: pytest.TempPathFactory, aligned_run: Recipe) -> Spoken:
     """Not to be changed."""
     folder = tmp_path_factory.mktemp("spoken")
-    shutil.copytree(aligned_run.run, folder / "run")
-    recipe = aligned_run.model_copy(update={"run": f"{folder}/run"})
-    senones = load_senones(recipe.run)
-    uri = model_uri(recipe.run, "student")
-    save_model(uri, _learned(recipe, senones), {"senone_set": senones.id})
-    inputs = graph_inputs(recipe.run, senones.id, language_inputs(recipe))
-    make_graph(recipe.run, recipe.evaluate.lm_order, inputs)
-    write_results(recipe.run, replace(example_results(), inputs={"student": model_id(uri)}))
-    bundle = folder / "bundle"
-    export(recipe, "student", bundle)
+    recipe, bundle = aligned_run.model_copy(update={"run": f"{folder}/run"}), folder / "bundle"
+
+    def learn_and_export() -> None:
+        shutil.copytree(aligned_run.run, recipe.run)
+        senones = load_senones(recipe.run)
+        uri = model_uri(recipe.run, "student")
+        save_model(uri, _learned(recipe, senones), {"senone_set": senones.id})
+        inputs = graph_inputs(recipe.run, senones.id, language_inputs(recipe))
+        make_graph(recipe.run, recipe.evaluate.lm_order, inputs)
+        write_results(recipe.run, replace(example_results(), inputs={"student": model_id(uri)}))
+        export(recipe, "student", bundle)
+
+    kept(KEPT, "spoken", folder, learn_and_export)
     return Spoken(recipe, bundle, SenoneEngine.open(bundle))
 
 
