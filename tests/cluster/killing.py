@@ -19,8 +19,9 @@ from tests.cluster.ray_nodes import WORKER_NODES, Nodes
 class Killing(ABC):
     """`kills` victims drawn by `seed` while the stage works under fire on one of `recipes` after another.
 
-    `weights`: how often each kind of victim is drawn. With the chance `patient` a kill waits until the last one has
-    been overcome, as shows by `steps` more of progress, but for no longer than `patience_seconds`.
+    `weights`: how often each kind of victim is killed among as many kills as they sum to; the order is drawn. With
+    the chance `patient` a kill waits until the last one has been overcome, as shows by `steps` more of progress, but
+    for no longer than `patience_seconds`.
     """
 
     weights: ClassVar[dict[str, int]]
@@ -38,6 +39,7 @@ class Killing(ABC):
 
     def __post_init__(self) -> None:
         self.killed = dict.fromkeys(self.weights, 0)
+        self.due: list[str] = []  # kinds of victims whose turn is still to come
         self.draw = random.Random(self.seed)
         self.began = time.monotonic()
 
@@ -60,13 +62,19 @@ class Killing(ABC):
     def kill_driver(self) -> str:
         """And start another; what to say of it."""
 
+    @property
+    def count(self) -> int:
+        """Of kills so far."""
+        return sum(self.killed.values())
+
     def run(self) -> list[Recipe]:
         """The recipes that were finished under fire."""
-        while sum(self.killed.values()) < self.kills:
+        while self.count < self.kills:
             recipe = next(self.recipes)
             self.work_on(recipe)
             self.done.append(recipe)
-        assert self.kills < 20 or all(self.killed.values()), f"a kind of victim was never found: {self.killed}"
+        one_round = sum(self.weights.values())
+        assert self.kills < one_round or all(self.killed.values()), f"a kind was never killed: {self.killed}"
         return self.done
 
     def fire(self) -> None:
@@ -89,15 +97,17 @@ class Killing(ABC):
         if self.draw.random() < self.patient:
             self._wait_for_progress()
         self._wait(self.draw.uniform(0, self.longest_delay))
-        if self.ended() or sum(self.killed.values()) == self.kills:
+        if self.ended() or self.count == self.kills:
             self._wait(0.2)
             return
-        (kind,) = self.draw.choices(list(self.weights), list(self.weights.values()))
+        self.due = self.due or [kind for kind, weight in self.weights.items() for _ in range(weight)]
+        kind = self.draw.choice(self.due)
         progress = self.progress()
         victim = getattr(self, f"kill_{kind}")()
         if victim:
+            self.due.remove(kind)
             self.killed[kind] += 1
-            seconds, number = time.monotonic() - self.began, sum(self.killed.values())
+            seconds, number = time.monotonic() - self.began, self.count
             told = f"seed {self.seed}, {seconds:6.1f} s, {self.where(progress)}"
             print(f"{told}: kill {number} of {self.kills}: {victim}", flush=True)
 

@@ -22,7 +22,7 @@ from tests.conftest import tiny_recipe
 
 pytestmark = pytest.mark.cluster
 
-KILLS = int(os.environ.get("SSL_ASR_CHAOS_KILLS", "20"))
+KILLS = int(os.environ.get("SSL_ASR_CHAOS_KILLS", "11"))
 SEED = int(os.environ.get("SSL_ASR_CHAOS_SEED", "1"))
 FILES, LINES, SPEAKERS = 60, 100, 300
 
@@ -65,7 +65,7 @@ def contents(recipe: Recipe) -> dict[str, bytes]:
     return {str(file.relative_to(recipe.run)): file.read_bytes() for file in found}
 
 
-@pytest.mark.timeout(180 + 15 * KILLS)
+@pytest.mark.timeout(240 + 15 * KILLS)
 def test_the_manifests_survive_kills(recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shuffle, "BUCKET_BYTES", 20_000)
     unbroken = recipe.model_copy(update={"run": str(tmp_path / "unbroken")})

@@ -28,14 +28,14 @@ from tests.training.simulated_stages import simulated_training
 
 pytestmark = pytest.mark.cluster
 
-KILLS = int(os.environ.get("SSL_ASR_CHAOS_KILLS", "20"))
+KILLS = int(os.environ.get("SSL_ASR_CHAOS_KILLS", "10"))
 SEED = int(os.environ.get("SSL_ASR_CHAOS_SEED", "1"))
 RUN = os.environ.get("SSL_ASR_CHAOS_RUN")
 
 
 @pytest.mark.timeout(300 + 40 * KILLS)
 def test_students_survive_kills_of_workers_nodes_and_drivers(labelled_run: Recipe, tmp_path: Path) -> None:
-    recipe = own_run(labelled_run, tmp_path / "run", (1, 3), unlabeled_passes=30.0, network={"units": 128})
+    recipe = own_run(labelled_run, tmp_path / "run", (1, 3), unlabeled_passes=10.0, network={"units": 128})
     arguments = (recipe.model_dump_json(), str(KILLS), str(SEED), str(tmp_path / "driver.log"))
     with module_of_tests("tests.cluster.training_chaos", *arguments, environment=own_ray()) as told:
         lines = list(told)

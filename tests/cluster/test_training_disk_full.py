@@ -47,7 +47,7 @@ def may_mount() -> bool:
 
 @pytest.mark.skipif(not may_mount(), reason="this system lets nobody mount a disk in a name space of his own")
 def test_the_last_checkpoint_survives_a_full_disk(labelled_run: Recipe, tmp_path: Path) -> None:
-    recipe = own_run(labelled_run, tmp_path / "run", (2, 2), unlabeled_passes=1.0)
+    recipe = own_run(labelled_run, tmp_path / "run", (2, 2), unlabeled_passes=1.0, sub_epochs=1, whole_sub_epochs=0)
     save_recipe(recipe)
     checkpoints = tmp_path / "run" / "training" / "student" / "checkpoints"
     checkpoints.mkdir(parents=True)

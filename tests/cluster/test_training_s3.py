@@ -19,11 +19,17 @@ from ssl_asr.store.layout import model_uri
 from ssl_asr.training.checkpoints.snapshot import SHARED
 from ssl_asr.training.elastic.events import read_events
 from tests.cluster.training_helpers import every_slab_was_trained_on_once, own_ray, own_run
-from tests.cluster.training_run import STUDENT
 from tests.s3_server import S3Server
 
 pytestmark = pytest.mark.cluster
 
+# A driver as a user's.
+STUDENT = """
+import sys
+from ssl_asr.recipe import Recipe
+from ssl_asr.training.stage import run_student
+run_student(Recipe.model_validate_json(sys.argv[1]))
+"""
 # An outage ends once the driver has told of it, or after so long. pyarrow itself tries a request again for seconds:
 # one that begins late in a short outage never fails.
 OUTAGE_SECONDS = 60.0
@@ -58,7 +64,7 @@ def wait_for_line(log: Path, line: str) -> None:
 def test_driver_killed_on_s3_goes_on_from_the_newest_checkpoint(
     labelled_run: Recipe, tmp_path: Path, s3: S3Server
 ) -> None:
-    local = own_run(labelled_run, tmp_path / "run", (2, 2), unlabeled_passes=15.0)
+    local = own_run(labelled_run, tmp_path / "run", (2, 2), unlabeled_passes=5.0)
     recipe = uploaded(local, f"{s3.create_bucket('speech')}/run")
     command = [sys.executable, "-c", STUDENT, recipe.model_dump_json()]
     checkpoints = filesystem.join(recipe.run, "training", "student", "checkpoints")

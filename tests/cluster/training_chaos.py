@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from ssl_asr.recipe import Recipe
+from tests.cluster.braked import brake_of
 from tests.cluster.killing import Killing
 from tests.cluster.ray_nodes import nodes
 from tests.cluster.training_run import running
@@ -29,6 +30,15 @@ class Chaos(Killing):
         with running(recipe, self.nodes.environment, self.log) as self.training:
             self.fire()
             assert self.training.driver.returncode == 0, f"the stage failed: {self.training.tail()}"
+
+    def fire(self) -> None:
+        """Training is braked until the last kill."""
+        brake = brake_of(self.training.recipe.run)
+        brake.touch()
+        while not self.ended():
+            self._kill_one()
+            if self.count == self.kills:
+                brake.unlink(missing_ok=True)
 
     def ended(self) -> bool:
         return self.training.ended()

@@ -3,7 +3,8 @@
 `python -m tests.cluster.training_run RECIPE LOG NODES STEP...`, the recipe as JSON, is a process of its own. It
 starts with so many nodes besides the head, which each hold one worker. Once training goes on with all workers that
 there is room for, it takes the next step: `grow` (two nodes more), `lose` (SIGKILL of a raylet) or `drain` (with
-notice). It prints how long training took to go on, and with how many workers, and last lets it finish.
+notice). It prints how long training took to go on, and with how many workers. Until the last step the training is
+braked; then it finishes.
 """
 
 from __future__ import annotations
@@ -20,16 +21,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ssl_asr.recipe import Recipe
+from tests.cluster.braked import STUDENT, brake_of
 from tests.cluster.ray_nodes import Nodes, nodes
 
-# A driver as a user's.
-STUDENT = """
-import sys
-from ssl_asr.recipe import Recipe
-from ssl_asr.training.stage import run_student
-run_student(Recipe.model_validate_json(sys.argv[1]))
-"""
-PATIENCE_SECONDS = 90.0
+PATIENCE_SECONDS = 150.0  # on a busy machine, two new nodes once took 64
 NOTICE_SECONDS = 6
 
 
@@ -131,6 +126,7 @@ def main(recipe_json: str, log: str, count: str, *steps: str) -> None:
     # So that the cluster is ended, too, where the test is given up.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     recipe = Recipe.model_validate_json(recipe_json)
+    brake_of(recipe.run).touch()
     with nodes(int(count)) as cluster, running(recipe, cluster.environment, Path(log)) as run:
         for step in ("begin", *steps):
             if step != "begin":
@@ -139,6 +135,7 @@ def main(recipe_json: str, log: str, count: str, *steps: str) -> None:
             seconds = run.wait_for_blocks(3, workers)
             told = {"step": step, "workers": workers, "block": run.blocks(), "seconds": round(seconds, 1)}
             print(json.dumps(told), flush=True)
+        brake_of(recipe.run).unlink()
         assert run.driver.wait() == 0, f"the stage failed: {run.tail()}"
 
 
