@@ -13,6 +13,10 @@ BIN := .venv/bin
 #   make demo TORCH_INDEX=https://download.pytorch.org/whl/cpu
 TORCH_INDEX :=
 
+# Tests compute in one thread: they run side by side, and threads beyond the cores wait for each other. So do the
+# workers of a cluster on one machine.
+TESTS := SSL_ASR_CACHE=$(CACHE) OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-cluster chaos check format clean
 
@@ -23,20 +27,19 @@ demo: .venv/installed
 	$(BIN)/ssl-asr run demo corpus.cache=$(CACHE)
 
 test: check
-	SSL_ASR_CACHE=$(CACHE) $(BIN)/python -m pytest -n 2 --dist loadfile -m 'not cluster'
+	$(TESTS) -n 2 --dist loadfile --no-loadscope-reorder -m 'not cluster'
 
 test-cluster: .venv/installed
-	SSL_ASR_CACHE=$(CACHE) $(BIN)/python -m pytest -m cluster
+	$(TESTS) -m cluster
 
 chaos: export SSL_ASR_CHAOS_KILLS ?= 100
 chaos: .venv/installed
-	SSL_ASR_CACHE=$(CACHE) $(BIN)/python -m pytest -s tests/cluster/test_corpus_chaos.py tests/cluster/test_labelling_chaos.py tests/cluster/test_training_chaos.py
+	$(TESTS) -s tests/cluster/test_corpus_chaos.py tests/cluster/test_labelling_chaos.py tests/cluster/test_training_chaos.py
 
 check: .venv/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
-	$(BIN)/mypy
-	$(BIN)/lint-imports
+	$(BIN)/lint-imports & rules=$$!; $(BIN)/mypy && wait $$rules
 
 format: .venv/installed
 	$(BIN)/ruff format .
@@ -46,10 +49,12 @@ clean:
 	rm -rf build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
 	find ssl_asr jobs tests -name __pycache__ -prune -exec rm -rf {} +
 
-# torch comes first and with its exact version: a range would install the newest build.
+# torch comes first and with its exact version: a range would install the newest build. pip would compile all modules in
+# one process; some packages carry files for other Pythons, which cannot be compiled.
 .venv/installed: pyproject.toml constraints.txt | .venv/bin/pip
-	$(BIN)/pip install --quiet "torch==2.13.0" -c constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
-	$(BIN)/pip install --quiet -e ".[dev,export,serve,synthetic]" -c constraints.txt
+	$(BIN)/pip install --quiet --no-compile "torch==2.13.0" -c constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
+	$(BIN)/pip install --quiet --no-compile -e ".[dev,export,serve,synthetic]" -c constraints.txt
+	$(BIN)/python -W ignore -m compileall -qq -j 0 .venv/lib || true
 	touch $@
 
 # pip is installed last into a new environment, so an unfinished environment is made again.
