@@ -24,8 +24,8 @@ from ssl_asr.training.loop import Course, Loop, learned_by
 from ssl_asr.training.objectives.adversarial_cross_entropy import AdversarialCrossEntropy
 from ssl_asr.training.objectives.anchored import Anchor, Anchored
 from ssl_asr.training.objectives.objective import Objective, build_objective
-from ssl_asr.training.optimisers import build_optimiser
 from ssl_asr.training.objectives.utterance_adversary import UtteranceAdversary
+from ssl_asr.training.optimisers import build_optimiser
 from ssl_asr.training.schedule import Phase
 from ssl_asr.training.sync.build import build_strategy
 from ssl_asr.training.sync.group import Worker
