@@ -35,6 +35,8 @@ from ssl_asr.store.listing import Listing, Numbers, file_name, list_files
 SETTLED_NS = 2_000_000_000
 # Entries between two writes of the cache, so that a long first reading may be killed without losing all.
 BATCH = 20_000
+# Entries that are read before they become rows of a table.
+HELD = 1_000
 # Small files of an object store are read this many at a time.
 PARALLEL_READS = 16
 # Between two refreshes while others write the ledger; refreshing takes at most this share of the time.
@@ -159,7 +161,12 @@ def _find(wanted: Numbers, numbers: Numbers) -> tuple[Numbers, npt.NDArray[np.bo
 
 
 def _read_entries(ledger: str, listing: Listing, columns: Columns) -> pa.Table:
-    """A row for each file listed."""
+    """A row for each file listed. Entries are mappings of Python, so that few are held at a time."""
+    parts = (np.arange(begin, min(begin + HELD, len(listing))) for begin in range(0, len(listing), HELD))
+    return pa.concat_tables((_read_some(ledger, listing[part], columns) for part in parts), promote_options="default")
+
+
+def _read_some(ledger: str, listing: Listing, columns: Columns) -> pa.Table:
     uris = [filesystem.join(ledger, file_name(number, ENTRY_SUFFIX)) for number in listing.numbers.tolist()]
     with ThreadPoolExecutor(PARALLEL_READS) as pool:
         rows = list(pool.map(lambda uri: columns.row(read_entry(uri)), uris))
