@@ -147,7 +147,7 @@ def build_loop(job: TrainingJob, worker: Worker) -> Loop:
 
 def _begin_adversary(job: TrainingJob, objectives: Iterable[object]) -> UtteranceAdversary | None:
     """That of the objective that has one, if any. Its weights are drawn apart from the network's."""
-    found = [each for each in objectives if isinstance(each, AdversarialCrossEntropy)]
+    found: list[AdversarialCrossEntropy] = [each for each in objectives if isinstance(each, AdversarialCrossEntropy)]
     if not found:
         return None
     assert len(found) == 1, "a recipe gives labels alone an adversary"

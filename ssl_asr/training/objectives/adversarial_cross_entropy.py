@@ -29,7 +29,7 @@ class AdversarialCrossEntropy:
     It is trained together with the adversary that `begin` makes; the weights of a batch are relative to each other.
     """
 
-    figures = (FRAME_ACCURACY, UNWEIGHTED_LOSS, WEIGHT_VARIANCE)
+    figures: tuple[str, ...] = (FRAME_ACCURACY, UNWEIGHTED_LOSS, WEIGHT_VARIANCE)
     needs_lattices = False
 
     def __init__(self, section: AdversarialCrossEntropySection) -> None:
