@@ -109,13 +109,13 @@ def verdict_of(found: Sequence[Rates], plain: Sequence[Rates], can_show: bool) -
 def show(found: Mapping[Reweighting, Sequence[Rates]]) -> dict[str, dict[str, float | str]]:
     plain = found["none"]
     can_show = is_clear(differences(found["groups"], plain, "gap"))
-    print(f"{'weights':<12}{'EER %':>18}{'gap, points':>18}{'deviation, points':>20}  verdict")
+    print(f"{'weights':<12}{'EER %':>22}{'gap, points':>22}{'deviation, points':>22}  verdict")
     told: dict[str, dict[str, float | str]] = {}
     for name, each in found.items():
         verdict = "" if name == NONE else verdict_of(each, plain, can_show)
         means = {figure: 100 * statistics.fmean(getattr(one, figure) for one in each) for figure in vars(each[0])}
         texts = [_with_difference(each, plain, figure) for figure in means]
-        print(f"{name:<12}{texts[0]:>18}{texts[1]:>18}{texts[2]:>20}  {verdict}")
+        print(f"{name:<12}{texts[0]:>22}{texts[1]:>22}{texts[2]:>22}  {verdict}")
         told[name] = {**{figure: round(mean, 2) for figure, mean in means.items()}, "verdict": verdict}
     print("in brackets: the mean difference to equal weights, and its standard error")
     return told

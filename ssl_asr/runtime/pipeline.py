@@ -147,7 +147,7 @@ STAGES = (
         ("evaluate",),
         exclusive=True,
         wanted_if="fairness.by",
-        counts="searches and adaptations",
+        counts="results",
     ),
     Stage("report", "ssl_asr.report.stage", "draws everything on one page", counts="pages"),
 )
