@@ -15,6 +15,7 @@ SMALL = {
     "word_pieces": 14,
     "sub_epochs": 3,
     "unlabeled_passes": 0,
+    "search": {"max_symbols": 4},  # random weights may put out labels without end
 }
 CONVERSATIONS = {"turns": [1, 2], "pause_seconds": [0.0, 0.1]}
 

@@ -24,19 +24,19 @@ SHARD = Shard("labeled", 0)
 _COUNT = 12
 
 
-def recorded(folder: Path) -> list[Utterance]:
-    """Of four speakers, 1-3 s each, as FLAC files at 16 kHz; u11 has no text."""
+def recorded(folder: Path, seconds: tuple[float, float] = (1, 3)) -> list[Utterance]:
+    """Of four speakers, so long each, as FLAC files at 16 kHz; u11 has no text."""
     of_speaker: dict[str, list[Utterance]] = {}
     found: list[Utterance] = []
     for each in open_speech(CACHE).utterances:
         mine = of_speaker.setdefault(each.speaker, [])
-        if len(mine) == _COUNT // 4 or not 1 < each.duration < 3 or not each.text:
+        if len(mine) == _COUNT // 4 or not seconds[0] < each.duration < seconds[1] or not each.text:
             continue
         name = f"u{len(found)}"
         file = folder / f"{name}.flac"
         soundfile.write(file, read_audio(each.audio, each.offset, each.duration, each.channel, 16000), 16000)
-        seconds = soundfile.info(file).duration
-        found.append(Utterance(name, str(file), each.speaker, len(found), seconds, text=each.text))
+        duration = soundfile.info(file).duration
+        found.append(Utterance(name, str(file), each.speaker, len(found), duration, text=each.text))
         mine.append(found[-1])
         if len(found) == _COUNT:
             break
@@ -44,10 +44,10 @@ def recorded(folder: Path) -> list[Utterance]:
     return [*found[:-1], replace(found[-1], text=None)]
 
 
-def real_speech(folder: Path, renamed: str | None = None) -> Recipe:
+def real_speech(folder: Path, renamed: str | None = None, seconds: tuple[float, float] = (1, 3)) -> Recipe:
     """The run; in its manifest the utterance `renamed` has another name than in the features."""
     recipe = tiny_recipe(folder / "run")
-    rows = recorded(folder)
+    rows = recorded(folder, seconds)
     publish_manifest(recipe, SHARD, [rows[:7], rows[7:]])
     prior = measure_prior(recipe, [SHARD])
     FeatureJob(recipe, prior)(SHARD)

@@ -59,9 +59,10 @@ def frames_of(recipe: Recipe, samples: np.ndarray) -> np.ndarray:
 
 
 def with_searches(recipe: Recipe) -> Recipe:
-    recipe = with_transducers(recipe, search={"beam": 4})
+    recipe = with_transducers(recipe, search={"beam": 4, "max_symbols": 5})
     values = recipe.model_dump(mode="json")
-    values["transducers"]["conv"] |= {"predictor": {"kind": "stateless", "units": 8}, "search": {"beam": 1}}
+    greedy = {"beam": 1, "max_symbols": 5}
+    values["transducers"]["conv"] |= {"predictor": {"kind": "stateless", "units": 8}, "search": greedy}
     return parse_recipe(values)
 
 

@@ -27,7 +27,7 @@ from ssl_asr.transducer.slabs import TransducerSystem
 _CONVERSATIONS = "evaluate.conversations."
 
 VERSION = "2"  # raise where equal inputs give other hypotheses, and so other results
-TRANSDUCED_VERSION = "3"  # raise where equal inputs give other words of a transducer, or more about them
+TRANSDUCED_VERSION = "4"  # raise where equal inputs give other words of a transducer, or more about them
 RESULTS_VERSION = "4"  # raise where equal hypotheses give other results
 
 

@@ -29,7 +29,7 @@ from ssl_asr.store.ledger import Shard
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.utterance import CLEAN, CONVERSATION, Utterance
 
-VERSION = "1"  # raise where equal speech gives other conversations
+VERSION = "2"  # raise where equal speech gives other conversations, or where other things are learned of them
 
 
 @dataclass(frozen=True)

@@ -76,10 +76,12 @@ class TurnSettings(Section):
 
     `marks` are written around each turn: `<sot>` and `<eot>`, or `<cot>` between two turns. `masking` is gamma of the
     masking loss. The log-probability of `<eot>` loses `end_penalty` nats for each 30 ms frame by which it comes later
-    than `end_grace` frames after its turn; published are 1, and 3, 5, 7 and 10 frames.
+    than `end_grace` frames after its turn; published are 1, and 3, 5, 7 and 10 frames. `ctc_weight` is that of CTC of
+    the encoder alone, without which a network may learn the texts by heart and hear nothing.
     """
 
     marks: Marks = "start-end"
+    ctc_weight: NotNegative = 0.0
     masking: NotNegative = 0.0
     end_penalty: NotNegative = 0.0
     end_grace: Positive = 3

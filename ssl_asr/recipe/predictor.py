@@ -47,13 +47,15 @@ PREDICTORS: Table = {
 class TransducerSearch(Section):
     """`beam` sequences of labels are kept, 1: the greedy search; `max_symbols` are the most in a 30 ms frame.
 
+    The loss knows no such limit. A network that knows its texts well waits, and puts out many labels in one frame:
+    a search with a low limit finds almost nothing then.
     With `lm_weight` above 0 the beam search adds so much of an n-gram's log-probabilities, and `label_bonus` nats for
     each label, without which it leaves words out. The n-gram is of word pieces and of `lm_order`, from the text of
     the run's decoding graph.
     """
 
     beam: Positive = 8
-    max_symbols: Positive = 5
+    max_symbols: Positive = 30
     lm_weight: NotNegative = 0.0
     lm_order: Annotated[int, Field(ge=2, le=6)] = 4
     label_bonus: NotNegative = 0.0

@@ -70,13 +70,17 @@ class NetworkShape(Shape):
 
 
 class EncoderShape(Shape):
-    """Outputs are what the joiner takes of a frame, `joiner` values."""
+    """Outputs are what the joiner takes of a frame, `joiner` values of each output channel.
+
+    A network of more than one channel recognises conversations.
+    """
 
     joiner: Annotated[int, Field(gt=0, le=65535)]
+    channels: Annotated[int, Field(gt=0, le=8)] = 1
 
     @property
     def outputs(self) -> int:
-        return self.joiner
+        return self.channels * self.joiner
 
 
 class Scoring(Section):

@@ -7,9 +7,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 
-Reason = Literal["silence", "length", "asked", "end"]
+Reason = Literal["silence", "length", "asked", "end", "turn"]
 SILENCE: Final = "silence"
 LENGTH: Final = "length"
+TURN: Final = "turn"  # a talker's, in a conversation
 
 
 @dataclass(frozen=True)

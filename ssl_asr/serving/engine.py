@@ -27,7 +27,7 @@ from ssl_asr.serving.endpoints import Endpoints
 from ssl_asr.serving.network import Network
 from ssl_asr.serving.results import Final
 from ssl_asr.serving.streaming.scorer import OnlineNetwork
-from ssl_asr.serving.streaming.stream import Stream
+from ssl_asr.serving.streaming.stream import Stream, StreamResults
 from ssl_asr.serving.streaming.utterance_search import UtteranceSearch
 from ssl_asr.serving.streaming.utterances import Utterances
 
@@ -80,6 +80,10 @@ class Engine(ABC):
     def _search(self) -> UtteranceSearch:
         """Of a stream that begins."""
 
+    def _results(self, endpoints: Endpoints | None, *, confidences: bool, alternatives: int) -> StreamResults:
+        """Of a stream that begins."""
+        return Utterances(self._search(), endpoints, confidences=confidences, alternatives=alternatives)
+
     @property
     @abstractmethod
     def most_alternatives(self) -> int:
@@ -129,7 +133,7 @@ class Engine(ABC):
         return Stream(
             OnlineFrontend(self.bundle.description.frontend, speaker),
             self._online_network(),
-            Utterances(self._search(), endpoints, confidences=confidences, alternatives=alternatives),
+            self._results(endpoints, confidences=confidences, alternatives=alternatives),
             self.sample_rate,
         )
 

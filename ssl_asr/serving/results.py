@@ -40,7 +40,8 @@ class Final:
     """The words of an utterance that is over; `reason` says why it ended.
 
     `alternatives`, if they were asked for, are the most probable sentences, the best first. It need not be `words`,
-    which a search with a wider beam has found.
+    which a search with a wider beam has found. Where a conversation is recognised, an utterance is one talker's turn
+    and `output_channel`, from 0, has it: turns of two channels may overlap. It is None everywhere else.
     """
 
     number: int
@@ -49,6 +50,7 @@ class Final:
     words: tuple[Word, ...]
     reason: Reason
     alternatives: tuple[Alternative, ...] = ()
+    output_channel: int | None = None
 
     @property
     def text(self) -> str:

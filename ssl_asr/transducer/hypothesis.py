@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True)
@@ -18,3 +18,12 @@ class Hypothesis:
     label_log_probabilities: tuple[float, ...]
     log_probability: float
     score: float
+
+    def part(self, begin: int, end: int) -> Hypothesis:
+        """Its labels from place `begin` to just before `end`; probability and score stay those of the whole."""
+        return replace(
+            self,
+            labels=self.labels[begin:end],
+            frames=self.frames[begin:end],
+            label_log_probabilities=self.label_log_probabilities[begin:end],
+        )

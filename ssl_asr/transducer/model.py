@@ -12,7 +12,7 @@ import torch
 from torch import nn
 
 from ssl_asr.models.normalised import NormalisedEncoder, with_look_ahead
-from ssl_asr.recipe import NetworkSection
+from ssl_asr.recipe import NetworkSection, SeparatorNetwork
 from ssl_asr.recipe.predictor import PredictorSection
 from ssl_asr.transducer.joiner import Joiner
 from ssl_asr.transducer.predictor import PredictorState, build_predictor
@@ -45,11 +45,11 @@ class TransducerModel(NormalisedEncoder):
     def encode_whole(self, frames_btd: torch.Tensor, lengths_b: torch.Tensor) -> torch.Tensor:
         """The encoder's outputs [B, T, width] of whole utterances, without its delay: an output for each frame.
 
-        `lengths_b` lies on the CPU. Outputs of padding mean nothing.
+        Of a separator [channels, B, T, width]. `lengths_b` lies on the CPU. Outputs of padding mean nothing.
         """
         ahead = self.encoder.look_ahead
         hidden_btd, _ = self.encode(*with_look_ahead(frames_btd, lengths_b, ahead))
-        outputs: torch.Tensor = self.dropout(hidden_btd[:, ahead:])
+        outputs: torch.Tensor = self.dropout(hidden_btd[..., ahead:, :])
         return outputs
 
     # A search projects what the encoder says of a frame once, and what the predictor says of a sequence once.
@@ -77,7 +77,8 @@ class TransducerModel(NormalisedEncoder):
 class EncoderStream:
     """One utterance through a causal encoder, in chunks: in the end an output for each frame, as of `encode_whole`.
 
-    ValueError where the encoder needs whole utterances.
+    Outputs are [frames, width], of a separator [channels, frames, width]. ValueError where the encoder needs whole
+    utterances.
     """
 
     def __init__(self, model: NormalisedEncoder) -> None:
@@ -88,7 +89,7 @@ class EncoderStream:
 
     @torch.inference_mode()
     def accept(self, frames_td: torch.Tensor) -> torch.Tensor:
-        """Outputs [any number, width] that can be known after these frames."""
+        """Outputs of any number of frames, which can be known after these frames."""
         if len(frames_td):
             self._last = frames_td[-1:]
         return self._encoded(frames_td)
@@ -97,15 +98,20 @@ class EncoderStream:
     def finish(self) -> torch.Tensor:
         """The outputs that are left, after the last frame."""
         if self._last is None:
-            return self.model.mean.new_zeros(0, self.model.encoder.width)
+            return self._nothing()
         return self._encoded(self._last.expand(self.model.encoder.look_ahead, -1))
 
     def _encoded(self, frames_td: torch.Tensor) -> torch.Tensor:
         if not len(frames_td):
-            return self.model.mean.new_zeros(0, self.model.encoder.width)
+            return self._nothing()
         hidden_btd, after = self.model.encode(frames_td[None], torch.tensor([len(frames_td)]), self._state)
         assert after is not None, "an encoder that is given a state returns one"
         self._state = after
         dropped = min(self._to_drop, len(frames_td))
         self._to_drop -= dropped
-        return hidden_btd[0, dropped:]
+        return hidden_btd.select(-3, 0)[..., dropped:, :]
+
+    def _nothing(self) -> torch.Tensor:
+        section = self.model.encoder.section
+        channels = (section.channels,) if isinstance(section, SeparatorNetwork) else ()
+        return self.model.mean.new_zeros(*channels, 0, self.model.encoder.width)

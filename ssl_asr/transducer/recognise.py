@@ -41,8 +41,8 @@ def recognise_channels(
     """
     lengths_b = torch.tensor([len(frames) for frames in conversations])
     batch = pad_sequence(list(conversations), batch_first=True).to(model.mean.device)
-    hidden_nbte, _ = model.encode(batch, lengths_b)
-    found = [[best for best, *_ in _searched(model, each, lengths_b, settings)] for each in hidden_nbte]
+    encoded_nbte = model.encode_whole(batch, lengths_b)
+    found = [[best for best, *_ in _searched(model, each, lengths_b, settings)] for each in encoded_nbte]
     return [list(channels) for channels in zip(*found, strict=True)]
 
 

@@ -29,22 +29,26 @@ def transducer(
     outputs: int = 7,
     silence: float = 0.6,
     seed: int = 0,
+    encoder: float = 3.0,
 ) -> TransducerModel:
-    """Frames and labels matter as they do in a trained model; after random labels, blank wins in so many frames."""
+    """Frames and labels matter as they do in a trained model; after random labels, blank wins in so many frames.
+
+    The encoder's parameters are `encoder` times as large as they begin.
+    """
     torch.manual_seed(seed)
     model = TransducerModel(TransducerSpec(network, predictor, 9, INPUTS, outputs)).eval()
     model.set_statistics(torch.randn(INPUTS), torch.rand(INPUTS) + 0.5)
-    make_lively(model, torch.randn(100, INPUTS), silence)
+    make_lively(model, torch.randn(100, INPUTS), silence, encoder)
     return model
 
 
 @torch.no_grad()
-def make_lively(model: TransducerModel, frames_td: torch.Tensor, silence: float) -> None:
+def make_lively(model: TransducerModel, frames_td: torch.Tensor, silence: float, encoder: float = 3.0) -> None:
     """Frames and labels like these matter then; after random labels, blank wins in so many of these frames."""
-    for part, factor in ((model.encoder, 3.0), (model.joiner, 4.0), (model.predictor, 0.4)):
+    for part, factor in ((model.encoder, encoder), (model.joiner, 4.0), (model.predictor, 0.4)):
         for parameter in part.parameters():
             parameter.mul_(factor)
-    encoded_te = model.encode_whole(frames_td[None], torch.tensor([len(frames_td)]))[0]
+    encoded_te = model.encode_whole(frames_td[None], torch.tensor([len(frames_td)])).flatten(0, -2)
     labels = torch.randint(1, model.spec.outputs, (20,)).tolist()
     logits_nv = log_probabilities(model, encoded_te, labels).flatten(0, 1)
     centre_v = logits_nv.mean(0)

@@ -68,8 +68,8 @@ def recognise_conversations(system: ConversationSystem, slab: Slab) -> None:
         for index, channels in zip(batch, spoken, strict=True):
             found[index] = channels
     spent = round(time.process_time() - began, 3)
-    recognised = tuple(_recognised(*each, pieces) for each in zip(made, found, strict=True))
-    result = ConversationSlab(_parents(system, slab), spent, recognised)
+    conversations = tuple(recognised(*each, pieces) for each in zip(made, found, strict=True))
+    result = ConversationSlab(_parents(system, slab), spent, conversations)
     filesystem.write_bytes(_uri(system, slab), json.dumps(asdict(result)).encode())
 
 
@@ -93,7 +93,8 @@ def _read(values: dict[str, Any]) -> RecognisedConversation:
     )
 
 
-def _recognised(made: Conversation, channels: Sequence[Hypothesis], pieces: Pieces) -> RecognisedConversation:
+def recognised(made: Conversation, channels: Sequence[Hypothesis], pieces: Pieces) -> RecognisedConversation:
+    """With the hypothesis of each channel."""
     emitted = tuple(tuple(_emissions(each, pieces)) for each in channels)
     words = tuple(tuple(pieces.decode(each.labels).split()) for each in channels)
     return RecognisedConversation(made.id, made.turns, emitted, words)

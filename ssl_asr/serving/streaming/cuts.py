@@ -14,7 +14,7 @@ from itertools import pairwise
 from ssl_asr.hmm.word_times import WordTime
 
 # Frames before an endpoint that are searched again: at most half a second of silence, or five seconds of speech.
-_SILENCE_AGAIN, _SPEECH_AGAIN = 17, 167
+SILENCE_AGAIN, _SPEECH_AGAIN = 17, 167
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,12 @@ class Cut:
 
 def cut_in_silence(times: Sequence[WordTime], frames: int) -> Cut:
     """Behind the last of the words: in the middle of the silence or, where that is long, shortly before its end."""
-    silent = frames - (times[-1].end if times else 0)
-    return Cut(len(times), frames - min(silent // 2, _SILENCE_AGAIN))
+    return Cut(len(times), frames - again_after(frames - (times[-1].end if times else 0)))
+
+
+def again_after(silent: int) -> int:
+    """How many of the last frames are searched again after so many of silence."""
+    return min(silent // 2, SILENCE_AGAIN)
 
 
 def cut_in_speech(times: Sequence[WordTime], frames: int) -> Cut:

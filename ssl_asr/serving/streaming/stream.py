@@ -4,22 +4,40 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Protocol
 
 import numpy as np
 
 from ssl_asr.decoding.scores import FRAME_SECONDS, Float32
 from ssl_asr.frontend.online import OnlineFrontend, SpeakerState
 from ssl_asr.frontend.silence import SilentBeginning
+from ssl_asr.serving.endpoints import Reason
 from ssl_asr.serving.results import Final, Partial
 from ssl_asr.serving.streaming.scorer import OnlineNetwork
-from ssl_asr.serving.streaming.utterances import Utterances
 
 # Samples beyond this are no audio in [-1, 1], however loud.
 _LOUDEST = 100.0
 
 
+class StreamResults(Protocol):
+    """From outputs of the network [30 ms frames, outputs] to results, of one talker or of several."""
+
+    @property
+    def frames(self) -> int:
+        """Of the whole stream, so far."""
+
+    def advance(self, outputs: Float32) -> list[Final]:
+        """The results that are final with these outputs."""
+
+    def partial(self, with_times: bool) -> Partial:
+        """Of what is under way."""
+
+    def end(self, reason: Reason) -> list[Final]:
+        """End what is under way; at least one result, which may have no word."""
+
+
 class Stream:
-    """One talker on one channel; made by `Engine.stream`, for one thread at a time.
+    """One channel of audio, of one talker or of a conversation; made by `Engine.stream`, for one thread at a time.
 
     Results do not depend on how the audio is cut into pieces. At an endpoint the network's state, the energy floor
     and the running mean go on, and only the search begins anew. With endpoints, the memory that a stream takes has
@@ -28,9 +46,9 @@ class Stream:
     """
 
     def __init__(
-        self, frontend: OnlineFrontend, network: OnlineNetwork, utterances: Utterances, sample_rate: int
+        self, frontend: OnlineFrontend, network: OnlineNetwork, results: StreamResults, sample_rate: int
     ) -> None:
-        self._frontend, self._network, self._utterances = frontend, network, utterances
+        self._frontend, self._network, self._results = frontend, network, results
         self._rate = sample_rate
         self._samples, self._is_open = 0, True
         self._silence = SilentBeginning(sample_rate)
@@ -53,7 +71,7 @@ class Stream:
     @property
     def decoded_seconds(self) -> float:
         """Of audio that the results so far are about."""
-        return FRAME_SECONDS * self._utterances.frames
+        return FRAME_SECONDS * self._results.frames
 
     def accept(self, samples: Float32) -> list[Final]:
         """The results of the utterances that end with `samples`, float32 [n] in [-1, 1] at the bundle's rate.
@@ -71,13 +89,13 @@ class Stream:
 
     def partial(self, with_times: bool = False) -> Partial:
         """Of the utterance under way. Times take an alignment: about a thousandth of the utterance's duration."""
-        partial = self._utterances.partial(with_times)
+        partial = self._results.partial(with_times)
         return replace(partial, words=(), timed=()) if self._silence.reaches(self.decoded_seconds) else partial
 
     def end_utterance(self) -> list[Final]:
         """End the utterance under way now; the stream goes on."""
         self._check_open()
-        return [self._heard(self._utterances.end("asked"))]
+        return [self._heard(final) for final in self._results.end("asked")]
 
     def finish(self) -> list[Final]:
         """The last results: the audio has ended. At least one, which may have no word."""
@@ -85,10 +103,10 @@ class Stream:
         found = self._advance(self._network.accept(self._frontend.finish()))
         found += self._advance(self._network.finish())
         self._is_open = False
-        return [*found, self._heard(self._utterances.end("end"))]
+        return [*found, *(self._heard(final) for final in self._results.end("end"))]
 
     def _advance(self, blocks: Iterable[Float32]) -> list[Final]:
-        return [self._heard(final) for outputs in blocks for final in self._utterances.advance(outputs)]
+        return [self._heard(final) for outputs in blocks for final in self._results.advance(outputs)]
 
     def _heard(self, final: Final) -> Final:
         return replace(final, words=(), alternatives=()) if self._silence.reaches(final.end) else final

@@ -46,7 +46,7 @@ class Utterances:
         self._search.advance(outputs)
         self._blocks.append(outputs)
         reason = None if self._endpoints is None else self._endpoint(self._endpoints)
-        return [] if reason is None else [self.end(reason)]
+        return [] if reason is None else self.end(reason)
 
     def partial(self, with_times: bool) -> Partial:
         words, start = self._search.words(ends=False), seconds(self._first_frame)
@@ -54,8 +54,8 @@ class Utterances:
         found = () if times is None else timed(words, times, [None] * len(words), self._first_frame)
         return Partial(self._number, start, words, found)
 
-    def end(self, reason: Reason) -> Final:
-        """The result of the utterance under way; the next one begins at its end."""
+    def end(self, reason: Reason) -> list[Final]:
+        """The result of the utterance under way, one; the next one begins at its end."""
         words, outputs, first = self._search.words(ends=True), self._outputs(), self._first_frame
         times = self._search.times(words, outputs)
         cut = _cut(reason, times, len(words), len(outputs))
@@ -69,7 +69,7 @@ class Utterances:
         found = timed(words, times[: cut.words], confidences, first)
         final = Final(self._number, seconds(first), seconds(first + cut.frame), found, reason, alternatives)
         self._begin(first + cut.frame, outputs[cut.frame :])
-        return final
+        return [final]
 
     def _begin(self, first_frame: int, outputs: Float32) -> None:
         self._number, self._first_frame = self._number + 1, first_frame

@@ -13,7 +13,7 @@ from ssl_asr.corpus.segment.cutting import Cutting
 from ssl_asr.corpus.segment.recordings import AudioSegment, Samples, cut
 from ssl_asr.frontend.online import SpeakerState
 from ssl_asr.serving.engine import Engine
-from ssl_asr.serving.results import Word
+from ssl_asr.serving.results import Final, Word
 from ssl_asr.serving.transcribing.inputs import AudioInput
 from ssl_asr.serving.transcribing.transcript import Source, Transcript, TranscriptSegment
 
@@ -48,26 +48,27 @@ class Transcriber:
         audio = audio_blocks(found.uri, rate, channel=found.channel, offset=found.offset, duration=found.duration)
         blocks = _Counted(audio)
         for part in _whole_or_cut(blocks, rate, self._cutting):
-            segment = self._recognise(found.uri, part, speaker)
-            segments.append(segment)
-            if heard is not None:
-                heard(segment)
+            for segment in self._recognise(found.uri, part, speaker):
+                segments.append(segment)
+                if heard is not None:
+                    heard(segment)
         seconds = blocks.samples / rate
         if seconds < LEAST_SECONDS:
             raise ValueError(f"{found.uri}: {too_short(seconds)}")
         source = Source(found.uri, round(seconds, 3), found.offset, found.channel)
         return Transcript(found.name, source, tuple(segments))
 
-    def _recognise(self, uri: str, part: AudioSegment, speaker: SpeakerState) -> TranscriptSegment:
+    def _recognise(self, uri: str, part: AudioSegment, speaker: SpeakerState) -> list[TranscriptSegment]:
+        """One for the whole part; of a conversation one for each turn, by its start."""
         stream = self._engine.stream(
             endpoints=None, speaker=speaker, confidences=self._confidences, alternatives=self._alternatives
         )
         try:
-            (final,) = [*stream.accept(part.samples), *stream.finish()]
+            finals = [*stream.accept(part.samples), *stream.finish()]
         except ValueError as error:
             raise ValueError(f"{uri}: {error}") from error
-        words = tuple(_in_recording(word, part) for word in final.words)
-        return TranscriptSegment(round(part.start, 3), round(part.end, 3), words, final.alternatives)
+        turns = [final for final in finals if final.output_channel is not None]
+        return [_segment(final, part) for final in sorted(turns, key=lambda each: each.start) or finals]
 
 
 def too_short(seconds: float) -> str:
@@ -99,7 +100,20 @@ def _whole_or_cut(blocks: Iterable[Samples], rate: int, cutting: Cutting) -> Ite
     yield from cut(chain(first, following), rate, cutting)
 
 
+def _segment(final: Final, part: AudioSegment) -> TranscriptSegment:
+    """The whole part, or one turn of a conversation."""
+    words = tuple(_in_recording(word, part) for word in final.words)
+    if final.output_channel is None:
+        return TranscriptSegment(round(part.start, 3), round(part.end, 3), words, final.alternatives)
+    start, end = (_time_in_recording(time, part) for time in (final.start, final.end))
+    return TranscriptSegment(start, end, words, output_channel=final.output_channel)
+
+
 def _in_recording(word: Word, part: AudioSegment) -> Word:
-    """With times in the recording; the last frame may reach a little beyond its part."""
-    start, end = (round(min(time + part.start, part.end), 3) for time in (word.start, word.end))
+    start, end = (_time_in_recording(time, part) for time in (word.start, word.end))
     return replace(word, start=start, end=end)
+
+
+def _time_in_recording(seconds: float, part: AudioSegment) -> float:
+    """The last frame may reach a little beyond its part."""
+    return round(min(seconds + part.start, part.end), 3)

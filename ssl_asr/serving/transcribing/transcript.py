@@ -10,12 +10,17 @@ from ssl_asr.serving.results import Word
 
 @dataclass(frozen=True)
 class TranscriptSegment:
-    """Audio that was recognised as a whole; of several `alternatives` the best comes first."""
+    """Audio that was recognised as a whole; of several `alternatives` the best comes first.
+
+    Of a conversation, a turn, and `output_channel`, from 0, is the recogniser's that had it. It says which turns may
+    overlap, not who speaks.
+    """
 
     start: float
     end: float
     words: tuple[Word, ...]
     alternatives: tuple[Alternative, ...] = ()
+    output_channel: int | None = None
 
     @property
     def text(self) -> str:
@@ -36,7 +41,8 @@ class Source:
 class Transcript:
     """All times are seconds from the beginning of the source, so with an offset not from that of its file.
 
-    Segments are in time order and don't overlap. `name` is what the files of this transcript are called.
+    Segments are in the order of their start. Only turns of a conversation, on two output channels, overlap. `name` is
+    what the files of this transcript are called.
     """
 
     name: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import partial
 from typing import Self
 
 from ssl_asr.lang.pieces import BLANK, Pieces
@@ -14,14 +15,20 @@ from ssl_asr.serving.endpoints import KALDI, Endpoints
 from ssl_asr.serving.engine import Engine
 from ssl_asr.serving.network import Network
 from ssl_asr.serving.streaming.scorer import OnlineNetwork
+from ssl_asr.serving.streaming.stream import StreamResults
 from ssl_asr.serving.streaming.utterance_search import UtteranceSearch
 from ssl_asr.serving.transducers.networks import ENCODED, StepNetworks
 from ssl_asr.serving.transducers.piece_search import PieceSearch
+from ssl_asr.serving.transducers.turn_results import TurnResults
+from ssl_asr.transducer.channel_search import ChannelSearch
 
 
 @dataclass(frozen=True, eq=False)
 class TransducerEngine(Engine):
-    """At an endpoint the encoder's state goes on, and the predictor begins anew."""
+    """At an endpoint the encoder's state goes on, and the predictor begins anew.
+
+    A network of several output channels recognises a conversation: its stream gives a result for each turn.
+    """
 
     bundle: Bundle[TransducerDescription]
     steps: StepNetworks
@@ -41,7 +48,14 @@ class TransducerEngine(Engine):
 
     @property
     def most_alternatives(self) -> int:
-        return self.bundle.description.search.beam
+        return 0 if self._channels > 1 else self.bundle.description.search.beam
+
+    def check_alternatives(self, wanted: int) -> None:
+        if wanted and self._channels > 1:
+            raise ValueError(
+                f"{self.bundle.folder} recognises conversations, which have no other sentences; leave out --nbest"
+            )
+        super().check_alternatives(wanted)
 
     def check_endpoints(self, endpoints: Endpoints | None) -> None:
         """Rules with a relative cost never hold: nothing tells a transducer which words end a sentence."""
@@ -55,10 +69,23 @@ class TransducerEngine(Engine):
     def _online_network(self) -> OnlineNetwork:
         return OnlineNetwork(self.network, self.block)
 
+    def _results(self, endpoints: Endpoints | None, *, confidences: bool, alternatives: int) -> StreamResults:
+        if self._channels == 1:
+            return super()._results(endpoints, confidences=confidences, alternatives=alternatives)
+        new_search = partial(ChannelSearch, self.steps, self._settings, self.pieces, self._channels)
+        return TurnResults(new_search, self._channels, endpoints, confidences=confidences)
+
     def _search(self) -> UtteranceSearch:
+        return PieceSearch(self.steps, self._settings, self.pieces)
+
+    @property
+    def _channels(self) -> int:
+        return self.bundle.description.network.channels
+
+    @property
+    def _settings(self) -> TransducerSearch:
         limits = self.bundle.description.search
-        search = TransducerSearch(beam=limits.beam, max_symbols=limits.max_symbols)
-        return PieceSearch(self.steps, search, self.pieces)
+        return TransducerSearch(beam=limits.beam, max_symbols=limits.max_symbols)
 
 
 def read_pieces(bundle: Bundle[TransducerDescription]) -> Pieces:

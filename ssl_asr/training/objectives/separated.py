@@ -1,7 +1,7 @@
 """The loss of the separator-transducer-segmenter: that of a transducer on each output channel, added up.
 
 Sklyar et al. 2022 (arXiv 2205.05199): -sum_n log P(y_n | h_n), where times alone decide which turn belongs to which
-channel, and gamma sum_n L2(h_n o m_n), the masking loss.
+channel, and gamma sum_n L2(h_n o m_n), the masking loss. `encoder_ctc.py` has a third part, which is not theirs.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from ssl_asr.recipe import SeparatedTransducerSection
 from ssl_asr.store import filesystem
 from ssl_asr.store.features import FRAME_SECONDS
 from ssl_asr.training.data.batches import Batch, Piece
+from ssl_asr.training.objectives.encoder_ctc import encoder_ctc
 from ssl_asr.training.objectives.masking import masking_loss
 from ssl_asr.training.objectives.objective import Loss
 from ssl_asr.training.objectives.turn_labels import channel_labels, end_penalties
@@ -66,16 +67,19 @@ class SeparatedTransducer:
             for channel, said in enumerate(each):
                 labels_nbu[channel, row, : len(said)] = torch.tensor(said, dtype=torch.long)
         labels_mu = labels_nbu.flatten(0, 1).to(hidden_nbte.device)
+        encoded_mte = model.dropout(hidden_nbte.flatten(0, 1))
+        lengths = torch.tensor([piece.count for piece in pieces]).repeat(channels), counts_nb.flatten()
         losses_m = joint_transducer_loss(
             model.joiner,
-            model.dropout(hidden_nbte.flatten(0, 1)),
+            encoded_mte,
             model.predictor(labels_mu),
             labels_mu,
-            torch.tensor([piece.count for piece in pieces]).repeat(channels),
-            counts_nb.flatten(),
+            *lengths,
             fast_emit=self.section.fast_emit,
             label_bias_btu=self._penalties(pieces, (frames, labels_mu.shape[1])),
         )
+        if weight := self.section.ctc_weight:
+            losses_m = losses_m + weight * encoder_ctc(model.joiner, encoded_mte, labels_mu, *lengths)
         return losses_m.unflatten(0, (channels, size)).sum(0)
 
     def _penalties(self, pieces: Sequence[Piece], shape: tuple[int, int]) -> torch.Tensor | None:

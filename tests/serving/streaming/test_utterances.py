@@ -35,7 +35,7 @@ def run(found: Utterances, scores: np.ndarray, block: int = 3) -> list[Final]:
     finals = []
     for begin in range(0, len(scores), block):
         finals += found.advance(scores[begin : begin + block])
-    return [*finals, found.end("end")]
+    return [*finals, *found.end("end")]
 
 
 def silence(toy: Toy, frames: int) -> np.ndarray:
@@ -122,13 +122,13 @@ def test_partial_results_grow_into_the_final_one(toy, timed_words):
 def test_an_end_that_is_asked_for_begins_the_next_utterance(toy, timed_words):
     found = utterances(toy, timed_words, None)
     found.advance(toy.posteriors(CAT_SAT))
-    first = found.end("asked")
+    (first,) = found.end("asked")
     found.advance(toy.posteriors("S AY"))
-    second = found.end("end")
+    (second,) = found.end("end")
     assert [first.text, second.text] == ["a cat sat", "silent"]
     assert (first.reason, first.end, second.start, second.number) == ("asked", 0.63, 0.63, 1)
 
 
 def test_an_utterance_without_a_frame_has_no_word(toy, timed_words):
-    final = utterances(toy, timed_words, SHORT).end("end")
+    (final,) = utterances(toy, timed_words, SHORT).end("end")
     assert (final.text, final.start, final.end) == ("", 0.0, 0.0)

@@ -52,7 +52,7 @@ def utterances(search: TransducerSearch, endpoints: Endpoints | None, alternativ
 
 def run(found: Utterances, frames: Float32) -> list[Final]:
     finals = [final for begin in range(0, len(frames), 3) for final in found.advance(frames[begin : begin + 3])]
-    return [*finals, found.end("end")]
+    return [*finals, *found.end("end")]
 
 
 @pytest.mark.parametrize("search", SEARCHES)

@@ -18,6 +18,7 @@ from ssl_asr.recipe import SeparatedTransducerSection, SeparatorNetwork
 from ssl_asr.recipe.predictor import LstmPredictor
 from ssl_asr.training.data.batches import Batch, collate, cut
 from ssl_asr.training.data.examples import Example, FrameTargets
+from ssl_asr.training.objectives.encoder_ctc import encoder_ctc
 from ssl_asr.training.objectives.separated import SeparatedTransducer
 from ssl_asr.transducer.joiner import Joiner
 from ssl_asr.transducer.loss import transducer_loss
@@ -106,6 +107,23 @@ def test_the_masking_loss_is_added_where_nobody_speaks(tmp_path: Path, model: Mo
             silent = [hidden_nbte[n, 0][torch.from_numpy(~active[n])] for n in range(2)]
             sizes += 0.3 * sum(float(values.square().sum().sqrt()) for values in silent)
     assert float(difference) * plain.loss(model, batch).weight == pytest.approx(sizes, rel=1e-3)
+
+
+def test_ctc_of_the_encoder_is_added_at_its_weight(tmp_path: Path, model: Model) -> None:
+    plain, with_ctc = objective(tmp_path), objective(tmp_path, ctc_weight=0.3)
+    batch = batch_of(*EXAMPLES)
+    total = 0.0
+    for piece in batch.pieces:
+        frames = torch.from_numpy(piece.example.frames).float()[None]
+        hidden_nbte, _ = model.encode(frames, torch.tensor([piece.count]))
+        for encoded_bte, said in zip(hidden_nbte, plain._labels(piece), strict=True):
+            labels, count = torch.tensor([said], dtype=torch.long), torch.tensor([len(said)])
+            alone = encoder_ctc(model.joiner, encoded_bte, labels, torch.tensor([piece.count]), count)
+            total += 0.3 * piece.example.weight * float(alone.detach())
+    assert total > 1
+    scored = with_ctc.loss(model, batch)
+    difference = float((scored.loss - plain.loss(model, batch).loss).detach()) * scored.weight
+    assert difference == pytest.approx(total, rel=1e-4)
 
 
 def test_late_ends_cost_the_penalty(tmp_path: Path, model: Model) -> None:

@@ -18,6 +18,10 @@ from ssl_asr.serving.exporting.card_parts import (
 from ssl_asr.serving.exporting.transducers.sources import TransducerSources
 
 _PIECES = "Its word pieces were found in the\ntranscripts of the labeled speech."
+_TALKERS = """
+It recognises conversations in which up to {channels} turns are spoken at once: each result is a turn, with the output
+channel that has it. It learned from simulated conversations alone.
+"""
 
 
 def transducer_card(
@@ -39,13 +43,14 @@ def transducer_card(
 def _opening(sources: TransducerSources, described: TransducerDescription) -> str:
     spec = sources.model.spec
     english = " of English speech" if described.language == "en" else ""
+    talkers = _TALKERS.format(channels=described.network.channels) if sources.conversing else ""
     return f"""\
 # {sources.recipe.name}: {sources.name}
 
 A streaming recogniser{english}, trained by ssl_asr: a transducer with an encoder of the kind `{spec.network.kind}`
 ({described.network.look_ahead * 30} ms of look-ahead), a predictor of the kind `{spec.predictor.kind}` and
 {described.outputs:,} word pieces. It has no lexicon and no language model, so it may spell words that there are not.
-"""
+{talkers}"""
 
 
 def _use(described: TransducerDescription) -> str:
@@ -62,7 +67,8 @@ def _word_errors(sources: TransducerSources, split: str, rows: Sequence[WordErro
     search = sources.search
     how = "the greedy search" if search.beam == 1 else f"a beam of {search.beam}"
     lines = ["## Word error rates", "", *errors_on_test(sources.tested)]
-    lines += [f"The exported networks on {split}, in percent with 95 % intervals, by {how}:", ""]
-    lines += ["| set | condition | words | WER % |", "|---|---|---:|---:|"]
+    on = f"simulated conversations of {split}" if sources.conversing else split
+    lines += [f"The exported networks on {on}, in percent with 95 % intervals, by {how}:", ""]
+    lines += [f"| set | condition | words | {sources.rate_name} % |", "|---|---|---:|---:|"]
     lines += [f"| {row.set} | {row.condition} | {row.words:,} | {rate(row)} |" for row in rows]
     return "\n".join([*lines, ""])

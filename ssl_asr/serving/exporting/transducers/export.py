@@ -14,7 +14,13 @@ from ssl_asr.serving.exporting.export import language_code, listed, versions
 from ssl_asr.serving.exporting.publish import check_place, publish
 from ssl_asr.serving.exporting.transducers.card import transducer_card
 from ssl_asr.serving.exporting.transducers.measure import check_transducer_against_torch, measure_transducer
-from ssl_asr.serving.exporting.transducers.networks import encoder_onnx, joiner_onnx, predictor_onnx
+from ssl_asr.serving.exporting.transducers.measure_conversations import measure_conversations
+from ssl_asr.serving.exporting.transducers.networks import (
+    encoder_onnx,
+    joiner_onnx,
+    output_channels,
+    predictor_onnx,
+)
 from ssl_asr.serving.exporting.transducers.sources import TransducerSources, read_transducer_sources
 from ssl_asr.serving.network import Network, open_session
 from ssl_asr.serving.transducers.networks import ENCODED, StepNetworks
@@ -26,7 +32,7 @@ from ssl_asr.store.layout import model_uri
 class ExportedTransducer:
     """`difference` is the largest between torch's and the exported networks' log-probabilities on recorded speech.
 
-    `rows` are word errors on `split`.
+    `rows` are word errors on `split`, and `rate_name` is what their rate is called.
     """
 
     folder: Path
@@ -34,12 +40,13 @@ class ExportedTransducer:
     difference: float
     split: str
     rows: tuple[WordErrors, ...]
+    rate_name: str
 
     def line(self) -> str:
         everything = next(row for row in self.rows if (row.set, row.condition) == (ALL, ALL))
         return (
             f"{self.folder}: {self.bytes / 1e6:.1f} MB; within {self.difference:.0e} of torch; "
-            f"WER on {self.split} {100 * everything.wer:.1f} %"
+            f"{self.rate_name} on {self.split} {100 * everything.wer:.1f} %"
         )
 
 
@@ -61,12 +68,14 @@ def export_transducer(recipe: Recipe, name: str, folder: Path, split: str = "dev
         look_ahead=model.encoder.look_ahead,
         kind=model.spec.network.kind,
         joiner=model.spec.joiner,
+        channels=output_channels(model),
     )
     encoder = Network(networks[bundle.ENCODER], shape, str(folder / bundle.ENCODER), output=ENCODED)
     sessions = [open_session(networks[each], str(folder / each)) for each in (bundle.PREDICTOR, bundle.JOINER)]
     steps = StepNetworks(*sessions, width=model.spec.joiner, outputs=model.spec.outputs)
     difference = check_transducer_against_torch(sources, encoder, steps)
-    rows = measure_transducer(sources, encoder, steps, split)
+    measured = measure_conversations if sources.conversing else measure_transducer
+    rows = measured(sources, encoder, steps, split)
     files = {
         **networks,
         bundle.TOKENS: "".join(f"{piece} {number}\n" for number, piece in enumerate(sources.pieces.pieces)).encode(),
@@ -76,7 +85,8 @@ def export_transducer(recipe: Recipe, name: str, folder: Path, split: str = "dev
     described = _describe(sources, shape, files)
     card = transducer_card(sources, described, split, rows)
     publish(folder, {**files, bundle.CARD: card.encode(), bundle.DESCRIPTION: described.to_json()})
-    return ExportedTransducer(folder, sum(map(len, files.values())), difference, split, rows)
+    size = sum(map(len, files.values()))
+    return ExportedTransducer(folder, size, difference, split, rows, sources.rate_name)
 
 
 def _describe(sources: TransducerSources, shape: EncoderShape, files: Mapping[str, bytes]) -> TransducerDescription:

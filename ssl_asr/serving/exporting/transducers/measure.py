@@ -16,6 +16,7 @@ from ssl_asr.evaluation.summary import score, word_errors
 from ssl_asr.progress import Progress
 from ssl_asr.recipe import Recipe
 from ssl_asr.serving.exporting.measure import FULL, TOLERANCE, utterances_of
+from ssl_asr.serving.exporting.transducers.networks import output_channels
 from ssl_asr.serving.exporting.transducers.sources import TransducerSources
 from ssl_asr.serving.network import Float32, Network
 from ssl_asr.serving.streaming.scorer import OnlineNetwork
@@ -23,6 +24,7 @@ from ssl_asr.serving.transducers.networks import StepNetworks
 from ssl_asr.serving.transducers.piece_search import PieceSearch
 from ssl_asr.store import features
 from ssl_asr.store.shards import ShardStore
+from ssl_asr.transducer.channel_search import split_channels
 from ssl_asr.transducer.greedy_steps import GreedySteps
 from ssl_asr.transducer.model_steps import ModelSteps
 from ssl_asr.transducer.steps import StepState, TransducerSteps
@@ -69,11 +71,13 @@ def check_transducer_against_torch(sources: TransducerSources, encoder: Network,
     spoken = utterances_of(sources.recipe, slabs_of(sources.recipe, "dev"))
     for _, frames in islice((each for each in spoken if len(each[1])), _COMPARED):
         with torch.inference_mode():
-            whole = sources.model.encode_whole(torch.from_numpy(frames)[None], torch.tensor([len(frames)]))[0]
-        compared = Compared(torchs, steps)
-        search = GreedySteps(compared, sources.search.max_symbols)
-        search.accept(np.concatenate([torchs.project(whole), encoded(encoder, frames)], -1))
-        worst = float(np.maximum(worst, compared.difference))
+            whole = sources.model.encode_whole(torch.from_numpy(frames)[None], torch.tensor([len(frames)]))
+        exported = split_channels(encoded(encoder, frames), output_channels(sources.model))
+        for mine, other in zip(whole.reshape(-1, *whole.shape[-2:]), exported, strict=True):
+            compared = Compared(torchs, steps)
+            search = GreedySteps(compared, sources.search.max_symbols)
+            search.accept(np.concatenate([torchs.project(mine), other], -1))
+            worst = float(np.maximum(worst, compared.difference))
     if not worst <= TOLERANCE:
         raise ValueError(
             f"the exported networks differ from the model by up to {worst:.1e} in a log-probability; this is an "
@@ -98,7 +102,7 @@ def measure_transducer(
 
 
 def encoded(encoder: Network, frames: Float32) -> Float32:
-    """What the joiner takes [frames, joiner] of a whole utterance [30 ms frames, inputs]."""
+    """What the joiner takes [frames, channels x joiner] of a whole utterance [30 ms frames, inputs]."""
     online = OnlineNetwork(encoder, _BLOCK)
     blocks = [*online.accept(frames), *online.finish()]
     return np.concatenate(blocks) if blocks else np.zeros((0, encoder.shape.outputs), np.float32)

@@ -10,9 +10,11 @@ import numpy as np
 from ssl_asr.models.conv_rnnt import ConvRnnt
 from ssl_asr.models.lstm import Lstm
 from ssl_asr.models.projected_lstm import ProjectedLstm
+from ssl_asr.models.separator import Separator
 from ssl_asr.serving.exporting.onnx_export import CELL, HIDDEN, add_lstm_encoder, add_normalisation
 from ssl_asr.serving.exporting.onnx_graph import OnnxGraph, add_lstm_layers
 from ssl_asr.serving.exporting.transducers.causal_nodes import CausalNodes
+from ssl_asr.serving.exporting.transducers.separator_nodes import add_separator
 from ssl_asr.serving.network import AFTER, FRAMES
 from ssl_asr.serving.transducers.networks import ENCODED, LABELS, LOG_PROBABILITIES, PREDICTED
 from ssl_asr.transducer.model import TransducerModel
@@ -25,16 +27,22 @@ _MANY = "sequences"
 def check_transducer_exportable(model: TransducerModel) -> None:
     """ValueError unless the nodes of its encoder are known."""
     kind = model.encoder.section.kind
-    if not isinstance(model.encoder, Lstm | ProjectedLstm | ConvRnnt):
+    if not isinstance(model.encoder, Lstm | ProjectedLstm | ConvRnnt | Separator):
         raise ValueError(
             f"a transducer whose network is of kind '{kind}' can't be exported as ONNX; only 'lstm', "
-            "'projected-lstm' and 'conv-rnnt' can"
+            "'projected-lstm', 'conv-rnnt' and 'separator' can"
         )
+
+
+def output_channels(model: TransducerModel) -> int:
+    """The output channels of a separator, 1 of all others."""
+    return model.encoder.section.channels if isinstance(model.encoder, Separator) else 1
 
 
 def encoder_onnx(model: TransducerModel) -> bytes:
     """`frames` [1, frames, inputs] and `state_0`, ..., which begin as zeros; `encoded` [1, frames, joiner] and
-    `state_0_after`, ... The normalisation of the inputs is part of it. ValueError as `check_transducer_exportable`.
+    `state_0_after`, ... The normalisation of the inputs is part of it. Of a separator, `encoded` is
+    [1, frames, channels x joiner], channel after channel. ValueError as `check_transducer_exportable`.
     """
     check_transducer_exportable(model)
     graph = OnnxGraph.of(model)
@@ -45,16 +53,23 @@ def encoder_onnx(model: TransducerModel) -> bytes:
         add_lstm_encoder(graph, layers, units)
         nodes.shapes = dict.fromkeys((HIDDEN, CELL), (layers, 1, units))
         hidden = "hidden"
+    elif isinstance(encoder, Separator):
+        nodes.shapes = dict.fromkeys((HIDDEN, CELL), tuple(encoder.initial_state(1)[0].shape))
+        hidden = nodes.linear("encoder.output", add_separator(graph, encoder))
     elif isinstance(encoder, ProjectedLstm):
         hidden = nodes.add(encoder.stack, "encoder.stack", "normalised")
     else:
         assert isinstance(encoder, ConvRnnt), "the kinds were checked"
         hidden = _conv_rnnt(nodes, encoder)
-    nodes.linear("joiner.encoder_projection", hidden, ENCODED)
-    states = nodes.shapes
+    width, states = output_channels(model) * model.spec.joiner, nodes.shapes
+    if isinstance(encoder, Separator):
+        projected = nodes.linear("joiner.encoder_projection", hidden)
+        graph.add("Reshape", [projected, graph.constant("beside", np.array([1, -1, width]))], [ENCODED])
+    else:
+        nodes.linear("joiner.encoder_projection", hidden, ENCODED)
     return graph.serialised(
         {FRAMES: (1, "frames", model.spec.inputs), **states},
-        {ENCODED: (1, "frames", model.spec.joiner), **{name + AFTER: shape for name, shape in states.items()}},
+        {ENCODED: (1, "frames", width), **{name + AFTER: shape for name, shape in states.items()}},
         double=[each for name in nodes.double for each in (name, name + AFTER)],
     )
 

@@ -9,14 +9,26 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ssl_asr.recipe import ConvRnntNetwork, NetworkSection, ProjectedLstmNetwork, TransformerNetwork
+from ssl_asr.recipe import (
+    ConvRnntNetwork,
+    NetworkSection,
+    ProjectedLstmNetwork,
+    SeparatorNetwork,
+    TransformerNetwork,
+)
 from ssl_asr.recipe.predictor import PredictorSection
 from ssl_asr.serving.description import EncoderShape
-from ssl_asr.serving.exporting.transducers.networks import encoder_onnx, joiner_onnx, predictor_onnx
+from ssl_asr.serving.exporting.transducers.networks import (
+    encoder_onnx,
+    joiner_onnx,
+    output_channels,
+    predictor_onnx,
+)
 from ssl_asr.serving.network import Network, open_session
 from ssl_asr.serving.onnx_file import check_onnx
 from ssl_asr.serving.streaming.scorer import OnlineNetwork
 from ssl_asr.serving.transducers.networks import ENCODED, StepNetworks
+from ssl_asr.transducer.channel_search import split_channels
 from ssl_asr.transducer.model import TransducerModel
 from ssl_asr.transducer.model_steps import ModelSteps
 from ssl_asr.transducer.steps import rows_of
@@ -51,7 +63,9 @@ NETWORKS = [
 def encoder(model: TransducerModel) -> Network:
     spec = model.spec
     kind, ahead = spec.network.kind, model.encoder.look_ahead
-    shape = EncoderShape(inputs=spec.inputs, look_ahead=ahead, kind=kind, joiner=spec.joiner)
+    shape = EncoderShape(
+        inputs=spec.inputs, look_ahead=ahead, kind=kind, joiner=spec.joiner, channels=output_channels(model)
+    )
     return Network(encoder_onnx(model), shape, "encoder.onnx", output=ENCODED)
 
 
@@ -73,6 +87,26 @@ def test_the_encoder_in_chunks_is_torchs(network: NetworkSection, counts: list[i
         place += count
     found += online.finish()
     assert np.abs(np.concatenate(found) - wanted).max() < 1e-4
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3])
+@settings(max_examples=6, deadline=None)
+@given(counts=st.lists(st.integers(1, 9), max_size=6), block=st.integers(1, 5), seed=st.integers(0, 99))
+def test_a_separator_in_chunks_is_torchs_on_each_channel(
+    channels: int, counts: list[int], block: int, seed: int
+) -> None:
+    layers = {"mixture_layers": 2, "separation_layers": 1, "recogniser_layers": 2}
+    network = SeparatorNetwork(channels=channels, units=6, width=5, **layers)
+    model = transducer(network=network, seed=seed, encoder=1.0)  # a larger one makes more of rounding
+    frames = torch.randn(30, INPUTS)
+    wanted = ModelSteps(model).project(model.encode_whole(frames[None], torch.tensor([30]))[:, 0])
+    online, place, found = OnlineNetwork(encoder(model), block), 0, []
+    for count in [*counts, 30]:
+        found += online.accept(frames[place : place + count].numpy())
+        place += count
+    found += online.finish()
+    assert np.abs(split_channels(np.concatenate(found), channels) - wanted).max() < 1e-4
+    assert channels == 1 or np.abs(wanted[0] - wanted[1]).max() > 0.01
 
 
 @pytest.mark.parametrize("predictor", PREDICTORS)
