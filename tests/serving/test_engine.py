@@ -251,6 +251,6 @@ def test_a_long_stream_keeps_what_a_short_one_keeps(spoken):
     for _ in range(6):
         stream.accept(samples)
         kept.append(
-            sum(map(len, stream._utterances._blocks)) + len(stream._network._waiting) + len(stream._frontend._rest)
+            sum(map(len, stream._results._blocks)) + len(stream._network._waiting) + len(stream._frontend._rest)
         )
     assert max(kept) <= 2.0 / 0.03 + 10
