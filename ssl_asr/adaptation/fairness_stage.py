@@ -131,6 +131,5 @@ def _figures(
     for results in adapted:
         changes = {each.name: each for each in results.changes}
         for name in (ADAPTED, OVERALL, VARIANCE):
-            scale = 100.0**2 if name == VARIANCE else 100.0
-            change = changes[name]
-            yield f"{results.method} {name}", f"{scale * change.before:.1f} to {scale * change.after:.1f}"
+            before, after = (changes[name].scale * rate for rate in (changes[name].before, changes[name].after))
+            yield f"{results.method} {name}", f"{before:.1f} to {after:.1f}"

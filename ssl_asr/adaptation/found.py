@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 from ssl_asr.adaptation.cohort import BOTTOM, cohorts_named, read_cohorts
 from ssl_asr.adaptation.jobs import adaptation_name
-from ssl_asr.adaptation.measures import FIGURES, VARIANCE, Change
+from ssl_asr.adaptation.measures import FIGURES, Change
 from ssl_asr.adaptation.results import AdaptResults
 from ssl_asr.adaptation.results_file import read_adapted
+from ssl_asr.adaptation.table import difference_text
 from ssl_asr.evaluation.table import aligned
 from ssl_asr.fairness.results import CohortResults
 from ssl_asr.models.systems import STUDENT
@@ -77,9 +78,9 @@ def adapted_rows(found: Found) -> list[list[str]]:
     if not found.adapted:
         return []
     titles = [f"WER %, bottom part by {found.by[0]}", "strength", *FIGURES]
-    before = [f"{_scale(each) * each.before:.1f}" for each in _figures(found.adapted[0])]
+    before = [f"{each.scale * each.before:.1f}" for each in _figures(found.adapted[0])]
     after = [
-        [f"{results.method}, difference", f"{results.chosen:g}", *map(_difference, _figures(results))]
+        [f"{results.method}, difference", f"{results.chosen:g}", *map(difference_text, _figures(results))]
         for results in found.adapted
     ]
     return [titles, ["before", "", *before], *after]
@@ -87,13 +88,3 @@ def adapted_rows(found: Found) -> list[list[str]]:
 
 def _figures(results: AdaptResults) -> list[Change]:
     return [each for each in results.changes if each.name in FIGURES]
-
-
-def _difference(change: Change) -> str:
-    limits, scale = change.difference, _scale(change)
-    inside = "" if limits is None else f" [{scale * limits.low:+.1f}, {scale * limits.high:+.1f}]"
-    return f"{scale * (change.after - change.before):+.1f}{inside}"
-
-
-def _scale(change: Change) -> float:
-    return 100.0**2 if change.name == VARIANCE else 100.0

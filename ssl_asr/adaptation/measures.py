@@ -39,6 +39,11 @@ class Change:
     after: float
     difference: Interval | None
 
+    @property
+    def scale(self) -> float:
+        """From shares to percent, and of the variance to squared points."""
+        return 100.0**2 if self.name == VARIANCE else 100.0
+
 
 def figures_of(words_rg: Int, errors_rg: Int, adapted: npt.NDArray[np.bool_]) -> Float:
     """FIGURES [samples, figures] of the sums of r samples over g cohorts; each cohort with words counts once."""

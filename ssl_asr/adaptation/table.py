@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
-from ssl_asr.adaptation.measures import VARIANCE, Change
+from ssl_asr.adaptation.measures import Change
 from ssl_asr.adaptation.results import AdaptResults, SweepPoint
 from ssl_asr.evaluation.bootstrap import LEAST_SPEAKERS
 from ssl_asr.evaluation.table import aligned
@@ -65,11 +65,15 @@ def unknown_rows(results: AdaptResults) -> list[list[str]] | None:
 
 
 def _change(each: Change) -> list[str]:
-    scale = 100**2 if each.name == VARIANCE else 100
-    limits = each.difference
+    rates = [f"{each.scale * rate:.1f}" for rate in (each.before, each.after)]
+    return [each.name, f"{each.speakers:,}", *rates, difference_text(each)]
+
+
+def difference_text(each: Change) -> str:
+    """After less before, with its interval."""
+    limits, scale = each.difference, each.scale
     inside = "" if limits is None else f" [{scale * limits.low:+.1f}, {scale * limits.high:+.1f}]"
-    difference = f"{scale * (each.after - each.before):+.1f}{inside}"
-    return [each.name, f"{each.speakers:,}", f"{scale * each.before:.1f}", f"{scale * each.after:.1f}", difference]
+    return f"{scale * (each.after - each.before):+.1f}{inside}"
 
 
 def _rate(value: float | None) -> str:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict
+import shutil
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +14,15 @@ import soundfile
 from ssl_asr.decoding.slabs import DecodedSlab, Hypothesis
 from ssl_asr.evaluation.inputs import references
 from ssl_asr.evaluation.transcripts import write_transcripts
+from ssl_asr.fairness.cohort_file import write_cohorts
 from ssl_asr.fairness.cuts import Least
 from ssl_asr.fairness.find import find_cohorts
 from ssl_asr.fairness.measures import Settings
 from ssl_asr.fairness.run_table import table_of_run
 from ssl_asr.recipe import Recipe, parse_recipe
-from ssl_asr.store.results_layout import cohorts_folder, cohorts_uri
+from ssl_asr.store.results_layout import cohorts_folder
 from tests.finished_run import RATE, SECONDS, finish_run, small_recipe
+from tests.in_process import placed_here
 
 REGIONS = ("north", "south")
 SPEAKERS = {"labeled": 2, "unlabeled": 3, "dev": 2, "test": 6}  # of each region
@@ -43,6 +46,14 @@ def adaptable(folder: Path) -> Recipe:
     return recipe
 
 
+@contextmanager
+def copied(made: Recipe, folder: Path) -> Iterator[Recipe]:
+    """A copy of the run in `folder`, whose stages work in this process."""
+    shutil.copytree(made.run, folder / "run")
+    with placed_here():
+        yield made.model_copy(update={"run": str(folder / "run")})
+
+
 def _write(folder: Path, split: str, speakers: Sequence[str]) -> None:
     rows = []
     for name in speakers:
@@ -63,6 +74,4 @@ def _find(recipe: Recipe) -> None:
     write_transcripts(recipe.run, "student", [slab], said)
     settings = Settings(Least(1, 2), replicates=20, shuffles=19, searches=9)
     found = find_cohorts(table_of_run(recipe, "student"), "tag:region", settings)
-    file = Path(cohorts_uri(cohorts_folder(recipe.run)))
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(json.dumps(asdict(found)))
+    write_cohorts(cohorts_folder(recipe.run), found)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -33,9 +32,8 @@ from ssl_asr.store.shards import ShardStore
 from ssl_asr.training.job import build_model
 from ssl_asr.training.plan import job_of
 from ssl_asr.verifying.training_check import check_training
-from tests.adaptation.adaptable_run import SPEAKERS, adaptable
+from tests.adaptation.adaptable_run import SPEAKERS, adaptable, copied
 from tests.finished_run import SECONDS, contents
-from tests.in_process import placed_here
 
 
 @pytest.fixture(scope="module")
@@ -46,9 +44,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
 
 @pytest.fixture
 def recipe(made: Recipe, tmp_path: Path) -> Iterator[Recipe]:
-    shutil.copytree(made.run, tmp_path / "run")
-    with placed_here():
-        yield made.model_copy(update={"run": str(tmp_path / "run")})
+    with copied(made, tmp_path) as recipe:
+        yield recipe
 
 
 def wanted(recipe: Recipe, method: Method = "finetune", cohort: str = "south", model: str = "student") -> Wanted:

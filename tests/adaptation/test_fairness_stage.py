@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from ssl_asr.runtime.pipeline import NAMES, wanted_stages
 from ssl_asr.runtime.todo import NOT_THERE, RESULTS, Todo
 from ssl_asr.store.layout import model_uri
 from ssl_asr.store.results_layout import adapted_uri, cohorts_uri, found_folder
-from tests.adaptation.adaptable_run import adaptable
+from tests.adaptation.adaptable_run import adaptable, copied
 from tests.in_process import placed_here
 
 FAIRNESS = {"by": ["tag:region"], "methods": ["average", "ewc"], "least_words": 1, "least_speakers": 2}
@@ -38,9 +37,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
 
 @pytest.fixture
 def recipe(made: Recipe, tmp_path: Path) -> Iterator[Recipe]:
-    shutil.copytree(made.run, tmp_path / "run")
-    with placed_here():
-        yield made.model_copy(update={"run": str(tmp_path / "run")})
+    with copied(made, tmp_path) as recipe:
+        yield recipe
 
 
 def changed(recipe: Recipe, **fairness: object) -> Recipe:

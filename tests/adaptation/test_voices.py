@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +13,7 @@ import torch
 from ssl_asr.adaptation.cohort import read_cohorts
 from ssl_asr.adaptation.stage import Wanted, run_adapt
 from ssl_asr.adaptation.voices import is_by_voices, voice_finder
+from ssl_asr.fairness.cohort_file import write_cohorts
 from ssl_asr.fairness.cuts import Least
 from ssl_asr.fairness.find import find_cohorts
 from ssl_asr.fairness.measures import Settings
@@ -27,8 +26,7 @@ from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.speaker_embeddings import SpeakerEmbeddings, write_speaker_embeddings
 from ssl_asr.store.speakers_layout import DEFAULT_EXTRACTOR, embeddings_uri, extractor_uri
 from ssl_asr.store.weights import write_weights
-from tests.adaptation.adaptable_run import adaptable
-from tests.in_process import placed_here
+from tests.adaptation.adaptable_run import adaptable, copied
 
 TRAINED = ("labeled", "unlabeled", "dev")
 
@@ -40,15 +38,14 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
     embed(recipe, [*TRAINED, "test"], extractor=1)
     settings = Settings(Least(1, 2), replicates=20, shuffles=19, searches=9)
     found = find_cohorts(table_of_run(recipe, "student"), "voices", settings)
-    Path(cohorts_uri(cohorts_folder(recipe.run))).write_text(json.dumps(asdict(found)))
+    write_cohorts(cohorts_folder(recipe.run), found)
     return recipe
 
 
 @pytest.fixture
 def recipe(made: Recipe, tmp_path: Path) -> Iterator[Recipe]:
-    shutil.copytree(made.run, tmp_path / "run")
-    with placed_here():
-        yield made.model_copy(update={"run": str(tmp_path / "run")})
+    with copied(made, tmp_path) as recipe:
+        yield recipe
 
 
 def embed(recipe: Recipe, splits: Sequence[str], extractor: int, voices: int = 0) -> None:
