@@ -18,6 +18,7 @@ from ssl_asr.corpus.readers.reading import Reading
 from ssl_asr.corpus.shuffle import AUDIO_VERSION, buckets_of, ids_store, pieces_store
 from ssl_asr.recipe.data import Group
 from ssl_asr.recipe.identity import Inputs
+from ssl_asr.runtime.collector import collector_paused
 from ssl_asr.store.ledger import Reject, Shard
 from ssl_asr.store.partitions import publish_partitions
 from ssl_asr.store.utterance import Utterance, encode
@@ -69,6 +70,10 @@ class PieceJob:
 
     def __call__(self, shard: Shard) -> None:
         """ValueError where the piece can't be read at all."""
+        with collector_paused():
+            self._publish(shard)
+
+    def _publish(self, shard: Shard) -> None:
         piece = self.source.pieces[shard.number]
         reading = self.source.read(piece)
         parents = self.source.parents(shard.number, self.buckets)

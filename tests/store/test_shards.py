@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ import pytest
 from ssl_asr.store import features, filesystem
 from ssl_asr.store.features import FeatureRow
 from ssl_asr.store.ledger import LedgerEntry, Reject, Shard
-from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.shards import ShardStore, to_parquet
 
 BINS = 4
 SHARD = Shard("labeled", 7)
@@ -211,3 +212,12 @@ def test_a_parquet_reader_of_others_sees_one_row_group_a_slab(store: ShardStore)
     file = pq.ParquetFile(store.uri(SHARD))
     assert [file.metadata.row_group(index).num_rows for index in range(file.num_row_groups)] == [2, 3]
     assert file.schema_arrow.field("features").type == pa.large_binary()
+
+
+def test_columns_without_bounds_have_no_statistics() -> None:
+    table = pa.table({"a": [1, 2], "b": ["x", "y"]})
+    for unbounded, bounded in (((), [True, True]), (("b",), [True, False]), (("a", "b"), [False, False])):
+        file = pq.ParquetFile(io.BytesIO(to_parquet(table.schema, [table], unbounded=unbounded)))
+        group = file.metadata.row_group(0)
+        assert [group.column(place).statistics is not None for place in range(2)] == bounded
+        assert file.read() == table
