@@ -33,8 +33,9 @@ from ssl_asr.store.listing import Listing, Numbers, file_name, list_files
 # A file may change twice within a tick of its clock (a second, on some object stores) and look the same. Entries that
 # are younger than this are therefore not cached.
 SETTLED_NS = 2_000_000_000
-# Entries between two writes of the cache, so that a long first reading may be killed without losing all.
-BATCH = 20_000
+# Entries between two writes of the cache, so that a long first reading may be killed without losing all: so many, or as
+# a share of what it has, for each write is of the whole.
+BATCH, BATCH_SHARE = 20_000, 0.25
 # Entries that are read before they become rows of a table.
 HELD = 1_000
 # Small files of an object store are read this many at a time.
@@ -116,15 +117,19 @@ def refresh_index(ledger: str, cache: str, columns: Columns = PLAIN) -> LedgerIn
     table = cached.filter(pa.array(found))
     unread = np.delete(np.arange(len(listing)), at[found])
     progress = Progress("reading the ledger", len(unread), "entries")
-    for begin in range(0, max(len(unread), 1), BATCH):  # once at least: entries may have vanished
-        some = listing[unread[begin : begin + BATCH]]
+    begin = 0
+    while True:
+        some = listing[unread[begin : begin + max(BATCH, int(BATCH_SHARE * len(table)))]]
         if len(some):
             table = pa.concat_tables([table, _read_entries(ledger, some, columns)], promote_options="default")
             table = table.sort_by("number").combine_chunks()
+        # Also where nothing is to be read: entries may have vanished.
         cached = _write_cache(cache, cached, table.filter(pc.field("mtime_ns") < settled), columns.schema)
         if len(unread) > BATCH:
             progress.advance(len(some))
-    return LedgerIndex(table)
+        begin += len(some)
+        if begin == len(unread):
+            return LedgerIndex(table)
 
 
 @contextmanager
