@@ -1,12 +1,13 @@
 """How fast the corpus stage lists a large unlabeled corpus, and how much memory its driver takes.
 
 `python -m jobs.bench.corpus [--utterances 1000000 10000000] [--files 100] [--folder DIR]` writes NeMo manifests of so
-many utterances in so many files, without texts and with lengths, and lists each corpus by one and by two processes of
-Ray. Audio is not opened: of unlabeled speech whose list has lengths it is first read by the front end. The first
-corpus is also listed from a server of the S3 protocol, by two processes with which the server (moto, one process of
-Python) shares the cores. It prints seconds, utterances a second and a core, and the peak of the memory of the driver.
-The last line is one JSON object: utterances a second of one process and how much faster two are, both of the largest
-corpus, and megabytes of the driver by size.
+many utterances in so many files, without texts and with lengths, and lists each corpus by one process of Ray on one
+core, and by two on two. The driver and Ray have no other cores, for the threads that write shards would use them.
+Audio is not opened: of unlabeled speech whose list has lengths it is first read by the front end. The first corpus is
+also listed from a server of the S3 protocol, by two processes with which the server (moto, one process of Python)
+shares the cores. It prints seconds, utterances a second and a core, and the peak of the driver's memory. The last
+line is one JSON object: utterances a second of one core and how much faster two are, both of the largest corpus, and
+megabytes of the driver by size.
 
 Beside it stands what reading the same lines with the standard library takes (`json.loads` of each, and no more).
 """
@@ -103,6 +104,7 @@ def child(lists: str, small: str, run: str, processes: str) -> None:
     plain = ["corpus.labeled_copies=0", "corpus.unlabeled_copies=0", "corpus.test_conditions=[clean]"]
     recipe = load_recipe("paper", [*fields, *plain, "corpus.dev_conditions=[clean]", f"run={run}"])
     limits = {"num_cpus": int(processes), "object_store_memory": 512 << 20, "include_dashboard": False}
+    os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[: int(processes)])
     ray.init(address="local", logging_level="WARNING", log_to_driver=False, **limits)
     began = time.monotonic()
     run_corpus(recipe)

@@ -69,8 +69,13 @@ class LedgerEntry:
 
 def read_entry(uri: str) -> LedgerEntry:
     """ValueError naming the file if it is missing or damaged."""
+    return entry_of(uri, filesystem.read_bytes(uri))
+
+
+def entry_of(uri: str, data: bytes) -> LedgerEntry:
+    """The entry in the file `uri`, which holds `data`; ValueError naming it if it is damaged."""
     try:
-        return LedgerEntry.from_json(filesystem.read_bytes(uri))
+        return LedgerEntry.from_json(data)
     except (json.JSONDecodeError, UnicodeDecodeError, KeyError, TypeError) as error:
         raise ValueError(f"{uri} is not a whole ledger entry ({error}); delete it and run the stage again") from error
 

@@ -27,14 +27,14 @@ from ssl_asr.progress import Progress
 from ssl_asr.store import filesystem
 from ssl_asr.store.index_columns import PLAIN, STATISTIC, Columns
 from ssl_asr.store.layout import ENTRY_SUFFIX
-from ssl_asr.store.ledger import read_entry
+from ssl_asr.store.ledger import entry_of
 from ssl_asr.store.listing import Listing, Numbers, file_name, list_files
 
 # A file may change twice within a tick of its clock (a second, on some object stores) and look the same. Entries that
 # are younger than this are therefore not cached.
 SETTLED_NS = 2_000_000_000
-# Entries between two writes of the cache, so that a long first reading may be killed without losing all: so many, or as
-# a share of what it has, for each write is of the whole.
+# Entries between two writes of the cache, so that a long first reading may be killed without losing all. Each write
+# is of the whole, so there are as many at least as a share of what it holds.
 BATCH, BATCH_SHARE = 20_000, 0.25
 # Entries that are read before they become rows of a table.
 HELD = 1_000
@@ -174,7 +174,11 @@ def _read_entries(ledger: str, listing: Listing, columns: Columns) -> pa.Table:
 def _read_some(ledger: str, listing: Listing, columns: Columns) -> pa.Table:
     uris = [filesystem.join(ledger, file_name(number, ENTRY_SUFFIX)) for number in listing.numbers.tolist()]
     with ThreadPoolExecutor(PARALLEL_READS) as pool:
-        rows = list(pool.map(lambda uri: columns.row(read_entry(uri)), uris))
+        # Read in many threads and taken apart in one, which is faster than many that wait for each other.
+        rows = [
+            columns.row(entry_of(uri, data))
+            for uri, data in zip(uris, pool.map(filesystem.read_bytes, uris), strict=True)
+        ]
     values = {name: [row[name] for row in rows] for name in columns.said}
     seen = {"number": listing.numbers, "mtime_ns": listing.mtimes, "size": listing.sizes}
     table = pa.table(seen | values, columns.schema)
