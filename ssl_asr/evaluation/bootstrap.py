@@ -22,6 +22,7 @@ _LIMITS = (0.025, 0.975)
 _REPLICATES_AT_ONCE = 200
 LEAST_SPEAKERS = 3
 Block = Literal["recording", "speaker"]
+Pair = tuple[Sequence[ScoredUtterance], Sequence[ScoredUtterance]]  # of baseline and candidate
 Float64 = npt.NDArray[np.float64]
 
 
@@ -73,6 +74,16 @@ def compare(
     )
 
 
+def compare_gains(part: Pair, other: Pair, draws: Draws, block: Block = "recording") -> Comparison:
+    """The relative reduction in `part` of the test speech less that in `other`, on the same samples of blocks."""
+    errors, words = _by_block([*part, *other], block)
+    drawn, _ = _draw(errors, words, draws)
+    value, differences = (
+        relative_reduction(each[:, :2]) - relative_reduction(each[:, 2:]) for each in (errors.sum(1)[None], drawn)
+    )
+    return Comparison(_interval(float(value[0]), differences), float((differences > 0).mean()))
+
+
 def share_of_gain(
     baseline: Sequence[ScoredUtterance],
     candidate: Sequence[ScoredUtterance],
@@ -101,8 +112,8 @@ def relative_reduction(errors: Float64) -> Float64:
 
 
 def _by_block(systems: Sequence[Sequence[ScoredUtterance]], block: Block) -> tuple[Float64, Float64]:
-    """Errors [systems, blocks] and words [blocks], summed over all that a block says, in all conditions."""
-    names = sorted({getattr(each, block) for each in systems[0]})
+    """Errors [systems, blocks] and words [blocks] of the first: sums of what a block says in all conditions."""
+    names = sorted({getattr(each, block) for utterances in systems for each in utterances})
     place = {name: number for number, name in enumerate(names)}
     errors, words = np.zeros((len(systems), len(place))), np.zeros(len(place))
     for each in systems[0]:

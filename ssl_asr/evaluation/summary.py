@@ -8,9 +8,18 @@ from dataclasses import replace
 from functools import reduce
 
 from ssl_asr.decoding.slabs import DecodedSlab, Hypothesis
-from ssl_asr.evaluation.bootstrap import LEAST_SPEAKERS, Draws, Interval, compare, share_of_gain, word_error_interval
+from ssl_asr.evaluation.bootstrap import (
+    LEAST_SPEAKERS,
+    Draws,
+    Interval,
+    Pair,
+    compare,
+    compare_gains,
+    share_of_gain,
+    word_error_interval,
+)
 from ssl_asr.evaluation.cells import Cell, Cells, is_of_other_channel, set_of
-from ssl_asr.evaluation.results import FrameAccuracy, Reduction, SpeakerLimits, ToplineShare, WordErrors
+from ssl_asr.evaluation.results import ALL, FrameAccuracy, Reduction, SpeakerLimits, ToplineShare, WordErrors
 from ssl_asr.evaluation.scoring import Edits, ScoredUtterance, count_edits
 from ssl_asr.store.utterance import Utterance
 
@@ -99,6 +108,14 @@ def reduction_of(
     gain = compared.reduction
     limits = _speaker_limits(baseline, lambda: compare(baseline, candidate, draws, "speaker").reduction)
     return Reduction(*cell, gain.value, gain.low, gain.high, compared.p_better, limits)
+
+
+def difference_of(part: Pair, other: Pair, draws: Draws) -> Reduction:
+    """The reduction in a part of the test speech less that in another, reported as the cell of everything."""
+    compared = compare_gains(part, other, draws)
+    gain = compared.reduction
+    limits = _speaker_limits(part[0], lambda: compare_gains(part, other, draws, "speaker").reduction)
+    return Reduction(ALL, ALL, gain.value, gain.low, gain.high, compared.p_better, limits)
 
 
 def _speaker_limits(scored: Iterable[ScoredUtterance], interval: Callable[[], Interval]) -> SpeakerLimits:

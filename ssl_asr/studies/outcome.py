@@ -10,10 +10,10 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ssl_asr.evaluation.bootstrap import Draws, relative_reduction
+from ssl_asr.evaluation.bootstrap import Draws, Pair, relative_reduction
 from ssl_asr.evaluation.results import ALL, Reduction, SpeakerLimits
 from ssl_asr.evaluation.scoring import ScoredUtterance
-from ssl_asr.evaluation.summary import reductions, word_error_rate
+from ssl_asr.evaluation.summary import difference_of, reductions, word_error_rate
 from ssl_asr.store import filesystem
 from ssl_asr.studies.study import Comparison, Study
 
@@ -50,7 +50,8 @@ class SystemFigure:
 class Compared:
     """`by_seed` has the reduction of each seed, `cells` that of all seeds' utterances together, cell by cell.
 
-    Of a figure of the stages there is one cell, whose limits are the least and the largest of the seeds.
+    Of a figure of the stages there is one cell, whose limits are the least and the largest of the seeds. Of a
+    difference between conditions there is one cell too.
     """
 
     comparison: Comparison
@@ -126,13 +127,32 @@ def _compared(comparison: Comparison, scored: Scored, draws: Draws) -> Compared:
                 f"'{comparison.name}', seed {seed}: the two were not scored on the same utterances; let the variants "
                 "have the same test speech, and no rejects of their own"
             )
-    counts = {seed: [_errors(found), _errors(candidate[seed])] for seed, found in baseline.items()}
-    by_seed = {seed: float(relative_reduction(np.array([pair]))[0]) for seed, pair in counts.items()}
-    cells = reductions(_pooled(baseline), _pooled(candidate), draws)
+    pairs = {seed: (baseline[seed], candidate[seed]) for seed in baseline}
+    by_seed = {seed: _reduction(_part(pair, comparison.conditions)) for seed, pair in pairs.items()}
+    pooled = (_pooled(baseline), _pooled(candidate))
+    part, other = _part(pooled, comparison.conditions), _part(pooled, comparison.beyond)
+    for conditions, (said, _) in ((comparison.conditions, part), (comparison.beyond, other)):
+        if not said:
+            raise ValueError(f"'{comparison.name}': no test speech is in {', '.join(conditions)}; name others")
+    if comparison.beyond:
+        by_seed = {seed: gain - _reduction(_part(pairs[seed], comparison.beyond)) for seed, gain in by_seed.items()}
+        cells = [difference_of(part, other, draws)]
+    else:
+        cells = reductions(*part, draws)
     overall = next(each for each in cells if (each.set, each.condition) == (ALL, ALL))
     low, high = limits_of(overall)
     verdict = verdict_of(statistics.fmean(by_seed.values()), low, high, comparison.at_least / 100)
     return Compared(comparison, by_seed, cells, verdict)
+
+
+def _part(pair: Pair, conditions: Sequence[str]) -> Pair:
+    """What was said in these conditions; all where none is named."""
+    baseline, candidate = ([each for each in said if not conditions or each.condition in conditions] for said in pair)
+    return baseline, candidate
+
+
+def _reduction(pair: Pair) -> float:
+    return float(relative_reduction(np.array([[_errors(pair[0]), _errors(pair[1])]]))[0])
 
 
 def _errors(scored: Sequence[ScoredUtterance]) -> float:

@@ -26,6 +26,9 @@ class Comparison(Section):
     where the candidate has at most 1 % more. `published` is the paper's figure, as text. With `figure` that figure of
     the stage's report is compared in place of word errors, such as dev_loss of interleaved/student, or
     bytes_per_frame of interleaved/labelling; less is better.
+
+    With `conditions` word errors are those of test speech in these alone. With `beyond`, other conditions, the
+    reduction in `conditions` less that in `beyond` is looked at, and `at_least` is in points.
     """
 
     name: str
@@ -34,11 +37,21 @@ class Comparison(Section):
     at_least: float
     published: str = ""
     figure: str = ""
+    conditions: tuple[str, ...] = ()
+    beyond: tuple[str, ...] = ()
 
     @property
     def what(self) -> str:
         """What is counted, in words."""
-        return self.figure.replace("_", " ") or "word errors"
+        if not self.conditions:
+            return self.figure.replace("_", " ") or "word errors"
+        counted = f"word errors in {', '.join(self.conditions)}"
+        return f"{counted}, beyond those in {', '.join(self.beyond)}" if self.beyond else counted
+
+    @property
+    def unit(self) -> str:
+        """Of the reduction and of the criterion."""
+        return "points" if self.beyond else "%"
 
     @property
     def systems(self) -> tuple[tuple[str, str], tuple[str, str]]:
@@ -51,6 +64,10 @@ class Comparison(Section):
         for each in (self.baseline, self.candidate):
             if each.count("/") != 1 or not all(each.split("/")):
                 raise ValueError(f"'{each}' names no system; write VARIANT/SYSTEM, for example all/student")
+        if self.figure and (self.conditions or self.beyond):
+            raise ValueError(f"'{self.name}' compares {self.figure}; conditions and beyond are of word errors alone")
+        if self.beyond and not self.conditions:
+            raise ValueError(f"'{self.name}' names conditions in beyond alone; name others in conditions")
         return self
 
 

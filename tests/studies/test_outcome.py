@@ -105,3 +105,41 @@ def test_other_test_speech_is_refused() -> None:
 def test_json_gives_the_same_outcome_back(found: Outcome) -> None:
     assert to_json(from_json(to_json(found))) == to_json(found)
     assert from_json(to_json(found)).compared[0].overall == found.compared[0].overall
+
+
+def _in_conditions(conditions: tuple[str, ...], beyond: tuple[str, ...] = (), *, noisy: int) -> Outcome:
+    """The new system makes 2 errors fewer of 8 in clean speech, and `noisy` fewer in noise."""
+    made = {system: dict(found) for system, found in scores(old=8, new=6).items()}
+    for seed, said in made["new", "student"].items():
+        made["new", "student"][seed] = [
+            replace(each, edits=Edits(20, substitutions=each.edits.substitutions + 2 - noisy))
+            if each.condition == "babble-10"
+            else each
+            for each in said
+        ]
+    asked = study(at_least=0)
+    one = asked.comparisons[0].model_copy(update={"conditions": conditions, "beyond": beyond})
+    return outcome_of(asked.model_copy(update={"comparisons": (one,)}), made, DRAWS, MADE)
+
+
+def test_conditions_choose_what_is_compared() -> None:
+    found = _in_conditions(("babble-10",), noisy=4).compared[0]
+    assert found.by_seed == pytest.approx({1: 4 / 8.5, 2: 4 / 9.5})
+    assert {each.condition for each in found.cells} == {"babble-10", "all"}
+
+
+def test_the_gain_in_noise_beyond_that_on_clean_speech() -> None:
+    more = _in_conditions(("babble-10",), ("clean",), noisy=4).compared[0]
+    assert more.by_seed == pytest.approx({1: 2 / 8.5, 2: 2 / 9.5})
+    assert more.overall.werr == pytest.approx(2 / 9)
+    assert more.overall.by_speaker.speakers == 6
+    assert more.verdict == "reproduced"
+    assert _in_conditions(("babble-10",), ("clean",), noisy=1).compared[0].verdict == "not", "it is smaller"
+    assert _in_conditions(("babble-10",), ("clean",), noisy=2).compared[0].verdict == "can't tell", "it is the same"
+
+
+def test_conditions_that_nothing_was_said_in_are_refused() -> None:
+    with pytest.raises(ValueError, match="'new against old': no test speech is in room; name others"):
+        _in_conditions(("room",), noisy=2)
+    with pytest.raises(ValueError, match="'new against old': no test speech is in room; name others"):
+        _in_conditions(("clean",), ("room",), noisy=2)

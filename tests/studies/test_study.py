@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from ssl_asr.studies.study import known_studies, read_study, recipe_of, with_recipe
+from ssl_asr.studies.study import Comparison, known_studies, read_study, recipe_of, with_recipe
 from tests.studies.made_up import study
 
 
@@ -64,6 +64,19 @@ def test_a_system_without_a_variant_is_told(tmp_path: Path) -> None:
     path.write_text(yaml.safe_dump(values, sort_keys=False))
     with pytest.raises(ValueError, match="'student' names no system; write VARIANT/SYSTEM, for example all/student"):
         read_study(str(path))
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"figure": "dev_loss", "conditions": ["clean"]}, "conditions and beyond are of word errors alone"),
+        ({"beyond": ["clean"]}, "names conditions in beyond alone; name others in conditions"),
+    ],
+)
+def test_conditions_are_of_word_errors_and_have_others_to_go_beyond(change: dict[str, object], sentence: str) -> None:
+    compared = study().comparisons[0].model_dump() | change
+    with pytest.raises(ValueError, match=sentence):
+        Comparison(**compared)
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from ssl_asr.evaluation.results import Reduction
 from ssl_asr.studies.outcome import Compared, Outcome, SystemErrors, SystemFigure, limits_of
+from ssl_asr.studies.study import Comparison
 
 TITLE = "# Results: published claims, measured"  # of the table of all studies
 _RULE = """\
@@ -17,6 +18,7 @@ and ends below the criterion. "Can't tell": the interval reaches zero and the cr
 
 A criterion below zero allows such a loss: "reproduced" is an interval wholly above it, "not" one wholly below it.
 Figures other than word errors come from the stages' reports; their interval is from the least to the largest seed.
+"Word errors in A, beyond those in B": the reduction in condition A less that in B, in points.
 """
 
 
@@ -36,7 +38,7 @@ def study_markdown(outcome: Outcome, picture: str) -> str:
         *(
             f"{each.comparison.name}:\n\n{_cells(each.cells)}"
             for each in outcome.compared
-            if not each.comparison.figure
+            if not (each.comparison.figure or each.comparison.conditions)
         ),
         "## How\n",
         f"`{made.command}`, {made.day}, commit {made.commit}, {made.machine}; {made.minutes:.0f} minutes of runs.",
@@ -90,11 +92,19 @@ def studies_markdown(outcomes: Iterable[Outcome]) -> str:
 def sentence(compared: Compared) -> str:
     """One plain sentence of what came out."""
     low, high = limits_of(compared.overall)
-    fewer = f"less {compared.comparison.what}" if compared.comparison.figure else "fewer word errors"
-    found = f"{_signed(compared.mean)} % [{_signed(low)}, {_signed(high)}] {fewer}"
-    asked = f"at least {compared.comparison.at_least:g} % were asked for"
+    unit = compared.comparison.unit
+    found = f"{_signed(compared.mean)} {unit} [{_signed(low)}, {_signed(high)}] {_less(compared.comparison)}"
+    asked = f"at least {compared.comparison.at_least:g} {unit} were asked for"
     verdict = {"reproduced": "reproduced", "partly": "partly reproduced", "not": "not reproduced"}
     return f"{compared.comparison.name}: {verdict.get(compared.verdict, compared.verdict)}, {found}; {asked}."
+
+
+def _less(comparison: Comparison) -> str:
+    """What there is less of, after a figure."""
+    if comparison.beyond:
+        places = (", ".join(each) for each in (comparison.conditions, comparison.beyond))
+        return "of a larger reduction in {} than in {}".format(*places)
+    return f"less {comparison.what}" if comparison.figure else f"fewer {comparison.what}"
 
 
 def _comparisons(compared: Sequence[Compared]) -> str:

@@ -29,7 +29,7 @@ def draw_study(outcome: Outcome) -> bytes:
         axis.axvline(0, color=FAINT, linewidth=1)
         axis.set_ylim(len(compared) - 0.5, -0.5)
         axis.set_yticks(range(len(compared)), [f"{each.comparison.name}\n{each.verdict}" for each in compared])
-        counted = dict.fromkeys(each.comparison.what for each in compared)
+        counted = dict.fromkeys(each.comparison.figure.replace("_", " ") or "word errors" for each in compared)
         less = "fewer word errors" if [*counted] == ["word errors"] else f"less {', '.join(counted)}"
         axis.set_xlabel(f"{less}, %: seeds, mean and interval; the criterion in orange")
         figure.suptitle(outcome.study.question, x=0.01, ha="left", fontsize=11, fontweight="bold")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 from PIL import Image
 
@@ -34,6 +35,14 @@ def test_the_sentence_tells_a_miss_as_a_miss() -> None:
     assert sentence(outcome(old=8, new=8, at_least=5).compared[0]) == (
         "new against old: not reproduced, +0.0 % [+0.0, +0.0] fewer word errors; at least 5 % were asked for."
     )
+
+
+def test_a_difference_between_conditions_is_told_in_points() -> None:
+    compared = outcome().compared[0]
+    asked = {"conditions": ("babble-10", "effects-10"), "beyond": ("clean",)}
+    told = sentence(replace(compared, comparison=compared.comparison.model_copy(update=asked)))
+    assert " points [" in told
+    assert "of a larger reduction in babble-10, effects-10 than in clean; at least 10 points were asked for." in told
 
 
 def test_the_table_has_a_line_for_each_claim_with_the_published_figure() -> None:
