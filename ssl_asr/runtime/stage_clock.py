@@ -20,6 +20,7 @@ from ssl_asr.runtime.stage_report import ACTOR_HOURS, StageReport, keep_report, 
 from ssl_asr.store import filesystem
 from ssl_asr.store.layout import heartbeat_uri, stages_folder
 from ssl_asr.store.ledger import Reject
+from ssl_asr.store.listing import list_temporary
 from ssl_asr.store.retry import without_retries
 
 CLAIM_SECONDS = 1.0  # for another process that begins in the same moment to say so
@@ -79,7 +80,7 @@ class StageClock:
                 max(self._before, heartbeat.seconds),
                 max(self._worked, heartbeat.work_seconds),
             )
-        for left in filesystem.list_temporary(stages_folder(recipe.run)):
+        for left in list_temporary(stages_folder(recipe.run)):
             if f"/{stage}." in left:  # a heartbeat that a killed attempt was writing
                 filesystem.delete(left)
         self._stop = threading.Event()

@@ -256,18 +256,6 @@ def sizes_and_times(folder: str) -> dict[str, tuple[int, int]]:
     return {info.base_name: (info.size, info.mtime_ns) for info in found if info.type == pafs.FileType.File}
 
 
-def list_temporary(uri: str) -> list[str]:
-    """Sorted URIs of unfinished files below `uri`, of killed or running writers.
-
-    Only a local disk can have any: an object store shows a file only when it is complete.
-    """
-    filesystem, path = resolve(uri)
-    if not isinstance(filesystem, pafs.LocalFileSystem):
-        return []
-    below = ((folder, name) for folder, _, names in os.walk(path) for name in names if is_temporary(name))
-    return sorted(join(uri, f"{folder}/{name}"[len(path.rstrip("/")) + 1 :]) for folder, name in below)
-
-
 @retried
 def list_folders(uri: str) -> list[str]:
     """Sorted names of the folders directly below `uri`."""

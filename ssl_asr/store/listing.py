@@ -1,6 +1,7 @@
-"""Lists whole folders of numbered files; for half a million shards this is faster than checking each file.
+"""Lists whole folders: of numbered files, and of what killed writers have left.
 
-A local disk is listed through `os`, without a Python object for every file; everything else through pyarrow.
+For half a million shards this is faster than checking each file. A local disk is listed through `os`, without a
+Python object for every file; everything else through pyarrow.
 """
 
 from __future__ import annotations
@@ -87,9 +88,21 @@ def list_remote(fs: pafs.FileSystem, path: str, suffix: str) -> Listing:
     return _bynumber_of(np.array([row for row in rows if row[0] is not None], np.int64).reshape(-1, 3).T)
 
 
+def list_temporary(uri: str) -> list[str]:
+    """Sorted URIs of unfinished files below `uri`, of killed or running writers.
+
+    Only a local disk can have any: an object store shows a file only when it is complete.
+    """
+    fs, path = filesystem.resolve(uri)
+    if not isinstance(fs, pafs.LocalFileSystem):
+        return []
+    below = ((folder, name) for folder, _, names in os.walk(path) for name in names if filesystem.is_temporary(name))
+    return sorted(filesystem.join(uri, f"{folder}/{name}"[len(path.rstrip("/")) + 1 :]) for folder, name in below)
+
+
 def delete_temporary(uri: str) -> int:
     """Delete the unfinished files of killed writers below `uri`; returns their number."""
-    leftover = filesystem.list_temporary(uri)
+    leftover = list_temporary(uri)
     for each in leftover:
         filesystem.delete(each)
     return len(leftover)

@@ -36,6 +36,7 @@ from ssl_asr.store.layout import (
     store_of_set,
 )
 from ssl_asr.store.ledger import Shard
+from ssl_asr.store.listing import list_temporary
 from ssl_asr.store.weights import read_description
 from ssl_asr.transducer.model_files import TRANSDUCER, load_transducer
 from ssl_asr.verifying.findings import Finding, FindingFormatter
@@ -69,7 +70,7 @@ def verify(recipe: Recipe, only: Collection[Shard] | None = None, *, sample: int
         raise ValueError(f"{recipe.run} holds no shard of any store; name a run that has begun")
     verdict = Verdict(damaged)
     verdict.add(check_training(recipe.run))
-    verdict.findings += [formatter.leftover(uri) for uri in filesystem.list_temporary(recipe.run)]
+    verdict.findings += [formatter.leftover(uri) for uri in list_temporary(recipe.run)]
     verdict.findings += [formatter.unexpected(uri) for held in stores for uri in held.unexpected]
     wanted: Collection[Shard] = shards if only is None else [shard for shard in only if shard in shards]
     if sample is not None and sample < len(shards):

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from ssl_asr.recipe import Recipe
-from ssl_asr.store import filesystem
 from ssl_asr.store.ledger import Shard
+from ssl_asr.store.listing import list_temporary
 from ssl_asr.verifying.run import verify
 from tests.cluster.autoscaling import WORKERS
 from tests.cluster.head import client_environment
@@ -51,5 +51,5 @@ def test_grows_replaces_and_shrinks(small_shards: Recipe, tmp_path: Path) -> Non
     assert value["shrunk"] == 0
     shards = [Shard("unlabeled", number) for number in range(SHARDS)]
     assert [entry.shard for entry in target_store(small_shards).entries("unlabeled")] == shards
-    assert filesystem.list_temporary(small_shards.run) == []
+    assert list_temporary(small_shards.run) == []
     assert verify(small_shards).findings == []

@@ -16,7 +16,7 @@ import soundfile
 from ssl_asr.corpus import shuffle
 from ssl_asr.corpus.stage import run_corpus, todo_corpus
 from ssl_asr.recipe import Recipe
-from ssl_asr.store import filesystem
+from ssl_asr.store.listing import list_temporary
 from tests.cluster.processes import module_of_tests
 from tests.conftest import tiny_recipe
 
@@ -78,5 +78,5 @@ def test_the_manifests_survive_kills(recipe: Recipe, tmp_path: Path, monkeypatch
     for run in json.loads(lines[-1]):
         each = recipe.model_copy(update={"run": run})
         assert contents(each) == contents(unbroken)
-        assert filesystem.list_temporary(run) == []
+        assert list_temporary(run) == []
         assert todo_corpus(each, []) == []

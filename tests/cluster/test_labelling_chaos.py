@@ -14,8 +14,9 @@ import pytest
 
 from ssl_asr.labelling.stage import run_labelling
 from ssl_asr.recipe import Recipe
-from ssl_asr.store import filesystem, targets
+from ssl_asr.store import targets
 from ssl_asr.store.ledger import Shard
+from ssl_asr.store.listing import list_temporary
 from ssl_asr.verifying.run import verify
 from tests.cluster.chaos import with_k
 from tests.cluster.processes import module_of_tests
@@ -55,7 +56,7 @@ def test_the_store_survives_kills(whole: Recipe, tmp_path: Path) -> None:
         run_labelling(unbroken)
         assert contents(each) == contents(unbroken)
         nothing_is_missing_or_there_twice(each)
-    assert filesystem.list_temporary(recipe.run) == []
+    assert list_temporary(recipe.run) == []
     assert verify(done[-1]).findings == []
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ssl_asr.store import filesystem
+from ssl_asr.store.listing import list_temporary
 
 
 def test_bytes_come_back_by_path_and_by_uri(tmp_path: Path) -> None:
@@ -27,7 +28,7 @@ def test_a_writer_killed_while_writing_leaves_the_old_file(tmp_path: Path, monke
         filesystem.write_bytes(uri, b"new")
     assert filesystem.read_bytes(uri) == b"old"
     assert filesystem.list_files(str(tmp_path)) == [uri]
-    (left,) = filesystem.list_temporary(str(tmp_path))
+    (left,) = list_temporary(str(tmp_path))
     assert left.startswith(f"{uri}.tmp-")
     filesystem.delete(left)
     assert os.listdir(tmp_path) == ["file"]
@@ -42,7 +43,6 @@ def test_listing_is_sorted_recursive_and_by_suffix(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_not_there_is_empty(tmp_path: Path) -> None:
     assert filesystem.list_files(str(tmp_path / "none")) == []
-    assert filesystem.list_temporary(str(tmp_path / "none")) == []
     assert filesystem.list_folders(str(tmp_path / "none")) == []
     filesystem.delete(str(tmp_path / "none"))
 

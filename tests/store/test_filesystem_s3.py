@@ -9,7 +9,7 @@ import pytest
 
 from ssl_asr.store import filesystem, retry
 from ssl_asr.store.ledger import Shard
-from ssl_asr.store.listing import list_numbers
+from ssl_asr.store.listing import list_numbers, list_temporary
 from ssl_asr.store.retry import without_retries
 from ssl_asr.store.shards import ShardStore
 from tests.s3_server import S3Server, s3_server
@@ -39,7 +39,7 @@ def test_bytes_come_back_and_are_listed_and_deleted(bucket: str) -> None:
     wanted = [f"{bucket}/run/{name}" for name in ("a.json", "b/1.json", "b/2.json")]
     assert filesystem.list_files(f"{bucket}/run", ".json") == wanted
     assert filesystem.list_folders(f"{bucket}/run") == ["b"]
-    assert filesystem.list_temporary(f"{bucket}/run") == []
+    assert list_temporary(f"{bucket}/run") == []
     assert filesystem.modified(f"{bucket}/run/a.json") > 1.7e9
     filesystem.delete(f"{bucket}/run/a.json")
     filesystem.delete(f"{bucket}/run/b")

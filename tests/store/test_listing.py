@@ -6,7 +6,14 @@ from pathlib import Path
 
 import pyarrow.fs as pafs
 
-from ssl_asr.store.listing import delete_temporary, list_files, list_local, list_numbers, list_remote
+from ssl_asr.store.listing import (
+    delete_temporary,
+    list_files,
+    list_local,
+    list_numbers,
+    list_remote,
+    list_temporary,
+)
 
 NAMES = ["000012.json", "000003.json", "1000000.json"]
 OTHERS = ["000004.json.tmp-0a1b2c3d", "000005.parquet", "12.json", "0000006.json", "notes.json", "00000².json"]
@@ -28,6 +35,7 @@ def test_a_folder_that_is_not_there_is_empty(tmp_path: Path) -> None:
     missing = str(tmp_path / "none")
     assert len(list_files(missing, ".json")) == len(list_numbers(missing, ".json")) == 0
     assert len(list_remote(pafs.LocalFileSystem(), missing, ".json")) == 0
+    assert list_temporary(missing) == []
     assert delete_temporary(missing) == 0
 
 

@@ -19,6 +19,7 @@ from ssl_asr.runtime.stage_report import StageReport, read_rejects
 from ssl_asr.store import filesystem
 from ssl_asr.store.layout import model_uri
 from ssl_asr.store.ledger import Shard
+from ssl_asr.store.listing import list_temporary
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.training.checkpoints.accounting import accounted_keys, read_accounts
 from ssl_asr.training.curve import read_curve
@@ -248,7 +249,7 @@ def test_killed_while_lattices_are_made_nothing_half_is_left(
     assert done == [Shard("labeled", 0)]
     run_teacher(recipe)
     assert contents(own) == contents(Path(sequenced[0].run))
-    assert filesystem.list_temporary(recipe.run) == []
+    assert list_temporary(recipe.run) == []
 
 
 @pytest.mark.usefixtures("here")
