@@ -17,7 +17,7 @@ from ssl_asr.corpus.decoder_input import DecoderInput, FileBytes
 from ssl_asr.corpus.file_part import FilePart
 from ssl_asr.corpus.paged_file import PagedFile
 from ssl_asr.corpus.truncation import truncation, unknown_length
-from ssl_asr.store import filesystem
+from ssl_asr.store.errors import is_unreachable
 from ssl_asr.store.retry import retried
 
 MIN_RATE, MAX_RATE = 4000, 384000
@@ -149,7 +149,7 @@ def _stream(uri: str, pipes: bool) -> pa.NativeFile | FilePart:
     try:
         return _open(uri, pipes)
     except OSError as error:
-        if filesystem.is_unreachable(error):
+        if is_unreachable(error):
             why = " ".join(str(error).split())
             raise UnreachableAudio(
                 f"{uri}: its store does not answer ({why}); correct the path, or give the same command again later"

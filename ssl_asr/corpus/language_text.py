@@ -24,6 +24,7 @@ from ssl_asr.recipe import Corpus, Recipe
 from ssl_asr.recipe.identity import digest
 from ssl_asr.store import filesystem
 from ssl_asr.store.corpus_layout import lm_text_inputs_uri, lm_text_uri, sentences_uri
+from ssl_asr.store.errors import is_unreachable
 from ssl_asr.store.large_files import file_checksum, write_lines_if_changed
 from ssl_asr.store.ledger import checksum
 
@@ -119,7 +120,7 @@ def _lines(uri: str) -> Iterator[tuple[int, str]]:
     try:
         yield from read_lines(uri)
     except OSError as error:
-        if filesystem.is_unreachable(error):
+        if is_unreachable(error):
             raise
         raise ValueError(
             f"corpus.lm_text={uri} cannot be read ({error.strerror or error}); correct the path"

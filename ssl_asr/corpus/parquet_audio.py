@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ssl_asr.store import filesystem
+from ssl_asr.store.errors import is_unreachable, reaching
 
 COLUMN = "audio"
 _READ_AHEAD = 4 << 20
@@ -69,7 +70,7 @@ def check_once(file: str, schema: pa.Schema, name: str) -> None:
 def open_parquet(file: str) -> Iterator[pq.ParquetFile]:
     """ValueError with one sentence if it is no Parquet file, or if what is read of it inside the block is damaged."""
     try:
-        with filesystem.reaching(file):
+        with reaching(file):
             fs, path = filesystem.resolve(file)
             with fs.open_input_file(path) as stream:
                 yield _parquet(stream)
@@ -176,7 +177,7 @@ def _parquet(stream: pa.NativeFile) -> pq.ParquetFile:
 
 
 def _told(file: str, error: Exception) -> Exception:
-    if filesystem.is_unreachable(error):
+    if is_unreachable(error):
         return error
     return ValueError(f"{file} is not a whole Parquet file ({' '.join(str(error).split())}); fetch it again")
 

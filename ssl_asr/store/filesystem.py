@@ -12,7 +12,6 @@ killed writer leaves are invisible but cost money, so give the bucket a rule tha
 
 from __future__ import annotations
 
-import errno
 import os
 import re
 import uuid
@@ -24,7 +23,8 @@ from urllib.parse import unquote
 import pyarrow as pa
 import pyarrow.fs as pafs
 
-from ssl_asr.store.retry import is_outage, retried
+from ssl_asr.store.errors import is_unreachable, reaching
+from ssl_asr.store.retry import retried
 
 # In the name of a file that is being written; only a killed writer leaves such a file.
 TEMPORARY = ".tmp-"
@@ -35,29 +35,6 @@ _GOOGLE = "?retry_limit_seconds=10"
 _REMOTE = {"s3": "?allow_delayed_open=true", "gs": _GOOGLE, "gcs": _GOOGLE}
 _REMOTE |= dict.fromkeys(("abfs", "abfss", "hdfs", "viewfs"), "")
 _TEMPORARY_NAME = re.compile(re.escape(TEMPORARY) + "[0-9a-f]{8}$")
-
-# Errors of this machine or its disk: they are temporary, or its owner must fix them.
-_TROUBLE = {
-    errno.EMFILE,
-    errno.ENFILE,
-    errno.EIO,
-    errno.ESTALE,
-    errno.EACCES,
-    errno.EPERM,
-    errno.ENOSPC,
-    errno.ENOMEM,
-}
-# Permanent errors of S3, and their fixes. Other errors are temporary.
-_KEYS = "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, on all machines, to keys that may read and write there"
-_FIXES = {
-    "NO_SUCH_BUCKET": "create the bucket or name another one",
-    "ACCESS_DENIED": _KEYS,
-    "INVALID_ACCESS_KEY_ID": _KEYS,
-    "SIGNATURE_DOES_NOT_MATCH": _KEYS,
-    "INVALID_CLIENT_TOKEN_ID": _KEYS,
-    "MISSING_AUTHENTICATION_TOKEN": _KEYS,
-    "EXPIRED_TOKEN": "renew AWS_SESSION_TOKEN and its keys",
-}
 
 
 def is_uri(name: str) -> bool:
@@ -102,23 +79,6 @@ def _remote(uri: str, root: str) -> tuple[pafs.FileSystem, str]:
 
 def _unusable(uri: str, why: str) -> ValueError:
     return ValueError(f"{uri} can't be read or written ({why}); name a local path, or file:///, s3:// or gs://")
-
-
-@contextmanager
-def reaching(uri: str) -> Iterator[None]:
-    """Inside the block, a permanent error of the object store is a ValueError with its fix; others stay OSError."""
-    try:
-        yield
-    except OSError as error:
-        fix = next((fix for code, fix in _FIXES.items() if f"AWS Error {code} " in str(error)), None)
-        if fix is None:
-            raise
-        raise ValueError(f"{uri} cannot be reached ({_reason(error)}); {fix}") from error
-
-
-def is_unreachable(error: Exception) -> bool:
-    """Whether the object store or the disk is at fault, not the content of a file."""
-    return is_outage(error) or getattr(error, "errno", None) in _TROUBLE
 
 
 def absolute(uri: str) -> str:
@@ -283,8 +243,3 @@ def _info(uri: str) -> pafs.FileInfo:
     filesystem, path = resolve(uri)
     with reaching(uri):
         return filesystem.get_file_info(path)
-
-
-def _reason(error: OSError) -> str:
-    """The object store's message, without the request id."""
-    return str(error).partition("AWS Error ")[2].partition(" (Request ID")[0].rstrip(".")

@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pyarrow.fs as pafs
 
 from ssl_asr.store import filesystem
+from ssl_asr.store.errors import reaching
 from ssl_asr.store.retry import retried
 
 # Digits of a file's name; the rest of the name is its suffix.
@@ -48,7 +49,7 @@ def list_numbers(uri: str, suffix: str) -> Numbers:
     """Ascending numbers of the files "000123<suffix>" in the folder `uri`; none if there is no folder."""
     fs, path = filesystem.resolve(uri)
     local = isinstance(fs, pafs.LocalFileSystem)
-    with filesystem.reaching(uri):
+    with reaching(uri):
         names = _local_names(path) if local else [info.base_name for info in _infos(fs, path)]
     numbers = (number_of(name, suffix) for name in names)
     return np.sort(np.array([number for number in numbers if number is not None], np.int64))
@@ -60,7 +61,7 @@ def list_files(uri: str, suffix: str) -> Listing:
     fs, path = filesystem.resolve(uri)
     if isinstance(fs, pafs.LocalFileSystem):
         return list_local(path, suffix)
-    with filesystem.reaching(uri):
+    with reaching(uri):
         return list_remote(fs, path, suffix)
 
 

@@ -19,6 +19,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from ssl_asr.store import filesystem, layout
+from ssl_asr.store.errors import is_unreachable
 from ssl_asr.store.ledger import LedgerEntry, Reject, Shard, checksum
 from ssl_asr.store.ledger_index import PARALLEL_READS
 from ssl_asr.store.retry import retried
@@ -88,7 +89,7 @@ def read_partition(store: ShardStore, shard: Shard, partition: int) -> pa.Table:
         with fs.open_input_file(path) as file, pa.ipc.open_file(file) as reader:
             return pa.Table.from_batches([reader.get_batch(partition)])
     except (pa.ArrowException, OSError) as error:
-        if filesystem.is_unreachable(error):
+        if is_unreachable(error):
             raise
         raise ValueError(f"{uri} is missing or damaged; delete it and run the stage again") from error
 

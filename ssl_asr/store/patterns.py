@@ -17,6 +17,7 @@ import pyarrow.fs as pafs
 
 from ssl_asr.store import filesystem
 from ssl_asr.store.braces import BRACES, in_full
+from ssl_asr.store.errors import reaching
 from ssl_asr.store.retry import retried
 
 ANY_FOLDERS = "**"
@@ -73,7 +74,7 @@ def matching_paths(pattern: str) -> list[str]:
 @retried
 def files_below(folder: str) -> list[FoundFile]:
     """Every file below a folder of an object store, sorted, but hidden ones; none where there is no such folder."""
-    with filesystem.reaching(folder):
+    with reaching(folder):
         below = _below(folder, deep=True)
     return [each for each in below if isinstance(each, FoundFile) and not is_hidden(each.uri[len(folder) + 1 :])]
 
@@ -143,7 +144,7 @@ def _listed(names: Sequence[str], folders: bool) -> dict[str, list[Found]]:
 
 @retried
 def _inside(folder: str) -> dict[str, Found]:
-    with filesystem.reaching(folder):
+    with reaching(folder):
         return {each.uri: each for each in _below(folder, deep=False)}
 
 
@@ -151,7 +152,7 @@ def _inside(folder: str) -> dict[str, Found]:
 def _matching(pattern: str, folders: bool) -> list[Found]:
     if "://" not in pattern:
         return [each for name in _paths(filesystem.resolve(pattern)[1]) for each in _at(name, folders)]
-    with filesystem.reaching(pattern):
+    with reaching(pattern):
         sign = _SIGNS.search(pattern)
         if sign is None or ("[" in pattern and _at(pattern, folders)):
             return _at(pattern, folders)

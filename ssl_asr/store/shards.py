@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ssl_asr.store import filesystem, layout
+from ssl_asr.store.errors import is_unreachable
 from ssl_asr.store.index_columns import LISTS
 from ssl_asr.store.ledger import LedgerEntry, Reject, Shard, checksum, parents_digest, read_entry
 from ssl_asr.store.ledger_index import PARALLEL_READS, LedgerIndex, refresh_index
@@ -243,7 +244,7 @@ class ShardStore:
         except FileNotFoundError as error:
             raise ValueError(f"{uri} is missing; run the stage that writes {self.name} again") from error
         except (pa.ArrowException, OSError) as error:
-            if filesystem.is_unreachable(error):
+            if is_unreachable(error):
                 raise  # the store is at fault, not the shard
             raise ValueError(
                 f"{uri} is not a whole Parquet file ({str(error).splitlines()[0]}); "

@@ -13,6 +13,7 @@ from typing import Any
 
 from ssl_asr.corpus.readers.lines import read_lines
 from ssl_asr.store import filesystem
+from ssl_asr.store.errors import is_unreachable
 
 Part = tuple[int, int | None]  # bytes of a file, to its end where the second is None
 WHOLE: Part = (0, None)
@@ -48,7 +49,7 @@ def entries_of(
                     check(file, line)
             yield f"line {number}" + (f" after byte {begin}" if begin else ""), line
     except OSError as error:
-        if filesystem.is_unreachable(error):
+        if is_unreachable(error):
             raise
         raise ValueError(f"{file}: there is no such {form} manifest") from None
 

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from ssl_asr.store import filesystem
+from ssl_asr.store.errors import is_unreachable, reaching
 from ssl_asr.store.ledger import Reject
 
 # Read with each header: what lies beside a recording (its text, the next header) is then no request of its own.
@@ -47,14 +48,14 @@ def read_tar(uri: str, is_text: Callable[[str], bool] = lambda name: False) -> T
     ValueError with one sentence if the file is no tar, is compressed or is not there.
     """
     try:
-        with filesystem.reaching(uri):
+        with reaching(uri):
             fs, path = filesystem.resolve(uri)
             with fs.open_input_file(path) as file:
                 _check_form(uri, file.read(8))
                 file.seek(0)
                 return _content(uri, io.BufferedReader(file, READ_AHEAD), file.size(), is_text)
     except OSError as error:
-        if filesystem.is_unreachable(error):
+        if is_unreachable(error):
             raise
         raise ValueError(f"{uri}: there is no such tar, or it can't be read") from error
 

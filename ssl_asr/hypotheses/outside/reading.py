@@ -20,6 +20,7 @@ from ssl_asr.corpus.readers.lines import read_lines
 from ssl_asr.evaluation.hypothesis_files import ctm_line, json_objects
 from ssl_asr.hypotheses.outside.words import OutsideWord, WrittenRow, table_of
 from ssl_asr.store import filesystem
+from ssl_asr.store.errors import is_unreachable
 from ssl_asr.store.patterns import FoundFile
 
 _BEGINS = "{["  # of a JSON value, as the first sign of a line
@@ -52,7 +53,7 @@ def read_piece(kind: str, piece: Piece, *, is_whole: bool) -> pa.Table:
             f"{piece.uri} has half of a surrogate pair in a text, which is no character; write it again"
         ) from None
     except OSError as error:
-        if filesystem.is_unreachable(error):
+        if is_unreachable(error):
             raise
         raise ValueError(f"{piece.uri} can't be read ({error}); see whether it is there") from None
 
