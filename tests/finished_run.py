@@ -47,9 +47,9 @@ from ssl_asr.runtime.shard_stage import source_of_entry
 from ssl_asr.runtime.stage_clock import StageClock
 from ssl_asr.store import alignments, features, filesystem, utterance
 from ssl_asr.store.hmm_layout import flat_start_uri, tree_uri
-from ssl_asr.store.layout import model_uri
 from ssl_asr.store.results_layout import page_uri
 from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.training_layout import model_uri
 from tests.pinned import PINNED
 from tests.report.example_run import example_results
 

@@ -17,8 +17,8 @@ from ssl_asr.models.model_files import model_id
 from ssl_asr.recipe import Cluster, Recipe
 from ssl_asr.runtime.run_directory import open_recipe, save_recipe
 from ssl_asr.store import alignments
-from ssl_asr.store.layout import model_uri
 from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.training_layout import model_uri
 from ssl_asr.training import stage as training_stage
 from ssl_asr.training.job import TrainingJob
 from ssl_asr.training.realign import run_realign

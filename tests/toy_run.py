@@ -27,9 +27,9 @@ from ssl_asr.models.model_files import save_model
 from ssl_asr.recipe import LstmNetwork, Recipe, load_recipe
 from ssl_asr.runtime.stage_report import StageReport
 from ssl_asr.store import alignments, features, filesystem, utterance
-from ssl_asr.store.layout import model_uri
 from ssl_asr.store.ledger import Shard
 from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.training_layout import model_uri
 from ssl_asr.store.utterance import Utterance
 from tests.in_process import placed_here
 from tests.pinned import PINNED

@@ -19,7 +19,7 @@ from ssl_asr.recipe import Recipe, parse_recipe
 from ssl_asr.runtime.run_directory import save_recipe
 from ssl_asr.serving.exporting.transducers.export import ExportedTransducer, export_transducer
 from ssl_asr.serving.transducers.engine import TransducerEngine
-from ssl_asr.store.layout import model_uri
+from ssl_asr.store.training_layout import model_uri
 from ssl_asr.transducer.model import TransducerModel, TransducerSpec
 from ssl_asr.transducer.model_files import load_transducer, save_transducer
 from tests.conftest import CACHE

@@ -38,8 +38,8 @@ from ssl_asr.runtime.run_directory import open_recipe
 from ssl_asr.store import alignments, features
 from ssl_asr.store.cosine_codec import STEP, quantise
 from ssl_asr.store.features import FeatureRow
-from ssl_asr.store.layout import model_uri
 from ssl_asr.store.shards import ShardStore, to_parquet
+from ssl_asr.store.training_layout import model_uri
 
 MODELS = ("teacher", "student")
 ROUNDS = 3

@@ -37,10 +37,11 @@ from ssl_asr.runtime.cluster import joined
 from ssl_asr.runtime.job_runner import run_shard_jobs
 from ssl_asr.runtime.shard_stage import source_of_entry
 from ssl_asr.store import features, filesystem, targets
-from ssl_asr.store.layout import index_folder, model_uri
+from ssl_asr.store.layout import index_folder
 from ssl_asr.store.ledger import LedgerEntry, Shard, checksum
 from ssl_asr.store.ledger_index import PARALLEL_READS, SETTLED_NS
 from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.training_layout import model_uri
 
 ROUNDS, ROWS_BACK = 5, 1000
 SHARES = {"1pct": 0.01, "99pct": 0.99}

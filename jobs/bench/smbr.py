@@ -30,7 +30,7 @@ from ssl_asr.sequence import lattice_shards
 from ssl_asr.sequence.batches import concatenate
 from ssl_asr.sequence.lattices import Arcs, Lattice, assemble
 from ssl_asr.sequence.smbr import expected_accuracy
-from ssl_asr.store.layout import model_uri
+from ssl_asr.store.training_layout import model_uri
 from ssl_asr.training.data.batches import batches_of, collated
 from ssl_asr.training.data.examples import Example, SlabReader
 from ssl_asr.training.data.run_sources import source_of_run

@@ -35,8 +35,8 @@ from ssl_asr.speakers.extracting import train_extractor
 from ssl_asr.speakers.pool import PoolSettings
 from ssl_asr.speakers.settings import TrainingSettings
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import model_uri
 from ssl_asr.store.results_layout import found_folder, found_inputs_uri
+from ssl_asr.store.training_layout import model_uri
 
 STAGE = "fairness"
 VERSION = "1"  # raise where equal inputs give other cohorts or adapted models

@@ -14,8 +14,8 @@ from ssl_asr.models.model_files import model_id
 from ssl_asr.models.systems import STUDENT, adapted_name
 from ssl_asr.recipe import Adapt, CrossEntropySection, Method, Recipe
 from ssl_asr.recipe.identity import digest, inputs_key, non_defaults
-from ssl_asr.store.layout import fisher_uri, model_uri
 from ssl_asr.store.ledger import checksum
+from ssl_asr.store.training_layout import fisher_uri, model_uri
 from ssl_asr.training.data.sources import Source
 from ssl_asr.training.job import TrainingJob
 from ssl_asr.training.objectives.anchored import Anchor

@@ -13,9 +13,9 @@ from ssl_asr.frontend.stacking import STACK
 from ssl_asr.models.model_files import made_from
 from ssl_asr.recipe.identity import inputs_key
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import model_uri, schedule_uri
 from ssl_asr.store.results_layout import PLANNED, adapted_folder, planned_uri
 from ssl_asr.store.targets import FRAME_SECONDS
+from ssl_asr.store.training_layout import model_uri, schedule_uri
 from ssl_asr.training.curve import Record, read_curve
 from ssl_asr.training.job import TrainingJob
 

@@ -29,8 +29,8 @@ from ssl_asr.recipe import Method, Recipe
 from ssl_asr.runtime import cluster
 from ssl_asr.runtime.stage_clock import StageClock, refuse_second
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import model_uri
 from ssl_asr.store.results_layout import results_uri
+from ssl_asr.store.training_layout import model_uri
 from ssl_asr.store.weights import read_weights, write_weights
 from ssl_asr.training.job import TrainingJob
 from ssl_asr.training.plan import job_of

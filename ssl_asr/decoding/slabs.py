@@ -28,10 +28,10 @@ from ssl_asr.models.acoustic import AcousticModel
 from ssl_asr.models.cohort_input import UNKNOWN
 from ssl_asr.models.model_files import POSTERIOR_COUNTS, load_model
 from ssl_asr.store import alignments, features, filesystem
-from ssl_asr.store.layout import model_uri
 from ssl_asr.store.ledger import Shard
 from ssl_asr.store.results_layout import decoded_uri
 from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.training_layout import model_uri
 
 
 @dataclass(frozen=True)

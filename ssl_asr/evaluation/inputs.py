@@ -16,9 +16,9 @@ from ssl_asr.models.systems import evaluated, stage_of
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import digest, inputs_key, non_defaults
 from ssl_asr.store import alignments, features, filesystem, utterance
-from ssl_asr.store.layout import model_uri
 from ssl_asr.store.ledger import checksum
 from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.training_layout import model_uri
 from ssl_asr.store.utterance import Utterance
 from ssl_asr.store.weights import read_weights
 from ssl_asr.transducer.ngram_files import ngram_key

@@ -21,9 +21,9 @@ from ssl_asr.runtime.shard_stage import ShardContent, ShardMaker, SourceShard
 from ssl_asr.store import features
 from ssl_asr.store.features import FeatureRow
 from ssl_asr.store.hypotheses import TimedWord
-from ssl_asr.store.layout import model_uri
 from ssl_asr.store.ledger import Reject, Shard
 from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.training_layout import model_uri
 
 BATCH_FRAMES = 6000  # 30 ms frames of a batch of the network, with padding
 

@@ -18,9 +18,9 @@ from ssl_asr.recipe.data import OUTSIDE
 from ssl_asr.recipe.identity import inputs_key, non_defaults
 from ssl_asr.runtime.shard_stage import SourceShard
 from ssl_asr.store import filesystem, hypotheses
-from ssl_asr.store.layout import model_uri
 from ssl_asr.store.ledger import checksum
 from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.training_layout import model_uri
 
 VERSION = "1"  # raise where equal inputs give other words, times or posteriors
 SPLIT = "unlabeled"

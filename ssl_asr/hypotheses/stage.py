@@ -36,10 +36,11 @@ from ssl_asr.runtime.stage_clock import StageClock
 from ssl_asr.runtime.stage_report import StageReport, check_reject_share, read_report
 from ssl_asr.runtime.todo import LANGUAGE_TEXT, SENONE_SET, SENONES, Todo, upstream, waiting
 from ssl_asr.store import features, filesystem, hypotheses
-from ssl_asr.store.layout import FEATURES, PSEUDO_LABELS, model_uri
+from ssl_asr.store.layout import FEATURES, PSEUDO_LABELS
 from ssl_asr.store.ledger import Reject, Shard
 from ssl_asr.store.ledger_index import refreshing
 from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.training_layout import model_uri
 
 STAGE = "hypotheses"
 

@@ -17,7 +17,7 @@ from ssl_asr.recipe import Recipe
 from ssl_asr.store import targets
 from ssl_asr.store.copies import label_rows
 from ssl_asr.store.integrity import Damage, SlabRows, check_same_rows
-from ssl_asr.store.layout import model_uri
+from ssl_asr.store.training_layout import model_uri
 
 
 def senones_by_teacher(recipe: Recipe, outputs: Mapping[str, int]) -> dict[str, int]:

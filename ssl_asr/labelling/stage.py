@@ -18,10 +18,11 @@ from ssl_asr.runtime.stage_clock import StageClock
 from ssl_asr.runtime.stage_report import StageReport, check_reject_share, read_report
 from ssl_asr.runtime.todo import PRODUCTS, Todo, upstream, waiting
 from ssl_asr.store import features, filesystem, targets
-from ssl_asr.store.layout import FEATURES, TARGETS, model_uri
+from ssl_asr.store.layout import FEATURES, TARGETS
 from ssl_asr.store.ledger import Reject, Shard
 from ssl_asr.store.ledger_index import LedgerIndex, refreshing
 from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.training_layout import model_uri
 
 STAGE = "labelling"
 SPLIT = "unlabeled"

@@ -14,8 +14,8 @@ from ssl_asr.models.model_files import load_model, model_id
 from ssl_asr.models.systems import teachers_of
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import inputs_key, non_defaults
-from ssl_asr.store.layout import model_uri
 from ssl_asr.store.ledger import checksum
+from ssl_asr.store.training_layout import model_uri
 
 VERSION = "1"  # raise where equal inputs give other targets
 

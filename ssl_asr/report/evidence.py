@@ -33,12 +33,13 @@ from ssl_asr.runtime.pipeline import NAMES
 from ssl_asr.runtime.stage_report import StageReport, read_report
 from ssl_asr.store import features, filesystem, targets, utterance
 from ssl_asr.store.corpus_layout import source_uri
-from ssl_asr.store.layout import MANIFEST, PSEUDO_LABELS, model_uri, stage_of_store, store_of_set
+from ssl_asr.store.layout import MANIFEST, PSEUDO_LABELS, stage_of_store, store_of_set
 from ssl_asr.store.ledger import Reject, Shard
 from ssl_asr.store.ledger_index import PARALLEL_READS, LedgerIndex
 from ssl_asr.store.results_layout import results_uri
 from ssl_asr.store.run_index import StoreIndex, run_index
 from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.training_layout import model_uri
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from ssl_asr.models.systems import teachers_of
 from ssl_asr.recipe import Recipe
 from ssl_asr.store import filesystem
 from ssl_asr.store.hmm_layout import senones_uri
-from ssl_asr.store.layout import model_uri
+from ssl_asr.store.training_layout import model_uri
 
 
 def names_for(recipe: Recipe, teacher: str) -> SenoneNames | None:

@@ -12,7 +12,7 @@ from tempfile import mkdtemp
 from typing import TYPE_CHECKING, Any
 
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import curve_uri, tensorboard_folder
+from ssl_asr.store.training_layout import curve_uri, tensorboard_folder
 
 if TYPE_CHECKING:  # every training worker imports this module, and only the driver writes events
     from tensorboardX import SummaryWriter

@@ -16,7 +16,7 @@ from ssl_asr.models.model_files import load_model
 from ssl_asr.models.normalised import NormalisedEncoder
 from ssl_asr.recipe import Augmentation, Batching, ObjectiveSection, Optimiser, Sync, may_begin_as
 from ssl_asr.recipe.identity import inputs_key
-from ssl_asr.store.layout import model_uri
+from ssl_asr.store.training_layout import model_uri
 from ssl_asr.training.data.examples import Reader
 from ssl_asr.training.data.masking import mask
 from ssl_asr.training.data.sources import Source, seed_of

@@ -22,7 +22,7 @@ from ssl_asr.recipe import (
     Teacher,
 )
 from ssl_asr.recipe.identity import Inputs, inputs_key
-from ssl_asr.store.layout import model_uri
+from ssl_asr.store.training_layout import model_uri
 from ssl_asr.training.data.examples import SlabReader
 from ssl_asr.training.data.groups import check_groups
 from ssl_asr.training.data.run_sources import labelled_source, source_of_run, true_source

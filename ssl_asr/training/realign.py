@@ -29,9 +29,10 @@ from ssl_asr.runtime.todo import SENONE_SET, Todo, reasons, upstream, waiting
 from ssl_asr.store import filesystem
 from ssl_asr.store.hmm_layout import senones_uri
 from ssl_asr.store.inventory import store_names
-from ssl_asr.store.layout import ALIGNMENTS, FEATURES, kind_of_store, model_uri, stage_of_store, stage_report_uri
+from ssl_asr.store.layout import ALIGNMENTS, FEATURES, kind_of_store, stage_of_store, stage_report_uri
 from ssl_asr.store.ledger import Reject
 from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.training_layout import model_uri
 from ssl_asr.training.inputs import model_inputs
 from ssl_asr.training.plan import is_trained, teacher_plan
 from ssl_asr.training.realign_rounds import Round, after, load_job, round_of, shard_stages, unlabeled_stage

@@ -21,7 +21,7 @@ from ssl_asr.models.model_files import load_model, made_from, model_id
 from ssl_asr.models.systems import ALIGNERS, ModelName
 from ssl_asr.recipe import Recipe
 from ssl_asr.runtime.shard_stage import ShardStage
-from ssl_asr.store.layout import model_uri
+from ssl_asr.store.training_layout import model_uri
 from ssl_asr.training.inputs import model_inputs
 
 

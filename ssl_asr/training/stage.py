@@ -14,7 +14,8 @@ from ssl_asr.runtime import cluster
 from ssl_asr.runtime.stage_clock import StageClock, refuse_second
 from ssl_asr.runtime.stage_report import StageReport, read_rejects
 from ssl_asr.runtime.todo import LANGUAGE_TEXT, SENONE_SET, Todo, reasons, upstream, waiting
-from ssl_asr.store.layout import ALIGNMENTS, FEATURES, TARGETS, model_uri
+from ssl_asr.store.layout import ALIGNMENTS, FEATURES, TARGETS
+from ssl_asr.store.training_layout import model_uri
 from ssl_asr.training.checkpoints.accounting import write_schedule
 from ssl_asr.training.curve import CurveWriter
 from ssl_asr.training.curve_figures import curve_figures

@@ -14,7 +14,7 @@ from ssl_asr.lang.word_pieces import WordPieces
 from ssl_asr.models.acoustic import AcousticModel
 from ssl_asr.models.model_files import MADE_FROM, POSTERIOR_COUNTS, save_model
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import checkpoints_folder, model_uri
+from ssl_asr.store.training_layout import checkpoints_folder, model_uri
 from ssl_asr.training.checkpoints import accounting
 from ssl_asr.training.checkpoints.accounting import BlockAccount
 from ssl_asr.training.checkpoints.folder import Checkpoints, Saver

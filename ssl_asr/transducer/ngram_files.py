@@ -12,8 +12,8 @@ from ssl_asr.recipe.identity import inputs_key
 from ssl_asr.store import filesystem
 from ssl_asr.store.corpus_layout import lm_text_uri
 from ssl_asr.store.large_files import file_checksum, lines_of, write_file
-from ssl_asr.store.layout import model_uri
 from ssl_asr.store.results_layout import piece_ngram_uri
+from ssl_asr.store.training_layout import model_uri
 from ssl_asr.transducer.model_files import load_transducer
 
 VERSION = "1"  # raise where equal inputs give another n-gram

@@ -20,9 +20,9 @@ from ssl_asr.lang.word_pieces import WordPieces
 from ssl_asr.models.length_batches import batches_of_like_length
 from ssl_asr.recipe import TransducerSearch
 from ssl_asr.store import features, filesystem
-from ssl_asr.store.layout import model_uri
 from ssl_asr.store.results_layout import transduced_uri
 from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.training_layout import model_uri
 from ssl_asr.transducer.compute import encoder_flops
 from ssl_asr.transducer.fusion import NgramFusion
 from ssl_asr.transducer.model import TransducerModel

@@ -25,11 +25,12 @@ from ssl_asr.models.systems import teachers_of
 from ssl_asr.recipe import Recipe
 from ssl_asr.runtime.shard_stage import ShardStage, source_of_entry
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import MANIFEST, model_uri, split_folder
+from ssl_asr.store.layout import MANIFEST, split_folder
 from ssl_asr.store.ledger import LedgerEntry, Shard, parents_digest
 from ssl_asr.store.ledger_index import PARALLEL_READS
 from ssl_asr.store.listing import list_numbers
 from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.training_layout import model_uri
 from ssl_asr.store.utterance import SPLITS
 from ssl_asr.training.realign_rounds import rounds, shard_stages
 

@@ -26,17 +26,16 @@ from ssl_asr.store.layout import (
     ALIGNMENTS,
     FEATURES,
     MANIFEST,
-    MODEL_SUFFIX,
     PSEUDO_LABELS,
     STAGE_OF_STORE,
     TARGETS,
     heartbeat_uri,
-    models_folder,
     stage_of_store,
     store_of_set,
 )
 from ssl_asr.store.ledger import Shard
 from ssl_asr.store.listing import list_temporary
+from ssl_asr.store.training_layout import MODEL_SUFFIX, models_folder
 from ssl_asr.store.weights import read_description
 from ssl_asr.transducer.model_files import TRANSDUCER, load_transducer
 from ssl_asr.verifying.findings import Finding, FindingFormatter

@@ -6,7 +6,7 @@ from ssl_asr.models.model_files import made_from
 from ssl_asr.models.systems import MODELS
 from ssl_asr.recipe.identity import inputs_key
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import accounts_uri, model_uri, trainings_folder
+from ssl_asr.store.training_layout import accounts_uri, model_uri, trainings_folder
 from ssl_asr.training.checkpoints.accounting import (
     accounted_keys,
     fix_hint,

@@ -26,9 +26,9 @@ from ssl_asr.models.model_files import load_model
 from ssl_asr.recipe import METHODS, Method, Recipe
 from ssl_asr.report.status import adaptation_lines
 from ssl_asr.store import utterance
-from ssl_asr.store.layout import model_uri
 from ssl_asr.store.results_layout import adapted_uri, cohorts_folder
 from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.training_layout import model_uri
 from ssl_asr.training.job import build_model
 from ssl_asr.training.plan import job_of
 from ssl_asr.verifying.training_check import check_training

@@ -15,8 +15,8 @@ from ssl_asr.recipe import Recipe, load_recipe, parse_recipe
 from ssl_asr.report.fairness import fairness_tables, write_fairness_pages
 from ssl_asr.runtime.pipeline import NAMES, wanted_stages
 from ssl_asr.runtime.todo import NOT_THERE, RESULTS, Todo
-from ssl_asr.store.layout import model_uri
 from ssl_asr.store.results_layout import adapted_uri, cohorts_uri, found_folder
+from ssl_asr.store.training_layout import model_uri
 from tests.adaptation.adaptable_run import adaptable, copied
 from tests.in_process import placed_here
 

@@ -21,7 +21,7 @@ from ssl_asr.models.model_files import MADE_FROM, save_model
 from ssl_asr.recipe import LstmNetwork
 from ssl_asr.recipe.identity import inputs_key
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import curve_uri, model_uri, schedule_uri
+from ssl_asr.store.training_layout import curve_uri, model_uri, schedule_uri
 
 INPUTS = {"version": "1"}
 PLAN = PlannedAdaptation(

@@ -17,8 +17,9 @@ from ssl_asr.models.systems import trained
 from ssl_asr.recipe import Recipe
 from ssl_asr.runtime.pipeline import wanted_stages
 from ssl_asr.runtime.run_directory import open_recipe
-from ssl_asr.store.layout import MANIFEST, model_uri, recipe_uri
+from ssl_asr.store.layout import MANIFEST, recipe_uri
 from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.training_layout import model_uri
 from tests.finished_run import contents, write_source
 
 LABELED_ALIGNMENTS = ["alignments/labeled", "alignments/dev", "alignments/test", "senone set"]

@@ -16,7 +16,7 @@ import pytest
 from ssl_asr.recipe import Recipe
 from ssl_asr.runtime.run_directory import open_recipe
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import model_uri
+from ssl_asr.store.training_layout import model_uri
 from ssl_asr.training.checkpoints.accounting import accounted_keys
 from ssl_asr.training.elastic.events import read_events, restarts
 from ssl_asr.training.stage import run_student

@@ -15,7 +15,7 @@ import pytest
 
 from ssl_asr.recipe import Recipe
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import model_uri
+from ssl_asr.store.training_layout import model_uri
 from ssl_asr.training.checkpoints.snapshot import SHARED
 from ssl_asr.training.elastic.events import read_events
 from tests.cluster.training_helpers import every_slab_was_trained_on_once, own_ray, own_run

@@ -9,7 +9,7 @@ from typing import Any
 
 from ssl_asr.recipe import Recipe
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import model_uri
+from ssl_asr.store.training_layout import model_uri
 from ssl_asr.training.checkpoints.accounting import accounted_keys, read_accounts, read_schedule
 from ssl_asr.training.curve import Record, read_curve
 from ssl_asr.verifying.slab_audit import audit

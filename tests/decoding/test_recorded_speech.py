@@ -20,8 +20,8 @@ from ssl_asr.models.acoustic import AcousticModel, ModelSpec
 from ssl_asr.models.model_files import save_model
 from ssl_asr.recipe import BlstmNetwork, LstmNetwork
 from ssl_asr.store import alignments, utterance
-from ssl_asr.store.layout import model_uri
 from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.training_layout import model_uri
 
 SYSTEMS = ("baseline", "teacher", "student")
 

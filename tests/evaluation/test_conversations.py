@@ -28,8 +28,8 @@ from ssl_asr.recipe import Recipe
 from ssl_asr.report.evidence import gather
 from ssl_asr.report.page import render
 from ssl_asr.store import utterance
-from ssl_asr.store.layout import model_uri
 from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.training_layout import model_uri
 from ssl_asr.training.job import build_model
 from ssl_asr.training.transducer.plan import transducer_job, transducer_plan
 from ssl_asr.training.transducer.word_pieces import ensure_word_pieces

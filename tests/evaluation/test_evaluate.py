@@ -18,8 +18,9 @@ from ssl_asr.models.model_files import POSTERIOR_COUNTS, load_model, save_model
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import inputs_key
 from ssl_asr.store import features, utterance
-from ssl_asr.store.layout import model_uri, rejects_uri
+from ssl_asr.store.layout import rejects_uri
 from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.training_layout import model_uri
 
 SYSTEMS = ("baseline", "teacher", "student")
 

@@ -18,9 +18,9 @@ from ssl_asr.runtime.stage_report import read_rejects, read_report
 from ssl_asr.runtime.todo import Todo
 from ssl_asr.store import features, filesystem
 from ssl_asr.store.corpus_layout import sentences_uri
-from ssl_asr.store.layout import model_uri
 from ssl_asr.store.results_layout import hypotheses_uri
 from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.training_layout import model_uri
 from tests.hypotheses.conftest import ALONE, CLEAN, SPLIT, asking, contents, copied, rows_of, sources
 from tests.in_process import placed_here
 from tests.toy_run import TEXT

@@ -15,8 +15,8 @@ from ssl_asr.models.acoustic import AcousticModel, ModelSpec
 from ssl_asr.models.model_files import save_model
 from ssl_asr.recipe import BlstmNetwork, Recipe
 from ssl_asr.store import targets
-from ssl_asr.store.layout import model_uri
 from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.training_layout import model_uri
 
 SENONES = 90
 

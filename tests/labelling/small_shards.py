@@ -13,9 +13,9 @@ from ssl_asr.recipe import BlstmNetwork, Recipe
 from ssl_asr.runtime.run_directory import save_recipe
 from ssl_asr.store import features
 from ssl_asr.store.features import FeatureRow
-from ssl_asr.store.layout import model_uri
 from ssl_asr.store.ledger import Shard
 from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.training_layout import model_uri
 from tests.labelling.conftest import copy_run
 
 ROWS = 4  # of a shard, in two slabs

@@ -18,9 +18,9 @@ from ssl_asr.recipe import Recipe
 from ssl_asr.runtime.stage_clock import StageClock
 from ssl_asr.runtime.stage_report import read_report
 from ssl_asr.store import features, filesystem
-from ssl_asr.store.layout import model_uri
 from ssl_asr.store.ledger import Shard, checksum
 from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.training_layout import model_uri
 from ssl_asr.verifying.run import verify
 from tests.labelling.conftest import target_store, with_actors
 from tests.labelling.small_shards import run_of_small_shards

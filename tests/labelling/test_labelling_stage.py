@@ -21,10 +21,11 @@ from ssl_asr.recipe.identity import inputs_key, non_defaults
 from ssl_asr.runtime.stage_report import read_report
 from ssl_asr.store import features, filesystem, targets
 from ssl_asr.store.integrity import Damage
-from ssl_asr.store.layout import model_uri, rejects_uri
+from ssl_asr.store.layout import rejects_uri
 from ssl_asr.store.ledger import LedgerEntry, Shard
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.top_k_codec import TopKCodec
+from ssl_asr.store.training_layout import model_uri
 from tests.labelling.conftest import SENONES, copy_run, save_teacher, target_store
 
 

@@ -18,9 +18,9 @@ from ssl_asr.recipe import Recipe, load_recipe
 from ssl_asr.runtime.pipeline import NAMES
 from ssl_asr.runtime.stage_clock import StageClock
 from ssl_asr.store import features, filesystem, targets, utterance
-from ssl_asr.store.layout import model_uri
 from ssl_asr.store.ledger import Reject, Shard
 from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.training_layout import model_uri
 from ssl_asr.store.utterance import Utterance
 from tests.pinned import PINNED
 

@@ -11,9 +11,10 @@ from ssl_asr.report.evidence import gather
 from ssl_asr.report.status import StageStatus, statuses
 from ssl_asr.runtime.stage_clock import StageClock
 from ssl_asr.store import features
-from ssl_asr.store.layout import curve_uri, model_uri, stage_report_uri
+from ssl_asr.store.layout import stage_report_uri
 from ssl_asr.store.ledger import Shard
 from ssl_asr.store.run_index import store_index
+from ssl_asr.store.training_layout import curve_uri, model_uri
 from tests.realigned_run import sets_of
 
 

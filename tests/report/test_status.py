@@ -12,9 +12,10 @@ from ssl_asr.recipe import parse_recipe
 from ssl_asr.report.status import rejects, status_table, statuses
 from ssl_asr.runtime.stage_clock import StageClock
 from ssl_asr.store import filesystem, hypotheses
-from ssl_asr.store.layout import curve_uri, heartbeat_uri, stage_report_uri
+from ssl_asr.store.layout import heartbeat_uri, stage_report_uri
 from ssl_asr.store.ledger import Reject, Shard
 from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.training_layout import curve_uri
 from tests.report.example_run import example_recipe, fill, target_store
 
 

@@ -22,8 +22,8 @@ from ssl_asr.recipe import LstmNetwork, Recipe
 from ssl_asr.serving.exporting.export import Exported, export
 from ssl_asr.serving.senone_engine import SenoneEngine
 from ssl_asr.store import alignments, features
-from ssl_asr.store.layout import model_uri
 from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.training_layout import model_uri
 from tests.conftest import KEPT
 from tests.kept import kept
 from tests.report.example_run import example_results

@@ -30,8 +30,8 @@ from ssl_asr.serving.endpoints import Endpoints
 from ssl_asr.serving.engine import Engine
 from ssl_asr.serving.results import Final
 from ssl_asr.store import features, utterance
-from ssl_asr.store.layout import model_uri
 from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.training_layout import model_uri
 from ssl_asr.store.utterance import Utterance
 from tests.serving.conftest import Spoken
 

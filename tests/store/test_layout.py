@@ -5,6 +5,7 @@ from pathlib import Path
 
 import ssl_asr
 from ssl_asr.store import layout
+from ssl_asr.store.training_layout import curve_uri, key_of_schedule, schedule_uri
 
 # Names inside a folder that the owner was given: of a checkpoint, of TensorBoard, of the cache of G2P models.
 _INSIDE_FOLDERS = {
@@ -57,6 +58,6 @@ def test_a_store_says_which_stage_writes_it() -> None:
 
 
 def test_the_key_of_a_schedule_is_read_back_from_its_path() -> None:
-    uri = layout.schedule_uri("/runs/demo", "student", "abc")
-    assert layout.key_of_schedule("/runs/demo", "student", uri) == "abc"
-    assert layout.key_of_schedule("/runs/demo", "student", layout.curve_uri("/runs/demo", "student")) is None
+    uri = schedule_uri("/runs/demo", "student", "abc")
+    assert key_of_schedule("/runs/demo", "student", uri) == "abc"
+    assert key_of_schedule("/runs/demo", "student", curve_uri("/runs/demo", "student")) is None

@@ -12,7 +12,7 @@ from ssl_asr.models.acoustic import ModelSpec
 from ssl_asr.models.model_files import load_model
 from ssl_asr.models.transformer.encoder import COMPUTE_SHARE, Transformer
 from ssl_asr.recipe import Gating, Sync, TransformerNetwork, load_recipe
-from ssl_asr.store.layout import model_uri
+from ssl_asr.store.training_layout import model_uri
 from ssl_asr.training.checkpoints.accounting import write_schedule
 from ssl_asr.training.checkpoints.snapshot import restore, snapshot, write_snapshot
 from ssl_asr.training.curve import read_curve

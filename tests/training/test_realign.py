@@ -21,9 +21,10 @@ from ssl_asr.runtime.pipeline import todo_of, todos
 from ssl_asr.runtime.run_directory import open_recipe
 from ssl_asr.runtime.stage_report import read_rejects, read_report
 from ssl_asr.store import alignments, features, filesystem
-from ssl_asr.store.layout import ALIGNMENTS, model_uri
+from ssl_asr.store.layout import ALIGNMENTS
 from ssl_asr.store.ledger import Shard
 from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.training_layout import model_uri
 from ssl_asr.training.job import TrainingJob
 from ssl_asr.training.realign import run_realign
 from ssl_asr.training.realign_rounds import load_job, rounds

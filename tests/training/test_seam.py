@@ -15,7 +15,7 @@ from ssl_asr.models.acoustic import AcousticModel, ModelSpec
 from ssl_asr.models.encoder import Encoder, EncoderState
 from ssl_asr.models.model_files import load_model
 from ssl_asr.recipe import NETWORKS, OBJECTIVES, Listed, NetworkSection, ObjectiveSection, load_recipe
-from ssl_asr.store.layout import model_uri
+from ssl_asr.store.training_layout import model_uri
 from ssl_asr.training.checkpoints.accounting import read_accounts, write_schedule
 from ssl_asr.training.curve import read_curve
 from ssl_asr.training.data.batches import Batch, Piece

@@ -9,7 +9,7 @@ import torch
 from ssl_asr.models.model_files import load_model
 from ssl_asr.recipe import Cluster, Optimiser, Recipe, Sync
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import model_uri
+from ssl_asr.store.training_layout import model_uri
 from ssl_asr.training.checkpoints.accounting import read_accounts, write_schedule
 from ssl_asr.training.checkpoints.snapshot import SHARED
 from ssl_asr.training.curve import Record, read_curve

@@ -19,7 +19,7 @@ from ssl_asr.models.model_files import MADE_FROM, load_model
 from ssl_asr.models.systems import BASELINES
 from ssl_asr.recipe import Recipe
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import model_uri
+from ssl_asr.store.training_layout import model_uri
 from ssl_asr.training.curve import read_curve
 from ssl_asr.training.inputs import model_inputs
 from ssl_asr.training.stage import (

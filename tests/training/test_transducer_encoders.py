@@ -11,7 +11,7 @@ import torch
 from ssl_asr.models.acoustic import ModelSpec
 from ssl_asr.models.model_files import load_model
 from ssl_asr.recipe import Batching, ConvRnntNetwork, NetworkSection, ProjectedLstmNetwork, load_recipe
-from ssl_asr.store.layout import model_uri
+from ssl_asr.store.training_layout import model_uri
 from ssl_asr.training.checkpoints.accounting import write_schedule
 from ssl_asr.training.curve import read_curve
 from ssl_asr.training.job import TrainingJob

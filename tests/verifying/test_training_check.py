@@ -15,8 +15,8 @@ from ssl_asr.recipe import LstmNetwork, Recipe
 from ssl_asr.recipe.identity import Inputs, inputs_key
 from ssl_asr.runtime.run_directory import save_recipe
 from ssl_asr.store import features
-from ssl_asr.store.layout import account_uri, model_uri, schedule_uri
 from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.training_layout import account_uri, model_uri, schedule_uri
 from ssl_asr.training.checkpoints.accounting import write_schedule
 from ssl_asr.training.data.sources import source_of
 from ssl_asr.training.schedule import baseline_schedule, student_schedule, teacher_schedule

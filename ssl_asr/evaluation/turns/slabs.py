@@ -25,10 +25,10 @@ from ssl_asr.lang.pieces import Pieces
 from ssl_asr.models.length_batches import batches_of_like_length
 from ssl_asr.recipe import Recipe
 from ssl_asr.store import filesystem, utterance
-from ssl_asr.store.layout import model_uri
 from ssl_asr.store.results_layout import transduced_uri
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.targets import FRAME_SECONDS
+from ssl_asr.store.training_layout import model_uri
 from ssl_asr.transducer.hypothesis import Hypothesis
 from ssl_asr.transducer.model import TransducerModel
 from ssl_asr.transducer.model_files import load_transducer

@@ -38,7 +38,7 @@ from ssl_asr.serving.exporting.sources import Sources, read_sources
 from ssl_asr.serving.graph import LOG_PRIORS, NO_WORD, TABLE
 from ssl_asr.serving.network import Network
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import model_uri
+from ssl_asr.store.training_layout import model_uri
 
 _PACKAGES = ("ssl-asr", "torch", "onnx", "onnxruntime", "kaldi-native-fbank", "kaldifst", "kaldi-decoder", "numpy")
 

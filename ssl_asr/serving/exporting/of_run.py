@@ -9,8 +9,9 @@ from pathlib import Path
 from ssl_asr.serving.bundle import open_bundle
 from ssl_asr.serving.description import DESCRIPTION, WEIGHTS, SenoneDescription
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import model_uri, recipe_uri
+from ssl_asr.store.layout import recipe_uri
 from ssl_asr.store.results_layout import results_uri
+from ssl_asr.store.training_layout import model_uri
 
 
 def bundle_of(folder: str, say: Callable[[str], None]) -> str:

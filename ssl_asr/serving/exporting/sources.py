@@ -26,8 +26,8 @@ from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import inputs_key
 from ssl_asr.serving.exporting.onnx_export import check_exportable
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import model_uri
 from ssl_asr.store.results_layout import results_uri
+from ssl_asr.store.training_layout import model_uri
 
 
 @dataclass(frozen=True, eq=False)

@@ -19,7 +19,8 @@ from ssl_asr.models.systems import is_adapted, stage_of
 from ssl_asr.runtime.pipeline import NAMES
 from ssl_asr.runtime.todo import TRANSDUCERS
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import (
+from ssl_asr.store.ledger_index import PARALLEL_READS
+from ssl_asr.store.training_layout import (
     account_uri,
     accounts_uri,
     all_accounts_folder,
@@ -28,7 +29,6 @@ from ssl_asr.store.layout import (
     schedule_uri,
     training_folder,
 )
-from ssl_asr.store.ledger_index import PARALLEL_READS
 from ssl_asr.training.data.sources import SourceName
 from ssl_asr.training.schedule import Phase
 

@@ -10,9 +10,9 @@ from ssl_asr.models.systems import stage_of, teachers_of
 from ssl_asr.recipe import Corpus, Heard, Recipe
 from ssl_asr.runtime.stage_report import read_rejects, read_report
 from ssl_asr.store import alignments, features, filesystem, targets
-from ssl_asr.store.layout import model_uri
 from ssl_asr.store.ledger import Shard
 from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.training_layout import model_uri
 from ssl_asr.training.data.sources import Source, SourceName, source_of
 
 

@@ -14,7 +14,7 @@ from typing import Literal
 from pydantic import TypeAdapter, ValidationError
 
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import events_uri
+from ssl_asr.store.training_layout import events_uri
 
 Kind = Literal[
     "begun", "requested", "failed", "noticed", "decided", "started", "restored", "trained", "stopped", "finished"

@@ -22,7 +22,7 @@ from ray.train.torch import TorchConfig, TorchTrainer
 from ssl_asr.recipe import Cluster
 from ssl_asr.runtime.failure import sentence_of
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import ray_folder
+from ssl_asr.store.training_layout import ray_folder
 from ssl_asr.training.curve import CurveWriter
 from ssl_asr.training.elastic.events import Kind, read_events, unreleased
 from ssl_asr.training.elastic.failure_counter import FailureCounter, failure_of

@@ -7,8 +7,8 @@ from ssl_asr.models.systems import smbr_name
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import PRODUCTS, digest, non_defaults
 from ssl_asr.store import features
-from ssl_asr.store.layout import model_uri
 from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.training_layout import model_uri
 from ssl_asr.training.sequence.lattice_sets import SPLIT, lattice_inputs
 
 VERSION = "1"  # raise where equal inputs give another model

@@ -25,10 +25,10 @@ from ssl_asr.sequence.best_path import best_path, most
 from ssl_asr.sequence.lattices import Lattice
 from ssl_asr.store import alignments, features
 from ssl_asr.store.features import FeatureRow
-from ssl_asr.store.layout import model_uri
 from ssl_asr.store.ledger import Reject, Shard
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.targets import FRAME_SECONDS
+from ssl_asr.store.training_layout import model_uri
 from ssl_asr.training.sequence.lattice_sets import LatticeSet
 
 BATCH_FRAMES = 6000  # 30 ms frames of a batch of the network, with padding

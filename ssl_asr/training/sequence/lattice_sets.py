@@ -14,9 +14,9 @@ from ssl_asr.recipe.identity import Inputs, digest, inputs_key, non_defaults
 from ssl_asr.runtime.shard_stage import SourceShard
 from ssl_asr.sequence import lattice_shards
 from ssl_asr.store import alignments
-from ssl_asr.store.layout import model_uri
 from ssl_asr.store.ledger import Shard, checksum
 from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.training_layout import model_uri
 
 SPLIT = "labeled"
 VERSION = "2"  # raise where equal inputs give other lattices

@@ -18,9 +18,10 @@ from ssl_asr.runtime.job_runner import run_shard_jobs
 from ssl_asr.runtime.shard_stage import ShardStage
 from ssl_asr.runtime.stage_report import check_reject_share, keep_rejects
 from ssl_asr.store import alignments, features, filesystem
-from ssl_asr.store.layout import LATTICES, model_uri, owner_of_lattices, store_folder
+from ssl_asr.store.layout import LATTICES, owner_of_lattices, store_folder
 from ssl_asr.store.ledger import Reject
 from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.training_layout import model_uri
 from ssl_asr.training.curve import read_curve
 from ssl_asr.training.job import TrainingJob
 from ssl_asr.training.objectives.smbr import EXPECTED_ACCURACY

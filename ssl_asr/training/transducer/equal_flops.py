@@ -9,8 +9,8 @@ from ssl_asr.models.transformer.flops import costs_of, keep_rate_of
 from ssl_asr.models.transformer.gates import parts_of
 from ssl_asr.recipe import Recipe, TransformerNetwork, flops_of
 from ssl_asr.store import features
-from ssl_asr.store.layout import model_uri
 from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.training_layout import model_uri
 from ssl_asr.transducer.compute import encoder_flops
 from ssl_asr.transducer.model_files import load_transducer
 

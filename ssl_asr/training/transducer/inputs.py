@@ -9,8 +9,8 @@ from ssl_asr.models.model_files import model_id
 from ssl_asr.recipe import Recipe, TransformerNetwork, flops_of
 from ssl_asr.recipe.identity import non_defaults
 from ssl_asr.store import alignments, features, filesystem
-from ssl_asr.store.layout import model_uri
 from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.training_layout import model_uri
 from ssl_asr.training.inputs import digest_of
 from ssl_asr.training.transducer.word_pieces import VERSION as WORD_PIECES_VERSION
 from ssl_asr.training.transducer.word_pieces import labeled_texts

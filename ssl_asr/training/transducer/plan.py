@@ -22,7 +22,7 @@ from ssl_asr.recipe import (
     TurnSettings,
 )
 from ssl_asr.recipe.identity import inputs_key
-from ssl_asr.store.layout import model_uri
+from ssl_asr.store.training_layout import model_uri
 from ssl_asr.training.data.conversations import ConversationReader
 from ssl_asr.training.data.examples import Reader
 from ssl_asr.training.data.run_sources import recognised_source, source_of_run

@@ -15,7 +15,8 @@ from ssl_asr.runtime import cluster
 from ssl_asr.runtime.stage_clock import StageClock, refuse_second
 from ssl_asr.runtime.stage_report import StageReport
 from ssl_asr.runtime.todo import SENONE_SET, TRANSDUCERS, Todo, reasons, upstream, waiting
-from ssl_asr.store.layout import ALIGNMENTS, FEATURES, MANIFEST, PSEUDO_LABELS, model_uri
+from ssl_asr.store.layout import ALIGNMENTS, FEATURES, MANIFEST, PSEUDO_LABELS
+from ssl_asr.store.training_layout import model_uri
 from ssl_asr.training.curve_figures import curve_figures
 from ssl_asr.training.job import TrainingJob
 from ssl_asr.training.stage import fit_job

@@ -11,8 +11,8 @@ from ssl_asr.lang.word_pieces import WordPieces, train_word_pieces
 from ssl_asr.recipe import Recipe, Transducer
 from ssl_asr.recipe.identity import inputs_key
 from ssl_asr.store import filesystem, utterance
-from ssl_asr.store.layout import word_pieces_uri
 from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.training_layout import word_pieces_uri
 from ssl_asr.training.inputs import digest_of
 from ssl_asr.training.objectives.turn_labels import MARKS
 

@@ -26,7 +26,7 @@ from ssl_asr.serving.bundle import open_bundle
 from ssl_asr.serving.exporting.card import more_errors
 from ssl_asr.serving.exporting.export import Exported, export
 from ssl_asr.serving.exporting.measure import FULL, INT8
-from ssl_asr.store.layout import model_uri
+from ssl_asr.store.training_layout import model_uri
 from ssl_asr.store.weights import read_weights, write_weights
 
 

@@ -20,7 +20,7 @@ from ssl_asr.runtime.run_directory import save_recipe
 from ssl_asr.serving.exporting.sherpa.export import PROGRAM, SETTINGS
 from ssl_asr.serving.exporting.sherpa.transducer_export import ENCODER, JOINER
 from ssl_asr.serving.exporting.sherpa.transducer_networks import DECODED, ENCODED
-from ssl_asr.store.layout import model_uri
+from ssl_asr.store.training_layout import model_uri
 from ssl_asr.transducer.model import TransducerModel, TransducerSpec
 from ssl_asr.transducer.model_files import load_transducer, save_transducer
 from ssl_asr.transducer.recognise import recognise

@@ -12,7 +12,7 @@ from ssl_asr.models.model_files import save_model
 from ssl_asr.recipe import ConvRnntNetwork, NetworkSection, ProjectedLstmNetwork, Recipe, load_recipe
 from ssl_asr.serving.exporting.export import export
 from ssl_asr.serving.exporting.sherpa.export import export_sherpa
-from ssl_asr.store.layout import model_uri
+from ssl_asr.store.training_layout import model_uri
 
 
 @pytest.mark.parametrize("exporting", [export, export_sherpa])

@@ -18,7 +18,7 @@ from ssl_asr.serving.exporting.sherpa.transducer_export import export_sherpa_tra
 from ssl_asr.serving.exporting.transducers.export import ExportedTransducer, export_transducer
 from ssl_asr.serving.results import Final
 from ssl_asr.serving.transducers.engine import TransducerEngine
-from ssl_asr.store.layout import model_uri
+from ssl_asr.store.training_layout import model_uri
 from ssl_asr.training.job import build_model
 from ssl_asr.training.transducer.plan import transducer_job, transducer_plan
 from ssl_asr.training.transducer.word_pieces import ensure_word_pieces

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from ssl_asr.store.layout import account_uri, schedule_uri
+from ssl_asr.store.training_layout import account_uri, schedule_uri
 from ssl_asr.training.checkpoints.accounting import (
     Assignment,
     BlockAccount,

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from ssl_asr.store.layout import events_uri
+from ssl_asr.store.training_layout import events_uri
 from ssl_asr.training.elastic.events import (
     Event,
     EventLog,

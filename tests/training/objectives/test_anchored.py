@@ -9,7 +9,7 @@ import torch
 from ssl_asr.models.acoustic import AcousticModel
 from ssl_asr.models.model_files import save_model
 from ssl_asr.recipe import CrossEntropySection, Optimiser
-from ssl_asr.store.layout import model_uri
+from ssl_asr.store.training_layout import model_uri
 from ssl_asr.store.weights import write_weights
 from ssl_asr.training.job import TrainingJob, build_loop
 from ssl_asr.training.objectives.anchored import PENALTY, Anchor, quadratic_penalty

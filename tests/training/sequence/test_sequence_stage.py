@@ -17,10 +17,10 @@ from ssl_asr.models.systems import final_name, teachers_of
 from ssl_asr.recipe import Recipe
 from ssl_asr.runtime.stage_report import StageReport, read_rejects
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import model_uri
 from ssl_asr.store.ledger import Shard
 from ssl_asr.store.listing import list_temporary
 from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.training_layout import model_uri
 from ssl_asr.training.checkpoints.accounting import accounted_keys, read_accounts
 from ssl_asr.training.curve import read_curve
 from ssl_asr.training.data.examples import SlabReader

@@ -9,7 +9,7 @@ import torch
 
 from ssl_asr.models.model_files import POSTERIOR_COUNTS, load_model, save_model
 from ssl_asr.recipe import Augmentation, CrossEntropySection, LstmNetwork, SmbrSection
-from ssl_asr.store.layout import model_uri
+from ssl_asr.store.training_layout import model_uri
 from ssl_asr.training.curve import read_curve
 from ssl_asr.training.job import TrainingJob, build_model
 from ssl_asr.training.schedule import LABELED, Phase

@@ -12,7 +12,7 @@ import torch
 from ssl_asr.lang.word_pieces import WordPieces
 from ssl_asr.models.separator import Separator
 from ssl_asr.recipe import Recipe
-from ssl_asr.store.layout import model_uri
+from ssl_asr.store.training_layout import model_uri
 from ssl_asr.training.curve import read_curve
 from ssl_asr.training.data.conversations import ConversationReader
 from ssl_asr.training.job import TrainingJob

@@ -11,7 +11,7 @@ from ssl_asr.evaluation.stage import run_evaluate
 from ssl_asr.evaluation.transducer_tables import format_transducers
 from ssl_asr.models.transformer.encoder import Transformer
 from ssl_asr.recipe import Recipe, parse_recipe
-from ssl_asr.store.layout import model_uri
+from ssl_asr.store.training_layout import model_uri
 from ssl_asr.training.curve import read_curve
 from ssl_asr.training.transducer.stage import run_transducers, todo_transducers
 from ssl_asr.transducer.model_files import load_transducer

@@ -24,9 +24,9 @@ from ssl_asr.report.evidence import gather
 from ssl_asr.report.page import render
 from ssl_asr.store import features, utterance
 from ssl_asr.store.corpus_layout import lm_text_uri
-from ssl_asr.store.layout import model_uri
 from ssl_asr.store.results_layout import piece_ngram_uri
 from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.training_layout import model_uri
 from ssl_asr.training.checkpoints.accounting import fix_hint
 from ssl_asr.training.curve import read_curve
 from ssl_asr.training.job import build_model

@@ -25,7 +25,7 @@ from ssl_asr.serving.exporting.transducers.sources import TransducerSources, rea
 from ssl_asr.serving.network import Network, open_session
 from ssl_asr.serving.transducers.networks import ENCODED, StepNetworks
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import model_uri
+from ssl_asr.store.training_layout import model_uri
 
 
 @dataclass(frozen=True)

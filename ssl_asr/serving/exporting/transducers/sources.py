@@ -13,8 +13,8 @@ from ssl_asr.recipe import Recipe, TransducerSearch
 from ssl_asr.recipe.identity import inputs_key
 from ssl_asr.serving.exporting.transducers.networks import check_transducer_exportable
 from ssl_asr.store import filesystem
-from ssl_asr.store.layout import model_uri
 from ssl_asr.store.results_layout import results_uri
+from ssl_asr.store.training_layout import model_uri
 from ssl_asr.transducer.model import TransducerModel
 from ssl_asr.transducer.model_files import load_transducer
 

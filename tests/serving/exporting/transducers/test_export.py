@@ -24,7 +24,7 @@ from ssl_asr.serving.bundle import open_bundle
 from ssl_asr.serving.description import WEIGHTS, TransducerDescription
 from ssl_asr.serving.exporting.transducers.export import export_transducer
 from ssl_asr.serving.exporting.transducers.measure import Compared, slabs_of
-from ssl_asr.store.layout import model_uri
+from ssl_asr.store.training_layout import model_uri
 from ssl_asr.transducer.greedy_steps import GreedySteps
 from ssl_asr.transducer.hypothesis import Hypothesis
 from ssl_asr.transducer.model import TransducerModel, TransducerSpec
