@@ -20,7 +20,8 @@ from pathlib import Path
 
 from jobs.bench.endtoend import times
 from ssl_asr.cli import commands
-from ssl_asr.evaluation.results import ALL, Results
+from ssl_asr.evaluation.error_rates import ALL
+from ssl_asr.evaluation.results import Results
 from ssl_asr.evaluation.results_file import read_results
 from ssl_asr.models.systems import TITLES
 from ssl_asr.runtime.run_directory import open_recipe

@@ -20,8 +20,8 @@ from ssl_asr.cli.values import whole
 from ssl_asr.decoding.graph_files import graph_inputs, make_graph
 from ssl_asr.evaluation.bootstrap import Draws
 from ssl_asr.evaluation.decisions import decide
+from ssl_asr.evaluation.error_rates import ALL
 from ssl_asr.evaluation.inputs import describe_system, language_inputs, references, split_slabs
-from ssl_asr.evaluation.results import ALL
 from ssl_asr.evaluation.slab_tasks import decode
 from ssl_asr.evaluation.summary import Scored, reductions, score, word_errors
 from ssl_asr.hmm.senones import load_senones

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
-from ssl_asr.evaluation.results import ALL
+from ssl_asr.evaluation.error_rates import ALL
 from ssl_asr.store.utterance import OTHER_CHANNEL, Utterance
 
 Cell = tuple[str, str]  # test set and condition, either may be ALL

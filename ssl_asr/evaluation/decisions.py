@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from ssl_asr.decoding.scores import Scales
 from ssl_asr.decoding.slabs import Slab, System
 from ssl_asr.evaluation.bootstrap import Draws
-from ssl_asr.evaluation.results import ALL, TuningPoint, WordErrors
+from ssl_asr.evaluation.error_rates import ALL, WordErrors
+from ssl_asr.evaluation.results import TuningPoint
 from ssl_asr.evaluation.slab_tasks import Pieces, read_decoded, tune
 from ssl_asr.evaluation.summary import score, word_error_rate, word_errors
 from ssl_asr.evaluation.tuning import Grid, Tried, best_scales, is_at_bound

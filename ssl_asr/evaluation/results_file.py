@@ -6,19 +6,16 @@ import json
 from dataclasses import asdict
 from typing import Any
 
+from ssl_asr.evaluation.error_rates import Reduction, SpeakerLimits, ToplineShare, WordErrors
 from ssl_asr.evaluation.percentiles import Percentiles
 from ssl_asr.evaluation.results import (
     ConversationErrors,
     EmissionDelays,
     EncoderCompute,
     FrameAccuracy,
-    Reduction,
     Results,
-    SpeakerLimits,
-    ToplineShare,
     TransducerErrors,
     TuningPoint,
-    WordErrors,
 )
 from ssl_asr.evaluation.turns.counting import TurnCounts
 from ssl_asr.evaluation.turns.latencies import TurnLatencies

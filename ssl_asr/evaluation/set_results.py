@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from ssl_asr.decoding.slabs import DecodedSlab, Hypothesis
 from ssl_asr.evaluation.bootstrap import Draws
-from ssl_asr.evaluation.results import ALL, Reduction, WordErrors
+from ssl_asr.evaluation.error_rates import ALL, Reduction, WordErrors
 from ssl_asr.evaluation.scoring import ScoredUtterance
 from ssl_asr.evaluation.significance import SpeakerTest, speaker_test
 from ssl_asr.evaluation.summary import errors_of, reduction_of, score

@@ -13,6 +13,7 @@ from ssl_asr.decoding.slabs import DecodedSlab
 from ssl_asr.evaluation.bootstrap import Draws
 from ssl_asr.evaluation.conversations import recognise_slabs_of_conversations, score_conversations
 from ssl_asr.evaluation.decisions import Decisions, decide
+from ssl_asr.evaluation.error_rates import ALL
 from ssl_asr.evaluation.inputs import (
     check_models,
     describe_system,
@@ -23,7 +24,7 @@ from ssl_asr.evaluation.inputs import (
     split_slabs,
 )
 from ssl_asr.evaluation.reference_times import Span, slabs_to_time
-from ssl_asr.evaluation.results import ALL, Results
+from ssl_asr.evaluation.results import Results
 from ssl_asr.evaluation.results_file import read_results, write_results
 from ssl_asr.evaluation.slab_tasks import decode, times_of
 from ssl_asr.evaluation.summary import (

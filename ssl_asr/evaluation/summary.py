@@ -19,7 +19,8 @@ from ssl_asr.evaluation.bootstrap import (
     word_error_interval,
 )
 from ssl_asr.evaluation.cells import Cell, Cells, is_of_other_channel, set_of
-from ssl_asr.evaluation.results import ALL, FrameAccuracy, Reduction, SpeakerLimits, ToplineShare, WordErrors
+from ssl_asr.evaluation.error_rates import ALL, Reduction, SpeakerLimits, ToplineShare, WordErrors
+from ssl_asr.evaluation.results import FrameAccuracy
 from ssl_asr.evaluation.scoring import Edits, ScoredUtterance, count_edits
 from ssl_asr.store.utterance import Utterance
 

@@ -7,7 +7,8 @@ import unicodedata
 from typing import Literal
 
 from ssl_asr.evaluation.bootstrap import LEAST_SPEAKERS
-from ssl_asr.evaluation.results import ALL, Reduction, Results, SpeakerLimits, ToplineShare, WordErrors
+from ssl_asr.evaluation.error_rates import ALL, Reduction, SpeakerLimits, ToplineShare, WordErrors
+from ssl_asr.evaluation.results import Results
 from ssl_asr.models.systems import BASELINE_SHORT, BASELINES, SMBR_BASELINES, TITLES
 
 WIDTH = 118  # of a note

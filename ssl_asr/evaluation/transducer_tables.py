@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import textwrap
 
+from ssl_asr.evaluation.error_rates import ALL
 from ssl_asr.evaluation.percentiles import Percentiles
-from ssl_asr.evaluation.results import ALL, Results
+from ssl_asr.evaluation.results import Results
 from ssl_asr.evaluation.table import WIDTH, aligned, gain, rate
 from ssl_asr.evaluation.turns.table import CONVERSATION_NOTE, conversation_rows
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ssl_asr.evaluation.results import ALL, Reduction, Results
+from ssl_asr.evaluation.error_rates import ALL, Reduction
+from ssl_asr.evaluation.results import Results
 from ssl_asr.evaluation.table import gain, over_speakers, rate, share_text
 from ssl_asr.models.systems import TITLES
 

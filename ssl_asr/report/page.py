@@ -8,7 +8,8 @@ import numpy as np
 from markupsafe import Markup
 
 from ssl_asr.adaptation.found import NOTE
-from ssl_asr.evaluation.results import ALL, Results
+from ssl_asr.evaluation.error_rates import ALL
+from ssl_asr.evaluation.results import Results
 from ssl_asr.evaluation.table import baseline_note, share_text
 from ssl_asr.evaluation.transducer_tables import transducer_tables
 from ssl_asr.models.systems import BASELINE_SHORT, STUDENT, TEACHER, TITLES, trained

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from matplotlib.axes import Axes
 
-from ssl_asr.evaluation.results import ALL, Reduction, Results
+from ssl_asr.evaluation.error_rates import ALL, Reduction
+from ssl_asr.evaluation.results import Results
 from ssl_asr.models.systems import STUDENT, TEACHER, TITLES, stage_of
 from ssl_asr.report.evidence import TargetShard
 from ssl_asr.report.learning_curves import CurvePoint, LearningCurve

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from ssl_asr.evaluation.bootstrap import Draws, Pair, relative_reduction
-from ssl_asr.evaluation.results import ALL, Reduction, SpeakerLimits
+from ssl_asr.evaluation.error_rates import ALL, Reduction, SpeakerLimits
 from ssl_asr.evaluation.scoring import ScoredUtterance
 from ssl_asr.evaluation.summary import difference_of, reductions, word_error_rate
 from ssl_asr.store import filesystem

@@ -9,8 +9,8 @@ import torch
 from ssl_asr.decoding.decoder import Decoder
 from ssl_asr.decoding.graph_files import graph_inputs, load_graph, make_graph
 from ssl_asr.decoding.scores import Scales, acoustic_scores
+from ssl_asr.evaluation.error_rates import ALL
 from ssl_asr.evaluation.inputs import language_inputs
-from ssl_asr.evaluation.results import ALL
 from ssl_asr.evaluation.results_file import read_results
 from ssl_asr.evaluation.scoring import Edits, count_edits
 from ssl_asr.evaluation.stage import run_evaluate

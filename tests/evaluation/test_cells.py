@@ -1,5 +1,5 @@
 from ssl_asr.evaluation.cells import Cells, is_of_other_channel, set_of
-from ssl_asr.evaluation.results import ALL
+from ssl_asr.evaluation.error_rates import ALL
 from ssl_asr.store.utterance import Utterance
 
 SAID = tuple((name, condition) for name in ("joe", "far", "bob", "line") for condition in ("clean", "room"))

@@ -4,9 +4,10 @@ from hypothesis import strategies as st
 
 from ssl_asr.decoding.slabs import DecodedSlab, Hypothesis
 from ssl_asr.evaluation.emission_delays import emission_delays, last_word_delay, word_delays
+from ssl_asr.evaluation.error_rates import ALL
 from ssl_asr.evaluation.percentiles import Percentiles, percentiles
 from ssl_asr.evaluation.reference_times import Span
-from ssl_asr.evaluation.results import ALL, EmissionDelays
+from ssl_asr.evaluation.results import EmissionDelays
 from ssl_asr.evaluation.summary import cells_of, score
 from ssl_asr.store.utterance import Utterance
 

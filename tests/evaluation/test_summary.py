@@ -6,7 +6,8 @@ import pytest
 
 from ssl_asr.decoding.slabs import DecodedSlab, Hypothesis
 from ssl_asr.evaluation.bootstrap import Draws
-from ssl_asr.evaluation.results import ALL, FrameAccuracy, Results, SpeakerLimits, TuningPoint
+from ssl_asr.evaluation.error_rates import ALL, SpeakerLimits
+from ssl_asr.evaluation.results import FrameAccuracy, Results, TuningPoint
 from ssl_asr.evaluation.results_file import read_results, write_results
 from ssl_asr.evaluation.summary import (
     cells_of,

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ssl_asr.evaluation.results import FrameAccuracy, Reduction, Results, SpeakerLimits, TuningPoint, WordErrors
+from ssl_asr.evaluation.error_rates import Reduction, SpeakerLimits, WordErrors
+from ssl_asr.evaluation.results import FrameAccuracy, Results, TuningPoint
 from ssl_asr.evaluation.results_file import write_results
 from ssl_asr.labelling.calibration import table_of
 from ssl_asr.labelling.calibration_file import Calibration, Summary, calibration_uri

@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page
 
+from ssl_asr.evaluation.error_rates import ToplineShare
 from ssl_asr.evaluation.inputs import references
-from ssl_asr.evaluation.results import Results, ToplineShare
+from ssl_asr.evaluation.results import Results
 from ssl_asr.evaluation.results_file import read_results, write_results
 from ssl_asr.recipe import Recipe
 from ssl_asr.report.stage import run_report

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from ssl_asr.evaluation.results import ToplineShare, TuningPoint
+from ssl_asr.evaluation.error_rates import ToplineShare
+from ssl_asr.evaluation.results import TuningPoint
 from ssl_asr.evaluation.results_file import read_results, write_results
 from ssl_asr.evaluation.transcripts import read_transcripts
 from ssl_asr.evaluation.word_quality import read_word_quality

@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterable, Sequence
 
-from ssl_asr.evaluation.results import Reduction
+from ssl_asr.evaluation.error_rates import Reduction
 from ssl_asr.studies.outcome import Compared, Outcome, SystemErrors, SystemFigure, limits_of
 from ssl_asr.studies.study import Comparison
 

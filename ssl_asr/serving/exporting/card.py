@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ssl_asr.evaluation.bootstrap import Interval
-from ssl_asr.evaluation.results import WordErrors
+from ssl_asr.evaluation.error_rates import WordErrors
 from ssl_asr.evaluation.table import rate
 from ssl_asr.lang.language import ENGLISH_LEXICON, GRAPHEMES
 from ssl_asr.models.systems import BASELINE, STUDENT, TITLES, is_adapted, stage_of

@@ -9,7 +9,7 @@ import yaml
 
 from ssl_asr.corpus.sources import OPEN_SPEECH
 from ssl_asr.corpus.split_records import read_record
-from ssl_asr.evaluation.results import ALL, WordErrors
+from ssl_asr.evaluation.error_rates import ALL, WordErrors
 from ssl_asr.evaluation.table import rate
 from ssl_asr.recipe import Recipe
 from ssl_asr.serving.description import Description

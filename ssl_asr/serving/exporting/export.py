@@ -14,7 +14,7 @@ import numpy.typing as npt
 from safetensors.numpy import save
 
 from ssl_asr.decoding.decoder import DecodingGraph
-from ssl_asr.evaluation.results import ALL, WordErrors
+from ssl_asr.evaluation.error_rates import ALL, WordErrors
 from ssl_asr.hmm.senone_names import names_of
 from ssl_asr.lang.fst_arrays import from_numpy, parse
 from ssl_asr.lang.language import AMERICAN_ENGLISH, language_of

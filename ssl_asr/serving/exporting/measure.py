@@ -13,8 +13,8 @@ from ssl_asr.decoding.decoder import Decoder, DecodingGraph
 from ssl_asr.decoding.scores import Float32, Scales
 from ssl_asr.decoding.slabs import DecodedSlab, Hypothesis, Slab
 from ssl_asr.evaluation.bootstrap import Draws, Interval, compare
+from ssl_asr.evaluation.error_rates import WordErrors
 from ssl_asr.evaluation.inputs import references, split_slabs
-from ssl_asr.evaluation.results import WordErrors
 from ssl_asr.evaluation.summary import score, word_errors
 from ssl_asr.frontend.stacking import stack
 from ssl_asr.progress import Progress

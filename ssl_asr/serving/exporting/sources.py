@@ -12,8 +12,9 @@ from ssl_asr.decoding.graph_files import graph_inputs, read_graph, read_info, re
 from ssl_asr.decoding.scores import Scales
 from ssl_asr.decoding.slabs import log_priors_of
 from ssl_asr.evaluation.confidence import Curve
+from ssl_asr.evaluation.error_rates import WordErrors
 from ssl_asr.evaluation.inputs import language_inputs
-from ssl_asr.evaluation.results import Results, WordErrors
+from ssl_asr.evaluation.results import Results
 from ssl_asr.evaluation.results_file import read_results
 from ssl_asr.evaluation.word_quality import read_word_quality
 from ssl_asr.frontend.prior import Prior, read_prior

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ssl_asr.evaluation.results import WordErrors
+from ssl_asr.evaluation.error_rates import WordErrors
 from ssl_asr.evaluation.table import rate
 from ssl_asr.serving.description import ENCODER, JOINER, PREDICTOR, WEIGHTS, WORD_PIECES, TransducerDescription
 from ssl_asr.serving.exporting.card_parts import (

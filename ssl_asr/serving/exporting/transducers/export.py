@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from ssl_asr.evaluation.results import ALL, WordErrors
+from ssl_asr.evaluation.error_rates import ALL, WordErrors
 from ssl_asr.recipe import Recipe
 from ssl_asr.serving import description as bundle
 from ssl_asr.serving.description import EncoderShape, FrontendPrior, PieceSearchSettings, TransducerDescription

@@ -10,8 +10,8 @@ import torch
 
 from ssl_asr.decoding.slabs import DecodedSlab, Hypothesis, Slab
 from ssl_asr.evaluation.bootstrap import Draws
+from ssl_asr.evaluation.error_rates import WordErrors
 from ssl_asr.evaluation.inputs import references
-from ssl_asr.evaluation.results import WordErrors
 from ssl_asr.evaluation.summary import score, word_errors
 from ssl_asr.progress import Progress
 from ssl_asr.recipe import Recipe

@@ -8,7 +8,7 @@ import numpy as np
 
 from ssl_asr.decoding.slabs import Slab
 from ssl_asr.evaluation.bootstrap import Draws
-from ssl_asr.evaluation.results import WordErrors
+from ssl_asr.evaluation.error_rates import WordErrors
 from ssl_asr.evaluation.turns.emissions import RecognisedConversation
 from ssl_asr.evaluation.turns.errors import conversation_errors
 from ssl_asr.evaluation.turns.slabs import recognised

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from ssl_asr.evaluation.error_rates import WordErrors
 from ssl_asr.evaluation.inputs import describe_conversations, describe_transducer
-from ssl_asr.evaluation.results import Results, WordErrors
+from ssl_asr.evaluation.results import Results
 from ssl_asr.evaluation.results_file import read_results
 from ssl_asr.frontend.prior import Prior, read_prior
 from ssl_asr.lang.word_pieces import WordPieces
