@@ -7,8 +7,8 @@ from collections.abc import Mapping, Sequence
 from ssl_asr.decoding.slabs import Slab
 from ssl_asr.evaluation.bootstrap import Draws
 from ssl_asr.evaluation.inputs import describe_conversations
-from ssl_asr.evaluation.results import ConversationErrors
 from ssl_asr.evaluation.slab_tasks import Pieces, wait_for
+from ssl_asr.evaluation.transducer_results import ConversationErrors
 from ssl_asr.evaluation.turns.errors import conversation_errors
 from ssl_asr.evaluation.turns.slabs import ConversationSlab, read_conversations, recognise_conversations
 from ssl_asr.progress import Progress

@@ -13,8 +13,8 @@ from ssl_asr.decoding.slabs import DecodedSlab, Hypothesis
 from ssl_asr.evaluation.cells import Cells, set_of
 from ssl_asr.evaluation.percentiles import percentiles
 from ssl_asr.evaluation.reference_times import Span, SpokenTimes
-from ssl_asr.evaluation.results import EmissionDelays
 from ssl_asr.evaluation.scoring import align_words
+from ssl_asr.evaluation.transducer_results import EmissionDelays
 from ssl_asr.store.utterance import Utterance
 
 

@@ -8,15 +8,8 @@ from typing import Any
 
 from ssl_asr.evaluation.error_rates import Reduction, SpeakerLimits, ToplineShare, WordErrors
 from ssl_asr.evaluation.percentiles import Percentiles
-from ssl_asr.evaluation.results import (
-    ConversationErrors,
-    EmissionDelays,
-    EncoderCompute,
-    FrameAccuracy,
-    Results,
-    TransducerErrors,
-    TuningPoint,
-)
+from ssl_asr.evaluation.results import FrameAccuracy, Results, TuningPoint
+from ssl_asr.evaluation.transducer_results import ConversationErrors, EmissionDelays, EncoderCompute, TransducerErrors
 from ssl_asr.evaluation.turns.counting import TurnCounts
 from ssl_asr.evaluation.turns.latencies import TurnLatencies
 from ssl_asr.models.systems import BASELINE

@@ -9,9 +9,9 @@ from ssl_asr.evaluation.bootstrap import Draws
 from ssl_asr.evaluation.emission_delays import emission_delays
 from ssl_asr.evaluation.inputs import describe_transducer
 from ssl_asr.evaluation.reference_times import SpokenTimes
-from ssl_asr.evaluation.results import EncoderCompute, TransducerErrors
 from ssl_asr.evaluation.slab_tasks import Pieces, wait_for
 from ssl_asr.evaluation.summary import cells_of, reductions, score, word_errors
+from ssl_asr.evaluation.transducer_results import EncoderCompute, TransducerErrors
 from ssl_asr.progress import Progress
 from ssl_asr.recipe import Recipe
 from ssl_asr.runtime import cluster

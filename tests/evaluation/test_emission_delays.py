@@ -7,8 +7,8 @@ from ssl_asr.evaluation.emission_delays import emission_delays, last_word_delay,
 from ssl_asr.evaluation.error_rates import ALL
 from ssl_asr.evaluation.percentiles import Percentiles, percentiles
 from ssl_asr.evaluation.reference_times import Span
-from ssl_asr.evaluation.results import EmissionDelays
 from ssl_asr.evaluation.summary import cells_of, score
+from ssl_asr.evaluation.transducer_results import EmissionDelays
 from ssl_asr.store.utterance import Utterance
 
 

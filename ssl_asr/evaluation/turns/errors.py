@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from ssl_asr.corpus.mixtures.turns import in_order
 from ssl_asr.evaluation.bootstrap import Draws
 from ssl_asr.evaluation.error_rates import ALL
-from ssl_asr.evaluation.results import ConversationErrors
 from ssl_asr.evaluation.scoring import ScoredUtterance
 from ssl_asr.evaluation.summary import errors_of
+from ssl_asr.evaluation.transducer_results import ConversationErrors
 from ssl_asr.evaluation.turns.counting import count_turns
 from ssl_asr.evaluation.turns.emissions import Group, RecognisedConversation
 from ssl_asr.evaluation.turns.latencies import turn_latencies

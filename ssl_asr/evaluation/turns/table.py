@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ssl_asr.evaluation.percentiles import Percentiles
-from ssl_asr.evaluation.results import ConversationErrors
+from ssl_asr.evaluation.transducer_results import ConversationErrors
 
 CONVERSATION_NOTE = (
     "On simulated conversations of test. ORC-WER: word error rate with each turn on the output channel that suits it "

@@ -11,9 +11,9 @@ import torch
 from ssl_asr.evaluation.inputs import describe_transducer, references, split_slabs
 from ssl_asr.evaluation.percentiles import Percentiles
 from ssl_asr.evaluation.reference_times import Span
-from ssl_asr.evaluation.results import EmissionDelays, TransducerErrors
 from ssl_asr.evaluation.results_file import read_results, write_results
 from ssl_asr.evaluation.stage import run_evaluate
+from ssl_asr.evaluation.transducer_results import EmissionDelays, TransducerErrors
 from ssl_asr.evaluation.transducer_tables import format_transducers
 from ssl_asr.frontend.stacking import stack
 from ssl_asr.hmm.senones import load_senones

@@ -15,8 +15,8 @@ import yaml
 
 from ssl_asr.cli.main import FAILED, OK, main
 from ssl_asr.evaluation.inputs import describe_transducer
-from ssl_asr.evaluation.results import TransducerErrors
 from ssl_asr.evaluation.results_file import read_results, write_results
+from ssl_asr.evaluation.transducer_results import TransducerErrors
 from ssl_asr.recipe import BlstmNetwork, Recipe
 from ssl_asr.recipe.predictor import LstmPredictor
 from ssl_asr.runtime.run_directory import save_recipe
