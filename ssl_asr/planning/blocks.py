@@ -9,14 +9,8 @@ from ssl_asr.planning.facts import NOTICE_SECONDS
 from ssl_asr.planning.network import block_steps
 from ssl_asr.planning.numbers import number
 from ssl_asr.planning.preemption import loss_share
-from ssl_asr.planning.stage_times import (
-    Hardware,
-    Training,
-    block_seconds,
-    group_kills,
-    heard_minutes,
-    traffic_of,
-)
+from ssl_asr.planning.training_times import Training, block_seconds, group_kills, heard_minutes, traffic_of
+from ssl_asr.planning.wall_time import Hardware
 from ssl_asr.recipe import Recipe
 
 # Parthasarathi et al. 2019 train 64 workers with blocks of 100; Ericson et al. see no difference from 5 to 80.

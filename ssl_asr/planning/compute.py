@@ -48,6 +48,18 @@ class Devices:
     gflops: Fact
 
 
+@dataclass(frozen=True)
+class Rates:
+    """Seconds of one device for one 30 ms frame."""
+
+    teacher: Fact
+    baseline: Fact
+    student: Fact
+    topline: Fact
+    labelling: Fact
+    aligning: Fact  # by the network alone
+
+
 def teacher_network(recipe: Recipe) -> NetworkSize:
     return _network_size(recipe, recipe.teacher.network)
 

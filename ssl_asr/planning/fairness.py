@@ -8,7 +8,8 @@ from dataclasses import replace
 from ssl_asr.planning.facts import COHORT_SHARE, EXTRACTOR_STEP_SECONDS, Facts
 from ssl_asr.planning.numbers import number
 from ssl_asr.planning.speech import Speech, TrainingSpeech
-from ssl_asr.planning.stage_times import Hardware, StageTime, Training, on_cores, training_time
+from ssl_asr.planning.training_times import Training, training_time
+from ssl_asr.planning.wall_time import Hardware, StageTime, on_cores
 from ssl_asr.recipe import Adapt, Method, Recipe
 
 ADAPTATION = "adaptation"  # the line of the trainings

@@ -9,6 +9,7 @@ from ssl_asr.planning.compute import (
     FRAMES_AN_HOUR,
     Devices,
     NetworkSize,
+    Rates,
     labelling_seconds,
     student_network,
     teacher_network,
@@ -17,7 +18,6 @@ from ssl_asr.planning.compute import (
 from ssl_asr.planning.facts import Fact, Facts, stated_facts
 from ssl_asr.planning.question import Question
 from ssl_asr.planning.speech import Speech, speech_of
-from ssl_asr.planning.stage_times import Rates
 from ssl_asr.recipe import Recipe
 from ssl_asr.runtime.run_directory import open_recipe
 from ssl_asr.runtime.stage_report import ACTOR_HOURS, read_report

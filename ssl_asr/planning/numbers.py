@@ -22,3 +22,7 @@ def size_text(size: float) -> str:
 def time_text(seconds: float) -> str:
     """In days from two days on, otherwise as `clock`: "45 s", "7 h 53 min", "4.8 days"."""
     return f"{seconds / DAY:.1f} days" if seconds >= 2 * DAY else clock(seconds)
+
+
+def microseconds(seconds: float) -> str:
+    return f"{number(seconds * 1e6)} us"

@@ -14,7 +14,9 @@ from ssl_asr.planning.question import Question
 from ssl_asr.planning.sequence import sequence_times
 from ssl_asr.planning.sizes import Store, stores
 from ssl_asr.planning.speech import Speech
-from ssl_asr.planning.stage_times import Hardware, StageTime, Training, stage_times, traffic_of, trainings
+from ssl_asr.planning.stage_times import stage_times
+from ssl_asr.planning.training_times import Training, traffic_of, trainings
+from ssl_asr.planning.wall_time import Hardware, StageTime
 from ssl_asr.recipe import Recipe
 
 

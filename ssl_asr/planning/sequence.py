@@ -9,7 +9,8 @@ from ssl_asr.models.systems import settings_of, smbr_name
 from ssl_asr.planning.facts import LATTICE_SPEED, SMBR_COST, Fact
 from ssl_asr.planning.numbers import number
 from ssl_asr.planning.speech import Speech, TrainingSpeech
-from ssl_asr.planning.stage_times import Hardware, StageTime, Training, on_cores, training_time
+from ssl_asr.planning.training_times import Training, training_time
+from ssl_asr.planning.wall_time import Hardware, StageTime, on_cores
 from ssl_asr.recipe import Recipe
 
 

@@ -16,7 +16,7 @@ from ssl_asr.planning.fairness import ADAPTATION
 from ssl_asr.planning.measured import known
 from ssl_asr.planning.plan import make_plan
 from ssl_asr.planning.question import Question
-from ssl_asr.planning.stage_times import StageTime
+from ssl_asr.planning.wall_time import StageTime
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import Leaf, leaves
 from ssl_asr.runtime.pipeline import NAMES, ancestors, wanted_stages

@@ -8,7 +8,8 @@ from ssl_asr.planning.network import STRATEGIES
 from ssl_asr.planning.numbers import number, size_text, time_text
 from ssl_asr.planning.plan import Plan, TrainingTraffic
 from ssl_asr.planning.preemption import recovery_share
-from ssl_asr.planning.stage_times import StageTime, block_seconds, group_kills
+from ssl_asr.planning.training_times import block_seconds, group_kills
+from ssl_asr.planning.wall_time import StageTime
 
 
 class Footnotes:

@@ -12,7 +12,7 @@ from ssl_asr.planning.measured import stated_rates
 from ssl_asr.planning.plan import cluster_of
 from ssl_asr.planning.question import Question
 from ssl_asr.planning.speech import speech_of
-from ssl_asr.planning.stage_times import trainings
+from ssl_asr.planning.training_times import trainings
 from ssl_asr.recipe import load_recipe
 
 
