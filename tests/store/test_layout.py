@@ -21,7 +21,8 @@ _USERS_PLACES = {
     "transcribing/bulk.py",
     "formats/writing.py",
     "cli/evaluate.py",
-    "cli/experiment.py",
+    "studies/runs.py",
+    "studies/pages.py",
     "evaluation/set_files.py",
 }
 
