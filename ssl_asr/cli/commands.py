@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,7 @@ from ssl_asr.progress import clock
 from ssl_asr.recipe import Recipe
 from ssl_asr.runtime.pipeline import NAMES, check_ready, todos, wanted_stages
 from ssl_asr.runtime.pipeline import stage as stage_of
-from ssl_asr.runtime.run_directory import save_recipe
+from ssl_asr.runtime.run_directory import check_exists, save_recipe
 from ssl_asr.runtime.stage_clock import refuse_second
 from ssl_asr.runtime.stage_report import StageReport, read_report
 from ssl_asr.store import filesystem
@@ -102,14 +101,14 @@ def plan(recipe: Recipe, question: Question) -> None:
 def status(recipe: Recipe) -> None:
     from ssl_asr.report.status import status_table
 
-    _must_exist(recipe)
+    check_exists(recipe.run)
     print(status_table(recipe))
 
 
 def failed(recipe: Recipe) -> None:
     from ssl_asr.report.status import rejects
 
-    _must_exist(recipe)
+    check_exists(recipe.run)
     found = rejects(recipe)
     for stage, reject in found:
         print(f"{stage:<10} {reject.id}: {reject.reason}")
@@ -146,52 +145,6 @@ def inspect_targets(shard: str, utterance: str | None, out: str | None) -> None:
     print(uri)
 
 
-def export(recipe: Recipe, model: str, out: str, split: str) -> None:
-    """Write the bundle of a model of a finished run, and print where it is and how good its networks are."""
-    _must_exist(recipe)
-    with _export_extra():
-        if model in recipe.transducers:
-            from ssl_asr.serving.exporting.transducers.export import export_transducer
-
-            line = export_transducer(recipe, model, _local(out), split).line()
-        else:
-            from ssl_asr.serving.exporting.export import export as write
-
-            line = write(recipe, model, _local(out), split).line()
-    print(line)
-
-
-def export_sherpa(recipe: Recipe, model: str, out: str) -> None:
-    """Write the files that sherpa-onnx reads, and print where they are."""
-    _must_exist(recipe)
-    with _export_extra():
-        if model in recipe.transducers:
-            from ssl_asr.serving.exporting.sherpa.transducer_export import export_sherpa_transducer
-
-            line = export_sherpa_transducer(recipe, model, _local(out)).line()
-        else:
-            from ssl_asr.serving.exporting.sherpa.export import export_sherpa as write
-
-            line = write(recipe, model, _local(out)).line()
-    print(line)
-
-
-def _local(out: str) -> Path:
-    if filesystem.is_file_uri(out):
-        out = filesystem.resolve(out)[1]
-    if filesystem.is_uri(out):
-        raise ValueError(f"{out} is no local folder; export to one, and copy that")
-    return Path(out)
-
-
-@contextmanager
-def _export_extra() -> Iterator[None]:
-    try:
-        yield
-    except ModuleNotFoundError as missing:
-        raise ValueError(f"export needs {missing.name}; install it: pip install 'ssl-asr[export]'") from missing
-
-
 def licences(recipe: Recipe) -> None:
     """Prints the licence texts of the demo's recordings, fetched if the cache lacks them."""
     from ssl_asr.corpus.open_speech import packages
@@ -202,11 +155,6 @@ def licences(recipe: Recipe) -> None:
         raise ValueError(f"the packages that carry the licences can't be fetched: {error}") from error
     for package, text in texts.items():
         print(f"{package}\n{'=' * len(package)}\n{text.strip()}\n")
-
-
-def _must_exist(recipe: Recipe) -> None:
-    if not filesystem.exists(recipe.run):
-        raise ValueError(f"there is no run at {recipe.run}; start it with `ssl-asr run`, or name a run's directory")
 
 
 def _verified(recipe: Recipe, only: Collection[Shard] | None = None, sample: int | None = None) -> Verdict:

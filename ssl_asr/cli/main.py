@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, NoReturn
 
-from ssl_asr.cli import adapt, cohorts, evaluate, experiment, listen, serve, speakers, transcribe
+from ssl_asr.cli import adapt, cohorts, evaluate, experiment, export, listen, serve, speakers, transcribe
 from ssl_asr.cli.saying import say
 from ssl_asr.cli.values import whole
 from ssl_asr.planning import question
@@ -161,10 +161,7 @@ def _on_run(options: argparse.Namespace) -> int:
         raise Refusal(f"the recipe is missing; for example: ssl-asr {options.command} demo")
     recipe = _recipe(options.recipe, options.overrides)
     if options.command == "export":
-        if options.program == "sherpa-onnx":
-            commands.export_sherpa(recipe, options.model, options.out)
-        else:
-            commands.export(recipe, options.model, options.out, options.measure)
+        export.run(recipe, options)
         return OK
     if options.command == "adapt":
         adapt.run(recipe, options)
@@ -213,7 +210,7 @@ def _parser() -> tuple[_Parser, dict[str, _Parser]]:
     _add(commands, "failed", verbs["failed"])
     _add(commands, "verify", verbs["verify"])
     _add_inspect(commands)
-    _add_export(commands)
+    export.add_command(commands)
     transcribe.add_command(commands)
     listen.add_command(commands)
     serve.add_command(commands)
@@ -262,32 +259,6 @@ def _add_inspect(commands: argparse._SubParsersAction[_Parser]) -> None:
     command.add_argument("shard", metavar="SHARD", help="RUN/targets/SET/unlabeled/NUMBER.parquet")
     command.add_argument("utterance", nargs="?", metavar="UTTERANCE", help="its id; default: the shard's first")
     command.add_argument("--out", metavar="FILE", help="where to write; default: targets-UTTERANCE.png here")
-
-
-def _add_export(commands: argparse._SubParsersAction[_Parser]) -> None:
-    does = "writes a model of a finished run as a bundle, which recognises speech without Ray and torch"
-    command = commands.add_parser("export", description=f"export: {does}.", help=does)
-    command.add_argument("recipe", metavar="RUN", help="a run's directory")
-    command.add_argument("overrides", nargs="*", metavar="key=value", help=argparse.SUPPRESS)
-    command.add_argument("-o", "--out", metavar="DIR", required=True, help="where to; an older bundle is replaced")
-    command.add_argument(
-        "--model",
-        default="student",
-        help="one that streams, such as baseline, an adapted model, or a transducer; default: student",
-    )
-    command.add_argument(
-        "--for",
-        dest="program",
-        choices=["ssl-asr", "sherpa-onnx"],
-        default="ssl-asr",
-        help="the program that is to read it: a bundle, or files for sherpa-onnx; default: ssl-asr",
-    )
-    command.add_argument(
-        "--measure",
-        choices=["dev", "test"],
-        default="dev",
-        help="the speech on which fp32 and int8 are compared for the model card; default: dev",
-    )
 
 
 def _recipe(target: str, overrides: Sequence[str]) -> Recipe:

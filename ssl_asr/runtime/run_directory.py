@@ -60,6 +60,12 @@ def _pieces(uri: str) -> Iterator[bytes]:
             yield piece
 
 
+def check_exists(run: str) -> None:
+    """ValueError where there is no run at `run`."""
+    if not filesystem.exists(run):
+        raise ValueError(f"there is no run at {run}; start it with `ssl-asr run`, or name a run's directory")
+
+
 def check_format(run: str) -> None:
     """ValueError where a run of another version lies at `run`."""
     if not filesystem.exists(recipe_uri(run)):
