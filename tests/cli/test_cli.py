@@ -173,7 +173,8 @@ def test_run_opens_with_its_plan_and_ends_with_table_and_page(capsys, tmp_path, 
 def test_help_is_worth_reading_and_imports_nothing_heavy():
     heavy = "{'torch', 'ray', 'pydantic', 'pyarrow', 'numpy'}"
     code = (
-        f"import sys, ssl_asr.cli.main as c; c._parser()[0].print_help(); sys.exit(bool({heavy} & set(sys.modules)))"
+        "import sys, ssl_asr.cli.main as c; c.build_parser()[0].print_help(); "
+        f"sys.exit(bool({heavy} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, "help imports something heavy"
