@@ -61,22 +61,7 @@ def read_sources(recipe: Recipe, name: str) -> Sources:
     An adapted model has the scales of the model that it was made of.
     """
     before, uri = adapted_from(name, evaluated(recipe)), model_uri(recipe.run, name)
-    is_there = filesystem.exists(uri)
-    if name not in evaluated(recipe) and (before is None or not is_there):
-        raise ValueError(
-            f"{recipe.run} has no model '{name}'; it has {', '.join([*evaluated(recipe), *recipe.transducers])}"
-            + (f", and no such adapted one: run `ssl-asr adapt {recipe.run}`" if before is not None else "")
-        )
-    if not is_there:
-        raise ValueError(f"{uri} is missing; run the {stage_of(name)} stage first")
-    model, about = load_model(uri)
-    if not model.encoder.is_causal:
-        raise ValueError(f"{uri} needs whole utterances, so it can't stream; export another model, such as student")
-    check_exportable(model)
-    if model.cohorts is not None:
-        raise ValueError(
-            f"{uri} must be told the cohort of each speaker, which no bundle knows; export another model"
-        )
+    model, about = _streaming_model(recipe, name, before)
     tuned = name if before is None else before
     senones, results = load_senones(recipe.run), _results(recipe, tuned)
     if before is not None and (made_from(uri) or {}).get("model") != results.inputs[before]:
@@ -105,6 +90,31 @@ def read_sources(recipe: Recipe, name: str) -> Sources:
         tested=tuple(row for row in results.rows if row.system == system),
         curve=quality.curve if quality is not None else None,
     )
+
+
+def _streaming_model(recipe: Recipe, name: str, before: str | None) -> tuple[AcousticModel, dict[str, Any]]:
+    """The model with what its file says about it; `before` is the one that it was adapted from, if it was.
+
+    ValueError where it is not there, or can't stream or be exported.
+    """
+    uri = model_uri(recipe.run, name)
+    is_there = filesystem.exists(uri)
+    if name not in evaluated(recipe) and (before is None or not is_there):
+        raise ValueError(
+            f"{recipe.run} has no model '{name}'; it has {', '.join([*evaluated(recipe), *recipe.transducers])}"
+            + (f", and no such adapted one: run `ssl-asr adapt {recipe.run}`" if before is not None else "")
+        )
+    if not is_there:
+        raise ValueError(f"{uri} is missing; run the {stage_of(name)} stage first")
+    model, about = load_model(uri)
+    if not model.encoder.is_causal:
+        raise ValueError(f"{uri} needs whole utterances, so it can't stream; export another model, such as student")
+    check_exportable(model)
+    if model.cohorts is not None:
+        raise ValueError(
+            f"{uri} must be told the cohort of each speaker, which no bundle knows; export another model"
+        )
+    return model, about
 
 
 def _results(recipe: Recipe, name: str) -> Results:
