@@ -43,7 +43,7 @@ from ssl_asr.store.layout import MANIFEST, index_folder, split_folder, split_led
 from ssl_asr.store.ledger_index import SETTLED_NS
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.utterance import SPLITS
-from ssl_asr.training.plan import job_of, student_plan
+from ssl_asr.training.acoustic_plan import job_of, student_plan
 from tests.s3_server import s3_server
 
 SPLIT = "unlabeled"

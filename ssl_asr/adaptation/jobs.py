@@ -16,10 +16,10 @@ from ssl_asr.recipe import Adapt, CrossEntropySection, Method, Recipe
 from ssl_asr.recipe.identity import digest, inputs_key, non_defaults
 from ssl_asr.store.ledger import checksum
 from ssl_asr.store.training_layout import fisher_uri, model_uri
+from ssl_asr.training.acoustic_plan import AcousticPlan, job_of
 from ssl_asr.training.data.sources import Source
 from ssl_asr.training.job import TrainingJob
 from ssl_asr.training.objectives.anchored import Anchor
-from ssl_asr.training.plan import TrainingPlan, job_of
 
 VERSION = "1"  # raise where equal inputs give another adapted model
 FISHER_VERSION = "1"  # raise where equal inputs give other weights of EWC
@@ -31,7 +31,7 @@ class Adaptation:
     """The model that `plan` has trained is adapted to `speech`, that of `cohorts` of those by `by`."""
 
     recipe: Recipe
-    plan: TrainingPlan
+    plan: AcousticPlan
     by: str
     cohorts: tuple[str, ...]
     speech: CohortSpeech

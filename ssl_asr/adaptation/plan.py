@@ -5,8 +5,8 @@ from __future__ import annotations
 from ssl_asr.hmm.senones import load_senones
 from ssl_asr.models.systems import STUDENT, TEACHER, TOPLINE, trained
 from ssl_asr.recipe import Recipe
-from ssl_asr.training.plan import (
-    TrainingPlan,
+from ssl_asr.training.acoustic_plan import (
+    AcousticPlan,
     baseline_plans,
     is_trained,
     student_plan,
@@ -15,7 +15,7 @@ from ssl_asr.training.plan import (
 )
 
 
-def plan_of(recipe: Recipe, name: str) -> TrainingPlan:
+def plan_of(recipe: Recipe, name: str) -> AcousticPlan:
     """How cross-entropy trained the model; ValueError if the run has none of this name, or of another recipe."""
     plan = _plan_of(recipe, name)
     if not is_trained(recipe, plan):
@@ -23,7 +23,7 @@ def plan_of(recipe: Recipe, name: str) -> TrainingPlan:
     return plan
 
 
-def _plan_of(recipe: Recipe, name: str) -> TrainingPlan:
+def _plan_of(recipe: Recipe, name: str) -> AcousticPlan:
     if name not in trained(recipe):
         raise ValueError(
             f"'{name}' is no model that {recipe.run} trains by cross-entropy; there are {', '.join(trained(recipe))}"

@@ -32,8 +32,8 @@ from ssl_asr.store import filesystem
 from ssl_asr.store.results_layout import results_uri
 from ssl_asr.store.training_layout import model_uri
 from ssl_asr.store.weights import read_weights, write_weights
+from ssl_asr.training.acoustic_plan import job_of
 from ssl_asr.training.job import TrainingJob
-from ssl_asr.training.plan import job_of
 from ssl_asr.training.stage import fit_job
 
 STAGE = "adapt"

@@ -16,13 +16,8 @@ from ssl_asr.runtime.stage_report import StageReport, read_rejects
 from ssl_asr.runtime.todo import LANGUAGE_TEXT, SENONE_SET, Todo, reasons, upstream, waiting
 from ssl_asr.store.layout import ALIGNMENTS, FEATURES, TARGETS
 from ssl_asr.store.training_layout import model_uri
-from ssl_asr.training.checkpoints.accounting import write_schedule
-from ssl_asr.training.curve import CurveWriter
-from ssl_asr.training.curve_figures import curve_figures
-from ssl_asr.training.inputs import model_inputs
-from ssl_asr.training.job import TrainingJob
-from ssl_asr.training.plan import (
-    TrainingPlan,
+from ssl_asr.training.acoustic_plan import (
+    AcousticPlan,
     baseline_plans,
     is_trained,
     job_of,
@@ -31,6 +26,11 @@ from ssl_asr.training.plan import (
     teacher_plan,
     topline_plan,
 )
+from ssl_asr.training.checkpoints.accounting import write_schedule
+from ssl_asr.training.curve import CurveWriter
+from ssl_asr.training.curve_figures import curve_figures
+from ssl_asr.training.inputs import model_inputs
+from ssl_asr.training.job import TrainingJob
 from ssl_asr.training.sequence.inputs import smbr_inputs
 from ssl_asr.training.sequence.stage import is_sequence_trained, sequence_figures, train_sequence
 from ssl_asr.training.simulated import run_simulated
@@ -62,7 +62,7 @@ def run_topline(recipe: Recipe) -> StageReport:
     return _train(recipe, topline_plan(recipe))
 
 
-def _train(recipe: Recipe, *plans: TrainingPlan) -> StageReport:
+def _train(recipe: Recipe, *plans: AcousticPlan) -> StageReport:
     """Train the models of one stage, but for those that are trained; the first gives the stage its figures."""
     stage = stage_of(plans[0].name)
     refuse_second(recipe, stage)
@@ -86,7 +86,7 @@ def _train(recipe: Recipe, *plans: TrainingPlan) -> StageReport:
     return clock.finish(slabs, slabs - made, rejects, figures)
 
 
-def train(recipe: Recipe, plan: TrainingPlan) -> None:
+def train(recipe: Recipe, plan: AcousticPlan) -> None:
     """Train the model by frames, from its last checkpoint if there is one; call it inside `cluster.joined`."""
     fit_job(job_of(recipe, plan), recipe.cluster)
 
@@ -107,7 +107,7 @@ def fit(job: TrainingJob, workers: Cluster) -> CurveWriter:
     return fit_on_ray(job, workers)
 
 
-def _figures(recipe: Recipe, plan: TrainingPlan) -> dict[str, float | str]:
+def _figures(recipe: Recipe, plan: AcousticPlan) -> dict[str, float | str]:
     """Of the training by cross-entropy, and of what followed it."""
     simulated = settings_of(recipe, plan.name).sync.simulated_workers
     figures = curve_figures(recipe.run, plan.name, parameters_of(recipe, plan), simulated)
@@ -149,5 +149,5 @@ def _todo_model(recipe: Recipe, name: ModelName) -> list[Todo]:
     return [Todo(name, why)] if why else []
 
 
-def _is_sequence_trained(recipe: Recipe, plan: TrainingPlan) -> bool:
+def _is_sequence_trained(recipe: Recipe, plan: AcousticPlan) -> bool:
     return is_trained(recipe, plan) and is_sequence_trained(recipe, plan.name)

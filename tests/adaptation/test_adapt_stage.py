@@ -29,8 +29,8 @@ from ssl_asr.store import utterance
 from ssl_asr.store.results_layout import adapted_uri, cohorts_folder
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.training_layout import model_uri
+from ssl_asr.training.acoustic_plan import job_of
 from ssl_asr.training.job import build_model
-from ssl_asr.training.plan import job_of
 from ssl_asr.verifying.training_check import check_training
 from tests.adaptation.adaptable_run import SPEAKERS, adaptable, copied
 from tests.finished_run import SECONDS, contents

@@ -13,6 +13,7 @@ from ssl_asr.models.acoustic import AcousticModel
 from ssl_asr.models.model_files import load_model
 from ssl_asr.recipe import AdversarialCrossEntropySection, CrossEntropySection, Sync
 from ssl_asr.store.training_layout import model_uri
+from ssl_asr.training.acoustic_plan import DEV, judged
 from ssl_asr.training.checkpoints.accounting import write_schedule
 from ssl_asr.training.curve import read_curve
 from ssl_asr.training.data.batches import Batch, collate, cut
@@ -28,7 +29,6 @@ from ssl_asr.training.objectives.adversarial_cross_entropy import (
 from ssl_asr.training.objectives.cross_entropy import CrossEntropy
 from ssl_asr.training.objectives.frames import valid_logits
 from ssl_asr.training.objectives.utterance_adversary import UtteranceAdversary, bounded_weights, spectra
-from ssl_asr.training.plan import DEV, judged
 from ssl_asr.training.schedule import LABELED, UNLABELED, Phase
 from ssl_asr.training.simulated import train_simulated
 from ssl_asr.training.sync import flat

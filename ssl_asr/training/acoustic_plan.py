@@ -1,4 +1,4 @@
-"""How each model is trained: its sources, schedule and objectives, and the job that they make."""
+"""How each acoustic model is trained: its sources, schedule and objectives, and the job that they make."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ DEV = "dev"  # an objective of its own, where labels have an adversary
 
 
 @dataclass(frozen=True)
-class TrainingPlan:
+class AcousticPlan:
     """How one model is trained: on which sources, by which schedule; `target_set` names the soft targets, if any.
 
     `senones` are the outputs, and say which alignments are the labels.
@@ -68,12 +68,12 @@ class TrainingPlan:
         return self.settings.sequence.epochs * len(self.sources[0])
 
 
-def teacher_plan(recipe: Recipe, name: ModelName, senones: SenoneSet) -> TrainingPlan:
+def teacher_plan(recipe: Recipe, name: ModelName, senones: SenoneSet) -> AcousticPlan:
     """How the teacher, or a network like it, is trained on the alignments that `senones` names."""
     return _plan(recipe, name, {LABELED: recipe.teacher.objective}, senones=senones)
 
 
-def student_plan(recipe: Recipe) -> TrainingPlan:
+def student_plan(recipe: Recipe) -> AcousticPlan:
     """On the unlabeled audio with the teacher's targets, and on the labeled data."""
     settings = recipe.student
     target_set, unlabeled = labelled_source(recipe, source_of_run(recipe, "unlabeled", settings.versions))
@@ -81,7 +81,7 @@ def student_plan(recipe: Recipe) -> TrainingPlan:
     return replace(_plan(recipe, STUDENT, objectives, unlabeled), target_set=target_set)
 
 
-def baseline_plans(recipe: Recipe) -> list[TrainingPlan]:
+def baseline_plans(recipe: Recipe) -> list[AcousticPlan]:
     """The student's network with its schedule, rates and frames on the labeled data alone.
 
     With `student.shorter_baseline` there is a second one, on fewer frames.
@@ -90,7 +90,7 @@ def baseline_plans(recipe: Recipe) -> list[TrainingPlan]:
     return [_plan(recipe, name, {LABELED: recipe.student.labeled_objective}) for name in names]
 
 
-def topline_plan(recipe: Recipe) -> TrainingPlan:
+def topline_plan(recipe: Recipe) -> AcousticPlan:
     """The student's network with its schedule, rates and frames on the true labels of all audio."""
     unlabeled = true_source(recipe, source_of_run(recipe, "unlabeled", recipe.student.versions))
     return _plan(recipe, TOPLINE, {LABELED: recipe.student.labeled_objective}, unlabeled)
@@ -102,7 +102,7 @@ def _plan(
     objectives: Mapping[str, ObjectiveSection],
     trained_on: Source | None = None,
     senones: SenoneSet | None = None,
-) -> TrainingPlan:
+) -> AcousticPlan:
     """Of a model that is trained on labeled speech, and on the unlabeled speech `trained_on`, if any.
 
     `senones` is the run's unless given.
@@ -116,10 +116,10 @@ def _plan(
     schedule = schedule_of(recipe, name, labeled, unlabeled)
     sources = [labeled] if trained_on is None else [labeled, trained_on]
     inputs = model_inputs(recipe, name, senones)
-    return TrainingPlan(name, senones, inputs, settings, schedule, sources, objectives)
+    return AcousticPlan(name, senones, inputs, settings, schedule, sources, objectives)
 
 
-def job_of(recipe: Recipe, plan: TrainingPlan) -> TrainingJob:
+def job_of(recipe: Recipe, plan: AcousticPlan) -> TrainingJob:
     """All that the workers of a training need to know.
 
     ValueError where an adversary is to see groups, and the labeled speech is not of two.
@@ -159,21 +159,21 @@ def judged(objectives: Mapping[str, ObjectiveSection]) -> tuple[Mapping[str, Obj
     return objectives, LABELED
 
 
-def is_trained(recipe: Recipe, plan: TrainingPlan) -> bool:
+def is_trained(recipe: Recipe, plan: AcousticPlan) -> bool:
     return made_from(model_uri(recipe.run, plan.name)) == plan.inputs
 
 
-def parameters_of(recipe: Recipe, plan: TrainingPlan) -> int:
+def parameters_of(recipe: Recipe, plan: AcousticPlan) -> int:
     """How many the network has."""
     with torch.device("meta"):  # shapes without memory
         return count_parameters(AcousticModel(_spec(recipe, plan)))
 
 
-def _spec(recipe: Recipe, plan: TrainingPlan) -> ModelSpec:
+def _spec(recipe: Recipe, plan: AcousticPlan) -> ModelSpec:
     return ModelSpec(plan.settings.network, recipe.frontend.mel_bins * STACK, plan.senones.size)
 
 
-def _reader(recipe: Recipe, plan: TrainingPlan) -> SlabReader:
+def _reader(recipe: Recipe, plan: AcousticPlan) -> SlabReader:
     selection = None if plan.target_set is None else selection_of(recipe, plan.target_set)
     with_text = any(build_objective(section).needs_text for section in plan.objectives.values())
     return SlabReader(
