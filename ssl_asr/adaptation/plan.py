@@ -5,14 +5,8 @@ from __future__ import annotations
 from ssl_asr.hmm.senones import load_senones
 from ssl_asr.models.systems import STUDENT, TEACHER, TOPLINE, trained
 from ssl_asr.recipe import Recipe
-from ssl_asr.training.acoustic_plan import (
-    AcousticPlan,
-    baseline_plans,
-    is_trained,
-    student_plan,
-    teacher_plan,
-    topline_plan,
-)
+from ssl_asr.training.acoustic_plan import AcousticPlan, baseline_plans, student_plan, teacher_plan, topline_plan
+from ssl_asr.training.plan import is_trained
 
 
 def plan_of(recipe: Recipe, name: str) -> AcousticPlan:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 import torch
 
 from ssl_asr.frontend.stacking import STACK
-from ssl_asr.frontend.statistics import global_statistics
 from ssl_asr.hmm.senones import SenoneSet, load_senones
 from ssl_asr.models.acoustic import AcousticModel, ModelSpec, count_parameters
-from ssl_asr.models.model_files import made_from
 from ssl_asr.models.systems import BASELINES, STUDENT, TOPLINE, ModelName, settings_of, trained
 from ssl_asr.recipe import (
     AdversarialCrossEntropySection,
@@ -21,46 +19,33 @@ from ssl_asr.recipe import (
     Student,
     Teacher,
 )
-from ssl_asr.recipe.identity import Inputs, inputs_key
-from ssl_asr.store.training_layout import model_uri
 from ssl_asr.training.data.examples import SlabReader
 from ssl_asr.training.data.groups import check_groups
 from ssl_asr.training.data.run_sources import labelled_source, source_of_run, true_source
 from ssl_asr.training.data.selection import selection_of
 from ssl_asr.training.data.sources import Source
-from ssl_asr.training.data.versions import OneVersion
 from ssl_asr.training.inputs import model_inputs
 from ssl_asr.training.job import TrainingJob
 from ssl_asr.training.model_schedules import schedule_of
 from ssl_asr.training.objectives.objective import build_objective
-from ssl_asr.training.schedule import LABELED, UNLABELED, Phase
+from ssl_asr.training.plan import TrainingPlan, planned_job, version_of_pass
+from ssl_asr.training.schedule import LABELED, UNLABELED
 
 DEV = "dev"  # an objective of its own, where labels have an adversary
 
 
-@dataclass(frozen=True)
-class AcousticPlan:
-    """How one model is trained: on which sources, by which schedule; `target_set` names the soft targets, if any.
+@dataclass(frozen=True, kw_only=True)
+class AcousticPlan(TrainingPlan):
+    """`senones` are the outputs, and say which alignments are the labels.
 
-    `senones` are the outputs, and say which alignments are the labels.
+    `target_set` names the soft targets, if any.
     """
 
     name: ModelName
-    senones: SenoneSet
-    inputs: Inputs
     settings: Teacher | Student
-    schedule: Sequence[Phase]
-    sources: Sequence[Source]
+    senones: SenoneSet
     objectives: Mapping[str, ObjectiveSection]
     target_set: str | None = None
-
-    @property
-    def key(self) -> str:
-        return inputs_key(self.inputs)
-
-    @property
-    def slabs(self) -> int:
-        return sum(phase.count for phase in self.schedule)
 
     @property
     def sequence_slabs(self) -> int:
@@ -115,8 +100,15 @@ def _plan(
         unlabeled = source_of_run(recipe, "unlabeled", settings.versions, required=name in BASELINES)
     schedule = schedule_of(recipe, name, labeled, unlabeled)
     sources = [labeled] if trained_on is None else [labeled, trained_on]
-    inputs = model_inputs(recipe, name, senones)
-    return AcousticPlan(name, senones, inputs, settings, schedule, sources, objectives)
+    return AcousticPlan(
+        name=name,
+        inputs=model_inputs(recipe, name, senones),
+        settings=settings,
+        schedule=schedule,
+        sources=sources,
+        senones=senones,
+        objectives=objectives,
+    )
 
 
 def job_of(recipe: Recipe, plan: AcousticPlan) -> TrainingJob:
@@ -128,28 +120,17 @@ def job_of(recipe: Recipe, plan: AcousticPlan) -> TrainingJob:
     if isinstance(labels, AdversarialCrossEntropySection) and labels.groups:
         check_groups(recipe.run, labels.groups)
     objectives, judging = judged(plan.objectives)
-    mean, deviation = global_statistics(recipe.run)
     dev = source_of_run(recipe, "dev", required=False, senones=plan.senones)
-    return TrainingJob(
-        run=recipe.run,
-        name=plan.name,
-        inputs=dict(plan.inputs),
+    job = planned_job(
+        recipe,
+        plan,
         spec=_spec(recipe, plan),
-        optimiser=plan.settings.optimiser,
-        batching=plan.settings.batching,
-        augmentation=plan.settings.augmentation,
-        sync=plan.settings.sync,
-        seed=recipe.seed,
-        schedule=tuple(plan.schedule),
-        sources=tuple(plan.sources),
         objectives=objectives,
-        dev=dev if len(dev) else None,
+        dev=dev,
         dev_objective=judging,
         reader=_reader(recipe, plan),
-        mean=mean,
-        deviation=deviation,
-        about={"senone_set": plan.senones.id},
     )
+    return replace(job, about={"senone_set": plan.senones.id})
 
 
 def judged(objectives: Mapping[str, ObjectiveSection]) -> tuple[Mapping[str, ObjectiveSection], str]:
@@ -157,10 +138,6 @@ def judged(objectives: Mapping[str, ObjectiveSection]) -> tuple[Mapping[str, Obj
     if isinstance(objectives[LABELED], AdversarialCrossEntropySection):
         return {**objectives, DEV: CrossEntropySection()}, DEV
     return objectives, LABELED
-
-
-def is_trained(recipe: Recipe, plan: AcousticPlan) -> bool:
-    return made_from(model_uri(recipe.run, plan.name)) == plan.inputs
 
 
 def parameters_of(recipe: Recipe, plan: AcousticPlan) -> int:
@@ -182,7 +159,7 @@ def _reader(recipe: Recipe, plan: AcousticPlan) -> SlabReader:
         alignment_set=plan.senones.alignment_set,
         target_set=plan.target_set,
         selection=selection,
-        one_version=OneVersion(recipe.seed) if plan.settings.versions == "one" else None,
+        one_version=version_of_pass(recipe, plan),
         with_text=with_text,
         true_labels=plan.name == TOPLINE,
     )

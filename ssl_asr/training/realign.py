@@ -33,8 +33,9 @@ from ssl_asr.store.layout import ALIGNMENTS, FEATURES, kind_of_store, stage_of_s
 from ssl_asr.store.ledger import Reject
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.training_layout import model_uri
-from ssl_asr.training.acoustic_plan import is_trained, teacher_plan
+from ssl_asr.training.acoustic_plan import teacher_plan
 from ssl_asr.training.inputs import model_inputs
+from ssl_asr.training.plan import is_trained
 from ssl_asr.training.realign_rounds import Round, after, load_job, round_of, shard_stages, unlabeled_stage
 from ssl_asr.training.stage import train
 

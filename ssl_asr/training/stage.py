@@ -19,7 +19,6 @@ from ssl_asr.store.training_layout import model_uri
 from ssl_asr.training.acoustic_plan import (
     AcousticPlan,
     baseline_plans,
-    is_trained,
     job_of,
     parameters_of,
     student_plan,
@@ -31,6 +30,7 @@ from ssl_asr.training.curve import CurveWriter
 from ssl_asr.training.curve_figures import curve_figures
 from ssl_asr.training.inputs import model_inputs
 from ssl_asr.training.job import TrainingJob
+from ssl_asr.training.plan import is_trained
 from ssl_asr.training.sequence.inputs import smbr_inputs
 from ssl_asr.training.sequence.stage import is_sequence_trained, sequence_figures, train_sequence
 from ssl_asr.training.simulated import run_simulated

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ssl_asr.frontend.conversations import ConversationMaker
 from ssl_asr.frontend.prior import read_prior
 from ssl_asr.frontend.stacking import STACK
-from ssl_asr.frontend.statistics import global_statistics
 from ssl_asr.hmm.senones import load_senones
 from ssl_asr.lang.word_pieces import WordPieces
-from ssl_asr.models.model_files import made_from
 from ssl_asr.recipe import (
     ObjectiveSection,
     Recipe,
@@ -21,40 +18,26 @@ from ssl_asr.recipe import (
     TransducerSection,
     TurnSettings,
 )
-from ssl_asr.recipe.identity import inputs_key
-from ssl_asr.store.training_layout import model_uri
 from ssl_asr.training.data.conversations import ConversationReader
 from ssl_asr.training.data.examples import Reader
 from ssl_asr.training.data.run_sources import recognised_source, source_of_run
 from ssl_asr.training.data.sources import Source
 from ssl_asr.training.data.transcribed import TranscribedReader
-from ssl_asr.training.data.versions import OneVersion
 from ssl_asr.training.job import TrainingJob
-from ssl_asr.training.schedule import LABELED, Phase
+from ssl_asr.training.plan import TrainingPlan, planned_job, version_of_pass
+from ssl_asr.training.schedule import LABELED
 from ssl_asr.training.transducer.inputs import judges_texts, transducer_inputs
 from ssl_asr.training.transducer.schedule import transducer_schedule
 from ssl_asr.training.transducer.word_pieces import word_pieces_of
 from ssl_asr.transducer.model import TransducerSpec
 
 
-@dataclass(frozen=True)
-class TransducerPlan:
-    """How one transducer is trained: on which sources, by which schedule; `hypotheses` names the teacher's words."""
+@dataclass(frozen=True, kw_only=True)
+class TransducerPlan(TrainingPlan):
+    """`hypotheses` names the teacher's words, if any."""
 
-    name: str
     settings: Transducer
-    inputs: Mapping[str, str]
-    schedule: Sequence[Phase]
-    sources: Sequence[Source]
     hypotheses: str | None = None
-
-    @property
-    def key(self) -> str:
-        return inputs_key(self.inputs)
-
-    @property
-    def slabs(self) -> int:
-        return sum(phase.count for phase in self.schedule)
 
 
 def transducer_plan(recipe: Recipe, name: str) -> TransducerPlan:
@@ -66,40 +49,31 @@ def transducer_plan(recipe: Recipe, name: str) -> TransducerPlan:
         hypotheses, unlabeled = recognised_source(recipe, _source(recipe, settings, "unlabeled"))
     schedule = transducer_schedule(settings, labeled, unlabeled)
     sources = [labeled] if unlabeled is None else [labeled, unlabeled]
-    return TransducerPlan(name, settings, transducer_inputs(recipe, name), schedule, sources, hypotheses)
-
-
-def is_trained(recipe: Recipe, plan: TransducerPlan) -> bool:
-    return made_from(model_uri(recipe.run, plan.name)) == plan.inputs
+    return TransducerPlan(
+        name=name,
+        inputs=transducer_inputs(recipe, name),
+        settings=settings,
+        schedule=schedule,
+        sources=sources,
+        hypotheses=hypotheses,
+    )
 
 
 def transducer_job(recipe: Recipe, plan: TransducerPlan, pieces: WordPieces) -> TrainingJob:
     """All that the workers of the training need to know."""
     settings = plan.settings
-    mean, deviation = global_statistics(recipe.run)
     dev = _source(recipe, settings, "dev", required=False)
     uri = word_pieces_of(recipe, settings)
-    return TrainingJob(
-        run=recipe.run,
-        name=plan.name,
-        inputs=dict(plan.inputs),
+    job = planned_job(
+        recipe,
+        plan,
         spec=transducer_spec(recipe, settings, pieces),
-        optimiser=settings.optimiser,
-        batching=settings.batching,
-        augmentation=settings.augmentation,
-        sync=settings.sync,
-        seed=recipe.seed,
-        schedule=tuple(plan.schedule),
-        sources=tuple(plan.sources),
         objectives={LABELED: _objective(recipe, settings, uri)},
-        dev=dev if len(dev) else None,
+        dev=dev,
         dev_objective=LABELED,
         reader=_reader(recipe, plan),
-        mean=mean,
-        deviation=deviation,
-        start_encoder=settings.encoder_from or None,
-        word_pieces=uri,
     )
+    return replace(job, start_encoder=settings.encoder_from or None, word_pieces=uri)
 
 
 def transducer_spec(recipe: Recipe, settings: Transducer, pieces: WordPieces) -> TransducerSpec:
@@ -135,6 +109,6 @@ def _reader(recipe: Recipe, plan: TransducerPlan) -> Reader:
         mel_bins=recipe.frontend.mel_bins,
         hypothesis_set=plan.hypotheses,
         least_confidence=plan.settings.least_confidence,
-        one_version=OneVersion(recipe.seed) if plan.settings.versions == "one" else None,
+        one_version=version_of_pass(recipe, plan),
         alignment_set=load_senones(recipe.run).alignment_set if judges_texts(recipe) else None,
     )

@@ -19,16 +19,11 @@ from ssl_asr.store.layout import ALIGNMENTS, FEATURES, MANIFEST, PSEUDO_LABELS
 from ssl_asr.store.training_layout import model_uri
 from ssl_asr.training.curve_figures import curve_figures
 from ssl_asr.training.job import TrainingJob
+from ssl_asr.training.plan import is_trained
 from ssl_asr.training.stage import fit_job
 from ssl_asr.training.transducer.equal_flops import of_equal_flops
 from ssl_asr.training.transducer.inputs import judges_texts, transducer_inputs
-from ssl_asr.training.transducer.plan import (
-    TransducerPlan,
-    is_trained,
-    transducer_job,
-    transducer_plan,
-    transducer_spec,
-)
+from ssl_asr.training.transducer.plan import TransducerPlan, transducer_job, transducer_plan, transducer_spec
 from ssl_asr.training.transducer.word_pieces import ensure_word_pieces
 
 STAGE = "transducers"
