@@ -34,10 +34,12 @@ KEPT = Path(CACHE) / "kept-by-tests"
 LONG = (
     "test_changes.py",
     "training/elastic/test_fit.py",
-    "training/test_stage.py",
-    "labelling/test_labelling_s3.py",
-    "serving/test_engine.py",
     "hypotheses/test_kill_and_resume.py",
+    "serving/test_engine.py",
+    "labelling/test_labelling_s3.py",
+    "training/sequence/test_sequence_stage.py",
+    "verifying/test_repair.py",
+    "training/test_stage.py",
 )
 
 

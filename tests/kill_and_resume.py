@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable
 
 from ssl_asr.recipe import Recipe
-from tests.cluster.processes import descendants, title
+from tests.cluster.processes import Process, descendants, title
 from tests.cluster.training_helpers import own_ray
 
 PATIENCE_SECONDS = 200.0
@@ -21,29 +21,35 @@ def kill_driver_after_its_first_shard(code: str, recipe: Recipe, made: Callable[
     """How many shards there are then. `code` is a driver's with a Ray of its own, which gets the recipe as JSON."""
     driver = subprocess.Popen([sys.executable, "-c", code, recipe.model_dump_json()], env=own_ray())
     try:
-        _wait_for_first_shard(made)
+        _wait_until(lambda: made() > 0, "no shard was made in time")
     finally:
         driver.send_signal(signal.SIGKILL)
         driver.wait()
     return made()
 
 
-def kill_actors_after_the_first_shard(
+def kill_actors_after_their_first_shard(
     stage: Callable[[Recipe], object], recipe: Recipe, made: Callable[[], int]
 ) -> None:
     """Those of this process's Ray; returns once the stage, which goes on with others, has ended."""
     running = threading.Thread(target=stage, args=[recipe])
     running.start()
-    _wait_for_first_shard(made)
-    actors = [each for each in descendants(os.getpid()) if "MapWorker" in title(each.pid)]
+    _wait_until(lambda: bool(_actors()), "no actor was started in time")
+    before = made()  # by now, what a killed driver had started has ended
+    _wait_until(lambda: made() > before, "no shard was made in time")
+    actors = _actors()
     assert actors, "no actor to kill"
     for actor in actors:
         os.kill(actor.pid, signal.SIGKILL)
     running.join()
 
 
-def _wait_for_first_shard(made: Callable[[], int]) -> None:
+def _actors() -> list[Process]:
+    return [each for each in descendants(os.getpid()) if "MapWorker" in title(each.pid)]
+
+
+def _wait_until(happened: Callable[[], bool], otherwise: str) -> None:
     until = time.monotonic() + PATIENCE_SECONDS
-    while not made():
-        assert time.monotonic() < until, "no shard was made in time"
+    while not happened():
+        assert time.monotonic() < until, otherwise
         time.sleep(0.01)

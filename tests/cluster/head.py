@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import secrets
 import shutil
@@ -107,9 +106,6 @@ def _status(url: str) -> int | None:
 
 def _end(head: Head, running: subprocess.Popen[bytes]) -> None:
     below = head.processes()
-    running.terminate()
-    with contextlib.suppress(subprocess.TimeoutExpired):
-        running.wait(timeout=4)
     running.kill()
     running.wait()
     assert not end_all(below | head.processes()), "processes outlived SIGKILL"

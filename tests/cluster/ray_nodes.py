@@ -30,7 +30,8 @@ class Nodes:
     """The cluster, and every process that it ever had."""
 
     def __init__(self, folder: str, workers: int) -> None:
-        head = {**NODE, "temp_dir": folder, "include_dashboard": False, "_system_config": NOTICE}
+        head = {**NODE, "temp_dir": folder, "_system_config": NOTICE}
+        head |= {"include_dashboard": False, "include_log_monitor": False}  # drivers don't ask for logs of workers
         self.cluster = Cluster(initialize_head=True, head_node_args=head, shutdown_at_exit=False)
         self.workers = [self.cluster.add_node(**NODE) for _ in range(workers)]
         self.seen: set[Process] = set()

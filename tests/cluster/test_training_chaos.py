@@ -23,7 +23,7 @@ from ssl_asr.training.stage import run_student
 from tests.cluster.processes import descendants, kill, module_of_tests, title
 from tests.cluster.training_chaos import with_rate
 from tests.cluster.training_helpers import every_slab_was_trained_on_once, own_ray, own_run
-from tests.cluster.training_run import running
+from tests.cluster.training_run import TrainingRun, running
 from tests.training.simulated_stages import simulated_training
 
 pytestmark = pytest.mark.cluster
@@ -47,17 +47,30 @@ def test_students_survive_kills_of_workers_nodes_and_drivers(labelled_run: Recip
 
 
 def killed_at_every(blocks: int, recipe: Recipe, log: Path) -> int:
-    """Train, and kill a worker as often as so many blocks more are done; how often that was."""
+    """Train, and kill as often as so many blocks more are done; how often that was.
+
+    First the driver is killed, with which its Ray ends, and is started again; then one worker after the other.
+    """
     kills, due = 0, blocks
     with running(recipe, own_ray(), log) as training:
         while not training.ended():
-            if training.blocks() >= due:
-                workers = [one for one in descendants(training.driver.pid) if "RayTrainWorker" in title(one.pid)]
-                if workers and kill(workers[kills % len(workers)]):
-                    kills, due = kills + 1, training.blocks() + blocks
+            if training.blocks() >= due and (kill_driver(training) if kills == 0 else kill_worker(training, kills)):
+                kills, due = kills + 1, training.blocks() + blocks
             time.sleep(0.02)
         assert training.driver.returncode == 0, training.tail()
     return kills
+
+
+def kill_driver(training: TrainingRun) -> bool:
+    training.kill()
+    training.start()
+    return True
+
+
+def kill_worker(training: TrainingRun, number: int) -> bool:
+    """False where there is none now."""
+    workers = [one for one in descendants(training.driver.pid) if "RayTrainWorker" in title(one.pid)]
+    return bool(workers) and kill(workers[number % len(workers)])
 
 
 @pytest.fixture
@@ -71,7 +84,9 @@ def check_weights_survive_kills(recipe: Recipe, folder: Path, every: int, **stud
     """How many kills it took to find the weights of an unbroken training all the same."""
     killed = own_run(recipe, folder / "killed", (2, 2), **student)
     kills = killed_at_every(every, killed, folder / "driver.log")
-    assert restarts(read_events(killed.run, "student")) >= kills
+    assert (
+        restarts(read_events(killed.run, "student")) >= kills - 1
+    )  # the killed driver may not have told of its start
     every_slab_was_trained_on_once(killed)
 
     unbroken = own_run(recipe, folder / "unbroken", (2, 2), **student)
@@ -82,15 +97,15 @@ def check_weights_survive_kills(recipe: Recipe, folder: Path, every: int, **stud
     return kills
 
 
-def test_a_worker_killed_every_few_blocks_changes_nothing(
+def test_a_driver_and_workers_killed_every_few_blocks_change_nothing(
     labelled_run: Recipe, tmp_path: Path, ray_local: None
 ) -> None:
     """Not a bit of the weights: what the spread of seeds is need not be known."""
-    assert check_weights_survive_kills(labelled_run, tmp_path, 8, unlabeled_passes=1.0) >= 3
+    assert check_weights_survive_kills(labelled_run, tmp_path, 5, unlabeled_passes=1.0) >= 4
 
 
 @pytest.mark.timeout(7200)
-def test_a_worker_killed_every_few_blocks_of_a_whole_demo_changes_nothing(
+def test_a_driver_and_workers_killed_every_few_blocks_of_a_whole_demo_change_nothing(
     demo: Recipe, tmp_path: Path, ray_local: None
 ) -> None:
-    assert check_weights_survive_kills(demo, tmp_path, 10) >= 3
+    assert check_weights_survive_kills(demo, tmp_path, 10) >= 4

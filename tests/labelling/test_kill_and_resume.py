@@ -9,7 +9,7 @@ import pytest
 from ssl_asr.labelling.stage import run_labelling
 from ssl_asr.recipe import Recipe
 from ssl_asr.store import filesystem
-from tests.kill_and_resume import kill_actors_after_the_first_shard, kill_driver_after_its_first_shard
+from tests.kill_and_resume import kill_actors_after_their_first_shard, kill_driver_after_its_first_shard
 from tests.labelling.conftest import target_store, with_actors
 
 STAGE = """
@@ -44,5 +44,5 @@ def test_the_driver_killed_after_its_first_shard(own_run: Recipe, labelled_run: 
 
 @pytest.mark.timeout(240)
 def test_a_teacher_actor_killed_mid_shard(own_run: Recipe, labelled_run: Recipe) -> None:
-    kill_actors_after_the_first_shard(run_labelling, with_actors(own_run, 1, 1), lambda: labelled(own_run))
+    kill_actors_after_their_first_shard(run_labelling, with_actors(own_run, 1, 1), lambda: labelled(own_run))
     assert contents(own_run) == contents(labelled_run)

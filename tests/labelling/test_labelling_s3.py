@@ -24,6 +24,21 @@ from tests.labelling.test_kill_and_resume import STAGE, contents, labelled
 from tests.s3_server import S3Server
 
 SHARDS = 16
+# A driver with one Ray for both; between them it waits for a line.
+RESUMED_AND_REPAIRED = """
+import sys
+from ssl_asr.cli.main import main
+from ssl_asr.labelling.stage import run_labelling
+from ssl_asr.recipe import Recipe
+from ssl_asr.runtime.cluster import joined
+recipe = Recipe.model_validate_json(sys.argv[1])
+with joined():
+    run_labelling(recipe)
+    print("labelled", flush=True)
+    input()
+    code = main(["verify", recipe.run, "--repair"])
+sys.exit(code)
+"""
 
 
 @pytest.fixture
@@ -46,11 +61,6 @@ def remote_contents(recipe: Recipe) -> dict[str, bytes]:
     return {uri[len(recipe.run) + 1 :]: filesystem.read_bytes(uri) for uri in uris}
 
 
-def verify(recipe: Recipe, *words: str) -> subprocess.CompletedProcess[str]:
-    command = [Path(sys.executable).with_name("ssl-asr"), "verify", recipe.run, *words]
-    return subprocess.run(command, env=own_ray(), capture_output=True, text=True, timeout=120, check=False)
-
-
 @pytest.mark.timeout(280)
 def test_killed_resumed_and_repaired_it_is_the_run_on_a_disk(s3: S3Server, local: Recipe) -> None:
     remote = uploaded(local, f"{s3.create_bucket('bucket')}/some/run")
@@ -59,21 +69,26 @@ def test_killed_resumed_and_repaired_it_is_the_run_on_a_disk(s3: S3Server, local
     s3.requests.clear()
     done = kill_driver_after_its_first_shard(STAGE, with_actors(remote, 1, 1), lambda: labelled(remote))
     assert 1 <= done < SHARDS, "killed too late to mean anything"
-    subprocess.run([sys.executable, "-c", STAGE, remote.model_dump_json()], env=own_ray(), check=True, timeout=120)
-    assert read_report(remote, "labelling").skipped >= done
-    assert remote_contents(remote) == contents(local)
-    puts = [request for request in s3.requests if request.startswith("PUT") and request.endswith(".parquet")]
-    assert len({put for put in puts if "/some/run/targets/" in put}) == SHARDS
-    assert not [request for request in s3.requests if "uploads" in request], "a shard is one PUT"
-    damage_is_found_and_mended(remote)
-    assert remote_contents(remote) == contents(local)
-
-
-def damage_is_found_and_mended(remote: Recipe) -> None:
-    uri = target_store(remote).uri(Shard("unlabeled", 3))
-    filesystem.write_bytes(uri, filesystem.read_bytes(uri)[:-1])
-    done = verify(remote, "--repair")
-    assert done.returncode == OK, done.stdout + done.stderr
-    first, *_, last = done.stdout.splitlines()
+    command = [sys.executable, "-c", RESUMED_AND_REPAIRED, remote.model_dump_json()]
+    with subprocess.Popen(command, env=own_ray(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as driver:
+        assert driver.stdout is not None
+        assert driver.stdout.readline() == "labelled\n"
+        assert read_report(remote, "labelling").skipped >= done
+        assert remote_contents(remote) == contents(local)
+        puts = [request for request in s3.requests if request.startswith("PUT") and request.endswith(".parquet")]
+        assert len({put for put in puts if "/some/run/targets/" in put}) == SHARDS
+        assert not [request for request in s3.requests if "uploads" in request], "a shard is one PUT"
+        uri = damaged(remote)
+        said, _ = driver.communicate("damaged\n", timeout=120)
+    assert driver.returncode == OK, said
+    first, *_, last = said.splitlines()
     assert first.startswith(f"{uri} is not a whole Parquet file")
     assert last.endswith("nothing wrong")
+    assert remote_contents(remote) == contents(local)
+
+
+def damaged(remote: Recipe) -> str:
+    """The address of a shard that has lost its last byte."""
+    uri = target_store(remote).uri(Shard("unlabeled", 3))
+    filesystem.write_bytes(uri, filesystem.read_bytes(uri)[:-1])
+    return uri

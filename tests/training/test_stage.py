@@ -1,15 +1,10 @@
-"""The training stages: a student killed with its driver on Ray Train goes on to the very same weights.
+"""The training stages, with simulated workers.
 
-What it is compared with, and what only shows when a stage trains at all, is trained by simulated workers.
+That Ray Train comes to the very same weights, whatever is killed, is what tests/cluster/test_training_chaos.py shows.
 """
 
-import os
 import re
 import shutil
-import signal
-import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -35,14 +30,6 @@ from ssl_asr.verifying.training_check import check_training
 from tests.in_process import placed_here
 from tests.training.simulated_stages import simulated_training
 
-# A driver of its own, as a user starts it; the recipe comes from the file given.
-DRIVER = """
-import sys
-from ssl_asr.recipe import load_recipe
-from ssl_asr.training.stage import run_student
-run_student(load_recipe(sys.argv[1]))
-"""
-
 
 def copy_of(recipe: Recipe, folder: Path) -> Recipe:
     """The same run elsewhere, with small blocks that are each checkpointed."""
@@ -58,32 +45,6 @@ def unbroken(labelled_run: Recipe, tmp_path_factory: pytest.TempPathFactory) -> 
     with simulated_training():
         run_student(recipe)
     return recipe
-
-
-def test_driver_killed_and_started_again_gives_the_unbroken_students_weights(
-    labelled_run: Recipe, unbroken: Recipe, tmp_path: Path
-) -> None:
-    recipe = copy_of(labelled_run, tmp_path / "killed")
-    (tmp_path / "recipe.yaml").write_text(recipe.model_dump_json())
-    command = [sys.executable, "-c", DRIVER, str(tmp_path / "recipe.yaml")]
-    environment = {name: value for name, value in os.environ.items() if name != "RAY_ADDRESS"}
-    checkpoints = Path(recipe.run) / "training" / "student" / "checkpoints"
-
-    driver = subprocess.Popen(command, env=environment, start_new_session=True)
-    deadline = time.monotonic() + 200
-    while len(list(checkpoints.glob("*/*/shared.safetensors"))) < 2 and driver.poll() is None:
-        assert time.monotonic() < deadline, "no checkpoint appeared"
-        time.sleep(0.05)
-    os.killpg(driver.pid, signal.SIGKILL)
-    driver.wait()
-    assert not filesystem.exists(model_uri(recipe.run, "student")), "killed too late to show anything"
-
-    subprocess.run(command, env=environment, check=True, timeout=200)
-    assert filesystem.read_bytes(model_uri(recipe.run, "student")) == filesystem.read_bytes(
-        model_uri(unbroken.run, "student")
-    )
-    blocks = [record["block"] for record in read_curve(recipe.run, "student") if "loss" in record]
-    assert blocks == list(range(1, len(blocks) + 1))
 
 
 def test_student_is_causal_has_the_wanted_size_and_a_curve(unbroken: Recipe) -> None:
