@@ -30,8 +30,10 @@ def kill_driver_after_its_first_shard(code: str, recipe: Recipe, made: Callable[
 
 def kill_actors_after_their_first_shard(
     stage: Callable[[Recipe], object], recipe: Recipe, made: Callable[[], int]
-) -> None:
-    """Those of this process's Ray; returns once the stage, which goes on with others, has ended."""
+) -> int:
+    """Those of this process's Ray. Returns how many shards there were then, once the stage has ended, which goes on
+    with others.
+    """
     running = threading.Thread(target=stage, args=[recipe])
     running.start()
     _wait_until(lambda: bool(_actors()), "no actor was started in time")
@@ -41,7 +43,9 @@ def kill_actors_after_their_first_shard(
     assert actors, "no actor to kill"
     for actor in actors:
         os.kill(actor.pid, signal.SIGKILL)
+    then = made()
     running.join()
+    return then
 
 
 def _actors() -> list[Process]:

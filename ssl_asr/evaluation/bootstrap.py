@@ -75,7 +75,12 @@ def compare(
 
 
 def compare_gains(part: Pair, other: Pair, draws: Draws, block: Block = "recording") -> Comparison:
-    """The relative reduction in `part` of the test speech less that in `other`, on the same samples of blocks."""
+    """The relative reduction in `part` of the test speech less that in `other`, on the same samples of blocks.
+
+    `p_better` is the share of samples with the larger reduction in `part`.
+    """
+    for pair in (part, other):
+        assert [each.id for each in pair[0]] == [each.id for each in pair[1]], "systems scored on the same utterances"
     errors, words = _by_block([*part, *other], block)
     drawn, _ = _draw(errors, words, draws)
     value, differences = (

@@ -34,7 +34,7 @@ from ssl_asr.store.listing import Listing, Numbers, file_name, list_files
 # are younger than this are therefore not cached.
 SETTLED_NS = 2_000_000_000
 # Entries between two writes of the cache, so that a long first reading may be killed without losing all. Each write
-# is of the whole, so there are as many at least as a share of what it holds.
+# rewrites the whole file, so a batch is at least this share of the entries that it holds.
 BATCH, BATCH_SHARE = 20_000, 0.25
 # Entries that are read before they become rows of a table.
 HELD = 1_000

@@ -46,9 +46,8 @@ def to_parquet(
         written["write_statistics"] = [name for name in schema.names if name not in unbounded] or False
     with pq.ParquetWriter(buffer, schema, **written) as writer:
         for slab in slabs:
-            table = (
-                slab if slab.schema.equals(schema) else slab.cast(schema)
-            )  # a cast that changes nothing takes time
+            # A cast that changes nothing takes time.
+            table = slab if slab.schema.equals(schema) else slab.cast(schema)
             writer.write_table(table, row_group_size=slab.num_rows)
     return buffer.getvalue()
 

@@ -13,7 +13,7 @@ import numpy as np
 from ssl_asr.evaluation.bootstrap import Draws, Pair, relative_reduction
 from ssl_asr.evaluation.error_rates import ALL, Reduction, SpeakerLimits
 from ssl_asr.evaluation.scoring import ScoredUtterance
-from ssl_asr.evaluation.summary import difference_of, reductions, word_error_rate
+from ssl_asr.evaluation.summary import difference_of, reduction_of, reductions, word_error_rate
 from ssl_asr.store import filesystem
 from ssl_asr.studies.study import Comparison, Study
 
@@ -51,7 +51,7 @@ class Compared:
     """`by_seed` has the reduction of each seed, `cells` that of all seeds' utterances together, cell by cell.
 
     Of a figure of the stages there is one cell, whose limits are the least and the largest of the seeds. Of a
-    difference between conditions there is one cell too.
+    comparison of some conditions there is one cell too.
     """
 
     comparison: Comparison
@@ -127,16 +127,19 @@ def _compared(comparison: Comparison, scored: Scored, draws: Draws) -> Compared:
                 f"'{comparison.name}', seed {seed}: the two were not scored on the same utterances; let the variants "
                 "have the same test speech, and no rejects of their own"
             )
+        spoken = {each.condition for each in found}
+        for condition in (*comparison.conditions, *comparison.beyond):
+            if condition not in spoken:
+                raise ValueError(f"'{comparison.name}', seed {seed}: no test speech is in {condition}; name another")
     pairs = {seed: (baseline[seed], candidate[seed]) for seed in baseline}
     by_seed = {seed: _reduction(_part(pair, comparison.conditions)) for seed, pair in pairs.items()}
     pooled = (_pooled(baseline), _pooled(candidate))
-    part, other = _part(pooled, comparison.conditions), _part(pooled, comparison.beyond)
-    for conditions, (said, _) in ((comparison.conditions, part), (comparison.beyond, other)):
-        if not said:
-            raise ValueError(f"'{comparison.name}': no test speech is in {', '.join(conditions)}; name others")
+    part = _part(pooled, comparison.conditions)
     if comparison.beyond:
         by_seed = {seed: gain - _reduction(_part(pairs[seed], comparison.beyond)) for seed, gain in by_seed.items()}
-        cells = [difference_of(part, other, draws)]
+        cells = [difference_of(part, _part(pooled, comparison.beyond), draws)]
+    elif comparison.conditions:
+        cells = [reduction_of((ALL, ALL), *part, draws)]
     else:
         cells = reductions(*part, draws)
     overall = next(each for each in cells if (each.set, each.condition) == (ALL, ALL))

@@ -36,6 +36,7 @@ def check_systems(study: Study, planned: Sequence[Planned]) -> None:
         if system not in known:
             raise ValueError(f"'{variant}' of {study.name} has no system '{system}'; it has {', '.join(known)}")
     _check_figures(study, recipes)
+    _check_conditions(study, recipes)
 
 
 def _check_figures(study: Study, recipes: Mapping[str, Recipe]) -> None:
@@ -46,6 +47,18 @@ def _check_figures(study: Study, recipes: Mapping[str, Recipe]) -> None:
             raise ValueError(
                 f"'{variant}' of {study.name} has no stage '{system}' to report {figure}; it has {', '.join(known)}"
             )
+
+
+def _check_conditions(study: Study, recipes: Mapping[str, Recipe]) -> None:
+    """ValueError where the test speech of a variant is not in all conditions that are compared."""
+    for each in study.comparisons:
+        for variant, _ in each.systems:
+            known = recipes[variant].corpus.test_conditions
+            if missing := [name for name in (*each.conditions, *each.beyond) if name not in known]:
+                raise ValueError(
+                    f"'{each.name}' of {study.name} compares {missing[0]}, which '{variant}' does not test; "
+                    f"corpus.test_conditions has {', '.join(known)}"
+                )
 
 
 def reporting_stages(recipe: Recipe, system: str) -> tuple[str, ...]:

@@ -28,7 +28,8 @@ class Comparison(Section):
     bytes_per_frame of interleaved/labelling; less is better.
 
     With `conditions` word errors are those of test speech in these alone. With `beyond`, other conditions, the
-    reduction in `conditions` less that in `beyond` is looked at, and `at_least` is in points.
+    reduction in `conditions` less that in `beyond` is looked at, and `at_least` is in percentage points. A comparison
+    that was thought of after the runs is `exploratory`, and told as such.
     """
 
     name: str
@@ -39,6 +40,7 @@ class Comparison(Section):
     figure: str = ""
     conditions: tuple[str, ...] = ()
     beyond: tuple[str, ...] = ()
+    exploratory: bool = False
 
     @property
     def what(self) -> str:
@@ -68,6 +70,8 @@ class Comparison(Section):
             raise ValueError(f"'{self.name}' compares {self.figure}; conditions and beyond are of word errors alone")
         if self.beyond and not self.conditions:
             raise ValueError(f"'{self.name}' names conditions in beyond alone; name others in conditions")
+        if both := {*self.conditions} & {*self.beyond}:
+            raise ValueError(f"'{self.name}' has {min(both)} in conditions and in beyond; name it in one of them")
         return self
 
 

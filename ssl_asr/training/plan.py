@@ -21,7 +21,7 @@ from ssl_asr.transducer.model import TransducerSpec
 
 @dataclass(frozen=True, kw_only=True)
 class TrainingPlan:
-    """`inputs` is what the model is made from."""
+    """What is trained, on what and how; `inputs` is what the model is made from."""
 
     name: str
     inputs: Inputs

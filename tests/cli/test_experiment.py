@@ -78,6 +78,13 @@ def test_a_system_that_no_variant_has_is_refused_before_any_run(tmp_path, capsys
     assert not (tmp_path / "runs").exists()
 
 
+def test_a_condition_that_is_not_tested_is_refused_before_any_run(tmp_path, capsys) -> None:
+    told = "compares babble-20, which 'all' does not test; corpus.test_conditions has clean"
+    assert main(["experiment", "ssl", "corpus.test_conditions=[clean]", "--runs", str(tmp_path / "runs")]) == FAILED
+    assert told in capsys.readouterr().err
+    assert not (tmp_path / "runs").exists()
+
+
 def test_a_stage_that_reports_nothing_is_refused_before_any_run(tmp_path, capsys) -> None:
     values = study().model_dump(mode="json")
     values["comparisons"][0] |= {"baseline": "old/hypotheses", "figure": "hours"}

@@ -54,17 +54,24 @@ def killed_at_every(blocks: int, recipe: Recipe, log: Path) -> int:
     kills, due = 0, blocks
     with running(recipe, own_ray(), log) as training:
         while not training.ended():
-            if training.blocks() >= due and (kill_driver(training) if kills == 0 else kill_worker(training, kills)):
+            if training.blocks() >= due:
+                if kills == 0:
+                    kill_driver(training)
+                elif not kill_worker(training, kills):
+                    continue
                 kills, due = kills + 1, training.blocks() + blocks
             time.sleep(0.02)
         assert training.driver.returncode == 0, training.tail()
     return kills
 
 
-def kill_driver(training: TrainingRun) -> bool:
+def kill_driver(training: TrainingRun) -> None:
+    """And start another, which has a checkpoint to go on from and no model."""
     training.kill()
+    run = training.recipe.run
+    assert [*Path(run, "training", "student", "checkpoints").glob("*/*/shared.safetensors")], "no checkpoint yet"
+    assert not filesystem.exists(model_uri(run, "student")), "killed too late to show anything"
     training.start()
-    return True
 
 
 def kill_worker(training: TrainingRun, number: int) -> bool:

@@ -2,7 +2,7 @@ import kaldialign
 import numpy as np
 import pytest
 
-from ssl_asr.evaluation.bootstrap import Draws, compare, share_of_gain, word_error_interval
+from ssl_asr.evaluation.bootstrap import Draws, compare, compare_gains, share_of_gain, word_error_interval
 from ssl_asr.evaluation.scoring import Edits, ScoredUtterance, count_edits
 
 
@@ -161,3 +161,32 @@ def test_speakers_are_drawn_with_all_that_they_say():
     ]
     alike = word_error_interval(equal, Draws(200, 1), "speaker")
     assert alike.low == alike.value == alike.high == 0.4
+
+
+def _errors_of(counts: dict[str, int]) -> list[ScoredUtterance]:
+    return [ScoredUtterance(name, name, "t", "c", Edits(10, deletions=count), name) for name, count in counts.items()]
+
+
+def test_a_difference_of_gains_is_that_of_the_same_blocks_drawn_one_by_one():
+    generator = np.random.default_rng(5)
+    names = [f"{number:02}" for number in range(12)]
+    spoken = {"part": names[:10], "other": names[2:]}  # two talkers are in one part alone
+    counts = {
+        part: [dict(zip(those, generator.integers(1, 10, len(those)).tolist(), strict=True)) for _ in range(2)]
+        for part, those in spoken.items()
+    }
+    draws = Draws(200, 7)
+    pairs = [tuple(map(_errors_of, counts[part])) for part in ("part", "other")]
+    found = compare_gains(*pairs, draws, "speaker")
+
+    def gain(part: str, drawn: list[str]) -> float:
+        baseline, candidate = (sum(each.get(name, 0) for name in drawn) for each in counts[part])
+        return 1 - candidate / baseline
+
+    times = np.random.default_rng(draws.seed).multinomial(12, np.full(12, 1 / 12), size=draws.replicates)
+    drawn = [[name for name, count in zip(names, row, strict=True) for _ in range(count)] for row in times]
+    differences = np.array([gain("part", each) - gain("other", each) for each in drawn])
+    assert found.reduction.value == pytest.approx(gain("part", names) - gain("other", names))
+    assert [found.reduction.low, found.reduction.high] == pytest.approx(np.quantile(differences, [0.025, 0.975]))
+    assert found.p_better == pytest.approx((differences > 0).mean())
+    assert found.reduction.low < found.reduction.high

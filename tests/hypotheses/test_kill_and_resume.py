@@ -64,7 +64,8 @@ def test_the_driver_killed_after_its_first_shard_and_then_the_actors_after_their
     own = copied(long, tmp_path / "run")
     done = kill_driver_after_its_first_shard(STAGE, own, lambda: entries(own))
     assert 1 <= done < SHARDS, "killed too late to mean anything"
-    kill_actors_after_their_first_shard(run_hypotheses, own, lambda: entries(own))
+    then = kill_actors_after_their_first_shard(run_hypotheses, own, lambda: entries(own))
+    assert done < then < SHARDS, "killed too late to mean anything"
     report = read_report(own, "hypotheses")
     assert report is not None
     assert report.skipped >= done
@@ -85,6 +86,7 @@ def test_actors_killed_while_words_of_another_recogniser_are_read(
     monkeypatch.setattr(shuffle, "BUCKET_BYTES", file.stat().st_size // 3)
     monkeypatch.setattr(groups, "_LEAST_SHARDS", 4)
     pieces = partition_store(own.run, layout.WORD_PIECES)
-    kill_actors_after_their_first_shard(run_hypotheses, own, lambda: len(pieces.entries(SPLIT)))
+    then = kill_actors_after_their_first_shard(run_hypotheses, own, lambda: len(pieces.entries(SPLIT)))
+    assert then < len(pieces.entries(SPLIT)), "killed too late to mean anything"
     assert read_report(own, "hypotheses").figures["of_other_speech"] == SIZE
     assert contents(own) == contents(here)

@@ -44,5 +44,6 @@ def test_the_driver_killed_after_its_first_shard(own_run: Recipe, labelled_run: 
 
 @pytest.mark.timeout(240)
 def test_a_teacher_actor_killed_mid_shard(own_run: Recipe, labelled_run: Recipe) -> None:
-    kill_actors_after_their_first_shard(run_labelling, with_actors(own_run, 1, 1), lambda: labelled(own_run))
+    then = kill_actors_after_their_first_shard(run_labelling, with_actors(own_run, 1, 1), lambda: labelled(own_run))
+    assert then < labelled(labelled_run), "killed too late to mean anything"
     assert contents(own_run) == contents(labelled_run)

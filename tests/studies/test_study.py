@@ -71,6 +71,10 @@ def test_a_system_without_a_variant_is_told(tmp_path: Path) -> None:
     [
         ({"figure": "dev_loss", "conditions": ["clean"]}, "conditions and beyond are of word errors alone"),
         ({"beyond": ["clean"]}, "names conditions in beyond alone; name others in conditions"),
+        (
+            {"conditions": ["room", "clean"], "beyond": ["clean"]},
+            "has clean in conditions and in beyond; name it in one",
+        ),
     ],
 )
 def test_conditions_are_of_word_errors_and_have_others_to_go_beyond(change: dict[str, object], sentence: str) -> None:

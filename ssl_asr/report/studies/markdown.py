@@ -18,28 +18,26 @@ and ends below the criterion. "Can't tell": the interval reaches zero and the cr
 
 A criterion below zero allows such a loss: "reproduced" is an interval wholly above it, "not" one wholly below it.
 Figures other than word errors come from the stages' reports; their interval is from the least to the largest seed.
-"Word errors in A, beyond those in B": the reduction in condition A less that in B, in points.
+"Word errors in A, beyond those in B": the reduction in condition A less that in B, in percentage points.
+"Exploratory": thought of after the runs, when the errors by condition were known.
 """
 
 
 def study_markdown(outcome: Outcome, picture: str) -> str:
     """The page of one study; `picture` is the file's name."""
     study, made = outcome.study, outcome.provenance
+    by_condition = [each for each in outcome.compared if not (each.comparison.figure or each.comparison.conditions)]
     parts = [
         f"# {study.name}: {study.question}\n",
         f"Hypothesis, written before the runs: {study.hypothesis}",
         *([f"Published: {study.paper}"] if study.paper else []),
-        f"Outcome: {' '.join(sentence(each) for each in outcome.compared)}",
+        "Outcome:\n\n" + "\n".join(f"- {sentence(each)}" for each in outcome.compared),
         f"![{study.name}]({picture})\n",
         _comparisons(outcome.compared),
         *(["## Word error rates\n", _errors(outcome.errors, study.seeds)] if outcome.errors else []),
         *(["## Other figures\n", _figures(outcome.figures, study.seeds)] if outcome.figures else []),
-        *(["## Word errors by condition, all seeds together\n"] if outcome.errors else []),
-        *(
-            f"{each.comparison.name}:\n\n{_cells(each.cells)}"
-            for each in outcome.compared
-            if not (each.comparison.figure or each.comparison.conditions)
-        ),
+        *(["## Word errors by condition, all seeds together\n"] if by_condition else []),
+        *(f"{each.comparison.name}:\n\n{_cells(each.cells)}" for each in by_condition),
         "## How\n",
         f"`{made.command}`, {made.day}, commit {made.commit}, {made.machine}; {made.minutes:.0f} minutes of runs.",
         f"Recipe `{study.recipe}`; {_variants(outcome)}",
@@ -69,7 +67,6 @@ def studies_markdown(outcomes: Iterable[Outcome]) -> str:
         study, made = outcome.study, outcome.provenance
         for each in outcome.compared:
             low, high = limits_of(each.overall)
-            criterion = f">= {each.comparison.at_least:g}"
             lines.append(
                 [
                     each.comparison.name,
@@ -77,8 +74,8 @@ def studies_markdown(outcomes: Iterable[Outcome]) -> str:
                     each.comparison.published or "-",
                     _signed(each.mean),
                     f"{_signed(low)} to {_signed(high)}",
-                    criterion,
-                    each.verdict,
+                    _criterion(each.comparison),
+                    _verdict(each),
                     f"[{study.name}]({study.name}.md)",
                     made.commit,
                     made.machine,
@@ -92,19 +89,25 @@ def studies_markdown(outcomes: Iterable[Outcome]) -> str:
 def sentence(compared: Compared) -> str:
     """One plain sentence of what came out."""
     low, high = limits_of(compared.overall)
-    unit = compared.comparison.unit
-    found = f"{_signed(compared.mean)} {unit} [{_signed(low)}, {_signed(high)}] {_less(compared.comparison)}"
-    asked = f"at least {compared.comparison.at_least:g} {unit} were asked for"
-    verdict = {"reproduced": "reproduced", "partly": "partly reproduced", "not": "not reproduced"}
-    return f"{compared.comparison.name}: {verdict.get(compared.verdict, compared.verdict)}, {found}; {asked}."
-
-
-def _less(comparison: Comparison) -> str:
-    """What there is less of, after a figure."""
+    comparison, limits = compared.comparison, f"[{_signed(low)}, {_signed(high)}]"
     if comparison.beyond:
-        places = (", ".join(each) for each in (comparison.conditions, comparison.beyond))
-        return "of a larger reduction in {} than in {}".format(*places)
-    return f"less {comparison.what}" if comparison.figure else f"fewer {comparison.what}"
+        here, there = (", ".join(each) for each in (comparison.conditions, comparison.beyond))
+        found = f"the reduction in {here} less that in {there} is {_signed(compared.mean)} points {limits}"
+    else:
+        fewer = "less" if comparison.figure else "fewer"
+        found = f"{_signed(compared.mean)} % {limits} {fewer} {comparison.what}"
+    asked = f"at least {comparison.at_least:g} {comparison.unit} were asked for"
+    later = ", exploratory" if comparison.exploratory else ""
+    verdict = {"reproduced": "reproduced", "partly": "partly reproduced", "not": "not reproduced"}
+    return f"{comparison.name}: {verdict.get(compared.verdict, compared.verdict)}{later}, {found}; {asked}."
+
+
+def _verdict(compared: Compared) -> str:
+    return f"{compared.verdict} (exploratory)" if compared.comparison.exploratory else compared.verdict
+
+
+def _criterion(comparison: Comparison) -> str:
+    return f">= {comparison.at_least:g}" + (" points" if comparison.beyond else "")
 
 
 def _comparisons(compared: Sequence[Compared]) -> str:
@@ -122,8 +125,8 @@ def _comparisons(compared: Sequence[Compared]) -> str:
                 *(_signed(each.by_seed[seed]) for seed in seeds),
                 _signed(each.mean),
                 f"{_signed(low)} to {_signed(high)}",
-                f">= {each.comparison.at_least:g}",
-                each.verdict,
+                _criterion(each.comparison),
+                _verdict(each),
             ]
         )
     return f"Less than the baseline, %:\n\n{_table(lines)}"

@@ -31,7 +31,8 @@ def draw_study(outcome: Outcome) -> bytes:
         axis.set_yticks(range(len(compared)), [f"{each.comparison.name}\n{each.verdict}" for each in compared])
         counted = dict.fromkeys(each.comparison.figure.replace("_", " ") or "word errors" for each in compared)
         less = "fewer word errors" if [*counted] == ["word errors"] else f"less {', '.join(counted)}"
-        axis.set_xlabel(f"{less}, %: seeds, mean and interval; the criterion in orange")
+        units = " or ".join(dict.fromkeys(each.comparison.unit for each in compared))
+        axis.set_xlabel(f"{less}, {units}: seeds, mean and interval; the criterion in orange")
         figure.suptitle(outcome.study.question, x=0.01, ha="left", fontsize=11, fontweight="bold")
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", dpi=130)

@@ -37,12 +37,17 @@ def test_the_sentence_tells_a_miss_as_a_miss() -> None:
     )
 
 
-def test_a_difference_between_conditions_is_told_in_points() -> None:
-    compared = outcome().compared[0]
-    asked = {"conditions": ("babble-10", "effects-10"), "beyond": ("clean",)}
-    told = sentence(replace(compared, comparison=compared.comparison.model_copy(update=asked)))
-    assert " points [" in told
-    assert "of a larger reduction in babble-10, effects-10 than in clean; at least 10 points were asked for." in told
+def test_a_difference_between_conditions_is_told_in_points_and_as_exploratory() -> None:
+    made = outcome()
+    asked = {"conditions": ("babble-10", "effects-10"), "beyond": ("clean",), "exploratory": True}
+    later = replace(made.compared[0], comparison=made.compared[0].comparison.model_copy(update=asked))
+    told = sentence(later)
+    assert "exploratory, the reduction in babble-10, effects-10 less that in clean is +22.3 points [" in told
+    assert told.endswith("; at least 10 points were asked for.")
+    page = study_markdown(replace(made, compared=[later]), "order.png")
+    assert ">= 10 points | reproduced (exploratory) |" in page
+    assert "## Word errors by condition" not in page, "it has no errors by condition of its own"
+    assert ">= 10 points | reproduced (exploratory) |" in studies_markdown([replace(made, compared=[later])])
 
 
 def test_the_table_has_a_line_for_each_claim_with_the_published_figure() -> None:
