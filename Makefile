@@ -17,6 +17,8 @@ TORCH_INDEX :=
 # workers of a cluster on one machine.
 TESTS := SSL_ASR_CACHE=$(CACHE) OMP_NUM_THREADS=1 $(BIN)/python -m pytest
 
+COMPILE := $(BIN)/python -W ignore -m compileall -qq -x '/tests/' .venv/lib
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-cluster chaos check format clean
 
@@ -50,11 +52,12 @@ clean:
 	find ssl_asr jobs tests -name __pycache__ -prune -exec rm -rf {} +
 
 # torch comes first and with its exact version: a range would install the newest build. pip would compile all modules in
-# one process; some packages carry files for other Pythons, which cannot be compiled.
+# one process, after it has fetched them: those that are there are compiled while it fetches others, and what is left by
+# all cores. Some packages carry files for other Pythons, which cannot be compiled.
 .venv/installed: pyproject.toml constraints.txt | .venv/bin/pip
 	$(BIN)/pip install --quiet --no-compile "torch==2.13.0" -c constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
-	$(BIN)/pip install --quiet --no-compile -e ".[dev,export,serve,synthetic]" -c constraints.txt
-	$(BIN)/python -W ignore -m compileall -qq -j 0 .venv/lib || true
+	$(COMPILE) & $(BIN)/pip install --quiet --no-compile -e ".[dev,export,serve,synthetic]" -c constraints.txt && wait
+	$(COMPILE) -j 0 || true
 	touch $@
 
 # pip is installed last into a new environment, so an unfinished environment is made again.
