@@ -21,6 +21,7 @@ from torch.nn import functional
 from ssl_asr.transducer.joiner import Joiner
 from ssl_asr.transducer.targets import (
     Nodes,
+    Part,
     Targets,
     logit_gradients,
     node_log_probabilities,
@@ -73,10 +74,13 @@ def _without_padding(values_bnd: torch.Tensor, lengths_b: torch.Tensor) -> torch
 
 @dataclass(frozen=True)
 class _Inputs:
-    """Projected outputs of encoder [B T, J] and predictor [B (U + 1), J], and the last layer in their precision."""
+    """e^2x of the projected outputs x of encoder and predictor, and the last layer in the precision of these.
 
-    encoded_mj: torch.Tensor
-    predicted_kj: torch.Tensor
+    tanh(a + b) is 1 - 2 / (1 + e^2a e^2b), which takes no exponential at a node.
+    """
+
+    encoded_btj: torch.Tensor
+    predicted_buj: torch.Tensor
     weight_vj: torch.Tensor
     bias_v: torch.Tensor
 
@@ -85,15 +89,35 @@ class _Inputs:
         cls, encoded_btj: torch.Tensor, predicted_buj: torch.Tensor, weight_vj: torch.Tensor, bias_v: torch.Tensor
     ) -> _Inputs:
         dtype = encoded_btj.dtype
-        return cls(encoded_btj.flatten(0, 1), predicted_buj.flatten(0, 1), weight_vj.to(dtype), bias_v.to(dtype))
+        powers = (_exp_twice(each.to(summing_dtype(dtype))) for each in (encoded_btj, predicted_buj))
+        return cls(*powers, weight_vj.to(dtype), bias_v.to(dtype))
+
+    def hidden_part(self, here: Part) -> torch.Tensor:
+        """[t, u, J]"""
+        row, frames, positions = here
+        return self._hidden(self.encoded_btj[row, frames, None] * self.predicted_buj[row, None, positions])
 
     def hidden(self, here: Nodes) -> torch.Tensor:
         """[n, J]"""
-        return self.encoded_mj[here.frames_n].add_(self.predicted_kj[here.positions_n]).tanh_()
+        encoded_mj, predicted_kj = self.encoded_btj.flatten(0, 1), self.predicted_buj.flatten(0, 1)
+        return self._hidden(encoded_mj[here.frames_n].mul_(predicted_kj[here.positions_n]))
+
+    def _hidden(self, powers_j: torch.Tensor) -> torch.Tensor:
+        """Changes what it is given."""
+        return powers_j.add_(1).reciprocal_().mul_(-2).add_(1).to(self.weight_vj.dtype)
 
     def logits(self, hidden_nj: torch.Tensor) -> torch.Tensor:
-        """[n, V]"""
+        """[..., n, V]"""
         return functional.linear(hidden_nj, self.weight_vj, self.bias_v)
+
+
+def _exp_twice(values: torch.Tensor) -> torch.Tensor:
+    """e^2x, with x held between -43 and 43.
+
+    So float32 holds it, and the product of two or its limit, 0 or infinity. A sum of two such x differs from that of
+    the values only where both are beyond, on either side of zero.
+    """
+    return values.clamp(-43.0, 43.0).mul_(2).exp_()
 
 
 class _JointLoss(torch.autograd.Function):
@@ -111,9 +135,9 @@ class _JointLoss(torch.autograd.Function):
         inputs = _Inputs.of(encoded_btj, predicted_buj, weight_vj, bias_v)
         shape = (*encoded_btj.shape[:2], predicted_buj.shape[1])
         blanks_btu, labels_btu = encoded_btj.new_zeros((2, *shape), dtype=summing_dtype(encoded_btj.dtype))
-        for here in targets.slices(targets.nodes_n, max(weight_vj.shape)):
-            found = node_log_probabilities(inputs.logits(inputs.hidden(here)), here.next_labels_n)
-            blanks_btu.view(-1)[here.nodes_n], labels_btu.view(-1)[here.nodes_n] = found
+        for here, next_labels_tu in targets.parts(max(weight_vj.shape)):
+            found = node_log_probabilities(inputs.logits(inputs.hidden_part(here)), next_labels_tu)
+            blanks_btu[here], labels_btu[here] = found
         gradients = targets.differentiate(blanks_btu, labels_btu)
         leaves = (encoded_btj, predicted_buj, weight_vj, bias_v)
         ctx.save_for_backward(*leaves, gradients.blanks_btu, gradients.labels_btu)
@@ -136,7 +160,8 @@ class _JointLoss(torch.autograd.Function):
             bias_v += logits_nv.sum(0)
             logits_nv = logits_nv.to(hidden_nj.dtype)
             weight_vj += logits_nv.T @ hidden_nj
-            sums_nj = (logits_nv @ inputs.weight_vj).mul_(1 - hidden_nj * hidden_nj).to(blanks_btu.dtype)
+            sums_nj = logits_nv @ inputs.weight_vj
+            sums_nj = sums_nj.addcmul_(sums_nj, hidden_nj.square_(), value=-1).to(blanks_btu.dtype)
             encoded_btj.view(-1, weight_vj.shape[1]).index_add_(0, here.frames_n, sums_nj)
             predicted_buj.view(-1, weight_vj.shape[1]).index_add_(0, here.positions_n, sums_nj)
         return *(each.to(leaf.dtype) for each, leaf in zip(gradients, leaves, strict=True)), None

@@ -7,7 +7,6 @@ are there already; `joint_loss.py` has the same loss of a joiner's inputs, for t
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -15,7 +14,6 @@ from torch.autograd.function import once_differentiable
 
 from ssl_asr.transducer.targets import (
     Targets,
-    in_steps,
     logit_gradients,
     node_log_probabilities,
     prepare,
@@ -64,7 +62,7 @@ class _TransducerLoss(torch.autograd.Function):
     def forward(ctx: Any, logits_btuv: torch.Tensor, targets: Targets) -> torch.Tensor:
         dtype = summing_dtype(logits_btuv.dtype)
         blanks_btu, labels_btu = logits_btuv.new_zeros((2, *logits_btuv.shape[:3]), dtype=dtype)
-        for here, next_labels_tu in _parts(targets, logits_btuv.shape[3]):
+        for here, next_labels_tu in targets.parts(logits_btuv.shape[3]):
             blanks_btu[here], labels_btu[here] = node_log_probabilities(logits_btuv[here], next_labels_tu)
         gradients = targets.differentiate(blanks_btu, labels_btu)
         ctx.save_for_backward(logits_btuv, gradients.blanks_btu, gradients.labels_btu)
@@ -77,21 +75,8 @@ class _TransducerLoss(torch.autograd.Function):
         logits_btuv, *occupancies = ctx.saved_tensors
         blanks_btu, labels_btu = (each * gradient_b[:, None, None] for each in occupancies)
         gradients_btuv = torch.zeros_like(logits_btuv, memory_format=torch.contiguous_format)
-        for here, next_labels_tu in _parts(ctx.targets, logits_btuv.shape[3]):
+        for here, next_labels_tu in ctx.targets.parts(logits_btuv.shape[3]):
             gradients_btuv[here] = logit_gradients(
                 logits_btuv[here], next_labels_tu, blanks_btu[here], labels_btu[here]
             )
         return gradients_btuv, None
-
-
-Part = tuple[int, slice, slice]  # one utterance, some frames, and its positions
-
-
-def _parts(targets: Targets, outputs: int) -> Iterator[tuple[Part, torch.Tensor]]:
-    """All that is not padding, without a copy of the logits, and the labels that follow the nodes [t, u]."""
-    lengths = zip(targets.frames_b.tolist(), targets.label_counts_b.tolist(), strict=True)
-    for row, (num_frames, count) in enumerate(lengths):
-        positions = slice(count + 1)
-        for frames in in_steps(num_frames, (count + 1) * outputs):
-            labels_tu = targets.labels_bu[row, positions].expand(frames.stop - frames.start, -1)
-            yield (row, frames, positions), labels_tu

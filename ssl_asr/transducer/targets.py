@@ -41,18 +41,19 @@ class Nodes:
     next_labels_n: torch.Tensor
 
 
+Part = tuple[int, slice, slice]  # one utterance, some of its frames, and its positions
+
+
 @dataclass(frozen=True)
 class Targets:
     """Texts of a batch, all on one device; for `fast_emit` and `label_bias_btu` see `transducer_loss`.
 
-    `labels_bu` [B, U + 1] is padded with blanks, at least one a text. `nodes_n` are the places in [B, T, U + 1] that
-    are not padding.
+    `labels_bu` [B, U + 1] is padded with blanks, at least one a text.
     """
 
     labels_bu: torch.Tensor
     frames_b: torch.Tensor
     label_counts_b: torch.Tensor
-    nodes_n: torch.Tensor
     num_frames: int
     fast_emit: float
     label_bias_btu: torch.Tensor | None
@@ -65,6 +66,17 @@ class Targets:
         dtype = blanks_btu.dtype
         pushed = (1 + self.fast_emit) * found.labels_btu
         return NodeGradients(-found.log_likelihoods_b.to(dtype), found.blanks_btu.to(dtype), pushed.to(dtype))
+
+    def parts(self, width: int) -> Iterator[tuple[Part, torch.Tensor]]:
+        """All nodes that are not padding, some at a time, where each has `width` numbers.
+
+        With the labels that follow the nodes [t, u].
+        """
+        lengths = zip(self.frames_b.tolist(), self.label_counts_b.tolist(), strict=True)
+        for row, (num_frames, count) in enumerate(lengths):
+            positions = slice(count + 1)
+            for frames in in_steps(num_frames, (count + 1) * width):
+                yield (row, frames, positions), self.labels_bu[row, positions].expand(frames.stop - frames.start, -1)
 
     def slices(self, nodes_n: torch.Tensor, width: int) -> Iterator[Nodes]:
         """Some of these nodes at a time, where each has `width` numbers."""
@@ -108,13 +120,10 @@ def prepare(
     for found, message in zip(torch.stack(wrong).tolist(), messages, strict=True):
         if found:
             raise ValueError(message)
-    inside_bt = torch.arange(num_frames, device=device) < frames_b[:, None]
-    inside_btu = inside_bt[:, :, None] & (positions_u <= label_counts_b[:, None])[:, None]
     return Targets(
         functional.pad(labels_bu, (0, 1), value=BLANK),
         frames_b,
         label_counts_b,
-        inside_btu.flatten().nonzero().squeeze(1),
         num_frames,
         fast_emit,
         None if label_bias_btu is None else label_bias_btu.detach().to(device),

@@ -75,6 +75,20 @@ def test_padding_changes_nothing(padding):
     torch.testing.assert_close(results[1], results[0], atol=0, rtol=0)
 
 
+@pytest.mark.parametrize("size", [1.0, 8.0, 43.0])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_tanh_is_torchs_however_large_the_projections_are(size, dtype):
+    """Also where a projection is almost as far above zero as the other is below; float32 sums lose digits there."""
+    torch.manual_seed(0)
+    encoded, predicted = size * (2 * torch.rand(1, 6, 7, dtype=dtype) - 1), size * torch.rand(1, 3, 7, dtype=dtype)
+    encoded[0, 2], encoded[0, 3] = -predicted[0, 1], (0.25 - predicted[0, 1]).clamp(max=43)
+    encoded[0, 4], encoded[0, 5] = 1000.0, -1000.0 if size < 43 else -42.0
+    inputs = joint_loss._Inputs.of(encoded, predicted, torch.zeros(4, 7, dtype=dtype), torch.zeros(4, dtype=dtype))
+    found = inputs.hidden_part((0, slice(0, 6), slice(0, 3)))
+    wanted = torch.tanh(encoded[0, :, None] + predicted[0, None])
+    torch.testing.assert_close(found, wanted, rtol=0, atol=4e-6 if dtype == torch.float32 else 1e-14)
+
+
 def learned():
     """A joiner that puts out blank in all frames but those that say the next label, and such frames."""
     frames, count = 60, 8
