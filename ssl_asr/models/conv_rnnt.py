@@ -8,9 +8,15 @@ frame, 99 M of them in its convolutions, against 19 M in the LSTM layers. A stre
 
 The paper normalises by BatchNorm. Here it is LayerNorm: averaging models (BMUF) has no rule for BatchNorm's running
 statistics, which are not parameters, and BatchNorm would also see the padding of a batch.
+
+Three parts are not published: a LayerNorm behind the local CNN, one before the LSTM layers, and a linear layer that
+adds the frames to what the local CNN puts out. Without them the CNNs put out a growing constant, and the LSTM layers
+hear nothing (docs/pitfalls.md).
 """
 
 from __future__ import annotations
+
+from typing import Literal, TypeVar
 
 import torch
 from torch import nn
@@ -20,6 +26,8 @@ from ssl_asr.models.causal_layers import CausalConvolution, SqueezeExcite
 from ssl_asr.models.encoder import Encoder, EncoderState
 from ssl_asr.models.projected_lstm import projected_layers
 from ssl_asr.recipe import ConvRnntNetwork
+
+LayerT = TypeVar("LayerT", nn.Conv2d, nn.Linear)
 
 
 class ConvRnnt(Encoder[ConvRnntNetwork]):
@@ -34,8 +42,10 @@ class ConvRnnt(Encoder[ConvRnntNetwork]):
     def __init__(self, section: ConvRnntNetwork, inputs: int) -> None:
         super().__init__(section, section.projection)
         self.local_cnn = local_cnn(section, inputs)
+        self.direct = nn.Linear(inputs, section.width)
         self.global_cnn = global_cnn(section)
         self.join = nn.Linear(2 * section.width, section.width)
+        self.norm = nn.LayerNorm(section.width)
         self.recurrent = projected_layers(section, section.width)
 
     def initial_state(self, n: int) -> EncoderState:
@@ -46,8 +56,9 @@ class ConvRnnt(Encoder[ConvRnntNetwork]):
     ) -> tuple[torch.Tensor, EncoderState | None]:
         before = split_state(state, *self._parts())
         local_btd, of_local = self.local_cnn(frames_btd, lengths_b, before[0])
+        local_btd = local_btd + self.direct(frames_btd)
         global_btd, of_global = self.global_cnn(local_btd, lengths_b, before[1])
-        joined_btd = self.join(torch.cat([local_btd, global_btd], 2))
+        joined_btd = self.norm(self.join(torch.cat([local_btd, global_btd], 2)))
         outputs_btd, of_lstms = self.recurrent(joined_btd, lengths_b, before[2])
         return outputs_btd, None if state is None else joined_state((of_local, of_global, of_lstms))
 
@@ -63,10 +74,22 @@ def local_cnn(section: ConvRnntNetwork, inputs: int) -> CausalSequential:
     kernel, beside = section.local_kernel, section.local_kernel // 2
     layers: list[nn.Module] = [nn.Unflatten(2, (inputs, 1))]
     for before, after in zip((1, *section.local_channels), section.local_channels, strict=False):
-        convolution = nn.Conv2d(before, after, kernel, padding=(0, beside))
+        convolution = _initialised(nn.Conv2d(before, after, kernel, padding=(0, beside)), "relu")
         layers += [CausalConvolution(convolution, (inputs,)), nn.ReLU()]
     flat = inputs * section.local_channels[-1]
-    return CausalSequential(*layers, nn.Flatten(2), nn.Linear(flat, section.width))
+    last = _initialised(nn.Linear(flat, section.width), "linear")
+    return CausalSequential(*layers, nn.Flatten(2), last, nn.LayerNorm(section.width))
+
+
+def _initialised(layer: LayerT, then: Literal["relu", "linear"]) -> LayerT:
+    """Weights that keep the size of what goes through (He et al. 2015), and no bias.
+
+    With torch's own, the variance falls to a sixth in each layer, and the biases drown what is heard.
+    """
+    nn.init.kaiming_normal_(layer.weight, nonlinearity=then)
+    assert layer.bias is not None, "a layer with a bias"
+    nn.init.zeros_(layer.bias)
+    return layer
 
 
 def global_cnn(section: ConvRnntNetwork) -> CausalSequential:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from ssl_asr.hmm.senones import SenoneSet, load_senones
 from ssl_asr.labelling.teachers import target_set_id
 from ssl_asr.models.systems import BASELINES, STUDENT, TOPLINE, ModelName, product_of, settings_of
-from ssl_asr.recipe import AdversarialCrossEntropySection, Recipe, Teacher
+from ssl_asr.recipe import AdversarialCrossEntropySection, ConvRnntNetwork, NetworkSection, Recipe, Teacher
 from ssl_asr.recipe.identity import digest, non_defaults
 from ssl_asr.store import alignments, features, targets, utterance
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.training.data.run_sources import versions_of_pass
 
 VERSION = "3"  # raise where equal inputs give another model
+CONV_RNNT_VERSION = "2"  # the same of a ConvRNN-T
 
 
 def model_inputs(recipe: Recipe, name: ModelName, senones: SenoneSet | None = None) -> dict[str, str]:
@@ -29,6 +30,7 @@ def model_inputs(recipe: Recipe, name: ModelName, senones: SenoneSet | None = No
         "features": digest_of(made, "labeled"),
         "alignments": digest_of(aligned, "labeled"),
         **non_defaults(recipe, product_of(name)),
+        **network_inputs(settings_of(recipe, name).network),
     }
     if _sees_tags(recipe, name):
         inputs["tags"] = digest_of(ShardStore(recipe.run, utterance.STORE), "labeled")
@@ -53,6 +55,11 @@ def model_inputs(recipe: Recipe, name: ModelName, senones: SenoneSet | None = No
             "unlabeled features": digest_of(made, "unlabeled"),
         }
     return inputs
+
+
+def network_inputs(network: NetworkSection) -> dict[str, str]:
+    """What the network's kind adds to what a model is made from."""
+    return {"conv-rnnt version": CONV_RNNT_VERSION} if isinstance(network, ConvRnntNetwork) else {}
 
 
 def _sees_tags(recipe: Recipe, name: ModelName) -> bool:

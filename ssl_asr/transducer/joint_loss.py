@@ -89,8 +89,7 @@ class _Inputs:
         cls, encoded_btj: torch.Tensor, predicted_buj: torch.Tensor, weight_vj: torch.Tensor, bias_v: torch.Tensor
     ) -> _Inputs:
         dtype = encoded_btj.dtype
-        powers = (_exp_twice(each.to(summing_dtype(dtype))) for each in (encoded_btj, predicted_buj))
-        return cls(*powers, weight_vj.to(dtype), bias_v.to(dtype))
+        return cls(_exp_twice(encoded_btj), _exp_twice(predicted_buj), weight_vj.to(dtype), bias_v.to(dtype))
 
     def hidden_part(self, here: Part) -> torch.Tensor:
         """[t, u, J]"""
@@ -117,7 +116,7 @@ def _exp_twice(values: torch.Tensor) -> torch.Tensor:
     So float32 holds it, and the product of two or its limit, 0 or infinity. A sum of two such x differs from that of
     the values only where both are beyond, on either side of zero.
     """
-    return values.clamp(-43.0, 43.0).mul_(2).exp_()
+    return values.to(summing_dtype(values.dtype)).clamp(-43.0, 43.0).mul_(2).exp_()
 
 
 class _JointLoss(torch.autograd.Function):

@@ -24,7 +24,15 @@ def published() -> ConvRnnt:
         return ConvRnnt(ConvRnntNetwork(), 192)
 
 
-PARTS = {"local_cnn": 2_874_716, "global_cnn": 2_446_848, "join": 73_920, "recurrent": 18_875_392}
+NORM = 2 * 192  # those behind the local CNN and before the LSTM layers, and what is direct, are not published
+PARTS = {
+    "local_cnn": 2_874_716 + NORM,
+    "direct": 37_056,
+    "global_cnn": 2_446_848,
+    "join": 73_920,
+    "norm": NORM,
+    "recurrent": 18_875_392,
+}
 
 
 def test_each_part_has_the_published_number_of_parameters() -> None:
@@ -34,7 +42,7 @@ def test_each_part_has_the_published_number_of_parameters() -> None:
     assert count_parameters(encoder) == sum(PARTS.values())
     assert PARTS["local_cnn"] / 1e6 == pytest.approx(2.9, rel=0.01)
     assert PARTS["global_cnn"] / 1e6 == pytest.approx(2.5, abs=0.06)
-    assert (PARTS["local_cnn"] + PARTS["global_cnn"] + PARTS["join"]) / 1e6 == pytest.approx(5.40, rel=0.01)
+    assert (sum(PARTS.values()) - PARTS["recurrent"]) / 1e6 == pytest.approx(5.40, rel=0.01)
     assert PARTS["recurrent"] / 1e6 == pytest.approx(18.93, rel=0.01)
 
 
@@ -57,6 +65,39 @@ def test_dropout_works_in_training_alone() -> None:
     frames, lengths = torch.randn(2, 9, 6), torch.tensor([9, 9])
     assert not torch.equal(encoder(frames, lengths)[0], encoder(frames, lengths)[0])
     assert torch.equal(encoder.eval()(frames, lengths)[0], encoder(frames, lengths)[0])
+
+
+@pytest.mark.parametrize("channels", [(8, 8, 4, 4), (100, 100, 64, 64)])
+@pytest.mark.parametrize("grown", [1.0, 20.0])
+def test_the_local_network_hears_at_one_size_also_once_its_weights_have_grown(
+    channels: tuple[int, ...], grown: float
+) -> None:
+    """Half of what it puts out, or more, is what changes over time."""
+    torch.manual_seed(0)
+    section = SMALL.model_copy(update={"width": 24, "local_channels": channels, "local_kernel": 5})
+    local = ConvRnnt(section, 24).local_cnn
+    with torch.no_grad():
+        for layer in local.modules():
+            if isinstance(layer, nn.Conv2d):
+                layer.weight.mul_(grown)
+        outputs, _ = local(torch.randn(2, 30, 24), torch.tensor([30, 30]))
+    assert 0.5 < float(outputs.std(1).mean()) < 1.5
+    assert float(outputs.square().mean().sqrt()) < 1.5
+
+
+def test_what_changes_over_time_reaches_the_lstm_layers_even_if_the_local_network_is_stuck() -> None:
+    """In training all its maps may put out a constant."""
+    torch.manual_seed(0)
+    encoder = ConvRnnt(SMALL.model_copy(update={"width": 24}), 24)
+    heard: list[torch.Tensor] = []
+    encoder.recurrent.register_forward_pre_hook(lambda module, given: heard.append(given[0]))
+    with torch.no_grad():
+        for layer in encoder.local_cnn.modules():
+            if isinstance(layer, nn.Conv2d) and layer.bias is not None:
+                layer.bias.add_(1000.0)
+        encoder(torch.randn(2, 30, 24), torch.tensor([30, 30]))
+    assert float(heard[0].std(1).mean()) > 0.3
+    assert float(heard[0].square().mean().sqrt()) < 1.5
 
 
 def test_the_gates_are_those_of_the_mean_so_far() -> None:

@@ -11,7 +11,7 @@ from ssl_asr.recipe.identity import non_defaults
 from ssl_asr.store import alignments, features, filesystem
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.training_layout import model_uri
-from ssl_asr.training.inputs import digest_of
+from ssl_asr.training.inputs import digest_of, network_inputs
 from ssl_asr.training.transducer.word_pieces import VERSION as WORD_PIECES_VERSION
 from ssl_asr.training.transducer.word_pieces import labeled_texts
 
@@ -30,6 +30,7 @@ def transducer_inputs(recipe: Recipe, name: str) -> dict[str, str]:
         "features": digest_of(heard, "labeled"),
         "texts": labeled_texts(recipe),
         **{path: value for path, value in fields.items() if not path.startswith(others)},
+        **network_inputs(settings.network),
     }
     if judges_texts(recipe):
         store = alignments.store_name(load_senones(recipe.run).alignment_set)
