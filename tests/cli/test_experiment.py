@@ -22,7 +22,8 @@ ALL = f"corpus, frontend, hmm, teacher, labelling, {STUDENTS}, report"
 
 
 @pytest.mark.parametrize("words", [["experiment"], ["experiment", "--list"]])
-def test_lists_our_studies_with_their_questions_and_sizes(words, capsys) -> None:
+def test_lists_our_studies_with_their_questions_and_sizes(words, tmp_path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(tmp_path)  # without runs, whose speeds the planner would take
     assert main(words) == OK
     said = capsys.readouterr().out
     assert "ssl           3      45  does speech without transcripts make a causal student better?" in said
