@@ -121,22 +121,13 @@ def _compared_figures(comparison: Comparison, figures: Figures) -> Compared:
 
 def _compared(comparison: Comparison, scored: Scored, draws: Draws) -> Compared:
     baseline, candidate = (scored[each] for each in comparison.systems)
-    for seed, found in baseline.items():
-        if {each.id for each in found} != {each.id for each in candidate[seed]}:
-            raise ValueError(
-                f"'{comparison.name}', seed {seed}: the two were not scored on the same utterances; let the variants "
-                "have the same test speech, and no rejects of their own"
-            )
-        spoken = {each.condition for each in found}
-        for condition in (*comparison.conditions, *comparison.beyond):
-            if condition not in spoken:
-                raise ValueError(f"'{comparison.name}', seed {seed}: no test speech is in {condition}; name another")
-    pairs = {seed: (baseline[seed], candidate[seed]) for seed in baseline}
-    by_seed = {seed: _reduction(_part(pair, comparison.conditions)) for seed, pair in pairs.items()}
+    pairs = {seed: (found, candidate[seed]) for seed, found in baseline.items()}
+    for seed, pair in pairs.items():
+        _check_speech(comparison, seed, pair)
+    by_seed = {seed: _gain(comparison, pair) for seed, pair in pairs.items()}
     pooled = (_pooled(baseline), _pooled(candidate))
     part = _part(pooled, comparison.conditions)
     if comparison.beyond:
-        by_seed = {seed: gain - _reduction(_part(pairs[seed], comparison.beyond)) for seed, gain in by_seed.items()}
         cells = [difference_of(part, _part(pooled, comparison.beyond), draws)]
     elif comparison.conditions:
         cells = [reduction_of((ALL, ALL), *part, draws)]
@@ -146,6 +137,26 @@ def _compared(comparison: Comparison, scored: Scored, draws: Draws) -> Compared:
     low, high = limits_of(overall)
     verdict = verdict_of(statistics.fmean(by_seed.values()), low, high, comparison.at_least / 100)
     return Compared(comparison, by_seed, cells, verdict)
+
+
+def _check_speech(comparison: Comparison, seed: int, pair: Pair) -> None:
+    """ValueError where the two did not recognise the same test speech, or none is in a condition that is compared."""
+    found, other = pair
+    if {each.id for each in found} != {each.id for each in other}:
+        raise ValueError(
+            f"'{comparison.name}', seed {seed}: the two were not scored on the same utterances; let the variants "
+            "have the same test speech, and no rejects of their own"
+        )
+    spoken = {each.condition for each in found}
+    for condition in (*comparison.conditions, *comparison.beyond):
+        if condition not in spoken:
+            raise ValueError(f"'{comparison.name}', seed {seed}: no test speech is in {condition}; name another")
+
+
+def _gain(comparison: Comparison, pair: Pair) -> float:
+    """Of one seed."""
+    gain = _reduction(_part(pair, comparison.conditions))
+    return gain - _reduction(_part(pair, comparison.beyond)) if comparison.beyond else gain
 
 
 def _part(pair: Pair, conditions: Sequence[str]) -> Pair:

@@ -7,7 +7,6 @@ from collections.abc import Iterable, Sequence
 
 from ssl_asr.evaluation.error_rates import Reduction
 from ssl_asr.studies.outcome import Compared, Outcome, SystemErrors, SystemFigure, limits_of
-from ssl_asr.studies.study import Comparison
 
 TITLE = "# Results: published claims, measured"  # of the table of all studies
 _RULE = """\
@@ -19,7 +18,7 @@ and ends below the criterion. "Can't tell": the interval reaches zero and the cr
 A criterion below zero allows such a loss: "reproduced" is an interval wholly above it, "not" one wholly below it.
 Figures other than word errors come from the stages' reports; their interval is from the least to the largest seed.
 "Word errors in A, beyond those in B": the reduction in condition A less that in B, in percentage points.
-"Exploratory": thought of after the runs, when the errors by condition were known.
+"Exploratory": thought of after the runs.
 """
 
 
@@ -66,16 +65,12 @@ def studies_markdown(outcomes: Iterable[Outcome]) -> str:
     for outcome in outcomes:
         study, made = outcome.study, outcome.provenance
         for each in outcome.compared:
-            low, high = limits_of(each.overall)
             lines.append(
                 [
                     each.comparison.name,
                     each.comparison.what,
                     each.comparison.published or "-",
-                    _signed(each.mean),
-                    f"{_signed(low)} to {_signed(high)}",
-                    _criterion(each.comparison),
-                    _verdict(each),
+                    *_found(each),
                     f"[{study.name}]({study.name}.md)",
                     made.commit,
                     made.machine,
@@ -102,12 +97,12 @@ def sentence(compared: Compared) -> str:
     return f"{comparison.name}: {verdict.get(compared.verdict, compared.verdict)}{later}, {found}; {asked}."
 
 
-def _verdict(compared: Compared) -> str:
-    return f"{compared.verdict} (exploratory)" if compared.comparison.exploratory else compared.verdict
-
-
-def _criterion(comparison: Comparison) -> str:
-    return f">= {comparison.at_least:g}" + (" points" if comparison.beyond else "")
+def _found(compared: Compared) -> list[str]:
+    """Cells of a table: mean, interval, criterion and verdict."""
+    (low, high), comparison = limits_of(compared.overall), compared.comparison
+    criterion = f">= {comparison.at_least:g}" + (" points" if comparison.beyond else "")
+    verdict = f"{compared.verdict} (exploratory)" if comparison.exploratory else compared.verdict
+    return [_signed(compared.mean), f"{_signed(low)} to {_signed(high)}", criterion, verdict]
 
 
 def _comparisons(compared: Sequence[Compared]) -> str:
@@ -117,16 +112,12 @@ def _comparisons(compared: Sequence[Compared]) -> str:
         ["---", "---", *["---:"] * (len(seeds) + 3), "---"],
     ]
     for each in compared:
-        low, high = limits_of(each.overall)
         lines.append(
             [
                 each.comparison.name,
                 each.comparison.what,
                 *(_signed(each.by_seed[seed]) for seed in seeds),
-                _signed(each.mean),
-                f"{_signed(low)} to {_signed(high)}",
-                _criterion(each.comparison),
-                _verdict(each),
+                *_found(each),
             ]
         )
     return f"Less than the baseline, %:\n\n{_table(lines)}"
