@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from ssl_asr.corpus.file_part import FilePart
 from ssl_asr.corpus.parquet_audio import audio_of_row
-from ssl_asr.corpus.pipes import is_pipe, output_of
+from ssl_asr.corpus.pipes import files_named, is_pipe, output_of
 from ssl_asr.store import filesystem
 
 _IN_ARCHIVE = re.compile(r"(.+\.ark):(\d+)")
@@ -72,6 +72,12 @@ def file_of(audio: str) -> str | None:
         return None
     place = _PART.fullmatch(audio) or _ROW.fullmatch(audio) or _IN_ARCHIVE.fullmatch(audio)
     return place[1] if place else audio
+
+
+def files_behind(audio: str) -> list[str]:
+    """Files of which one must change before `audio`, which can't be used, may be of use; some need not exist."""
+    file = file_of(audio)
+    return files_named(audio) if file is None else [file]
 
 
 def is_inside(audio: str) -> bool:

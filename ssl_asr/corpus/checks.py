@@ -14,7 +14,7 @@ from functools import partial
 from typing import NamedTuple
 
 from ssl_asr.corpus.audio import TOLERANCE_SECONDS, AudioInfo, audio_info
-from ssl_asr.corpus.audio_places import file_of
+from ssl_asr.corpus.audio_places import file_of, files_behind
 from ssl_asr.corpus.duplicates import AGAIN
 from ssl_asr.corpus.pipes import is_pipe
 from ssl_asr.corpus.readers.reading import Reading
@@ -48,12 +48,13 @@ def checked(
     """The utterances of `split` that can be used, texts normalised and lengths filled in, and all rejects.
 
     Audio that is a command is run with `pipes`, and rejected without. Where lengths are `trusted`, audio whose length
-    is given is not opened; `rates` and `files` are then those of the rest. `files` has those of the reading too. What
-    is longer than `max_seconds` and may be cut is in `long`, without its text, and its files are in `files`.
+    is given is not opened; `rates` and `files` are then those of the rest. `files` has those of the reading too, and
+    those that a command may have lacked. What is longer than `max_seconds` and may be cut is in `long`, without its
+    text, and its files are in `files`.
     """
     listed = [_looked_at(each, split, alphabet, trusted) for each in reading.utterances]
     infos = _infos([each.utterance.audio for each in listed if each.is_opened], pipes)
-    usable, rejects = _Usable(split, corpus), list(reading.rejects)
+    usable, rejects, unread = _Usable(split, corpus), list(reading.rejects), set[str]()
     progress = Progress(f"checking {split}", len(listed), "utterances")
     for each in listed:
         progress.advance()
@@ -62,9 +63,10 @@ def checked(
             usable.add(each, info)
         except ValueError as error:
             rejects.append(Reject(each.utterance.id, str(error)))
+            unread.update(files_behind(each.utterance.audio) if isinstance(info, ValueError) else ())
     opened = (each.utterance.audio for each in listed if each.is_opened)
     audio = {*opened, *(each.audio for each in usable.long)}
-    files = reading.files.union(file for each in audio if (file := file_of(each)) is not None)
+    files = reading.files.union(unread, (file for each in audio if (file := file_of(each)) is not None))
     counts = {**reading.counts, **usable.counts()}
     return Reading(tuple(usable.kept), tuple(rejects), counts, dict(usable.rates), files, tuple(usable.long))
 

@@ -33,6 +33,19 @@ def is_pipe(audio: str) -> bool:
     return audio.startswith(_PREFIX) and not audio.startswith(f"{_PREFIX}//")
 
 
+def files_named(audio: str) -> list[str]:
+    """Files that the command of `audio` may read: its words, but for options; most of them are no files."""
+    try:
+        lexer = shlex.shlex(audio.removeprefix(_PREFIX), posix=True, punctuation_chars=True)
+        lexer.whitespace_split = True
+        words = list(lexer)
+    except ValueError:  # a quote that is not closed
+        return []
+    folder = words[1] if words[:1] == ["cd"] and len(words) > 1 else ""
+    named = [word for word in words[2:] if word[0] not in "-|&;<>()"] if folder else []
+    return list(dict.fromkeys(os.path.join(folder, word) for word in named))
+
+
 def output_of(audio: str, *, most_bytes: int = MOST_BYTES, most_seconds: float = MOST_SECONDS) -> bytes:
     """What the command of `audio` writes, run by /bin/sh without input.
 

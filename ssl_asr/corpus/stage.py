@@ -23,7 +23,7 @@ from ssl_asr.corpus.split_stage import list_split
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import Inputs, inputs_key
 from ssl_asr.runtime.stage_clock import StageClock
-from ssl_asr.runtime.stage_report import StageReport, check_reject_shares
+from ssl_asr.runtime.stage_report import StageReport, above_share, check_reject_shares
 from ssl_asr.runtime.todo import LANGUAGE_TEXT, Todo, reasons, waiting
 from ssl_asr.store import filesystem
 from ssl_asr.store.corpus_layout import source_uri
@@ -34,6 +34,7 @@ from ssl_asr.store.utterance import SPLITS
 STAGE = "corpus"
 MOST_LISTED = 100_000  # rejects in the run's list; the ledger has all
 _MISSING = "shards or audio that are missing"
+_TOO_MANY = "more rejects than corpus.max_reject_share allows"
 
 
 def run_corpus(recipe: Recipe) -> StageReport:
@@ -107,9 +108,12 @@ def _why_listed(recipe: Recipe, split: str, inputs: Inputs) -> tuple[str, ...]:
     """Why the split is to be listed again; empty where it is not."""
     record = read_record(recipe.run, split)
     why = reasons(None if record is None else record.inputs, inputs)
-    if why or (record is not None and is_whole(recipe.run, split, record) and has_audio(recipe, split)):
+    if why or record is None:
         return why
-    return (_MISSING,)
+    if not (is_whole(recipe.run, split, record) and has_audio(recipe, split)):
+        return (_MISSING,)
+    # The stage has ended because of them. What was mended since may be nothing that is compared, such as a program.
+    return (_TOO_MANY,) if above_share(recipe, *record.rejected_and_listed) else ()
 
 
 def _record(recipe: Recipe, split: str) -> SplitRecord:

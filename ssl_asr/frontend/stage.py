@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import partial
+from functools import cache, partial
 
 from ssl_asr.frontend.parents import STATISTICS, FeatureParents
 from ssl_asr.frontend.prior import Prior, made_with, measure_prior, prior_inputs, read_prior
+from ssl_asr.frontend.refused import mended_shards
 from ssl_asr.frontend.shard_job import FeatureJob
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import Inputs, inputs_key, non_defaults
@@ -18,14 +19,17 @@ from ssl_asr.runtime.stage_report import StageReport, check_reject_shares
 from ssl_asr.runtime.todo import Todo
 from ssl_asr.store import features, utterance
 from ssl_asr.store.layout import FEATURES, MANIFEST
-from ssl_asr.store.ledger import Reject
+from ssl_asr.store.ledger import Reject, Shard
 from ssl_asr.store.shards import ShardStore
 
 STAGE = "frontend"
 
 
 def run_frontend(recipe: Recipe) -> StageReport:
-    """Features of every manifest shard; shards with unchanged manifest, recipe and prior are kept."""
+    """Features of every manifest shard; shards with unchanged manifest, recipe and prior are kept.
+
+    Of these, shards with rejects are made again once audio that was rejected is there, or is another.
+    """
     clock = StageClock(recipe, STAGE, inputs_key(non_defaults(recipe, "features")))
     prior = prior_of_today(recipe)
     if prior is not None and not (stage := shard_stage(recipe, prior)).unfinished():
@@ -35,7 +39,8 @@ def run_frontend(recipe: Recipe) -> StageReport:
         stage = shard_stage(recipe, prior)
         todo = stage.unfinished()
         skipped = stage.size - len(todo)
-        job = partial(FeatureJob, recipe, prior)
+        mended = {Shard(split, number) for split in utterance.SPLITS for number in stage.mended(split)}
+        job = partial(FeatureJob, recipe, prior, mended)
         failed = run_shard_jobs(STAGE, todo, job, skipped=skipped, on_shard=clock.work)
     return _finish(recipe, clock, stage, failed, skipped)
 
@@ -52,7 +57,8 @@ def shard_stage(recipe: Recipe, prior: Prior | None) -> ShardStage:
         return {**of_shard(source), "prior": "" if prior is None else prior.id}
 
     source, store = ShardStore(recipe.run, utterance.STORE), ShardStore(recipe.run, features.STORE)
-    return ShardStage(recipe, source, store, utterance.SPLITS, parents, STATISTICS)
+    mended = cache(partial(mended_shards, recipe.run))
+    return ShardStage(recipe, source, store, utterance.SPLITS, parents, STATISTICS, mended=mended)
 
 
 def prior_of_today(recipe: Recipe) -> Prior | None:

@@ -35,6 +35,11 @@ class SourceShard:
 
 
 Parents = Callable[[SourceShard], Inputs]
+_MENDED = "audio that was rejected"
+
+
+def _none(split: str) -> Collection[int]:
+    return ()
 
 
 @dataclass(frozen=True)
@@ -66,11 +71,14 @@ class ShardMaker(ABC):
     def make(self, shard: Shard) -> ShardContent:
         """ValueError where the source shard cannot be used."""
 
+    def is_done(self, shard: Shard, parents: Inputs) -> bool:
+        return self.store.is_done(shard, parents)
+
     def __call__(self, shard: Shard) -> None:
         entry = self.source.entry(shard)
         assert entry is not None, "the stage lists finished shards"
         parents = self.parents(source_of_entry(entry, self.statistics))
-        if self.store.is_done(shard, parents):
+        if self.is_done(shard, parents):
             return  # by an actor that died after it, with other shards of the same task to do
         made = self.make(shard)
         self.store.publish(
@@ -103,6 +111,8 @@ class ShardStage:
     parents: Parents
     statistics: tuple[str, ...] = ()  # of the source's entries: those that `parents` looks at
     former: ShardStore | None = None  # what was made last, where a store of another name takes its place
+    # Numbers of a split's shards with rejects whose audio is another now: they are made again from the same parents.
+    mended: Callable[[str], Collection[int]] = _none
 
     @cached_property
     def sources(self) -> dict[str, LedgerIndex]:
@@ -118,11 +128,12 @@ class ShardStage:
         return sum(int(index.column("rows").sum()) for index in self.sources.values())
 
     def unfinished(self) -> list[Shard]:
-        """Shards that are not there, or were made from something else."""
+        """Shards that are not there, were made from something else, or have rejects whose audio was mended."""
         left: list[Shard] = []
         for split, index in self.sources.items():
             digests = (parents_digest(self.parents(each)) for each in self.rows_of(split))
             done = self.store.done(split, index.numbers, np.fromiter(digests, np.uint64, len(index.numbers)))
+            done &= ~np.isin(index.numbers, np.array([*self.mended(split)], np.int64))
             left += [Shard(split, number) for number in index.numbers[~done].tolist()]
         return left
 
@@ -142,7 +153,8 @@ class ShardStage:
         entry = self.store.entry(shard)
         if entry is None and self.former is not None:
             entry = self.former.entry(shard)
-        return reasons(None if entry is None else entry.parents, wanted) or ("its file is missing",)
+        why = reasons(None if entry is None else entry.parents, wanted)
+        return why or (_MENDED if shard.number in self.mended(shard.split) else "its file is missing",)
 
     def todo(self, stage: str, product: str, before: Sequence[Todo], source: str) -> list[Todo]:
         """By split: "features/test" after "manifest/test", or because of what differs for its first shard.

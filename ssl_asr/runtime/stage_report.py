@@ -86,16 +86,21 @@ def check_reject_share(recipe: Recipe, stage: str, rejected: int, utterances: in
     check_reject_shares(recipe, stage, {"": (rejected, utterances)})
 
 
+def above_share(recipe: Recipe, rejected: int, utterances: int) -> bool:
+    """Whether more of so many utterances were rejected than the recipe allows."""
+    return rejected / max(utterances, 1) > recipe.corpus.max_reject_share
+
+
 def check_reject_shares(recipe: Recipe, stage: str, counts: Mapping[str, tuple[int, int]]) -> None:
     """ValueError if more utterances of a split were rejected than the recipe allows.
 
     `counts` has the rejected utterances and all, by split: the many of one must not hide what another has lost.
     """
-    shares = {split: rejected / max(utterances, 1) for split, (rejected, utterances) in counts.items()}
     above = [
-        f"{counts[split][0]} of {counts[split][1]} utterances{split and f' of {split}'} were rejected ({share:.0%})"
-        for split, share in shares.items()
-        if share > recipe.corpus.max_reject_share
+        f"{rejected} of {utterances} utterances{split and f' of {split}'} were rejected "
+        f"({rejected / max(utterances, 1):.0%})"
+        for split, (rejected, utterances) in counts.items()
+        if above_share(recipe, rejected, utterances)
     ]
     if above:
         raise ValueError(

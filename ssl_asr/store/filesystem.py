@@ -216,6 +216,12 @@ def sizes_and_times(folder: str) -> dict[str, tuple[int, int]]:
     return {info.base_name: (info.size, info.mtime_ns) for info in found if info.type == pafs.FileType.File}
 
 
+def size_and_time(uri: str) -> tuple[int, int] | None:
+    """The same of one file; None if there is none."""
+    info = _info(uri)
+    return (info.size, info.mtime_ns) if info.type == pafs.FileType.File else None
+
+
 @retried
 def list_folders(uri: str) -> list[str]:
     """Sorted names of the folders directly below `uri`."""

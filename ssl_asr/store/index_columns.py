@@ -13,6 +13,10 @@ import pyarrow as pa
 
 from ssl_asr.store.ledger import LedgerEntry, parents_digest
 
+# Statistic of an entry with rejects: the files that these were to be read from, each with size and time of its last
+# write, -1 where there was none. It is no number and no list, and so not in the other indices.
+REFUSED = "refused"
+
 # What tells whether an entry's file is the one that was read.
 _SEEN = [("number", pa.int64()), ("mtime_ns", pa.int64()), ("size", pa.int64())]
 # Before the name of a statistic in the name of its column.
@@ -65,6 +69,17 @@ def _lists_row(entry: LedgerEntry) -> dict[str, Any]:
     return {STATISTIC + name: value for name, value in entry.statistics.items() if isinstance(value, list)}
 
 
+def _refused_row(entry: LedgerEntry) -> dict[str, Any]:
+    noted = entry.statistics.get(REFUSED)
+    stamps = list((noted or {}).values())
+    return {
+        "is_noted": noted is not None,
+        "files": list(noted or {}),
+        "sizes": [size for size, _ in stamps],
+        "times": [time for _, time in stamps],
+    }
+
+
 PLAIN = Columns(
     pa.schema(
         [
@@ -83,3 +98,18 @@ PLAIN = Columns(
     _plain_row,
 )
 LISTS = Columns(pa.schema(_SEEN, _VERSION), _list_of(pa.float64()), _lists_row)
+# Of entries with rejects alone. An entry of an earlier version has noted nothing.
+REFUSALS = Columns(
+    pa.schema(
+        [
+            *_SEEN,
+            ("is_noted", pa.bool_()),
+            ("files", _list_of(pa.string())),
+            ("sizes", _list_of(pa.int64())),
+            ("times", _list_of(pa.int64())),
+        ],
+        _VERSION,
+    ),
+    pa.float64(),
+    _refused_row,
+)

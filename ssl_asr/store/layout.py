@@ -161,6 +161,11 @@ def lists_index_uri(run: str, store: str, split: str) -> str:
     return filesystem.join(index_folder(run, store), f"{split}.lists.parquet")
 
 
+def refusals_index_uri(run: str, store: str, split: str) -> str:
+    """The same for entries with rejects, and the files of these."""
+    return filesystem.join(index_folder(run, store), f"{split}.refusals.parquet")
+
+
 def outside_hypotheses_uri(run: str) -> str:
     """Which files of another recogniser's words were read last, and a hash of their content."""
     return filesystem.join(store_folder(run, PSEUDO_LABELS), "outside.json")

@@ -104,13 +104,15 @@ class LedgerIndex:
         return there
 
 
-def refresh_index(ledger: str, cache: str, columns: Columns = PLAIN) -> LedgerIndex:
-    """The current entries in the folder `ledger`; reads only those that are not in the file `cache`.
+def refresh_index(ledger: str, cache: str, columns: Columns = PLAIN, *, among: Numbers | None = None) -> LedgerIndex:
+    """The current entries in the folder `ledger`, of these numbers if `among` is given.
 
-    ValueError naming an entry that is damaged.
+    Only those are read that are not in the file `cache`.     ValueError naming an entry that is damaged.
     """
     settled = time.time_ns() - SETTLED_NS
     listing, cached = list_files(ledger, ENTRY_SUFFIX), _read_cache(cache, columns.schema)
+    if among is not None:
+        listing = listing[np.flatnonzero(np.isin(listing.numbers, among))]
     at, found = _find(cached["number"].to_numpy(), listing.numbers)
     for name, seen in (("mtime_ns", listing.mtimes), ("size", listing.sizes)):
         found[found] = seen[at[found]] == cached[name].to_numpy()[found]

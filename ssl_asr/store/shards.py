@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 
 from ssl_asr.store import filesystem, layout
 from ssl_asr.store.errors import is_unreachable
-from ssl_asr.store.index_columns import LISTS
+from ssl_asr.store.index_columns import LISTS, REFUSALS
 from ssl_asr.store.ledger import LedgerEntry, Reject, Shard, checksum, parents_digest, read_entry
 from ssl_asr.store.ledger_index import PARALLEL_READS, LedgerIndex, refresh_index
 from ssl_asr.store.listing import Numbers, delete_temporary, list_numbers
@@ -93,6 +93,15 @@ class ShardStore:
         """The same with the statistics that are lists, for `LedgerIndex.matrix`, and no other column."""
         ledger = layout.split_ledger_folder(self.root, self.name, split)
         return refresh_index(ledger, layout.lists_index_uri(self.root, self.name, split), LISTS)
+
+    def refusals(self, split: str) -> LedgerIndex:
+        """Shards with rejects, and what the files of these were: columns of `index_columns.REFUSALS`."""
+        index = self.index(split)
+        some = index.numbers[index.column("rejects") > 0]
+        if not len(some):
+            return LedgerIndex(REFUSALS.schema.empty_table())
+        ledger = layout.split_ledger_folder(self.root, self.name, split)
+        return refresh_index(ledger, layout.refusals_index_uri(self.root, self.name, split), REFUSALS, among=some)
 
     def splits(self) -> list[str]:
         """Those that have entries, or had some."""

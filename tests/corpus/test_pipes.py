@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from ssl_asr.corpus.pipes import as_pipe, is_pipe, output_of
+from ssl_asr.corpus.pipes import as_pipe, files_named, is_pipe, output_of
 
 
 def test_a_command_runs_in_its_folder(tmp_path) -> None:
@@ -36,3 +36,17 @@ def test_a_command_that_fails_or_does_not_end(command: str, said: str) -> None:
 
 def test_a_command_gets_no_input() -> None:
     assert output_of("pipe:cat; echo end") == b"end\n"
+
+
+@pytest.mark.parametrize(
+    ("command", "files"),
+    [
+        ("sph2pipe -f wav -p /data/a.sph | sox - -t wav - remix 1", ["/data/a.sph"]),
+        ("cat 'an a.wav'|cat", ["/it's/an a.wav"]),
+        ("ffmpeg -i b.mp3 -f wav - <c.txt", ["/it's/b.mp3", "/it's/c.txt"]),
+        ("cat 'a", []),
+    ],
+)
+def test_files_that_a_command_may_read_are_among_its_words(command: str, files: list[str]) -> None:
+    named = files_named(as_pipe(command, "/it's"))
+    assert [file for file in named if "." in file] == files

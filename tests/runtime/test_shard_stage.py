@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -114,6 +115,16 @@ def test_what_is_left_is_told_by_split_with_its_reason(recipe: Recipe) -> None:
     Path(maker.store.uri(Shard("dev", 0))).unlink()
     lost = stage_of(recipe, maker).todo(STAGE, "features", [], "manifest")[1]
     assert lost == Todo("features/dev", ("its file is missing",), 1)
+
+
+def test_shards_whose_rejects_were_mended_are_to_be_made(recipe: Recipe) -> None:
+    maker = Maker(recipe.run)
+    make_all(recipe, maker)
+    stage = dataclasses.replace(stage_of(recipe, maker), mended=lambda split: {2} if split == "labeled" else set())
+    assert stage.unfinished() == [Shard("labeled", 2)]
+    assert stage.todo(STAGE, "features", [], "manifest") == [
+        Todo("features/labeled", ("audio that was rejected",), 1)
+    ]
 
 
 def test_a_new_version_is_told_as_such(recipe: Recipe) -> None:

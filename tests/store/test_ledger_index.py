@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 
 from ssl_asr.store import features, filesystem
-from ssl_asr.store.ledger import LedgerEntry, Shard, parents_digest
+from ssl_asr.store.index_columns import REFUSED
+from ssl_asr.store.ledger import LedgerEntry, Reject, Shard, parents_digest
 from ssl_asr.store.ledger_index import SETTLED_NS
 from ssl_asr.store.shards import ShardStore
 from tests.s3_server import S3Server
@@ -91,6 +92,22 @@ def test_a_lost_shard_and_a_lost_entry_are_seen(partly_done: ShardStore) -> None
     Path(partly_done.ledger_uri(SHARDS[1])).unlink()
     assert left(partly_done) == [0, 1, 3, 4, 5]
     assert partly_done.index(SPLIT).numbers.tolist() == [0, 2, 3, 4]
+
+
+def test_files_of_rejects_are_known_of_the_entries_that_have_some(partly_done: ShardStore, reads: list[str]) -> None:
+    rejects, said = (Reject("a", "it is gone"),), {REFUSED: {"/b.wav": [7, 8], "/a.wav": [-1, -1]}}
+    for entry in partly_done.entries(SPLIT):
+        statistics = {**entry.statistics, **(said if entry.shard.number == 1 else {})}
+        rewrite(partly_done, entry, rejects=rejects if entry.shard.number in (1, 3) else (), statistics=statistics)
+        settle(partly_done, entry.shard)
+    partly_done.index(SPLIT)
+    reads.clear()
+    for _ in range(2):
+        found = partly_done.refusals(SPLIT).table.to_pydict()
+        assert (found["number"], found["is_noted"]) == ([1, 3], [True, False])
+        named = (found[name][0] for name in ("files", "sizes", "times"))
+        assert {*zip(*named, strict=True)} == {("/b.wav", 7, 8), ("/a.wav", -1, -1)}
+        assert sorted(reads) == ["000001.json", "000003.json"]  # once
 
 
 def test_an_object_store_is_asked_for_two_folders_the_index_and_what_is_new(s3: S3Server) -> None:

@@ -146,15 +146,28 @@ def tags_of(row: Mapping[str, Any]) -> dict[str, str]:
     return {_writable(key): _writable(value) for key, value in tags.items()}
 
 
-def located(audio: str, *folders: str) -> str:
-    """Where a relative path leads to: to the first of `folders` that has it, else below the first."""
-    if filesystem.is_uri(audio):
-        return audio
-    path = os.path.expanduser(audio)
-    if os.path.isabs(path):
-        return path
-    places = [os.path.join(folder, path) for folder in folders]
-    return next((place for place in places if os.path.exists(place)), places[0])
+class Places:
+    """Finds where relative paths lead to: to the first of `folders` that has them, else below the first.
+
+    `missing` are all places of those that none of the folders has.
+    """
+
+    def __init__(self, *folders: str) -> None:
+        self.folders = folders
+        self.missing = set[str]()
+
+    def find(self, audio: str) -> str:
+        """An absolute path; a URI is left as it is."""
+        if filesystem.is_uri(audio):
+            return audio
+        path = os.path.expanduser(audio)
+        if os.path.isabs(path):
+            return path
+        places = [os.path.join(folder, path) for folder in self.folders]
+        found = next((place for place in places if os.path.exists(place)), None)
+        if found is None:
+            self.missing.update(places)
+        return found or places[0]
 
 
 def _key(row: Mapping[str, Any], keys: tuple[str, ...]) -> str:

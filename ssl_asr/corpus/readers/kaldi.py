@@ -63,10 +63,11 @@ def read_kaldi(path: str, channel: int = 0, *, pipes: bool = False, current: str
     sources = Sources(
         folder, tables["wav.scp"], tables["reco2file_and_channel"].values, channel, pipes, current or os.getcwd()
     )
-    told = told_pipes(sources)
+    not_run = told_pipes(sources)
     utterances, unread = _utterances(segments, sources, tables["text"], tables["utt2spk"])
-    counts = {**told, **_counts(folder, listed, segments, tables), _TWICE: _same_audio(utterances)}
-    return Reading(tuple(utterances), (*rejects, *unread), {what: n for what, n in counts.items() if n})
+    counts = {**not_run, **_counts(folder, listed, segments, tables), _TWICE: _same_audio(utterances)}
+    told = {what: count for what, count in counts.items() if count}
+    return Reading(tuple(utterances), (*rejects, *unread), told, files=frozenset(sources.missing))
 
 
 def _segments(file: Path, table: Table) -> tuple[list[_Segment], list[Reject]]:

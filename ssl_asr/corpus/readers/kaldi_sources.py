@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from ssl_asr.corpus.audio import channels_of
@@ -47,7 +47,10 @@ class KaldiSource:
 
 @dataclass(frozen=True)
 class Sources:
-    """The recordings of a wav.scp; `sided` are those of reco2file_and_channel, and `channel` is the default."""
+    """The recordings of a wav.scp; `sided` are those of reco2file_and_channel, and `channel` is the default.
+
+    `missing` are all places of relative paths that lead nowhere, of the recordings that were asked for.
+    """
 
     folder: Path
     scp: Table
@@ -55,6 +58,7 @@ class Sources:
     channel: int
     pipes: bool
     current: str  # directory that relative paths are taken from first
+    missing: set[str] = field(default_factory=set)
 
     def find(self, recording: str) -> KaldiSource | ValueError:
         """What its utterances are read from, or why they can't be read."""
@@ -73,7 +77,17 @@ class Sources:
         return [entry for entry in entries if plain_pipe(entry[:-1]) is None]
 
     def _file(self, name: str) -> KaldiSource:
-        return KaldiSource(_located(name, self.current, self.folder), self.channel)
+        return KaldiSource(self._located(name), self.channel)
+
+    def _located(self, name: str) -> str:
+        if filesystem.is_uri(name):
+            return name
+        places = [os.path.join(self.current, name), str(self.folder / name)]
+        files = [file_of(place) or place for place in places]
+        found = next((place for place, file in zip(places, files, strict=True) if os.path.exists(file)), None)
+        if found is None:
+            self.missing.update(files)
+        return found or places[-1]
 
     def _pipe(self, recording: str, command: str) -> KaldiSource:
         plain = plain_pipe(command)
@@ -110,10 +124,3 @@ def told_pipes(sources: Sources) -> dict[str, int]:
 
 def _is_pipe(entry: str) -> bool:
     return entry.endswith("|")
-
-
-def _located(name: str, current: str, folder: Path) -> str:
-    if filesystem.is_uri(name):
-        return name
-    place = os.path.join(current, name)
-    return place if os.path.exists(file_of(place) or place) else str(folder / name)

@@ -11,17 +11,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 from ssl_asr.corpus.readers.entries import (
     WHOLE,
     Part,
+    Places,
     entries_of,
     entry_of,
     given,
-    located,
     name_of,
     number_of,
     object_of,
@@ -63,8 +63,9 @@ def read_lhotse(path: str, channel: int = 0, *, part: Part = WHOLE, current: str
     lhotse, or else from the manifest's folder. `channel` is not used: each cut names its own.
     """
     file = filesystem.absolute(path)
-    folders = (current or os.getcwd(), file.rpartition("/")[0])
-    return read_cuts(file, lambda cut: partial(_in_files, folders), part)
+    places = Places(current or os.getcwd(), file.rpartition("/")[0])
+    reading = read_cuts(file, lambda cut: partial(_in_files, places), part)
+    return replace(reading, files=frozenset(places.missing))
 
 
 def read_cuts(file: str, find: Callable[[str], Find], part: Part = WHOLE) -> Reading:
@@ -192,11 +193,11 @@ def _audio_of(span: _Span, channel: int, find: Find) -> tuple[str, int]:
     return find(sources[0]), _channels(sources[0], "channels", []).index(channel)
 
 
-def _in_files(folders: tuple[str, ...], source: Mapping[str, Any]) -> str:
+def _in_files(places: Places, source: Mapping[str, Any]) -> str:
     kind, path = source.get("type"), text_of(source, "source")
     if kind not in ("file", "url") or not path:
         raise ValueError(f"its audio {_OTHER_SOURCES.get(str(kind), f'is of the type {kind}')}; {_SAVE}")
-    return located(path, *folders)
+    return places.find(path)
 
 
 def _channels(row: Mapping[str, Any], key: str, usual: list[int]) -> list[int]:

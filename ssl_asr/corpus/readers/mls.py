@@ -28,6 +28,7 @@ from ssl_asr.store.utterance import Utterance
 LINES = "transcripts.txt"
 _LEVELS = 3  # at most, from handles.txt up to the folder of transcripts.txt
 _DEFAULT_ENDING = ".flac"
+_ENDINGS = (_DEFAULT_ENDING, ".opus")  # that the corpus comes with
 
 
 @dataclass(frozen=True)
@@ -37,6 +38,14 @@ class _Line:
     place: str
     name: str
     text: str | None
+
+
+class _MissingAudio(ValueError):
+    """`path` is that of the file, without its ending."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(f"{path}{_DEFAULT_ENDING} is missing; restore it or leave out its line")
+        self.path = path
 
 
 def read_mls(path: str, channel: int = 0, *, part: Part = WHOLE) -> Reading:
@@ -49,14 +58,17 @@ def read_mls(path: str, channel: int = 0, *, part: Part = WHOLE) -> Reading:
     file = filesystem.absolute(path)
     root = _root_of(file)
     lines = _lines(file, root, part)
-    utterances, rejects = list[Utterance](), list[Reject]()
+    utterances, rejects, missing = list[Utterance](), list[Reject](), set[str]()
     names_in = cache(_names_in)
     for line in lines:
         try:
             utterances.append(_utterance(line, root, names_in, channel))
+        except _MissingAudio as error:
+            rejects.append(Reject(line.name, str(error)))
+            missing.update(f"{error.path}{ending}" for ending in _ENDINGS)
         except ValueError as error:
             rejects.append(Reject(line.name or line.place, str(error)))
-    return Reading(tuple(utterances), tuple(rejects))
+    return Reading(tuple(utterances), tuple(rejects), files=frozenset(missing))
 
 
 def read_mls_audio(piece: Piece, channel: int = 0) -> Reading:
@@ -131,5 +143,5 @@ def _utterance(line: _Line, root: str, names_in: Callable[[str], Mapping[str, st
     folder = f"{root}/audio/{speaker}/{book}"
     audio = names_in(folder).get(name)
     if audio is None:
-        raise ValueError(f"{folder}/{name}{_DEFAULT_ENDING} is missing; restore it or leave out its line")
+        raise _MissingAudio(f"{folder}/{name}")
     return Utterance(name, f"{folder}/{audio}", speaker, order=0, duration=math.inf, channel=channel, text=line.text)

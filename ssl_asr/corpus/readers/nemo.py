@@ -14,11 +14,11 @@ from ssl_asr.corpus.folders import split_ending
 from ssl_asr.corpus.readers.entries import (
     WHOLE,
     Part,
+    Places,
     channel_of,
     entries_of,
     entry_of,
     given,
-    located,
     name_of,
     number_of,
     seconds_of,
@@ -52,21 +52,21 @@ def read_nemo(path: str, channel: int = 0, *, part: Part = WHOLE, current: str |
     these are given. So no id depends on another line. Lines that are no such entry are rejected by their number.
     """
     file = filesystem.absolute(path)
-    folders = (file.rpartition("/")[0], current or os.getcwd())
+    places = Places(file.rpartition("/")[0], current or os.getcwd())
     utterances, rejects = list[Utterance](), list[Reject]()
     for name, line in entries_of(file, "NeMo", part):
         try:
-            utterances.append(nemo_utterance(entry_of(line), folders, channel))
+            utterances.append(nemo_utterance(entry_of(line), places, channel))
         except ValueError as error:
             rejects.append(Reject(name, f"{file} {name} is not a NeMo entry ({error}); fix it"))
-    return Reading(tuple(utterances), tuple(rejects))
+    return Reading(tuple(utterances), tuple(rejects), files=frozenset(places.missing))
 
 
-def nemo_utterance(row: Mapping[str, Any], folders: tuple[str, ...], channel: int) -> Utterance:
-    """Of one entry; relative paths are below one of `folders`, of which the first is the manifest's."""
+def nemo_utterance(row: Mapping[str, Any], places: Places, channel: int) -> Utterance:
+    """Of one entry; the first folder of `places` is the manifest's."""
     audio = audio_of(row)
-    name = name_of(row, *IDS) or path_id(row, audio, folders[0])
-    return utterance_of(row, name, located(audio, *folders), channel)
+    name = name_of(row, *IDS) or path_id(row, audio, places.folders[0])
+    return utterance_of(row, name, places.find(audio), channel)
 
 
 def utterance_of(row: Mapping[str, Any], name: str, audio: str, channel: int) -> Utterance:

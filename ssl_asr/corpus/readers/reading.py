@@ -19,8 +19,8 @@ class Reading:
     They have no order yet. Texts are as written, not yet normalised; None where the corpus has none. `counts` says
     how much else is listed that matches nothing, by what it is: {"texts without audio": 12}. A person is told of
     each. `rates` are seconds of the utterances by the sampling rate of their files, once that is checked. `files` are
-    all audio files that were looked at. `long` are recordings that are still to be cut into utterances; their lengths
-    may be those of the list.
+    all audio files that were looked at, or looked for in vain. `long` are recordings that are still to be cut into
+    utterances; their lengths may be those of the list.
     """
 
     utterances: tuple[Utterance, ...]

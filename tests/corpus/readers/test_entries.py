@@ -7,11 +7,11 @@ from pathlib import Path
 import pytest
 
 from ssl_asr.corpus.readers.entries import (
+    Places,
     channel_of,
     check_one_a_line,
     entry_of,
     given,
-    located,
     name_of,
     number_of,
     object_of,
@@ -101,9 +101,12 @@ def test_relative_paths_are_looked_for_in_several_folders(tmp_path: Path) -> Non
     for file in (one / "a.wav", two / "a.wav", two / "b.wav"):
         file.parent.mkdir(exist_ok=True)
         file.touch()
-    found = {name: located(name, str(one), str(two)) for name in ("a.wav", "b.wav", "c.wav")}
+    places = Places(str(one), str(two))
+    found = {name: places.find(name) for name in ("a.wav", "b.wav", "c.wav")}
     assert found == {"a.wav": f"{one}/a.wav", "b.wav": f"{two}/b.wav", "c.wav": f"{one}/c.wav"}
-    assert located(f"{two}/b.wav", str(one)) == f"{two}/b.wav"
-    assert located("s3://bucket/b.wav", str(one)) == "s3://bucket/b.wav"
-    assert located("~/b.wav", str(one)) == str(Path.home() / "b.wav")
-    assert located("~nobody-of-this-name.wav", str(one)) == f"{one}/~nobody-of-this-name.wav"
+    assert places.missing == {f"{one}/c.wav", f"{two}/c.wav"}
+    first = Places(str(one))
+    assert first.find(f"{two}/b.wav") == f"{two}/b.wav"
+    assert first.find("s3://bucket/b.wav") == "s3://bucket/b.wav"
+    assert first.find("~/b.wav") == str(Path.home() / "b.wav")
+    assert first.find("~nobody-of-this-name.wav") == f"{one}/~nobody-of-this-name.wav"
