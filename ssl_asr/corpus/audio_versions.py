@@ -1,24 +1,22 @@
-"""Which audio files have changed since their split was listed: by size and time, asked folder by folder.
+"""Which audio files have changed since their split was listed: by size and time.
 
-Listing a folder is one request for a thousand files of an object store, where asking for each would be a thousand.
 A file that is no longer there counts as unchanged: nothing reads audio once there are features of it.
 """
 
 from __future__ import annotations
 
 import io
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from ssl_asr.progress import Progress
 from ssl_asr.recipe.identity import digest
 from ssl_asr.store import filesystem
 from ssl_asr.store.corpus_layout import audio_versions_uri
-from ssl_asr.store.ledger_index import PARALLEL_READS
+from ssl_asr.store.file_stamps import stamps_by_folder
 
 _SCHEMA = pa.schema([("file", pa.string()), ("size", pa.int64()), ("modified", pa.int64()), ("version", pa.string())])
 
@@ -34,27 +32,15 @@ class AudioVersion(NamedTuple):
     version: str = ""
 
 
-# 60 seconds on a local disk.
-MOST_LOOKED_AT = 1_000_000
+_FEW = 8  # pieces, of which nobody waits long
 _MISSING = AudioVersion(-1, -1)
 Versions = Mapping[str, AudioVersion]  # by URI
 
 
 def versions_of(files: Iterable[str], before: Versions, *, keep_gone: bool = True) -> dict[str, AudioVersion]:
     """Of the files as they are now, given as they were. With `keep_gone`, those that are gone are as they were."""
-    wanted: defaultdict[str, set[str]] = defaultdict(set)
-    for file in files:
-        folder, _, name = file.rpartition("/")
-        wanted[folder].add(name)
-    with ThreadPoolExecutor(PARALLEL_READS) as pool:
-        listed = pool.map(_files_in, wanted)
-        found = {
-            f"{folder}/{name}": there[name]
-            for (folder, names), there in zip(wanted.items(), listed, strict=True)
-            for name in names & there.keys()
-        }
-    names = (f"{folder}/{name}" for folder, inside in wanted.items() for name in inside)
-    known = {file: before.get(file, _MISSING) for file in names}
+    known = {file: before.get(file, _MISSING) for file in files}
+    found = stamps_by_folder(known)
     if not keep_gone:
         known = {file: _MISSING._replace(version=each.version) for file, each in known.items()}
     return known | {file: _now(*stamp, before.get(file)) for file, stamp in found.items()}
@@ -97,25 +83,17 @@ def forget_versions(run: str, split: str, piece: str) -> None:
 def changed_audio(run: str, split: str, pieces: Sequence[str]) -> dict[str, str]:
     """The pieces whose audio has changed since they were read, by name, each with what tells the change from others.
 
-    No more than MOST_LOOKED_AT files are looked at, those of the first pieces: a large corpus takes too long.
+    All files are looked at, those of one piece at a time.
     """
-    found, looked_at = {}, 0
+    found = {}
+    progress = Progress(f"looking for changed audio of {split}", len(pieces), "parts") if len(pieces) > _FEW else None
     for piece in pieces:
         before = read_versions(run, split, piece)
-        looked_at += len(before)
-        if looked_at > MOST_LOOKED_AT:
-            break
         if new := changed(versions_of(before, before), before):
             found[piece] = digest([f"{file} {version}" for file, version in sorted(new.items())])
+        if progress is not None:
+            progress.advance()
     return found
-
-
-def _files_in(folder: str) -> dict[str, tuple[int, int]]:
-    """Empty where a store can't be reached or used: what is listed there is a reject, and no other is to suffer."""
-    try:
-        return filesystem.sizes_and_times(folder)
-    except (OSError, ValueError):
-        return {}
 
 
 def _now(size: int, modified: int, before: AudioVersion | None) -> AudioVersion:
