@@ -5,8 +5,9 @@ from __future__ import annotations
 import difflib
 import os
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from ssl_asr.corpus.audio_places import file_of
 from ssl_asr.corpus.audio_versions import changed_audio
 from ssl_asr.corpus.checks import checked
 from ssl_asr.corpus.open_speech.speech import open_speech
@@ -36,13 +37,17 @@ class CutSpeech:
 
 @dataclass(frozen=True)
 class ReadPiece:
-    """The usable part of a piece of one's own source."""
+    """The usable part of a piece of one's own source.
+
+    With `compared`, the files of audio that was not opened are among those that were looked at too.
+    """
 
     reader: str
     split: str
     corpus: Corpus
     alphabet: Alphabet
     current: str  # the driver's directory
+    compared: bool = False
 
     def __call__(self, piece: Piece) -> Reading:
         pipes = has_pipes(self.corpus, self.split)
@@ -56,7 +61,12 @@ class ReadPiece:
             longest=self.corpus.max_seconds,
         )
         reading = READERS[self.reader].read(piece, options)
-        return checked(reading, self.split, self.corpus, alphabet=self.alphabet, pipes=pipes, trusted=trusted)
+        found = checked(reading, self.split, self.corpus, alphabet=self.alphabet, pipes=pipes, trusted=trusted)
+        if not self.compared:
+            return found
+        return replace(
+            found, files=found.files.union(filter(None, (file_of(each.audio) for each in found.utterances)))
+        )
 
 
 def has_pipes(corpus: Corpus, split: str) -> bool:
@@ -123,10 +133,15 @@ def source_of(
     pieces = (lists or SourceLists()).of(named)
     audio = changed_audio(recipe.run, split, [piece.name for piece in pieces])
     alphabet = language_of(recipe.hmm.lexicon).alphabet
-    read = ReadPiece(reader, split, recipe.corpus, alphabet, os.getcwd())
+    read = ReadPiece(reader, split, recipe.corpus, alphabet, os.getcwd(), _is_compared(recipe.corpus, pieces))
     group = recipe.corpus.group if split == "unlabeled" else "speaker"
     # Without a test set, utterances get the split's name as set.
     return Source(pieces, read, inputs, {"set": split}, changed_audio=audio, group=group)
+
+
+def _is_compared(corpus: Corpus, pieces: Sequence[Piece]) -> bool:
+    """Whether it takes little time to look at all audio of the source at each start."""
+    return sum(piece.listed_bytes for piece in pieces) <= corpus.compared_list_mb * 1e6
 
 
 def cut_speech(recipe: Recipe) -> CutSpeech:

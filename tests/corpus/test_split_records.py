@@ -180,6 +180,24 @@ def test_changed_audio_is_seen_and_makes_its_shards_again(own_recipe: Recipe, tm
         assert str(tmp_path / "1.flac") in store.read_slab(moved[0], 0, ["audio"])["audio"].to_pylist()
 
 
+@pytest.mark.parametrize("megabytes", [32, 0])
+def test_changed_audio_of_believed_length_is_seen_in_lists_that_are_not_large(
+    own_recipe: Recipe, tmp_path: Path, megabytes: float
+) -> None:
+    file = tmp_path / "unlabeled.jsonl"
+    rows = [{**json.loads(line), "duration": 2.0} for line in file.read_text().splitlines()]
+    file.write_text("".join(f"{json.dumps(row)}\n" for row in rows))
+    recipe = changed(own_recipe, compared_list_mb=megabytes)
+    run_corpus(recipe)
+    checksums = ShardStore(recipe.run, MANIFEST).index("unlabeled").column("checksum").tolist()
+    _mended(tmp_path / "1.flac")
+    is_seen = {"unlabeled"} if megabytes else set()
+    assert run_again(recipe, written(recipe.run)) == is_seen
+    now = ShardStore(recipe.run, MANIFEST).index("unlabeled").column("checksum").tolist()
+    assert (now != checksums) == bool(is_seen)
+    assert todo_corpus(recipe, []) == []
+
+
 def test_a_shard_of_changed_audio_that_is_lost_is_made_again_as_it_was(own_recipe: Recipe, tmp_path: Path) -> None:
     run_corpus(own_recipe)
     _mended(tmp_path / "1.flac")
