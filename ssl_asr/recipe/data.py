@@ -68,7 +68,7 @@ class Corpus(Section):
     # it, or it is cut. So a million hours are listed without a request for each file.
     trust_lengths: Annotated[bool, Affects("unlabeled")] = True
     # Of such speech too, sizes and times of the audio files are compared at each start where its lists have no more
-    # megabytes than these: about 160,000 files, which takes 3 seconds on a disk.
+    # megabytes than these: about 160,000 files, which takes 2 seconds on a disk.
     compared_list_mb: Annotated[NotNegative, Affects("unlabeled")] = 32
     # What a shard of unlabeled speech holds whole. speaker: speakers, wherever the source lists their utterances;
     # recording: each channel of an audio file is a speaker of its own, whatever the list says; source: speakers whose
