@@ -9,7 +9,7 @@ import numpy as np
 
 from ssl_asr.fairness.cuts import Float, Least
 from ssl_asr.fairness.embeddings import Embeddings, embeddings_of_run, read_embeddings, speaker_vectors
-from ssl_asr.fairness.halves import searched_half
+from ssl_asr.fairness.halves import pairs_of, searched_half
 from ssl_asr.fairness.partition import Attribute, Values
 from ssl_asr.fairness.places import places_of, positions_of
 from ssl_asr.fairness.results import Clustering
@@ -54,8 +54,8 @@ def halves_of(by: str, table: ScoredTable, speakers: Speakers, seed: int) -> tup
     if embeddings is None:
         known = known_of(by, table, speakers, Least(), seed)
         return known.rows, known.searched
-    rows, _ = speaker_vectors(embeddings, table, speakers)
-    return rows, searched_half(speakers.channels[rows], seed)
+    rows, vectors = speaker_vectors(embeddings, table, speakers)
+    return rows, searched_half(pairs_of(vectors, speakers.channels[rows]), seed)
 
 
 def _embeddings(by: str, table: ScoredTable) -> Embeddings | None:
@@ -100,8 +100,9 @@ def _by_place(table: ScoredTable, speakers: Speakers, seed: int) -> Known:
             f"all {_plural(len(rows), 'speaker')} of {table.source} with coordinates are at one place, which is one "
             "cohort; divide the speakers by a tag"
         )
-    searched = searched_half(speakers.channels[rows], seed)
-    return Known(rows, positions_of(places), searched, found.unknown, varying=found.varying)
+    positions = positions_of(places)
+    searched = searched_half(pairs_of(positions.degrees, speakers.channels[rows]), seed)
+    return Known(rows, positions, searched, found.unknown, varying=found.varying)
 
 
 def _by_embedding(embeddings: Embeddings, table: ScoredTable, speakers: Speakers, least: Least, seed: int) -> Known:
@@ -109,7 +110,7 @@ def _by_embedding(embeddings: Embeddings, table: ScoredTable, speakers: Speakers
     from ssl_asr.fairness.voice_map import voice_map
 
     rows, vectors = speaker_vectors(embeddings, table, speakers)
-    searched = searched_half(speakers.channels[rows], seed)
+    searched = searched_half(pairs_of(vectors, speakers.channels[rows]), seed)
     clusters = find_clusters(vectors[searched], least.speakers, seed)
     names = [f"cluster {number + 1}" for number in range(len(clusters.centres))]
     known = {*rows.tolist()}

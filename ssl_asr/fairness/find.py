@@ -63,7 +63,7 @@ def _search(by: str, known: Known, speakers: Speakers, settings: Settings) -> Fo
     if min(held_out.sum(), (~held_out).sum()) < LEAST_SHOWN:
         raise ValueError(
             f"one side of the cut by {by} has less than {LEAST_SHOWN} speakers in the held-out half, and none is "
-            "scored alone; raise --least-speakers or give another --seed"
+            "scored alone; ask for more speakers on each side (least speakers), or take another seed"
         )
     return found
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ssl_asr.fairness.cuts import Float
 from ssl_asr.fairness.scored_table import Bool, Int
 
 
@@ -25,3 +26,26 @@ def searched_half(strata: Int, seed: int) -> Bool:
     searched = np.empty(len(strata), np.bool_)
     searched[order] = (ranks + np.repeat(turns, sizes)) % 2 == 0
     return searched
+
+
+def pairs_of(vectors_sd: Float, groups: Int) -> Int:
+    """Strata [speakers] of two speakers of a group who are alike, by place or by voice; of an odd group one has three.
+
+    With halves of such pairs, a region of a few speakers has about as many in each (matched pairs, Greevy et al. 2004).
+    """
+    strata = np.empty(len(groups), np.int64)
+    pairs = [pair for group in np.unique(groups) for pair in _pairs(vectors_sd, np.flatnonzero(groups == group))]
+    for number, pair in enumerate(pairs):
+        strata[pair] = number
+    return strata
+
+
+def _pairs(vectors_sd: Float, rows: Int) -> list[Int]:
+    """Speakers are divided in two along the axis on which they differ most, again and again."""
+    if len(rows) <= 3:
+        return [rows]
+    centred = vectors_sd[rows] - vectors_sd[rows].mean(axis=0)
+    axis = np.linalg.svd(centred, full_matrices=False).Vh[0]
+    along = centred @ (axis * np.sign(axis[np.abs(axis).argmax()]))
+    order, middle = rows[np.argsort(along, kind="stable")], 2 * round(len(rows) / 4)
+    return _pairs(vectors_sd, order[:middle]) + _pairs(vectors_sd, order[middle:])
