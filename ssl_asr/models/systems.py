@@ -70,6 +70,11 @@ def first_epoch_name(smbr: str) -> str:
     return f"{smbr}-first"
 
 
+def encoder_name(transducer: str) -> str:
+    """The model of senones that gives the transducer its encoder, where its section has `senone_passes`."""
+    return f"{transducer}-senones"
+
+
 def fold_name(name: str, fold: int) -> str:
     """A model trained like `name`, without one fold of the labeled speech."""
     return f"{name}-fold-{fold}"

@@ -143,13 +143,13 @@ def _student_hours(recipe: Recipe, labeled: Fact, unlabeled: Fact) -> float:
 
 
 def transducer_speech(settings: Transducer, speech: Speech) -> TrainingSpeech:
-    """All of it whole utterances; what a least confidence leaves out is counted.
+    """All of it whole utterances; what a least confidence leaves out is counted, and so are passes for senones.
 
     Conversations are taken to be as long as the clean utterances that they are made of.
     """
     labeled, unlabeled = speech.labeled.value, speech.unlabeled.value
     if settings.versions == "one" or settings.conversations is not None:
         labeled, unlabeled = speech.clean_labeled.value, speech.recorded_unlabeled.value
-    labeled_hours = labeled * settings.sub_epochs * settings.labeled_passes
+    labeled_hours = labeled * (settings.senone_passes + settings.sub_epochs * settings.labeled_passes)
     hours = labeled_hours + unlabeled * settings.unlabeled_passes
     return TrainingSpeech(0.0, hours, labeled / speech.labeled.value, labeled_hours / hours)

@@ -37,6 +37,9 @@ class Transducer(Section):
     # Start with the encoder of this model, which must be of the same network: "" starts with random weights. Of a
     # Transformer it need not have the gates, nor see as much of the past.
     encoder_from: Literal["", "teacher", "baseline", "student"] = ""
+    # Before, so many passes over the labeled speech teach the encoder senones by cross-entropy (Hu et al. 2020), with the
+    # settings below. That is how an encoder begins that no other model of the recipe has.
+    senone_passes: Annotated[int, Field(ge=0)] = 0
     sub_epochs: Positive = 10
     labeled_passes: Positive = 1  # of each sub-epoch
     unlabeled_passes: NotNegative = 1.0  # over all unlabeled audio, all sub-epochs together
@@ -57,6 +60,10 @@ class Transducer(Section):
     @model_validator(mode="after")
     def _consistent(self) -> Transducer:
         check_moments(self.sync, self.optimiser)
+        if self.senone_passes and self.encoder_from:
+            raise ValueError(
+                f"encoder_from={self.encoder_from} and senone_passes both say how the encoder begins; leave out one"
+            )
         if self.conversations is not None:
             self._check_conversations(self.conversations)
         elif isinstance(self.network, SeparatorNetwork):
@@ -69,10 +76,10 @@ class Transducer(Section):
             raise ValueError("conversations need a network with several output channels; set network.kind=separator")
         if self.network.channels < 2 and conversations.overlap_share:
             raise ValueError("network.channels=1 can't hold turns that overlap; set conversations.overlap_share=0")
-        if self.unlabeled_passes or self.encoder_from:
+        if self.unlabeled_passes or self.encoder_from or self.senone_passes:
             raise ValueError(
                 "conversations are made of labeled speech alone, and their encoder begins with random weights; set "
-                "unlabeled_passes=0, and leave out encoder_from"
+                "unlabeled_passes=0, and leave out encoder_from and senone_passes"
             )
         if self.versions != "all":
             raise ValueError("conversations are made of clean speech; leave out versions")

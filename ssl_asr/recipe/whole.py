@@ -147,6 +147,8 @@ def _check_transducer(name: str, recipe: Recipe) -> None:
         raise ValueError(f"{key}: a name is of a-z, 0-9 and hyphens, such as rnnt")
     if any(f"{name}-".startswith(f"{taken}-") for taken in _TAKEN):
         raise ValueError(f"{key} has the name of another model, or begins with one; give it another, such as rnnt")
+    if any(name == f"{other}-senones" for other, each in recipe.transducers.items() if each.senone_passes):
+        raise ValueError(f"{key} has the name of another transducer's encoder; give it another, such as rnnt")
     if transducer.conversations is not None and recipe.hmm.wrong_texts != "keep":
         raise ValueError(
             f"{key}.conversations takes all texts as they are; set hmm.wrong_texts=keep, or leave out {key}"

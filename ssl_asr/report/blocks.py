@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ssl_asr.models.systems import ModelName, settings_of, stage_of, trained
+from ssl_asr.models.systems import ModelName, encoder_name, settings_of, stage_of, trained
 from ssl_asr.recipe import Heard, Recipe
 from ssl_asr.report.learning_curves import LearningCurve, curve_of
 from ssl_asr.runtime.todo import TRANSDUCERS
@@ -13,7 +13,7 @@ from ssl_asr.store.shards import ShardStore
 from ssl_asr.training.data.run_sources import versions_of_pass
 from ssl_asr.training.data.sources import Source, SourceName, source_of
 from ssl_asr.training.sequence.schedules import Scheduled, trainings_of
-from ssl_asr.training.transducer.schedule import transducer_schedule
+from ssl_asr.training.transducer.schedule import encoder_schedule, transducer_schedule
 
 SPLITS: tuple[SourceName, ...] = ("labeled", "unlabeled")  # of training
 
@@ -69,15 +69,17 @@ def _trainings(recipe: Recipe, stage: str) -> list[Scheduled]:
 
 
 def _transducers(recipe: Recipe) -> list[Scheduled]:
-    """In the recipe's order. Of unlabeled speech all counts, with words or not."""
-    found = []
+    """In the recipe's order, after the encoders that learn senones. Of unlabeled speech all counts, with words or not."""
+    before, found = [], []
     for name, settings in recipe.transducers.items():
         labeled, unlabeled = _sources(recipe, settings.versions)
         if not len(labeled) or (settings.unlabeled_passes and not len(unlabeled)):
             return []
+        if settings.senone_passes:
+            before.append(Scheduled(encoder_name(name), encoder_schedule(settings, labeled), settings.sync))
         schedule = transducer_schedule(settings, labeled, unlabeled if settings.unlabeled_passes else None)
         found.append(Scheduled(name, schedule, settings.sync))
-    return found
+    return before + found
 
 
 def _sources(recipe: Recipe, heard: Heard) -> list[Source]:

@@ -24,7 +24,7 @@ from ssl_asr.evaluation.word_quality import WordQuality, read_word_quality
 from ssl_asr.labelling.calibration_file import Calibration, read_calibration
 from ssl_asr.labelling.teachers import target_set_id
 from ssl_asr.labelling.top_k import KeptMass
-from ssl_asr.models.systems import MODELS, smbr_name, stage_of, teachers_of
+from ssl_asr.models.systems import MODELS, encoder_name, smbr_name, stage_of, teachers_of
 from ssl_asr.recipe import Recipe
 from ssl_asr.report.errors.analysis import ErrorAnalysis, analyse
 from ssl_asr.report.learning_curves import LearningCurve, curve_of
@@ -88,7 +88,7 @@ def gather(recipe: Recipe) -> Evidence:
     labelled = _labelled(recipe, stores)
     curves: dict[str, LearningCurve] = {
         name: curve
-        for model in (*MODELS, *recipe.transducers)
+        for model in (*MODELS, *map(encoder_name, recipe.transducers), *recipe.transducers)
         for name in (model, smbr_name(model))
         if (curve := curve_of(recipe.run, name)) is not None
     }

@@ -50,7 +50,7 @@ class Stage:
 
 def _read_by_transducers(recipe: Recipe) -> Iterator[str]:
     """A transducer learns words, so of what follows the front end it needs only what its section asks for."""
-    if recipe.hmm.wrong_texts != "keep":
+    if recipe.hmm.wrong_texts != "keep" or any(each.senone_passes for each in recipe.transducers.values()):
         yield "realign"
     for each in recipe.transducers.values():
         if each.encoder_from:

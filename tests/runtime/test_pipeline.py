@@ -98,6 +98,7 @@ def test_what_is_to_be_made_names_its_stage(finished: Recipe) -> None:
 
 
 LABELED_ALONE = tuple(f"transducers.{name}.unlabeled_passes=0" for name in ("rnnt", "conv-rnnt"))
+OF_RANDOM_WEIGHTS = (*LABELED_ALONE, 'transducers.rnnt.encoder_from=""', "transducers.conv-rnnt.senone_passes=0")
 
 
 @pytest.mark.parametrize(
@@ -105,11 +106,9 @@ LABELED_ALONE = tuple(f"transducers.{name}.unlabeled_passes=0" for name in ("rnn
     [
         ((), {"corpus", "frontend", "hmm", "realign", "teacher", "labelling", "baseline", "student", "hypotheses"}),
         (LABELED_ALONE, {"corpus", "frontend", "hmm", "realign", "teacher", "labelling", "student"}),
-        ((*LABELED_ALONE, 'transducers.rnnt.encoder_from=""'), {"corpus", "frontend"}),
-        (
-            (*LABELED_ALONE, 'transducers.rnnt.encoder_from=""', "hmm.wrong_texts=reject"),
-            {"corpus", "frontend", "hmm", "realign"},
-        ),
+        (OF_RANDOM_WEIGHTS, {"corpus", "frontend"}),
+        ((*OF_RANDOM_WEIGHTS, "hmm.wrong_texts=reject"), {"corpus", "frontend", "hmm", "realign"}),
+        ((*OF_RANDOM_WEIGHTS, "transducers.rnnt.senone_passes=1"), {"corpus", "frontend", "hmm", "realign"}),
     ],
 )
 def test_transducers_need_what_their_sections_ask_for(overrides: tuple[str, ...], read: set[str]) -> None:

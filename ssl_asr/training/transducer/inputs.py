@@ -7,11 +7,12 @@ from ssl_asr.hmm.senones import load_senones
 from ssl_asr.hypotheses.sets import hypothesis_set
 from ssl_asr.models.model_files import model_id
 from ssl_asr.recipe import Recipe, TransformerNetwork, flops_of
-from ssl_asr.recipe.identity import non_defaults
+from ssl_asr.recipe.identity import inputs_key, non_defaults
 from ssl_asr.store import alignments, features, filesystem
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.training_layout import model_uri
 from ssl_asr.training.inputs import digest_of, network_inputs
+from ssl_asr.training.transducer.encoder import encoder_inputs
 from ssl_asr.training.transducer.word_pieces import VERSION as WORD_PIECES_VERSION
 from ssl_asr.training.transducer.word_pieces import labeled_texts
 
@@ -39,6 +40,8 @@ def transducer_inputs(recipe: Recipe, name: str) -> dict[str, str]:
         inputs["conversations version"] = CONVERSATIONS_VERSION
     if settings.encoder_from:
         inputs["encoder"] = model_id(model_uri(recipe.run, settings.encoder_from))
+    if settings.senone_passes:
+        inputs["encoder"] = inputs_key(encoder_inputs(recipe, name))
     if isinstance(settings.network, TransformerNetwork) and settings.network.gating is not None:
         inputs["gating version"] = GATING_VERSION
     if other := flops_of(settings.network):

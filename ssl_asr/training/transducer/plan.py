@@ -9,6 +9,7 @@ from ssl_asr.frontend.prior import read_prior
 from ssl_asr.frontend.stacking import STACK
 from ssl_asr.hmm.senones import load_senones
 from ssl_asr.lang.word_pieces import WordPieces
+from ssl_asr.models.systems import encoder_name
 from ssl_asr.recipe import (
     ObjectiveSection,
     Recipe,
@@ -73,7 +74,8 @@ def transducer_job(recipe: Recipe, plan: TransducerPlan, pieces: WordPieces) -> 
         dev_objective=LABELED,
         reader=_reader(recipe, plan),
     )
-    return replace(job, start_encoder=settings.encoder_from or None, word_pieces=uri)
+    start = encoder_name(plan.name) if settings.senone_passes else settings.encoder_from
+    return replace(job, start_encoder=start or None, word_pieces=uri)
 
 
 def transducer_spec(recipe: Recipe, settings: Transducer, pieces: WordPieces) -> TransducerSpec:

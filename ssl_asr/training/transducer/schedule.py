@@ -1,10 +1,20 @@
-"""The schedule of a transducer: unlabeled sub-epochs, each followed by labeled passes, all on whole utterances."""
+"""The schedule of a transducer: unlabeled sub-epochs, each followed by labeled passes, all on whole utterances.
+
+So are the passes before, if any, in which its encoder learns senones.
+"""
 
 from __future__ import annotations
 
 from ssl_asr.recipe import Transducer
 from ssl_asr.training.data.sources import Source
 from ssl_asr.training.schedule import OFFSETS, Phase, decay
+
+
+def encoder_schedule(settings: Transducer, labeled: Source) -> list[Phase]:
+    """Passes in which the encoder learns senones, at an exponentially falling rate; each takes the next offset."""
+    rates = decay(settings.optimiser.learning_rate, settings.optimiser.final_learning_rate, settings.senone_passes)
+    size = len(labeled)
+    return [Phase("labeled", index * size, size, rate, index % OFFSETS, True) for index, rate in enumerate(rates)]
 
 
 def transducer_schedule(settings: Transducer, labeled: Source, unlabeled: Source | None) -> list[Phase]:

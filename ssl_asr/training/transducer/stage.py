@@ -1,4 +1,7 @@
-"""The transducers stage: trains the recipe's transducers, each on Ray Train, one after the other."""
+"""The transducers stage: trains the recipe's transducers, each on Ray Train, one after the other.
+
+Before them it trains the encoders of those that begin with an encoder which has learned senones.
+"""
 
 from __future__ import annotations
 
@@ -7,8 +10,9 @@ from dataclasses import replace
 
 import torch
 
-from ssl_asr.models.acoustic import count_parameters
+from ssl_asr.models.acoustic import ModelSpec, count_parameters
 from ssl_asr.models.model_files import made_from
+from ssl_asr.models.systems import encoder_name
 from ssl_asr.recipe import Recipe, flops_of
 from ssl_asr.recipe.identity import inputs_key
 from ssl_asr.runtime import cluster
@@ -21,10 +25,12 @@ from ssl_asr.training.curve_figures import curve_figures
 from ssl_asr.training.job import TrainingJob
 from ssl_asr.training.plan import is_trained
 from ssl_asr.training.stage import fit_job
+from ssl_asr.training.transducer.encoder import EncoderPlan, encoder_job, encoder_plan, encoder_spec
 from ssl_asr.training.transducer.equal_flops import of_equal_flops
 from ssl_asr.training.transducer.inputs import judges_texts, transducer_inputs
 from ssl_asr.training.transducer.plan import TransducerPlan, transducer_job, transducer_plan, transducer_spec
 from ssl_asr.training.transducer.word_pieces import ensure_word_pieces
+from ssl_asr.transducer.model import TransducerSpec
 
 STAGE = "transducers"
 
@@ -35,21 +41,22 @@ def run_transducers(recipe: Recipe) -> StageReport:
         return StageClock(recipe, STAGE, "off").finish(0, 0, figures={"off": "the recipe has no transducers"})
     refuse_second(recipe, STAGE)
     plans = [transducer_plan(recipe, name) for name in recipe.transducers]
+    encoders = [encoder_plan(recipe, plan.name) for plan in plans if plan.settings.senone_passes]
     clock = StageClock(recipe, STAGE, inputs_key({plan.name: plan.key for plan in plans}))
     left = [plan for plan in plans if not is_trained(recipe, plan)]
+    begun = {encoder_name(plan.name) for plan in left}
+    before = [plan for plan in encoders if plan.name in begun and not is_trained(recipe, plan)]
     if left:
         # All before the first training: what is wrong is said at once.
-        jobs = [_job(recipe, plan) for plan in left if not flops_of(plan.settings.network)]
+        jobs = [encoder_job(recipe, plan) for plan in before]
+        jobs += [_job(recipe, plan) for plan in left if not flops_of(plan.settings.network)]
         clock.claim()
         with cluster.joined():
             for job in jobs:
                 fit_job(job, recipe.cluster)
             left = [plan for plan in left if not flops_of(plan.settings.network)] + _fit_measured(recipe)
-    figures: dict[str, float | str] = {}
-    for plan in plans:
-        figures |= {f"{plan.name}_{name}": value for name, value in _figures(recipe, plan).items()}
-    total = sum(plan.slabs for plan in plans)
-    return clock.finish(total, total - sum(plan.slabs for plan in left), figures=figures)
+    total, made = (sum(plan.slabs for plan in each) for each in ((*encoders, *plans), (*before, *left)))
+    return clock.finish(total, total - made, figures=_all_figures(recipe, encoders, plans))
 
 
 def _job(recipe: Recipe, plan: TransducerPlan) -> TrainingJob:
@@ -68,18 +75,27 @@ def _fit_measured(recipe: Recipe) -> list[TransducerPlan]:
     return left
 
 
-def _figures(recipe: Recipe, plan: TransducerPlan) -> dict[str, float | str]:
-    pieces = ensure_word_pieces(recipe, plan.settings)
-    with torch.device("meta"):  # shapes without memory
-        parameters = count_parameters(transducer_spec(recipe, plan.settings, pieces).build())
-    return curve_figures(recipe.run, plan.name, parameters, plan.settings.sync.simulated_workers)
+def _all_figures(
+    recipe: Recipe, encoders: Sequence[EncoderPlan], plans: Sequence[TransducerPlan]
+) -> dict[str, float | str]:
+    specs: dict[str, ModelSpec | TransducerSpec] = {plan.name: encoder_spec(recipe, plan) for plan in encoders}
+    for plan in plans:
+        specs[plan.name] = transducer_spec(recipe, plan.settings, ensure_word_pieces(recipe, plan.settings))
+    figures: dict[str, float | str] = {}
+    for each in (*encoders, *plans):
+        with torch.device("meta"):  # shapes without memory
+            parameters = count_parameters(specs[each.name].build())
+        of_curve = curve_figures(recipe.run, each.name, parameters, each.settings.sync.simulated_workers)
+        figures |= {f"{each.name}_{name}": value for name, value in of_curve.items()}
+    return figures
 
 
 def todo_transducers(recipe: Recipe, before: Sequence[Todo]) -> list[Todo]:
     if not recipe.transducers:
         return []
     read = [f"{MANIFEST}/labeled", f"{FEATURES}/labeled"]
-    read += [f"{ALIGNMENTS}/labeled", SENONE_SET] if judges_texts(recipe) else []
+    learns_senones = any(each.senone_passes for each in recipe.transducers.values())
+    read += [f"{ALIGNMENTS}/labeled", SENONE_SET] if judges_texts(recipe) or learns_senones else []
     read += [f"{FEATURES}/dev"] if any(flops_of(each.network) for each in recipe.transducers.values()) else []
     read += [each.encoder_from for each in recipe.transducers.values() if each.encoder_from]
     if any(each.unlabeled_passes for each in recipe.transducers.values()):
