@@ -9,9 +9,9 @@ frame, 99 M of them in its convolutions, against 19 M in the LSTM layers. A stre
 The paper normalises by BatchNorm. Here it is LayerNorm: averaging models (BMUF) has no rule for BatchNorm's running
 statistics, which are not parameters, and BatchNorm would also see the padding of a batch.
 
-Three parts are not published: a LayerNorm behind the local CNN, one before the LSTM layers, and a linear layer that
-adds the frames to what the local CNN puts out. Without them the CNNs put out a growing constant, and the LSTM layers
-hear nothing (docs/pitfalls.md).
+Three parts are not published: a LayerNorm behind the local CNN, one behind the layer that joins both CNNs, and a linear
+layer that adds the frames themselves to what the LSTM layers hear. Without them the CNNs put out a growing constant,
+and the LSTM layers hear nothing (docs/pitfalls.md).
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ LayerT = TypeVar("LayerT", nn.Conv2d, nn.Linear)
 
 
 class ConvRnnt(Encoder[ConvRnntNetwork]):
-    """The local CNN sees the frames, the global CNN the local one's outputs, and the LSTM layers both.
+    """The local CNN sees the frames, the global CNN the local one's outputs, and the LSTM layers all of these.
 
     The state is that of the local CNN, of the global CNN and of the LSTM layers, one behind the other. Its running
     means go on for as long as it is carried. Training hears single utterances, so begin each one with a new state.
@@ -56,9 +56,8 @@ class ConvRnnt(Encoder[ConvRnntNetwork]):
     ) -> tuple[torch.Tensor, EncoderState | None]:
         before = split_state(state, *self._parts())
         local_btd, of_local = self.local_cnn(frames_btd, lengths_b, before[0])
-        local_btd = local_btd + self.direct(frames_btd)
         global_btd, of_global = self.global_cnn(local_btd, lengths_b, before[1])
-        joined_btd = self.norm(self.join(torch.cat([local_btd, global_btd], 2)))
+        joined_btd = self.norm(self.join(torch.cat([local_btd, global_btd], 2))) + self.direct(frames_btd)
         outputs_btd, of_lstms = self.recurrent(joined_btd, lengths_b, before[2])
         return outputs_btd, None if state is None else joined_state((of_local, of_global, of_lstms))
 

@@ -12,7 +12,7 @@ from ssl_asr.store.shards import ShardStore
 from ssl_asr.training.data.run_sources import versions_of_pass
 
 VERSION = "3"  # raise where equal inputs give another model
-CONV_RNNT_VERSION = "2"  # the same of a ConvRNN-T
+CONV_RNNT_VERSION = "3"  # the same of a ConvRNN-T
 
 
 def model_inputs(recipe: Recipe, name: ModelName, senones: SenoneSet | None = None) -> dict[str, str]:
