@@ -106,13 +106,14 @@ def status(recipe: Recipe) -> None:
 
 
 def failed(recipe: Recipe) -> None:
-    from ssl_asr.report.status import rejects
+    from ssl_asr.report.rejects import each_reject
 
     check_exists(recipe.run)
-    found = rejects(recipe)
-    for stage, reject in found:
+    count = 0
+    for stage, reject in each_reject(recipe):
         print(f"{stage:<10} {reject.id}: {reject.reason}")
-    print(f"{len(found)} rejected in {recipe.run}")
+        count += 1
+    print(f"{count} rejected in {recipe.run}")
 
 
 def verify(recipe: Recipe, *, fixes: bool, sample: int | None = None) -> bool:

@@ -99,6 +99,11 @@ def split_rejects(run: str, split: str) -> Iterator[Reject]:
         yield from store.each_reject(split)
 
 
+def named_rejects(run: str, split: str) -> Iterator[Reject]:
+    """The same with the split in their ids, for a person."""
+    return (Reject(f"{split}/{each.id}", each.reason) for each in split_rejects(run, split))
+
+
 def read_record(run: str, split: str) -> SplitRecord | None:
     """None where the split has not been listed to the end; ValueError naming a damaged file."""
     uri = split_record_uri(run, split)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 
 from ssl_asr.corpus.augment.banks import ensure_banks
 from ssl_asr.corpus.augment.conditions import check_conditions, needs_banks
@@ -15,13 +15,14 @@ from ssl_asr.corpus.split_records import (
     SplitRecord,
     has_audio,
     is_whole,
+    named_rejects,
     read_record,
     split_inputs,
-    split_rejects,
 )
 from ssl_asr.corpus.split_stage import list_split
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import Inputs, inputs_key
+from ssl_asr.runtime.reject_list import MOST_LISTED, dev_and_test_first
 from ssl_asr.runtime.stage_clock import StageClock
 from ssl_asr.runtime.stage_report import StageReport, above_share, check_reject_shares
 from ssl_asr.runtime.todo import LANGUAGE_TEXT, Todo, reasons, waiting
@@ -32,7 +33,6 @@ from ssl_asr.store.ledger import Reject
 from ssl_asr.store.utterance import SPLITS
 
 STAGE = "corpus"
-MOST_LISTED = 100_000  # rejects in the run's list; the ledger has all
 _MISSING = "shards or audio that are missing"
 _TOO_MANY = "more rejects than corpus.max_reject_share allows"
 
@@ -123,9 +123,9 @@ def _record(recipe: Recipe, split: str) -> SplitRecord:
 
 
 def _rejects(run: str) -> Iterator[Reject]:
-    """The first of all splits, for a person to read."""
-    found = (Reject(f"{split}/{each.id}", each.reason) for split in SPLITS for each in split_rejects(run, split))
-    return itertools.islice(found, MOST_LISTED)
+    """The first of each split, for a person to read."""
+    for split in dev_and_test_first(SPLITS):
+        yield from islice(named_rejects(run, split), MOST_LISTED)
 
 
 def _check_bands(recipe: Recipe, records: Mapping[str, SplitRecord]) -> None:

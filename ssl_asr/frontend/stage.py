@@ -83,6 +83,6 @@ def _finish(recipe: Recipe, clock: StageClock, stage: ShardStage, failed: list[R
     hours = sum(float(index.column("seconds").sum()) for index in made) / 3600
     utterances = sum(int(index.column("rows").sum()) for index in made)
     figures = {"hours": round(hours, 3), "utterances": float(utterances)}
-    report = clock.finish(stage.size, skipped, outcome.rejects, figures)
+    report = clock.finish(stage.size, skipped, outcome.rejects, figures, rejected=outcome.rejected)
     check_reject_shares(recipe, STAGE, outcome.counts)
     return report

@@ -183,7 +183,8 @@ def _finish(
     else:
         unlabeled_texts.unlabeled_stage(recipe, trained).drop_outdated()
     rejects = [reject for each in (outcome, *others) for reject in each.rejects]
-    report = clock.finish(size, size - made, rejects, figures)
+    rejected = sum(each.rejected for each in (outcome, *others))
+    report = clock.finish(size, size - made, rejects, figures, rejected=rejected)
     for warning in warnings(entry.statistics for entry in labeled):
         print(f"warning: {warning}", file=sys.stderr)
     if unused := sum(unused_imports(recipe).values()):

@@ -133,6 +133,6 @@ def _finish(recipe: Recipe, work: HypothesesWork, failed: list[Reject], more: di
     forget_exchange(recipe.run)
     outcome = work.stage.tidy(failed)  # of former attempts, and of actors killed while the others went on
     figures = figures_of(work.made.store) | more
-    report = work.clock.finish(work.stage.size, work.skipped, outcome.rejects, figures)
+    report = work.clock.finish(work.stage.size, work.skipped, outcome.rejects, figures, rejected=outcome.rejected)
     check_reject_share(recipe, STAGE, outcome.lost, outcome.rows)
     return report

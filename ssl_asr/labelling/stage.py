@@ -98,7 +98,7 @@ def _label(recipe: Recipe, work: LabellingWork) -> list[Reject]:
 def _finish(recipe: Recipe, work: LabellingWork, failed: list[Reject]) -> StageReport:
     outcome = work.stage.tidy(failed)  # of former attempts, and of actors killed while the others went on
     figures = _figures(work.stage.store.index(SPLIT)) | calibration_figures(recipe)
-    report = work.clock.finish(work.stage.size, work.skipped, outcome.rejects, figures)
+    report = work.clock.finish(work.stage.size, work.skipped, outcome.rejects, figures, rejected=outcome.rejected)
     check_reject_share(recipe, STAGE, outcome.lost, outcome.rows)
     return report
 

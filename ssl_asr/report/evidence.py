@@ -28,7 +28,7 @@ from ssl_asr.models.systems import MODELS, encoder_name, smbr_name, stage_of, te
 from ssl_asr.recipe import Recipe
 from ssl_asr.report.errors.analysis import ErrorAnalysis, analyse
 from ssl_asr.report.learning_curves import LearningCurve, curve_of
-from ssl_asr.report.status import rejects
+from ssl_asr.report.rejects import count_rejects, each_reject
 from ssl_asr.runtime.pipeline import NAMES
 from ssl_asr.runtime.stage_report import StageReport, read_report
 from ssl_asr.store import features, filesystem, targets, utterance
@@ -40,6 +40,9 @@ from ssl_asr.store.results_layout import results_uri
 from ssl_asr.store.run_index import StoreIndex, run_index
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.training_layout import model_uri
+
+# The page lists at most this many rejects of each split of a stage; `ssl-asr failed` lists all.
+SHOWN_REJECTS = 50
 
 
 @dataclass(frozen=True)
@@ -78,7 +81,8 @@ class Evidence:
     corpus_source: str
     stages: Mapping[str, StageReport]
     audio_seconds: Mapping[str, float]  # by stage: the audio (or training frames, as audio) that it processed
-    rejects: tuple[tuple[str, Reject], ...]
+    rejects: tuple[tuple[str, Reject], ...]  # by stage: the first of each split
+    rejected: int  # all of them
     recipe_yaml: str
     versions: tuple[tuple[str, str], ...]
 
@@ -108,7 +112,8 @@ def gather(recipe: Recipe) -> Evidence:
         corpus_source=filesystem.read_bytes(source).decode().strip() if filesystem.exists(source) else "",
         stages={name: report for name in NAMES if (report := read_report(recipe, name)) is not None},
         audio_seconds=_audio_seconds(recipe, stores, labelled, curves),
-        rejects=tuple(rejects(recipe)),
+        rejects=tuple(each_reject(recipe, SHOWN_REJECTS)),
+        rejected=count_rejects(recipe),
         recipe_yaml=yaml.safe_dump(recipe.model_dump(mode="json"), sort_keys=False),
         versions=_versions(),
     )

@@ -25,9 +25,6 @@ from ssl_asr.runtime.pipeline import counted, wanted_stages
 from ssl_asr.store.targets import FRAME_SECONDS
 from ssl_asr.store.utterance import CLEAN
 
-# The page lists at most this many rejects; `ssl-asr failed` lists all.
-SHOWN_REJECTS = 200
-
 
 @dataclass(frozen=True)
 class StageLine:
@@ -82,7 +79,7 @@ def render(evidence: Evidence, clips: Clips = NO_CLIPS) -> str:
         corpus_totals=_corpus_totals(evidence.corpus),
         stages=_stage_lines(evidence),
         total_time=clock(sum(report.seconds for name, report in evidence.stages.items() if name != "report")),
-        rejects=evidence.rejects[:SHOWN_REJECTS],
+        rejects=evidence.rejects,
     )
 
 

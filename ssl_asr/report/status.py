@@ -15,13 +15,12 @@ from ssl_asr.recipe import Recipe
 from ssl_asr.report.blocks import trained_blocks
 from ssl_asr.report.realign_progress import realign_progress
 from ssl_asr.report.throughput import Throughput
-from ssl_asr.runtime.pipeline import NAMES, counted, wanted_stages
+from ssl_asr.runtime.pipeline import counted, wanted_stages
 from ssl_asr.runtime.stage_clock import Heartbeat, read_heartbeat
-from ssl_asr.runtime.stage_report import ACTOR_HOURS, StageReport, read_rejects, read_report
+from ssl_asr.runtime.stage_report import ACTOR_HOURS, StageReport, read_report
 from ssl_asr.runtime.todo import TRANSDUCERS
 from ssl_asr.store import utterance
 from ssl_asr.store.layout import MANIFEST, PSEUDO_LABELS, TARGETS, stage_of_store, store_of_set
-from ssl_asr.store.ledger import Reject
 from ssl_asr.store.run_index import StoreIndex, run_index, shards_in_any
 
 ADAPT = "adapt"
@@ -88,18 +87,6 @@ def adaptation_lines(recipe: Recipe) -> list[str]:
         line = StageStatus(ADAPT, state, done, len(rows), "trainings", 0, seconds).line()
         lines.append(f"{line}  {plan.name}, {progress_line(rows)}")
     return lines
-
-
-def rejects(recipe: Recipe) -> list[tuple[str, Reject]]:
-    """(stage, reject) of all stages, finished or running, in the order of the pipeline."""
-    found = {
-        (stage_of_store(each.store.name), reject)
-        for each in run_index(recipe.run)
-        for split in each.splits
-        for reject in each.store.rejects(split)
-    }
-    found |= {(stage, reject) for stage in NAMES for reject in read_rejects(recipe, stage)}
-    return sorted(found, key=lambda pair: (NAMES.index(pair[0]), pair[1].id, pair[1].reason))
 
 
 def _status(recipe: Recipe, stage: str, stores: Sequence[StoreIndex]) -> StageStatus:

@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import islice
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ import pyarrow as pa
 
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import Inputs
+from ssl_asr.runtime.reject_list import MOST_LISTED, dev_and_test_first
 from ssl_asr.runtime.stage_report import read_rejects
 from ssl_asr.runtime.todo import REJECTED, Todo, reasons, upstream, waiting
 from ssl_asr.store.ledger import LedgerEntry, Reject, Shard, parents_digest
@@ -173,10 +175,11 @@ class ShardStage:
                 found.append(Todo(f"{product}/{split}", self.reasons(shards[0]), len(shards)))
         return found
 
-    def tidy(self, failed: Sequence[Reject]) -> Outcome:
+    def tidy(self, failed: Sequence[Reject], most: int | None = MOST_LISTED) -> Outcome:
         """After all is made: delete what does not belong to today's sources, and count what was lost.
 
-        Of the shards that `failed`, those of other splits are another stage's.
+        Of the shards that `failed`, those of other splits are another stage's. The first `most` rejected utterances
+        of each split are listed, or all of them.
         """
         self.store.delete_temporary()
         parts = {}
@@ -185,9 +188,11 @@ class ShardStage:
             shards = [Shard(split, number) for number in index.numbers.tolist()]
             made = np.array([shard.name not in unmade for shard in shards], bool)
             self.store.keep_only(split, [shard for shard, is_made in zip(shards, made, strict=True) if is_made])
-            rows, found = index.column("rows"), self.store.rejects(split)
+            rows, rejected = index.column("rows"), int(self.store.index(split).column("rejects").sum())
             whole = [reject for reject in failed if reject.id.partition("/")[0] == split]
-            parts[split] = SplitOutcome([*whole, *found], int(rows[~made].sum()) + len(found), int(rows.sum()))
+            lost = int(rows[~made].sum()) + rejected
+            listed = [*whole, *islice(self.store.each_reject(split), most)]
+            parts[split] = SplitOutcome(listed, len(whole) + rejected, lost, int(rows.sum()))
         return Outcome(parts)
 
     def drop_outdated(self) -> None:
@@ -201,9 +206,13 @@ class ShardStage:
 
 @dataclass(frozen=True)
 class SplitOutcome:
-    """`lost` of `rows` utterances have no row in the store, or none that is of use."""
+    """`lost` of `rows` utterances have no row in the store, or none that is of use.
+
+    `rejected` are utterances and whole shards; `rejects` lists all of these shards, and some of the utterances.
+    """
 
     rejects: list[Reject]
+    rejected: int
     lost: int
     rows: int
 
@@ -214,7 +223,11 @@ class Outcome:
 
     @property
     def rejects(self) -> list[Reject]:
-        return [reject for each in self.splits.values() for reject in each.rejects]
+        return [reject for split in dev_and_test_first(self.splits) for reject in self.splits[split].rejects]
+
+    @property
+    def rejected(self) -> int:
+        return sum(each.rejected for each in self.splits.values())
 
     @property
     def lost(self) -> int:

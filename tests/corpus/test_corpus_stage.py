@@ -1,4 +1,5 @@
 import json
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from ssl_asr.corpus.open_speech import packages, synthesis
 from ssl_asr.corpus.split_records import forget_record
 from ssl_asr.corpus.stage import run_corpus
 from ssl_asr.recipe import Frontend, Recipe
+from ssl_asr.report.rejects import each_reject
 from ssl_asr.store.corpus_layout import lm_text_uri, source_uri
 from ssl_asr.store.layout import MANIFEST, rejects_uri
 from ssl_asr.store.ledger import checksum
@@ -216,6 +218,26 @@ def test_a_large_split_hides_no_lost_test_set(own_recipe: Recipe, tmp_path: Path
     corpus = own_recipe.corpus.model_copy(update={"test": f"nemo:{tmp_path}/test.jsonl"})
     with pytest.raises(ValueError, match=r"^corpus: 3 of 4 utterances of test were rejected \(75%\), above"):
         run_corpus(own_recipe.model_copy(update={"corpus": corpus}))
+
+
+def test_many_rejects_of_a_split_hide_none_of_another(
+    own_recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of each split some are in the list, dev and test first; all are counted, and told by `ssl-asr failed`."""
+    for split, bad in (("unlabeled", 5), ("dev", 1)):
+        file = tmp_path / f"{split}.jsonl"
+        rows = "".join(
+            json.dumps({"id": f"bad-{place}", "audio_filepath": "absent.wav"}) + "\n" for place in range(bad)
+        )
+        file.write_text(file.read_text() + rows)
+    monkeypatch.setattr("ssl_asr.corpus.stage.MOST_LISTED", 3)
+    corpus = own_recipe.corpus.model_copy(update={"max_reject_share": 0.9})
+    recipe = own_recipe.model_copy(update={"corpus": corpus})
+    assert run_corpus(recipe).rejected == 6
+    lines = Path(rejects_uri(recipe.run, "corpus")).read_text().splitlines()
+    of_unlabeled = [f"unlabeled/bad-{place}" for place in range(5)]
+    assert [json.loads(line)["id"] for line in lines] == ["dev/bad-0", *of_unlabeled[:3]]
+    assert [reject.id for reject in map(itemgetter(1), each_reject(recipe))] == ["dev/bad-0", *of_unlabeled]
 
 
 def test_refused_before_any_work(own_recipe: Recipe) -> None:

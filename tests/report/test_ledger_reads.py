@@ -15,7 +15,8 @@ from ssl_asr.planning.measured import known
 from ssl_asr.planning.question import Question
 from ssl_asr.recipe import Recipe
 from ssl_asr.report.evidence import gather
-from ssl_asr.report.status import rejects, statuses
+from ssl_asr.report.rejects import each_reject
+from ssl_asr.report.status import statuses
 from ssl_asr.runtime.run_directory import save_recipe
 from ssl_asr.runtime.stage_clock import StageClock
 from ssl_asr.store import features, filesystem
@@ -95,7 +96,7 @@ def test_with_a_warm_index_no_entry_is_opened(
 
 
 def test_failed_opens_the_entries_that_rejected_something(recipe: Recipe, opened: list[str]) -> None:
-    rejects(recipe)
+    list(each_reject(recipe))
     opened.clear()
-    assert ("frontend", REJECT) in rejects(recipe)
+    assert ("frontend", REJECT) in each_reject(recipe)
     assert opened == [ShardStore(recipe.run, features.STORE).ledger_uri(Shard("dev", 1))]

@@ -9,11 +9,11 @@ import pytest
 
 from ssl_asr.labelling.teachers import target_set_id
 from ssl_asr.recipe import parse_recipe
-from ssl_asr.report.status import rejects, status_table, statuses
+from ssl_asr.report.status import status_table, statuses
 from ssl_asr.runtime.stage_clock import StageClock
 from ssl_asr.store import filesystem, hypotheses
 from ssl_asr.store.layout import heartbeat_uri, stage_report_uri
-from ssl_asr.store.ledger import Reject, Shard
+from ssl_asr.store.ledger import Shard
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.training_layout import curve_uri
 from tests.report.example_run import example_recipe, fill, target_store
@@ -204,34 +204,3 @@ def test_finished_stages_tell_their_speed(tmp_path):
     for stage in ("frontend", "labelling"):
         assert line_of(recipe, stage).rstrip().endswith("x real time")
     assert by_stage(recipe)["hmm"].throughput is None
-
-
-def test_shards_that_could_not_be_labelled_are_listed(tmp_path):
-    recipe = example_recipe(tmp_path)
-    reject = Reject("unlabeled/000003", "not a whole Parquet file")
-    StageClock(recipe, "labelling", "key").finish(10, 0, [reject])
-    assert rejects(recipe) == [("labelling", reject)]
-
-
-def test_rejects_of_reports_and_of_ledgers_once_each(tmp_path):
-    recipe = example_recipe(tmp_path)
-    store = ShardStore(recipe.run, "features")
-    from ssl_asr.store import features
-
-    store.publish(
-        Shard("dev", 0),
-        features.SCHEMA,
-        [],
-        [],
-        seconds=1,
-        parents={},
-        metadata={},
-        rejects=[Reject("b", "NaN"), Reject("a", "empty")],
-    )
-    StageClock(recipe, "frontend", "key").finish(1, 0, [Reject("a", "empty")])
-    StageClock(recipe, "corpus", "key").finish(1, 0, [Reject("z", "missing")])
-    assert [(stage, each.id) for stage, each in rejects(recipe)] == [
-        ("corpus", "z"),
-        ("frontend", "a"),
-        ("frontend", "b"),
-    ]

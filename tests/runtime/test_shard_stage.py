@@ -182,6 +182,21 @@ def test_tidying_deletes_what_is_of_no_source_and_counts_what_was_lost(recipe: R
     assert not leftover.exists()
     assert maker.store.shards("dev") == [Shard("dev", 0)]
     assert maker.store.shards("labeled") == [Shard("labeled", 0), Shard("labeled", 2)]
-    assert outcome.rejects == [*failed, Reject("reject-1", "empty")]
+    assert outcome.rejects == [Reject("reject-1", "empty"), *failed], "dev comes first"
+    assert outcome.rejected == 2
     assert (outcome.lost, outcome.rows) == (3 + 1, 4 + 3 + 4 + 2)
     assert sum(lost for lost, _ in outcome.counts.values()) == outcome.lost
+
+
+def test_of_many_rejected_utterances_some_are_listed_and_all_count(recipe: Recipe) -> None:
+    maker = Maker(recipe.run)
+    list_shard(recipe.run, Shard("labeled", 0), ["bad"])
+    for number in (1, 2):
+        list_shard(recipe.run, Shard("labeled", number), [f"reject-{number}-{row}" for row in range(3)] + ["l"])
+    list_shard(recipe.run, Shard("dev", 0), ["d0", "reject-d"])
+    failed = make_all(recipe, maker)
+    outcome = stage_of(recipe, maker).tidy(failed, most=2)
+    assert [each.id for each in outcome.rejects] == ["reject-d", "labeled/000000", "reject-1-0", "reject-1-1"]
+    assert (outcome.rejected, outcome.lost) == (1 + 1 + 6, 1 + 1 + 6)
+    assert outcome.counts == {"labeled": (7, 9), "dev": (1, 2)}
+    assert len(stage_of(recipe, maker).tidy(failed, most=None).rejects) == 8

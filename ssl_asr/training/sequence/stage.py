@@ -91,7 +91,7 @@ def _make(recipe: Recipe, owner: str, models: Sequence[str]) -> tuple[str, list[
     todo = [shard for shard in stage.unfinished() if shard in aligned]
     what = f"lattices of {' and '.join(models)}"
     failed = run_shard_jobs(what, todo, partial(LatticeJob, wanted), skipped=len(aligned) - len(todo))
-    outcome = stage.tidy(failed)
+    outcome = stage.tidy(failed, most=None)  # the stage counts what it lists
     keep_rejects(recipe, stage_of(owner), outcome.rejects)  # the sentence of too many names their file
     check_reject_share(recipe, stage_of(owner), outcome.lost, outcome.rows)
     return wanted.store, outcome.rejects
