@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 AGAIN = "this id was used before; ids must be unique in a split"
+USED_AGAIN = "used_again"  # statistic of a piece: how many of its rejects have an id that it has used before
 HASH = np.dtype([("low", "<u8"), ("high", "<u8")])
 # Of an id: its hash, and the bucket of its speaker.
 ID_SCHEMA = pa.schema([("id", pa.binary(16)), ("bucket", pa.int32())])

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from ssl_asr.corpus.audio_places import file_of
 from ssl_asr.corpus.audio_versions import Versions, forget_versions, read_versions, versions_of, write_versions
-from ssl_asr.corpus.duplicates import id_table, partitions_of
+from ssl_asr.corpus.duplicates import AGAIN, USED_AGAIN, id_table, partitions_of
 from ssl_asr.corpus.long_recordings import listed_piece, publish_long
 from ssl_asr.corpus.pieces import Piece
 from ssl_asr.corpus.readers.reading import Reading
@@ -126,6 +126,7 @@ def publish_utterances(
         buckets = buckets_of([_kept_together(*each) for each in named], count)
     ids = id_table(rows["id"].to_pylist(), buckets)
     publish_partitions(ids_store(run), shard, ids, partitions_of(ids, count), count=count, parents=parents)
+    again = sum(reject.reason == AGAIN for reject in rejects)
     publish_partitions(
         pieces_store(run),
         shard,
@@ -134,7 +135,7 @@ def publish_utterances(
         count=count,
         parents=parents,
         seconds=float(rows["duration"].to_numpy().sum()),
-        statistics=statistics,
+        statistics={**statistics, USED_AGAIN: again},
         rejects=rejects,
     )
 

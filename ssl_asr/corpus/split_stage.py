@@ -9,6 +9,7 @@ from functools import partial
 
 import numpy as np
 
+from ssl_asr.corpus.duplicates import USED_AGAIN
 from ssl_asr.corpus.piece_job import CUT, RATES, UNMATCHED
 from ssl_asr.corpus.shuffle import SEGMENTS_AGAIN, buckets_store, pieces_store
 from ssl_asr.corpus.small_work import placed
@@ -63,6 +64,7 @@ def list_split(recipe: Recipe, split: str, speech: CutSpeech | None, inputs: Inp
     # A short list may name many hours.
     place = partial(placed, is_small=is_open or listing.size < SMALL_BYTES)
     replace(listing, place=place).cut()
+    _tell_used_again(recipe.run, split, named)
     line = speech.line if is_open and speech else f"{split} from {named}"
     inputs = {name: value for name, value in inputs.items() if name != "audio"}
     write_record(recipe.run, split, _record(recipe.run, split, inputs, line, speech.id if is_open and speech else ""))
@@ -73,6 +75,16 @@ def _tell(pieces: LedgerIndex, source: str) -> None:
         print(f"warning: {source}: {count:,.0f} {what}", file=sys.stderr)
     if cut := _sums(pieces, CUT):
         print(f"{source}: {_told(cut)}", file=sys.stderr)
+
+
+def _tell_used_again(run: str, split: str, named: str) -> None:
+    """Ids that meet in a piece, and those that meet in others: a bucket has no other rejects than these."""
+    within = np.nansum(pieces_store(run).index(split).statistic(USED_AGAIN))
+    if count := int(within + buckets_store(run).index(split).column("rejects").sum()):
+        print(
+            f"warning: corpus.{split}={named}: {count:,} utterances have an id that was used before, and are rejected",
+            file=sys.stderr,
+        )
 
 
 def _record(run: str, split: str, inputs: Mapping[str, str], line: str, open_id: str) -> SplitRecord:

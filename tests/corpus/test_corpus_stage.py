@@ -240,6 +240,25 @@ def test_many_rejects_of_a_split_hide_none_of_another(
     assert [reject.id for reject in map(itemgetter(1), each_reject(recipe))] == ["dev/bad-0", *of_unlabeled]
 
 
+def test_ids_that_are_used_again_are_told_with_their_count(
+    own_recipe: Recipe, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Those of one list, and those that several lists have."""
+    lines = (tmp_path / "unlabeled.jsonl").read_text()
+    rows = [{**json.loads(line), "id": f"{number}"} for number, line in enumerate(lines.splitlines())]
+    for name, some in (("one", [*rows, rows[0]]), ("two", [*rows[:3], {**rows[3], "id": "new"}])):
+        (tmp_path / f"many-{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in some))
+    corpus = own_recipe.corpus.model_copy(
+        update={"unlabeled": f"nemo:{tmp_path}/many-*.jsonl", "max_reject_share": 0.5}
+    )
+    recipe = own_recipe.model_copy(update={"corpus": corpus})
+    assert run_corpus(recipe).rejected == 4
+    told = "4 utterances have an id that was used before, and are rejected"
+    assert f"warning: corpus.unlabeled={corpus.unlabeled}: {told}\n" in capsys.readouterr().err
+    run_corpus(own_recipe)
+    assert "used before" not in capsys.readouterr().err
+
+
 def test_refused_before_any_work(own_recipe: Recipe) -> None:
     for values, part in (
         ({"labeled": "kaldy:data"}, "did you mean 'kaldi:PATH'"),

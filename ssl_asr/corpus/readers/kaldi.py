@@ -1,4 +1,12 @@
-"""Reads a Kaldi data directory: wav.scp and, if present, segments, text, utt2spk and reco2file_and_channel."""
+"""Reads a Kaldi data directory: wav.scp and, if present, segments, text, utt2spk and reco2file_and_channel.
+
+    wav.scp    call1 /data/call1.wav           recording and file, or a pipe: call1 flac -c -d -s call1.flac |
+    segments   call1-ann-0 call1 0.50 3.25 A   utterance, recording, begin and end in seconds, and perhaps a channel
+    text       call1-ann-0 good morning        utterance and text
+    utt2spk    call1-ann-0 ann                 utterance and speaker
+
+Without segments each line of wav.scp is an utterance.
+"""
 
 from __future__ import annotations
 
@@ -16,8 +24,8 @@ from ssl_asr.corpus.readers.reading import Reading
 from ssl_asr.store.ledger import Reject
 from ssl_asr.store.utterance import Utterance
 
-TABLES = ("wav.scp", "segments", "text", "utt2spk", "reco2file_and_channel")
-
+_OF_IDS = ("wav.scp", "segments", "text", "utt2spk")
+TABLES = (*_OF_IDS, "reco2file_and_channel")
 
 _TWICE = "utterances are audio that another utterance is too"
 
@@ -141,7 +149,9 @@ def _counts(
     """What is listed in one table and not in another."""
     recordings = {segment.recording for segment in segments}
     known, speakers = tables["wav.scp"].values, tables["utt2spk"].values
+    clashes = {key for name in _OF_IDS for key in tables[name].clashes}
     counts = {
+        "ids with two files, segments, texts or speakers": len(clashes),
         "texts without audio": len(tables["text"].values.keys() - listed.keys()),
         "entries of utt2spk without audio": len(speakers.keys() - listed.keys()),
         "segments of recordings that wav.scp lacks": sum(segment.recording not in known for segment in segments),

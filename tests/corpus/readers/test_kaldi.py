@@ -157,6 +157,7 @@ def test_two_values_of_a_key_are_refused_and_the_same_twice_is_not(plain: Path) 
     assert f"{plain / 'text'}: lines 1 and 5 give a different values, 'one' and 'another'" in found["a"]
     assert f"{plain / 'utt2spk'}: lines 2 and 5" in found["b"]
     assert f"{plain / 'wav.scp'}: lines 3 and 5" in found["c"]
+    assert reading.counts == {"ids with two files, segments, texts or speakers": 3}
 
 
 def test_two_segments_of_a_name_are_refused(kaldi_folder: Path) -> None:
