@@ -26,7 +26,7 @@ from ssl_asr.store.utterance import Utterance, encode
 # Statistics of a piece: what is listed and matches nothing, seconds by the sampling rate of the files, how many long
 # recordings it has, and, of a piece of segments, `segment_job.CutCounts`.
 UNMATCHED, RATES, LONG, CUT = "unmatched", "rates", "long", "cut"
-_VERSION = "2"  # raise where equal pieces leave other files or statistics
+_VERSION = "3"  # raise where equal pieces leave other files or statistics
 
 
 @dataclass(frozen=True)

@@ -81,10 +81,8 @@ def _tell_used_again(run: str, split: str, named: str) -> None:
     """Ids that meet in a piece, and those that meet in others: a bucket has no other rejects than these."""
     within = np.nansum(pieces_store(run).index(split).statistic(USED_AGAIN))
     if count := int(within + buckets_store(run).index(split).column("rejects").sum()):
-        print(
-            f"warning: corpus.{split}={named}: {count:,} utterances have an id that was used before, and are rejected",
-            file=sys.stderr,
-        )
+        what = "utterances have an id that was used before, and are rejected"
+        print(f"warning: corpus.{split}={named}: {count:,} {what}", file=sys.stderr)
 
 
 def _record(run: str, split: str, inputs: Mapping[str, str], line: str, open_id: str) -> SplitRecord:

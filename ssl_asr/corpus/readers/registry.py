@@ -201,7 +201,11 @@ READERS: Mapping[str, Reader] = {
         _read_nemo_tarred,
         gives_lengths=True,
     ),
-    "shar": Reader(shar_pieces, lambda piece, options: read_shar(piece.uri), gives_lengths=True),
+    "shar": Reader(
+        shar_pieces,
+        lambda piece, options: read_shar(piece.uri, [uri for _, uri in piece.files or ()]),
+        gives_lengths=True,
+    ),
     "parquet": Reader(
         partial(container_pieces, ending=parquet.ENDING, size=parquet.PIECE_BYTES),
         lambda piece, options: parquet.read_parquet(piece.uri, options.channel, part=(piece.begin, piece.end)),

@@ -5,15 +5,17 @@ The cuts are as in a lhotse manifest (see `lhotse.py`). The tar holds CUT.flac (
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any
 
 from ssl_asr.corpus.audio_places import part_of
+from ssl_asr.corpus.listed_files import ListedFiles
 from ssl_asr.corpus.pieces import Piece
-from ssl_asr.corpus.readers.lhotse import read_cuts
+from ssl_asr.corpus.readers.lhotse import Find, read_cuts
 from ssl_asr.corpus.readers.reading import Reading
-from ssl_asr.corpus.readers.tars import Member, read_tar
+from ssl_asr.corpus.readers.tars import UNLISTED, Member, read_tar, unlisted
 from ssl_asr.store import filesystem
 from ssl_asr.store.patterns import FoundFile, in_folder, matching_files
 
@@ -26,13 +28,23 @@ def shar_pieces(path: str) -> list[Piece]:
     folder = in_folder(path)
     tars = {file.uri: file for file in matching_files(f"{folder}/{_RECORDINGS}*.tar")}
     cuts = matching_files(f"{folder}/{_CUTS}*{_LINES}*")
-    return [Piece(file.uri, 0, file.size, _state(file, tars.get(tar_of(file.uri)))) for file in cuts]
+    others = defaultdict[str, list[FoundFile]](list)  # by folder, tars without a file of cuts
+    for uri in sorted(tars.keys() - {tar_of(file.uri) for file in cuts}):
+        others[uri.rpartition("/")[0]].append(tars[uri])
+    found = []
+    for file in cuts:
+        root = file.uri.rpartition("/")[0]
+        more = others.pop(root, [])  # told once, by the first piece of the folder
+        names = ListedFiles(root, tuple(each.uri.removeprefix(f"{root}/") for each in more)) if more else None
+        found.append(Piece(file.uri, 0, file.size, _state(file, tars.get(tar_of(file.uri)), *more), files=names))
+    return found
 
 
-def read_shar(path: str) -> Reading:
+def read_shar(path: str, others: Iterable[str] = ()) -> Reading:
     """Every supervision of every cut in one file of cuts, as `read_lhotse`; audio is that of the tar beside it.
 
-    A cut is rejected if the tar has no audio for it, or audio twice. ValueError as `read_lhotse` and `read_tar`.
+    A cut is rejected if the tar has no audio for it, or audio twice. Audio without a cut is counted, and so is that
+    of `others`, tars of which no file of cuts speaks. ValueError as `read_lhotse` and `read_tar`.
     """
     file = filesystem.absolute(path)
     tar = tar_of(file)
@@ -41,13 +53,18 @@ def read_shar(path: str) -> Reading:
     for member in content.members:
         if not member.name.endswith(_ABOUT):
             members.setdefault(member.name.rpartition(".")[0], []).append(member)
-    found = read_cuts(file, lambda cut: partial(_in_tar, tar, members.get(cut, [])))
-    return Reading(
-        found.utterances,
-        (*content.rejects, *found.rejects),
-        {**content.counts, **found.counts},
-        files=frozenset([tar]),
-    )
+    unused = dict(members)
+
+    def find(cut: str) -> Find:
+        unused.pop(cut, None)
+        return partial(_in_tar, tar, members.get(cut, []))
+
+    found = read_cuts(file, find)
+    counts = Counter[str]({**content.counts, **found.counts})
+    counts.update({UNLISTED: sum(map(len, unused.values()))} if unused else {})
+    for other in others:
+        counts.update(unlisted(other, _ABOUT))
+    return Reading(found.utterances, (*content.rejects, *found.rejects), dict(counts), files=frozenset([tar]))
 
 
 def tar_of(cuts: str) -> str:
@@ -65,5 +82,5 @@ def _in_tar(tar: str, members: list[Member], source: Mapping[str, Any]) -> str:
     return part_of(tar, members[0].begin, members[0].size)
 
 
-def _state(cuts: FoundFile, tar: FoundFile | None) -> str:
-    return "; ".join(file.stamp for file in (cuts, tar) if file is not None)
+def _state(*files: FoundFile | None) -> str:
+    return "; ".join(file.stamp for file in files if file is not None)

@@ -19,6 +19,8 @@ _COMPRESSED = {b"\x1f\x8b": "gunzip", b"BZh": "bunzip2", b"\xfd7zXZ": "unxz", b"
 _BLOCK = 512
 _PADDING = 64 << 10  # at most, of zeros at the end
 NO_END = "tars have no end mark; if they were cut short, what is missing can't be seen"
+UNLISTED = "members of tars are in no list"
+UNREAD = "tars are in no list, and can't be read"
 NO_FILES = "members of tars are links or other special files, and are not read"
 
 
@@ -58,6 +60,15 @@ def read_tar(uri: str, is_text: Callable[[str], bool] = lambda name: False) -> T
         if is_unreachable(error):
             raise
         raise ValueError(f"{uri}: there is no such tar, or it can't be read") from error
+
+
+def unlisted(uri: str, about: tuple[str, ...] = ()) -> dict[str, int]:
+    """What a person is told of a tar of which no list speaks; members that end as `about` are no audio."""
+    try:
+        members = sum(not member.name.endswith(about) for member in read_tar(uri).members)
+    except ValueError:
+        return {UNREAD: 1}
+    return {UNLISTED: members} if members else {}
 
 
 def _check_form(uri: str, head: bytes) -> None:

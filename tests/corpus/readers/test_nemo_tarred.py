@@ -93,13 +93,49 @@ def test_what_matches_nothing_is_told(tmp_path: Path, clips: list[Clip]) -> None
     (folder / "audio_1.tar").unlink()
     reading = read(folder)
     assert [each.id for each in reading.utterances] == ["data_0"]
-    assert reading.counts == {"members of tars have no line in a manifest": 1}
+    assert reading.counts == {"members of tars are in no list": 1}
     reasons = [each.reason.partition(".json ")[2] for each in reading.rejects]
     assert reasons[0].startswith("line 3 is no entry of a tarred NeMo dataset (it is not JSON")
     assert f"line 2 is no entry of a tarred NeMo dataset (0 members of {folder}/audio_0.tar are called" in reasons[1]
     assert [f"(0 tars in {folder} are called audio_1.tar, not one); fix it" in each for each in reasons[2:]] == [
         True
     ] * 2
+
+
+@pytest.mark.parametrize("sharded", [True, False])
+def test_audio_without_a_line_is_counted(tmp_path: Path, clips: list[Clip], sharded: bool) -> None:
+    """A member of a tar, and whole tars of which no manifest speaks."""
+    folder = tmp_path / "tarred"
+    rows = write_tarred(folder, clips, sharded=sharded)
+    before = nemo_tarred_pieces(str(folder))
+    if sharded:
+        (folder / "sharded_manifests" / "manifest_1.json").write_text(lines(rows[2:3]))
+        (folder / "sharded_manifests" / "manifest_2.json").unlink()
+    else:
+        (folder / "tarred_audio_manifest.json").write_text(lines(rows[:3]))
+    (folder / "audio_7.tar").write_bytes(b"no tar" * 1000)
+
+    def parts() -> list[Reading]:
+        options = ReadOptions(current=str(tmp_path))
+        return [READERS["nemo-tarred"].read(piece, options) for piece in pieces_at("nemo-tarred", str(folder))]
+
+    counts = {"members of tars are in no list": 3, "tars are in no list, and can't be read": 1}
+    reading = joined(parts())
+    assert (len(reading.utterances), reading.rejects, reading.counts) == (3, (), counts)
+    assert {file for part in parts() for file in part.files} == {f"{folder}/audio_{number}.tar" for number in (0, 1)}
+    assert nemo_tarred_pieces(str(folder))[0] != before[0], "a tar without a manifest is seen when it comes"
+
+
+def test_a_manifest_in_parts_counts_no_members_and_says_so(tmp_path: Path, clips: list[Clip]) -> None:
+    folder = tmp_path / "tarred"
+    rows = write_tarred(folder, clips[:4], sharded=False)
+    file = folder / "tarred_audio_manifest.json"
+    middle = len(lines(rows[:2]))
+    parts = [(0, middle), (middle, file.stat().st_size)]
+    first, second = (read_nemo_tarred(str(file), part=part) for part in parts)
+    assert [len(part.utterances) for part in (first, second)] == [2, 2]
+    said = "manifests are read in parts, so that members of tars without a line can't be counted"
+    assert (first.counts, second.counts) == ({said: 1}, {})
 
 
 def test_the_one_manifest_needs_shard_ids_and_the_latest_version_counts(tmp_path: Path, clips: list[Clip]) -> None:

@@ -15,6 +15,7 @@ from ssl_asr.corpus.audio import read_audio
 from ssl_asr.corpus.audio_places import file_of
 from ssl_asr.corpus.readers.lhotse import read_lhotse
 from ssl_asr.corpus.readers.reading import Reading, joined
+from ssl_asr.corpus.readers.registry import READERS, ReadOptions, pieces_at
 from ssl_asr.corpus.readers.shar import read_shar, shar_pieces
 from tests.corpus.conftest import Clip
 from tests.corpus.readers.same import same_speech
@@ -101,6 +102,21 @@ def test_cuts_without_audio_are_rejected_and_a_missing_tar_is_told(tmp_path: Pat
     (folder / "recording.000000.tar").unlink()
     with pytest.raises(ValueError, match=r"recording\.000000\.tar: there is no such tar"):
         read(folder)
+
+
+def test_audio_without_a_cut_is_counted(tmp_path: Path, clips: list[Clip]) -> None:
+    """A member of a tar, and whole tars without a file of cuts."""
+    folder = write_shar(tmp_path / "shar", clips)
+    before = shar_pieces(str(folder))
+    file = folder / "cuts.000001.jsonl.gz"
+    first, *_ = gzip.decompress(file.read_bytes()).splitlines(keepends=True)
+    file.write_bytes(gzip.compress(first))
+    (folder / "cuts.000002.jsonl.gz").unlink()
+    pieces = pieces_at("shar", str(folder))
+    reading = joined(READERS["shar"].read(piece, ReadOptions(current=str(tmp_path))) for piece in pieces)
+    assert (len(reading.utterances), reading.rejects) == (3, ())
+    assert reading.counts == {"members of tars are in no list": 1 + 2}
+    assert pieces[0] != before[0], "a tar without cuts is seen when it comes"
 
 
 def test_a_piece_is_another_with_another_tar(tmp_path: Path, clips: list[Clip]) -> None:
