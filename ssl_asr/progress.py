@@ -4,6 +4,21 @@ from __future__ import annotations
 
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Step:
+    """How far a step is: `done` of `total` pieces, or parts of the unit."""
+
+    what: str
+    done: float
+    total: float
+    unit: str
+
+
+Watch = Callable[[Step], None]  # is told of every piece that is done
 
 
 class Progress:
@@ -31,6 +46,10 @@ class Progress:
         if now - self._printed >= self._interval or self._is_done:
             self._printed = now
             self._print(now, note)
+
+    @property
+    def step(self) -> Step:
+        return Step(self.what, self.done, self.total, self.unit)
 
     def _print(self, now: float, note: str) -> None:
         spent = now - self._began

@@ -23,7 +23,7 @@ from ssl_asr.corpus.split_records import (
     split_rejects,
     write_record,
 )
-from ssl_asr.progress import clock
+from ssl_asr.progress import Watch, clock
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import Inputs, non_defaults
 from ssl_asr.store.layout import MANIFEST
@@ -40,13 +40,18 @@ def shard_parents(recipe: Recipe) -> dict[str, str]:
     return {"version": SHARDS_VERSION, **non_defaults(recipe, "shards")}
 
 
-def list_split(recipe: Recipe, split: str, speech: CutSpeech | None, inputs: Inputs, lists: SourceLists) -> None:
-    """Write the shards of `split`, then its record. ValueError where no utterance is left."""
+def list_split(
+    recipe: Recipe, split: str, speech: CutSpeech | None, inputs: Inputs, lists: SourceLists, *, watch: Watch
+) -> None:
+    """Write the shards of `split`, then its record. ValueError where no utterance is left.
+
+    `watch` is told how far each step is.
+    """
     named = recipe.corpus.source_of(split)
     is_open = named == OPEN_SPEECH
     fields = {name: value for name, value in inputs.items() if name not in ("source", "audio")}
     source = source_of(recipe, split, fields, speech, lists)
-    place = partial(placed, is_small=is_open or source.size < SMALL_BYTES)
+    place = partial(placed, is_small=is_open or source.size < SMALL_BYTES, watch=watch)
     listing = SplitListing(recipe, split, source, shard_parents(recipe), place)
     if not has_audio(recipe, split):
         listing.forget()
@@ -62,7 +67,7 @@ def list_split(recipe: Recipe, split: str, speech: CutSpeech | None, inputs: Inp
             f"({said})"
         )
     # A short list may name many hours.
-    place = partial(placed, is_small=is_open or listing.size < SMALL_BYTES)
+    place = partial(placed, is_small=is_open or listing.size < SMALL_BYTES, watch=watch)
     replace(listing, place=place).cut()
     _tell_used_again(recipe.run, split, named)
     line = speech.line if is_open and speech else f"{split} from {named}"

@@ -60,7 +60,8 @@ def run_corpus(recipe: Recipe) -> StageReport:
         check_sources(recipe.corpus, todo, lists)
         todo, speech = _with_open_speech(recipe, todo)
         for split in todo:
-            list_split(recipe, split, speech, wanted[split], lists)
+            list_split(recipe, split, speech, wanted[split], lists, watch=clock.note)
+        clock.note(None)
     records = {split: _record(recipe, split) for split in SPLITS}
     _check_bands(recipe, records)
     if needs_banks(recipe.corpus):

@@ -21,7 +21,7 @@ from ssl_asr.store.ledger import Reject
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.utterance import SPLITS
 
-_CORPUS = stage_of_store(MANIFEST)
+CORPUS = stage_of_store(MANIFEST)
 
 
 def each_reject(recipe: Recipe, most: int | None = None) -> Iterator[tuple[str, Reject]]:
@@ -46,7 +46,7 @@ def count_rejects(recipe: Recipe) -> int:
 
 def rejects_of_corpus(run: str) -> int:
     """What the corpus stage has rejected so far."""
-    return rejects_in(_ledgers(run).get(_CORPUS, ()))
+    return rejects_in(_ledgers(run).get(CORPUS, ()))
 
 
 def rejects_in(stores: Sequence[ShardStore]) -> int:
@@ -60,12 +60,12 @@ def _ledgers(run: str) -> Mapping[str, Sequence[ShardStore]]:
     for name in store_names(run):
         found[stage_of_store(name)].append(ShardStore(run, name))
     if pieces_store(run).splits():
-        found[_CORPUS] = [pieces_store(run), buckets_store(run)]
+        found[CORPUS] = [pieces_store(run), buckets_store(run)]
     return found
 
 
 def _of_stage(recipe: Recipe, stage: str, stores: Sequence[ShardStore], most: int | None) -> Iterator[Reject]:
-    if stage == _CORPUS and pieces_store(recipe.run).splits():
+    if stage == CORPUS and pieces_store(recipe.run).splits():
         for split in dev_and_test_first(SPLITS):
             yield from islice(named_rejects(recipe.run, split), most)
         return  # its list has nothing else

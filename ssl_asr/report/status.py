@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -14,7 +15,9 @@ from ssl_asr.progress import clock
 from ssl_asr.recipe import Recipe
 from ssl_asr.report.blocks import trained_blocks
 from ssl_asr.report.realign_progress import realign_progress
+from ssl_asr.report.rejects import CORPUS, rejects_of_corpus
 from ssl_asr.report.throughput import Throughput
+from ssl_asr.runtime.job_runner import HOURS
 from ssl_asr.runtime.pipeline import counted, wanted_stages
 from ssl_asr.runtime.stage_clock import Heartbeat, read_heartbeat
 from ssl_asr.runtime.stage_report import ACTOR_HOURS, StageReport, read_report
@@ -35,7 +38,7 @@ _OF_A_TEACHER = {"labelling": TARGETS, "hypotheses": PSEUDO_LABELS}
 class StageStatus:
     """`done` of `total` of `unit` (None: not known yet); `seconds` is None if the stage never ran.
 
-    `models` are told where there are several, which are counted together.
+    `models` are told where there are several, which are counted together, and the `step` where it alone is counted.
     """
 
     stage: str
@@ -47,6 +50,7 @@ class StageStatus:
     seconds: float | None
     throughput: Throughput | None = None
     models: tuple[str, ...] = ()
+    step: str = ""
 
     def line(self) -> str:
         total = "?" if self.total is None else str(self.total)
@@ -55,6 +59,8 @@ class StageStatus:
         line = f"{self.stage:<10} {self.state:<10} {count:>22}  {self.rejected:>7}  {spent:>12}"
         if len(self.models) > 1:
             line = f"{line}  {' and '.join(TITLES[name] for name in self.models)} together"
+        if self.step:
+            line = f"{line}  {self.step}"
         return line if self.throughput is None else f"{line}  {self.throughput.text()}"
 
 
@@ -99,6 +105,8 @@ def _status(recipe: Recipe, stage: str, stores: Sequence[StoreIndex]) -> StageSt
         )
     if stage == REALIGN:
         return _under_way_realign(recipe, heartbeat)
+    if stage == CORPUS:
+        return _under_way_corpus(recipe, heartbeat, shards_in_any(made))
     expected = _expected(recipe, stage, stores)
     total: int | None = 0 if expected is None else len(expected.shards)
     done, total = trained_blocks(recipe, stage) if stage in TRAINING else (shards_in_any(made), total)
@@ -116,6 +124,18 @@ def _under_way_realign(recipe: Recipe, heartbeat: Heartbeat | None) -> StageStat
         None if heartbeat is None else heartbeat.seconds,
     )
     return StageStatus(REALIGN, state, found.done, found.total, found.unit, found.rejected, seconds)
+
+
+def _under_way_corpus(recipe: Recipe, heartbeat: Heartbeat | None, shards: int) -> StageStatus:
+    """Its step, such as the reading of a split's lists; or its shards, between steps."""
+    rejected = rejects_of_corpus(recipe.run)
+    if heartbeat is None or heartbeat.step is None:
+        state, seconds = ("waiting", None) if heartbeat is None else ("begun", heartbeat.seconds)
+        return StageStatus(CORPUS, "begun" if shards else state, shards, None, counted(CORPUS), rejected, seconds)
+    step = heartbeat.step
+    unit = "hours" if step.unit == HOURS else "parts"
+    done, total = int(step.done), max(math.ceil(step.total), 1)
+    return StageStatus(CORPUS, "begun", done, total, unit, rejected, heartbeat.seconds, step=step.what)
 
 
 def _unit(stage: str) -> str:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from ssl_asr.progress import Progress
+from ssl_asr.progress import Progress, Watch
 from ssl_asr.recipe import Cluster
 from ssl_asr.runtime.failure import sentence_of
 from ssl_asr.store.ledger import Reject, Shard
@@ -22,7 +22,8 @@ from ssl_asr.store.ledger import Reject, Shard
 MAX_BLOCKS = 4096
 # The job is given up after this many datasets in a row without a new shard, or this many errors of the job itself.
 MAX_ATTEMPTS = 5
-HOURS = "hours of audio"  # what a progress line counts where shards have some
+# What a progress line counts, the second where shards have some.
+SHARDS, HOURS = "shards", "hours of audio"
 # A pool whose actors are busier than this grows, by two thirds of its size at a time.
 BUSY_SHARE = 0.6
 
@@ -81,18 +82,20 @@ def run_shard_jobs(
     hours: Mapping[Shard, float] | None = None,
     pool: Pool = Pool(),
     on_shard: Callable[[float], None] | None = None,
+    watch: Watch = lambda step: None,
 ) -> list[Reject]:
     """Publish all `shards`; returns the shards that could not be made, each with its reason.
 
     `make_job` is called once in every actor and builds what is expensive, such as a network. `skipped` shards count
     as done in the progress line. With the `hours` of audio of each shard, that line counts hours, and so does
-    `skipped`. `on_shard` gets the actor's seconds for every finished shard. Call it inside
-    `ssl_asr.runtime.cluster.joined`.
+    `skipped`. `on_shard` gets the actor's seconds for every finished shard, and `watch` how far the job is. Call it
+    inside `ssl_asr.runtime.cluster.joined`.
     """
     _hush_ray_data()
     size: Callable[[Shard], float] = (lambda shard: 1) if hours is None else hours.__getitem__
-    progress = Progress(what, sum(map(size, shards)) + skipped, "shards" if hours is None else HOURS)
+    progress = Progress(what, sum(map(size, shards)) + skipped, SHARDS if hours is None else HOURS)
     progress.skip(skipped)
+    watch(progress.step)
     remaining, failed, interruptions = dict.fromkeys(shards), list[Reject](), _Interruptions(what)
     while remaining:
         before = len(remaining)
@@ -105,6 +108,7 @@ def run_shard_jobs(
                 if on_shard is not None:
                     on_shard(row["seconds"] / pool.shards_at_once)
                 progress.advance(size(shard))
+                watch(progress.step)
         except Exception as error:
             interruptions.go_on(error, made=before - len(remaining), left=len(remaining))
             first = next(iter(remaining), None)

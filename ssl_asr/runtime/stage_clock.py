@@ -14,6 +14,7 @@ import weakref
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 
+from ssl_asr.progress import Step
 from ssl_asr.recipe import Recipe
 from ssl_asr.runtime import ownership
 from ssl_asr.runtime.stage_report import ACTOR_HOURS, StageReport, keep_report, read_report
@@ -29,18 +30,26 @@ HEARTBEAT_SECONDS = 5.0  # between notes of the time spent: what a kill can lose
 
 @dataclass(frozen=True)
 class Heartbeat:
-    """What an unfinished stage has taken so far: `seconds` on the clock, `work_seconds` of its actors."""
+    """What an unfinished stage has taken so far: `seconds` on the clock, `work_seconds` of its actors.
+
+    `step` is the one under way, of a stage that tells its steps.
+    """
 
     key: str
     seconds: float
     work_seconds: float = 0.0
     owner: str = ""
+    step: Step | None = None
 
 
 def read_heartbeat(recipe: Recipe, stage: str) -> Heartbeat | None:
     """The last heartbeat of an unfinished stage; None if the stage has finished or never started."""
     uri = heartbeat_uri(recipe.run, stage)
-    return Heartbeat(**json.loads(filesystem.read_bytes(uri))) if filesystem.exists(uri) else None
+    if not filesystem.exists(uri):
+        return None
+    values = json.loads(filesystem.read_bytes(uri))
+    step = values.pop("step", None)
+    return Heartbeat(**values, step=Step(**step) if step else None)
 
 
 def refuse_second(recipe: Recipe, stage: str) -> None:
@@ -72,6 +81,7 @@ class StageClock:
         self._began = time.monotonic()
         self._before = self._worked = 0.0
         self._adding = threading.Lock()
+        self._step: Step | None = None
         report, heartbeat = read_report(recipe, stage), read_heartbeat(recipe, stage)
         if report is not None and report.key == key:
             self._before, self._worked = report.seconds, 3600 * float(report.figures.get(ACTOR_HOURS, 0.0))
@@ -100,10 +110,14 @@ class StageClock:
         with self._adding:
             self._worked += seconds
 
+    def note(self, step: Step | None) -> None:
+        """The step under way, for the next heartbeat."""
+        self._step = step
+
     def heartbeat(self) -> None:
         """Store the time spent, for the next attempt if this one is killed."""
         spent = self._before + time.monotonic() - self._began
-        note = Heartbeat(self.key, round(spent, 2), round(self._worked, 3), ownership.THIS_PROCESS)
+        note = Heartbeat(self.key, round(spent, 2), round(self._worked, 3), ownership.THIS_PROCESS, self._step)
         filesystem.write_bytes(heartbeat_uri(self.recipe.run, self.stage), json.dumps(asdict(note)).encode())
 
     def finish(

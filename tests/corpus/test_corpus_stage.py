@@ -9,8 +9,10 @@ import soundfile
 from ssl_asr.corpus.open_speech import packages, synthesis
 from ssl_asr.corpus.split_records import forget_record
 from ssl_asr.corpus.stage import run_corpus
+from ssl_asr.progress import Step
 from ssl_asr.recipe import Frontend, Recipe
 from ssl_asr.report.rejects import each_reject
+from ssl_asr.runtime.stage_clock import StageClock
 from ssl_asr.store.corpus_layout import lm_text_uri, source_uri
 from ssl_asr.store.layout import MANIFEST, rejects_uri
 from ssl_asr.store.ledger import checksum
@@ -257,6 +259,17 @@ def test_ids_that_are_used_again_are_told_with_their_count(
     assert f"warning: corpus.unlabeled={corpus.unlabeled}: {told}\n" in capsys.readouterr().err
     run_corpus(own_recipe)
     assert "used before" not in capsys.readouterr().err
+
+
+def test_steps_are_noted_while_splits_are_listed(own_recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = list[Step | None]()
+    monkeypatch.setattr(StageClock, "note", lambda self, step: steps.append(step))
+    run_corpus(own_recipe)
+    assert steps[:2] == [Step("reading labeled", 1, 1, "shards"), Step("cutting labeled", 1, 1, "shards")]
+    assert {step.what for step in steps if step} == {
+        f"{what} {split}" for what in ("reading", "cutting") for split in SPLITS
+    }
+    assert steps[-1] is None
 
 
 def test_refused_before_any_work(own_recipe: Recipe) -> None:

@@ -7,13 +7,16 @@ from dataclasses import replace
 
 import pytest
 
+from ssl_asr.corpus.shuffle import PIECE_SCHEMA, pieces_store
 from ssl_asr.labelling.teachers import target_set_id
+from ssl_asr.progress import Step
 from ssl_asr.recipe import parse_recipe
 from ssl_asr.report.status import status_table, statuses
+from ssl_asr.runtime.job_runner import HOURS
 from ssl_asr.runtime.stage_clock import StageClock
 from ssl_asr.store import filesystem, hypotheses
 from ssl_asr.store.layout import heartbeat_uri, stage_report_uri
-from ssl_asr.store.ledger import Shard
+from ssl_asr.store.ledger import Reject, Shard
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.training_layout import curve_uri
 from tests.report.example_run import example_recipe, fill, target_store
@@ -204,3 +207,26 @@ def test_finished_stages_tell_their_speed(tmp_path):
     for stage in ("frontend", "labelling"):
         assert line_of(recipe, stage).rstrip().endswith("x real time")
     assert by_stage(recipe)["hmm"].throughput is None
+
+
+def test_the_corpus_stage_tells_its_step(tmp_path):
+    """Most of its time it reads lists and cuts recordings, and has no shard of the manifest yet."""
+    recipe = example_recipe(tmp_path)
+    clock = StageClock(recipe, "corpus", "key")
+    clock.heartbeat()
+    assert by_stage(recipe)["corpus"].line().split()[:3] == ["corpus", "begun", "-"]
+    rejects = [Reject("a", "empty")]
+    pieces_store(recipe.run).publish(
+        Shard("unlabeled", 0), PIECE_SCHEMA, [], [], seconds=1, parents={}, metadata={}, rejects=rejects
+    )
+    for step, said in (
+        (Step("reading unlabeled", 812, 5000, "shards"), "812/5000 parts        1"),
+        (Step("cutting long recordings of unlabeled", 12.8, 3999.2, HOURS), "12/4000 hours        1"),
+    ):
+        clock.note(step)
+        clock.heartbeat()
+        assert said in line_of(recipe, "corpus")
+        assert line_of(recipe, "corpus").endswith(f"  {step.what}")
+    clock.note(None)
+    clock.heartbeat()
+    assert by_stage(recipe)["corpus"].step == ""

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from ssl_asr.runtime.job_runner import Pool, run_shard_jobs
+from ssl_asr.progress import Step
+from ssl_asr.runtime.job_runner import HOURS, Pool, run_shard_jobs
 from ssl_asr.store.ledger import Shard
 
 SHARDS = [Shard("all", number) for number in range(12)]
@@ -45,6 +46,11 @@ def test_a_pool_stays_within_its_most(ray_local, tmp_path, capsys):
 
     hours = dict.fromkeys(SHARDS, 0.25)
     pool = Pool(1, 1, num_cpus=0.5)
-    assert run_shard_jobs("noting", SHARDS, lambda: note, pool=pool, hours=hours, skipped=1.5) == []
+    steps = list[Step]()
+    assert (
+        run_shard_jobs("noting", SHARDS, lambda: note, pool=pool, hours=hours, skipped=1.5, watch=steps.append) == []
+    )
+    assert [step.done for step in steps] == [1.5 + 0.25 * place for place in range(len(SHARDS) + 1)]
+    assert {(step.what, step.total, step.unit) for step in steps} == {("noting", 4.5, HOURS)}
     assert "noting: 4.50/4.50 hours of audio" in capsys.readouterr().err
     assert len(list(tmp_path.iterdir())) == 1

@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from ssl_asr.progress import Step
 from ssl_asr.recipe import Recipe, load_recipe
 from ssl_asr.runtime import stage_clock
 from ssl_asr.runtime.stage_clock import StageClock, read_heartbeat
@@ -112,6 +113,16 @@ def test_a_note_of_a_version_without_actors_is_still_read(recipe, now):
 def noted(recipe: Recipe, name: str) -> float:
     heartbeat = read_heartbeat(recipe, name)
     return 0.0 if heartbeat is None else heartbeat.seconds
+
+
+def test_the_step_under_way_is_noted(recipe, now):
+    clock, step = StageClock(recipe, "corpus", "a"), Step("reading unlabeled", 3, 8, "shards")
+    clock.note(step)
+    clock.heartbeat()
+    assert read_heartbeat(recipe, "corpus").step == step
+    clock.note(None)
+    clock.heartbeat()
+    assert read_heartbeat(recipe, "corpus").step is None
 
 
 def test_time_survives_kill_9(recipe):
