@@ -11,63 +11,58 @@ from __future__ import annotations
 import math
 import os
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from itertools import groupby
 
-from ssl_asr.corpus.folders import split_ending, walk
+from ssl_asr.corpus.folders import split_ending
+from ssl_asr.corpus.pieces import Piece
+from ssl_asr.corpus.readers.librispeech_tree import LINES, names_in
 from ssl_asr.corpus.readers.lines import read_lines
 from ssl_asr.corpus.readers.reading import Reading
-from ssl_asr.corpus.readers.trees import unreadable
+from ssl_asr.corpus.readers.trees import check_name, files_of
 from ssl_asr.store.ledger import Reject
 from ssl_asr.store.utterance import Utterance
 
-_LINES, _LINES_OF_MLS = ".trans.txt", "transcripts.txt"
+_LINES_OF_MLS = "transcripts.txt"
 _NAME = re.compile(r"(\d+)-\d+-\d+")
 _TESTED = re.compile("(dev|test)-(clean|other)")  # sets of LibriSpeech with results of their own
 _PREFERRED = (".flac", ".wav")  # of several files of one name
 
 
-def read_librispeech(path: str, channel: int = 0, *, texts: bool = True) -> Reading:
-    """Every line of every *.trans.txt below `path`, through links to folders too; ValueError if there is none.
+def read_librispeech(piece: Piece, channel: int = 0, *, texts: bool = True) -> Reading:
+    """Every line of every *.trans.txt of a piece of `librispeech_pieces`; ValueError if its tree has none.
 
     A line whose audio isn't beside it is rejected, and audio without a line is counted. Where no `texts` are needed,
     audio without a line is an utterance too; ValueError then says that there is no audio. It is called after its
-    file if that is named as in LibriSpeech, or else after its path below `path`, with the folder two levels up as
+    file if that is named as in LibriSpeech, or else after its path in the tree, with the folder two levels up as
     speaker. What lies in a folder such as test-clean has its name as test set.
     """
-    root = str(Path(path).absolute())
-    found = _Found()
-    listed = other = ""
-    for folder, names in _folders(root):
-        listed = next((name for name in names if name.endswith(_LINES)), listed)
-        other = os.path.join(folder, _LINES_OF_MLS) if _LINES_OF_MLS in names else other
-        found.add(folder, names, os.path.relpath(folder, root), channel)
-    if texts and not listed:
-        raise ValueError(
-            f"{other} has the transcripts of Multilingual LibriSpeech; use mls:{os.path.dirname(other)}"
-            if other
-            else f"{root} is not a LibriSpeech tree: there is no *{_LINES} below it"
-        )
+    found, files = _Found(), files_of(piece)
+    names = [name for name, _ in files if found.check(name)]
+    for below, inside in groupby(names, os.path.dirname):
+        folder = f"{files.root}/{below}" if below else files.root
+        found.add(folder, [os.path.basename(name) for name in inside], below, channel)
+    if texts and not any(name.endswith(LINES) for name in names):
+        _check_has_lines(piece.uri)
     if not (found.transcribed or found.others or found.rejects):
-        raise ValueError(f"{root} is not a LibriSpeech tree: there is no audio below it")
+        raise ValueError(f"{piece.uri} is not a LibriSpeech tree: there is no audio below it")
     utterances = found.transcribed + ([] if texts else found.others)
-    counts = {f"audio files without a line in a {_LINES[1:]}": len(found.others)} if texts and found.others else {}
+    counts = {f"audio files without a line in a {LINES[1:]}": len(found.others)} if texts and found.others else {}
     return Reading(tuple(utterances), tuple(found.rejects), counts)
 
 
-def transcripts_below(path: str) -> list[Path]:
-    """Every *.trans.txt of the tree, sorted."""
-    return sorted(Path(folder, name) for folder, names in _folders(path) for name in names if name.endswith(_LINES))
-
-
-def audio_below(path: str) -> list[str]:
-    """The path of every audio file of the tree, below `path` and sorted."""
-    return sorted(
-        os.path.relpath(os.path.join(folder, name), path)
-        for folder, names in _folders(path)
-        for name in names
-        if split_ending(name)[1]
+def _check_has_lines(root: str) -> None:
+    """ValueError where no folder of a tree has a list of transcripts."""
+    other = ""
+    for folder, names in names_in(root):
+        if any(name.endswith(LINES) for name in names):
+            return
+        other = folder if _LINES_OF_MLS in names else other
+    raise ValueError(
+        f"{other}/{_LINES_OF_MLS} has the transcripts of Multilingual LibriSpeech; use mls:{other}"
+        if other
+        else f"{root} is not a LibriSpeech tree: there is no *{LINES} below it"
     )
 
 
@@ -79,12 +74,21 @@ class _Found:
     others: list[Utterance] = field(default_factory=list)
     rejects: list[Reject] = field(default_factory=list)
 
+    def check(self, name: str) -> bool:
+        """Whether a file's name can be written; it is rejected if not."""
+        try:
+            check_name(name)
+        except ValueError as error:
+            self.rejects.append(Reject(ascii(name), str(error)))
+            return False
+        return True
+
     def add(self, folder: str, names: Sequence[str], below: str, channel: int) -> None:
         """All of one folder; `below` is its path in the tree."""
         audio, listed = audio_by_name(names), set()
         sets = [part for part in folder.split("/") if _TESTED.fullmatch(part)]
         tags = {"set": sets[-1]} if sets else {}
-        for file in (os.path.join(folder, name) for name in names if name.endswith(_LINES)):
+        for file in (os.path.join(folder, name) for name in names if name.endswith(LINES)):
             for _, line in read_lines(file):
                 name, *rest = line.split(None, 1)
                 listed.add(name)
@@ -120,7 +124,3 @@ def _utterance(
     name: str, uri: str, speaker: str, channel: int, text: str | None, tags: Mapping[str, str]
 ) -> Utterance:
     return Utterance(name, uri, speaker, order=0, duration=math.inf, channel=channel, text=text, tags=tags)
-
-
-def _folders(path: str) -> Iterator[tuple[str, list[str]]]:
-    return walk(path, unreadable)

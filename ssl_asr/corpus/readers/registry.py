@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from ssl_asr.corpus.list_states import states_of
 from ssl_asr.corpus.pieces import Piece, pieces
 from ssl_asr.corpus.readers import parquet
 from ssl_asr.corpus.readers.common_voice import lists_beside as beside_common_voice
@@ -18,7 +19,8 @@ from ssl_asr.corpus.readers.folder import read_folder
 from ssl_asr.corpus.readers.kaldi import TABLES, read_kaldi
 from ssl_asr.corpus.readers.lhotse import read_lhotse
 from ssl_asr.corpus.readers.libri_light import libri_light_pieces, read_libri_light
-from ssl_asr.corpus.readers.librispeech import audio_below, read_librispeech, transcripts_below
+from ssl_asr.corpus.readers.librispeech import read_librispeech
+from ssl_asr.corpus.readers.librispeech_tree import librispeech_pieces
 from ssl_asr.corpus.readers.mls import LINES, read_mls, read_mls_audio
 from ssl_asr.corpus.readers.mls import lists_beside as beside_mls
 from ssl_asr.corpus.readers.nemo import read_nemo
@@ -29,11 +31,7 @@ from ssl_asr.corpus.readers.trees import NAME_BYTES, tree_pieces
 from ssl_asr.corpus.readers.webdataset import read_webdataset
 from ssl_asr.recipe.identity import digest
 from ssl_asr.store import filesystem
-from ssl_asr.store.ledger import checksum
-from ssl_asr.store.patterns import FoundFile, matching_files, matching_paths
-
-# Lists of up to so many bytes are compared by content, larger ones by size and time of the last write.
-MOST_COMPARED = 64 << 20
+from ssl_asr.store.patterns import matching_files, matching_paths
 
 
 @dataclass(frozen=True)
@@ -98,10 +96,10 @@ def check_has_texts(reader: str, path: str) -> None:
 def _list_pieces(path: str, beside: Callable[[str], list[str]] = lambda uri: []) -> list[Piece]:
     """`beside` names the files that say what a list means, of which each piece of the list depends too."""
     files = matching_files(path)
-    states = dict(zip(files, _states(files), strict=True))
+    states = dict(zip(files, states_of(files), strict=True))
     for file in files:
         if others := [found for each in beside(file.uri) for found in matching_files(each)]:
-            states[file] = digest([states[file], *_states(others)])
+            states[file] = digest([states[file], *states_of(others)])
     return pieces(files, by_lines=True, state=states.__getitem__)
 
 
@@ -121,18 +119,12 @@ def _folder_pieces(
             files = [file for each in listing(folder) for file in matching_files(str(each))]
             inside = [file.uri.removeprefix(folder) for file in files]
             others = names(folder)
-            state = digest([*others, *map(" ".join, zip(inside, _states(files), strict=True))])
+            state = digest([*others, *map(" ".join, zip(inside, states_of(files), strict=True))])
             size = sum(file.size for file in files) + NAME_BYTES * len(others)
             found.append(Piece(folder, 0, size, state))
         return found
 
     return cut
-
-
-def _states(files: list[FoundFile]) -> list[str]:
-    if sum(file.size for file in files) > MOST_COMPARED:
-        return [file.stamp for file in files]
-    return [checksum(filesystem.read_bytes(file.uri)) for file in files]
 
 
 def _kaldi_tables(folder: str) -> list[Path]:
@@ -141,10 +133,6 @@ def _kaldi_tables(folder: str) -> list[Path]:
 
 def _read_kaldi(piece: Piece, options: ReadOptions) -> Reading:
     return read_kaldi(piece.uri, options.channel, pipes=options.pipes, current=options.current)
-
-
-def _read_librispeech(piece: Piece, options: ReadOptions) -> Reading:
-    return read_librispeech(piece.uri, options.channel, texts=options.texts)
 
 
 def _read_nemo(piece: Piece, options: ReadOptions) -> Reading:
@@ -177,7 +165,10 @@ def _read_mls(piece: Piece, options: ReadOptions) -> Reading:
 
 READERS: Mapping[str, Reader] = {
     "kaldi": Reader(_folder_pieces(_kaldi_tables, lambda folder: []), _read_kaldi, takes_uris=False),
-    "librispeech": Reader(_folder_pieces(transcripts_below, audio_below), _read_librispeech, takes_uris=False),
+    "librispeech": Reader(
+        librispeech_pieces,
+        lambda piece, options: read_librispeech(piece, options.channel, texts=options.texts),
+    ),
     "common-voice": Reader(
         lambda path: _list_pieces(path, beside_common_voice), _read_common_voice, gives_lengths=True
     ),
