@@ -62,15 +62,24 @@ def pieces(
     """
     found = []
     for file in files:
-        step = size if by_lines and not _is_packed(file, size) else max(file.size, 1)
-        # A file that grows keeps the edges that it has. The last piece takes what is less than half a piece.
-        edges = [*range(0, max(file.size - step // 2, 1), step), file.size]
-        found += [Piece(file.uri, begin, end, state(file)) for begin, end in itertools.pairwise(edges)]
+        step = size if by_lines and not is_packed(file, size) else max(file.size, 1)
+        found += [Piece(file.uri, begin, end, state(file)) for begin, end in parts_of(file.size, step)]
     return found
 
 
-def _is_packed(file: FoundFile, size: int) -> bool:
-    """A small file is one piece in any case, so nothing is asked."""
+def parts_of(size: int, step: int) -> list[tuple[int, int]]:
+    """The bytes of a file in parts of about `step`: where each begins and ends.
+
+    A file that grows keeps the edges that it has. The last part takes what is less than half a step.
+    """
+    return [*itertools.pairwise([*range(0, max(size - step // 2, 1), step), size])]
+
+
+def is_packed(file: FoundFile, size: int) -> bool:
+    """Whether a file above `size` is gzipped; ValueError where it is too large for that.
+
+    A smaller file is one piece in any case, so nothing is asked.
+    """
     if file.size <= size or filesystem.read_bytes(file.uri, 2) != _GZIP:
         return False
     if file.size > MOST_PACKED_BYTES:

@@ -277,7 +277,6 @@ def test_refused_before_any_work(own_recipe: Recipe) -> None:
         ({"labeled": "kaldy:data"}, "did you mean 'kaldi:PATH'"),
         ({"labeled": "open speech"}, "did you mean 'open-speech'"),
         ({"dev": "kaldi:/does/not/exist"}, "there is no /does/not/exist"),
-        ({"dev": "kaldi:s3://bucket/dev"}, "corpus.dev=kaldi:s3://bucket/dev: this form is read from local folders"),
         ({"test_conditions": ("clean", "bable-5")}, "babble-5"),
     ):
         recipe = own_recipe.model_copy(update={"corpus": own_recipe.corpus.model_copy(update=values)})

@@ -13,20 +13,19 @@ from __future__ import annotations
 import math
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import groupby
-from pathlib import Path
 
+from ssl_asr.corpus.pieces import Piece
+from ssl_asr.corpus.readers.kaldi_pieces import Tables, tables_of
 from ssl_asr.corpus.readers.kaldi_sources import KaldiSource, Sources, told_pipes
-from ssl_asr.corpus.readers.kaldi_tables import Table, check_ids_meet, read_table, split_fields
+from ssl_asr.corpus.readers.kaldi_tables import Table, check_ids_meet, split_fields
 from ssl_asr.corpus.readers.reading import Reading
 from ssl_asr.store.ledger import Reject
 from ssl_asr.store.utterance import Utterance
 
 _OF_IDS = ("wav.scp", "segments", "text", "utt2spk")
-TABLES = (*_OF_IDS, "reco2file_and_channel")
-
 _TWICE = "utterances are audio that another utterance is too"
 
 
@@ -41,44 +40,53 @@ class _Segment:
     channel: int | None = None
 
 
-def read_kaldi(path: str, channel: int = 0, *, pipes: bool = False, current: str | None = None) -> Reading:
-    """Every utterance of the directory; without segments each recording is an utterance.
+def read_kaldi(piece: Piece, channel: int = 0, *, pipes: bool = False, current: str | None = None) -> Reading:
+    """Every utterance of a piece of `kaldi_pieces`; without segments each recording is an utterance.
 
-    A relative path in wav.scp is taken from the current directory, as in Kaldi, or else from the data directory. Of a
-    pipe that only decodes one file, that file is read; others are run only with `pipes`, and rejected without.
-    `channel` is the default, which segments (a fifth field: 0, 1, A or B) and pipes that choose one override.
-    reco2file_and_channel, which names the sides of calls for scoring, chooses none: of a file with several channels
-    that only it tells apart, the utterances are rejected. So are those with two texts, files or speakers, and
-    lines of segments that hold no such times. The speaker of an utterance that utt2spk lacks is its recording.
+    A relative path in wav.scp is taken from the current directory, as in Kaldi, or else from the data directory; if
+    that is in a bucket, from there alone. Of a pipe that only decodes one file, that file is read; others are run
+    only with `pipes`, and rejected without. `channel` is the default, which segments (a fifth field: 0, 1, A or B)
+    and pipes that choose one override. reco2file_and_channel, which names the sides of calls for scoring, chooses
+    none: of a file with several channels that only it tells apart, the utterances are rejected. So are those with
+    two texts, files or speakers, and lines of segments that hold no such times. The speaker of an utterance that
+    utt2spk lacks is its recording.
 
-    ValueError without wav.scp, with a table that can't be read, where two tables have no id in common, or if
-    all recordings are pipes that are not run. `current` stands for the current directory.
+    ValueError without wav.scp, or with a table that can't be read. Of a directory in one piece, also where two tables
+    have no id in common, or if all recordings are pipes that are not run; in a large one these are counted, or
+    rejected one by one. `current` stands for the current directory.
     """
-    folder = Path(path).absolute()
-    if not (folder / "wav.scp").is_file():
-        raise ValueError(f"{folder} is not a Kaldi data directory: it has no wav.scp")
-    tables = {name: read_table(folder / name) for name in TABLES}
-    listing = "segments" if (folder / "segments").is_file() else "wav.scp"
-    listed = tables[listing].values
-    for name in ("text", "utt2spk"):
-        check_ids_meet(folder / name, tables[name].values, folder / listing, listed)
-    segments = [_Segment(name, name) for name in listed]
-    rejects: list[Reject] = []
-    if listing == "segments":
-        segments, rejects = _segments(folder / listing, tables[listing])
-        recordings = {segment.recording for segment in segments}
-        check_ids_meet(folder / listing, recordings, folder / "wav.scp", tables["wav.scp"].values)
+    tables = tables_of(piece)
+    segments, rejects = _segments(tables)
     sources = Sources(
-        folder, tables["wav.scp"], tables["reco2file_and_channel"].values, channel, pipes, current or os.getcwd()
+        tables.folder,
+        tables["wav.scp"],
+        tables["reco2file_and_channel"].values,
+        channel,
+        pipes,
+        current or os.getcwd(),
     )
-    not_run = told_pipes(sources)
+    told = _checked_whole(tables, segments, sources) if tables.is_whole else {}
     utterances, unread = _utterances(segments, sources, tables["text"], tables["utt2spk"])
-    counts = {**not_run, **_counts(folder, listed, segments, tables), _TWICE: _same_audio(utterances)}
+    counts = {**told, **_counts(tables, segments), _TWICE: _same_audio(utterances)}
     told = {what: count for what, count in counts.items() if count}
     return Reading(tuple(utterances), (*rejects, *unread), told, files=frozenset(sources.missing))
 
 
-def _segments(file: Path, table: Table) -> tuple[list[_Segment], list[Reject]]:
+def _checked_whole(tables: Tables, segments: Iterable[_Segment], sources: Sources) -> dict[str, int]:
+    """What is to be told of a directory that is read at once; ValueError where its tables don't belong together."""
+    listing, known = tables.listing, tables["wav.scp"].values
+    for name in ("text", "utt2spk"):
+        check_ids_meet(tables.file(name), tables[name].values, tables.file(listing), tables[listing].values)
+    recordings = {segment.recording for segment in segments}
+    if listing == "segments":
+        check_ids_meet(tables.file(listing), recordings, tables.file("wav.scp"), known)
+    return {**told_pipes(sources), "recordings without a segment": len(known.keys() - recordings)}
+
+
+def _segments(tables: Tables) -> tuple[list[_Segment], list[Reject]]:
+    table, file = tables[tables.listing], tables.file(tables.listing)
+    if tables.listing == "wav.scp":
+        return [_Segment(name, name) for name in table.values], []
     segments, rejects = [], []
     for name in table.values:
         try:
@@ -88,7 +96,7 @@ def _segments(file: Path, table: Table) -> tuple[list[_Segment], list[Reject]]:
     return segments, rejects
 
 
-def _segment(name: str, line: str, file: Path) -> _Segment:
+def _segment(name: str, line: str, file: str) -> _Segment:
     """Of `recording start end [channel]`; ValueError for what Kaldi's extract-segments would skip."""
     fields = split_fields(line)
     try:
@@ -143,21 +151,17 @@ def _utterance(segment: _Segment, source: KaldiSource, texts: Table, speakers: T
     )
 
 
-def _counts(
-    folder: Path, listed: Mapping[str, str], segments: Iterable[_Segment], tables: Mapping[str, Table]
-) -> dict[str, int]:
+def _counts(tables: Tables, segments: Iterable[_Segment]) -> dict[str, int]:
     """What is listed in one table and not in another."""
-    recordings = {segment.recording for segment in segments}
-    known, speakers = tables["wav.scp"].values, tables["utt2spk"].values
+    listed, known, speakers = (tables[name].values for name in (tables.listing, "wav.scp", "utt2spk"))
     clashes = {key for name in _OF_IDS for key in tables[name].clashes}
     counts = {
         "ids with two files, segments, texts or speakers": len(clashes),
         "texts without audio": len(tables["text"].values.keys() - listed.keys()),
         "entries of utt2spk without audio": len(speakers.keys() - listed.keys()),
         "segments of recordings that wav.scp lacks": sum(segment.recording not in known for segment in segments),
-        "recordings without a segment": len(known.keys() - recordings),
     }
-    if (folder / "utt2spk").is_file():
+    if "utt2spk" in tables.present:
         lacking = sum(not speakers.get(name) for name in listed)
         counts["utterances without a speaker in utt2spk, whose recording counts as one"] = lacking
     return counts

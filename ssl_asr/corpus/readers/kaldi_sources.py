@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -52,7 +53,7 @@ class Sources:
     `missing` are all places of relative paths that lead nowhere, of the recordings that were asked for.
     """
 
-    folder: Path
+    folder: str  # the data directory
     scp: Table
     sided: Collection[str]
     channel: int
@@ -82,7 +83,10 @@ class Sources:
     def _located(self, name: str) -> str:
         if filesystem.is_uri(name):
             return name
-        places = [os.path.join(self.current, name), str(self.folder / name)]
+        if filesystem.is_uri(self.folder):
+            scheme, _, inside = self.folder.partition("://")
+            return name if name.startswith("/") else f"{scheme}://{posixpath.normpath(f'{inside}/{name}')}"
+        places = [os.path.join(self.current, name), str(Path(self.folder, name))]
         files = [file_of(place) or place for place in places]
         found = next((place for place, file in zip(places, files, strict=True) if os.path.exists(file)), None)
         if found is None:
@@ -116,7 +120,7 @@ def told_pipes(sources: Sources) -> dict[str, int]:
         return {}
     if len(unread) == len(sources.scp.values):
         raise ValueError(
-            f"{sources.folder / 'wav.scp'}: all recordings are shell pipes that are not run, the first of "
+            f"{sources.folder}/wav.scp: all recordings are shell pipes that are not run, the first of "
             f"{len(unread):,}: {unread[0]}; {_FIX}"
         )
     return {f"recordings are shell pipes in wav.scp that are not run, the first: {unread[0]}; {_FIX}": len(unread)}

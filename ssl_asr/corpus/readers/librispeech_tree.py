@@ -1,8 +1,7 @@
-"""The folders of a tree in LibriSpeech's form, on this machine or in a bucket, and the pieces that they are read in."""
+"""The folders of a tree in LibriSpeech's form, on a disk or in a bucket, and the pieces that they are read in."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -13,8 +12,7 @@ from ssl_asr.corpus.listed_files import ListedFiles
 from ssl_asr.corpus.pieces import Piece
 from ssl_asr.corpus.readers import trees
 from ssl_asr.recipe.identity import digest
-from ssl_asr.store import filesystem
-from ssl_asr.store.patterns import FoundFile, FoundFolder, files_below, matching, matching_files, matching_paths
+from ssl_asr.store.patterns import FoundFile, files_below, matching_files
 
 LINES = ".trans.txt"
 
@@ -36,15 +34,15 @@ class _Folder:
 def librispeech_pieces(path: str) -> list[Piece]:
     """Pieces of whole folders, of `trees.FILES` files or more, of each folder that a path, URI or pattern names.
 
-    A piece is another with other lines, or with audio files of other names. In a bucket the files of lines are compared
-    by size and time, for each would be a request. A folder without any audio is an empty piece.
+    A piece is another with other lines, or with audio files of other names. In a bucket the files of lines are
+    compared by size and time, for each would be a request. A folder without any audio is an empty piece.
     """
-    return [piece for root in _roots(path) for piece in _pieces_of(root)]
+    return [piece for root in trees.folders_at(path) for piece in _pieces_of(root)]
 
 
 def names_in(root: str) -> Iterator[tuple[str, list[str]]]:
     """Every folder of a tree, by its absolute path or URI, with the sorted names of its files."""
-    if not _is_in_store(root):
+    if not trees.is_in_store(root):
         yield from walk(root, trees.unreadable)
         return
     below = sorted(file.uri.rpartition("/")[::2] for file in files_below(root))
@@ -52,20 +50,10 @@ def names_in(root: str) -> Iterator[tuple[str, list[str]]]:
         yield folder, [name for _, name in files]
 
 
-def _roots(path: str) -> list[str]:
-    if _is_in_store(path):
-        return [each.uri for each in matching(path.rstrip("/")) if isinstance(each, FoundFolder)]
-    return [os.path.abspath(each) for each in matching_paths(path)]
-
-
-def _is_in_store(path: str) -> bool:
-    return filesystem.is_uri(path) and not filesystem.is_file_uri(path)
-
-
 def _pieces_of(root: str) -> Iterator[Piece]:
-    folders = [*(_stored_folders if _is_in_store(root) else _local_folders)(root)]
+    folders = [*(_stored_folders if trees.is_in_store(root) else _local_folders)(root)]
     lists = [file for folder in folders for file in folder.lists]
-    states = [file.stamp for file in lists] if _is_in_store(root) else states_of(lists)
+    states = [file.stamp for file in lists] if trees.is_in_store(root) else states_of(lists)
     state_of = dict(zip((file.uri for file in lists), states, strict=True))
     begin = 0
     for some in _groups(folders):

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 
 from ssl_asr.corpus.list_states import states_of
 from ssl_asr.corpus.pieces import Piece, pieces
@@ -16,7 +15,8 @@ from ssl_asr.corpus.readers.common_voice import lists_beside as beside_common_vo
 from ssl_asr.corpus.readers.common_voice import read_common_voice
 from ssl_asr.corpus.readers.containers import container_pieces
 from ssl_asr.corpus.readers.folder import read_folder
-from ssl_asr.corpus.readers.kaldi import TABLES, read_kaldi
+from ssl_asr.corpus.readers.kaldi import read_kaldi
+from ssl_asr.corpus.readers.kaldi_pieces import kaldi_pieces
 from ssl_asr.corpus.readers.lhotse import read_lhotse
 from ssl_asr.corpus.readers.libri_light import libri_light_pieces, read_libri_light
 from ssl_asr.corpus.readers.librispeech import read_librispeech
@@ -27,11 +27,11 @@ from ssl_asr.corpus.readers.nemo import read_nemo
 from ssl_asr.corpus.readers.nemo_tarred import nemo_tarred_pieces, read_nemo_tarred
 from ssl_asr.corpus.readers.reading import Reading, joined
 from ssl_asr.corpus.readers.shar import read_shar, shar_pieces
-from ssl_asr.corpus.readers.trees import NAME_BYTES, tree_pieces
+from ssl_asr.corpus.readers.trees import tree_pieces
 from ssl_asr.corpus.readers.webdataset import read_webdataset
 from ssl_asr.recipe.identity import digest
 from ssl_asr.store import filesystem
-from ssl_asr.store.patterns import matching_files, matching_paths
+from ssl_asr.store.patterns import matching_files
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,6 @@ class Reader:
 
     pieces: Callable[[str], list[Piece]]
     read: Callable[[Piece, ReadOptions], Reading]
-    takes_uris: bool = True
     gives_lengths: bool = False
     has_texts: bool = True
 
@@ -76,9 +75,7 @@ def read_listed(reader: str, path: str, channel: int = 0, *, texts: bool = True)
 
 
 def pieces_at(reader: str, path: str) -> list[Piece]:
-    """ValueError where there is nothing, or from where this form is not read."""
-    if filesystem.is_uri(path) and not READERS[reader].takes_uris:
-        raise ValueError(f"{reader}:{path}: this form is read from local folders; copy or mount {path}")
+    """ValueError where there is nothing."""
     found = READERS[reader].pieces(os.path.expanduser(path))
     if not found:
         raise ValueError(f"{reader}:{path}: there is no {path}; fix the path")
@@ -108,31 +105,8 @@ def _mls_pieces(path: str) -> list[Piece]:
     return _list_pieces(lists, beside_mls) or tree_pieces(path)
 
 
-def _folder_pieces(
-    listing: Callable[[str], Iterable[Path]], names: Callable[[str], list[str]]
-) -> Callable[[str], list[Piece]]:
-    """Of readers whose pieces are whole folders: what lists a folder's corpus, and names that count beside it."""
-
-    def cut(path: str) -> list[Piece]:
-        found = []
-        for folder in map(os.path.abspath, matching_paths(path)):
-            files = [file for each in listing(folder) for file in matching_files(str(each))]
-            inside = [file.uri.removeprefix(folder) for file in files]
-            others = names(folder)
-            state = digest([*others, *map(" ".join, zip(inside, states_of(files), strict=True))])
-            size = sum(file.size for file in files) + NAME_BYTES * len(others)
-            found.append(Piece(folder, 0, size, state))
-        return found
-
-    return cut
-
-
-def _kaldi_tables(folder: str) -> list[Path]:
-    return [Path(folder, name) for name in TABLES if Path(folder, name).is_file()]
-
-
 def _read_kaldi(piece: Piece, options: ReadOptions) -> Reading:
-    return read_kaldi(piece.uri, options.channel, pipes=options.pipes, current=options.current)
+    return read_kaldi(piece, options.channel, pipes=options.pipes, current=options.current)
 
 
 def _read_nemo(piece: Piece, options: ReadOptions) -> Reading:
@@ -164,7 +138,7 @@ def _read_mls(piece: Piece, options: ReadOptions) -> Reading:
 
 
 READERS: Mapping[str, Reader] = {
-    "kaldi": Reader(_folder_pieces(_kaldi_tables, lambda folder: []), _read_kaldi, takes_uris=False),
+    "kaldi": Reader(kaldi_pieces, _read_kaldi),
     "librispeech": Reader(
         librispeech_pieces,
         lambda piece, options: read_librispeech(piece, options.channel, texts=options.texts),

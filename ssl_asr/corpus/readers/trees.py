@@ -46,7 +46,7 @@ def tree_of(path: str, wanted: Callable[[str], bool] = is_audio) -> Tree:
     file that is named by itself need not be `wanted`. None where there is nothing; ValueError where a folder can't be
     read. A file is another where its name, its size or the time of its last write is.
     """
-    if filesystem.is_uri(path) and not filesystem.is_file_uri(path):
+    if is_in_store(path):
         return _in_store(path.rstrip("/"), wanted)
     path = filesystem.resolve(path)[1]
     is_folder = os.path.isdir(path)
@@ -60,6 +60,17 @@ def tree_of(path: str, wanted: Callable[[str], bool] = is_audio) -> Tree:
         for file in _below(place, deep=ANY_FOLDERS not in path)
     )
     return Tree(root, (_described(root, name) for name in found if wanted(os.path.basename(name))))
+
+
+def folders_at(path: str) -> list[str]:
+    """The folders that a path, a URI or a pattern names; on a disk also files, for readers to complain about."""
+    if is_in_store(path):
+        return [each.uri for each in matching(path.rstrip("/")) if isinstance(each, FoundFolder)]
+    return [os.path.abspath(each) for each in matching_paths(path)]
+
+
+def is_in_store(path: str) -> bool:
+    return filesystem.is_uri(path) and not filesystem.is_file_uri(path)
 
 
 def tree_pieces(

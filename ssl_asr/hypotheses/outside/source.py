@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from ssl_asr.corpus.pieces import PACKED_RATIO
 from ssl_asr.corpus.list_states import MOST_COMPARED
+from ssl_asr.corpus.pieces import PACKED_RATIO
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import digest
 from ssl_asr.store import filesystem

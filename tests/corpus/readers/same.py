@@ -6,6 +6,8 @@ import numpy as np
 
 from ssl_asr.corpus.audio import read_audio
 from ssl_asr.corpus.checks import checked
+from ssl_asr.corpus.readers.kaldi import read_kaldi
+from ssl_asr.corpus.readers.kaldi_pieces import kaldi_pieces
 from ssl_asr.corpus.readers.reading import Reading
 from ssl_asr.lang.text import A_TO_Z
 from ssl_asr.recipe import Corpus
@@ -32,3 +34,9 @@ def orders_of(reading: Reading) -> dict[str, list[int]]:
     for utterance in sorted(reading.utterances, key=lambda utterance: (utterance.speaker, utterance.offset)):
         orders.setdefault(utterance.speaker, []).append(utterance.order)
     return orders
+
+
+def whole_kaldi(path: str, channel: int = 0, *, pipes: bool = False) -> Reading:
+    """What a small data directory lists."""
+    (piece,) = kaldi_pieces(path)
+    return read_kaldi(piece, channel, pipes=pipes)

@@ -8,11 +8,12 @@ import pytest
 import soundfile
 
 from ssl_asr.corpus.checks import checked
-from ssl_asr.corpus.readers.kaldi import read_kaldi
+from ssl_asr.corpus.readers.kaldi_pieces import kaldi_pieces
 from ssl_asr.corpus.readers.reading import Reading, joined
 from ssl_asr.recipe import Corpus
 from tests.corpus.conftest import Clip
 from tests.corpus.readers.same import orders_of, same_speech
+from tests.corpus.readers.same import whole_kaldi as whole
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def reasons(reading: Reading) -> dict[str, str]:
 
 
 def test_kaldi_segments_of_a_channel(kaldi_folder: Path, clips: list[Clip]) -> None:
-    reading = read_kaldi(str(kaldi_folder))
+    reading = whole(str(kaldi_folder))
     same_speech(reading, clips)
     assert reading.counts == {}
     assert {utterance.channel for utterance in reading.utterances} == {1}
@@ -48,7 +49,7 @@ def test_kaldi_segments_of_a_channel(kaldi_folder: Path, clips: list[Clip]) -> N
 def test_kaldi_without_segments_or_texts(tmp_path: Path, clips: list[Clip]) -> None:
     soundfile.write(tmp_path / "a.flac", clips[0].samples, clips[0].rate)
     (tmp_path / "wav.scp").write_text(f"one {tmp_path / 'a.flac'}\ntwo sox x.wav -t wav - speed 1.1 |\n\n")
-    reading = read_kaldi(str(tmp_path))
+    reading = whole(str(tmp_path))
     (utterance,) = reading.utterances
     assert (utterance.text, utterance.speaker, utterance.duration) == (None, "one", math.inf)
     (timed,) = checked(reading, "unlabeled", Corpus()).utterances
@@ -60,19 +61,19 @@ def test_kaldi_without_segments_or_texts(tmp_path: Path, clips: list[Clip]) -> N
 
 
 def test_files_of_any_editor_read_alike(plain: Path) -> None:
-    before = read_kaldi(str(plain))
+    before = whole(str(plain))
     (plain / "segments").write_text("a a 0 -1\nb b 0 -1\nc c 0 -1\n")
     for file in plain.iterdir():
         if file.suffix != ".wav":
             file.write_bytes(b"\xef\xbb\xbf" + file.read_bytes().replace(b" ", b" \t").replace(b"\n", b" \r\n\r\n"))
-    assert read_kaldi(str(plain)) == before
+    assert whole(str(plain)) == before
 
 
 @pytest.mark.parametrize("inside", ["\u2028", "\u2029", "\x85", "\x0b", "\x0c", "\x1c", "\xa0"])
 def test_a_text_is_a_whole_line(plain: Path, inside: str) -> None:
     text = f"one{inside}two three"
     (plain / "text").write_text(f"a {text}\nb {inside}x\n", encoding="utf-8")
-    found = [utterance.text for utterance in read_kaldi(str(plain)).utterances]
+    found = [utterance.text for utterance in whole(str(plain)).utterances]
     assert found[0] == text
     assert found[1] == (f"{inside}x" if inside not in "\x0b\x0c" else "x")
 
@@ -80,14 +81,14 @@ def test_a_text_is_a_whole_line(plain: Path, inside: str) -> None:
 def test_a_file_that_is_not_utf8_is_named(plain: Path) -> None:
     (plain / "text").write_bytes(b"a un\nb tr\xe8s\n")
     with pytest.raises(ValueError, match=r"plain/text line 2 is not UTF-8"):
-        read_kaldi(str(plain))
+        whole(str(plain))
 
 
 @pytest.mark.parametrize("sides", ["a call A\nb call B\n", "a call 1\nb call 2\n", "a\nb\n"])
 def test_the_side_of_a_call_is_no_channel(plain: Path, sides: str) -> None:
-    before = read_kaldi(str(plain))
+    before = whole(str(plain))
     (plain / "reco2file_and_channel").write_text(sides)
-    assert read_kaldi(str(plain)) == before
+    assert whole(str(plain)) == before
 
 
 def test_sides_of_a_stereo_file_need_a_channel(plain: Path, clips: list[Clip]) -> None:
@@ -95,21 +96,21 @@ def test_sides_of_a_stereo_file_need_a_channel(plain: Path, clips: list[Clip]) -
     soundfile.write(plain / "call.wav", stereo, 16000)
     (plain / "wav.scp").write_text("a call.wav\nb call.wav\nc c.wav\n")
     (plain / "reco2file_and_channel").write_text("a call A\nb call B\nc c A\n")
-    reading = read_kaldi(str(plain))
+    reading = whole(str(plain))
     assert [utterance.id for utterance in reading.utterances] == ["c"]
     assert all("fifth field of segments" in reason for reason in reasons(reading).values())
     (plain / "segments").write_text("a a 0 1 0\nb b 0 1 1\nc c 0 1\n")
-    assert [utterance.channel for utterance in read_kaldi(str(plain)).utterances] == [0, 1, 0]
+    assert [utterance.channel for utterance in whole(str(plain)).utterances] == [0, 1, 0]
     (plain / "segments").unlink()
     (plain / "wav.scp").write_text("a sox call.wav -t wav - remix 1 |\nb sph2pipe -f wav -c 2 call.wav |\nc c.wav\n")
-    assert [utterance.channel for utterance in read_kaldi(str(plain)).utterances] == [0, 1, 0]
+    assert [utterance.channel for utterance in whole(str(plain)).utterances] == [0, 1, 0]
     (plain / "wav.scp").write_text("a call.wav\nb call.wav\nc c.wav\n")
     (plain / "reco2file_and_channel").unlink()
-    assert read_kaldi(str(plain), 1).counts == {"utterances are audio that another utterance is too": 1}
+    assert whole(str(plain), 1).counts == {"utterances are audio that another utterance is too": 1}
 
 
 def test_lines_of_segments_that_name_no_times_are_rejected(kaldi_folder: Path) -> None:
-    before = read_kaldi(str(kaldi_folder)).utterances
+    before = whole(str(kaldi_folder)).utterances
     bad = {
         "lost": ("other 0 1", "missing from wav.scp"),
         "odd": ("call zero one", "the line of odd is not"),
@@ -127,7 +128,7 @@ def test_lines_of_segments_that_name_no_times_are_rejected(kaldi_folder: Path) -
         "many": ("call 0 1 1 1", "the line of many is not"),
     }
     add(kaldi_folder / "segments", *(f"{name} {line}" for name, (line, _) in bad.items()))
-    reading = read_kaldi(str(kaldi_folder))
+    reading = whole(str(kaldi_folder))
     assert reading.utterances == before
     found = reasons(reading)
     assert found.keys() == bad.keys()
@@ -139,19 +140,19 @@ def test_lines_of_segments_that_name_no_times_are_rejected(kaldi_folder: Path) -
 
 def test_minus_one_is_the_end_of_the_recording(plain: Path) -> None:
     (plain / "segments").write_text("a a 0.5 -1\n")
-    (utterance,) = read_kaldi(str(plain)).utterances
+    (utterance,) = whole(str(plain)).utterances
     assert (utterance.offset, utterance.duration) == (0.5, math.inf)
 
 
 def test_two_values_of_a_key_are_refused_and_the_same_twice_is_not(plain: Path) -> None:
-    before = read_kaldi(str(plain))
+    before = whole(str(plain))
     for table in ("text", "utt2spk", "wav.scp"):
         add(plain / table, (plain / table).read_text().split("\n")[0])
-    assert read_kaldi(str(plain)) == before
+    assert whole(str(plain)) == before
     add(plain / "text", "a another")
     add(plain / "utt2spk", "b z")
     add(plain / "wav.scp", "c a.wav")
-    reading = read_kaldi(str(plain))
+    reading = whole(str(plain))
     assert reading.utterances == ()
     found = reasons(reading)
     assert f"{plain / 'text'}: lines 1 and 5 give a different values, 'one' and 'another'" in found["a"]
@@ -161,10 +162,10 @@ def test_two_values_of_a_key_are_refused_and_the_same_twice_is_not(plain: Path) 
 
 
 def test_two_segments_of_a_name_are_refused(kaldi_folder: Path) -> None:
-    before = read_kaldi(str(kaldi_folder))
+    before = whole(str(kaldi_folder))
     lines = (kaldi_folder / "segments").read_text().splitlines()
     add(kaldi_folder / "segments", lines[1], "call-0 call 0 1 B")
-    reading = read_kaldi(str(kaldi_folder))
+    reading = whole(str(kaldi_folder))
     assert reasons(reading).keys() == {"call-0"}
     assert {each.id for each in before.utterances} - {each.id for each in reading.utterances} == {"call-0"}
 
@@ -173,7 +174,7 @@ def test_what_matches_nothing_is_counted(plain: Path) -> None:
     add(plain / "text", "d four", "e five")
     add(plain / "utt2spk", "d y")
     (plain / "wav.scp").write_text("a a.wav\nb b.wav\nnew c.wav\n")
-    reading = read_kaldi(str(plain))
+    reading = whole(str(plain))
     assert [utterance.speaker for utterance in reading.utterances] == ["x", "x", "new"]
     assert reading.counts == {
         "texts without audio": 3,
@@ -181,7 +182,7 @@ def test_what_matches_nothing_is_counted(plain: Path) -> None:
         "utterances without a speaker in utt2spk, whose recording counts as one": 1,
     }
     (plain / "segments").write_text("a a 0 1\n")
-    assert read_kaldi(str(plain)).counts["recordings without a segment"] == 2
+    assert whole(str(plain)).counts["recordings without a segment"] == 2
 
 
 @pytest.mark.parametrize("table", ["text", "utt2spk", "segments"])
@@ -193,18 +194,19 @@ def test_ids_that_all_differ_are_told_with_an_example(plain: Path, table: str) -
     with pytest.raises(
         ValueError, match=rf"{table} and .*wav.scp have no id in common: {table} has 'A', wav.scp has 'a'"
     ):
-        read_kaldi(str(plain))
+        whole(str(plain))
 
 
 def test_order_of_lines_and_signs_in_ids_are_no_matter(plain: Path) -> None:
-    before = read_kaldi(str(plain)).utterances
+    before = whole(str(plain)).utterances
     for table in ("text", "utt2spk", "wav.scp"):
         lines = [f"x/{line[0]}@y:1{line[1:]}\n" for line in (plain / table).read_text().splitlines()]
         (plain / table).write_text("".join(reversed(lines)))
-    after = read_kaldi(str(plain)).utterances
+    after = whole(str(plain)).utterances
     assert [(each.text, each.speaker) for each in after] == [(each.text, each.speaker) for each in before]
 
 
 def test_no_wav_scp(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match=r"wav\.scp"):
-        read_kaldi(str(tmp_path / "nowhere"))
+    with pytest.raises(ValueError, match=r"is not a Kaldi data directory: it has no wav\.scp"):
+        whole(str(tmp_path))
+    assert kaldi_pieces(str(tmp_path / "nowhere")) == []

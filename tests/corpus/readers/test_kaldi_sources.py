@@ -8,9 +8,9 @@ import soundfile
 
 from ssl_asr.corpus.audio import read_audio
 from ssl_asr.corpus.checks import checked
-from ssl_asr.corpus.readers.kaldi import read_kaldi
 from ssl_asr.recipe import Corpus
 from tests.corpus.conftest import Clip
+from tests.corpus.readers.same import whole_kaldi as whole
 
 CHANGED = "cat a.wav | cat |"
 
@@ -24,7 +24,7 @@ def folder(tmp_path: Path, clips: list[Clip], monkeypatch: pytest.MonkeyPatch) -
 
 
 def samples_of(folder: Path, *, pipes: bool = False) -> list[np.ndarray]:
-    found = checked(read_kaldi(str(folder), pipes=pipes), "unlabeled", Corpus(), pipes=pipes)
+    found = checked(whole(str(folder), pipes=pipes), "unlabeled", Corpus(), pipes=pipes)
     assert found.rejects == ()
     return [
         read_audio(each.audio, each.offset, each.duration, each.channel, 16000, pipes=pipes)
@@ -45,14 +45,14 @@ def test_other_pipes_are_told_at_once(folder: Path) -> None:
     with pytest.raises(
         ValueError, match=r"all recordings are shell pipes .* first of 2: cat a.wav \| cat \|; .*corpus.pipes"
     ):
-        read_kaldi(str(folder))
+        whole(str(folder))
 
 
 def test_other_pipes_are_run_where_the_recipe_says_so(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (folder / "wav.scp").write_text("a a.wav\n")
     (expected,) = samples_of(folder)
     (folder / "wav.scp").write_text(f"a {CHANGED}\n")
-    reading = read_kaldi(str(folder), pipes=True)
+    reading = whole(str(folder), pipes=True)
     monkeypatch.chdir("/")  # as a worker elsewhere
     (utterance,) = checked(reading, "unlabeled", Corpus(), pipes=True).utterances
     found = read_audio(utterance.audio, 0, utterance.duration, 0, 16000, pipes=True)
@@ -63,7 +63,7 @@ def test_other_pipes_are_run_where_the_recipe_says_so(folder: Path, monkeypatch:
 
 def test_a_pipe_that_fails_says_why(folder: Path) -> None:
     (folder / "wav.scp").write_text("a a.wav\nb cat nothing.wav && true |\n")
-    (reject,) = checked(read_kaldi(str(folder), pipes=True), "unlabeled", Corpus(), pipes=True).rejects
+    (reject,) = checked(whole(str(folder), pipes=True), "unlabeled", Corpus(), pipes=True).rejects
     assert reject.id == "b"
     assert "nothing.wav: No such file" in reject.reason
 
@@ -83,7 +83,7 @@ def test_archives_of_wav(folder: Path) -> None:
         np.testing.assert_array_equal(found, samples)
     (folder / "wav.ark").write_bytes(archive[:-2000])
     (folder / "wav.scp").write_text(listed + "c wav.ark:1\nd wav.ark:99999999\ne none.ark:0\n")
-    found = checked(read_kaldi(str(folder)), "unlabeled", Corpus())
+    found = checked(whole(str(folder)), "unlabeled", Corpus())
     assert [utterance.id for utterance in found.utterances] == ["a"]
     reasons = {reject.id: reject.reason for reject in found.rejects}
     assert "truncated" in reasons["b"]

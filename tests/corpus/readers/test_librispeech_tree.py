@@ -157,9 +157,7 @@ def test_a_bucket_is_listed_once_and_its_changes_are_seen(tree: Path, bucket: st
     assert len({piece.state, changed.state, grown.state}) == 3
 
 
-def test_trees_without_lines_are_told_in_pieces_too(
-    tree: Path, bucket: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_trees_without_lines_are_told_in_pieces_too(tree: Path, bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trees, "FILES", 1)
     for name in LINES:
         (tree / f"{name}.trans.txt").unlink()
