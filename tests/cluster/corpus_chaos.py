@@ -38,12 +38,14 @@ class CorpusChaos(DriverKilling):
 
     def progress(self) -> int:
         """Entries of the ledger."""
-        names = (PIECES, IDS, LONG, CUTS, LATER_USES, BUCKETS, MANIFEST)
-        folders = [Path(ledger_folder(self.recipe.run, name)) for name in names]
-        return sum(name.endswith(".json") for folder in folders for _, _, names in os.walk(folder) for name in names)
+        return sum(map(self._entries, (PIECES, IDS, LONG, CUTS, LATER_USES, BUCKETS, MANIFEST)))
 
     def where(self, progress: int) -> str:
-        return f"{Path(self.recipe.run).name}, {progress} entries"
+        return f"{Path(self.recipe.run).name}, {progress} entries, {self._entries(CUTS)} of them batches that are cut"
+
+    def _entries(self, name: str) -> int:
+        walked = os.walk(ledger_folder(self.recipe.run, name))
+        return sum(file.endswith(".json") for _, _, files in walked for file in files)
 
 
 def runs_of(recipe: Recipe) -> Iterator[Recipe]:
