@@ -10,10 +10,8 @@ from ssl_asr.studies.study import known_studies, read_study, recipe_of
 
 STUDENT = ["student", "evaluate"]
 STUDENTS = ["baseline", *STUDENT]
-TRANSDUCED = ["baseline", "student", "transducers", "evaluate"]
 FROM_SENONES_ON = ["hmm", "teacher", "labelling", *STUDENTS]
 OWN = {  # by study and variant: the stages that its run does not take from the first one's
-    "convrnnt": dict.fromkeys(("equal-parameters", "equal-flops"), TRANSDUCED),
     "features": {"bits2": ["corpus", "frontend", "hmm", "teacher", "labelling", *STUDENTS]},
     "labels": {
         "unigram": ["hypotheses", "transducers", "evaluate"],
