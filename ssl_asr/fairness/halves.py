@@ -29,9 +29,10 @@ def searched_half(strata: Int, seed: int) -> Bool:
 
 
 def pairs_of(vectors_sd: Float, groups: Int) -> Int:
-    """Strata [speakers] of two speakers of a group who are alike, by place or by voice; of an odd group one has three.
+    """Strata [speakers]: pairs of a group who are alike, by place or by voice; one of an odd group has three.
 
-    With halves of such pairs, a region of a few speakers has about as many in each (matched pairs, Greevy et al. 2004).
+    With halves of such pairs, a region of a few speakers has about as many in each (matched pairs, Greevy et al.
+    2004).
     """
     strata = np.empty(len(groups), np.int64)
     pairs = [pair for group in np.unique(groups) for pair in _pairs(vectors_sd, np.flatnonzero(groups == group))]

@@ -9,9 +9,9 @@ frame, 99 M of them in its convolutions, against 19 M in the LSTM layers. A stre
 The paper normalises by BatchNorm. Here it is LayerNorm: averaging models (BMUF) has no rule for BatchNorm's running
 statistics, which are not parameters, and BatchNorm would also see the padding of a batch.
 
-Three parts are not published: a LayerNorm behind the local CNN, one behind the layer that joins both CNNs, and a linear
-layer that adds the frames themselves to what the LSTM layers hear. Without them the CNNs put out a growing constant,
-and the LSTM layers hear nothing (docs/pitfalls.md).
+Three parts are not published: a LayerNorm behind the local CNN, one behind the layer that joins both CNNs, and a
+linear layer that adds the frames themselves to what the LSTM layers hear. Without them the CNNs put out a growing
+constant, and the LSTM layers hear nothing (docs/pitfalls.md).
 """
 
 from __future__ import annotations

@@ -37,8 +37,8 @@ class Transducer(Section):
     # Start with the encoder of this model, which must be of the same network: "" starts with random weights. Of a
     # Transformer it need not have the gates, nor see as much of the past.
     encoder_from: Literal["", "teacher", "baseline", "student"] = ""
-    # Before, so many passes over the labeled speech teach the encoder senones by cross-entropy (Hu et al. 2020), with the
-    # settings below. That is how an encoder begins that no other model of the recipe has.
+    # Before, so many passes over the labeled speech teach the encoder senones by cross-entropy (Hu et al. 2020), with
+    # the settings below. That is how an encoder begins that no other model of the recipe has.
     senone_passes: Annotated[int, Field(ge=0)] = 0
     sub_epochs: Positive = 10
     labeled_passes: Positive = 1  # of each sub-epoch

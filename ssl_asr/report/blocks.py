@@ -69,7 +69,7 @@ def _trainings(recipe: Recipe, stage: str) -> list[Scheduled]:
 
 
 def _transducers(recipe: Recipe) -> list[Scheduled]:
-    """In the recipe's order, after the encoders that learn senones. Of unlabeled speech all counts, with words or not."""
+    """In the recipe's order, after the encoders that learn senones. Unlabeled speech counts with words or not."""
     before, found = [], []
     for name, settings in recipe.transducers.items():
         labeled, unlabeled = _sources(recipe, settings.versions)

@@ -32,13 +32,14 @@ def test_speakers_are_paired_within_their_group(count, groups, seed):
         assert len({*channels[strata == stratum].tolist()}) == 1
     for channel in np.unique(channels):
         sizes = np.unique(strata[channels == channel], return_counts=True)[1].tolist()
-        assert sum(size % 2 for size in sizes) == sum(sizes) % 2 and max(sizes) <= 3
+        assert sum(size % 2 for size in sizes) == sum(sizes) % 2
+        assert max(sizes) <= 3
 
 
 def test_a_far_place_of_a_few_speakers_is_in_both_halves():
     draw = np.random.default_rng(0)
     for away in (4, 5, 6):
-        degrees = np.concatenate([draw.normal(size=(50, 2)), draw.normal(size=(away, 2)) + (30, 0)])
+        degrees = np.concatenate([draw.normal(size=(50, 2)), draw.normal((30, 0), size=(away, 2))])
         shuffled = draw.permutation(len(degrees))
         for seed in range(20):
             searched = searched_half(pairs_of(degrees[shuffled], np.zeros(len(degrees), int)), seed)
