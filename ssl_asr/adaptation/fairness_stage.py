@@ -39,7 +39,7 @@ from ssl_asr.store.results_layout import found_folder, found_inputs_uri
 from ssl_asr.store.training_layout import model_uri
 
 STAGE = "fairness"
-VERSION = "2"  # raise where equal inputs give other cohorts or adapted models
+VERSION = "3"  # raise where equal inputs give other cohorts or adapted models
 EXTRACTOR = "fairness"  # the run's extractor that this stage trains
 
 

@@ -10,18 +10,20 @@ from ssl_asr.adaptation.measures import Change
 
 @dataclass(frozen=True)
 class SweepPoint:
-    """Word error rates on dev: of the speakers of the adapted cohorts, and of the others.
+    """Word error rates on dev: of the speakers of the adapted cohorts, of those of other cohorts, and of none.
 
-    They are None where dev has less than two such speakers. `strength` is None of the model before.
+    They are None where dev has less than two such speakers. `strength` is None of the model before. Speakers of no
+    cohort only show what is forgotten: there may be many, and they may differ in more than a cohort.
     """
 
     strength: float | None
     adapted: float | None
     others: float | None
+    of_none: float | None = None
 
     @property
     def mean(self) -> float | None:
-        """Of both, so that no more errors of many are worth less of a few; by this dev chooses. None if one is."""
+        """Of adapted and other cohorts, so that no more errors of many are worth less of a few; by this dev chooses. None if one is."""
         return None if self.adapted is None or self.others is None else (self.adapted + self.others) / 2
 
 

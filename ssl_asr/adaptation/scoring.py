@@ -36,14 +36,14 @@ def cohorts_of_speakers(table: ScoredTable, speakers: Speakers, cohort_of: Cohor
 
 
 def check_dev(said: Mapping[str, Utterance], cohort_of: CohortOf, wanted: Collection[str]) -> None:
-    """ValueError where dev can't choose a strength, for want of speakers of the adapted cohorts or of others."""
+    """ValueError where dev can't choose a strength, for want of speakers of the adapted or of other cohorts."""
     inside, outside = set[str](), set[str]()
     for each in said.values():
-        if each.text:
-            (inside if cohort_of(each.speaker, each.tags) in wanted else outside).add(each.speaker)
+        if each.text and (name := cohort_of(each.speaker, each.tags)) is not None:
+            (inside if name in wanted else outside).add(each.speaker)
     if min(len(inside), len(outside)) < _LEAST:
         named = ", ".join(sorted(wanted))
-        few = f"of {named}" if len(inside) < _LEAST else f"beside {named}"
+        few = f"of {named}" if len(inside) < _LEAST else f"of cohorts beside {named}"
         raise ValueError(
             f"dev has less than {_LEAST} speakers {few}, so it can't choose how strongly to adapt; add or tag speech "
             "of dev, or give one strength, such as adapt.lambdas=[1]"
@@ -53,11 +53,13 @@ def check_dev(said: Mapping[str, Utterance], cohort_of: CohortOf, wanted: Collec
 def sweep_point(
     strength: float | None, table: ScoredTable, cohort_of: CohortOf, wanted: Collection[str]
 ) -> SweepPoint:
-    """Speakers without a cohort are others. No rate is of one speaker."""
+    """No rate is of one speaker."""
     speakers = speakers_of(table)
-    inside = np.array([name in wanted for name in cohorts_of_speakers(table, speakers, cohort_of)])
-    rates = [speakers.counts.rows(which).wer if which.sum() >= _LEAST else None for which in (inside, ~inside)]
-    return SweepPoint(strength, rates[0], rates[1])
+    names = cohorts_of_speakers(table, speakers, cohort_of)
+    inside, nowhere = (np.array(found) for found in ([name in wanted for name in names], [not name for name in names]))
+    parts = (inside, ~inside & ~nowhere, nowhere)
+    rates = [speakers.counts.rows(which).wer if which.sum() >= _LEAST else None for which in parts]
+    return SweepPoint(strength, *rates)
 
 
 def compare_on_test(

@@ -34,7 +34,7 @@ def sentence(results: AdaptResults) -> str:
         f"{results.model} was adapted to {', '.join(results.cohorts)} (by {results.by}) by {results.method}, on "
         f"{results.hours:.2f} h of {results.speakers:,} speakers of the training speech"
         f"{_AND_ALL if results.method == EMBEDDING else ''}. {results.system} was chosen "
-        "on dev by the mean of both rates. Test figures are of the half of the test speakers in which no cohort was "
+        "on dev by the mean of the rates of adapted and other cohorts. Test figures are of the half of the test speakers in which no cohort was "
         "searched; the mean, the maximum and the variance (in squared points) count each cohort once. In brackets: "
         f"95 % bootstrap intervals over speakers of the difference; with less than {LEAST_SPEAKERS} there is none."
         + ("" if results.unknown is None else _UNKNOWN)
@@ -43,13 +43,13 @@ def sentence(results: AdaptResults) -> str:
 
 def sweep_rows(results: AdaptResults) -> list[list[str]]:
     """With a row of titles."""
-    rows = [["dev, WER %", "", "adapted cohorts", "other speakers", "mean"]]
+    rows = [["dev, WER %", "", "adapted cohorts", "other cohorts", "mean", "no cohort"]]
     return rows + [_point(point, point.strength == results.chosen) for point in results.sweep]
 
 
 def _point(point: SweepPoint, chosen: bool) -> list[str]:
     name = "before" if point.strength is None else f"strength {point.strength:g}"
-    return [name, "chosen" if chosen else "", *map(_rate, (point.adapted, point.others, point.mean))]
+    return [name, "chosen" if chosen else "", *map(_rate, (point.adapted, point.others, point.mean, point.of_none))]
 
 
 def change_rows(results: AdaptResults) -> list[list[str]]:

@@ -28,8 +28,8 @@ def render_adapted(results: AdaptResults) -> str:
 def gap_and_forgetting(results: AdaptResults) -> list[tuple[SweepPoint, float, float]]:
     """Of each point of the sweep, on dev, in points of word error rate.
 
-    The gap is that of the adapted cohorts to the other speakers; forgetting is what the others have lost. Empty where
-    dev has not both.
+    The gap is that of the adapted cohorts to the other cohorts; forgetting is what the others have lost. Speakers of no
+    cohort have no part in either. Empty where dev has not both.
     """
     points = [(each, each.adapted, each.others) for each in results.sweep]
     known = [
@@ -57,6 +57,6 @@ def sweep_curve(results: AdaptResults) -> str | None:
                 axis.plot([lost], [gap], "o", color=COLOUR[TEACHER], markersize=9)
             axis.annotate(text, (lost, gap), (6, 5), textcoords="offset points")
         axis.axvline(0, color=FAINT, linewidth=0.8)
-        axis.set_xlabel("forgetting: WER of the other speakers less that before, points")
+        axis.set_xlabel("forgetting: WER of other cohorts less that before, points")
         axis.set_ylabel("gap, points")
     return out[0]
