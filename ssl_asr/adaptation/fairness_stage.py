@@ -7,7 +7,7 @@ while what it is made from does: an extractor, embeddings, models.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from ssl_asr.adaptation.cohort import BOTTOM
 from ssl_asr.adaptation.found import read_found
@@ -35,7 +35,7 @@ from ssl_asr.speakers.extracting import train_extractor
 from ssl_asr.speakers.pool import PoolSettings
 from ssl_asr.speakers.settings import TrainingSettings
 from ssl_asr.store import filesystem
-from ssl_asr.store.results_layout import found_folder, found_inputs_uri
+from ssl_asr.store.results_layout import cohorts_page_uri, cohorts_uri, found_folder, found_inputs_uri, nothing_found_uri
 from ssl_asr.store.training_layout import model_uri
 
 STAGE = "fairness"
@@ -44,7 +44,11 @@ EXTRACTOR = "fairness"  # the run's extractor that this stage trains
 
 
 def run_fairness(recipe: Recipe) -> StageReport:
-    """Write the cohorts and the adapted models; ValueError in one sentence where the speech is not enough."""
+    """Write the cohorts and the adapted models; ValueError in one sentence where the student can't be adapted.
+
+    A search that finds no cohorts in this speech is told in the figures, and the others go on, unless the student is to
+    be adapted to what it finds.
+    """
     inputs = _inputs(recipe)
     clock = StageClock(recipe, STAGE, inputs_key(inputs))
     clock.claim()
@@ -55,14 +59,14 @@ def run_fairness(recipe: Recipe) -> StageReport:
     filesystem.delete(found_inputs_uri(recipe.run))
     if VOICES in settings.by:
         _embed_voices(recipe)
-    found = [_find(recipe, by) for by in settings.by]
+    searched = {by: _searched(recipe, by) for by in settings.by}
     with cluster.joined():
         adapted = [
             run_adapt(recipe, Wanted(BOTTOM, method, STUDENT, found_folder(recipe.run, settings.by[0])))
             for method in settings.methods
         ]
     filesystem.write_bytes(found_inputs_uri(recipe.run), json.dumps(inputs, indent=1, sort_keys=True).encode())
-    return clock.finish(len(found) + len(adapted), 0, figures=dict(_figures(recipe, found, adapted)))
+    return clock.finish(len(searched) + len(adapted), 0, figures=dict(_figures(searched, adapted)))
 
 
 def todo_fairness(recipe: Recipe, before: Sequence[Todo]) -> list[Todo]:
@@ -97,8 +101,9 @@ def _kept_inputs(recipe: Recipe) -> Inputs | None:
     except ValueError:  # a damaged file, which is made again
         return None
     wanted = (len(recipe.fairness.by), len(recipe.fairness.methods))
+    searched = len(found.cohorts) + len(found.nothing)
     models = [model_uri(recipe.run, each.system) for each in found.adapted]
-    is_whole = (len(found.cohorts), len(found.adapted)) == wanted and all(map(filesystem.exists, models))
+    is_whole = (searched, len(found.adapted)) == wanted and all(map(filesystem.exists, models))
     return inputs if is_whole else None
 
 
@@ -111,21 +116,31 @@ def _embed_voices(recipe: Recipe) -> None:
     embed_splits(recipe.run, EXTRACTOR, embedder_of(recipe, EXTRACTOR), splits)
 
 
-def _find(recipe: Recipe, by: str) -> CohortResults:
+def _searched(recipe: Recipe, by: str) -> CohortResults | str:
+    """The cohorts, or why there are none in this speech; ValueError where the student is to be adapted to them."""
+    folder, table = found_folder(recipe.run, by), table_of_run(recipe, STUDENT)
+    for uri in (cohorts_uri(folder), cohorts_page_uri(folder), nothing_found_uri(folder)):
+        filesystem.delete(uri)
     least = Least(recipe.fairness.least_words, recipe.fairness.least_speakers)
     named = f"{VOICES}:{EXTRACTOR}" if by == VOICES else by
     try:
-        found = find_cohorts(table_of_run(recipe, STUDENT), named, Settings(least, recipe.seed))
+        found = find_cohorts(table, named, Settings(least, recipe.seed))
     except ValueError as error:
-        raise ValueError(f"fairness.by={by}: {error}") from error
-    write_cohorts(found_folder(recipe.run, by), found)
+        if recipe.fairness.methods and by == recipe.fairness.by[0]:
+            raise ValueError(f"fairness.by={by}: {error}") from error
+        filesystem.write_bytes(nothing_found_uri(folder), str(error).encode())
+        return str(error)
+    write_cohorts(folder, found)
     return found
 
 
 def _figures(
-    recipe: Recipe, found: Sequence[CohortResults], adapted: Sequence[AdaptResults]
+    searched: Mapping[str, CohortResults | str], adapted: Sequence[AdaptResults]
 ) -> Iterator[tuple[str, str]]:
-    for by, each in zip(recipe.fairness.by, found, strict=True):
+    for by, each in searched.items():
+        if isinstance(each, str):
+            yield f"no cohorts by {by}", each
+            continue
         gap = "-" if each.gap.value is None else f"{100 * each.gap.value:+.0f} %"
         yield f"gap by {by}", f"{gap} (p = {each.gap.p:.2g})"
     for results in adapted:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from ssl_asr.adaptation.cohort import BOTTOM, cohorts_named, read_cohorts
 from ssl_asr.adaptation.jobs import adaptation_name
@@ -17,7 +17,7 @@ from ssl_asr.fairness.results import CohortResults
 from ssl_asr.models.systems import STUDENT
 from ssl_asr.recipe import Recipe
 from ssl_asr.store import filesystem
-from ssl_asr.store.results_layout import cohorts_uri, found_folder
+from ssl_asr.store.results_layout import cohorts_uri, found_folder, nothing_found_uri
 
 _WIDTH = 118
 NOTE = (
@@ -30,29 +30,48 @@ NOTE = (
 
 @dataclass(frozen=True)
 class Found:
-    """`cohorts` by each of `by`, then what came of each method, as far as they are there."""
+    """`cohorts` by each of `by`, then what came of each method, as far as they are there.
+
+    `nothing` says why there are no cohorts, by the ways in which none were found.
+    """
 
     by: Sequence[str] = ()
     cohorts: Sequence[CohortResults] = ()
     adapted: Sequence[AdaptResults] = ()
+    nothing: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_found(recipe: Recipe) -> Found:
     """ValueError naming a damaged file."""
     run, settings = recipe.run, recipe.fairness
     there = [by for by in settings.by if filesystem.exists(cohorts_uri(found_folder(run, by)))]
+    nothing = {by: _why_none(found_folder(run, by)) for by in settings.by if by not in there}
+    nothing = {by: why for by, why in nothing.items() if why}
     cohorts = [read_cohorts(run, found_folder(run, by)) for by in there]
     if settings.by[:1] != tuple(there[:1]) or not settings.methods:
-        return Found(there, cohorts)
+        return Found(there, cohorts, nothing=nothing)
     bottom = cohorts_named(cohorts[0], BOTTOM)
     names = [adaptation_name(STUDENT, method, cohorts[0].by, bottom) for method in settings.methods]
-    return Found(there, cohorts, [each for name in names if (each := read_adapted(run, name)) is not None])
+    adapted = [each for name in names if (each := read_adapted(run, name)) is not None]
+    return Found(there, cohorts, adapted, nothing)
+
+
+def _why_none(folder: str) -> str:
+    uri = nothing_found_uri(folder)
+    return filesystem.read_bytes(uri).decode() if filesystem.exists(uri) else ""
 
 
 def format_found(found: Found) -> str:
     """For a terminal; empty where nothing is there."""
     texts = ["\n".join(aligned(rows)) for rows in (cohort_rows(found), adapted_rows(found)) if rows]
-    return "\n\n".join([*texts, textwrap.fill(NOTE, _WIDTH)]) if texts else ""
+    note = note_of(found)
+    return "\n\n".join([*texts, textwrap.fill(note, _WIDTH)]) if note else ""
+
+
+def note_of(found: Found) -> str:
+    """What the tables mean, and by what no cohorts were found; empty where nothing was searched."""
+    none = [f"By {by} no cohorts were found: {why}." for by, why in found.nothing.items()]
+    return " ".join([*([NOTE] if found.cohorts else []), *none])
 
 
 def cohort_rows(found: Found) -> list[list[str]]:

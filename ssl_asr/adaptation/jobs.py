@@ -22,7 +22,7 @@ from ssl_asr.training.job import TrainingJob
 from ssl_asr.training.objectives.anchored import Anchor
 
 VERSION = "1"  # raise where equal inputs give another adapted model
-FISHER_VERSION = "1"  # raise where equal inputs give other weights of EWC
+FISHER_VERSION = "2"  # raise where equal inputs give other weights of EWC
 DEV = "dev"  # the objective on dev: the penalty has no part in it
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
@@ -31,13 +32,19 @@ def make_fisher(
 
 
 def sampled(reader: Reader, sources: Sequence[Source], size: int, seed: int) -> Iterator[tuple[str, torch.Tensor]]:
-    """Ids and frames of at most `size` utterances, from slabs of all sources in a random order."""
+    """Ids and frames of at most `size` utterances, from slabs of all sources in a random order.
+
+    All slabs give as many, as a slab has few speakers: of few slabs, the sample would be of few speakers.
+    """
     places = [(source, place) for source in sources for place in range(len(source))]
-    order = np.random.default_rng(seed_of(seed, "fisher sample")).permutation(len(places))
+    random = np.random.default_rng(seed_of(seed, "fisher sample"))
     left = size
-    for source, place in (places[index] for index in order):
-        for example in reader.read(source.name, source.slab(place), 0)[:left]:
-            yield example.id, torch.from_numpy(example.frames)
+    for read, index in enumerate(random.permutation(len(places))):
+        source, place = places[index]
+        examples = reader.read(source.name, source.slab(place), 0)
+        most = math.ceil(left / (len(places) - read))
+        for number in random.permutation(len(examples))[:most]:
+            yield examples[number].id, torch.from_numpy(examples[number].frames)
             left -= 1
         if not left:
             return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -12,6 +13,8 @@ from ssl_asr.fairness.results import Clustering, VoiceDot, VoiceMap
 from ssl_asr.fairness.scored_table import Int
 
 MOST_DOTS = 2000
+_LEAST = 2  # dots of a channel: none is known by it
+OTHER = "other"  # channels that are not named
 
 
 def voice_map(vectors_nd: Float, clusters_n: Int, channels_n: Int, channel_names: Sequence[str]) -> VoiceMap:
@@ -22,7 +25,7 @@ def voice_map(vectors_nd: Float, clusters_n: Int, channels_n: Int, channel_names
         VoiceDot(round(float(x), 3), round(float(y), 3), f"cluster {cluster + 1}", channel_names[channel])
         for (x, y), cluster, channel in zip(places_n2[chosen], clusters_n[chosen], channels_n[chosen], strict=True)
     ]
-    return VoiceMap(dots, shares[0], shares[1])
+    return VoiceMap(_shared_channels(dots), shares[0], shares[1])
 
 
 def principal_components(vectors_nd: Float) -> tuple[Float, tuple[float, float]]:
@@ -42,4 +45,17 @@ def only_of(clustering: Clustering, cohorts: Sequence[str]) -> Clustering:
     """Without the dots of other cohorts, which are shown nowhere."""
     shown = {*cohorts}
     dots = [dot for dot in clustering.map.dots if dot.cohort in shown]
-    return replace(clustering, map=replace(clustering.map, dots=dots))
+    return replace(clustering, map=replace(clustering.map, dots=_shared_channels(dots)))
+
+
+def _shared_channels(dots: Sequence[VoiceDot]) -> list[VoiceDot]:
+    """Channels of fewer than two dots are one: who knows of whom a channel is would know the dot's voice and cohort.
+
+    One dot left over would be known by that too, so the next smallest channel joins it.
+    """
+    sizes = Counter(dot.channel for dot in dots)
+    merged = {name for name, size in sizes.items() if size < _LEAST}
+    named = sorted({*sizes} - merged - {OTHER}, key=lambda name: (sizes[name], name))
+    if 0 < sum(sizes[name] for name in merged | {OTHER}) < _LEAST:
+        merged |= {*named[:1]}
+    return [replace(dot, channel=OTHER) if dot.channel in merged else dot for dot in dots]

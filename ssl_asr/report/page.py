@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
-from ssl_asr.adaptation.found import NOTE
+from ssl_asr.adaptation.found import note_of
 from ssl_asr.evaluation.error_rates import ALL
 from ssl_asr.evaluation.results import Results
 from ssl_asr.evaluation.table import baseline_note, share_text
@@ -58,7 +58,7 @@ def render(evidence: Evidence, clips: Clips = NO_CLIPS) -> str:
         baseline_note=baseline_note(results) if results and BASELINE_SHORT in results.kappa else "",
         transducer_tables=transducer_tables(results) if results else [],
         fairness_tables=fairness_tables(evidence.recipe, evidence.found),
-        fairness_note=NOTE,
+        fairness_note=note_of(evidence.found),
         all=ALL,
         bars={name: Markup(plots.wer_bars(results, name)) for name in _sets(results)} if results else {},
         forest=Markup(plots.werr_forest(results)) if results else "",

@@ -114,6 +114,11 @@ def found_folder(run: str, by: str) -> str:
     return filesystem.join(cohorts_folder(run), f"{kind}-{quote(name, safe='')}" if name else kind)
 
 
+def nothing_found_uri(folder: str) -> str:
+    """Why the fairness stage found no cohorts, instead of these."""
+    return filesystem.join(folder, "none.txt")
+
+
 def found_inputs_uri(run: str) -> str:
     """What the fairness stage's cohorts and adapted models were made from; written last."""
     return filesystem.join(cohorts_folder(run), "inputs.json")

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ssl_asr.adaptation.fairness_stage import run_fairness, todo_fairness
-from ssl_asr.adaptation.found import Found, adapted_rows, cohort_rows, format_found, read_found
+from ssl_asr.adaptation.found import Found, adapted_rows, cohort_rows, format_found, note_of, read_found
 from ssl_asr.adaptation.measures import FIGURES
 from ssl_asr.adaptation.results_file import read_adapted
 from ssl_asr.recipe import Recipe, load_recipe, parse_recipe
@@ -144,3 +144,17 @@ def test_folders_of_cohorts_differ_as_their_tags_do() -> None:
     folders = [found_folder("/run", by) for by in ways]
     assert len({*folders}) == len(ways)
     assert all(folder.rpartition("/")[0] == "/run/report/cohorts" for folder in folders)
+
+
+def test_a_search_that_finds_nothing_is_told_and_the_others_go_on(recipe: Recipe) -> None:
+    more = changed(recipe, by=["tag:region", "tag:shoe"])
+    report = run_fairness(more)
+    assert "the tag 'shoe'" in report.line()
+    assert (report.pieces, todo_fairness(more, [])) == (4, [])
+    found = read_found(more)
+    assert ([*found.by], [*found.nothing]) == (["tag:region"], ["tag:shoe"])
+    assert "By tag:shoe no cohorts were found" in " ".join(format_found(found).split())
+    alone = changed(recipe, by=["tag:shoe"], methods=[])
+    assert run_fairness(alone).pieces == 1
+    assert fairness_tables(alone, read_found(alone)) == []
+    assert "By tag:shoe" in note_of(read_found(alone))

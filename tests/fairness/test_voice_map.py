@@ -42,8 +42,32 @@ def test_dots_are_limited_and_say_cohort_and_channel():
     assert {(dot.cohort, dot.channel) for dot in found.dots} == {("cluster 1", "phone"), ("cluster 2", "phone")}
 
 
+@pytest.mark.parametrize(
+    ("channels", "shown"),
+    [
+        ("aaabbcd", "aaabb??"),
+        ("aaabbc", "aaa???"),  # one alone would be known by the word "other" too
+        ("aab", "???"),
+        ("aabb", "aabb"),
+        ("a", "?"),
+    ],
+)
+def test_no_dot_has_a_channel_of_its_own(channels, shown):
+    names = sorted({*channels})
+    numbers = np.array([names.index(each) for each in channels])
+    vectors = np.random.default_rng(0).normal(size=(len(channels), 3))
+    found = voice_map(vectors, np.zeros(len(channels), np.int64), numbers, names)
+    assert [dot.channel for dot in found.dots] == ["other" if each == "?" else each for each in shown]
+
+
+def test_nor_has_one_where_the_others_of_its_channel_are_not_shown():
+    dots = [VoiceDot(0, 0, f"cluster {cohort}", channel) for cohort, channel in ("1a", "1a", "1b", "1c", "2b", "2c")]
+    found = only_of(Clustering([], True, VoiceMap(dots, 1.0, 0.0), 5, "abc"), ["cluster 1"])
+    assert [dot.channel for dot in found.map.dots] == ["a", "a", "other", "other"]
+
+
 def test_cohorts_that_are_not_shown_have_no_dot():
-    dots = [VoiceDot(0, 0, "cluster 1", "a"), VoiceDot(1, 0, "cluster 2", "a")]
+    dots = [VoiceDot(0, 0, f"cluster {number}", "a") for number in (1, 2, 2)]
     found = only_of(Clustering([], True, VoiceMap(dots, 1.0, 0.0), 5, "abc"), ["cluster 2"])
     assert found.map.dots == dots[1:]
 
