@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import replace
+
+import numpy as np
 import pytest
 
-from jobs.bench.cohorts import FIGURES, Discovered, discovery_verdict, mitigation_verdict
+from jobs.bench import cohorts
+from jobs.bench.cohorts import CONTROL, Adapted, Discovered, Seen, as_json, discovery_verdict, mitigation_verdict
+from jobs.bench.known_regions import Heard
 from jobs.bench.reweighting import Rates, is_clear, verdict_of
-from ssl_asr.adaptation.measures import MEAN, VARIANCE
+from ssl_asr.adaptation.measures import FIGURES, MAXIMUM, MEAN, VARIANCE
+from ssl_asr.fairness.scored_table import Counts
+from ssl_asr.recipe import Recipe
 
 
 @pytest.mark.parametrize(
@@ -24,7 +32,18 @@ def test_of_mitigation(variances: list[float], means: list[float], verdict: str)
         {**dict.fromkeys(FIGURES, 0.0), VARIANCE: variance, MEAN: mean}
         for variance, mean in zip(variances, means, strict=True)
     ]
-    assert mitigation_verdict(changes) == verdict
+    assert mitigation_verdict(changes, 3, (-0.2, -0.01), -0.01) == verdict
+
+
+def test_of_mitigation_without_seed_interval_or_gain_over_the_control() -> None:
+    changes = [{MEAN: 0.0, VARIANCE: -0.1}] * 3
+    assert mitigation_verdict(changes, 3, (-0.2, -0.01), -0.05) == "reproduced"
+    assert mitigation_verdict(changes, 4, (-0.2, -0.01), -0.05) == "partly"  # a seed has failed
+    assert mitigation_verdict(changes, 3, (-0.2, 0.01), -0.05) == "partly"
+    assert mitigation_verdict(changes, 3, None, -0.05) == "partly"
+    assert mitigation_verdict(changes, 3, (-0.2, -0.01), -0.11) == "partly"  # the control does as well
+    assert mitigation_verdict(changes, 3, (-0.2, -0.01), None) == "partly"
+    assert mitigation_verdict([], 3, None, None) == "can't tell"
 
 
 @pytest.mark.parametrize(
@@ -34,13 +53,54 @@ def test_of_mitigation(variances: list[float], means: list[float], verdict: str)
         (0.3, 0.1, [0.01, 0.01, 0.01], "partly"),  # a smaller gap than that by place
         (0.5, 0.1, [0.01, 0.2, 0.3], "not"),
         (0.5, 0.02, [0.01, 0.01, 0.01], "not"),
+        (0.5, 0.6, [0.01, 0.01, 0.01], "not"),  # most talkers are no bottom part
+        (0.5, 0.1, [0.01, 0.01], "partly"),  # a seed has failed
+        (0.5, 0.1, [0.01], "not"),
     ],
 )
 def test_of_discovery(gap: float, share: float, p: list[float], verdict: str) -> None:
     places = [Discovered(0.4, 0.2, 0.01, None)] * 3
     voices = [Discovered(gap, share, each, None) for each in p]
-    assert discovery_verdict(places, voices) == verdict
-    assert discovery_verdict(places, []) == "can't tell"
+    assert discovery_verdict(places, voices, 3) == verdict
+    assert discovery_verdict(places, [], 3) == "can't tell"
+
+
+def gave(seen: Seen, seed: int, change: float) -> None:
+    counts = Counts(np.array([10, 10]), np.array([1, 2]))
+    heard = Heard(["x", "y"], ["a", "b"], counts, counts)
+    one = Adapted(dict.fromkeys(FIGURES, change), dict.fromkeys((MEAN, MAXIMUM, VARIANCE), change), heard)
+    seen.adapted[seed] = {"ewc": one, CONTROL: one}
+    found = Discovered(0.4, 0.2, 0.01, None)
+    seen.found[seed] = {"simulated by geo": found, f"simulated by {cohorts.VOICES}": replace(found, gap=float("inf"))}
+
+
+def test_the_figures_of_each_seed_stand_beside_the_published_ones() -> None:
+    seen = Seen([2, 3])
+    gave(seen, 2, -0.1)
+    seen.failed[3] = "no speech"
+    told = json.loads(json.dumps(as_json(seen, {}), allow_nan=False))
+    assert told["failed"] == {"3": "no speech"}
+    assert told["mitigation"]["ewc"]["accents"]["2"][VARIANCE] == -10
+    assert told["mitigation"]["all speech"]["regions"]["mean"][MEAN] == -10
+    assert told["discovery"]["simulated by geo"]["2"] == {"gap": 40, "share": 20, "p": 0.01, "p_within_sets": None}
+    assert told["discovery"][f"simulated by {cohorts.VOICES}"]["2"]["gap"] is None
+    assert told["published"]["mitigation"][VARIANCE] == -7.9
+
+
+def test_a_seed_that_fails_costs_no_other(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def look(recipe: Recipe, seen: Seen) -> None:
+        if recipe.seed == 3:
+            raise ValueError("no speech")
+        gave(seen, recipe.seed, -0.1)
+
+    monkeypatch.setattr(cohorts, "look", look)
+    monkeypatch.setattr("sys.argv", ["cohorts"])
+    cohorts.main()
+    printed = capsys.readouterr()
+    told = json.loads(printed.out.splitlines()[-1])
+    assert (told["seeds"], told["failed"]) == ([2, 3, 4], {"3": "no speech"})
+    assert told["verdicts"] == {"ewc": "partly", "discovery": "partly"}
+    assert "seed 3: no speech" in printed.err
 
 
 def test_of_reweighting() -> None:
