@@ -76,11 +76,11 @@ def encoder_onnx(model: TransducerModel) -> bytes:
 
 def _conv_rnnt(nodes: CausalNodes, encoder: ConvRnnt) -> str:
     local = nodes.add(encoder.local_cnn, "encoder.local_cnn", "normalised")
-    nodes.graph.add("Add", [local, nodes.linear("encoder.direct", "normalised")], ["heard"])
-    wide = nodes.add(encoder.global_cnn, "encoder.global_cnn", "heard")
-    nodes.graph.add("Concat", ["heard", wide], ["both"], axis=2)
+    wide = nodes.add(encoder.global_cnn, "encoder.global_cnn", local)
+    nodes.graph.add("Concat", [local, wide], ["both"], axis=2)
     joined = nodes.add(encoder.norm, "encoder.norm", nodes.linear("encoder.join", "both"))
-    return nodes.add(encoder.recurrent, "encoder.recurrent", joined)
+    nodes.graph.add("Add", [joined, nodes.linear("encoder.direct", "normalised")], ["heard"])
+    return nodes.add(encoder.recurrent, "encoder.recurrent", "heard")
 
 
 def predictor_onnx(model: TransducerModel) -> bytes:
