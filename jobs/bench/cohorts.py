@@ -1,24 +1,25 @@
 """Who is understood worse, and what adapting changes, over seeds: `python -m jobs.bench.cohorts [--seeds 2 3 4]`.
 
-Every seed is a run of `fairness-demo` of its own, below --folder, with the methods finetune, ewc, average and replay, and a
-control. A run that is there is not made again, and one that was stopped goes on. A seed that fails is told, and the
-others go on; the criteria count it as one that shows nothing. The seeds are 2, 3 and 4, as the criteria were
-changed after a look at a run with seed 1: without known regions, interval, control and the limit of half of the words.
+Every seed is a run of `fairness-demo` of its own, below --folder, with the methods finetune, ewc, average and replay,
+and a control. A run that is there is not made again, and one that was stopped goes on. A seed that fails is told, and
+the others go on; the criteria count it as one that shows nothing. The seeds are 2, 3 and 4, as the criteria were
+changed after a look at a run with seed 1: without known regions, interval, control and the limit of half of the
+words.
 
 Mitigation (Trinh et al. 2022: variance over regions -7.9 %, worst region -3.2 %, overall -1.3 %, all relative). The
-verdict is of the six simulated accents, on talkers held out of the search; figures of the regions that were found stand
-beside it. These are few, and the variance of two regions is only the square of half their gap. A method reproduces it
-where the variance over accents falls in every seed and by 7.9 % in the mean over seeds, more than by the control, the
-95 % interval of that mean over talkers lies below zero, and the mean WER over accents does not rise in the mean over
-seeds. "partly": the variance falls in the mean, and the mean WER does not rise. "not": all else. The control is the same
-number of passes over all training speech: where it does as well, the cohort does not matter.
+verdict is of the six simulated accents, on talkers held out of the search; figures of the regions that were found
+stand beside it. These are few, and the variance of two regions is only the square of half their gap. A method
+reproduces it where the variance over accents falls in every seed and by 7.9 % in the mean over seeds, more than by
+the control, the 95 % interval of that mean over talkers lies below zero, and the mean WER over accents does not rise
+in the mean over seeds. "partly": the variance falls in the mean, and the mean WER does not rise. "not": all else. The
+control is the same number of passes over all training speech: where it does as well, the cohort does not matter.
 
 Discovery (Dheram et al. 2022: by ZIP code and census a gap of 41.7 %, bottom part 0.8 % of the data; by clusters of
 voices 65.0 % and 10.0 %). Reproduced where, among the same talkers (the simulated ones), the gap by clusters of
-voices is at least that by place, in the mean over seeds, its bottom part has at least 5 % and at most half of the words,
-and its p is below 0.05 in two thirds of the seeds. "partly": the last two hold. "not": all else. The accent, which was
-simulated, is a tag that no real system has; it bounds what clusters can find. Among all talkers the clusters may be no
-more than the corpora: the p with speakers exchanged only within test sets tells.
+voices is at least that by place, in the mean over seeds, its bottom part has at least 5 % and at most half of the
+words, and its p is below 0.05 in two thirds of the seeds. "partly": the last two hold. "not": all else. The accent,
+which was simulated, is a tag that no real system has; it bounds what clusters can find. Among all talkers the
+clusters may be no more than the corpora: the p with speakers exchanged only within test sets tells.
 
 It prints a table for each question, and one JSON object as the last line: by seed, means, and the published figures.
 """
@@ -257,8 +258,12 @@ def _method_json(seen: Seen, method: str) -> dict[str, object]:
 
 def _way_json(seen: Seen, name: str) -> dict[str, object]:
     by_seed = {str(seed): each[name] for seed, each in seen.found.items() if name in each}
-    means = {figure: statistics.fmean(getattr(one, figure) for one in by_seed.values()) for figure in ("gap", "share")}
-    rows = {seed: {**asdict(one), "gap": _percent(one.gap), "share": _percent(one.share)} for seed, one in by_seed.items()}
+    means = {
+        figure: statistics.fmean(getattr(one, figure) for one in by_seed.values()) for figure in ("gap", "share")
+    }
+    rows = {
+        seed: {**asdict(one), "gap": _percent(one.gap), "share": _percent(one.share)} for seed, one in by_seed.items()
+    }
     return {"mean": {figure: _percent(value) for figure, value in means.items()}, **rows}
 
 

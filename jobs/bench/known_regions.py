@@ -1,4 +1,4 @@
-"""Word error rates over the simulated accents, whose talkers are known, before and after an adaptation, over seeds."""
+"""Word error rates over the simulated accents, before and after an adaptation, over seeds."""
 
 from __future__ import annotations
 
@@ -44,15 +44,19 @@ def changes_over_accents(heard: Heard) -> dict[str, float]:
     """Relative changes of mean, maximum and variance, where each accent counts once: -0.1 is a tenth less."""
     ones = np.ones((1, len(heard.names)), np.int64)
     before, after = (_rates(counts, heard.accents, ones)[0] for counts in (heard.before, heard.after))
-    figures = {MEAN: np.mean, MAXIMUM: np.max, VARIANCE: np.var}
-    return {name: _change(float(of(before)), float(of(after))) for name, of in figures.items()}
+    figures = {
+        MEAN: (before.mean(), after.mean()),
+        MAXIMUM: (before.max(), after.max()),
+        VARIANCE: (before.var(), after.var()),
+    }
+    return {name: _change(float(was), float(became)) for name, (was, became) in figures.items()}
 
 
 def variance_interval(seeds: Sequence[Heard], draws: Draws) -> tuple[float, float] | None:
     """The 95 % interval of the mean over seeds of the variance's relative change; None where none can be drawn.
 
-    Talkers are drawn within their accents, and one who is held out in several seeds is drawn in all of them alike: the
-    seeds share their talkers. A draw without a word of an accent in a seed is left out.
+    Talkers are drawn within their accents, and one who is held out in several seeds is drawn in all of them alike:
+    the seeds share their talkers. A draw without a word of an accent in a seed is left out.
     """
     talkers = sorted({pair for each in seeds for pair in zip(each.accents, each.names, strict=True)})
     times = _times([accent for accent, _ in talkers], draws)

@@ -35,7 +35,13 @@ from ssl_asr.speakers.extracting import train_extractor
 from ssl_asr.speakers.pool import PoolSettings
 from ssl_asr.speakers.settings import TrainingSettings
 from ssl_asr.store import filesystem
-from ssl_asr.store.results_layout import cohorts_page_uri, cohorts_uri, found_folder, found_inputs_uri, nothing_found_uri
+from ssl_asr.store.results_layout import (
+    cohorts_page_uri,
+    cohorts_uri,
+    found_folder,
+    found_inputs_uri,
+    nothing_found_uri,
+)
 from ssl_asr.store.training_layout import model_uri
 
 STAGE = "fairness"
@@ -46,8 +52,8 @@ EXTRACTOR = "fairness"  # the run's extractor that this stage trains
 def run_fairness(recipe: Recipe) -> StageReport:
     """Write the cohorts and the adapted models; ValueError in one sentence where the student can't be adapted.
 
-    A search that finds no cohorts in this speech is told in the figures, and the others go on, unless the student is to
-    be adapted to what it finds.
+    A search that finds no cohorts in this speech is told in the figures, and the others go on, unless the student is
+    to be adapted to what it finds.
     """
     inputs = _inputs(recipe)
     clock = StageClock(recipe, STAGE, inputs_key(inputs))

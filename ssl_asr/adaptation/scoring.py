@@ -56,7 +56,9 @@ def sweep_point(
     """No rate is of one speaker."""
     speakers = speakers_of(table)
     names = cohorts_of_speakers(table, speakers, cohort_of)
-    inside, nowhere = (np.array(found) for found in ([name in wanted for name in names], [not name for name in names]))
+    inside, nowhere = (
+        np.array(found) for found in ([name in wanted for name in names], [not name for name in names])
+    )
     parts = (inside, ~inside & ~nowhere, nowhere)
     rates = [speakers.counts.rows(which).wer if which.sum() >= _LEAST else None for which in parts]
     return SweepPoint(strength, *rates)

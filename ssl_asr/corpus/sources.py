@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from ssl_asr.corpus.audio_places import file_of
 from ssl_asr.corpus.audio_versions import changed_audio
 from ssl_asr.corpus.checks import checked
+from ssl_asr.corpus.open_speech import accents
 from ssl_asr.corpus.open_speech.speech import open_speech
 from ssl_asr.corpus.open_speech.splits import Splits, cut_open_speech
 from ssl_asr.corpus.piece_job import Source
@@ -147,7 +148,8 @@ def _is_compared(corpus: Corpus, pieces: Sequence[Piece]) -> bool:
 def cut_speech(recipe: Recipe) -> CutSpeech:
     """Open speech is fetched where it isn't yet."""
     speech = open_speech(recipe.corpus.cache, accented=recipe.corpus.accents)
-    found = digest([f"{each.id} {each.duration:g}" for each in speech.utterances])
+    made = [f"accents {accents.VERSION}"] if recipe.corpus.accents else []  # their tags may differ, too
+    found = digest([f"{each.id} {each.duration:g}" for each in speech.utterances] + made)
     return CutSpeech(cut_open_speech(speech, recipe.corpus, recipe.seed), speech.source, found)
 
 

@@ -28,8 +28,8 @@ def render_adapted(results: AdaptResults) -> str:
 def gap_and_forgetting(results: AdaptResults) -> list[tuple[SweepPoint, float, float]]:
     """Of each point of the sweep, on dev, in points of word error rate.
 
-    The gap is that of the adapted cohorts to the other cohorts; forgetting is what the others have lost. Speakers of no
-    cohort have no part in either. Empty where dev has not both.
+    The gap is that of the adapted cohorts to the other cohorts; forgetting is what the others have lost. Speakers of
+    no cohort have no part in either. Empty where dev has not both.
     """
     points = [(each, each.adapted, each.others) for each in results.sweep]
     known = [

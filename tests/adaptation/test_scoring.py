@@ -36,7 +36,8 @@ def test_no_rate_is_of_one_speaker_or_of_nobody() -> None:
 
 def said(**tags: dict[str, str]) -> dict[str, Utterance]:
     return {
-        name: Utterance(id=name, audio="a.wav", speaker=name, order=0, duration=1.0, text="a cat", tags=found) for name, found in tags.items()
+        name: Utterance(id=name, audio="a.wav", speaker=name, order=0, duration=1.0, text="a cat", tags=found)
+        for name, found in tags.items()
     }
 
 

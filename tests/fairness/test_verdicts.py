@@ -87,7 +87,9 @@ def test_the_figures_of_each_seed_stand_beside_the_published_ones() -> None:
     assert told["published"]["mitigation"][VARIANCE] == -7.9
 
 
-def test_a_seed_that_fails_costs_no_other(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_seed_that_fails_costs_no_other(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def look(recipe: Recipe, seen: Seen) -> None:
         if recipe.seed == 3:
             raise ValueError("no speech")

@@ -9,22 +9,38 @@ import numpy as np
 import pytest
 import soundfile
 
+from ssl_asr.corpus import sources
 from ssl_asr.corpus.open_speech import accents
 from ssl_asr.corpus.open_speech.accents import ACCENTS, TESTED, TRAINED, accented_talkers, lines
 from ssl_asr.corpus.open_speech.speech import OpenSpeech, open_speech
 from ssl_asr.corpus.open_speech.splits import cut_open_speech
-from ssl_asr.recipe import Corpus
+from ssl_asr.recipe import Corpus, load_recipe
 from tests.conftest import CACHE
 
 OF_TEST = accents.tested_talkers()
 
 
-def test_talkers_live_around_the_middle_of_their_country() -> None:
+def test_a_third_of_each_accent_lives_in_the_country_of_another() -> None:
+    middles = {each.name: (each.latitude, each.longitude) for each in ACCENTS}
+    for is_tested in (False, True):
+        away = Counter(
+            each.accent
+            for each in accented_talkers()
+            if each.is_tested == is_tested
+            and np.abs(np.subtract((each.latitude, each.longitude), middles[each.accent])).max() > 2
+        )
+        assert all(away[each.name] in (2, 3) for each in ACCENTS)
+    elsewhere = [each for each in accented_talkers() if each.lives_with != each.accent]
+    assert {each.lives_with for each in elsewhere} == {*middles}
+    assert len(elsewhere) == len(ACCENTS) * 5  # of 16
+
+
+def test_talkers_live_around_the_middle_of_a_country() -> None:
     talkers = accented_talkers()
     assert len({each.name for each in talkers}) == len(talkers) == len(ACCENTS) * (TRAINED + TESTED)
     middles = {each.name: (each.latitude, each.longitude) for each in ACCENTS}
     for each in talkers:
-        assert np.abs(np.subtract((each.latitude, each.longitude), middles[each.accent])).max() <= 2
+        assert np.abs(np.subtract((each.latitude, each.longitude), middles[each.lives_with])).max() <= 2
         assert float(each.tags["latitude"]) == pytest.approx(each.latitude, abs=0.006)
     assert len({(each.talker.pitch, each.talker.speed) for each in talkers}) == len(talkers)
     assert talkers == accented_talkers()
@@ -79,6 +95,17 @@ def test_its_test_talkers_are_a_test_set_and_in_no_other_split(spoken: OpenSpeec
     others = {each.speaker for each in (*splits.labeled, *splits.unlabeled, *splits.dev)}
     assert not others & OF_TEST
     assert sum(name.startswith("accent-") for name in others) == len(ACCENTS)
+
+
+def test_splits_are_cut_again_where_the_talkers_differ(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sources, "open_speech", lambda *_, accented: OpenSpeech((), {}, {}, {}, "nobody"))
+    monkeypatch.setattr(sources, "cut_open_speech", lambda *_: None)
+    recipes = [load_recipe("demo", [f"corpus.accents={value}"]) for value in ("true", "false")]
+    now = [sources.cut_speech(recipe).id for recipe in recipes]
+    monkeypatch.setattr(accents, "VERSION", 99)
+    then = [sources.cut_speech(recipe).id for recipe in recipes]
+    assert then[0] != now[0]
+    assert then[1] == now[1]
 
 
 def test_the_synthesiser_is_asked_for_where_it_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
