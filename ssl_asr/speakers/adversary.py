@@ -15,9 +15,13 @@ LEAST_MEAN = 1e-4
 
 
 def normalised_weights(outputs_n: torch.Tensor) -> torch.Tensor:
-    """From an adversary's outputs: 1 + f / max(mean f, 1e-4) with f their sigmoid, as in published ARL code."""
+    """From an adversary's outputs: (1 + f / max(mean f, 1e-4)) / 2 with f their sigmoid, of mean 1.
+
+    Published ARL code has twice that. The half keeps the loss as large as without an adversary, so that clipping of
+    gradients does the same to both.
+    """
     shares_n = torch.sigmoid(outputs_n)
-    return 1 + shares_n / shares_n.mean().clamp(min=LEAST_MEAN)
+    return (1 + shares_n / shares_n.mean().clamp(min=LEAST_MEAN)) / 2
 
 
 class Adversary(nn.Module):
@@ -28,6 +32,6 @@ class Adversary(nn.Module):
         self.layers = nn.Sequential(nn.Linear(inputs, hidden), nn.Linear(hidden, 1))
 
     def forward(self, known_nd: torch.Tensor) -> torch.Tensor:
-        """Weights [n] of mean 2. Nothing flows back into `known_nd`; into the adversary, gradients come reversed."""
+        """Weights [n] of mean 1. Nothing flows back into `known_nd`; into the adversary, gradients come reversed."""
         outputs_n = self.layers(known_nd.detach()).squeeze(1)
         return gradient_reversed(normalised_weights(outputs_n))

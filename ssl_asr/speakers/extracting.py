@@ -23,7 +23,7 @@ from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.speakers_layout import extractor_checkpoint_uri, extractor_uri, trained_speakers_uri
 from ssl_asr.store.weights import read_description
 
-VERSION = "1"  # raise where equal settings and features give another extractor
+VERSION = "2"  # raise where equal settings and features give another extractor
 _CHECKPOINT_STEPS = 100
 _KEY, _LAST = "key", 50
 

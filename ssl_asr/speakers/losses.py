@@ -82,5 +82,8 @@ def weighted_mean(losses_n: torch.Tensor, weights_n: torch.Tensor) -> torch.Tens
 
 
 def pair_weighted_mean(pairs_nn: torch.Tensor, weights_n: torch.Tensor, utterances: int) -> torch.Tensor:
-    """Mean over the pairs of a speaker, each weighted by the sum of its two utterances' weights (Jin et al. 2022)."""
-    return ((weights_n[:, None] + weights_n) * pairs_nn).sum() / (len(weights_n) * (utterances - 1))
+    """Mean over the pairs of a speaker, each weighted by the mean of its two utterances' weights.
+
+    Jin et al. (2022) have the sum; the mean keeps the loss as large as that of equal weights of 1.
+    """
+    return ((weights_n[:, None] + weights_n) / 2 * pairs_nn).sum() / (len(weights_n) * (utterances - 1))

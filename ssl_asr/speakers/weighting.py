@@ -28,7 +28,7 @@ class Seen:
 class Weighting(nn.Module, ABC):
     """`clusters` is the number of k-means regions of the embeddings that it wants to know; 0: none.
 
-    `pairs` asks that pairs of utterances are weighted, each by the sum of its two weights.
+    `pairs` asks that pairs of utterances are weighted, each by the mean of its two weights.
     """
 
     clusters = 0
@@ -52,26 +52,38 @@ class Uniform(Weighting):
 class GroupDro(Weighting):
     """Distributionally robust over true groups (Sagawa et al. 2020): a control that knows what adversaries must find.
 
-    Each step multiplies a group's share by exp(`rate` x its mean loss). The weighted mean is then the sum over groups
-    of share times mean loss. Utterances of no group have weight 0.
+    The published algorithm draws all groups equally often. Here batches draw speakers, and may lack a group. So a
+    step multiplies the share of each group that is present by exp(`rate` x its mean loss / presence). Presence is the
+    part of the batches so far that had the group: a rare group grows as fast as a frequent one of equal loss. Groups
+    weigh share / presence, divided by the sum of these over the batch. So the mean weight is 1 where an utterance has
+    a group. Utterances of no group have weight 0.
     """
 
     shares: torch.Tensor
+    batches: torch.Tensor
+    present: torch.Tensor
 
     def __init__(self, groups: int, rate: float = 0.01) -> None:
         super().__init__()
         self.rate = rate
         self.register_buffer("shares", torch.full((groups,), 1 / groups))
+        self.register_buffer("batches", torch.zeros(()))
+        self.register_buffer("present", torch.zeros(groups))
 
     @torch.no_grad()
     def forward(self, seen: Seen) -> torch.Tensor:
         member_gn = torch.arange(len(self.shares), device=seen.groups_n.device)[:, None] == seen.groups_n
         counts_g = member_gn.sum(1)
         means_g = (member_gn * seen.losses_n).sum(1) / counts_g.clamp(min=1)
-        grown_g = self.shares * torch.exp(self.rate * means_g)
-        self.shares.copy_(grown_g / grown_g.sum())
-        each_g = self.shares * len(seen.losses_n) / counts_g.clamp(min=1)
-        return (member_gn * each_g[:, None]).sum(0)
+        is_here_g = counts_g > 0
+        self.batches += 1
+        self.present += is_here_g
+        presence_g = self.present.clamp(min=1) / self.batches
+        logits_g = self.shares.log() + self.rate * means_g / presence_g
+        self.shares.copy_(logits_g.softmax(0))
+        parts_g = is_here_g * self.shares / presence_g
+        parts_g = parts_g / parts_g.sum().clamp(min=torch.finfo(parts_g.dtype).tiny)
+        return (member_gn * (parts_g * len(seen.losses_n) / counts_g.clamp(min=1))[:, None]).sum(0)
 
 
 class Adversarial(Weighting):

@@ -122,17 +122,17 @@ def test_equal_weights_are_the_plain_mean():
     losses = pair_losses(units(4, 3), double(5.0))
     ones = torch.ones(12, dtype=torch.float64)
     plain = losses.sum() / (12 * 2)
-    assert torch.isclose(pair_weighted_mean(losses, ones, 3), 2 * plain)
+    assert torch.isclose(pair_weighted_mean(losses, ones, 3), plain)
     assert torch.isclose(weighted_mean(accumulated(losses, 3), ones), plain)
 
 
-def test_a_pair_weighs_the_sum_of_both():
+def test_a_pair_weighs_the_mean_of_both():
     losses = pair_losses(units(2, 2), double(5.0))
     weights = torch.tensor([1.0, 3, 2, 5], dtype=torch.float64)
-    expected = (4 * (losses[0, 1] + losses[1, 0]) + 7 * (losses[2, 3] + losses[3, 2])) / 4
+    expected = (4 * (losses[0, 1] + losses[1, 0]) + 7 * (losses[2, 3] + losses[3, 2])) / 8
     assert torch.isclose(pair_weighted_mean(losses, weights, 2), expected)
     # Weights of utterances alone are something else: the two directions of a pair differ.
-    assert not torch.isclose(2 * weighted_mean(accumulated(losses, 2), weights), expected)
+    assert not torch.isclose(weighted_mean(accumulated(losses, 2), weights), expected)
 
 
 def test_separate_speakers_have_no_loss_left():

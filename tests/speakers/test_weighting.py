@@ -25,7 +25,7 @@ def test_group_dro_is_the_sum_of_shares_times_mean_losses():
     shares = grown / grown.sum()
     assert torch.allclose(weighting.shares, shares)
     mean = float((weights * torch.tensor(losses)).mean())
-    assert mean == pytest.approx(float(shares[0] * 2 + shares[1] * 4))
+    assert mean == pytest.approx(float((shares[0] * 2 + shares[1] * 4) / (shares[0] + shares[1])))
     assert float(weights[3]) == 0
 
 
@@ -55,3 +55,19 @@ def test_an_adversary_is_restored_from_its_state(clusters, knows):
     second.load_state_dict(first.state_dict())
     found = seen([1.0, 2.0], [0, 0], [[0.3, 0.4], [-0.2, 0.9]])
     assert torch.equal(first(found), second(found))
+
+
+def test_a_group_in_few_batches_gains_weight_by_its_loss_alone():
+    def share_of_rare(loss: float) -> float:
+        generator = torch.Generator().manual_seed(1)
+        talkers = torch.tensor([0] * 48 + [1] * 61 + [2])
+        weighting = GroupDro(3)
+        for _ in range(450):
+            groups = talkers[torch.randperm(len(talkers), generator=generator)[:16]]
+            losses = torch.where(groups == 2, loss, 1.5)
+            weights = weighting(Seen(torch.zeros(16, 1), losses, groups))
+            assert float(weights.mean()) == pytest.approx(1, abs=1e-4)
+        return float(weighting.shares[2])
+
+    assert share_of_rare(3.0) > 0.9
+    assert 0.2 < share_of_rare(1.5) < 0.5
