@@ -1,18 +1,18 @@
 """Who is understood worse, and what adapting changes, over seeds: `python -m jobs.bench.cohorts [--seeds 2 3 4]`.
 
-Every seed is a run of `fairness-demo` of its own, below --folder, with the methods finetune, ewc, average and replay,
-and a control. A run that is there is not made again, and one that was stopped goes on. A seed that fails is told, and
-the others go on; the criteria count it as one that shows nothing. The seeds are 2, 3 and 4, as the criteria were
-changed after a look at a run with seed 1: without known regions, interval, control and the limit of half of the
-words.
+Every seed is a run of `fairness-demo` of its own, below --folder, with the methods finetune, ewc, average and
+replay, and a control. A run that is there is not made again, and one that was stopped goes on. A seed that fails is
+told, and the others go on; the criteria count it as one that shows nothing. The seeds are 2, 3 and 4, as the
+criteria were changed after a look at a run with seed 1: known regions, the interval, the control and the limit of
+half of the words are new.
 
 Mitigation (Trinh et al. 2022: variance over regions -7.9 %, worst region -3.2 %, overall -1.3 %, all relative). The
 verdict is of the six simulated accents, on talkers held out of the search; figures of the regions that were found
-stand beside it. These are few, and the variance of two regions is only the square of half their gap. A method
+stand beside it. Such regions are few, and the variance of two regions is only the square of half their gap. A method
 reproduces it where the variance over accents falls in every seed and by 7.9 % in the mean over seeds, more than by
 the control, the 95 % interval of that mean over talkers lies below zero, and the mean WER over accents does not rise
-in the mean over seeds. "partly": the variance falls in the mean, and the mean WER does not rise. "not": all else. The
-control is the same number of passes over all training speech: where it does as well, the cohort does not matter.
+in the mean over seeds. "partly": the variance falls in the mean, and the mean WER does not rise. "not": all else.
+The control is the same number of passes over all training speech: where it does as well, the cohort does not matter.
 
 Discovery (Dheram et al. 2022: by ZIP code and census a gap of 41.7 %, bottom part 0.8 % of the data; by clusters of
 voices 65.0 % and 10.0 %). Reproduced where, among the same talkers (the simulated ones), the gap by clusters of

@@ -1,4 +1,4 @@
-"""Word error rates over the simulated accents, before and after an adaptation, over seeds."""
+"""Word error rates over the simulated accents, which are known, before and after an adaptation, over seeds."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ def changes_over_accents(heard: Heard) -> dict[str, float]:
     """Relative changes of mean, maximum and variance, where each accent counts once: -0.1 is a tenth less."""
     ones = np.ones((1, len(heard.names)), np.int64)
     before, after = (_rates(counts, heard.accents, ones)[0] for counts in (heard.before, heard.after))
-    figures = {
+    pairs = {
         MEAN: (before.mean(), after.mean()),
         MAXIMUM: (before.max(), after.max()),
         VARIANCE: (before.var(), after.var()),
     }
-    return {name: _change(float(was), float(became)) for name, (was, became) in figures.items()}
+    return {name: _change(float(first), float(second)) for name, (first, second) in pairs.items()}
 
 
 def variance_interval(seeds: Sequence[Heard], draws: Draws) -> tuple[float, float] | None:

@@ -23,9 +23,9 @@ class SweepPoint:
 
     @property
     def mean(self) -> float | None:
-        """Of adapted and other cohorts; by this dev chooses. None if one is.
+        """Of adapted and other cohorts, so that no more errors of many are worth less of a few. None if one is.
 
-        So no more errors of many are worth less of a few.
+        By this dev chooses.
         """
         return None if self.adapted is None or self.others is None else (self.adapted + self.others) / 2
 

@@ -35,8 +35,8 @@ def sentence(results: AdaptResults) -> str:
         f"{results.hours:.2f} h of {results.speakers:,} speakers of the training speech"
         f"{_AND_ALL if results.method == EMBEDDING else ''}. {results.system} was chosen "
         "on dev by the mean of the rates of adapted and other cohorts. Test figures are of the half of the test "
-        "speakers in which no cohort was searched; the mean, the maximum and the variance (in squared points) count "
-        "each cohort once. In brackets: "
+        "speakers in which no cohort was searched; the mean, the maximum and the variance (in squared "
+        "points) count each cohort once. In brackets: "
         f"95 % bootstrap intervals over speakers of the difference; with less than {LEAST_SPEAKERS} there is none."
         + ("" if results.unknown is None else _UNKNOWN)
     )
