@@ -5,10 +5,12 @@ line. RUN is a finished run. Beside it a copy is made whose unlabeled shards are
 links, N (default: 500,000) in each store. Timed are, each in its own process with imports: the corpus stage, the
 front end, labelling and the training of the student until they know what is to be done, `status`, and
 `verify --sample`. Each is timed twice. The first time reads the entries of all shards, and leaves the ledger's index;
-the second finds it, as a command does after a kill. The copy with fewer shards lies in a bucket of the S3 protocol,
-on a server of one process (moto) that shares the cores. Memory is the process's peak.
+the second finds it, as a command does after a kill, which is the start that has a bar. The copy with fewer shards
+lies in a bucket of the S3 protocol, on a server of one process (moto) that shares the cores. Memory is the process's
+peak.
 
-The keys are of the local run: the slowest second start, the slowest first, and the largest memory of all.
+Below each table stands which first and second starts take longer than the bar. The keys are of the local run:
+`slowest_start_s` of the second starts, `slowest_first_s` of the first, and the largest memory of all.
 """
 
 from __future__ import annotations
@@ -21,7 +23,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -48,6 +50,7 @@ from tests.s3_server import s3_server
 
 SPLIT = "unlabeled"
 SAMPLE = 20
+SLOWEST_START = 120  # seconds: the bar of a start after a kill
 LINKS = 50_000  # to one file: fewer than any file system allows
 
 
@@ -151,7 +154,16 @@ def show(run: str, title: str) -> list[tuple[float, float, float]]:
         (first, _, found), (second, size, _) = child(name, run), child(name, run)
         rows.append((first, second, size))
         print(f"  {name:<32}{first:>9.1f}{second:>9.1f}{size:>7.0f}  {found}", flush=True)
+    firsts, seconds, _ = (dict(zip(COMMANDS, column, strict=True)) for column in zip(*rows, strict=True))
+    print(f"  first, without an index: {over_the_bar(firsts)}")
+    print(f"  again, as after a kill: {over_the_bar(seconds)}", flush=True)
     return rows
+
+
+def over_the_bar(seconds: Mapping[str, float]) -> str:
+    """Which commands, by their seconds, take longer than a start after a kill may."""
+    slow = [f"{name} {each:.1f} s" for name, each in seconds.items() if each > SLOWEST_START]
+    return f"more than {SLOWEST_START} s: {', '.join(slow)}" if slow else f"none takes more than {SLOWEST_START} s"
 
 
 def child(name: str, run: str) -> tuple[float, float, str]:
