@@ -71,8 +71,8 @@ class Corpus(Section):
     # megabytes than these: about 160,000 files, which takes 2 seconds on a disk.
     compared_list_mb: Annotated[NotNegative, Affects("unlabeled")] = 32
     # What a shard of unlabeled speech holds whole. speaker: speakers, wherever the source lists their utterances;
-    # recording: each channel of an audio file is a speaker of its own, whatever the list says; source: speakers whose
-    # utterances the source lists together, so that none are looked for elsewhere.
+    # recording: each channel of an audio file is a speaker of its own, whatever the list says and wherever it names
+    # the file; source: speakers whose utterances the source lists together, so that none are looked for elsewhere.
     group: Annotated[Group, Affects("unlabeled")] = "speaker"
     # Run the pipes in a Kaldi directory's wav.scp: each is a shell command, which can do anything. If not, those
     # that only decode one file are read as that file, and others are rejected.
