@@ -36,12 +36,14 @@ class Monitor:
 
     def note(self, kind: Kind, workers: int = 0, block: int = 0, detail: str = "") -> None:
         """Adds an event at this moment."""
-        if kind == "started":
-            self._workers = workers
         self._updates.events.append(Event(round(time.time(), 3), kind, workers, block, detail))
 
-    def restart(self, curve: list[Record]) -> None:
-        """Workers have started or restarted after the blocks of `curve`."""
+    def restart(self, curve: list[Record], workers: int) -> None:
+        """So many workers have started or restarted after the blocks of `curve`.
+
+        They say how many they are, because the controller's "started" may come later.
+        """
+        self._workers = workers
         self._updates.restarted, self._updates.records = curve, []
         self._reached(curve)
         self.note("restored", self._workers, max((record["block"] for record in curve), default=0))

@@ -15,7 +15,8 @@ from ssl_asr.training.train import train
 
 def train_worker(config: dict[str, Any]) -> None:
     """`config` holds the `job` and the `monitor`; the first worker exports the finished model."""
-    train(config["job"], Worker(DistributedGroup(), _device()), _Poster(config["monitor"]), _preemption_noticed)
+    group = DistributedGroup()
+    train(config["job"], Worker(group, _device()), _Poster(config["monitor"], group.size), _preemption_noticed)
 
 
 def _device() -> torch.device:
@@ -33,13 +34,13 @@ def _preemption_noticed() -> bool:
 
 
 class _Poster:
-    """A listener that posts to the driver's monitor."""
+    """A listener that posts to the driver's monitor, as one of so many `workers`."""
 
-    def __init__(self, monitor: Any) -> None:
-        self.monitor = monitor
+    def __init__(self, monitor: Any, workers: int) -> None:
+        self.monitor, self.workers = monitor, workers
 
     def restart(self, curve: list[Record]) -> None:
-        self.monitor.restart.remote(curve)
+        self.monitor.restart.remote(curve, self.workers)
 
     def post(self, record: Record) -> None:
         self.monitor.post.remote(record)

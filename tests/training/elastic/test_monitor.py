@@ -19,7 +19,7 @@ def block(number: int) -> dict[str, Any]:
 
 
 def test_news_is_taken_once(monitor: Any) -> None:
-    monitor.restart.remote([])
+    monitor.restart.remote([], 2)
     monitor.post.remote(block(1))
     news = ray.get(monitor.take.remote())
     assert (news.restarted, news.records) == ([], [block(1)])
@@ -31,7 +31,7 @@ def test_events_carry_time_workers_and_block(monitor: Any) -> None:
     before = time.time()
     monitor.note.remote("decided", 3)
     monitor.note.remote("started", 3)
-    monitor.restart.remote([block(1), block(2)])
+    monitor.restart.remote([block(1), block(2)], 3)
     for number in (3, 4):
         monitor.post.remote(block(number))
     events = ray.get(monitor.take.remote()).events
@@ -41,8 +41,15 @@ def test_events_carry_time_workers_and_block(monitor: Any) -> None:
 
 
 def test_the_furthest_block_is_kept_through_restarts(monitor: Any) -> None:
-    monitor.restart.remote([])
+    monitor.restart.remote([], 2)
     for number in range(1, 6):
         monitor.post.remote(block(number))
-    monitor.restart.remote([block(number) for number in range(1, 4)])
+    monitor.restart.remote([block(number) for number in range(1, 4)], 2)
     assert ray.get(monitor.furthest.remote()) == 5
+
+
+def test_workers_that_are_faster_than_the_controller_say_how_many_they_are(monitor: Any) -> None:
+    monitor.restart.remote([block(1)], 2)
+    monitor.note.remote("started", 2)
+    restored, started = ray.get(monitor.take.remote()).events
+    assert (restored.kind, restored.workers, started.kind) == ("restored", 2, "started")
