@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from ssl_asr.evaluation.bootstrap import LEAST_SPEAKERS, Interval
 from ssl_asr.evaluation.table import aligned
-from ssl_asr.fairness.results import ChannelCheck, CohortResults, CutResult, Part, RegionBounds
+from ssl_asr.fairness.results import ChannelCheck, CohortResults, CutResult, MixedEffects, Part, RegionBounds
 
 _WIDTH = 118
 MOST_ROWS = 20
@@ -34,6 +34,8 @@ def sentences(results: CohortResults) -> Iterator[str]:
     )
     yield _gap(results)
     yield _chance(results)
+    if results.mixed_effects is not None:
+        yield mixed_sentence(results.mixed_effects)
     if results.spread is not None:
         found = results.spread
         yield (
@@ -71,6 +73,23 @@ def _chance(results: CohortResults) -> str:
         f"finds {_signed(gap.searched_shuffled)} % there."
     )
     return f"Chance: p = {gap.p:.2g}, the share of shuffles over the speakers with so large a gap{above}.{searched}"
+
+
+def mixed_sentence(found: MixedEffects) -> str:
+    """The ratio of the parts' rates beside the differences of speakers and channels, or why there is none."""
+    if found.ratio is None or found.interval is None or found.speaker_deviation is None:
+        return f"Mixed-effects check: no ratio. {found.problem}"
+    channels = (
+        f"{found.channels} test sets and channels as fixed effects"
+        if found.channels > 1
+        else "no channel effect, as only one test set and channel has errors"
+    )
+    return (
+        f"Mixed-effects check (Poisson regression, speakers as random effects, {channels}): the bottom part has "
+        f"{found.ratio:.2f} times the errors a word of the top part, 95 % interval {found.interval.low:.2f} to "
+        f"{found.interval.high:.2f}. Speakers have a standard deviation of {found.speaker_deviation:.2f} in the "
+        "logarithm of the rate."
+    )
 
 
 def channel_sentence(found: ChannelCheck, p_within: float | None) -> str:

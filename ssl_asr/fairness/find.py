@@ -8,6 +8,7 @@ from ssl_asr.fairness.attributes import Known, known_of
 from ssl_asr.fairness.channels import channel_check
 from ssl_asr.fairness.geography import geography_of
 from ssl_asr.fairness.measures import LEAST_SHOWN, Found, Settings, cohorts_of, gap_of, part_of, spread_of
+from ssl_asr.fairness.mixed_effects import mixed_effects
 from ssl_asr.fairness.partition import Positions
 from ssl_asr.fairness.results import CohortResults, LeftOut
 from ssl_asr.fairness.scored_table import ScoredTable, Speakers, speakers_of
@@ -46,6 +47,9 @@ def find_cohorts(table: ScoredTable, by: str, settings: Settings) -> CohortResul
         if positions is None
         else geography_of(positions, found.partition, found.searched, found.counts, settings.shuffled),
         clustering=None if known.clustering is None else only_of(known.clustering, [each.name for each in cohorts]),
+        mixed_effects=mixed_effects(
+            found.counts.rows(~found.searched), found.in_bottom[~found.searched], found.channels[~found.searched]
+        ),
     )
 
 

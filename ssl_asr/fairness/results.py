@@ -81,6 +81,22 @@ class ChannelCheck:
 
 
 @dataclass(frozen=True)
+class MixedEffects:
+    """`ratio` is the word error rate of the bottom part by that of the top part, with its 95 % `interval`.
+
+    A Poisson regression of the held-out half, with `channels` (test sets and channels) as fixed effects and speakers
+    as random ones. `speaker_deviation` is the standard deviation of the speakers' logarithms of rates. All three are
+    None where `problem` says in one sentence why.
+    """
+
+    ratio: float | None
+    interval: Interval | None
+    speaker_deviation: float | None
+    channels: int
+    problem: str | None
+
+
+@dataclass(frozen=True)
 class CutResult:
     """A cut of the geographic tree. `difference` is the word error rate below `at` less that from there on.
 
@@ -215,3 +231,4 @@ class CohortResults:
     left_out: LeftOut
     geography: Geography | None = None
     clustering: Clustering | None = None
+    mixed_effects: MixedEffects | None = None  # none in files that were written before it was measured
