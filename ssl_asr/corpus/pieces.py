@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -31,13 +32,13 @@ class Piece:
     begin: int
     end: int
     state: str
-    bytes_a_listed_byte: int = 1
+    bytes_a_listed_byte: float = 1
     files: ListedFiles | None = None
 
     @property
     def listed_bytes(self) -> int:
         """About the size of a list of what the piece holds, unpacked."""
-        listed = -(-(self.end - self.begin) // self.bytes_a_listed_byte)
+        listed = math.ceil((self.end - self.begin) / self.bytes_a_listed_byte)
         return PACKED_RATIO * listed if self.uri.endswith(".gz") else listed
 
     @property

@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pyarrow as pa
@@ -27,6 +28,8 @@ from ssl_asr.corpus.parquet_audio import (
     located,
     open_parquet,
 )
+from ssl_asr.corpus.pieces import Piece
+from ssl_asr.corpus.readers.containers import BYTES_A_LISTED_BYTE, container_pieces
 from ssl_asr.corpus.readers.entries import WHOLE, Part, name_of, seconds_of, text_of
 from ssl_asr.corpus.readers.reading import Reading
 from ssl_asr.store import filesystem
@@ -35,11 +38,33 @@ from ssl_asr.store.utterance import Utterance
 
 ENDING = ".parquet"
 PIECE_BYTES = 1 << 30  # of a file; where all audio must be opened, this takes a minute
+_LISTED_ROW = 150  # bytes that a row would have in a list
 _TEXTS = ("normalized_text", "text", "sentence", "transcription", "transcript")
 _IDS = ("id", "utt_id", "segment_id")
 _SPEAKERS = ("speaker_id", "speaker", "client_id")
 _SECONDS, _MILLISECONDS = ("duration", "audio_duration"), "duration_ms"
 _BATCH_ROWS = 4096
+
+
+def parquet_pieces(path: str) -> list[Piece]:
+    """As `container_pieces`. How much a byte counts is told by the rows of the first file: without audio, or with
+    short audio, files of some megabytes list a million utterances."""
+    found = container_pieces(path, ENDING, PIECE_BYTES)
+    if not found:
+        return []
+    first = found[0].uri
+    counts = _bytes_a_listed_byte(first, max(piece.end for piece in found if piece.uri == first))
+    return [replace(piece, bytes_a_listed_byte=counts) for piece in found]
+
+
+def _bytes_a_listed_byte(file: str, size: int) -> float:
+    """Never more than usual: recordings of hours have few rows, and are much work. A damaged file is told later."""
+    try:
+        with open_parquet(file) as parquet:
+            rows = parquet.metadata.num_rows
+    except ValueError:
+        return BYTES_A_LISTED_BYTE
+    return min(size / (_LISTED_ROW * max(rows, 1)), BYTES_A_LISTED_BYTE)
 
 
 def read_parquet(path: str, channel: int = 0, *, part: Part = WHOLE) -> Reading:

@@ -172,7 +172,7 @@ READERS: Mapping[str, Reader] = {
         gives_lengths=True,
     ),
     "parquet": Reader(
-        partial(container_pieces, ending=parquet.ENDING, size=parquet.PIECE_BYTES),
+        parquet.parquet_pieces,
         lambda piece, options: parquet.read_parquet(piece.uri, options.channel, part=(piece.begin, piece.end)),
         gives_lengths=True,
     ),

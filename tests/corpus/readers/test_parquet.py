@@ -17,7 +17,7 @@ from ssl_asr.corpus.audio import read_audio
 from ssl_asr.corpus.checks import checked
 from ssl_asr.corpus.parquet_audio import audio_of_row
 from ssl_asr.corpus.readers.containers import container_pieces
-from ssl_asr.corpus.readers.parquet import read_parquet
+from ssl_asr.corpus.readers.parquet import parquet_pieces, read_parquet
 from ssl_asr.corpus.readers.reading import Reading
 from ssl_asr.recipe import Corpus
 from tests.corpus.conftest import Clip
@@ -178,6 +178,20 @@ def test_pieces_hold_every_row_once(tmp_path: Path, clips: list[Clip], step: int
     assert [each for part in parts for each in part.utterances] == list(whole.utterances)
     assert sum(len(part.utterances) > 0 for part in parts) == {1000: 3, 60_000: 3}.get(step, 1)
     assert sum(piece.listed_bytes for piece in pieces) < file.stat().st_size // 100
+
+
+def test_rows_count_like_lines_of_a_list_however_small_their_audio_is(tmp_path: Path) -> None:
+    """So a million rows without audio are as many buckets as a million lines, and not read by the driver."""
+    paths = [{"bytes": None, "path": f"{number}.flac"} for number in range(20_000)]
+    write(tmp_path / "paths" / "a.parquet", {"audio": pa.array(paths, AUDIO)}, row_group_size=5_000)
+    assert sum(piece.listed_bytes for piece in parquet_pieces(str(tmp_path / "paths"))) > 100 * 20_000
+    usual = container_pieces(str(tmp_path / "paths"), ".parquet")
+    assert sum(piece.listed_bytes for piece in usual) < 20_000
+    long = write(tmp_path / "long" / "a.parquet", {"audio": pa.array([np.random.bytes(1_000_000)])})
+    assert sum(piece.listed_bytes for piece in parquet_pieces(str(long))) > 1000
+    (tmp_path / "damaged.parquet").write_bytes(bytes(1000))
+    assert len(parquet_pieces(str(tmp_path / "damaged.parquet"))) == 1
+    assert parquet_pieces(str(tmp_path / "nothing")) == []
 
 
 def test_rows_are_found_in_any_order_and_in_a_changed_file(tmp_path: Path, clips: list[Clip]) -> None:
