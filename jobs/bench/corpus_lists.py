@@ -62,7 +62,7 @@ class Form:
 def _write_jsonl(path: Path, numbers: range, seconds: Sequence[float]) -> None:
     with open(path, "w") as lines:
         for name, speaker, length in _utterances(numbers, seconds):
-            audio = f"s3://speech/audio/{name}"
+            audio = f"/speech/audio/{name}"
             lines.write(f'{{"audio_filepath": "{audio}", "duration": {length}, "speaker": "{speaker}"}}\n')
 
 

@@ -39,6 +39,12 @@ def audio_info(uri: str, *, pipes: bool = False) -> AudioInfo:
         return AudioInfo(file.samplerate, file.channels, file.count_frames() / file.samplerate)
 
 
+def rate_of(uri: str) -> int:
+    """The sampling rate by the header, in Hz; ValueError as of `audio_info`."""
+    with opened(uri) as file:
+        return int(file.samplerate)
+
+
 def channels_of(uri: str, *, pipes: bool = False) -> int:
     """How many channels a file has, by its header; ValueError as `audio_info`."""
     with opened(uri, pipes=pipes) as file:

@@ -43,6 +43,11 @@ def row_of(file: str, row: int) -> str:
     return f"row:{file}:{row:0{_ROW_DIGITS}d}"
 
 
+def is_row(audio: str) -> bool:
+    """Whether an audio is named as the row of a Parquet file."""
+    return _ROW.fullmatch(audio) is not None
+
+
 def open_place(audio: str, *, pipes: bool) -> pa.NativeFile | FilePart:
     """The bytes of one audio file. OSError if there is no such file; ValueError if it does not hold this audio.
 

@@ -3,28 +3,33 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 
 from ssl_asr.recipe import Frontend
 
 Rates = Mapping[str, float]  # seconds of speech by the sampling rate of its files, in Hz
+NONE: Rates = MappingProxyType({})
 
 
-def narrow_band(rates: Rates, split: str, frontend: Frontend) -> str | None:
+def narrow_band(rates: Rates, split: str, frontend: Frontend, estimated: Rates = NONE) -> str | None:
     """What to say of a split of which some speech has no band up to `frontend.high_hz`; None if all has it.
 
+    `estimated` are seconds of speech that was not opened, besides `rates`; with them hours are said to be estimates.
     ValueError where none of the labeled speech has it: what a network learns of that band then is an accident.
     """
-    lacking = {int(rate): seconds for rate, seconds in rates.items() if int(rate) / 2 < frontend.high_hz}
+    found = {rate: rates.get(rate, 0.0) + estimated.get(rate, 0.0) for rate in (*rates, *estimated)}
+    lacking = {int(rate): seconds for rate, seconds in found.items() if int(rate) / 2 < frontend.high_hz}
     if not lacking:
         return None
-    some, all_hours = sum(lacking.values()) / 3600, sum(rates.values()) / 3600
-    share = f"{_hours(some)} of {_hours(all_hours)}" if len(lacking) < len(rates) else f"all {_hours(all_hours)}"
+    some, all_hours = sum(lacking.values()) / 3600, sum(found.values()) / 3600
+    share = f"{_hours(some)} of {_hours(all_hours)}" if len(lacking) < len(found) else f"all {_hours(all_hours)}"
     at = ", ".join(f"{_hours(seconds / 3600)} at {rate:,} Hz" for rate, seconds in sorted(lacking.items()))
+    about, how = ("about ", "; estimated from a few recordings of each piece of the list") if estimated else ("", "")
     said = (
-        f"corpus.{split}: {share} hours have nothing above {max(lacking) / 2:,.0f} Hz ({at}), while frontend.high_hz "
-        f"is {frontend.high_hz:,.0f}; {_fix(min(lacking), frontend)}"
+        f"corpus.{split}: {about}{share} hours have nothing above {max(lacking) / 2:,.0f} Hz ({at}{how}), while "
+        f"frontend.high_hz is {frontend.high_hz:,.0f}; {_fix(min(lacking), frontend)}"
     )
-    if split == "labeled" and len(lacking) == len(rates):
+    if split == "labeled" and len(lacking) == len(found):
         raise ValueError(said)
     return said
 

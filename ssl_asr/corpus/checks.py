@@ -8,16 +8,17 @@ from __future__ import annotations
 import itertools
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
-from ssl_asr.corpus.audio import TOLERANCE_SECONDS, AudioInfo, audio_info
+from ssl_asr.corpus.audio import TOLERANCE_SECONDS, AudioInfo, audio_info, rate_of
 from ssl_asr.corpus.audio_places import file_of, files_behind
 from ssl_asr.corpus.duplicates import AGAIN
 from ssl_asr.corpus.pipes import is_pipe
 from ssl_asr.corpus.readers.reading import Reading
+from ssl_asr.corpus.sampled_rates import a_few, estimated_rates
 from ssl_asr.lang.text import A_TO_Z, Alphabet, named
 from ssl_asr.progress import Progress
 from ssl_asr.recipe import Corpus
@@ -26,6 +27,8 @@ from ssl_asr.store.ledger_index import PARALLEL_READS
 from ssl_asr.store.reading_ahead import read_ahead
 from ssl_asr.store.retry import without_retries
 from ssl_asr.store.utterance import Utterance
+
+Found = TypeVar("Found")
 
 _TEXT_NEEDED = ("labeled", "dev", "test")
 _LENGTH_LIMITED = ("labeled", "unlabeled")  # dev and test keep every utterance, so that results stay comparable
@@ -48,9 +51,9 @@ def checked(
     """The utterances of `split` that can be used, texts normalised and lengths filled in, and all rejects.
 
     Audio that is a command is run with `pipes`, and rejected without. Where lengths are `trusted`, audio whose length
-    is given is not opened; `rates` and `files` are then those of the rest. `files` has those of the reading too, and
-    those that a command may have lacked. What is longer than `max_seconds` and may be cut is in `long`, without its
-    text, and its files are in `files`.
+    is given is not opened, but for a few that `estimated_rates` are told from; `rates` and `files` are then those of
+    the rest. `files` has those of the reading too, and those that a command may have lacked. What is longer than
+    `max_seconds` and may be cut is in `long`, without its text, and its files are in `files`.
     """
     listed = [_looked_at(each, split, alphabet, trusted) for each in reading.utterances]
     infos = _infos([each.utterance.audio for each in listed if each.is_opened], pipes)
@@ -68,15 +71,31 @@ def checked(
     audio = {*opened, *(each.audio for each in usable.long)}
     files = reading.files.union(unread, (file for each in audio if (file := file_of(each)) is not None))
     counts = {**reading.counts, **usable.counts()}
-    return Reading(tuple(usable.kept), tuple(rejects), counts, dict(usable.rates), files, tuple(usable.long))
+    return Reading(
+        utterances=tuple(usable.kept),
+        rejects=tuple(rejects),
+        counts=counts,
+        rates=dict(usable.rates),
+        estimated_rates=_estimated_rates(usable.unopened),
+        files=files,
+        long=tuple(usable.long),
+    )
+
+
+def _estimated_rates(unopened: Sequence[Utterance]) -> dict[str, float]:
+    few = a_few(unopened)
+    return estimated_rates(unopened, few, list(_opened([each.audio for each in few], _rate)))
 
 
 class _Usable:
-    """The utterances of a split that can be used, as they are found: those that are `kept`, and `long` ones."""
+    """The utterances of a split that can be used, as they are found: those that are `kept`, and `long` ones.
+
+    Of those that are kept, `unopened` are those whose audio nobody has looked at.
+    """
 
     def __init__(self, split: str, corpus: Corpus) -> None:
         self._split, self._corpus = split, corpus
-        self.kept, self.long = list[Utterance](), list[Utterance]()
+        self.kept, self.long, self.unopened = list[Utterance](), list[Utterance](), list[Utterance]()
         self.rates = defaultdict[str, float](float)
         self._ids, self._late, self._lost_texts = set[str](), 0, 0
 
@@ -97,6 +116,8 @@ class _Usable:
             self._lost_texts += timed.text is not None
         else:
             self.kept.append(timed)
+            if info is None:
+                self.unopened.append(timed)
         if isinstance(info, AudioInfo):
             self.rates[str(info.sample_rate)] += 0.0 if is_long else timed.duration
             self._late += info.seconds + TOLERANCE_SECONDS < utterance.offset + utterance.duration < math.inf
@@ -133,11 +154,15 @@ def _looked_at(utterance: Utterance, split: str, alphabet: Alphabet, trusted: bo
 
 
 def _infos(uris: Sequence[str], pipes: bool) -> Iterator[AudioInfo | ValueError]:
-    """Facts of each audio file, or what is wrong with it. One that follows itself is opened once."""
-    runs = [(uri, sum(1 for _ in run)) for uri, run in itertools.groupby(uris)]
+    """Facts of each audio file, or what is wrong with it."""
     # A pipe is a program, and takes a core.
-    threads = 1 if pipes else PARALLEL_READS
-    opened = read_ahead((partial(_info, uri, pipes) for uri, _ in runs), OPENED_AHEAD, threads=threads)
+    return _opened(uris, partial(_info, pipes=pipes), threads=1 if pipes else PARALLEL_READS)
+
+
+def _opened(uris: Sequence[str], look: Callable[[str], Found], threads: int = PARALLEL_READS) -> Iterator[Found]:
+    """What `look` finds in each audio file. One that follows itself is opened once."""
+    runs = [(uri, sum(1 for _ in run)) for uri, run in itertools.groupby(uris)]
+    opened = read_ahead((partial(look, uri) for uri, _ in runs), OPENED_AHEAD, threads=threads)
     for (_, count), found in zip(runs, opened, strict=True):
         yield from itertools.repeat(found, count)
 
@@ -148,6 +173,15 @@ def _info(uri: str, pipes: bool) -> AudioInfo | ValueError:
             return audio_info(uri, pipes=pipes)
     except ValueError as error:
         return error
+
+
+def _rate(uri: str) -> int | None:
+    """None where the audio can't be opened: it is the front end that rejects audio whose length is believed."""
+    try:
+        with without_retries():
+            return rate_of(uri)
+    except ValueError:
+        return None
 
 
 def _checked_text(utterance: Utterance, split: str, alphabet: Alphabet) -> str | None:

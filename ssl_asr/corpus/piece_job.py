@@ -23,9 +23,9 @@ from ssl_asr.store.ledger import Reject, Shard
 from ssl_asr.store.partitions import publish_partitions
 from ssl_asr.store.utterance import Utterance, encode
 
-# Statistics of a piece: what is listed and matches nothing, seconds by the sampling rate of the files, how many long
-# recordings it has, and, of a piece of segments, `segment_job.CutCounts`.
-UNMATCHED, RATES, LONG, CUT = "unmatched", "rates", "long", "cut"
+# Statistics of a piece: what is listed and matches nothing, seconds by the sampling rate of the files, those that are
+# told from a few, how many long recordings it has, and, of a piece of segments, `segment_job.CutCounts`.
+UNMATCHED, RATES, ESTIMATED_RATES, LONG, CUT = "unmatched", "rates", "estimated_rates", "long", "cut"
 _VERSION = "3"  # raise where equal pieces leave other files or statistics
 
 
@@ -92,7 +92,12 @@ class PieceJob:
             self._rows(reading.utterances, versions),
             self.buckets,
             parents,
-            statistics={UNMATCHED: dict(reading.counts), RATES: dict(reading.rates), LONG: len(reading.long)},
+            statistics={
+                UNMATCHED: dict(reading.counts),
+                RATES: dict(reading.rates),
+                ESTIMATED_RATES: dict(reading.estimated_rates),
+                LONG: len(reading.long),
+            },
             rejects=reading.rejects,
             by_piece=self.source.group == "source",
         )

@@ -41,9 +41,10 @@ class SplitRecord:
     """`utterances` and `seconds` count clean recordings, not their degraded copies. `source` is for a person.
 
     `content` tells its shards from others. `open_id` tells which open speech the split was cut from; it is empty for
-    another source. `rates` are seconds by the sampling rate of the files, of a source of one's own. `cut` counts
-    recordings that were cut by voice activity, as `segment_job.CutCounts`; `segments_again` of its segments are among
-    the rejects, as their ids were used before.
+    another source. `rates` are seconds by the sampling rate of the files, of a source of one's own, and
+    `estimated_rates` those of files that were not opened, told from a few. `cut` counts recordings that were cut by
+    voice activity, as `segment_job.CutCounts`; `segments_again` of its segments are among the rejects, as their ids
+    were used before.
     """
 
     inputs: Inputs
@@ -58,6 +59,7 @@ class SplitRecord:
     rates: Mapping[str, float] = field(default_factory=dict)
     cut: Mapping[str, float] = field(default_factory=dict)
     segments_again: int = 0
+    estimated_rates: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def rejected_and_listed(self) -> tuple[int, int]:

@@ -10,7 +10,7 @@ from functools import partial
 import numpy as np
 
 from ssl_asr.corpus.duplicates import USED_AGAIN
-from ssl_asr.corpus.piece_job import CUT, RATES, UNMATCHED
+from ssl_asr.corpus.piece_job import CUT, ESTIMATED_RATES, RATES, UNMATCHED
 from ssl_asr.corpus.shuffle import SEGMENTS_AGAIN, buckets_store, pieces_store
 from ssl_asr.corpus.small_work import placed
 from ssl_asr.corpus.sources import OPEN_SPEECH, CutSpeech, SourceLists, source_of
@@ -105,8 +105,9 @@ def _record(run: str, split: str, inputs: Mapping[str, str], line: str, open_id:
         open_id=open_id,
         content=split_content(run, split),
         rejected=int(pieces.column("rejects").sum() + buckets.column("rejects").sum()),
-        rates={rate: round(seconds, 3) for rate, seconds in sorted(_sums(pieces, RATES).items())},
-        cut={name: round(count, 3) for name, count in sorted(_sums(pieces, CUT).items())},
+        rates=_rounded_sums(pieces, RATES),
+        estimated_rates=_rounded_sums(pieces, ESTIMATED_RATES),
+        cut=_rounded_sums(pieces, CUT),
         segments_again=int(np.nansum(buckets.statistic(SEGMENTS_AGAIN))),
     )
 
@@ -120,6 +121,10 @@ def _told(cut: Mapping[str, float]) -> str:
         f"{recordings:,.0f} recordings longer than corpus.max_seconds were cut into {segments:,.0f} segments; of "
         f"{clock(seconds)}, {clock(left_out)} without speech were left out"
     )
+
+
+def _rounded_sums(pieces: LedgerIndex, kind: str) -> dict[str, float]:
+    return {name: round(total, 3) for name, total in sorted(_sums(pieces, kind).items())}
 
 
 def _sums(pieces: LedgerIndex, kind: str) -> dict[str, float]:

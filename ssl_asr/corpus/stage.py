@@ -132,7 +132,7 @@ def _rejects(run: str) -> Iterator[Reject]:
 def _check_bands(recipe: Recipe, records: Mapping[str, SplitRecord]) -> None:
     """Before any feature is made, and as often as the stage runs: the front end may have been changed since."""
     for split, record in records.items():
-        if said := narrow_band(record.rates, split, recipe.frontend):
+        if said := narrow_band(record.rates, split, recipe.frontend, record.estimated_rates):
             print(f"warning: {said}", file=sys.stderr)
 
 

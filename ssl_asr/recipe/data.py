@@ -65,7 +65,8 @@ class Corpus(Section):
     segment: Annotated[bool, Affects("unlabeled")] = True
     channel: Annotated[int, Field(ge=0), ALL_SPLITS] = 0
     # Unlabeled speech whose list gives lengths: believe them, and leave its audio unopened until the front end reads
-    # it, or it is cut. So a million hours are listed without a request for each file.
+    # it, or it is cut; a few are opened for their sampling rate. So a million hours are listed without a request for
+    # each file.
     trust_lengths: Annotated[bool, Affects("unlabeled")] = True
     # Of such speech too, sizes and times of the audio files are compared at each start where its lists have no more
     # megabytes than these: about 160,000 files, which takes 2 seconds on a disk.

@@ -25,6 +25,18 @@ def test_some_such_speech_is_told_by_hours() -> None:
     assert "all 1.0 hours" in str(narrow_band({"8000": 3600.0}, "test", WIDE))
 
 
+def test_hours_that_were_not_opened_are_said_to_be_estimates() -> None:
+    said = narrow_band({"16000": 3600.0}, "unlabeled", WIDE, {"8000": 36000.0, "16000": 3600.0})
+    assert said is not None
+    assert said.startswith(
+        "corpus.unlabeled: about 10.0 of 12.0 hours have nothing above 4,000 Hz (10.0 at 8,000 Hz; estimated "
+        "from a few recordings of each piece of the list), while frontend.high_hz is 7,600; set "
+        "frontend.sample_rate=8000"
+    )
+    assert "about all 1.0 hours" in str(narrow_band({}, "unlabeled", WIDE, {"8000": 3600.0}))
+    assert narrow_band({}, "unlabeled", WIDE, {"16000": 3600.0}) is None
+
+
 def test_audio_up_to_the_band_is_let_through() -> None:
     assert narrow_band({"16000": 60.0, "44100": 60.0}, "labeled", WIDE) is None
     assert narrow_band({}, "labeled", WIDE) is None

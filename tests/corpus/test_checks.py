@@ -167,4 +167,21 @@ def test_trusted_lengths_leave_audio_unopened() -> None:
     assert [reject.id for reject in reading.rejects] == ["b"]
     assert [each.id for each in reading.long] == ["c"]
     assert reading.files == {"s3://nowhere/a.flac"}  # of b, whose length is looked for, and of c, which is cut
-    assert reading.rates == {}
+    assert (reading.rates, reading.estimated_rates) == ({}, {})
+
+
+def test_a_few_of_the_trusted_are_opened_for_their_rate_alone(
+    good: Utterance, clips: list[Clip], tmp_path: Path
+) -> None:
+    soundfile.write(tmp_path / "call.wav", clips[0].samples[::2], 8000)
+    listed = [
+        replace(good, id=f"{number}", duration=2.0, audio=str(tmp_path / ("call.wav" if number % 4 else "good.wav")))
+        for number in range(400)
+    ]
+    gone = replace(good, id="gone", duration=2.0, audio=str(tmp_path / "gone.wav"))
+    reading = checked(Reading((*listed, gone)), "unlabeled", Corpus(), trusted=True)
+    assert (len(reading.utterances), reading.rejects, reading.rates, reading.files) == (401, (), {}, frozenset())
+    assert sum(reading.estimated_rates.values()) == pytest.approx(802)
+    assert reading.estimated_rates["8000"] == pytest.approx(600, abs=200)
+    opened_all = checked(Reading((*listed, gone)), "unlabeled", Corpus())
+    assert opened_all.estimated_rates == {}

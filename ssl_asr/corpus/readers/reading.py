@@ -18,9 +18,9 @@ class Reading:
 
     They have no order yet. Texts are as written, not yet normalised; None where the corpus has none. `counts` says
     how much else is listed that matches nothing, by what it is: {"texts without audio": 12}. A person is told of
-    each. `rates` are seconds of the utterances by the sampling rate of their files, once that is checked. `files` are
-    all audio files that were looked at, or looked for in vain. `long` are recordings that are still to be cut into
-    utterances; their lengths may be those of the list.
+    each. `rates` are seconds of the utterances by the sampling rate of their files, once that is checked, and
+    `estimated_rates` those of the others, told from a few. `files` are all audio files that were looked at, or looked
+    for in vain. `long` are recordings that are still to be cut into utterances; their lengths may be those of the list.
     """
 
     utterances: tuple[Utterance, ...]
@@ -29,6 +29,7 @@ class Reading:
     rates: Mapping[str, float] = field(default_factory=dict)
     files: frozenset[str] = frozenset()
     long: tuple[Utterance, ...] = ()
+    estimated_rates: Mapping[str, float] = field(default_factory=dict)
 
 
 def joined(parts: Iterable[Reading]) -> Reading:
@@ -43,6 +44,7 @@ def joined(parts: Iterable[Reading]) -> Reading:
         _summed(part.rates for part in found),
         frozenset().union(*(part.files for part in found)),
         tuple(each for part in found for each in part.long),
+        _summed(part.estimated_rates for part in found),
     )
 
 
