@@ -20,7 +20,8 @@ class Reading:
     how much else is listed that matches nothing, by what it is: {"texts without audio": 12}. A person is told of
     each. `rates` are seconds of the utterances by the sampling rate of their files, once that is checked, and
     `estimated_rates` those of the others, told from a few. `files` are all audio files that were looked at, or looked
-    for in vain. `long` are recordings that are still to be cut into utterances; their lengths may be those of the list.
+    for in vain. `long` are recordings that are still to be cut into utterances; their lengths may be those of the
+    list.
     """
 
     utterances: tuple[Utterance, ...]
