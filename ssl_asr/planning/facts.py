@@ -30,7 +30,6 @@ class Facts:
     ledger_bytes: Fact  # of an entry
     utterance_seconds: Fact
     listing_speed: Fact  # utterances a second that the corpus stage lists, of a source with lengths
-    segmenting_speed: Fact  # hours an hour of one core, of recordings that are cut by voice activity
     frontend_speed: Fact
     flat_start_speed: Fact  # of one iteration
     alignment_speed: Fact
@@ -101,7 +100,6 @@ def stated_facts(recipe: Recipe) -> Facts:
         ledger_bytes=Fact(1710, DEMO),
         utterance_seconds=_utterance_seconds(recipe),
         listing_speed=Fact(32_565, f"measured: lists with lengths, audio not opened ({BENCH}, corpus)"),
-        segmenting_speed=Fact(449, f"measured: decoding, voice activity and cutting ({BENCH}, segment)"),
         frontend_speed=_frontend_speed(recipe),
         flat_start_speed=Fact(676, f"measured: the laptop run's hmm stage ({BENCH}, endtoend), an iteration"),
         alignment_speed=Fact(700, "measured: 30 ms scores aligned on one core"),

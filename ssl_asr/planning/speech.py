@@ -46,11 +46,6 @@ class Speech:
         texts = self.recorded_unlabeled.value if recipe.evaluate.topline else 0.0
         return self.clean_labeled.value + self.dev.value + self.test.value + texts
 
-    def listed(self, corpus: Corpus) -> float:
-        """Without copies of any split."""
-        tested = self.dev.value / versions(corpus, "dev") + self.test.value / versions(corpus, "test")
-        return self.clean_labeled.value + self.recorded_unlabeled.value + tested
-
     @property
     def stored(self) -> float:
         return sum(split.value for split in (self.labeled, self.unlabeled, self.dev, self.test))

@@ -13,9 +13,7 @@ from ssl_asr.planning.speech import Speech, transducer_speech
 from ssl_asr.planning.training_times import Training, training_time, trainings
 from ssl_asr.planning.wall_time import Hardware, StageTime, on_cores, on_devices
 from ssl_asr.recipe import Recipe
-from ssl_asr.recipe.data import RECOGNISERS, Corpus
-
-WITHOUT_LENGTHS = ("folder", "webdataset")  # readers of audio as it lies there, with no list of utterances
+from ssl_asr.recipe.data import RECOGNISERS
 
 
 def stage_times(recipe: Recipe, speech: Speech, facts: Facts, rates: Rates, cluster: Hardware) -> list[StageTime]:
@@ -88,21 +86,11 @@ def _corpus(recipe: Recipe, speech: Speech, facts: Facts, cluster: Hardware) -> 
         return [_accents(facts, cluster)]
     if is_open_speech(recipe.corpus.unlabeled):
         return []
-    speed, length, listed = facts.listing_speed, facts.utterance_seconds, speech.listed(recipe.corpus)
-    hours = listed / length.value / speed.value
-    formula = f"{number(listed)} h x 3,600 / {length.value:.3g} s / {speed.value:,.0f} a second"
+    speed, length = facts.listing_speed, facts.utterance_seconds
+    seconds = 3600 * speech.stored / length.value / speed.value
+    formula = f"{number(speech.stored)} h x 3,600 / {length.value:.3g} s / {speed.value:,.0f} a second"
     source = f"{speed.source}; {length.source}"
-    if _may_be_long(recipe.corpus):
-        cut, rate = speech.recorded_unlabeled.value, facts.segmenting_speed
-        hours += cut / rate.value
-        formula += f" + {number(cut)} h / {rate.value:,.0f} x real time"
-        source += f"; all unlabeled speech taken to be long recordings, {rate.source}"
-    return [on_cores("corpus", hours, facts.start_seconds, cluster, formula, source)]
-
-
-def _may_be_long(corpus: Corpus) -> bool:
-    """Whether nothing is known of the lengths of unlabeled recordings, and those that are long are cut."""
-    return corpus.segment and corpus.unlabeled.partition(":")[0] in WITHOUT_LENGTHS
+    return [on_cores("corpus", seconds / 3600, facts.start_seconds, cluster, formula, source)]
 
 
 def _accents(facts: Facts, cluster: Hardware) -> StageTime:

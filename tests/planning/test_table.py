@@ -190,19 +190,3 @@ def test_each_method_and_voices_take_time(printed):
     alone = printed(*asked)
     assert "adaptation" not in alone
     assert not re.search(r"^fairness ", printed("demo"), re.MULTILINE)
-
-
-def test_recordings_that_may_be_long_are_cut_by_voice_activity(printed):
-    def core_hours(*words: str) -> float:
-        found = re.search(
-            r"^corpus +\d+ cores +([\d,.]+) h", printed("unsupervised-peoples-speech", *words), re.MULTILINE
-        )
-        return float(found.group(1).replace(",", ""))
-
-    listing = core_hours("corpus.segment=false")
-    assert core_hours() - listing == pytest.approx(1e6 / 449, rel=0.01)
-    assert "taken to be long recordings" in printed("unsupervised-peoples-speech")
-    copied = core_hours(
-        "corpus.segment=false", "corpus.unlabeled_copies=3", "corpus.test_conditions=[clean, babble-20]"
-    )
-    assert copied == pytest.approx(listing, rel=0.01), "copies are not listed"
