@@ -30,6 +30,8 @@ class Facts:
     ledger_bytes: Fact  # of an entry
     utterance_seconds: Fact
     listing_speed: Fact  # utterances a second that the corpus stage lists, of a source with lengths
+    opening_speed: Fact  # audio files a second that it opens for their lengths
+    cutting_speed: Fact  # of long recordings, by voice activity
     frontend_speed: Fact
     flat_start_speed: Fact  # of one iteration
     alignment_speed: Fact
@@ -100,6 +102,8 @@ def stated_facts(recipe: Recipe) -> Facts:
         ledger_bytes=Fact(1710, DEMO),
         utterance_seconds=_utterance_seconds(recipe),
         listing_speed=Fact(32_565, f"measured: lists with lengths, audio not opened ({BENCH}, corpus)"),
+        opening_speed=Fact(7106, f"measured: audio files of a disk opened, busy cores ({BENCH}, corpus)"),
+        cutting_speed=Fact(449, f"measured: FLAC at 16 kHz decoded and cut by voice activity ({BENCH}, segment)"),
         frontend_speed=_frontend_speed(recipe),
         flat_start_speed=Fact(676, f"measured: the laptop run's hmm stage ({BENCH}, endtoend), an iteration"),
         alignment_speed=Fact(700, "measured: 30 ms scores aligned on one core"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 
 from ssl_asr.corpus.augment.conditions import versions
+from ssl_asr.corpus.split_records import read_record
 from ssl_asr.planning.compute import (
     FRAMES_AN_HOUR,
     Devices,
@@ -133,6 +134,8 @@ def _speech(recipe: Recipe, run: Recipe, speech: Speech, question: Question) -> 
     for split, name in (("labeled", "clean_labeled"), ("unlabeled", "recorded_unlabeled")):
         if (stored := known.get(split)) is not None:
             known[name] = Fact(stored.value / versions(recipe.corpus, split), stored.source)
+    if question.hours is None and (record := read_record(run.run, "unlabeled")) is not None:
+        known["cut"] = Fact(record.cut.get("seconds", 0.0) / 3600, f"measured in {run.run}: corpus")
     return replace(speech, **known)
 
 

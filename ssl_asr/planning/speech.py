@@ -25,7 +25,8 @@ OPEN_HOURS = Fact(4.35, "measured: open recorded speech that the demo divides, l
 class Speech:
     """Hours; `labeled`, `unlabeled`, `dev` and `test` as stored, so all include degraded copies.
 
-    `clean_labeled` and `recorded_unlabeled` are without copies: one version of each recording.
+    `clean_labeled` and `recorded_unlabeled` are without copies: one version of each recording. `cut` are those of
+    recordings that were cut by voice activity; None where they were not listed yet.
     """
 
     clean_labeled: Fact
@@ -34,6 +35,7 @@ class Speech:
     unlabeled: Fact
     dev: Fact
     test: Fact
+    cut: Fact | None = None
 
     def aligned(self, recipe: Recipe) -> float:
         """With labels from texts: of the unlabeled speech only for the topline."""
@@ -45,6 +47,11 @@ class Speech:
         test, which are counted with all their conditions."""
         texts = self.recorded_unlabeled.value if recipe.evaluate.topline else 0.0
         return self.clean_labeled.value + self.dev.value + self.test.value + texts
+
+    def recorded(self, corpus: Corpus) -> dict[str, float]:
+        """Of each split without copies: one version of each recording, as the sources list them."""
+        tested = {split: getattr(self, split).value / versions(corpus, split) for split in ("dev", "test")}
+        return {"labeled": self.clean_labeled.value, "unlabeled": self.recorded_unlabeled.value, **tested}
 
     @property
     def stored(self) -> float:

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from ssl_asr.models.systems import BASELINE_SHORT, REALIGN, evaluated
 from ssl_asr.planning.compute import FRAMES_AN_HOUR, Rates, training_seconds, transducer_network
-from ssl_asr.planning.facts import ACCENT_SENTENCES, SYNTHESIS_SPEED, Fact, Facts, is_open_speech
+from ssl_asr.planning.corpus_time import corpus_times
+from ssl_asr.planning.facts import Fact, Facts
 from ssl_asr.planning.numbers import microseconds, number
 from ssl_asr.planning.preemption import loss_share
 from ssl_asr.planning.speech import Speech, transducer_speech
@@ -22,7 +23,7 @@ def stage_times(recipe: Recipe, speech: Speech, facts: Facts, rates: Rates, clus
     teacher, *others = (training_time(recipe, training, facts.start_seconds, cluster) for training in planned)
     labelling = _labelling(recipe, speech, facts, rates, cluster)
     return [
-        *_corpus(recipe, speech, facts, cluster),
+        *corpus_times(recipe, speech, facts, cluster),
         _frontend(speech, facts, cluster),
         _hmm(recipe, speech, facts, cluster),
         *_realign(recipe, planned[0], facts.start_seconds, cluster),
@@ -79,26 +80,6 @@ def _labelling(recipe: Recipe, speech: Speech, facts: Facts, rates: Rates, clust
         formula=formula,
         lost=lost,
     )
-
-
-def _corpus(recipe: Recipe, speech: Speech, facts: Facts, cluster: Hardware) -> list[StageTime]:
-    if recipe.corpus.accents:
-        return [_accents(facts, cluster)]
-    if is_open_speech(recipe.corpus.unlabeled):
-        return []
-    speed, length = facts.listing_speed, facts.utterance_seconds
-    seconds = 3600 * speech.stored / length.value / speed.value
-    formula = f"{number(speech.stored)} h x 3,600 / {length.value:.3g} s / {speed.value:,.0f} a second"
-    source = f"{speed.source}; {length.source}"
-    return [on_cores("corpus", seconds / 3600, facts.start_seconds, cluster, formula, source)]
-
-
-def _accents(facts: Facts, cluster: Hardware) -> StageTime:
-    """On one core; later runs find the speech in the cache."""
-    sentences, speed = ACCENT_SENTENCES, SYNTHESIS_SPEED
-    hours = cluster.cpus * sentences.value / speed.value / 3600
-    formula = f"1 x {number(sentences.value)} sentences / {speed.value:,.0f} a second, once for a cache"
-    return on_cores("corpus", hours, facts.start_seconds, cluster, formula, f"{speed.source}; {sentences.source}")
 
 
 def _frontend(speech: Speech, facts: Facts, cluster: Hardware) -> StageTime:

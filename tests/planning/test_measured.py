@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from ssl_asr.corpus.split_records import read_record, write_record
 from ssl_asr.planning.compute import devices_of, teacher_network
 from ssl_asr.planning.facts import stated_facts
 from ssl_asr.planning.measured import known, stated_rates
@@ -83,6 +85,15 @@ def test_hours_are_those_that_were_found_unless_others_are_asked_for(run):
     assert "manifest" in found.unlabeled.source
     assert (asked.unlabeled.value, asked.unlabeled.source) == (50, "given on the command line")
     assert asked.labeled == found.labeled
+
+
+def test_what_was_cut_is_known_once_the_speech_is_listed(run):
+    record = read_record(run.run, "unlabeled")
+    assert plan_of(run).speech.cut.value == 0
+    write_record(run.run, "unlabeled", replace(record, cut={"recordings": 3, "seconds": 7200.0}))
+    assert (plan_of(run).speech.cut.value, plan_of(run).speech.cut.source) == (2, f"measured in {run.run}: corpus")
+    assert plan_of(run, Question(hours=50)).speech.cut is None
+    write_record(run.run, "unlabeled", record)
 
 
 def test_another_network_is_scaled_and_another_device_is_not_measured(run):
