@@ -142,3 +142,8 @@ def test_conditions_that_nothing_was_said_in_are_refused() -> None:
     for conditions, beyond in ((("room",), ()), (("clean", "room"), ()), (("clean",), ("room",))):
         with pytest.raises(ValueError, match="'new against old', seed 1: no test speech is in room; name another"):
             _in_conditions(conditions, beyond, noisy=2)
+
+
+def test_of_two_that_recognise_nothing_neither_is_shown_to_be_no_worse() -> None:
+    assert outcome(old=8, new=8, at_least=-1).compared[0].verdict == "reproduced"
+    assert outcome(old=20, new=20, at_least=-1).compared[0].verdict == "can't tell"
