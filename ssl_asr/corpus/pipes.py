@@ -42,7 +42,7 @@ def files_named(audio: str) -> list[str]:
     except ValueError:  # a quote that is not closed
         return []
     folder = words[1] if words[:1] == ["cd"] and len(words) > 1 else ""
-    named = [word for word in words[2:] if word[0] not in "-|&;<>()"] if folder else []
+    named = [word for word in words[2:] if word and word[0] not in "-|&;<>()"] if folder else []
     return list(dict.fromkeys(os.path.join(folder, word) for word in named))
 
 

@@ -45,6 +45,7 @@ def test_a_command_gets_no_input() -> None:
         ("cat 'an a.wav'|cat", ["/it's/an a.wav"]),
         ("ffmpeg -i b.mp3 -f wav - <c.txt", ["/it's/b.mp3", "/it's/c.txt"]),
         ("cat 'a", []),
+        ("cat '' a.wav |", ["/it's/a.wav"]),
     ],
 )
 def test_files_that_a_command_may_read_are_among_its_words(command: str, files: list[str]) -> None:
