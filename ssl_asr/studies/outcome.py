@@ -22,7 +22,8 @@ System = tuple[str, str]  # variant and name
 Scored = Mapping[System, Mapping[int, Sequence[ScoredUtterance]]]  # by seed; each seed has a test split of its own
 Figures = Mapping[tuple[str, str, str], Mapping[int, float]]  # by variant, system and figure, then by seed
 
-NOTHING = 0.95  # so many errors a word are made by a network that recognises nothing
+# Word error rate from which on a network recognises nothing. Of two such, neither is worse, and that shows nothing.
+NOTHING_RECOGNISED = 0.95
 
 
 @dataclass(frozen=True)
@@ -138,14 +139,9 @@ def _compared(comparison: Comparison, scored: Scored, draws: Draws) -> Compared:
     overall = next(each for each in cells if (each.set, each.condition) == (ALL, ALL))
     low, high = limits_of(overall)
     verdict = verdict_of(statistics.fmean(by_seed.values()), low, high, comparison.at_least / 100)
-    if comparison.at_least < 0 and _recognises_nothing(part[0]):
+    if comparison.at_least < 0 and word_error_rate(part[0]) >= NOTHING_RECOGNISED:
         verdict = "can't tell"
     return Compared(comparison, by_seed, cells, verdict)
-
-
-def _recognises_nothing(scored: Sequence[ScoredUtterance]) -> bool:
-    """Of two that recognise nothing neither is worse, so no loss that is allowed can be shown."""
-    return _errors(scored) >= NOTHING * sum(each.edits.words for each in scored)
 
 
 def _check_speech(comparison: Comparison, seed: int, pair: Pair) -> None:
