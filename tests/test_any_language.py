@@ -1,4 +1,4 @@
-"""Russian and French by their letters alone, through all stages: each letter of the texts is a chord of its own.
+"""Four languages by their letters alone, through all stages: each letter of the texts is a chord of its own.
 
 What is said is clear, so that most words are right. One word in test is written otherwise than it is said, so that
 tables and pages have an error to show.
@@ -29,8 +29,15 @@ RATE, LETTER_SECONDS, PAUSE_SECONDS = 8000, 0.12, 0.2
 WORDS = {
     "russian": ("кот", "ёлка", "мышь", "спит", "идёт", "домой", "её", "съел", "чай"),
     "french": ("café", "été", "garçon", "où", "déjà", "l'élève", "forêt", "naïf", "vu"),
+    "spanish": ("niño", "pingüino", "árbol", "qué", "corazón", "sí", "él", "hoy", "luz"),
+    "italian": ("città", "perché", "così", "può", "l'acqua", "più", "è", "gnomo", "zio"),
 }
-MISHEARD = {"russian": ("ёлка", "мышь"), "french": ("forêt", "déjà")}  # said and written, once in test
+MISHEARD = {
+    "russian": ("ёлка", "мышь"),
+    "french": ("forêt", "déjà"),
+    "spanish": ("sí", "él"),
+    "italian": ("è", "più"),
+}  # said and written, once in test
 COUNTS = {"labeled": 90, "unlabeled": 30, "dev": 6, "test": 6}
 SMALL = [
     "corpus.train_conditions=[clean]",
