@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -29,15 +29,15 @@ SPEAKERS = {"labeled": 2, "unlabeled": 3, "dev": 2, "test": 6}  # of each region
 TEXT = "a cat sat to two cats"
 
 
-def adaptable(folder: Path) -> Recipe:
-    """The student's passes are few, and each method tries two strengths at most."""
+def adaptable(folder: Path, student: Mapping[str, object] | None = None) -> Recipe:
+    """The student's passes are few, and each method tries two strengths at most; `student` is more of its recipe."""
     recipe = small_recipe(folder)
     for split, count in SPEAKERS.items():
         _write(folder / "speech", split, [f"{region}-{number}" for number in range(count) for region in REGIONS])
     adapt = {"passes": 2, "lambdas": [0, 10], "averages": [0.5], "replay_shares": [0.5], "repeats": [2]}
     adapt |= {"l2sp_lambdas": [1], "embedding_dimensions": [2], "fisher_utterances": 5}
     values = recipe.model_dump(mode="json") | {"adapt": adapt}
-    values["student"] |= {"sub_epochs": 2, "whole_sub_epochs": 1}
+    values["student"] |= {"sub_epochs": 2, "whole_sub_epochs": 1, **(student or {})}
     values["evaluate"] |= {"bootstrap": 50, "lm_order": 2}
     values["corpus"] |= {"test_conditions": ["clean"]}
     recipe = parse_recipe(values)

@@ -166,6 +166,17 @@ def test_oversampling_begins_with_the_random_weights_of_the_student(recipe: Reci
     assert not torch.equal(first["senones.weight"], other["senones.weight"])
 
 
+def test_a_student_that_learned_with_an_adversary_is_held_too(tmp_path: Path) -> None:
+    """The adversary is no part of the model, so it begins anew, and no weight of its own is held."""
+    made = adaptable(tmp_path, {"labeled_objective": {"kind": "adversarial-cross-entropy"}})
+    with copied(made, tmp_path / "copy") as recipe:
+        name = run_adapt(recipe, wanted(recipe, "ewc")).name
+        tuned = run_adapt(recipe, wanted(recipe)).system
+        before, free, held, tuned = (weights(recipe, each) for each in ("student", f"{name}-0", f"{name}-10", tuned))
+        assert torch.equal(free, tuned)
+        assert (held - before).norm() < (free - before).norm()
+
+
 def test_other_inputs_train_anew(recipe: Recipe) -> None:
     work = work_of(recipe, "ewc")
     other = recipe.model_copy(update={"adapt": recipe.adapt.model_copy(update={"passes": 7})})
