@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import argparse
 import shlex
-import subprocess
 from collections.abc import Sequence
-from datetime import date
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -95,9 +92,9 @@ def _tell_runs(study: Study, planned: Sequence[Planned]) -> None:
 def _answer(study: Study, planned: Sequence[Planned], options: argparse.Namespace) -> None:
     """All runs, then the pages, and a sentence for each comparison."""
     from ssl_asr.report.studies.markdown import sentence
-    from ssl_asr.report.studies.pages import kept_outcomes, write_pages
+    from ssl_asr.report.studies.pages import kept_results, write_pages
 
-    kept_outcomes(options.out)
+    kept_results(options.out)
     _run_all(planned)
     outcome = _outcome(study, planned, _command(options, study.seeds))
     page = write_pages(options.out, outcome)
@@ -131,17 +128,10 @@ def _outcome(study: Study, planned: Sequence[Planned], command: str) -> Outcome:
 
 
 def _provenance(command: str, planned: Sequence[Planned]) -> Provenance:
-    from ssl_asr.report.evidence import machine_text
+    from ssl_asr.report.studies.provenance import provenance_of
     from ssl_asr.studies.measurements import minutes_of
-    from ssl_asr.studies.outcome import Provenance
 
-    return Provenance(
-        command=command,
-        commit=_commit(),
-        machine=machine_text(),
-        day=date.today().isoformat(),
-        minutes=minutes_of(planned),
-    )
+    return provenance_of(command, minutes_of(planned))
 
 
 def _command(options: argparse.Namespace, seeds: Sequence[int]) -> str:
@@ -151,13 +141,3 @@ def _command(options: argparse.Namespace, seeds: Sequence[int]) -> str:
     recipe = ["--recipe", options.recipe] if options.recipe else []
     words = [options.study, *matter(options.overrides), *recipe, "--seeds", *map(str, seeds)]
     return shlex.join(["ssl-asr", "experiment", *words])
-
-
-def _commit() -> str:
-    """Of the source that runs; "unknown" where it is no checkout."""
-    command = ["git", "rev-parse", "--short", "HEAD"]
-    try:
-        found = subprocess.run(command, cwd=Path(__file__).parent, capture_output=True, text=True, check=False)
-    except OSError:
-        return "unknown"
-    return found.stdout.strip() or "unknown"

@@ -9,12 +9,23 @@ import numpy as np
 import pytest
 
 from jobs.bench import cohorts
-from jobs.bench.cohorts import CONTROL, Adapted, Discovered, Seen, as_json, discovery_verdict, mitigation_verdict
+from jobs.bench.cohort_claims import sheet_of
+from jobs.bench.cohort_tables import as_json
+from jobs.bench.cohort_verdicts import (
+    CONTROL,
+    VOICES,
+    Adapted,
+    Discovered,
+    Seen,
+    discovery_verdict,
+    mitigation_verdict,
+)
 from jobs.bench.known_regions import Heard
 from jobs.bench.reweighting import Rates, is_clear, verdict_of
 from ssl_asr.adaptation.measures import FIGURES, MAXIMUM, MEAN, VARIANCE
 from ssl_asr.fairness.scored_table import Counts
 from ssl_asr.recipe import Recipe
+from tests.studies.made_up import MADE
 
 
 @pytest.mark.parametrize(
@@ -71,20 +82,33 @@ def gave(seen: Seen, seed: int, change: float) -> None:
     one = Adapted(dict.fromkeys(FIGURES, change), dict.fromkeys((MEAN, MAXIMUM, VARIANCE), change), heard)
     seen.adapted[seed] = {"ewc": one, CONTROL: one}
     found = Discovered(0.4, 0.2, 0.01, None)
-    seen.found[seed] = {"simulated by geo": found, f"simulated by {cohorts.VOICES}": replace(found, gap=float("inf"))}
+    seen.found[seed] = {"simulated by geo": found, f"simulated by {VOICES}": replace(found, gap=float("inf"))}
 
 
 def test_the_figures_of_each_seed_stand_beside_the_published_ones() -> None:
     seen = Seen([2, 3])
     gave(seen, 2, -0.1)
     seen.failed[3] = "no speech"
-    told = json.loads(json.dumps(as_json(seen, {}), allow_nan=False))
+    told = json.loads(json.dumps(as_json(seen), allow_nan=False))
     assert told["failed"] == {"3": "no speech"}
     assert told["mitigation"]["ewc"]["accents"]["2"][VARIANCE] == -10
     assert told["mitigation"]["all speech"]["regions"]["mean"][MEAN] == -10
     assert told["discovery"]["simulated by geo"]["2"] == {"gap": 40, "share": 20, "p": 0.01, "p_within_sets": None}
-    assert told["discovery"][f"simulated by {cohorts.VOICES}"]["2"]["gap"] is None
+    assert told["discovery"][f"simulated by {VOICES}"]["2"]["gap"] is None
     assert told["published"]["mitigation"][VARIANCE] == -7.9
+
+
+def test_claims_have_the_published_figures_and_no_infinite_gap() -> None:
+    seen = Seen([2, 3])
+    gave(seen, 2, -0.1)
+    seen.failed[3] = "no speech"
+    found = sheet_of(seen, cohorts.CRITERIA, "a table", MADE)
+    assert found.criteria.startswith("Mitigation (Trinh")
+    assert found.criteria.endswith("tells.")
+    ewc, discovery = found.claims
+    assert (ewc.published, ewc.found, ewc.criterion, ewc.verdict) == ("7.9 % by EWC", "+10.0", ">= 7.9", "partly")
+    assert discovery.found == "gap of no finite size by voice, 40 % by place"
+    assert "Seed 3 failed: no speech" in found.details
 
 
 def test_a_seed_that_fails_costs_no_other(
@@ -96,6 +120,7 @@ def test_a_seed_that_fails_costs_no_other(
         gave(seen, recipe.seed, -0.1)
 
     monkeypatch.setattr(cohorts, "look", look)
+    monkeypatch.setattr(cohorts, "minutes_of_run", lambda recipe: 1.0)
     monkeypatch.setattr("sys.argv", ["cohorts"])
     cohorts.main()
     printed = capsys.readouterr()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ssl_asr.evaluation.bootstrap import Draws
 from ssl_asr.evaluation.scoring import Edits, ScoredUtterance
+from ssl_asr.studies.claims import Claim, ClaimSheet
 from ssl_asr.studies.outcome import Outcome, Provenance, Scored, outcome_of
 from ssl_asr.studies.study import Comparison, Study
 
@@ -74,3 +75,10 @@ def with_bytes(at_least: float = 50, *, more: float = 0) -> Outcome:
         ("new", "student", "megabytes_sent"): {1: 25.0 + more, 2: 40.0 + more},
     }
     return outcome_of(both, scores(8, 6), DRAWS, MADE, figures)
+
+
+def sheet() -> ClaimSheet:
+    """Of a benchmark that asks for one claim."""
+    claim = Claim("less unfair", "variance", "-7.9 %", "+8.0", "+1.0 to +9.0", ">= 7.9", "reproduced")
+    made = Provenance("python -m jobs.bench.gaps", "abc1234", "2 cores, x86_64", "2026-11-28", 12.0)
+    return ClaimSheet("gaps", "is it fair?", "it falls.", [claim], "No details.", made)

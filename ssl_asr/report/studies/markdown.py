@@ -6,6 +6,9 @@ import statistics
 from collections.abc import Iterable, Sequence
 
 from ssl_asr.evaluation.error_rates import Reduction
+from ssl_asr.report.studies.claims import claim_line
+from ssl_asr.report.studies.tables import table_of
+from ssl_asr.studies.claims import ClaimSheet
 from ssl_asr.studies.outcome import Compared, Outcome, SystemErrors, SystemFigure, limits_of
 
 TITLE = "# Results: published claims, measured"  # of the table of all studies
@@ -18,7 +21,7 @@ and ends below the criterion. "Can't tell": the interval reaches zero and the cr
 A criterion below zero allows such a loss: "reproduced" is an interval wholly above it, "not" one wholly below it.
 Figures other than word errors come from the stages' reports; their interval is from the least to the largest seed.
 "Word errors in A, beyond those in B": the reduction in condition A less that in B, in percentage points.
-"Exploratory": thought of after the runs.
+"Exploratory": thought of after the runs. Lines of benchmarks have criteria of their own, on their pages.
 """
 
 
@@ -45,8 +48,8 @@ def study_markdown(outcome: Outcome, picture: str) -> str:
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
 
 
-def studies_markdown(outcomes: Iterable[Outcome]) -> str:
-    """The table of all studies."""
+def studies_markdown(outcomes: Iterable[Outcome], sheets: Iterable[ClaimSheet] = ()) -> str:
+    """The table of all studies, and of the benchmarks that ask for claims."""
     lines = [
         [
             "claim",
@@ -76,9 +79,11 @@ def studies_markdown(outcomes: Iterable[Outcome]) -> str:
                     made.machine,
                 ]
             )
+    for sheet in sheets:
+        lines += [claim_line(each, sheet) for each in sheet.claims]
     how = "`ssl-asr experiment STUDY` makes a study's page and this table."
     head = f"Fewer word errors, or less of what is named, in percent, mean over the seeds. {how}"
-    return f"{TITLE}\n\n{head}\n\n{_table(lines)}\n{_RULE}"
+    return f"{TITLE}\n\n{head}\n\n{table_of(lines)}\n{_RULE}"
 
 
 def sentence(compared: Compared) -> str:
@@ -120,7 +125,7 @@ def _comparisons(compared: Sequence[Compared]) -> str:
                 *_found(each),
             ]
         )
-    return f"Less than the baseline, %:\n\n{_table(lines)}"
+    return f"Less than the baseline, %:\n\n{table_of(lines)}"
 
 
 def _figures(figures: Sequence[SystemFigure], seeds: Sequence[int]) -> str:
@@ -132,7 +137,7 @@ def _figures(figures: Sequence[SystemFigure], seeds: Sequence[int]) -> str:
         [each.variant, each.system, each.figure.replace("_", " "), *(f"{each.values[seed]:.4g}" for seed in seeds)]
         for each in figures
     ]
-    return _table(lines)
+    return table_of(lines)
 
 
 def _errors(errors: Sequence[SystemErrors], seeds: Sequence[int]) -> str:
@@ -146,7 +151,7 @@ def _errors(errors: Sequence[SystemErrors], seeds: Sequence[int]) -> str:
         lines.append(
             [each.variant, each.system, *(f"{rate:.1f}" for rate in rates), f"{100 * each.mean:.1f}", spread]
         )
-    return _table(lines)
+    return table_of(lines)
 
 
 def _cells(cells: Sequence[Reduction]) -> str:
@@ -155,7 +160,7 @@ def _cells(cells: Sequence[Reduction]) -> str:
         [each.set, each.condition, _signed(each.werr), f"{_signed(each.low)} to {_signed(each.high)}"]
         for each in cells
     ]
-    return _table(lines)
+    return table_of(lines)
 
 
 def _variants(outcome: Outcome) -> str:
@@ -163,10 +168,6 @@ def _variants(outcome: Outcome) -> str:
     overrides = ", ".join(f"`{each}`" for each in outcome.study.overrides)
     common = f"all with {overrides}; " if overrides else ""
     return f"{common}variants {'; '.join(named)}. Seeds {', '.join(map(str, outcome.study.seeds))}."
-
-
-def _table(lines: Iterable[Sequence[str]]) -> str:
-    return "".join(f"| {' | '.join(line)} |\n" for line in lines)
 
 
 def _signed(share: float) -> str:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from pathlib import Path
 
+import pytest
 from PIL import Image
 
 from ssl_asr.report.studies.markdown import sentence, studies_markdown, study_markdown
+from ssl_asr.report.studies.pages import kept_results, write_pages, write_sheet
 from ssl_asr.report.studies.plot import draw_study
-from tests.studies.made_up import outcome, with_bytes
+from tests.studies.made_up import outcome, sheet, with_bytes
 
 
 def test_the_page_has_question_verdict_figures_and_origin() -> None:
@@ -63,3 +66,25 @@ def test_the_picture_is_a_png_of_the_width_of_a_page() -> None:
         with Image.open(io.BytesIO(draw_study(found))) as picture:
             assert picture.format == "PNG"
             assert 900 < picture.width < 1200
+
+
+def test_claims_of_a_benchmark_have_a_page_and_lines_in_the_table_of_all(tmp_path: Path) -> None:
+    out = str(tmp_path)
+    write_sheet(out, sheet())
+    write_pages(out, outcome())
+    assert kept_results(out) == ([outcome()], [sheet()])
+    table = (tmp_path / "README.md").read_text()
+    assert "| new against old | word errors |" in table
+    assert (
+        "| less unfair | variance | -7.9 % | +8.0 | +1.0 to +9.0 | >= 7.9 | reproduced | [gaps](gaps.md) |" in table
+    )
+    page = (tmp_path / "gaps.md").read_text()
+    assert page.startswith("# gaps: is it fair?\n\nCriteria, written before the runs: it falls.\n\n| claim |")
+    assert "`python -m jobs.bench.gaps`, 2026-11-28, commit abc1234" in page
+
+
+def test_other_files_are_refused_by_name(tmp_path: Path) -> None:
+    for text, said in (("{", "is no JSON"), ('{"claims": 1}', "no outcome of a benchmark"), ("{}", "of a study")):
+        (tmp_path / "other.json").write_text(text)
+        with pytest.raises(ValueError, match=rf"other\.json.*{said}"):
+            kept_results(str(tmp_path))

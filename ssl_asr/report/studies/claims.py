@@ -1,0 +1,30 @@
+"""A benchmark's claims as Markdown: a page of its own, and lines in the table of all results."""
+
+from __future__ import annotations
+
+from dataclasses import astuple
+
+from ssl_asr.report.studies.tables import table_of
+from ssl_asr.studies.claims import Claim, ClaimSheet
+
+
+def sheet_markdown(sheet: ClaimSheet) -> str:
+    """The page of one benchmark."""
+    made = sheet.provenance
+    lines = [["claim", "less of", "published", "here, %", "interval", "criterion", "verdict"]]
+    lines += [["---", "---", "---", "---:", "---:", "---:", "---"], *(list(astuple(each)) for each in sheet.claims)]
+    parts = [
+        f"# {sheet.name}: {sheet.question}",
+        f"Criteria, written before the runs: {sheet.criteria}",
+        table_of(lines),
+        sheet.details,
+        "## How",
+        f"`{made.command}`, {made.day}, commit {made.commit}, {made.machine}; {made.minutes:.0f} minutes of runs.",
+    ]
+    return "\n\n".join(part.strip("\n") for part in parts) + "\n"
+
+
+def claim_line(claim: Claim, sheet: ClaimSheet) -> list[str]:
+    """Of the table of all results."""
+    made = sheet.provenance
+    return [*astuple(claim), f"[{sheet.name}]({sheet.name}.md)", made.commit, made.machine]
