@@ -45,7 +45,7 @@ from ssl_asr.store.results_layout import (
 from ssl_asr.store.training_layout import model_uri
 
 STAGE = "fairness"
-VERSION = "3"  # raise where equal inputs give other cohorts or adapted models
+VERSION = "4"  # raise where equal inputs give other cohorts or adapted models
 EXTRACTOR = "fairness"  # the run's extractor that this stage trains
 
 

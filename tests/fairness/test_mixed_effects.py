@@ -7,7 +7,7 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 from scipy.integrate import quad
-from scipy.stats import norm, poisson
+from scipy.stats import norm, poisson, t
 
 from ssl_asr.fairness.cohort_table import format_cohorts, mixed_sentence
 from ssl_asr.fairness.find import find_cohorts
@@ -54,7 +54,7 @@ def test_where_speakers_do_not_differ_it_is_the_plain_regression():
     error = np.sqrt(1 / errors[bottom].sum() + 1 / errors[~bottom].sum())
     assert found.speaker_deviation == pytest.approx(0, abs=0.02)
     assert found.ratio == pytest.approx(1.5, rel=1e-3)
-    assert np.log(found.interval.high / found.interval.low) == pytest.approx(2 * 1.96 * error, rel=0.03)
+    assert np.log(found.interval.high / found.interval.low) == pytest.approx(2 * t.ppf(0.975, 19) * error, rel=0.03)
 
 
 def test_it_is_silent_where_parts_are_channels_or_have_one_speaker():
