@@ -109,9 +109,10 @@ def _train(recipe: Recipe, name: str, pooled: PoolSettings, settings: TrainingSe
 
     found = train_extractor(recipe, name, pooled, settings)
     single = f"; {found.single:,} speakers with one utterance were left out" if found.single else ""
+    several = f"; {found.several:,} who may be several people each were left out" if found.several else ""
     return (
         f"extractor '{name}' {'is up to date' if found.kept else 'was trained'}: {found.utterances:,} utterances of "
-        f"{found.speakers:,} speakers, last loss {found.loss:.3f}{single}"
+        f"{found.speakers:,} speakers, last loss {found.loss:.3f}{single}{several}"
     )
 
 

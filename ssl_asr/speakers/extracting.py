@@ -23,18 +23,22 @@ from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.speakers_layout import extractor_checkpoint_uri, extractor_uri, trained_speakers_uri
 from ssl_asr.store.weights import read_description
 
-VERSION = "2"  # raise where equal settings and features give another extractor
+VERSION = "3"  # raise where equal settings and features give another extractor
 _CHECKPOINT_STEPS = 100
 _KEY, _LAST = "key", 50
 
 
 @dataclass(frozen=True)
 class Extracted:
-    """What is told of a training: `loss` is the mean of the last steps in nats; `kept`: it was trained before."""
+    """What is told of a training: `loss` is the mean of the last steps in nats; `kept`: it was trained before.
+
+    Speakers with a `single` utterance and those who may be `several` people were left out.
+    """
 
     speakers: int
     utterances: int
     single: int
+    several: int
     loss: float
     kept: bool = False
 
@@ -63,7 +67,7 @@ def train_extractor(recipe: Recipe, name: str, pooled: PoolSettings, settings: T
 
     training.run(after_step)
     loss = float(np.mean(training.losses[-_LAST:]))
-    found = Extracted(len(pool.speakers), len(pool.utterances), pool.single, loss)
+    found = Extracted(len(pool.speakers), len(pool.utterances), pool.single, pool.several, loss)
     _write_speakers(recipe.run, name, pool)
     about = {_KEY: key, "told": asdict(found), "settings": asdict(settings)}
     save_extractor(uri, training.model, about)

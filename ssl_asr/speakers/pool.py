@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from ssl_asr.corpus.talkers import may_be_several
 from ssl_asr.frontend.stacking import stack
 from ssl_asr.recipe import Recipe
 from ssl_asr.speakers.trials import Int
@@ -23,12 +24,16 @@ _FRAMES_AN_HOUR = 120_000
 
 @dataclass(frozen=True)
 class PoolSettings:
-    """Which splits are used, and how much of them; `group_tag` names the tag whose values are true groups."""
+    """Which splits are used, and how much of them; `group_tag` names the tag whose values are true groups.
+
+    `speakers` are those to train on; None: all.
+    """
 
     splits: Sequence[str] = ("labeled", "unlabeled")
     most_utterances: int = 100
     most_hours: float = 20.0
     group_tag: str | None = None
+    speakers: Sequence[str] | None = None
     seed: int = 1
 
 
@@ -47,7 +52,8 @@ class Pool:
     """Utterances by speaker and id. `places` has those of each of the `speakers`, two or more.
 
     `groups` are names, `group_n` [utterances] their numbers, -1 where unknown. `single` speakers had one utterance
-    and are left out, as an utterance is compared with others of its speaker.
+    and are left out, as an utterance is compared with others of its speaker. `several` may be several people each,
+    and are left out too.
     """
 
     utterances: Sequence[Pooled]
@@ -56,15 +62,19 @@ class Pool:
     groups: Sequence[str]
     group_n: Int
     single: int
+    several: int = 0
 
 
 def read_pool(recipe: Recipe, settings: PoolSettings) -> Pool:
     """The same for the same features, whatever the order of shards. ValueError where there is no such speech."""
     found: defaultdict[str, list[Pooled]] = defaultdict(list)
+    several = set[str]()
     left = settings.most_hours * _FRAMES_AN_HOUR
     for shard in _mixed_shards(recipe, settings):
-        for each in _mixed(_read(recipe, shard, settings.group_tag), settings.seed):
-            if left > 0 and len(found[each.speaker]) < settings.most_utterances:
+        for each in _mixed(_read(recipe, shard, settings), settings.seed):
+            if may_be_several(recipe.corpus, shard.split, each.speaker):
+                several.add(each.speaker)
+            elif left > 0 and len(found[each.speaker]) < settings.most_utterances:
                 # A copy, as rows are views of whole slabs.
                 found[each.speaker].append(replace(each, frames=each.frames.copy()))
                 left -= len(each.frames)
@@ -72,9 +82,14 @@ def read_pool(recipe: Recipe, settings: PoolSettings) -> Pool:
             break
     if not found:
         raise ValueError(
-            f"{recipe.run} has no features of {' or '.join(settings.splits)} speech; run the stage 'frontend' first"
+            f"{recipe.run} has no features of {' or '.join(settings.splits)} speech{_of(settings.speakers)}; run the "
+            "stage 'frontend' first"
         )
-    return pool_of([each for utterances in found.values() for each in utterances])
+    return replace(pool_of([each for utterances in found.values() for each in utterances]), several=len(several))
+
+
+def _of(speakers: Sequence[str] | None) -> str:
+    return "" if speakers is None else f" of the {len(speakers)} speakers that are asked for"
 
 
 def pool_of(utterances: Sequence[Pooled]) -> Pool:
@@ -102,10 +117,13 @@ def _mixed(utterances: Iterator[Pooled], seed: int) -> list[Pooled]:
     return sorted(utterances, key=lambda each: (seed_of(seed, "pool", each.id), each.id))
 
 
-def _read(recipe: Recipe, shard: Shard, group_tag: str | None) -> Iterator[Pooled]:
-    tags = {} if group_tag is None else _tags(recipe, shard, group_tag)
+def _read(recipe: Recipe, shard: Shard, settings: PoolSettings) -> Iterator[Pooled]:
+    tags = {} if settings.group_tag is None else _tags(recipe, shard, settings.group_tag)
+    wanted = None if settings.speakers is None else {*settings.speakers}
     for slab in ShardStore(recipe.run, features.STORE).read_slabs(shard):
         for row in features.decode(slab, recipe.frontend.mel_bins):
+            if wanted is not None and row.speaker not in wanted:
+                continue
             frames = stack(row.frames)
             if len(frames) >= LEAST_FRAMES:
                 yield Pooled(row.id, row.speaker, frames, tags.get(row.id))

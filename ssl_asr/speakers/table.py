@@ -41,6 +41,8 @@ def _sentences(found: RunVerification) -> Iterator[str]:
         )
     if found.trained:
         yield f"Not in trials, as they were trained on: {found.trained:,} test speakers."
+    if found.several:
+        yield f"Not in trials, as each may be several people: {found.several:,} test speakers."
     if results.single:
         yield f"Not in trials, as they have one utterance: {results.single:,} test speakers."
     yield f"In brackets: 95 % bootstrap intervals over speakers; of less than {LEAST_FOR_INTERVAL} there is none."

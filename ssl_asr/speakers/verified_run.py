@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
+from ssl_asr.corpus.talkers import may_be_several
 from ssl_asr.evaluation.bootstrap import Draws
 from ssl_asr.recipe import Recipe
 from ssl_asr.speakers.extracting import trained_speakers
@@ -22,12 +23,16 @@ SPLIT = "test"
 
 @dataclass(frozen=True)
 class RunVerification:
-    """`trained` test speakers were heard in training, so they are in no trial; `tag` named the groups."""
+    """`tag` named the groups. `trained` test speakers were heard in training, so they are in no trial.
+
+    Nor are the `several` others who may be several people each.
+    """
 
     run: str
     name: str
     tag: str | None
     trained: int
+    several: int
     results: VerificationResults
 
 
@@ -37,7 +42,9 @@ def verify_speakers(recipe: Recipe, name: str, tag: str | None, settings: TrialS
     if embeddings is None:
         raise ValueError(f"no test utterance of {recipe.run} is long enough for an embedding")
     heard = {*trained_speakers(recipe.run, name)}
-    known = [place for place, speaker in enumerate(embeddings.speakers) if speaker not in heard]
+    several = {each for each in embeddings.speakers if may_be_several(recipe.corpus, SPLIT, each)} - heard
+    left_out = heard | several
+    known = [place for place, speaker in enumerate(embeddings.speakers) if speaker not in left_out]
     spoken = [Spoken(embeddings.ids[place], embeddings.speakers[place]) for place in known]
     trained = len({*embeddings.speakers} & heard)
     try:
@@ -48,7 +55,7 @@ def verify_speakers(recipe: Recipe, name: str, tag: str | None, settings: TrialS
     scores = cosine_scores(embeddings.vectors[known], trials)
     draws = Draws(recipe.evaluate.bootstrap, settings.seed)
     results = verification_results(scores, trials, groups, draws)
-    found = RunVerification(recipe.run, name, tag, trained, results)
+    found = RunVerification(recipe.run, name, tag, trained, len(several), results)
     values = json.dumps(asdict(found), indent=1, allow_nan=False) + "\n"
     filesystem.write_bytes(verification_uri(recipe.run, name), values.encode())
     return found

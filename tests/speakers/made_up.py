@@ -29,7 +29,8 @@ def frames_of(speaker: str, part: int, frames: int = 75) -> np.ndarray:
 
 def said_by(speaker: str, count: int, split: str) -> list[Utterance]:
     """Their audio is not there."""
-    tags = {"region": REGIONS[int(speaker.rpartition(" ")[2]) % 2], "language": "en"}
+    region = REGIONS[int(speaker.rpartition(" ")[2]) % 2]
+    tags = {"region": region, "accent": region, "language": "en"}
     return [
         Utterance(f"{split}-{speaker.replace(' ', '')}-{part}", "none.wav", speaker, part, 0.75, text="so", tags=tags)
         for part in range(count)

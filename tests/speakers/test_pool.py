@@ -42,6 +42,13 @@ def test_limits_are_kept(recipe):
     assert len(short.utterances) + short.single <= 10
 
 
+def test_speakers_may_be_named(recipe):
+    pool = read_pool(recipe, PoolSettings(splits=("labeled",), speakers=["person 2", "person 4", "person 90"]))
+    assert (list(pool.speakers), pool.single) == (["person 2", "person 4"], 1)
+    with pytest.raises(ValueError, match="no features of labeled speech of the 1 speakers that are asked for"):
+        read_pool(recipe, PoolSettings(splits=("labeled",), speakers=["nobody"]))
+
+
 def test_a_split_without_features_is_told(recipe):
     with pytest.raises(ValueError, match="no features of dev speech; run the stage 'frontend' first"):
         read_pool(recipe, PoolSettings(splits=("dev",)))

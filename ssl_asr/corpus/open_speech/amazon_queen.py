@@ -24,6 +24,7 @@ _HEADER = 20  # bytes before the data of a DOG, CUT or JAS file
 _TEXT_CODE = "cp437"
 _FIRST_RESPONSE = "It doesn't seem to open"  # of 40 stock responses that close QUEEN2.JAS's spoken lines
 _RESPONSES = 40
+SCENE = "scene-"  # begins the name of the speaker of a cut scene's lines of which nobody knows who says them
 
 # The names that cut scenes give to characters whom the dialogue files abbreviate.
 _CHARACTERS = {
@@ -45,7 +46,11 @@ _CHARACTERS = {
 
 @dataclass(frozen=True)
 class QueenLine:
-    """One spoken line: the voice clip's name, who speaks (a character in lower case) and the written text."""
+    """One spoken line: the voice clip's name, who speaks (a character in lower case) and the written text.
+
+    Where it is unknown who speaks in a cut scene, the scene counts as the speaker, with a name that begins with
+    `SCENE`. It may be several people.
+    """
 
     voice: str
     speaker: str
@@ -158,7 +163,7 @@ def _cut_scene(stem: str, data: bytes, people: _People) -> Iterator[tuple[str, s
     """Lines of a CUT file, one to each of its object records."""
     count = abs(_short(data, 2))
     speakers = _speakers(data, count, people)
-    scene = f"scene-{stem.lower()}"
+    scene = f"{SCENE}{stem.lower()}"
     _, at = _string(data, struct.unpack_from(">H", data, 8)[0])
     for index in range(count):
         if at >= len(data):

@@ -17,6 +17,7 @@ from ssl_asr.store.utterance import Utterance
 
 # Raised when the files that are unpacked into the cache, or their index, change.
 LAYOUT = 1
+_QUEEN = "queen-"  # begins the names of speakers of that game
 
 
 @dataclass(frozen=True)
@@ -77,8 +78,13 @@ def unpack_queen(package: Path, out: Path) -> Iterator[Clip]:
         data = files.get(f"{line.voice}.SB", b"")
         if data:
             (out / f"{line.voice}.mp3").write_bytes(data)
-            speaker = f"queen-{line.speaker.replace(' ', '-')}"
+            speaker = _QUEEN + line.speaker.replace(" ", "-")
             yield Clip(f"queen-{line.voice}", f"{line.voice}.mp3", speaker, line.text, "queen")
+
+
+def is_one_person(speaker: str) -> bool:
+    """False of a speaker of open speech who stands for all unknown talkers of a scene."""
+    return not speaker.startswith(_QUEEN + amazon_queen.SCENE)
 
 
 def unpack_drascula(package: Path, out: Path) -> Iterator[Clip]:

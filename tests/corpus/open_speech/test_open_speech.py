@@ -10,7 +10,7 @@ import pytest
 import soundfile
 
 from ssl_asr.corpus.open_speech import amazon_queen, packages
-from ssl_asr.corpus.open_speech.clips import Clip, indexed
+from ssl_asr.corpus.open_speech.clips import Clip, indexed, is_one_person
 from ssl_asr.corpus.open_speech.speech import OpenSpeech, open_speech
 from tests.conftest import CACHE
 
@@ -72,6 +72,16 @@ def test_the_held_out_character_is_found_in_cut_scenes_too(recorded: OpenSpeech)
     spoken = [utterance.id for utterance in recorded.utterances if utterance.speaker in speakers]
     assert len(spoken) > 250
     assert sum(identity.startswith("queen-C") for identity in spoken) > 50
+
+
+def test_scenes_of_unknown_talkers_are_no_persons(recorded: OpenSpeech) -> None:
+    scenes = Counter(each.speaker for each in recorded.utterances if not is_one_person(each.speaker))
+    assert scenes["queen-scene-comic"] == 39
+    assert len(scenes) > 20
+    assert sum(scenes.values()) < 150
+    people = {each.speaker for each in recorded.utterances} - {*scenes}
+    assert {"queen-joe", "queen-bob", "asterisk-allison"} <= people
+    assert {*recorded.held_out["bob"], *recorded.held_out["drascula"], *recorded.seen["joe"]} <= people
 
 
 def test_a_changed_layout_is_refused(tmp_path: Path) -> None:
