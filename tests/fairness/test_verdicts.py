@@ -1,4 +1,4 @@
-"""The verdicts of the benchmarks `cohorts` and `reweighting`, by the criteria at the top of their files."""
+"""The verdicts of the benchmark `cohorts`, by the criteria at the top of its file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,6 @@ from jobs.bench.cohort_verdicts import (
     mitigation_verdict,
 )
 from jobs.bench.known_regions import Heard
-from jobs.bench.reweighting import Rates, is_clear, verdict_of
 from ssl_asr.adaptation.measures import FIGURES, MAXIMUM, MEAN, VARIANCE
 from ssl_asr.fairness.scored_table import Counts
 from ssl_asr.recipe import Recipe
@@ -128,18 +127,3 @@ def test_a_seed_that_fails_costs_no_other(
     assert (told["seeds"], told["failed"]) == ([2, 3, 4], {"3": "no speech"})
     assert told["verdicts"] == {"ewc": "partly", "discovery": "partly"}
     assert "seed 3: no speech" in printed.err
-
-
-def test_of_reweighting() -> None:
-    plain = [Rates(0.2, 0.10, 0.05), Rates(0.2, 0.11, 0.05), Rates(0.2, 0.12, 0.05)]
-    better = [Rates(each.eer - 0.01, each.gap - 0.02, each.deviation - 0.01) for each in plain]
-    unsure = [Rates(0.19, gap, 0.05) for gap in (0.01, 0.20, 0.10)]
-    worse = [Rates(each.eer + 0.01, each.gap, each.deviation) for each in plain]
-    verdicts = [[verdict_of(found, plain, can) for found in (better, unsure, worse)] for can in (True, False)]
-    assert verdicts == [["reproduced", "partly", "not"], ["reproduced", "can't tell", "can't tell"]]
-
-
-def test_one_seed_is_never_clear() -> None:
-    assert not is_clear([-1.0])
-    assert is_clear([-1.0, -1.1, -0.9])
-    assert not is_clear([-1.0, 1.1, -0.9])
