@@ -29,7 +29,8 @@ EER of some per cent between gaps of some points are no measure of theirs on Vox
 
 All is kept below --folder: the speech (`speech`, a run), its extractors, and `seed-N.json` after each extractor. The
 same command goes on where one was stopped. It prints a table, and one JSON object as the last line: by seed EER, gap,
-deviation, their p and the EER of each accent, the changes, the verdicts, and the published figures.
+deviation, their p and the EER of each accent, the changes, the verdicts, and the published figures. --results DIR makes
+a page there, and lines of the table of all results, as `ssl-asr experiment -o` does.
 """
 
 from __future__ import annotations
@@ -39,15 +40,16 @@ import json
 import sys
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import get_args
 
-from jobs.bench.accent_trials import FIGURES, TAG, Verified, accents_in, verified
-from jobs.bench.reweighting_verdict import Change, changes, verdict_of
+from jobs.bench.accent_trials import TAG, Verified, accents_in, verified
+from jobs.bench.reweighting_results import PUBLISHED, Found, as_json, results_of, sheet_of, table_of, told
 from ssl_asr.cli import commands
 from ssl_asr.evaluation.bootstrap import Draws
 from ssl_asr.recipe import Recipe
+from ssl_asr.report.studies.pages import write_sheet
+from ssl_asr.report.studies.provenance import provenance_of
 from ssl_asr.runtime.run_directory import open_recipe
 from ssl_asr.speakers.embedders import embed_splits, embedder_of
 from ssl_asr.speakers.extracting import train_extractor
@@ -56,16 +58,10 @@ from ssl_asr.speakers.settings import Reweighting, TrainingSettings
 from ssl_asr.store.speaker_embeddings import all_speaker_embeddings
 from ssl_asr.training.data.sources import seed_of
 
-NONE, GROUPS = "none", "groups"
+CRITERION = __doc__.split("\n\n")[4].removeprefix("Criterion, written before the first run. ")
 SPLITS = ("labeled", "unlabeled")
 SPEECH = ["corpus.unlabeled_minutes=null", "corpus.test_minutes=30"]  # all of the talkers with accents
 TALKERS = {"american": 8, "british": 8, "german": 4, "french": 4, "spanish": 2, "italian": 2}  # trained on
-PUBLISHED = {  # percent on VoxCeleb; what was before follows from the relative changes
-    "relative": {"eer": -7.6, "gap": -17.0, "deviation": -10.0},
-    "before": {"eer": 1.17, "gap": 0.70, "deviation": 0.21},
-    "after": {"eer": 1.08, "gap": 0.58, "deviation": 0.19},
-}
-Found = Mapping[str, Mapping[int, Verified]]  # by weights and seed
 
 
 def main() -> None:
@@ -73,6 +69,7 @@ def main() -> None:
     parser.add_argument("overrides", nargs="*", metavar="key=value")
     parser.add_argument("--folder", type=Path, default=Path("runs/reweighting"), help="(runs/reweighting)")
     parser.add_argument("--seeds", type=int, nargs="+", default=[1, 2, 3])
+    parser.add_argument("--results", metavar="DIR", help="of the page and the table of all results")
     parser.add_argument("--steps", type=int, default=1000, help="of each training (1000)")
     options = parser.parse_args()
     found: defaultdict[str, dict[int, Verified]] = defaultdict(dict)
@@ -84,7 +81,14 @@ def main() -> None:
                 write_seed(options.folder, seed, found)
     except ValueError as error:
         sys.exit(f"reweighting: {error}")
-    print(json.dumps(show(found, options.seeds), allow_nan=False))
+    results = results_of(found, options.seeds)
+    table = table_of(results)
+    print(f"\n{table}")
+    if options.results:
+        command = f"python -m jobs.bench.reweighting --seeds {' '.join(map(str, options.seeds))}"
+        made = provenance_of(command, 0.0)  # what goes on does not know how long the one before took
+        print(write_sheet(options.results, sheet_of(results, CRITERION, table, made)))
+    print(json.dumps(as_json(results), allow_nan=False))
 
 
 def speech_in(run: Path, overrides: Sequence[str]) -> Recipe:
@@ -125,67 +129,9 @@ def chosen(accents: Mapping[str, str], seed: int) -> list[str]:
 
 def write_seed(folder: Path, seed: int, found: Found) -> None:
     """What is known of the seed so far."""
-    told = {"seed": seed, "weights": _by_weights(found, seed), "published": PUBLISHED}
-    (folder / f"seed-{seed}.json").write_text(json.dumps(told, indent=1, allow_nan=False) + "\n")
-
-
-def _by_weights(found: Found, seed: int) -> dict[str, object]:
-    """In percent, but for p."""
-    return {weights: _told(seeds[seed]) for weights, seeds in found.items() if seed in seeds}
-
-
-def _told(one: Verified) -> dict[str, object]:
-    percents = {name: _percent(getattr(one.rates, name)) for name in FIGURES}
-    accents = {name: _percent(rate) for name, rate in one.rates.accents.items()}
-    return {**asdict(one.rates), **percents, "accents": accents, "dropped": dict(one.dropped)}
-
-
-def show(found: Found, seeds: Sequence[int]) -> dict[str, object]:
-    """The table, and all of it for a program."""
-    ordered = {weights: [each[seed] for seed in seeds] for weights, each in found.items()}
-    plain = ordered[NONE]
-    changed = {weights: changes(each, plain) for weights, each in ordered.items() if weights != NONE}
-    p = [each.rates.p for each in plain]
-    forms = {weights: each for weights, each in changed.items() if weights != GROUPS}
-    verdicts = {weights: verdict_of(each, changed[GROUPS]["gap"], p) for weights, each in forms.items()}
-    print(f"{len(seeds)} seeds; with equal weights p of the gap is {', '.join(f'{each:.3f}' for each in p)}")
-    print("".join(f"accent dropped: {name}, {why}\n" for name, why in plain[0].dropped.items()), end="")
-    print(f"{'weights':<12}{'EER':>30}{'gap':>30}{'deviation':>30}  verdict")
-    for weights, each in ordered.items():
-        cells = (_cell(each, name, changed.get(weights, {}).get(name)) for name in FIGURES)
-        print(f"{weights:<12}" + "".join(f"{cell:>30}" for cell in cells) + f"  {verdicts.get(weights, '')}".rstrip())
-    print("percent; in brackets points more than with equal weights, and their 95 % interval over talkers")
-    return {
-        "seeds": {str(seed): _by_weights(found, seed) for seed in seeds},
-        "changes": {weights: {name: _change(one) for name, one in each.items()} for weights, each in changed.items()},
-        "published": PUBLISHED,
-        "verdicts": verdicts,
-    }
-
-
-def _cell(each: Sequence[Verified], name: str, change: Change | None) -> str:
-    mean = f"{100 * sum(getattr(one.rates, name) for one in each) / len(each):.1f}"
-    if change is None:
-        return mean
-    limits = (
-        "" if change.interval is None else " [{:+.1f}, {:+.1f}]".format(*(100 * each for each in change.interval))
-    )
-    return f"{mean} ({100 * change.mean:+.1f}{limits})"
-
-
-def _change(change: Change) -> dict[str, object]:
-    return {
-        "points": _percent(change.mean),
-        "by seed": [_percent(each) for each in change.seeds],
-        "interval": change.interval and [_percent(limit) for limit in change.interval],
-        "relative": _percent(change.relative),
-        "falls": change.fell,
-        "rises": change.rose,
-    }
-
-
-def _percent(share: float) -> float:
-    return round(100 * share, 2)
+    by_weights = {weights: told(seeds[seed]) for weights, seeds in found.items() if seed in seeds}
+    kept = {"seed": seed, "weights": by_weights, "published": PUBLISHED}
+    (folder / f"seed-{seed}.json").write_text(json.dumps(kept, indent=1, allow_nan=False) + "\n")
 
 
 if __name__ == "__main__":

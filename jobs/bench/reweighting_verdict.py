@@ -9,9 +9,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from jobs.bench.accent_trials import FIGURES, Float, Verified
+from ssl_asr.studies.outcome import Verdict
 
 LEAST_SEEDS, LEVEL = 3, 0.05
-REPRODUCED, NOT, CANNOT_TELL = "reproduced", "not", "can't tell"
 _LIMITS = (0.025, 0.975)
 
 
@@ -75,15 +75,15 @@ def has_gap(p: Sequence[float]) -> bool:
     return len(p) >= LEAST_SEEDS and sum(each < LEVEL for each in p) >= 2 * len(p) / 3
 
 
-def verdict_of(found: Mapping[str, Change], control: Change, p: Sequence[float]) -> str:
+def verdict_of(found: Mapping[str, Change], control: Change, p: Sequence[float]) -> Verdict:
     """Of one form; `control` is what group-DRO changes in the gap, `p` is of the gap with equal weights by seed."""
     eer, gap, deviation = (found[name] for name in FIGURES)
     if eer.rose:
-        return NOT
+        return "not"
     if not has_gap(p):
-        return CANNOT_TELL
+        return "can't tell"
     if gap.fell and max(eer.mean, deviation.mean) < 0:
-        return REPRODUCED
+        return "reproduced"
     if gap.rose or (control.fell and max(eer.mean, gap.mean) >= 0):
-        return NOT
-    return CANNOT_TELL
+        return "not"
+    return "can't tell"

@@ -143,7 +143,8 @@ def test_a_stopped_run_goes_on(
     assert Counter(accents_in(recipe.run, ["test"]).values())["north"] == 8  # one was trained on, one says one thing
     monkeypatch.setattr(reweighting, "speech_in", lambda run, overrides: recipe)
     monkeypatch.setattr(reweighting, "TALKERS", {"north": 10, "south": 8})
-    monkeypatch.setattr("sys.argv", ["reweighting", "--folder", str(tmp_path), "--steps", "4"])
+    results = str(tmp_path / "results")
+    monkeypatch.setattr("sys.argv", ["reweighting", "--folder", str(tmp_path), "--steps", "4", "--results", results])
     train, trained = reweighting.train_extractor, list[str]()
 
     def stopped(*given: object) -> object:
@@ -167,3 +168,6 @@ def test_a_stopped_run_goes_on(
     assert told["published"]["relative"]["gap"] == -17
     assert {*told["changes"]["groups"]} == {"eer", "gap", "deviation"}
     assert {"eer", "gap", "deviation", "p", "accents"} <= {*told["seeds"]["3"]["pairs"]}
+    page = (tmp_path / "results" / "reweighting.md").read_text()
+    assert 'A change "falls" where' in page
+    assert page.count("| the gap between accents in EER | 17 % |") == 3

@@ -13,13 +13,14 @@ def sheet_markdown(sheet: ClaimSheet) -> str:
     made = sheet.provenance
     lines = [["claim", "less of", "published", "here, %", "interval", "criterion", "verdict"]]
     lines += [["---", "---", "---", "---:", "---:", "---:", "---"], *(list(astuple(each)) for each in sheet.claims)]
+    took = f"; {made.minutes:.0f} minutes of runs" if made.minutes else ""
     parts = [
         f"# {sheet.name}: {sheet.question}",
         f"Criteria, written before the runs: {sheet.criteria}",
         table_of(lines),
         sheet.details,
         "## How",
-        f"`{made.command}`, {made.day}, commit {made.commit}, {made.machine}; {made.minutes:.0f} minutes of runs.",
+        f"`{made.command}`, {made.day}, commit {made.commit}, {made.machine}{took}.",
     ]
     return "\n\n".join(part.strip("\n") for part in parts) + "\n"
 

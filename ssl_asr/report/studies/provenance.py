@@ -11,7 +11,7 @@ from ssl_asr.studies.outcome import Provenance
 
 
 def provenance_of(command: str, minutes: float) -> Provenance:
-    """Of what runs now; `minutes` are those of its runs."""
+    """Of what runs now; `minutes` are those of its runs, 0 where unknown."""
     return Provenance(command, _commit(), machine_text(), date.today().isoformat(), minutes)
 
 
