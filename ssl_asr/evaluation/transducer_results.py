@@ -30,10 +30,12 @@ class EncoderCompute:
     """FLOPs of an encoder for a 30 ms frame of test, two for each multiply-add, its look-ahead included.
 
     `flops` are counted with the gates that it closed, `whole` with all its modules running and no arbitrator.
+    `equal_to` names the transducer that random gates are to take as many FLOPs as; "" of any other.
     """
 
     flops: float
     whole: float
+    equal_to: str = ""
 
     @property
     def saved(self) -> float:

@@ -55,6 +55,10 @@ COMPUTE_NOTE = (
     "MFLOPs: millions of operations, two for each multiply-add, that the encoder takes for a 30 ms frame of test, "
     "counted with the gates that it closed. Gates save: beside the same network with all modules running."
 )
+_EQUAL_NOTE = (
+    " Random gates are to take as many FLOPs as learned ones. Their rates were found on dev; the last column has "
+    "what they take on test, in percent of those."
+)
 
 
 def compute_rows(results: Results) -> list[list[str]]:
@@ -63,11 +67,25 @@ def compute_rows(results: Results) -> list[list[str]]:
     if not counted:
         return []
     first, most = counted[0][0], counted[0][1].flops
+    by_name = {name: found.flops for name, found in counted}
     rows = [["transducer", "set", "WER %", "MFLOPs a frame", "gates save %", f"fewer than {first} %"]]
     for name, found in counted:
         shares = [f"{100 * share:.1f}" for share in (found.saved, 1 - found.flops / most)]
         rows.append([name, ALL, rate(results.transducer_row(name)), f"{found.flops / 1e6:.3g}", *shares])
+    if _has_random(results):
+        rows[0].append("of the learned gates' FLOPs")
+        for row, (_, found) in zip(rows[1:], counted, strict=True):
+            learned = by_name.get(found.equal_to)
+            row.append("" if learned is None else f"{100 * found.flops / learned:.1f} % of {found.equal_to}")
     return rows
+
+
+def compute_note(results: Results) -> str:
+    return COMPUTE_NOTE + (_EQUAL_NOTE if _has_random(results) else "")
+
+
+def _has_random(results: Results) -> bool:
+    return any(each.compute is not None and each.compute.equal_to for each in results.transducers)
 
 
 def _milliseconds(found: Percentiles | None) -> str:
@@ -82,7 +100,7 @@ def transducer_tables(results: Results) -> list[tuple[str, list[list[str]], str]
         tables = [
             ("Transducers", transducer_rows(results), transducer_note(results)),
             ("Emission delays of transducers", delay_rows(results), DELAY_NOTE),
-            ("FLOPs of transducers", compute_rows(results), COMPUTE_NOTE),
+            ("FLOPs of transducers", compute_rows(results), compute_note(results)),
         ]
     if results.conversations:
         tables.append(("Conversations", conversation_rows(results.conversations), CONVERSATION_NOTE))

@@ -13,7 +13,7 @@ from ssl_asr.evaluation.slab_tasks import Pieces, wait_for
 from ssl_asr.evaluation.summary import cells_of, reductions, score, word_errors
 from ssl_asr.evaluation.transducer_results import EncoderCompute, TransducerErrors
 from ssl_asr.progress import Progress
-from ssl_asr.recipe import Recipe
+from ssl_asr.recipe import Recipe, flops_of
 from ssl_asr.runtime import cluster
 from ssl_asr.store.utterance import Utterance
 from ssl_asr.transducer.ngram_files import ensure_ngram
@@ -59,17 +59,18 @@ def compare_transducers(
             word_errors({name: each}, draws),
             [] if name == first else reductions(scored[first], each, draws),
             emission_delays(cells_of(each), found[name], utterances, spoken),
-            _compute(found[name]),
+            _compute(found[name], flops_of(recipe.transducers[name].network)),
             recipe.transducers[name].search.lm_weight,
         )
         for name, each in scored.items()
     ]
 
 
-def _compute(decoded: Sequence[DecodedSlab]) -> EncoderCompute | None:
+def _compute(decoded: Sequence[DecodedSlab], equal_to: str) -> EncoderCompute | None:
     """None where nothing was heard."""
     frames = sum(each.frames for slab in decoded for each in slab.hypotheses)
     counted = [slab.flops for slab in decoded if slab.flops is not None]
     if not frames or not counted:
         return None
-    return EncoderCompute(sum(each.spent for each in counted) / frames, sum(each.whole for each in counted) / frames)
+    spent, whole = sum(each.spent for each in counted), sum(each.whole for each in counted)
+    return EncoderCompute(spent / frames, whole / frames, equal_to)

@@ -13,9 +13,10 @@ class Gating(Section):
     """An arbitrator reads every frame and decides which modules run for it (Xie et al. 2022).
 
     `ff` and `lstm` are learned networks of `layers` x `units`. `random` keeps the share `keep_rate` at random: a
-    baseline, which takes as many FLOPs as the transducer that `flops_of` names. `single` reads the input and decides
-    for all layers. `dual` decides so for the lower half of the layers, and a second arbitrator, which reads the
-    output of the lower half, for the upper half.
+    baseline, which takes as many FLOPs as the transducer that `flops_of` names. Before `begin`, in training, it keeps
+    all, as learned gates then keep nearly all. `single` reads the input and decides for all layers. `dual` decides so
+    for the lower half of the layers, and a second arbitrator, which reads the output of the lower half, for the upper
+    half.
     """
 
     arbitrator: Literal["ff", "lstm", "random"] = "lstm"
@@ -27,7 +28,10 @@ class Gating(Section):
     queries: bool = True  # each head's own
     keys: bool = True
     keep_rate: Share = 0.5
-    # A transducer above this one in the recipe: keep_rate becomes what takes as many FLOPs on dev. "": as it is.
+    # In place of keep_rate, a rate each for feed-forward modules, queries and keys.
+    keep_rates: tuple[Share, Share, Share] | None = None
+    # A transducer above this one in the recipe: keep_rates become the shares of each kind of module that it keeps on
+    # dev, moved together until they take as many FLOPs. "": they are as they are.
     flops_of: str = ""
     # From the share `begin` of a training to the share `end`, these move evenly from their first value to their
     # second; before `begin`, beta is 0. The paper begins after 120 of 200 epochs.
@@ -44,6 +48,13 @@ class Gating(Section):
             raise ValueError("nothing is gated; set feed_forward, queries or keys to true, or leave gating out")
         if self.flops_of and self.arbitrator != "random":
             raise ValueError(f"flops_of={self.flops_of} is for arbitrator=random; learned gates have beta")
+        if self.keep_rates is not None and (self.arbitrator != "random" or self.flops_of):
+            raise ValueError("keep_rates are for arbitrator=random without flops_of; leave them out")
         if self.begin >= self.end:
             raise ValueError(f"begin={self.begin:g} is not below end={self.end:g}")
         return self
+
+    @property
+    def random_rates(self) -> tuple[float, float, float]:
+        """The shares of feed-forward modules, queries and keys that random gates keep."""
+        return self.keep_rates or (self.keep_rate, self.keep_rate, self.keep_rate)

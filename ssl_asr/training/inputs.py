@@ -5,7 +5,14 @@ from __future__ import annotations
 from ssl_asr.hmm.senones import SenoneSet, load_senones
 from ssl_asr.labelling.teachers import target_set_id
 from ssl_asr.models.systems import BASELINES, STUDENT, TOPLINE, ModelName, product_of, settings_of
-from ssl_asr.recipe import AdversarialCrossEntropySection, ConvRnntNetwork, NetworkSection, Recipe, Teacher
+from ssl_asr.recipe import (
+    AdversarialCrossEntropySection,
+    ConvRnntNetwork,
+    NetworkSection,
+    Recipe,
+    Teacher,
+    TransformerNetwork,
+)
 from ssl_asr.recipe.identity import digest, non_defaults
 from ssl_asr.store import alignments, features, targets, utterance
 from ssl_asr.store.shards import ShardStore
@@ -13,6 +20,7 @@ from ssl_asr.training.data.run_sources import versions_of_pass
 
 VERSION = "3"  # raise where equal inputs give another model
 CONV_RNNT_VERSION = "3"  # the same of a ConvRNN-T
+RANDOM_GATES_VERSION = "2"  # the same of a Transformer whose gates close at random
 
 
 def model_inputs(recipe: Recipe, name: ModelName, senones: SenoneSet | None = None) -> dict[str, str]:
@@ -59,7 +67,10 @@ def model_inputs(recipe: Recipe, name: ModelName, senones: SenoneSet | None = No
 
 def network_inputs(network: NetworkSection) -> dict[str, str]:
     """What the network's kind adds to what a model is made from."""
-    return {"conv-rnnt version": CONV_RNNT_VERSION} if isinstance(network, ConvRnntNetwork) else {}
+    if isinstance(network, ConvRnntNetwork):
+        return {"conv-rnnt version": CONV_RNNT_VERSION}
+    gating = network.gating if isinstance(network, TransformerNetwork) else None
+    return {"random gates version": RANDOM_GATES_VERSION} if gating and gating.arbitrator == "random" else {}
 
 
 def _sees_tags(recipe: Recipe, name: ModelName) -> bool:

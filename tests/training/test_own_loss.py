@@ -25,6 +25,7 @@ from ssl_asr.training.sync.simulation import SimulatedGroup, simulate
 from tests.training.synthetic import BINS, SENONES, synthetic_job
 
 GATING = Gating(arbitrator="lstm", units=8, layers=1, feed_forward=True, begin=0.3, beta=(2.0, 4.0))
+RANDOM = Gating(arbitrator="random", keep_rates=(0.9, 0.5, 0.3), feed_forward=True, begin=0.3)
 
 
 SMALL = ["layers=2", "heads=2", "width=16", "feed_forward=24", "look_ahead=2", "dropout=0.1"]
@@ -51,12 +52,14 @@ def train(loop: Loop, save_at: int = 0, folder: str = "") -> list[BlockRecord]:
     return records
 
 
+@pytest.mark.parametrize("gating", [GATING, RANDOM])
 @pytest.mark.parametrize("strategy", ["bmuf", "dense"])
-@pytest.mark.parametrize(("workers", "save_at"), [(1, 6), (2, 3)])
+@pytest.mark.parametrize(("workers", "save_at"), [(1, 2), (1, 6), (2, 3)])
 def test_resumed_while_gates_are_annealed_equals_unbroken(
-    tmp_path: Path, strategy: str, workers: int, save_at: int
+    tmp_path: Path, gating: Gating, strategy: str, workers: int, save_at: int
 ) -> None:
-    mine = replace(job(), sync=Sync(block_slabs=1, strategy=strategy))
+    """And before gates may close."""
+    mine = replace(job(gating), sync=Sync(block_slabs=1, strategy=strategy))
 
     def unbroken(group: SimulatedGroup) -> tuple[list[BlockRecord], torch.Tensor]:
         loop = build_loop(mine, Worker(group))
@@ -91,6 +94,14 @@ def test_computing_becomes_dear_and_the_curve_shows_the_share(tmp_path: Path) ->
     assert all(0 < record[f"dev_{COMPUTE_SHARE}"] <= 1 for record in curve if "dev_loss" in record)
     assert isinstance(model.encoder, Transformer)
     assert model.encoder.section.gating == GATING
+
+
+def test_random_gates_are_open_until_learned_ones_may_close() -> None:
+    records = train(build_loop(job(RANDOM), Worker()))
+    shares = [each.figures[COMPUTE_SHARE] for each in records]
+    reached = [each.block / 14 for each in records]
+    assert [share == pytest.approx(1) for share in shares] == [place <= 0.3 for place in reached]
+    assert all(0.4 < share < 0.9 for share in shares if share < 0.99)
 
 
 def test_a_network_without_gates_has_no_figure_of_its_own() -> None:

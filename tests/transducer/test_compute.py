@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 
 from ssl_asr.models.transformer.encoder import Transformer
 from ssl_asr.models.transformer.flops import costs_of, most
 from ssl_asr.recipe import Gating, LstmNetwork, NetworkSection, TransformerNetwork
 from ssl_asr.recipe.predictor import LstmPredictor
-from ssl_asr.transducer.compute import encoder_flops
+from ssl_asr.transducer.compute import encoder_flops, kept_on
 from ssl_asr.transducer.model import TransducerModel, TransducerSpec
 
 AHEAD, INPUTS = 2, 6
@@ -41,6 +42,17 @@ def test_closed_gates_are_not_counted() -> None:
     fixed = costs_of(gated.encoder.section, INPUTS)
     assert closed.tolist() == [(fixed.fixed + fixed.layers * fixed.feed_forward) * int(each) for each in lengths]
     assert (closed < opened).all()
+
+
+def test_what_is_kept_is_told_by_kind_of_module() -> None:
+    gating = Gating(arbitrator="random", levels="single", keep_rates=(0.9, 0.6, 0.2), feed_forward=True)
+    gated = model(TransformerNetwork(gating=gating, **SMALL))
+    found = kept_on(gated, [*UTTERANCES, torch.randn(1500, INPUTS)])
+    assert found.lengths == [7 + AHEAD, 12 + AHEAD, 1500 + AHEAD]
+    assert found.rates == pytest.approx((0.9, 0.6, 0.2), abs=0.03)
+    assert kept_on(gated, UTTERANCES).flops == float(encoder_flops(gated, UTTERANCES).spent_b.sum())
+    keys = model(TransformerNetwork(gating=Gating(arbitrator="random", keep_rate=0.5, queries=False), **SMALL))
+    assert kept_on(keys, UTTERANCES).rates[:2] == (1, 1)
 
 
 def test_nothing_heard_takes_nothing() -> None:

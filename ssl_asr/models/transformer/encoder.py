@@ -20,7 +20,7 @@ from ssl_asr.models.transformer.arbitrators import Arbitrator, build_arbitrator
 from ssl_asr.models.transformer.block import Block, distance_bias, slopes
 from ssl_asr.models.transformer.cache import Cache, empty_cache
 from ssl_asr.models.transformer.flops import costs_of, most, share, spent
-from ssl_asr.models.transformer.gates import annealed, parts_of, sampled
+from ssl_asr.models.transformer.gates import annealed, has_begun, parts_of, sampled
 from ssl_asr.models.transformer.gathered import place_of, run_chunk
 from ssl_asr.models.transformer.held import Held, held_of, to_go_on
 from ssl_asr.models.transformer.single import Moment, frame_gates, run_frame
@@ -69,9 +69,10 @@ class Transformer(Encoder[TransformerNetwork]):
         self.arbitrators = nn.ModuleList()
         if section.gating is not None:
             for span, width in zip(self.spans, widths, strict=False):
-                self.arbitrators.append(build_arbitrator(section.gating, width, span, self.parts.count))
+                self.arbitrators.append(build_arbitrator(section.gating, width, span, self.parts))
             self.figures = (COMPUTE_SHARE,)
-        self.set_progress(0.0)
+        # Not `set_progress`: only a training tells random gates that they have not begun.
+        self.annealed = None if section.gating is None else annealed(section.gating, 0.0)
         self._scored: tuple[torch.Tensor, torch.Tensor] | None = None
 
     @property
@@ -84,7 +85,11 @@ class Transformer(Encoder[TransformerNetwork]):
 
     def set_progress(self, progress: float) -> None:
         gating = self.section.gating
-        self.annealed = None if gating is None else annealed(gating, progress)
+        if gating is None:
+            return
+        self.annealed = annealed(gating, progress)
+        for each in self._arbitrators():
+            each.begun = has_begun(gating, progress)
 
     def initial_state(self, n: int) -> EncoderState:
         like = self.input.weight

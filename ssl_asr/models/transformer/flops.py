@@ -12,6 +12,8 @@ import torch
 from ssl_asr.models.transformer.gates import Parts
 from ssl_asr.recipe import TransformerNetwork
 
+Rates = tuple[float, float, float]  # of feed-forward modules, queries and keys: the share of each that is kept
+
 
 @dataclass(frozen=True)
 class Costs:
@@ -88,13 +90,13 @@ def _seen(keys_btlh: torch.Tensor, left_context: int | None) -> torch.Tensor:
     )
 
 
-def expected(costs: Costs, parts: Parts, keep_rate: float, lengths_b: torch.Tensor) -> torch.Tensor:
-    """FLOPs of each utterance [B], float64, where each gate is open with this chance. As `spent`, but at once."""
+def expected(costs: Costs, parts: Parts, rates: Rates, lengths_b: torch.Tensor) -> torch.Tensor:
+    """FLOPs of each utterance [B], float64, where gates are open with these chances. As `spent`, but at once."""
     frames_b = lengths_b.double()
     window = frames_b if costs.left_context is None else frames_b.clamp(max=costs.left_context + 1)
     cells_b = window * (window + 1) / 2 + (frames_b - window) * window
-    modules = (parts.feed_forward, parts.queries, parts.keys)
-    forward, queries, keys = (1.0 if module is None else keep_rate for module in modules)
+    modules = zip(rates, (parts.feed_forward, parts.queries, parts.keys), strict=True)
+    forward, queries, keys = (1.0 if module is None else rate for rate, module in modules)
     layer = forward * costs.feed_forward + costs.heads * (queries * costs.query + keys * costs.key)
     cell = costs.heads * queries * keys * costs.cell
     return frames_b * (costs.fixed + costs.layers * layer) + costs.layers * cell * cells_b
@@ -102,25 +104,32 @@ def expected(costs: Costs, parts: Parts, keep_rate: float, lengths_b: torch.Tens
 
 def most(costs: Costs, lengths_b: torch.Tensor) -> torch.Tensor:
     """FLOPs of each utterance [B], float64, where all modules run."""
-    return expected(costs, Parts(None, None, None), 1.0, lengths_b)
+    return expected(costs, Parts(None, None, None), (1.0, 1.0, 1.0), lengths_b)
 
 
-def keep_rate_of(costs: Costs, parts: Parts, lengths_b: torch.Tensor, flops: float) -> float:
-    """The rate at which random gates are expected to take `flops` for all these utterances.
+def rates_of(costs: Costs, parts: Parts, lengths_b: torch.Tensor, *, kept: Rates, flops: float) -> Rates:
+    """The rates at which random gates are expected to take `flops` for all these utterances.
 
-    It is 1 where all modules take less: learned gates that close nothing have an arbitrator too. ValueError where
-    what is not gated takes more.
+    They are those `kept` by learned gates, moved together towards 0 or 1: an arbitrator takes FLOPs too, and learned
+    gates of a frame are not independent. All are 1 where all modules take less. ValueError where what is not gated
+    takes more.
     """
 
-    def above(rate: float) -> float:
-        return float(expected(costs, parts, rate, lengths_b).sum()) - flops
+    def above(place: float) -> float:
+        return float(expected(costs, parts, _moved(kept, place), lengths_b).sum()) - flops
 
     from scipy.optimize import brentq  # here, for every training worker imports this module
 
     if above(0.0) > 0:
         least = above(0.0) + flops
         raise ValueError(f"what these random gates don't close takes {least:.4g} FLOPs, more than the {flops:.4g}")
-    return float(brentq(above, 0.0, 1.0)) if above(1.0) > 0 else 1.0
+    return _moved(kept, brentq(above, 0.0, 2.0) if above(2.0) > 0 else 2.0)
+
+
+def _moved(rates: Rates, place: float) -> Rates:
+    """All 0 at 0, as they are at 1, all 1 at 2; between, evenly."""
+    forward, queries, keys = (each * min(place, 1.0) + (1 - each) * max(place - 1.0, 0.0) for each in rates)
+    return forward, queries, keys
 
 
 def share(costs: Costs, parts: Parts, keep_btlg: torch.Tensor, lengths_b: torch.Tensor) -> torch.Tensor:

@@ -58,13 +58,18 @@ class Annealed:
     contribution: float
 
 
+def has_begun(gating: Gating, progress: float) -> bool:
+    """Whether gates may close, and computing costs, at the share `progress` of a training."""
+    return progress > gating.begin
+
+
 def annealed(gating: Gating, progress: float) -> Annealed:
     """At the share `progress` of a training; a function of the place in the schedule alone."""
     place = min(max((progress - gating.begin) / (gating.end - gating.begin), 0.0), 1.0)
     beta, temperature, contribution = (
         first + (last - first) * place for first, last in (gating.beta, gating.temperature, gating.contribution)
     )
-    return Annealed(beta if place > 0 else 0.0, temperature, contribution)
+    return Annealed(beta if has_begun(gating, progress) else 0.0, temperature, contribution)
 
 
 def sampled(logits: torch.Tensor, at: Annealed) -> tuple[torch.Tensor, torch.Tensor]:

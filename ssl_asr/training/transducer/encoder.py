@@ -71,7 +71,7 @@ def encoder_inputs(recipe: Recipe, name: str) -> dict[str, str]:
         "features": digest_of(ShardStore(recipe.run, features.STORE), "labeled"),
         "alignments": digest_of(ShardStore(recipe.run, alignments.store_name(senones.alignment_set)), "labeled"),
         **{path: value for path, value in non_defaults(recipe, "transducer").items() if not path.startswith(no_part)},
-        **network_inputs(recipe.transducers[name].network),
+        **network_inputs(_without_gates(recipe.transducers[name].network)),
     }
 
 
@@ -96,7 +96,9 @@ def encoder_job(recipe: Recipe, plan: EncoderPlan) -> TrainingJob:
 
 def encoder_spec(recipe: Recipe, plan: EncoderPlan) -> ModelSpec:
     """Without gates: they are learned on top of a network that works with all of its modules."""
-    network: NetworkSection = plan.settings.network
-    if isinstance(network, TransformerNetwork):
-        network = network.model_copy(update={"gating": None})
+    network = _without_gates(plan.settings.network)
     return ModelSpec(network, recipe.frontend.mel_bins * STACK, plan.senones.size)
+
+
+def _without_gates(network: NetworkSection) -> NetworkSection:
+    return network.model_copy(update={"gating": None}) if isinstance(network, TransformerNetwork) else network

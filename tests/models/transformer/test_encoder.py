@@ -24,6 +24,7 @@ GATINGS = {
         arbitrator="lstm", units=6, levels="single", queries=False, keys=False, feed_forward=True
     ),
     "random": Gating(arbitrator="random", **ALL),
+    "random by module": Gating(arbitrator="random", keep_rates=(0.8, 0.5, 0.2), **ALL),
 }
 
 
@@ -151,6 +152,26 @@ def test_everything_off_is_the_identity() -> None:
         torch.testing.assert_close(made.train(training)(frames, lengths)[0], made.norm(made.input(frames)))
 
 
+def test_random_gates_close_once_training_has_begun_to_close_them() -> None:
+    made, open_ = transformer(Gating(arbitrator="random", begin=0.4, **ALL)), transformer()
+    frames, lengths = torch.randn(1, 9, WIDTH), torch.tensor([9])
+
+    def differs(progress: float | None) -> list[bool]:
+        if progress is not None:
+            made.set_progress(progress)
+        found = []
+        for training in (False, True):
+            outputs = [each.train(training)(frames, lengths)[0] for each in (made, open_)]
+            found.append(not all(torch.allclose(*pair, atol=1e-6) for pair in zip(*outputs, strict=True)))
+        return found
+
+    assert differs(None) == [True, True]  # a network that no training has told its place is a trained one
+    assert differs(0.0) == differs(0.4) == [False, False]
+    assert differs(0.41) == differs(1.0) == [True, True]
+    made.set_progress(0.0)
+    assert float(made.computed(frames, lengths).keep.float().mean()) == 1
+
+
 def test_labelling_in_bfloat16_skips_too() -> None:
     made = transformer(GATINGS["random"])
     frames, lengths = padded([torch.randn(7, WIDTH), torch.randn(4, WIDTH)])
@@ -199,6 +220,8 @@ def test_a_recipe_chooses_it() -> None:
         "gating={queries: false, keys: false}": "nothing is gated",
         "gating={begin: 1.0}": "begin=1 is not below end=1",
         "gating.unit=7": "did you mean 'units'",
+        "gating={keep_rates: [0.5, 0.5, 0.5]}": "keep_rates are for arbitrator=random without flops_of",
+        "gating={arbitrator: random, flops_of: a, keep_rates: [1, 1, 1]}": "without flops_of; leave them out",
     }.items():
         with pytest.raises(ValueError, match=said) as refused:
             load_recipe("demo", ["student.network.kind=transformer", f"student.network.{override}"])

@@ -10,7 +10,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from ssl_asr.models.transformer.encoder import Transformer
-from ssl_asr.models.transformer.flops import costs_of, expected, keep_rate_of, most, share, spent
+from ssl_asr.models.transformer.flops import costs_of, expected, most, rates_of, share, spent
 from ssl_asr.recipe import Gating
 from tests.models.transformer.small import ALL, WIDTH, padded, transformer
 
@@ -97,18 +97,35 @@ def test_what_is_computed_is_told_by_utterance() -> None:
 def test_the_expectation_of_random_gates_in_one_step(gated: dict[str, bool], left_context: int | None) -> None:
     made = transformer(Gating(arbitrator="random", **gated), left_context=left_context)
     costs, lengths = costs_of(made.section, WIDTH), torch.tensor(LENGTHS)
-    keep = torch.full((3, 13, costs.layers, made.parts.count), 0.3, dtype=torch.float64)
+    rates = (0.3, 0.6, 0.1)
+    keep = torch.ones(3, 13, costs.layers, made.parts.count, dtype=torch.float64)
+    for rate, part in zip(rates, (made.parts.feed_forward, made.parts.queries, made.parts.keys), strict=True):
+        if part is not None:
+            keep[..., part] = rate
     wanted = spent(costs, made.parts, keep, lengths)
-    assert torch.allclose(expected(costs, made.parts, 0.3, lengths), wanted, rtol=1e-12)
-    assert keep_rate_of(costs, made.parts, lengths, float(wanted.sum())) == pytest.approx(0.3)
+    assert torch.allclose(expected(costs, made.parts, rates, lengths), wanted, rtol=1e-12)
+    assert rates_of(costs, made.parts, lengths, kept=rates, flops=float(wanted.sum())) == pytest.approx(rates)
+
+
+@pytest.mark.parametrize("factor", [0.7, 1.0, 1.2])
+def test_random_gates_take_the_flops_of_learned_ones_at_rates_near_theirs(factor: float) -> None:
+    """Whatever it is that makes FLOPs differ from what the shares alone would take."""
+    made = transformer(Gating(arbitrator="random", **ALL))
+    costs, lengths, kept = costs_of(made.section, WIDTH), torch.tensor(LENGTHS), (0.9, 0.5, 1.0)
+    flops = factor * float(expected(costs, made.parts, kept, lengths).sum())
+    found = rates_of(costs, made.parts, lengths, kept=kept, flops=flops)
+    assert float(expected(costs, made.parts, found, lengths).sum()) == pytest.approx(flops)
+    assert found[1] < found[0] <= found[2] <= 1
+    assert (found[1] > kept[1]) == (factor > 1)
 
 
 def test_no_rate_makes_random_gates_dearer_than_all_modules_or_cheaper_than_what_is_not_gated() -> None:
     made = transformer(Gating(arbitrator="random", **ALL))
     costs, lengths = costs_of(made.section, WIDTH), torch.tensor(LENGTHS)
-    assert keep_rate_of(costs, made.parts, lengths, 2 * float(most(costs, lengths).sum())) == 1
+    dearer, cheaper = 2 * float(most(costs, lengths).sum()), 0.5 * costs.fixed * sum(LENGTHS)
+    assert rates_of(costs, made.parts, lengths, kept=(0.5, 0.5, 0.5), flops=dearer) == (1, 1, 1)
     with pytest.raises(ValueError, match="what these random gates don't close takes"):
-        keep_rate_of(costs, made.parts, lengths, 0.5 * costs.fixed * sum(LENGTHS))
+        rates_of(costs, made.parts, lengths, kept=(0.5, 0.5, 0.5), flops=cheaper)
 
 
 def test_an_encoder_counts_what_it_would_run() -> None:

@@ -5,15 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+import torch
 
 from ssl_asr.evaluation.results_file import read_results
 from ssl_asr.evaluation.stage import run_evaluate
 from ssl_asr.evaluation.transducer_tables import format_transducers
+from ssl_asr.frontend.stacking import stack
 from ssl_asr.models.transformer.encoder import Transformer
 from ssl_asr.recipe import Recipe, parse_recipe
+from ssl_asr.store import features
+from ssl_asr.store.ledger import Shard
+from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.training_layout import model_uri
 from ssl_asr.training.curve import read_curve
+from ssl_asr.training.transducer.inputs import transducer_inputs
 from ssl_asr.training.transducer.stage import run_transducers, todo_transducers
+from ssl_asr.transducer.compute import kept_on
 from ssl_asr.transducer.model_files import load_transducer
 from tests.in_process import placed_here
 from tests.training.simulated_stages import simulated_training
@@ -66,7 +73,10 @@ def test_each_is_trained_with_beta_and_its_flops_lie_beside_its_word_errors(fini
         assert shares[-1] < shares[0] - 0.01  # the chance that a module runs falls
     lines = [line.split() for line in format_transducers(results).splitlines()]
     (line,) = [each for each in lines if each[:2] == ["random", "all"]]
-    assert line[-2:] == [f"{100 * random.saved:.1f}", f"{100 * (1 - random.flops / full.flops):.1f}"]
+    shown = [f"{100 * random.saved:.1f}", f"{100 * (1 - random.flops / full.flops):.1f}"]
+    assert line[-6:] == [*shown, f"{100 * random.flops / learned.flops:.1f}", "%", "of", "dual-ff"]
+    (line,) = [each for each in lines if each[:2] == ["dual-ff", "all"]]
+    assert line[-1] == f"{100 * (1 - learned.flops / full.flops):.1f}", "its FLOPs are its own"
 
 
 def test_random_gates_follow_the_transducer_that_they_are_measured_by(finished_run: Recipe) -> None:
@@ -76,23 +86,34 @@ def test_random_gates_follow_the_transducer_that_they_are_measured_by(finished_r
     with placed_here(), simulated_training():
         run_transducers(two)
         assert run_transducers(two).skipped == run_transducers(two).pieces
-    rate = keep_rate(two)
-    assert 0 < rate < 1
-    assert rate != 0.5
+    rates = keep_rates(two)
+    kept = kept_on(load_transducer(model_uri(two.run, "dual-ff"))[0], heard_on_dev(two))
+    assert rates == pytest.approx(kept.rates, abs=0.1)
+    assert rates != (0.5, 0.5, 0.5)
+    assert len({*rates}) == 3
     cheaper = two.transducers["dual-ff"].model_copy(update={"sub_epochs": 1})
     other = two.model_copy(update={"transducers": {**two.transducers, "dual-ff": cheaper}})
     with placed_here(), simulated_training():
         assert run_transducers(other).skipped == 0
-    assert keep_rate(other) != rate
+    assert keep_rates(other) != rates
+    of_chance = ["random gates version" in transducer_inputs(two, name) for name in ("dual-ff", "random")]
+    assert of_chance == [False, True]
 
 
-def keep_rate(recipe: Recipe) -> float:
+def heard_on_dev(recipe: Recipe) -> list[torch.Tensor]:
+    slabs = ShardStore(recipe.run, features.STORE).read_slabs(Shard("dev", 0))
+    rows = [row for slab in slabs for row in features.decode(slab, recipe.frontend.mel_bins)]
+    return [torch.from_numpy(stack(row.frames)).float() for row in rows]
+
+
+def keep_rates(recipe: Recipe) -> tuple[float, float, float]:
     model, _, _ = load_transducer(model_uri(recipe.run, "random"))
     assert isinstance(model.encoder, Transformer)
     gating = model.encoder.section.gating
     assert gating is not None
     assert gating.flops_of == ""
-    return gating.keep_rate
+    assert gating.keep_rates is not None
+    return gating.keep_rates
 
 
 @pytest.mark.parametrize(
