@@ -27,6 +27,7 @@ from ssl_asr.labelling.top_k import KeptMass
 from ssl_asr.models.systems import MODELS, encoder_name, smbr_name, stage_of, teachers_of
 from ssl_asr.recipe import Recipe
 from ssl_asr.report.errors.analysis import ErrorAnalysis, analyse
+from ssl_asr.report.gates import RunGates, gates_of
 from ssl_asr.report.learning_curves import LearningCurve, curve_of
 from ssl_asr.report.rejects import count_rejects, each_reject
 from ssl_asr.runtime.pipeline import NAMES
@@ -74,6 +75,7 @@ class Evidence:
     found: Found  # of cohorts; empty where the recipe asks for none
     words: Mapping[str, WordQuality]  # by system; empty without lattices
     curves: Mapping[str, LearningCurve]
+    gates: RunGates | None  # what networks with gates run for an utterance; None where there are none
     targets: tuple[TargetShard, ...]
     target_conditions: Mapping[str, KeptMass]  # what was kept of the speech in each condition
     calibration: Calibration | None
@@ -105,6 +107,7 @@ def gather(recipe: Recipe) -> Evidence:
         found=read_found(recipe),
         words=read_word_quality(recipe.run) if results is not None else {},
         curves=curves,
+        gates=gates_of(recipe),
         targets=() if labelled is None else _target_shards(labelled),
         target_conditions={} if labelled is None else _by_condition(labelled),
         calibration=read_calibration(recipe) if labelled is not None and len(labelled) else None,

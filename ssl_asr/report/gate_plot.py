@@ -13,7 +13,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ssl_asr.frontend.stacking import stack
-from ssl_asr.models.acoustic import AcousticModel
+from ssl_asr.models.normalised import NormalisedEncoder
 from ssl_asr.models.transformer.encoder import Transformer
 from ssl_asr.report.target_plot import FAINT, STYLE, draw_features
 from ssl_asr.store.features import FRAME_SECONDS
@@ -28,16 +28,18 @@ class Gated:
     """One utterance: log energies [10 ms frames, mel bins], and by module which 30 ms frames ran it.
 
     `modules` maps a module's name to [30 ms frames, layers, heads], with one head for a feed-forward module; those
-    that are not gated are left out. `share` is the FLOPs that ran, of those of the network without gates.
+    that are not gated are left out. `share` is the FLOPs that ran, of those of the network without gates. `learned`
+    says whether arbitrators decide, or chance.
     """
 
     id: str
     frames: npt.NDArray[np.floating]
     modules: dict[str, Flags]
     share: float
+    learned: bool
 
 
-def gated(model: AcousticModel, utterance: str, frames: npt.NDArray[np.floating]) -> Gated:
+def gated(model: NormalisedEncoder, utterance: str, frames: npt.NDArray[np.floating]) -> Gated:
     """What `model` runs for the utterance with these frames; ValueError if its network has no gates."""
     encoder = model.encoder
     if not isinstance(encoder, Transformer) or encoder.section.gating is None:
@@ -50,7 +52,8 @@ def gated(model: AcousticModel, utterance: str, frames: npt.NDArray[np.floating]
     by_module = encoder.parts.split(ran.keep[0].cpu())
     named = {"feed-forward": by_module.feed_forward, "queries": by_module.queries, "keys": by_module.keys}
     modules = {name: _with_heads(flags) for name, flags in named.items() if flags is not None}
-    return Gated(utterance, frames, modules, float(ran.flops / ran.ungated_flops))
+    learned = encoder.section.gating.arbitrator != "random"
+    return Gated(utterance, frames, modules, float(ran.flops / ran.ungated_flops), learned)
 
 
 def draw(shown: Gated) -> bytes:

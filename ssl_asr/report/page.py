@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,6 +19,7 @@ from ssl_asr.report import plots
 from ssl_asr.report.errors.clips import NO_CLIPS, Clips
 from ssl_asr.report.evidence import CorpusRow, Evidence
 from ssl_asr.report.fairness import fairness_tables
+from ssl_asr.report.gate_plot import Gated, draw
 from ssl_asr.report.reliability import reliability
 from ssl_asr.report.templates import fill
 from ssl_asr.report.tuning_plot import tuning_curves
@@ -37,6 +39,16 @@ class StageLine:
     speed: str
     work: str
     figures: str
+
+
+@dataclass(frozen=True)
+class GateFigure:
+    """What one network ran, as a PNG in base64; `share` of the FLOPs of all its modules."""
+
+    name: str
+    learned: bool
+    share: float
+    png: str
 
 
 def render(evidence: Evidence, clips: Clips = NO_CLIPS) -> str:
@@ -64,6 +76,7 @@ def render(evidence: Evidence, clips: Clips = NO_CLIPS) -> str:
         forest=Markup(plots.werr_forest(results)) if results else "",
         tuning=[Markup(svg) for svg in tuning_curves(results)] if results else [],
         curves=[(name, Markup(plots.learning_curve(curve))) for name, curve in evidence.curves.items()],
+        gates=[_gate_figure(name, each) for name, each in evidence.gates.models.items()] if evidence.gates else [],
         histograms=[Markup(svg) for svg in plots.target_histograms(evidence.targets, evidence.recipe.labelling.k)]
         if evidence.targets
         else [],
@@ -140,6 +153,10 @@ def _corpus_totals(rows: tuple[CorpusRow, ...]) -> dict[str, float]:
         split: sum(row.hours for row in rows if row.split == split)
         for split in dict.fromkeys(row.split for row in rows)
     }
+
+
+def _gate_figure(name: str, ran: Gated) -> GateFigure:
+    return GateFigure(name, ran.learned, ran.share, b64encode(draw(ran)).decode())
 
 
 def _stage_lines(evidence: Evidence) -> list[StageLine]:

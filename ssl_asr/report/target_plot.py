@@ -66,7 +66,16 @@ def draw_features(axis: Axes, frames: npt.NDArray[np.floating]) -> matplotlib.cm
     extent = (0, len(frames) * features.FRAME_SECONDS, 0, len(energies_bt))
     axis.set_ylabel("mel bin")
     axis.tick_params(axis="x", bottom=False)
-    return axis.imshow(energies_bt, cmap="magma", vmin=low, vmax=high, origin="lower", aspect="auto", extent=extent)
+    return axis.imshow(
+        energies_bt,
+        cmap="magma",
+        vmin=low,
+        vmax=high,
+        origin="lower",
+        aspect="auto",
+        extent=extent,
+        interpolation="nearest",
+    )
 
 
 def _draw_phones(axis: Axes, shown: Inspected, inches_a_second: float) -> None:

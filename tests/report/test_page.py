@@ -42,7 +42,7 @@ class Page(HTMLParser):
     def handle_starttag(self, tag, attrs):
         self.tags.append(tag)
         for name, value in attrs:
-            if name in ("src", "href", "xlink:href") and value and not value.startswith("#"):
+            if name in ("src", "href", "xlink:href") and value and not value.startswith(("#", "data:")):
                 self.fetched.append(value)
         if tag not in VOID:
             self.open.append(tag)
