@@ -29,6 +29,7 @@ _CONVERSATIONS = "evaluate.conversations."
 VERSION = "2"  # raise where equal inputs give other hypotheses, and so other results
 TRANSDUCED_VERSION = "4"  # raise where equal inputs give other words of a transducer, or more about them
 RESULTS_VERSION = "4"  # raise where equal hypotheses give other results
+TRANSDUCERS_VERSION = "2"  # the same of the results of transducers
 
 
 def check_models(recipe: Recipe, senones: SenoneSet) -> None:
@@ -151,7 +152,7 @@ def _transduced(recipe: Recipe) -> dict[str, str]:
     found: dict[str, str] = {}
     if names := recipe.utterance_transducers:
         keys = {f"transducer {name}": describe_transducer(recipe, name).key for name in names}
-        found = {"transducers": ", ".join(names), **keys}
+        found = {"transducers": ", ".join(names), "transducers' results version": TRANSDUCERS_VERSION, **keys}
     if conversing := recipe.conversation_transducers:
         listed = ShardStore(recipe.run, utterance.STORE).index("test")
         found["test manifest"] = digest(listed.column("checksum").tolist())

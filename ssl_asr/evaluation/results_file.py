@@ -41,7 +41,8 @@ def _transducer(values: dict[str, Any]) -> TransducerErrors:
     werr = [Reduction(**_with_share(_with_speakers(row))) for row in values["werr"]]
     delays, compute = [_delays(each) for each in values.get("delays", ())], values.get("compute")
     counted = compute and EncoderCompute(**compute)
-    return TransducerErrors(values["name"], rows, werr, delays, counted, values.get("lm_weight", 0.0))
+    others = {name: values[name] for name in ("lm_weight", "real_time_factor") if name in values}
+    return TransducerErrors(values["name"], rows, werr, delays, counted, **others)
 
 
 def _delays(values: dict[str, Any]) -> EmissionDelays:

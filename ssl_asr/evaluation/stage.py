@@ -193,12 +193,14 @@ def _figures(results: Results) -> dict[str, float | str]:
 
 
 def _transducer_figures(results: Results) -> dict[str, float | str]:
-    """Studies compare the numbers among them: FLOPs of encoders, and the share of turn counts that are wrong."""
+    """Studies compare the numbers among them: FLOPs of encoders, time, and the share of wrong turn counts."""
     figures: dict[str, float | str] = {}
     for transducer in results.transducers:
         figures[f"wer_{transducer.name}"] = f"{results.transducer_row(transducer.name, results.headline).wer:.1%}"
         if transducer.compute is not None:
             figures[f"{transducer.name}_mflops_per_frame"] = transducer.compute.flops / 1e6
+        if transducer.real_time_factor is not None:
+            figures[f"{transducer.name}_real_time_factor"] = transducer.real_time_factor
     for each in results.conversations:
         name, accuracy = each.row.system, each.counts.accuracy
         figures[f"orc_wer_{name}"] = f"{each.row.wer:.1%}"

@@ -48,7 +48,8 @@ class TransducerErrors:
     """Of one transducer on test; `werr`, cell by cell, is relative to the first transducer, and empty for it.
 
     `delays`, cell by cell, are empty where no word's time is known, and where the network needs whole utterances.
-    `lm_weight` is that of the n-gram in its search, 0 without one.
+    `lm_weight` is that of the n-gram in its search, 0 without one. `real_time_factor` is seconds of one core for a
+    second of test audio, network and search, whole utterances in batches; None where nothing was heard.
     """
 
     name: str
@@ -57,6 +58,7 @@ class TransducerErrors:
     delays: Sequence[EmissionDelays] = ()
     compute: EncoderCompute | None = None
     lm_weight: float = 0.0
+    real_time_factor: float | None = None
 
 
 @dataclass(frozen=True)

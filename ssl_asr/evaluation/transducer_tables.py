@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Mapping
 
 from ssl_asr.evaluation.error_rates import ALL
 from ssl_asr.evaluation.percentiles import Percentiles
 from ssl_asr.evaluation.results import Results
 from ssl_asr.evaluation.table import WIDTH, aligned, gain, rate
+from ssl_asr.evaluation.transducer_results import EncoderCompute
 from ssl_asr.evaluation.turns.table import CONVERSATION_NOTE, conversation_rows
 
 
@@ -53,7 +55,9 @@ def delay_rows(results: Results) -> list[list[str]]:
 
 COMPUTE_NOTE = (
     "MFLOPs: millions of operations, two for each multiply-add, that the encoder takes for a 30 ms frame of test, "
-    "counted with the gates that it closed. Gates save: beside the same network with all modules running."
+    "counted with the gates that it closed. Gates save: beside the same network with all modules running. Real-time "
+    "factor: seconds of one core for a second of test audio, with predictor, joiner and search, in batches of whole "
+    "utterances."
 )
 _EQUAL_NOTE = (
     " Random gates are to take as many FLOPs as learned ones. Their rates were found on dev; the last column has "
@@ -62,22 +66,35 @@ _EQUAL_NOTE = (
 
 
 def compute_rows(results: Results) -> list[list[str]]:
-    """The table of the encoders' FLOPs beside the word errors on all of test; none where none were counted."""
-    counted = [(each.name, each.compute) for each in results.transducers if each.compute is not None]
+    """The table of FLOPs and time beside the word errors on all of test; none where no FLOPs were counted."""
+    counted = {each.name: each.compute for each in results.transducers if each.compute is not None}
     if not counted:
         return []
-    first, most = counted[0][0], counted[0][1].flops
-    by_name = {name: found.flops for name, found in counted}
-    rows = [["transducer", "set", "WER %", "MFLOPs a frame", "gates save %", f"fewer than {first} %"]]
-    for name, found in counted:
-        shares = [f"{100 * share:.1f}" for share in (found.saved, 1 - found.flops / most)]
-        rows.append([name, ALL, rate(results.transducer_row(name)), f"{found.flops / 1e6:.3g}", *shares])
-    if _has_random(results):
-        rows[0].append("of the learned gates' FLOPs")
-        for row, (_, found) in zip(rows[1:], counted, strict=True):
-            learned = by_name.get(found.equal_to)
-            row.append("" if learned is None else f"{100 * found.flops / learned:.1f} % of {found.equal_to}")
+    factors = {each.name: each.real_time_factor for each in results.transducers}
+    first, most = next((name, found.flops) for name, found in counted.items())
+    head = [
+        "transducer",
+        "set",
+        "WER %",
+        "MFLOPs a frame",
+        "real-time factor",
+        "gates save %",
+        f"fewer than {first} %",
+    ]
+    rows = [head + ["of the learned gates' FLOPs"] * _has_random(results)]
+    for name, found in counted.items():
+        factor = factors[name]
+        row = [name, ALL, rate(results.transducer_row(name)), f"{found.flops / 1e6:.3g}"]
+        row.append("-" if factor is None else f"{factor:.3g}")
+        row += [f"{100 * share:.1f}" for share in (found.saved, 1 - found.flops / most)]
+        rows.append(row + [_beside_learned(found, counted)] * _has_random(results))
     return rows
+
+
+def _beside_learned(found: EncoderCompute, counted: Mapping[str, EncoderCompute]) -> str:
+    """ "100.3 % of light", of random gates that are to take as many FLOPs as the learned ones of light; else ""."""
+    learned = counted.get(found.equal_to)
+    return "" if learned is None else f"{100 * found.flops / learned.flops:.1f} % of {found.equal_to}"
 
 
 def compute_note(results: Results) -> str:
@@ -100,7 +117,7 @@ def transducer_tables(results: Results) -> list[tuple[str, list[list[str]], str]
         tables = [
             ("Transducers", transducer_rows(results), transducer_note(results)),
             ("Emission delays of transducers", delay_rows(results), DELAY_NOTE),
-            ("FLOPs of transducers", compute_rows(results), compute_note(results)),
+            ("FLOPs and time of transducers", compute_rows(results), compute_note(results)),
         ]
     if results.conversations:
         tables.append(("Conversations", conversation_rows(results.conversations), CONVERSATION_NOTE))

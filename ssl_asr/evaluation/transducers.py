@@ -47,7 +47,7 @@ def compare_transducers(
     utterances: Mapping[str, Utterance],
     spoken: SpokenTimes,
 ) -> list[TransducerErrors]:
-    """Word errors, delays and FLOPs of each; of the second and later, how much fewer errors it makes than the first.
+    """Word errors, delays, FLOPs and time of each; of the second and later, how much fewer errors than the first.
 
     `spoken` says when the words were said.
     """
@@ -61,9 +61,15 @@ def compare_transducers(
             emission_delays(cells_of(each), found[name], utterances, spoken),
             _compute(found[name], flops_of(recipe.transducers[name].network)),
             recipe.transducers[name].search.lm_weight,
+            _real_time_factor(found[name]),
         )
         for name, each in scored.items()
     ]
+
+
+def _real_time_factor(decoded: Sequence[DecodedSlab]) -> float | None:
+    seconds = sum(slab.seconds for slab in decoded)
+    return round(sum(slab.spent for slab in decoded) / seconds, 5) if seconds else None
 
 
 def _compute(decoded: Sequence[DecodedSlab], equal_to: str) -> EncoderCompute | None:

@@ -40,7 +40,12 @@ _SEQUENCE = {**_LATTICES, "training/sequence/inputs.py VERSION": sequence.VERSIO
 _TRAINING = {"training/inputs.py VERSION": training.VERSION}
 _EVALUATION = {"evaluation/inputs.py VERSION": evaluation.VERSION}
 _WORDS = {"decoding/slab_words.py VERSION": slab_words.VERSION}
-_RESULTS = {**_EVALUATION, **_WORDS, "evaluation/inputs.py RESULTS_VERSION": evaluation.RESULTS_VERSION}
+_RESULTS = {
+    **_EVALUATION,
+    **_WORDS,
+    "evaluation/inputs.py RESULTS_VERSION": evaluation.RESULTS_VERSION,
+    "evaluation/inputs.py TRANSDUCERS_VERSION": evaluation.TRANSDUCERS_VERSION,
+}
 
 
 def _listed(split: str) -> Versions:

@@ -57,7 +57,7 @@ def test_each_is_trained_with_beta_and_its_flops_lie_beside_its_word_errors(fini
     recipe = asked(finished_run)
     with placed_here(), simulated_training():
         assert run_transducers(recipe).skipped == 0
-        run_evaluate(recipe)
+        report = run_evaluate(recipe)
     assert todo_transducers(recipe, []) == []
     results = read_results(recipe.run)
     compute = {each.name: each.compute for each in results.transducers if each.compute is not None}
@@ -73,6 +73,9 @@ def test_each_is_trained_with_beta_and_its_flops_lie_beside_its_word_errors(fini
         assert shares[-1] < shares[0] - 0.01  # the chance that a module runs falls
     lines = [line.split() for line in format_transducers(results).splitlines()]
     (line,) = [each for each in lines if each[:2] == ["random", "all"]]
+    factor = results.transducers[-1].real_time_factor
+    assert f"{factor:.3g}" in line
+    assert report.figures["random_real_time_factor"] == factor
     shown = [f"{100 * random.saved:.1f}", f"{100 * (1 - random.flops / full.flops):.1f}"]
     assert line[-6:] == [*shown, f"{100 * random.flops / learned.flops:.1f}", "%", "of", "dual-ff"]
     (line,) = [each for each in lines if each[:2] == ["dual-ff", "all"]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from ssl_asr.evaluation.percentiles import Percentiles
 from ssl_asr.evaluation.reference_times import Span
 from ssl_asr.evaluation.results_file import read_results, write_results
 from ssl_asr.evaluation.stage import run_evaluate
-from ssl_asr.evaluation.transducer_results import EmissionDelays, TransducerErrors
+from ssl_asr.evaluation.transducer_results import EmissionDelays, EncoderCompute, TransducerErrors
 from ssl_asr.evaluation.transducer_tables import format_transducers
 from ssl_asr.frontend.stacking import stack
 from ssl_asr.hmm.senones import load_senones
@@ -24,7 +25,7 @@ from ssl_asr.report.evidence import gather
 from ssl_asr.report.page import render
 from ssl_asr.store import features, utterance
 from ssl_asr.store.corpus_layout import lm_text_uri
-from ssl_asr.store.results_layout import piece_ngram_uri
+from ssl_asr.store.results_layout import piece_ngram_uri, results_uri
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.training_layout import model_uri
 from ssl_asr.training.checkpoints.accounting import fix_hint
@@ -159,6 +160,24 @@ def test_results_say_how_late_words_are_put_out(transducer_recipe: Recipe, monke
         assert -0.3 < everything.p50 < 0.94
 
 
+def test_recognised_again_the_results_differ_in_times_alone(transducer_recipe: Recipe) -> None:
+    trained(transducer_recipe)
+    found = []
+    for _ in range(2):
+        with placed_here():
+            run_evaluate(transducer_recipe)
+        results = read_results(transducer_recipe.run)
+        factors = [each.real_time_factor for each in results.transducers]
+        assert all(factor is not None and 0 < factor < 10 for factor in factors)
+        timeless = [replace(each, real_time_factor=None) for each in results.transducers]
+        found.append(replace(results, transducers=timeless, decode_x_real_time=0.0))
+        for name in transducer_recipe.transducers:
+            (words,) = Path(transducer_recipe.run, "decoding").glob(f"*/{name}")
+            shutil.rmtree(words)
+        Path(results_uri(transducer_recipe.run)).unlink()
+    assert found[0] == found[1]
+
+
 def test_a_search_with_an_ngram_is_another_one_and_its_ngram_is_in_the_run(transducer_recipe: Recipe) -> None:
     trained(transducer_recipe)
     fused = with_transducers(transducer_recipe, search={"beam": 2, "lm_weight": 0.5, "lm_order": 2})
@@ -199,7 +218,8 @@ def test_a_finished_run_with_transducers_is_verified_and_has_its_page(transducer
     results = read_results(transducer_recipe.run)
     rows = [row for row in results.rows if row.system == results.systems[0]]
     delays = [EmissionDelays(row.set, row.condition, Percentiles(0.12, 0.345, 7), None) for row in rows]
-    errors = (TransducerErrors("rnnt", rows, (), delays), TransducerErrors("conv", rows, results.werr))
+    rnnt = TransducerErrors("rnnt", rows, (), delays, EncoderCompute(6e5, 8e5), real_time_factor=0.0321)
+    errors = (rnnt, TransducerErrors("conv", rows, results.werr, (), EncoderCompute(9e5, 9e5)))
     write_results(transducer_recipe.run, replace(results, transducers=errors))
     page = render(gather(transducer_recipe))
     assert "rnnt WER %" in page
@@ -211,7 +231,13 @@ def test_a_finished_run_with_transducers_is_verified_and_has_its_page(transducer
     lines = table.splitlines()
     (head,) = [place for place, line in enumerate(lines) if "rnnt PR50 / PR90 ms" in line]
     assert lines[head + 1 + len(rows)].split() == ["all", "all", "120", "/", "345", "-"]
-    assert [each.delays for each in read_results(transducer_recipe.run).transducers] == [delays, []]
+    read = read_results(transducer_recipe.run).transducers
+    assert [each.delays for each in read] == [delays, []]
+    assert [each.real_time_factor for each in read] == [0.0321, None]
+    (head,) = [place for place, line in enumerate(lines) if "real-time factor" in line and "MFLOPs" in line]
+    assert lines[head + 2].split()[-4:] == ["0.6", "0.0321", "25.0", "0.0"]
+    assert lines[head + 3].split()[-4:] == ["0.9", "-", "0.0", "-50.0"]
+    assert "of the learned gates" not in table, "there are none"
 
 
 @pytest.mark.parametrize(
