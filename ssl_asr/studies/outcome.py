@@ -11,9 +11,9 @@ from typing import Any, Literal
 import numpy as np
 
 from ssl_asr.evaluation.bootstrap import Draws, Pair, relative_reduction
-from ssl_asr.evaluation.error_rates import ALL, Reduction, SpeakerLimits
+from ssl_asr.evaluation.error_rates import ALL, Reduction, SpeakerLimits, WordErrors
 from ssl_asr.evaluation.scoring import ScoredUtterance
-from ssl_asr.evaluation.summary import difference_of, reduction_of, reductions, word_error_rate
+from ssl_asr.evaluation.summary import difference_of, errors_of, reduction_of, reductions, word_error_rate
 from ssl_asr.store import filesystem
 from ssl_asr.studies.study import Comparison, Study
 
@@ -28,11 +28,17 @@ NOTHING_RECOGNISED = 0.95
 
 @dataclass(frozen=True)
 class SystemErrors:
-    """Word error rates of one system by seed; 0.25 is 25 %."""
+    """Word error rates of one system by seed; 0.25 is 25 %.
+
+    `low` and `high` are the limits of the 95 % interval of all seeds' utterances together; None in files of former
+    versions.
+    """
 
     variant: str
     system: str
     wer: Mapping[int, float]
+    low: float | None = None
+    high: float | None = None
 
     @property
     def mean(self) -> float:
@@ -94,10 +100,7 @@ class Outcome:
 def outcome_of(
     study: Study, scored: Scored, draws: Draws, provenance: Provenance, figures: Figures | None = None
 ) -> Outcome:
-    errors = [
-        SystemErrors(*system, {seed: word_error_rate(found) for seed, found in scored[system].items()})
-        for system in study.systems()
-    ]
+    errors = [_system_errors(system, scored[system], draws) for system in study.systems()]
     known = figures or {}
     compared = [
         _compared_figures(each, known) if each.figure else _compared(each, scored, draws)
@@ -105,6 +108,13 @@ def outcome_of(
     ]
     listed = [SystemFigure(*each, known[each]) for each in study.figures()]
     return Outcome(study, errors, compared, provenance, listed)
+
+
+def _system_errors(system: System, scored: Mapping[int, Sequence[ScoredUtterance]], draws: Draws) -> SystemErrors:
+    together = errors_of(system[1], (ALL, ALL), _pooled(scored), draws)
+    return SystemErrors(
+        *system, {seed: word_error_rate(found) for seed, found in scored.items()}, *limits_of(together)
+    )
 
 
 def _compared_figures(comparison: Comparison, figures: Figures) -> Compared:
@@ -187,11 +197,11 @@ def _pooled(scored: Mapping[int, Sequence[ScoredUtterance]]) -> list[ScoredUtter
     ]
 
 
-def limits_of(reduction: Reduction) -> tuple[float, float]:
+def limits_of(found: Reduction | WordErrors) -> tuple[float, float]:
     """Of the interval over speakers, or over recordings where there are too few speakers for one."""
-    speakers = reduction.by_speaker
+    speakers = found.by_speaker
     if speakers.low is None or speakers.high is None:
-        return reduction.low, reduction.high
+        return found.low, found.high
     return speakers.low, speakers.high
 
 
@@ -229,7 +239,7 @@ def read_outcome(uri: str) -> Outcome:
 def from_json(data: bytes) -> Outcome:
     """What `to_json` wrote."""
     values = json.loads(data)
-    errors = [SystemErrors(each["variant"], each["system"], _by_seed(each["wer"])) for each in values["errors"]]
+    errors = [SystemErrors(**{**each, "wer": _by_seed(each["wer"])}) for each in values["errors"]]
     compared = [
         Compared(
             Comparison(**each["comparison"]),

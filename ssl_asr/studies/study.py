@@ -16,6 +16,8 @@ from ssl_asr.recipe.loading import utf8_text, yaml_mapping
 from ssl_asr.recipe.section import Section
 from ssl_asr.runtime.run_directory import open_recipe
 
+FLOPS = "mflops_per_frame"  # the figure of a transducer's encoder
+
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9-]*$")]
 
 
@@ -75,10 +77,26 @@ class Comparison(Section):
         return self
 
 
+class ComputeCurve(Section):
+    """A picture of word errors over the FLOPs that encoders take for a second of audio.
+
+    `lines` joins systems, VARIANT/SYSTEM, by what the line is called. `published` are a paper's points by their
+    names: FLOPs saved, and more word errors, both in percent of those of the system `beside`.
+    """
+
+    beside: str
+    lines: dict[str, Annotated[tuple[str, ...], Field(min_length=1)]]
+    published: dict[str, tuple[float, float]] = Field(default_factory=dict)
+
+    def systems(self) -> list[str]:
+        return [self.beside, *(each for line in self.lines.values() for each in line)]
+
+
 class Study(Section):
     """`variants` are overrides of `recipe` by the variant's name; every variant runs with every seed.
 
     `overrides` are of all variants, before their own. The first variant is the one that others start from a copy of.
+    `compute_curve` is drawn above the comparisons.
     """
 
     name: Name
@@ -90,6 +108,7 @@ class Study(Section):
     seeds: Annotated[tuple[int, ...], Field(min_length=1)] = (1, 2, 3)
     variants: Annotated[dict[Name, tuple[str, ...]], Field(min_length=1)]
     comparisons: Annotated[tuple[Comparison, ...], Field(min_length=1)]
+    compute_curve: ComputeCurve | None = None
 
     @model_validator(mode="after")
     def _consistent(self) -> Study:
@@ -99,7 +118,19 @@ class Study(Section):
             for variant, _ in each.systems:
                 if variant not in self.variants:
                     raise ValueError(f"'{each.name}' compares '{variant}'; variants are {', '.join(self.variants)}")
+        if self.compute_curve is not None:
+            self._check_curve(self.compute_curve)
         return self
+
+    def _check_curve(self, curve: ComputeCurve) -> None:
+        scored = {"/".join(each) for each in self.systems()}
+        counted = {f"{variant}/{system}" for variant, system, figure in self.figures() if figure == FLOPS}
+        for each in curve.systems():
+            if each not in scored & counted:
+                raise ValueError(
+                    f"compute_curve draws '{each}', and no comparisons have both its word errors and its {FLOPS}; "
+                    "add them"
+                )
 
     def systems(self) -> list[tuple[str, str]]:
         """Variant and system of all whose word errors are compared, in the order of the comparisons."""

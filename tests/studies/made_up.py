@@ -6,7 +6,7 @@ from ssl_asr.evaluation.bootstrap import Draws
 from ssl_asr.evaluation.scoring import Edits, ScoredUtterance
 from ssl_asr.studies.claims import Claim, ClaimSheet
 from ssl_asr.studies.outcome import Outcome, Provenance, Scored, outcome_of
-from ssl_asr.studies.study import Comparison, Study
+from ssl_asr.studies.study import FLOPS, Comparison, ComputeCurve, Study
 
 MADE = Provenance("ssl-asr experiment order", "abc1234", "2 cores, x86_64", "2026-11-27", 31.0)
 DRAWS = Draws(500, 1)
@@ -82,3 +82,13 @@ def sheet() -> ClaimSheet:
     claim = Claim("less unfair", "variance", "-7.9 %", "+8.0", "+1.0 to +9.0", ">= 7.9", "reproduced")
     made = Provenance("python -m jobs.bench.gaps", "abc1234", "2 cores, x86_64", "2026-11-28", 12.0)
     return ClaimSheet("gaps", "is it fair?", "it falls.", [claim], "No details.", made)
+
+
+def with_curve() -> Outcome:
+    """Of the same study with FLOPs: 3 and 3.6 million a frame of the old; 1.5 and 1.2 million of the new."""
+    fewer = Comparison(name="less", baseline="old/student", candidate="new/student", at_least=50, figure=FLOPS)
+    curve = ComputeCurve(beside="old/student", lines={"skipping": ("new/student",)}, published={"best": (60, 5)})
+    asked = study()
+    both = asked.model_copy(update={"comparisons": (*asked.comparisons, fewer), "compute_curve": curve})
+    figures = {("old", "student", FLOPS): {1: 3.0, 2: 3.6}, ("new", "student", FLOPS): {1: 1.5, 2: 1.2}}
+    return outcome_of(both, scores(8, 6), DRAWS, MADE, figures)

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from ssl_asr.evaluation.scoring import Edits
+from ssl_asr.evaluation.scoring import Edits, ScoredUtterance
 from ssl_asr.studies.outcome import Outcome, from_json, limits_of, outcome_of, to_json, verdict_of
 from tests.studies.made_up import DRAWS, MADE, outcome, scored, scores, study, with_bytes
 
@@ -22,6 +22,26 @@ def test_rates_and_reductions_are_those_of_the_counts() -> None:
     assert compared.overall.werr == pytest.approx(4 / 18), "of all seeds' utterances together"
     assert {each.condition for each in compared.cells} == {"clean", "babble-10", "all"}
     assert compared.overall.by_speaker.speakers == 6, "a speaker of both seeds is one block"
+
+
+def test_rates_have_an_interval_over_speakers_of_all_seeds() -> None:
+    alike = outcome().errors[0]
+    assert (alike.low, alike.high) == pytest.approx((0.45, 0.45)), "all speakers make as many errors"
+    uneven = {
+        system: {
+            seed: [each if each.speaker < "speaker 3" else spared(each) for each in found]
+            for seed, found in seeds.items()
+        }
+        for system, seeds in scores(8, 6).items()
+    }
+    old, _ = outcome_of(study(), uneven, DRAWS, MADE).errors
+    assert old.low is not None
+    assert old.high is not None
+    assert 0.05 < old.low < old.mean < old.high < 0.45
+
+
+def spared(said: ScoredUtterance) -> ScoredUtterance:
+    return replace(said, edits=Edits(20, substitutions=1))
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from ssl_asr.studies.study import Comparison, known_studies, read_study, recipe_of, with_recipe
-from tests.studies.made_up import study
+from tests.studies.made_up import study, with_curve
 
 
 @pytest.mark.parametrize("name", known_studies())
@@ -55,6 +55,21 @@ def test_a_mistake_is_told_with_the_file(tmp_path: Path, change: dict[str, objec
         read_study(str(path))
     assert sentence in str(refusal.value)
     assert "\n" not in str(refusal.value)
+
+
+@pytest.mark.parametrize("missing", ["old/student", "new/student"])
+def test_a_curve_is_of_systems_whose_errors_and_flops_are_compared(tmp_path: Path, missing: str) -> None:
+    values = with_curve().study.model_dump(mode="json")
+    path = tmp_path / "mine.yaml"
+    path.write_text(yaml.safe_dump(values, sort_keys=False))
+    assert read_study(str(path)) == with_curve().study
+    flops = values["comparisons"][1]
+    for key in ("baseline", "candidate"):
+        flops[key] = flops[key].replace(missing, "other/student")
+    values["variants"]["other"] = []
+    path.write_text(yaml.safe_dump(values, sort_keys=False))
+    with pytest.raises(ValueError, match=f"compute_curve draws '{missing}', and no comparisons have both"):
+        read_study(str(path))
 
 
 def test_a_system_without_a_variant_is_told(tmp_path: Path) -> None:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import io
+import json
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from matplotlib.figure import Figure
 from PIL import Image
 
+from ssl_asr.report.studies.compute_curve import HEIGHT, draw_curve, points_of, published_points
 from ssl_asr.report.studies.markdown import sentence, studies_markdown, study_markdown
 from ssl_asr.report.studies.pages import kept_results, write_pages, write_sheet
 from ssl_asr.report.studies.plot import draw_study
-from tests.studies.made_up import outcome, sheet, with_bytes
+from ssl_asr.studies.outcome import from_json, to_json
+from tests.studies.made_up import outcome, sheet, with_bytes, with_curve
 
 
 def test_the_page_has_question_verdict_figures_and_origin() -> None:
@@ -59,6 +63,38 @@ def test_the_table_has_a_line_for_each_claim_with_the_published_figure() -> None
     assert len(lines) == 2
     assert "| word errors | 10 to 22 % | +22.3 |" in lines[0]
     assert lines[0].endswith("| reproduced | [order](order.md) | abc1234 | 2 cores, x86_64 |")
+
+
+def test_the_curve_has_each_system_at_its_flops_a_second_and_the_published_point() -> None:
+    found = with_curve()
+    curve = found.study.compute_curve
+    assert curve is not None
+    (beside,) = points_of(found, ["old/student"])
+    assert (beside.name, beside.mflops, beside.wer) == pytest.approx(("student", 110, 45))
+    assert (beside.low, beside.high) == pytest.approx((45, 45)), "all speakers make as many errors"
+    (published,) = published_points(curve, beside)
+    assert (published.name, published.mflops, published.wer) == pytest.approx(("published: best", 44, 47.25))
+    axis = Figure().subplots()
+    draw_curve(axis, found, curve)
+    assert [text.get_text() for text in axis.get_legend().get_texts()] == ["student", "skipping"]
+    assert {each.get_text() for each in axis.texts} == {"student", "published: best"}
+    assert [round(float(each.lines[0].get_xdata()[0]), 6) for each in axis.containers] == [110, 45]
+
+
+def test_the_curve_is_drawn_above_the_comparisons_and_of_former_outcomes_without_intervals() -> None:
+    found = with_curve()
+    plain = replace(found, study=found.study.model_copy(update={"compute_curve": None}))
+    pictures = [Image.open(io.BytesIO(draw_study(each))) for each in (found, plain)]
+    assert pictures[0].width == pictures[1].width
+    assert pictures[0].height - pictures[1].height == pytest.approx(130 * HEIGHT, abs=2)
+    assert from_json(to_json(found)) == found
+    values = json.loads(to_json(plain))
+    values["study"].pop("compute_curve")
+    values["errors"] = [{name: each[name] for name in ("variant", "system", "wer")} for each in values["errors"]]
+    former = from_json(json.dumps(values).encode())
+    assert former.study.compute_curve is None
+    (point,) = points_of(former, ["new/student"])
+    assert point.low == point.wer == point.high
 
 
 def test_the_picture_is_a_png_of_the_width_of_a_page() -> None:
