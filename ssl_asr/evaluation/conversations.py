@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+from ssl_asr.corpus.mixtures.targets import END
 from ssl_asr.decoding.slabs import Slab
 from ssl_asr.evaluation.bootstrap import Draws
 from ssl_asr.evaluation.inputs import describe_conversations
@@ -13,6 +14,7 @@ from ssl_asr.evaluation.turns.errors import conversation_errors
 from ssl_asr.evaluation.turns.slabs import ConversationSlab, read_conversations, recognise_conversations
 from ssl_asr.progress import Progress
 from ssl_asr.recipe import Recipe
+from ssl_asr.training.objectives.turn_labels import MARKS
 
 
 def recognise_slabs_of_conversations(
@@ -41,7 +43,16 @@ def score_conversations(recipe: Recipe, found: Mapping[str, Sequence[Conversatio
     draws, rate = Draws(recipe.evaluate.bootstrap, recipe.seed), recipe.frontend.sample_rate
     return [
         conversation_errors(
-            name, [each for slab in slabs for each in slab.conversations], sample_rate=rate, draws=draws
+            name,
+            [each for slab in slabs for each in slab.conversations],
+            sample_rate=rate,
+            draws=draws,
+            has_ends=_has_ends(recipe, name),
         )
         for name, slabs in found.items()
     ]
+
+
+def _has_ends(recipe: Recipe, name: str) -> bool:
+    learned = recipe.transducers[name].conversations
+    return learned is not None and END in MARKS[learned.marks]

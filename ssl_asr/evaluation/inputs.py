@@ -30,6 +30,7 @@ VERSION = "2"  # raise where equal inputs give other hypotheses, and so other re
 TRANSDUCED_VERSION = "4"  # raise where equal inputs give other words of a transducer, or more about them
 RESULTS_VERSION = "4"  # raise where equal hypotheses give other results
 TRANSDUCERS_VERSION = "2"  # the same of the results of transducers
+CONVERSATION_RESULTS_VERSION = "2"  # the same of transducers of conversations
 
 
 def check_models(recipe: Recipe, senones: SenoneSet) -> None:
@@ -156,6 +157,7 @@ def _transduced(recipe: Recipe) -> dict[str, str]:
     if conversing := recipe.conversation_transducers:
         listed = ShardStore(recipe.run, utterance.STORE).index("test")
         found["test manifest"] = digest(listed.column("checksum").tolist())
+        found["conversation results version"] = CONVERSATION_RESULTS_VERSION
         found |= {f"conversations {name}": describe_conversations(recipe, name).key for name in conversing}
     return found
 

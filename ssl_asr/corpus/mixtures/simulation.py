@@ -46,19 +46,6 @@ class Mixture:
     turns: tuple[Turn, ...]
 
 
-def simulate(speech: Sequence[Speech], mixtures: Mixtures, *, sample_rate: int, seed: int) -> Iterator[Mixture]:
-    """Mixtures of the utterances, each utterance in at most one; give another seed for each pass over them.
-
-    Left out are mixtures longer than `mixtures.longest_seconds`, and utterances at the end that are fewer than the
-    least number of turns. ValueError naming an utterance that is listed twice or has no audio.
-    """
-    _check(speech)
-    for group in grouped(speech, mixtures.turns, seed):
-        mixture = mixture_of(group, mixtures, sample_rate=sample_rate, seed=seed)
-        if mixture is not None:
-            yield mixture
-
-
 def mixture_of(group: Sequence[Speech], mixtures: Mixtures, *, sample_rate: int, seed: int) -> Mixture | None:
     """The utterances as turns in this order; None where it is longer than `mixtures.longest_seconds`."""
     names = [each.id for each in group]
@@ -120,13 +107,3 @@ def _at_level(samples: Waveform, reference: Waveform, decibels: float) -> Wavefo
 
 def _in_room(samples: Waveform, response: Waveform) -> Waveform:
     return reverberate(np.pad(samples, (0, len(response) - 1)), response)
-
-
-def _check(speech: Sequence[Speech]) -> None:
-    seen = set[str]()
-    for each in speech:
-        if each.id in seen:
-            raise ValueError(f"the utterance {each.id} is listed twice; list it once")
-        if len(each.samples) == 0:
-            raise ValueError(f"the utterance {each.id} has no audio; leave it out")
-        seen.add(each.id)

@@ -7,7 +7,6 @@ mark that they are compared with (Sklyar et al. 2021).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -15,20 +14,18 @@ import numpy.typing as npt
 from ssl_asr.corpus.mixtures.turns import Turn, in_order
 
 START, END, CHANGE = "<sot>", "<eot>", "<cot>"
-Edges = Literal["mixture", "channel"]
 
 
-def marked_texts(channels: Sequence[Sequence[Turn]], edges: Edges = "mixture") -> tuple[str, ...]:
+def marked_texts(channels: Sequence[Sequence[Turn]]) -> tuple[str, ...]:
     """The text of each channel, its turns by start between `<sot>` and `<eot>`: "a b <eot> <sot> c <eot>".
 
-    The first `<sot>` and the last `<eot>` are left out, for no silence precedes or follows them. With `edges` these
-    are of the mixture, or of each channel: the paper's words allow both.
+    The first `<sot>` and the last `<eot>` of the mixture are left out, for no silence precedes or follows them.
     """
-    groups = [[turn for turns in channels for turn in turns]] if edges == "mixture" else channels
-    first = {min(turns, key=lambda turn: turn.start) for turns in groups if turns}
-    last = {max(turns, key=lambda turn: turn.end) for turns in groups if turns}
+    everything = [turn for turns in channels for turn in turns]
+    first = min(everything, key=lambda turn: turn.start, default=None)
+    last = max(everything, key=lambda turn: turn.end, default=None)
     return tuple(
-        " ".join(_marked(turn, start=turn not in first, end=turn not in last) for turn in turns) for turns in channels
+        " ".join(_marked(turn, start=turn != first, end=turn != last) for turn in turns) for turns in channels
     )
 
 

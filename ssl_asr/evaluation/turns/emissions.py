@@ -49,6 +49,11 @@ class Group:
         return tuple(sorted(found, key=lambda turn: turn.first))
 
     @property
+    def ends(self) -> int:
+        """How many `<eot>` were emitted."""
+        return sum(each.token == END for channel in self.channels for each in channel)
+
+    @property
     def is_counted_right(self) -> bool:
         return len(self.emitted) == len(self.turns)
 

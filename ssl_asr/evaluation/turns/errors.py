@@ -17,9 +17,17 @@ from ssl_asr.evaluation.turns.orc import best_combination
 
 
 def conversation_errors(
-    name: str, found: Sequence[RecognisedConversation], *, sample_rate: int, draws: Draws
+    name: str,
+    found: Sequence[RecognisedConversation],
+    *,
+    sample_rate: int,
+    draws: Draws,
+    has_ends: bool = True,
 ) -> ConversationErrors:
-    """Each conversation is one group, and a block of the bootstrap. ValueError if there is none."""
+    """Each conversation is one group, and a block of the bootstrap. ValueError if there is none.
+
+    `has_ends` says whether the network knows `<eot>`.
+    """
     if not found:
         raise ValueError(
             f"the test speech makes no conversation to score {name} on; give evaluate.conversations fewer turns, or "
@@ -27,7 +35,7 @@ def conversation_errors(
         )
     row = errors_of(name, (ALL, ALL), [scored_conversation(each) for each in found], draws)
     groups = [Group(each.turns, each.channels, sample_rate) for each in found]
-    return ConversationErrors(row, count_turns(groups), turn_latencies(groups))
+    return ConversationErrors(row, count_turns(groups, has_ends=has_ends), turn_latencies(groups))
 
 
 def scored_conversation(each: RecognisedConversation) -> ScoredUtterance:

@@ -11,22 +11,24 @@ CONVERSATION_NOTE = (
     "On simulated conversations of test. ORC-WER: word error rate with each turn on the output channel that suits it "
     "best, with 95 % intervals over conversations. Turns right: conversations with as many turns as were spoken. "
     "Latencies in ms, median / 90th percentile, of conversations of more than two turns with the right count, after "
-    "the true end of a turn: EP <eot>, LS last piece; after its true start: SP <sot>, FS first piece; - for none."
+    "the true end of a turn: EP <eot>, LS last piece; after its true start: SP <sot>, FS first piece; - for none. "
+    "Ends missed: of the <eot> that all conversations should have, those that never came, of which EP knows nothing."
 )
 
 
 def conversation_rows(found: Sequence[ConversationErrors]) -> list[list[str]]:
     """The first row names the columns."""
     head = ["transducer", "conversations", "words", "ORC-WER %", "turns right %", "of more than two %"]
-    return [[*head, "EP", "LS", "SP", "FS"], *map(_row, found)]
+    return [[*head, "EP", "ends missed %", "LS", "SP", "FS"], *map(_row, found)]
 
 
 def _row(each: ConversationErrors) -> list[str]:
     counts, times = each.counts, each.latencies
     wer = f"{100 * each.row.wer:.1f} [{100 * each.row.low:.1f}, {100 * each.row.high:.1f}]"
     shares = [_share(counts.accuracy), _share(counts.accuracy_of_more)]
-    late = [times.end_point, times.last_subword, times.start_point, times.first_subword]
-    return [each.row.system, str(counts.groups), str(each.row.words), wer, *shares, *map(_latency, late)]
+    ends = [_latency(times.end_point), _share(counts.missed_end_share)]
+    late = [times.last_subword, times.start_point, times.first_subword]
+    return [each.row.system, str(counts.groups), str(each.row.words), wer, *shares, *ends, *map(_latency, late)]
 
 
 def _share(share: float | None) -> str:

@@ -19,19 +19,13 @@ def test_the_first_start_and_the_last_end_of_the_mixture_are_left_out():
     assert marked_texts(by_channel(TURNS)) == ("hello there <eot> <sot> good <eot>", "<sot> yes <eot> <sot> bye")
 
 
-def test_or_those_of_each_channel():
-    found = marked_texts(by_channel(TURNS), edges="channel")
-    assert found == ("hello there <eot> <sot> good", "yes <eot> <sot> bye")
-
-
 def test_the_last_end_is_that_of_the_turn_that_ends_last():
     nested = [TURNS[0], Turn("u2", "b", "yes", 300, 500)]
     assert marked_texts(by_channel(nested)) == ("hello there", "<sot> yes <eot>")
 
 
 def test_a_single_turn_has_no_marks_and_an_empty_channel_no_text():
-    for edges in ("mixture", "channel"):
-        assert marked_texts(by_channel(TURNS[:1]), edges) == ("hello there", "")
+    assert marked_texts(by_channel(TURNS[:1])) == ("hello there", "")
     assert marked_texts(((), ())) == ("", "")
 
 

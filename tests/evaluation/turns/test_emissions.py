@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ssl_asr.corpus.mixtures.targets import Edges, marked_texts
+from ssl_asr.corpus.mixtures.targets import marked_texts
 from ssl_asr.corpus.mixtures.turns import Turn, by_channel
 from ssl_asr.evaluation.turns.counting import count_turns
 from ssl_asr.evaluation.turns.emissions import Emission, Group, emitted_turns
@@ -108,12 +108,23 @@ def test_accuracy_of_counts():
     assert count_turns([short]).accuracy_of_more is None
 
 
+def test_ends_that_never_came_are_counted_in_all_conversations():
+    """Of the first group both came, of the second one, of the third none; a group never has more than it should."""
+    without = tuple(each for each in SECOND if each.token != "<eot>")
+    twice = (*FIRST, *channel(("<eot>", 2.5), ("<eot>", 2.6)))
+    groups = [Group(SPOKEN, channels, RATE) for channels in ((FIRST, SECOND), (FIRST, without), ((), ()))]
+    found = count_turns(groups)
+    assert (found.ends, found.missed_ends, found.missed_end_share) == (6, 3, 0.5)
+    assert count_turns([*groups, Group(SPOKEN[:1], (twice, ()), RATE)]).missed_ends == 3
+    assert count_turns(groups, has_ends=False).missed_end_share is None
+
+
 LENGTHS = st.lists(st.tuples(st.integers(1, 20), st.integers(-5, 10)), max_size=7)  # with the pause before
 
 
-@given(LENGTHS, st.sampled_from(["mixture", "channel"]))
+@given(LENGTHS)
 @settings(deadline=None)
-def test_what_is_trained_is_counted_right(lengths, edges: Edges):
+def test_what_is_trained_is_counted_right(lengths):
     """Targets of any conversation, emitted as they are, hold as many turns as were spoken."""
     turns, at = [], 0
     for number, (length, pause) in enumerate(lengths):
@@ -121,6 +132,9 @@ def test_what_is_trained_is_counted_right(lengths, edges: Edges):
         start = max(at + pause, before, turns[-1].start if turns else 0)
         turns.append(Turn(f"u{number}", "s", f"text of {number}", start, start + length))
         at = max(turn.end for turn in turns)
-    texts = marked_texts(by_channel(turns), edges)
+    texts = marked_texts(by_channel(turns))
     channels = tuple(channel(*((token, 0.0) for token in text.split())) for text in texts)
-    assert Group(tuple(turns), channels, RATE).is_counted_right
+    group = Group(tuple(turns), channels, RATE)
+    assert group.is_counted_right
+    assert count_turns([group]).missed_ends == 0
+    assert count_turns([group]).ends == max(len(turns) - 1, 0)
