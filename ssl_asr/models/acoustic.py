@@ -16,7 +16,7 @@ from torch import nn
 from ssl_asr.models.cohort_input import UNKNOWN, CohortInput, widened
 from ssl_asr.models.encoder import EncoderState
 from ssl_asr.models.normalised import NormalisedEncoder, with_look_ahead
-from ssl_asr.recipe import NetworkSection
+from ssl_asr.recipe import NetworkSection, SeparatorNetwork
 
 
 @dataclass(frozen=True)
@@ -63,6 +63,17 @@ class AcousticModel(NormalisedEncoder):
         if cohorts_b is None:
             cohorts_b = torch.full((len(frames_btd),), UNKNOWN, device=frames_btd.device)
         return self._encode(frames_btd, lengths_b, state, self.cohorts(cohorts_b))
+
+    def _encode(
+        self,
+        frames_btd: torch.Tensor,
+        lengths_b: torch.Tensor,
+        state: EncoderState | None,
+        extra_be: torch.Tensor | None = None,
+    ) -> tuple[torch.Tensor, EncoderState | None]:
+        hidden, after = super()._encode(frames_btd, lengths_b, state, extra_be)
+        # A separator of one channel hears one talker, as any other acoustic model does.
+        return (hidden.squeeze(0) if isinstance(self.encoder.section, SeparatorNetwork) else hidden), after
 
     def classify(self, hidden_nd: torch.Tensor) -> torch.Tensor:
         """Logits [..., senones] of encoder outputs. It is the widest layer: give it no more than is wanted."""

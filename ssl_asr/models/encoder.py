@@ -70,6 +70,13 @@ class Encoder(nn.Module, ABC, Generic[SectionT]):
         """The state before the first frame of `n` utterances; ValueError where the encoder needs whole utterances."""
         raise ValueError(f"a network of kind '{self.section.kind}' needs whole utterances; it can't be run in chunks")
 
+    def begin_as(self, start: Encoder[Any], rng: torch.Generator) -> None:
+        """Take the weights of an encoder that `may_begin_as` allows. Weights that `start` lacks stay as they are.
+
+        `rng` is for weights that must differ from those that they are copied from.
+        """
+        self.load_state_dict(self.state_dict() | start.state_dict())
+
     def set_progress(self, progress: float) -> None:
         """Takes the share of the training's schedule that the next steps reach, for what changes on the way."""
 

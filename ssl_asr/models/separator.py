@@ -6,6 +6,8 @@ of one channel, and one recogniser encoder, with the same parameters for all cha
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
 
@@ -13,6 +15,10 @@ from ssl_asr.models.encoder import Encoder, EncoderState
 from ssl_asr.models.lstm import Lstm
 from ssl_asr.models.multiply_adds import inner_multiply_adds, multiply_adds
 from ssl_asr.recipe import LstmNetwork, SeparatorNetwork
+
+# Each copy of a separation encoder has noise on its weights, of so many of a tensor's own standard deviations: enough
+# for copies to differ from the first step on, and too little to lose what was learned.
+NOISE = 0.05
 
 
 class NormalisedLstm(nn.Module):
@@ -71,6 +77,18 @@ class Separator(Encoder[SeparatorNetwork]):
         like = self.output.weight
         return like.new_zeros(shape), like.new_zeros(shape)
 
+    def begin_as(self, start: Encoder[Any], rng: torch.Generator) -> None:
+        """Of a separator of one channel, the separation encoder is copied into those of all channels.
+
+        All copies but the first have noise, so that they can part.
+        """
+        assert isinstance(start, Separator), "a recipe lets it begin as no other network"
+        weights = start.state_dict()
+        for channel in range(start.section.channels, self.section.channels):
+            for name, tensor in start.separation[0].state_dict().items():
+                weights[f"separation.{channel}.{name}"] = _with_noise(tensor, rng)
+        self.load_state_dict(weights)
+
     def forward(
         self, frames_btd: torch.Tensor, lengths_b: torch.Tensor, state: EncoderState | None = None
     ) -> tuple[torch.Tensor, EncoderState | None]:
@@ -105,6 +123,11 @@ class Separator(Encoder[SeparatorNetwork]):
         if state is None:
             return [None] * len(self._layers)
         return list(zip(*(each.split(self._layers) for each in state), strict=True))
+
+
+def _with_noise(tensor: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
+    noise = torch.randn(tensor.shape, generator=rng, dtype=tensor.dtype)
+    return tensor + NOISE * tensor.std(correction=0) * noise
 
 
 def _joined(states: list[EncoderState]) -> EncoderState:

@@ -122,9 +122,11 @@ def may_begin_as(network: NetworkSection, start: NetworkSection) -> bool:
     """Whether `network` can begin with the weights of `start`: it is the same, dropout apart.
 
     A Transformer may also see another part of the past, and have gates where `start` has none: the arbitrators of
-    these begin with random weights.
+    these begin with random weights. A separator of several channels may begin as one of a single channel.
     """
     apart: dict[str, object] = {"dropout": start.dropout}
+    if isinstance(network, SeparatorNetwork) and isinstance(start, SeparatorNetwork) and start.channels == 1:
+        apart["channels"] = 1
     if isinstance(network, TransformerNetwork) and isinstance(start, TransformerNetwork):
         apart["left_context"] = start.left_context
         apart |= {"gating": None} if start.gating is None else {}

@@ -38,6 +38,11 @@ class StatelessPredictor(PredictorSection):
     units: Annotated[int, Field(gt=0, multiple_of=4)] = 512
 
 
+def same_predictor(one: PredictorSection, other: PredictorSection) -> bool:
+    """Whether one has the weights of the other: they are the same, dropout apart."""
+    return one.model_copy(update={"dropout": other.dropout}) == other
+
+
 PREDICTORS: Table = {
     "lstm": Listed(LstmPredictor, "ssl_asr.transducer.predictor:Lstm"),
     "stateless": Listed(StatelessPredictor, "ssl_asr.transducer.predictor:Stateless"),

@@ -37,6 +37,9 @@ class Transducer(Section):
     # Start with the encoder of this model, which must be of the same network: "" starts with random weights. Of a
     # Transformer it need not have the gates, nor see as much of the past.
     encoder_from: Literal["", "teacher", "baseline", "student"] = ""
+    # Start with all weights of this transducer, which stands above in the recipe and has the same network, as above,
+    # predictor and joiner; word pieces that it has not begin with random weights. So several share what comes before.
+    start_from: str = ""
     # Before, so many passes over the labeled speech teach the encoder senones by cross-entropy (Hu et al. 2020), with
     # the settings below. That is how an encoder begins that no other model of the recipe has.
     senone_passes: Annotated[int, Field(ge=0)] = 0
@@ -60,15 +63,18 @@ class Transducer(Section):
     @model_validator(mode="after")
     def _consistent(self) -> Transducer:
         check_moments(self.sync, self.optimiser)
-        if self.senone_passes and self.encoder_from:
-            raise ValueError(
-                f"encoder_from={self.encoder_from} and senone_passes both say how the encoder begins; leave out one"
-            )
+        self._check_beginning()
         if self.conversations is not None:
             self._check_conversations(self.conversations)
         elif isinstance(self.network, SeparatorNetwork):
             raise ValueError("network.kind=separator is for conversations; give them, as conversations.turns=[1, 5]")
         return self
+
+    def _check_beginning(self) -> None:
+        given = [f"{key}={value}" for key in ("encoder_from", "start_from") if (value := getattr(self, key))]
+        given += ["senone_passes"] if self.senone_passes else []
+        if len(given) > 1:
+            raise ValueError(f"{given[0]} and {given[1]} both say how the encoder begins; leave out one")
 
     def _check_conversations(self, conversations: Conversations) -> None:
         check_stable(conversations.end_penalty, self.fast_emit)
@@ -76,10 +82,10 @@ class Transducer(Section):
             raise ValueError("conversations need a network with several output channels; set network.kind=separator")
         if self.network.channels < 2 and conversations.overlap_share:
             raise ValueError("network.channels=1 can't hold turns that overlap; set conversations.overlap_share=0")
-        if self.unlabeled_passes or self.encoder_from or self.senone_passes:
+        if self.unlabeled_passes or self.encoder_from:
             raise ValueError(
-                "conversations are made of labeled speech alone, and their encoder begins with random weights; set "
-                "unlabeled_passes=0, and leave out encoder_from and senone_passes"
+                "conversations are made of labeled speech alone, and no network of senones has their encoder; set "
+                "unlabeled_passes=0, and leave out encoder_from"
             )
         if self.versions != "all":
             raise ValueError("conversations are made of clean speech; leave out versions")

@@ -13,6 +13,7 @@ from ssl_asr.recipe.fairness import Fairness
 from ssl_asr.recipe.identity import Affects
 from ssl_asr.recipe.network import TransformerNetwork, flops_of, may_begin_as
 from ssl_asr.recipe.objective import SoftCrossEntropySection
+from ssl_asr.recipe.predictor import same_predictor
 from ssl_asr.recipe.section import Section
 from ssl_asr.recipe.training import Student, Teacher
 from ssl_asr.recipe.transducer import Transducer
@@ -133,12 +134,32 @@ def _check_flops_of(name: str, recipe: Recipe) -> None:
     if not other:
         return
     key = f"transducers.{name}.network.gating.flops_of={other}"
-    above = list(recipe.transducers)[: list(recipe.transducers).index(name)]
-    its = recipe.transducers[other].network if other in above else None
+    its = recipe.transducers[other].network if other in _above(name, recipe) else None
     if not isinstance(its, TransformerNetwork) or its.gating is None or its.gating.flops_of:
         raise ValueError(f"{key} names no transducer above this one that has gates of its own; name one of these")
     if its.model_copy(update={"gating": None, "dropout": mine.dropout}) != mine.model_copy(update={"gating": None}):
         raise ValueError(f"{key} has another network; give both the same, gating and dropout apart")
+
+
+def _check_start_from(name: str, recipe: Recipe) -> None:
+    """A transducer that another one begins as is trained before it, and has the same weights."""
+    mine = recipe.transducers[name]
+    if not mine.start_from:
+        return
+    key = f"transducers.{name}.start_from={mine.start_from}"
+    start = recipe.transducers[mine.start_from] if mine.start_from in _above(name, recipe) else None
+    if start is None or flops_of(start.network):
+        raise ValueError(f"{key}: name a transducer that stands above this one and has no gating.flops_of")
+    if not may_begin_as(mine.network, start.network):
+        raise ValueError(f"{key} has another network; give both the same, dropout apart")
+    if mine.joiner != start.joiner or not same_predictor(mine.predictor, start.predictor):
+        raise ValueError(f"{key} has another predictor or joiner; give both the same")
+
+
+def _above(name: str, recipe: Recipe) -> list[str]:
+    """The transducers that are trained before this one."""
+    names = list(recipe.transducers)
+    return names[: names.index(name)]
 
 
 def _check_transducer(name: str, recipe: Recipe) -> None:
@@ -161,6 +182,7 @@ def _check_transducer(name: str, recipe: Recipe) -> None:
             f"set {key}.unlabeled_passes=0"
         )
     _check_flops_of(name, recipe)
+    _check_start_from(name, recipe)
     if transducer.encoder_from:
         start = recipe.teacher if transducer.encoder_from == "teacher" else recipe.student
         if not may_begin_as(transducer.network, start.network):

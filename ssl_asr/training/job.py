@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import partial
 
 import numpy as np
 import torch
 
 from ssl_asr.frontend.stacking import STACK
-from ssl_asr.models.acoustic import AcousticModel, ModelSpec
-from ssl_asr.models.cohort_input import widened
-from ssl_asr.models.model_files import load_model
+from ssl_asr.models.acoustic import ModelSpec
 from ssl_asr.models.normalised import NormalisedEncoder
-from ssl_asr.recipe import Augmentation, Batching, ObjectiveSection, Optimiser, Sync, may_begin_as
+from ssl_asr.recipe import Augmentation, Batching, ObjectiveSection, Optimiser, Sync
 from ssl_asr.recipe.identity import inputs_key
 from ssl_asr.store.training_layout import model_uri
+from ssl_asr.training.beginnings import begin_with, encode_as, transduce_as
 from ssl_asr.training.data.examples import Reader
 from ssl_asr.training.data.masking import mask
 from ssl_asr.training.data.sources import Source, seed_of
@@ -29,7 +28,7 @@ from ssl_asr.training.optimisers import build_optimiser
 from ssl_asr.training.schedule import Phase
 from ssl_asr.training.sync.build import build_strategy
 from ssl_asr.training.sync.group import Worker
-from ssl_asr.transducer.model import TransducerSpec
+from ssl_asr.transducer.model import TransducerModel, TransducerSpec
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,9 +39,10 @@ class TrainingJob:
     are the global statistics of one 10 ms frame, [mel bins]. `about` is kept with the finished model. `start` names
     the run's model that training begins with, None: random weights, which are drawn by the name `drawn_as`, None: by
     its own. It may lack the cohorts of `spec`, and then the first model equals it. `start_encoder` names one whose
-    encoder it begins with. `anchor` holds the weights near given ones, in all objectives but `dev_objective`, which
-    is then one of its own. `word_pieces` is the file of a transducer's. `counts_posteriors` keeps the model's
-    posterior counts with it, by which decoding divides where sequence training has moved them.
+    encoder it begins with, `start_transducer` a transducer whose weights it begins with. `anchor` holds the weights
+    near given ones, in all objectives but `dev_objective`, which is then one of its own. `word_pieces` is the file of
+    a transducer's. `counts_posteriors` keeps the model's posterior counts with it, by which decoding divides where
+    sequence training has moved them.
     """
 
     run: str
@@ -66,6 +66,7 @@ class TrainingJob:
     start: str | None = None
     drawn_as: str | None = None
     start_encoder: str | None = None
+    start_transducer: str | None = None
     anchor: Anchor | None = None
     word_pieces: str | None = None
     counts_posteriors: bool = False
@@ -86,33 +87,21 @@ def build_model(job: TrainingJob) -> NormalisedEncoder:
     mean, deviation = (torch.from_numpy(np.tile(values, STACK)) for values in (job.mean, job.deviation))
     model.set_statistics(mean, deviation)
     if job.start is not None:
-        _begin_with(model, model_uri(job.run, job.start))
+        begin_with(model, model_uri(job.run, job.start))
     if job.start_encoder is not None:
-        _encode_as(model, model_uri(job.run, job.start_encoder))
+        encode_as(model, model_uri(job.run, job.start_encoder), _rng_of_copies(job.seed, job.start_encoder))
+    if job.start_transducer is not None:
+        assert isinstance(model, TransducerModel), "a transducer alone begins as one"
+        assert job.word_pieces is not None, "a transducer has word pieces"
+        uri, rng = model_uri(job.run, job.start_transducer), _rng_of_copies(job.seed, job.start_transducer)
+        transduce_as(model, job.word_pieces, uri, rng)
     model.augment = partial(mask, settings=job.augmentation)
     return model
 
 
-def _begin_with(model: NormalisedEncoder, uri: str) -> None:
-    start, _ = load_model(uri)
-    cohorts = model.spec.cohorts if isinstance(model, AcousticModel) and start.spec.cohorts is None else None
-    if replace(start.spec, cohorts=cohorts or start.spec.cohorts) != model.spec:
-        raise ValueError(f"{uri} is another network than the recipe's; delete it and train it again")
-    weights = start.state_dict()
-    if cohorts is not None:
-        weights = widened(weights, model.state_dict(), cohorts.dimensions)
-    model.load_state_dict(weights)
-
-
-def _encode_as(model: NormalisedEncoder, uri: str) -> None:
-    start, _ = load_model(uri)
-    fits = may_begin_as(model.encoder.section, start.encoder.section)
-    if not fits or start.mean.shape != model.mean.shape:
-        raise ValueError(
-            f"{uri} has another encoder than the network that begins with it; give both the same network"
-        )
-    # Gates that it has not keep their random weights.
-    model.encoder.load_state_dict(model.encoder.state_dict() | start.encoder.state_dict())
+def _rng_of_copies(seed: int, start: str) -> torch.Generator:
+    """The same for all models that begin as `start`: they are compared with each other."""
+    return torch.Generator().manual_seed(seed_of(seed, start, "copies of weights"))
 
 
 def build_loop(job: TrainingJob, worker: Worker) -> Loop:

@@ -29,7 +29,10 @@ def test_it_is_given_by_keys_of_the_command_line() -> None:
         (["conversations.turns=[1, 2]", "network.channels=1"], r"network.channels=1 can't hold turns that overlap"),
         (["conversations.turns=[1, 2]", "unlabeled_passes=1"], r"labeled speech alone.* set unlabeled_passes=0"),
         (["conversations.turns=[1, 2]", "encoder_from=student"], r"leave out encoder_from"),
-        (["conversations.turns=[1, 2]", "senone_passes=2"], r"leave out encoder_from and senone_passes"),
+        (
+            ["conversations.turns=[1, 2]", "start_from=other"],
+            r"start_from=other: name a transducer that stands above",
+        ),
         (["conversations.turns=[1, 2]", "versions=one"], r"made of clean speech; leave out versions"),
         (["conversations.turns=[1, 2]", "search.lm_weight=0.3"], r"lm_weight is for single utterances"),
         (["conversations.one_talker_passes=10"], r"one_talker_passes=10 leaves no pass with two talkers"),

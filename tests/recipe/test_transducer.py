@@ -3,7 +3,15 @@
 import pytest
 from pydantic import ValidationError
 
-from ssl_asr.recipe import Gating, NetworkSection, ProjectedLstmNetwork, Transducer, TransformerNetwork, may_begin_as
+from ssl_asr.recipe import (
+    Gating,
+    NetworkSection,
+    ProjectedLstmNetwork,
+    SeparatorNetwork,
+    Transducer,
+    TransformerNetwork,
+    may_begin_as,
+)
 from ssl_asr.recipe.predictor import PREDICTORS, LstmPredictor, StatelessPredictor
 from ssl_asr.transducer.predictor import build_predictor
 
@@ -46,9 +54,12 @@ def test_a_wrong_value_is_refused_by_its_key(section: dict[str, object], key: st
         (TransformerNetwork(), TransformerNetwork(gating=Gating()), False),
         (TransformerNetwork(gating=Gating(), look_ahead=1), TransformerNetwork(), False),
         (TransformerNetwork(), ProjectedLstmNetwork(), False),
+        (SeparatorNetwork(), SeparatorNetwork(channels=1, dropout=0.3), True),
+        (SeparatorNetwork(channels=1), SeparatorNetwork(), False),
+        (SeparatorNetwork(channels=3), SeparatorNetwork(), False),
     ],
 )
-def test_gates_and_the_past_need_not_be_those_of_the_encoder_that_it_begins_with(
+def test_gates_the_past_and_channels_need_not_be_those_of_the_encoder_that_it_begins_with(
     network: NetworkSection, start: NetworkSection, may: bool
 ) -> None:
     assert may_begin_as(network, start) == may

@@ -11,7 +11,14 @@ from ssl_asr.frontend.stacking import STACK
 from ssl_asr.hmm.senones import SenoneSet, load_senones
 from ssl_asr.models.acoustic import ModelSpec
 from ssl_asr.models.systems import encoder_name
-from ssl_asr.recipe import CrossEntropySection, NetworkSection, Recipe, Transducer, TransformerNetwork
+from ssl_asr.recipe import (
+    CrossEntropySection,
+    NetworkSection,
+    Recipe,
+    SeparatorNetwork,
+    Transducer,
+    TransformerNetwork,
+)
 from ssl_asr.recipe.identity import non_defaults
 from ssl_asr.store import alignments, features
 from ssl_asr.store.shards import ShardStore
@@ -35,6 +42,8 @@ _OF_WORDS = (
     "least_confidence",
     "fast_emit",
     "network.gating",
+    "network.channels",
+    "conversations",
 )
 
 
@@ -95,8 +104,13 @@ def encoder_job(recipe: Recipe, plan: EncoderPlan) -> TrainingJob:
 
 
 def encoder_spec(recipe: Recipe, plan: EncoderPlan) -> ModelSpec:
-    """Without gates: they are learned on top of a network that works with all of its modules."""
+    """Without gates: they are learned on top of a network that works with all of its modules.
+
+    Of a separator one channel, which hears one talker.
+    """
     network = _without_gates(plan.settings.network)
+    if isinstance(network, SeparatorNetwork):
+        network = network.model_copy(update={"channels": 1})
     return ModelSpec(network, recipe.frontend.mel_bins * STACK, plan.senones.size)
 
 

@@ -40,6 +40,8 @@ def transducer_inputs(recipe: Recipe, name: str) -> dict[str, str]:
         inputs["conversations version"] = CONVERSATIONS_VERSION
     if settings.encoder_from:
         inputs["encoder"] = model_id(model_uri(recipe.run, settings.encoder_from))
+    if settings.start_from:
+        inputs["start"] = inputs_key(transducer_inputs(recipe, settings.start_from))
     if settings.senone_passes:
         inputs["encoder"] = inputs_key(encoder_inputs(recipe, name))
     if isinstance(settings.network, TransformerNetwork) and settings.network.gating is not None:

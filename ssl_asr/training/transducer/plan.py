@@ -75,7 +75,7 @@ def transducer_job(recipe: Recipe, plan: TransducerPlan, pieces: WordPieces) -> 
         reader=_reader(recipe, plan),
     )
     start = encoder_name(plan.name) if settings.senone_passes else settings.encoder_from
-    return replace(job, start_encoder=start or None, word_pieces=uri)
+    return replace(job, start_encoder=start or None, start_transducer=settings.start_from or None, word_pieces=uri)
 
 
 def transducer_spec(recipe: Recipe, settings: Transducer, pieces: WordPieces) -> TransducerSpec:
