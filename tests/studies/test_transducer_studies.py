@@ -131,18 +131,25 @@ def test_amortised_draws_all_its_transducers_over_their_flops() -> None:
     assert sorted(study.compute_curve.systems()) == sorted(f"all/{name}" for name in transducers)
 
 
-def test_each_separator_learns_one_thing_more() -> None:
-    transducers = recipes_of("separator")["all"].transducers
+def test_separators_begin_as_one_that_has_heard_single_talkers_and_each_learns_one_thing_more() -> None:
+    transducers = dict(recipes_of("separator")["all"].transducers)
+    one = transducers.pop("one-talker")
+    assert isinstance(one.network, SeparatorNetwork)
+    assert one.conversations is not None
+    assert (one.network.channels, one.conversations.turns, one.conversations.marks) == (1, (1, 1), "none")
+    assert one.senone_passes >= 6
+    assert one.sub_epochs >= 6
     learned = {
         name: (each.conversations.marks, each.fast_emit, each.conversations.masking)
         for name, each in transducers.items()
         if each.conversations is not None
     }
     assert learned == {
-        "unmarked": ("none", 0, 0),
         "change": ("change", 0, 0),
         "marked": ("start-end", 0, 0),
         "fast": ("start-end", 0.005, 0),
         "masked": ("start-end", 0.005, 0.1),
     }
-    assert all(isinstance(each.network, SeparatorNetwork) for each in transducers.values())
+    for each in transducers.values():
+        assert isinstance(each.network, SeparatorNetwork)
+        assert (each.start_from, each.network.channels) == ("one-talker", 2)
