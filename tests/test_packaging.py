@@ -20,6 +20,7 @@ from ssl_asr.runtime.pipeline import NAMES
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text()
 MAKEFILE = (ROOT / "Makefile").read_text()
+BUILT = {"meeteval", "cython"}  # from source, and not installed where there is no compiler
 PAGES = ["README.md", "CHANGELOG.md", *(f"docs/{path.name}" for path in sorted((ROOT / "docs").glob("*.md")))]
 
 
@@ -148,7 +149,10 @@ def test_pins_are_the_versions_in_use_and_satisfy_pyproject():
         assert name(requirement.name) in pins, f"constraints.txt lacks {requirement.name}"
         assert requirement.specifier.contains(pins[name(requirement.name)])
     for package, version in pins.items():
-        assert metadata.version(package).split("+")[0] == version, package
+        try:
+            assert metadata.version(package).split("+")[0] == version, package
+        except metadata.PackageNotFoundError:
+            assert package in BUILT, f"{package} is not installed"
 
 
 def name(requirement: str) -> str:
