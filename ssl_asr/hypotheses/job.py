@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import torch
+from collections.abc import Sequence
 
 from ssl_asr.decoding.decoder import Decoder
 from ssl_asr.decoding.graph_files import load_graph
@@ -10,22 +10,18 @@ from ssl_asr.decoding.posteriors import log_posteriors
 from ssl_asr.decoding.scores import Float32, Scales, acoustic_scores
 from ssl_asr.decoding.slabs import log_priors_of
 from ssl_asr.decoding.word_finder import WordFinder
-from ssl_asr.frontend.stacking import stack, stacked_length
+from ssl_asr.frontend.stacking import stack
 from ssl_asr.hmm.senones import load_senones
-from ssl_asr.hypotheses.content import UnlabeledRow, Words, own_places, shard_content
+from ssl_asr.hypotheses.content import Words
 from ssl_asr.hypotheses.sets import HypothesisSet, model_of
+from ssl_asr.hypotheses.words_job import BATCH_FRAMES, WordsJob, rejected
 from ssl_asr.lang.lexicon import read_lexicon
 from ssl_asr.models.model_files import load_model
 from ssl_asr.recipe import Recipe
-from ssl_asr.runtime.shard_stage import ShardContent, ShardMaker, SourceShard
-from ssl_asr.store import features
 from ssl_asr.store.features import FeatureRow
 from ssl_asr.store.hypotheses import TimedWord
-from ssl_asr.store.ledger import Reject, Shard
-from ssl_asr.store.shards import ShardStore
+from ssl_asr.store.ledger import Reject
 from ssl_asr.store.training_layout import model_uri
-
-BATCH_FRAMES = 6000  # 30 ms frames of a batch of the network, with padding
 
 
 class Recogniser:
@@ -58,35 +54,14 @@ class Recogniser:
         )
 
 
-class HypothesisJob(ShardMaker):
-    """Holds network, graph and decoder; recognises and publishes shards. An actor keeps one job for its lifetime.
-
-    The content of a shard depends on the shard alone. A degraded copy beside its clean recording is not recognised:
-    its row stays empty, and whoever reads it takes the words of the recording. An utterance that can't be recognised
-    is rejected, and its row has no words.
-    """
+class HypothesisJob(WordsJob):
+    """Recognises by a network of the run and a decoding graph."""
 
     def __init__(self, recipe: Recipe, made: HypothesisSet) -> None:
-        torch.set_num_threads(1)  # more cores run more actors, and sums are the same everywhere
-        super().__init__(ShardStore(recipe.run, features.STORE), made.store)
-        self._set, self._mel_bins = made, recipe.frontend.mel_bins
+        super().__init__(recipe, made)
         self.recogniser = Recogniser(recipe, made.graph)
 
-    def parents(self, source: SourceShard) -> dict[str, str]:
-        return self._set.parents(source)
-
-    def make(self, shard: Shard) -> ShardContent:
-        """ValueError if the feature shard cannot be read."""
-        slabs = [features.decode(table, self._mel_bins) for table in self.source.read_slabs(shard)]
-        rows = [
-            [UnlabeledRow(row.id, row.condition, stacked_length(len(row.frames))) for row in slab] for slab in slabs
-        ]
-        heard = [slab[place] for slab, mine in zip(slabs, rows, strict=True) for place in own_places(mine)]
-        found, rejects = self._recognise(heard)
-        return shard_content(rows, found, rejects)
-
-    def _recognise(self, heard: list[FeatureRow]) -> tuple[dict[str, Words], list[Reject]]:
-        """Words by utterance, and why others have none."""
+    def recognise(self, heard: Sequence[FeatureRow]) -> tuple[dict[str, Words], list[Reject]]:
         found: dict[str, Words] = {row.id: () for row in heard}  # of those without a 30 ms frame
         rejects: list[Reject] = []
         frames = [stack(row.frames) for row in heard]
@@ -96,5 +71,5 @@ class HypothesisJob(ShardMaker):
                 found[name] = self.recogniser.words(posteriors)
             except ValueError as error:
                 del found[name]
-                rejects.append(Reject(name, f"it can't be recognised: {error}"))
-        return found, sorted(rejects, key=lambda reject: reject.id)
+                rejects.append(rejected(name, error))
+        return found, rejects

@@ -10,6 +10,7 @@ from ssl_asr.corpus.text_without_unlabeled import checksum_without_unlabeled, se
 from ssl_asr.decoding.graph_files import graph_inputs, graph_language
 from ssl_asr.hmm.senones import load_senones
 from ssl_asr.hypotheses.outside.source import KEY, outside_content, outside_exists
+from ssl_asr.hypotheses.transducer_teacher import transducer_exists, transducer_teacher
 from ssl_asr.lang.language import language_of
 from ssl_asr.models.model_files import model_id
 from ssl_asr.models.systems import final_name
@@ -52,7 +53,7 @@ class HypothesisSet:
 
     @property
     def graph(self) -> str:
-        """The key of the decoding graph; there is none of outside words."""
+        """The key of the decoding graph; only a network of the run has one."""
         return self.inputs["graph"]
 
     @property
@@ -70,15 +71,18 @@ def is_outside(recipe: Recipe) -> bool:
 
 
 def model_of(recipe: Recipe) -> str:
-    """The model that recognises, by the name of its file; "" where another recogniser has."""
+    """The run's own model that recognises, by the name of its file; "" where there is none."""
     teacher = recipe.hypotheses.teacher
-    return "" if teacher is None or is_outside(recipe) else final_name(recipe, teacher)
+    elsewhere = teacher is None or is_outside(recipe) or recipe.hypotheses.by_transducer
+    return "" if elsewhere else final_name(recipe, str(teacher))
 
 
 def can_be_made(recipe: Recipe) -> bool:
     """Whether the stage has what it needs: a model, or the file of another recogniser's words."""
     if recipe.hypotheses.teacher is None:
         return False
+    if recipe.hypotheses.by_transducer:
+        return transducer_exists(recipe)
     return (
         outside_exists(recipe) if is_outside(recipe) else filesystem.exists(model_uri(recipe.run, model_of(recipe)))
     )
@@ -94,6 +98,9 @@ def hypothesis_set(recipe: Recipe) -> HypothesisSet:
     if is_outside(recipe):
         inputs = {"version": VERSION, "language": language_of(recipe.hmm.lexicon).code}
         return HypothesisSet(recipe.run, outside_content(recipe), inputs)
+    if recipe.hypotheses.by_transducer:
+        teacher = transducer_teacher(recipe)
+        return HypothesisSet(recipe.run, model_id(teacher.uri), teacher.inputs)
     inputs = {
         "version": VERSION,
         "graph": graph_request(recipe).key,

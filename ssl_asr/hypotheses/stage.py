@@ -1,12 +1,12 @@
 """The hypotheses stage: a teacher's words of all unlabeled speech, shard by shard, on Ray Data.
 
 The teacher is a network of the run, with a decoding graph whose n-gram has never seen what the unlabeled utterances
-say (`corpus/language_text.py`), or another recogniser whose words are read from files.
+say (`corpus/language_text.py`), a transducer of another run, or another recogniser whose words are read from files.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -26,6 +26,9 @@ from ssl_asr.hypotheses.sets import (
     is_outside,
     model_of,
 )
+from ssl_asr.hypotheses.transducer_job import TransducerJob
+from ssl_asr.hypotheses.transducer_teacher import check_features, transducer_teacher
+from ssl_asr.hypotheses.words_job import WordsJob
 from ssl_asr.models.systems import stage_of
 from ssl_asr.progress import Progress
 from ssl_asr.recipe import Recipe
@@ -77,10 +80,11 @@ def find_work(recipe: Recipe) -> HypothesesWork:
     """Starts the stage; ValueError if its inputs are missing or do not fit the recipe."""
     if not len(ShardStore(recipe.run, features.STORE).index(SPLIT).numbers):
         raise ValueError(f"{recipe.run} has no unlabeled features yet; run the frontend stage first")
-    if not is_outside(recipe):
-        check_model(
-            recipe.run, model_of(recipe), load_senones(recipe.run)
-        )  # refused here, in one sentence, rather than in every actor
+    # Refused here, in one sentence, rather than in every actor.
+    if recipe.hypotheses.by_transducer:
+        check_features(recipe, transducer_teacher(recipe))
+    elif not is_outside(recipe):
+        check_model(recipe.run, model_of(recipe), load_senones(recipe.run))
     made = hypothesis_set(recipe)
     stage = shard_stage(recipe, made)
     return HypothesesWork(StageClock(recipe, STAGE, made.id), made, stage, stage.unfinished())
@@ -108,16 +112,18 @@ def shard_stage(recipe: Recipe, made: HypothesisSet) -> ShardStage:
 
 def _recognise(recipe: Recipe, work: HypothesesWork) -> list[Reject]:
     with cluster.joined(), refreshing(partial(work.made.store.index, SPLIT)):
-        progress, wanted = Progress("decoding graph", 1, "graph"), graph_request(recipe)
-        graph = cluster.as_task(make_graph)(recipe.run, recipe.hypotheses.lm_order, wanted.inputs, wanted.sentences)
-        progress.advance(note=f"{graph.words} words, {graph.states} states")
-        return run_shard_jobs(
-            STAGE,
-            work.todo,
-            partial(HypothesisJob, recipe, work.made),
-            skipped=work.skipped,
-            on_shard=work.clock.work,
-        )
+        if recipe.hypotheses.by_transducer:
+            job: Callable[[], WordsJob] = partial(TransducerJob, recipe, work.made, transducer_teacher(recipe))
+        else:
+            _make_graph(recipe)
+            job = partial(HypothesisJob, recipe, work.made)
+        return run_shard_jobs(STAGE, work.todo, job, skipped=work.skipped, on_shard=work.clock.work)
+
+
+def _make_graph(recipe: Recipe) -> None:
+    progress, wanted = Progress("decoding graph", 1, "graph"), graph_request(recipe)
+    graph = cluster.as_task(make_graph)(recipe.run, recipe.hypotheses.lm_order, wanted.inputs, wanted.sentences)
+    progress.advance(note=f"{graph.words} words, {graph.states} states")
 
 
 def _import(recipe: Recipe, work: HypothesesWork) -> StageReport:

@@ -100,8 +100,8 @@ def _hmm(recipe: Recipe, speech: Speech, facts: Facts, cluster: Hardware) -> Sta
 
 
 def _hypotheses(recipe: Recipe, speech: Speech, facts: Facts, cluster: Hardware) -> list[StageTime]:
-    """By a network; the words of another recogniser are copied in no time."""
-    if recipe.hypotheses.teacher not in RECOGNISERS:
+    """By a network or a transducer; the words of another recogniser are copied in no time."""
+    if recipe.hypotheses.teacher not in RECOGNISERS and not recipe.hypotheses.by_transducer:
         return []
     hours, speed = speech.recorded_unlabeled.value, facts.recognising_speed  # copies have the recordings' words
     formula = f"{number(hours)} h / {speed.value:.3g} x real time"

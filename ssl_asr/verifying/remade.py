@@ -18,7 +18,7 @@ from ssl_asr.frontend.stage import prior_of_today
 from ssl_asr.frontend.stage import shard_stage as feature_stage
 from ssl_asr.hmm.stage import alignment_stages
 from ssl_asr.hmm.training import hmm_inputs, read_trained
-from ssl_asr.hypotheses.sets import can_be_made, hypothesis_set, is_outside
+from ssl_asr.hypotheses.sets import can_be_made, hypothesis_set, model_of
 from ssl_asr.hypotheses.stage import shard_stage as hypothesis_stage
 from ssl_asr.labelling.stage import shard_stage as target_stage
 from ssl_asr.models.systems import teachers_of
@@ -36,7 +36,7 @@ from ssl_asr.training.realign_rounds import rounds, shard_stages
 
 
 def remade_stores(recipe: Recipe, *, labels: bool) -> set[str]:
-    """Names of these stores; no targets, nor words by a network, unless there are whole models for them: `labels`."""
+    """Names of these stores; no targets, nor words by a network of the run, unless its models are whole: `labels`."""
     found = {MANIFEST} if _is_listed_as_today(recipe) else set()
     stages = list(_stages(recipe, labels=labels))
     outdated = {stage.store.name for stage in stages if has_outdated(stage)}
@@ -75,7 +75,7 @@ def _stages(recipe: Recipe, *, labels: bool) -> Iterator[ShardStage]:
         pass
     if labels and all(filesystem.exists(model_uri(recipe.run, name)) for name in teachers_of(recipe)):
         yield target_stage(recipe)
-    if can_be_made(recipe) and (labels or is_outside(recipe)):
+    if can_be_made(recipe) and (labels or not model_of(recipe)):
         with suppress(ValueError):  # of damaged senones, or without a text of the language model
             yield hypothesis_stage(recipe, hypothesis_set(recipe))
 

@@ -150,7 +150,9 @@ def test_nobody_is_asked_unless_the_recipe_says_so(own: Recipe) -> None:
 @pytest.mark.parametrize("teacher", ["topline", "ctm", "'ctm:'", "kaldi:/x"])
 def test_others_can_not_be_asked(teacher: str) -> None:
     """The topline has learned from what the unlabeled speech says."""
-    with pytest.raises(ValueError, match=r"use one of teacher, baseline, student, ctm:FILE, jsonl:FILE"):
+    with pytest.raises(
+        ValueError, match=r"use one of teacher, baseline, student, transducer:RUN/NAME, ctm:FILE, jsonl:FILE"
+    ):
         load_recipe("demo", [f"hypotheses.teacher={teacher}"])
 
 

@@ -142,6 +142,7 @@ def test_words_of_unlabeled_speech_are_planned_where_a_network_recognises_them(p
     assert re.search(r"cores +7,8\d\d h .* 100,000 h / 12\.8 x real time", row("hypotheses.teacher=student"))
     assert row("hypotheses.teacher=student", "corpus.unlabeled_copies=1") == row("hypotheses.teacher=student")
     assert "/ 31.6 x real" in row("hypotheses.teacher=student", "hypotheses.max_active=1000")
+    assert re.search(r"cores .* 100,000 h / 86 x real time", row("hypotheses.teacher=transducer:/elsewhere/rnnt"))
 
 
 def test_fold_models_of_a_student_hear_all_unlabeled_speech(printed):
