@@ -1,6 +1,6 @@
 """Synthetic speech of many voices in noise, for the preset `voices`: `python -m jobs.voices data/voices`.
 
-About 3 h 20 min of it, which one core makes in some minutes. The same command lets the same talkers
+About 3 h 10 min of it, which one core makes in some minutes. The same command lets the same talkers
 say the same sentences; the synthesiser's sound is not quite the same twice.
 """
 

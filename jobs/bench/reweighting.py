@@ -29,8 +29,8 @@ EER of some per cent between gaps of some points are no measure of theirs on Vox
 
 All is kept below --folder: the speech (`speech`, a run), its extractors, and `seed-N.json` after each extractor. The
 same command goes on where one was stopped. It prints a table, and one JSON object as the last line: by seed EER, gap,
-deviation, their p and the EER of each accent, the changes, the verdicts, and the published figures. --results DIR makes
-a page there, and lines of the table of all results, as `ssl-asr experiment -o` does.
+deviation, their p and the EER of each accent, the changes, the verdicts, and the published figures. --results DIR
+makes a page there, and lines of the table of all results, as `ssl-asr experiment -o` does.
 """
 
 from __future__ import annotations

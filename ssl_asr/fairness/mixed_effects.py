@@ -6,8 +6,8 @@ utterances are added up, which loses nothing: sums of Poisson counts are Poisson
 adaptive Gauss-Hermite quadrature (Pinheiro and Bates 1995). statsmodels' PoissonBayesMixedGLM takes no offset.
 
 The interval is Wald's with Student's t for the normal distribution, its degrees of freedom one less than the speakers
-of the smaller part: of few speakers the deviation is found too small. In 800 draws with known ratios the 95 %
-interval had the ratio in 96 to 98 % of cases with 4 to 20 speakers in the smaller part (normal distribution: 90 to 97).
+of the smaller part: of few speakers the deviation is found too small. In 800 draws with known ratios, and 4 to 20
+speakers in the smaller part, the 95 % interval had the ratio in 96 to 98 % (by the normal distribution 90 to 97 %).
 """
 
 from __future__ import annotations

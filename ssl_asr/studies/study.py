@@ -164,7 +164,7 @@ def read_study(name_or_path: str) -> Study:
 
 
 def with_recipe(study: Study, recipe: str) -> Study:
-    """The study with the variants of another recipe, and named after both: "convrnnt-voices"."""
+    """The study with the variants of another recipe, and named after both: "amortised-voices"."""
     short = re.sub("[^a-z0-9]+", "-", recipe.rpartition("/")[2].removesuffix(".yaml").lower()).strip("-")
     return Study(**{**study.model_dump(), "recipe": recipe, "name": f"{study.name}-{short}"})
 

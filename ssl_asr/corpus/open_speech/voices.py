@@ -39,10 +39,10 @@ class Part:
 
 
 PARTS: Mapping[str, Part] = {
-    "labeled": Part(120, 40),
+    "labeled": Part(60, 40),
     "unlabeled": Part(60, 20),
     "dev": Part(8, 6),
-    "test": Part(15, 12),
+    "test": Part(60, 40),
 }
 
 
