@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from jobs.bench.cohort_verdicts import (
     CONTROL,
     FALL,
-    PUBLISHED,
+    PUBLISHED_CHANGES,
+    PUBLISHED_GAPS,
     VOICES,
     Seen,
     interval_of,
@@ -33,7 +34,7 @@ def sheet_of(seen: Seen, criteria: str, tables: str, provenance: Provenance) -> 
 
 
 def _mitigation(seen: Seen, verdicts: dict[str, Verdict]) -> Iterator[Claim]:
-    published = f"{-PUBLISHED['mitigation'][VARIANCE]:.1f} % by EWC"
+    published = f"{-PUBLISHED_CHANGES[VARIANCE]:.1f} % by EWC"
     for method in methods_of(seen):
         if method == CONTROL:
             continue
@@ -46,7 +47,7 @@ def _mitigation(seen: Seen, verdicts: dict[str, Verdict]) -> Iterator[Claim]:
 
 
 def _discovery(seen: Seen, verdict: Verdict) -> Claim:
-    found = PUBLISHED["discovery"]
+    found = PUBLISHED_GAPS
     published = f"gap of {found['voices']['gap']} % by voice, {found['places']['gap']} % by place"
     gaps = [[one.gap for one in seen.of_way(f"simulated by {way}")] for way in (VOICES, "geo")]
     by_voice, by_place = (_gap(each) for each in gaps)

@@ -10,7 +10,8 @@ from dataclasses import asdict
 from jobs.bench.cohort_verdicts import (
     FIGURES,
     NAMES,
-    PUBLISHED,
+    PUBLISHED_CHANGES,
+    PUBLISHED_GAPS,
     Changes,
     Seen,
     interval_of,
@@ -59,7 +60,7 @@ def as_json(seen: Seen) -> dict[str, object]:
         "failed": {str(seed): why for seed, why in seen.failed.items()},
         "mitigation": {NAMES.get(method, method): _method_json(seen, method) for method in methods_of(seen)},
         "discovery": {name: _way_json(seen, name) for name in ways},
-        "published": PUBLISHED,
+        "published": {"mitigation": PUBLISHED_CHANGES, "discovery": PUBLISHED_GAPS},
         "verdicts": verdicts_of(seen),
     }
 

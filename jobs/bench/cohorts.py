@@ -41,6 +41,7 @@ from jobs.bench.known_regions import changes_over_accents, heard_in
 from ssl_asr.adaptation.found import read_found
 from ssl_asr.adaptation.results import AdaptResults
 from ssl_asr.cli import commands
+from ssl_asr.cli.provenance import provenance_of
 from ssl_asr.corpus.open_speech.accents import CORPUS
 from ssl_asr.fairness.cuts import Least
 from ssl_asr.fairness.find import find_cohorts
@@ -50,7 +51,6 @@ from ssl_asr.fairness.scored_table import ScoredTable
 from ssl_asr.models.systems import STUDENT
 from ssl_asr.recipe import Recipe
 from ssl_asr.report.studies.pages import write_sheet
-from ssl_asr.report.studies.provenance import provenance_of
 from ssl_asr.runtime.run_directory import open_recipe
 from ssl_asr.studies.measurements import minutes_of_run
 

@@ -46,10 +46,10 @@ from typing import get_args
 from jobs.bench.accent_trials import TAG, Verified, accents_in, verified
 from jobs.bench.reweighting_results import PUBLISHED, Found, as_json, results_of, sheet_of, table_of, told
 from ssl_asr.cli import commands
+from ssl_asr.cli.provenance import provenance_of
 from ssl_asr.evaluation.bootstrap import Draws
 from ssl_asr.recipe import Recipe
 from ssl_asr.report.studies.pages import write_sheet
-from ssl_asr.report.studies.provenance import provenance_of
 from ssl_asr.runtime.run_directory import open_recipe
 from ssl_asr.speakers.embedders import embed_splits, embedder_of
 from ssl_asr.speakers.extracting import train_extractor

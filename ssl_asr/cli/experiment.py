@@ -128,7 +128,7 @@ def _outcome(study: Study, planned: Sequence[Planned], command: str) -> Outcome:
 
 
 def _provenance(command: str, planned: Sequence[Planned]) -> Provenance:
-    from ssl_asr.report.studies.provenance import provenance_of
+    from ssl_asr.cli.provenance import provenance_of
     from ssl_asr.studies.measurements import minutes_of
 
     return provenance_of(command, minutes_of(planned))
