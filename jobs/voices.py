@@ -18,7 +18,7 @@ def main() -> int:
     """The exit code."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("folder", type=Path, metavar="FOLDER", help="a new one, or an empty one")
-    parser.add_argument("--snr", type=float, nargs=2, default=(5.0, 20.0), metavar="DB", help="default: 5 20")
+    parser.add_argument("--snr", type=float, nargs=2, default=(-2.0, 10.0), metavar="DB", help="default: -2 10")
     parser.add_argument("--share", type=float, default=1.0, help="of the minutes of each split; default: 1")
     parser.add_argument("--seed", type=int, default=1)
     options = parser.parse_args()
