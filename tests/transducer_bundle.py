@@ -15,6 +15,7 @@ from ssl_asr.corpus.audio import read_audio
 from ssl_asr.corpus.open_speech.speech import open_speech
 from ssl_asr.frontend.online import OnlineFrontend, SpeakerState
 from ssl_asr.frontend.prior import read_prior
+from ssl_asr.models.transformer.encoder import Transformer
 from ssl_asr.recipe import Recipe, parse_recipe
 from ssl_asr.runtime.run_directory import save_recipe
 from ssl_asr.serving.exporting.transducers.export import ExportedTransducer, export_transducer
@@ -24,10 +25,17 @@ from ssl_asr.transducer.model import TransducerModel, TransducerSpec
 from ssl_asr.transducer.model_files import load_transducer, save_transducer
 from tests.conftest import CACHE
 from tests.lang.test_word_pieces import trained
+from tests.models.transformer.small import open_half
 from tests.transducer.small import make_lively
 from tests.transducer_run import with_transducers
 
-NAMES = ("rnnt", "conv")  # an LSTM predictor with a beam of 4, a stateless one with the greedy search
+# An LSTM predictor with a beam of 4; then stateless ones with the greedy search, of which the last one's encoder is a
+# Transformer with gates.
+NAMES = ("rnnt", "conv", "gated")
+GATED = {
+    **{"kind": "transformer", "layers": 2, "heads": 2, "width": 24, "feed_forward": 32, "look_ahead": 1},
+    "gating": {"arbitrator": "lstm", "layers": 1, "units": 8, "feed_forward": True},
+}
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,6 +71,7 @@ def with_searches(recipe: Recipe) -> Recipe:
     values = recipe.model_dump(mode="json")
     greedy = {"beam": 1, "max_symbols": 5}
     values["transducers"]["conv"] |= {"predictor": {"kind": "stateless", "units": 8}, "search": greedy}
+    values["transducers"]["gated"] = {**values["transducers"]["conv"], "network": GATED}
     return parse_recipe(values)
 
 
@@ -74,13 +83,17 @@ def transducer_source(tmp_path_factory: pytest.TempPathFactory, toy_source: Reci
     recipe = with_searches(toy_source.model_copy(update={"run": f"{folder}/run"}))
     save_recipe(recipe)
     frames = torch.from_numpy(np.concatenate([frames_of(recipe, each) for each in recorded_clips(8000)]))
-    for seed, (name, silence) in enumerate(zip(NAMES, (0.3, 0.7), strict=True)):
+    for seed, (name, silence) in enumerate(zip(NAMES, (0.3, 0.7, 0.7), strict=True)):
         settings = recipe.transducers[name]
         spec = TransducerSpec(settings.network, settings.predictor, settings.joiner, 192, len(trained()))
         torch.manual_seed(seed)
         model = TransducerModel(spec).eval()
         model.set_statistics(frames.mean(0), frames.std(0) + 1e-3)
-        make_lively(model, frames, silence)
+        factor = 3.0
+        if isinstance(model.encoder, Transformer):
+            open_half(model.encoder)
+            factor = 1.0  # a larger one makes more of rounding
+        make_lively(model, frames, silence, factor)
         save_transducer(model_uri(recipe.run, name), model, trained(), {})
     return recipe
 

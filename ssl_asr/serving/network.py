@@ -19,15 +19,15 @@ from ssl_asr.serving.onnx_file import check_onnx
 Float32 = npt.NDArray[np.float32]
 State = tuple[npt.NDArray[Any], ...]
 FRAMES, LOG_POSTERIORS, AFTER = "frames", "log_posteriors", "_after"
-MOST_STATE = 10_000_000  # values that are carried from frame to frame
+MOST_STATE = 20_000_000  # values that are carried from frame to frame
 _TYPES = {"tensor(float)": np.float32, "tensor(double)": np.float64}
 
 
 class Network:
     """Any number of streams may use one network: it holds no state.
 
-    The state before frame t is a tuple of tensors whose dimension 1 is the stream; where a pass is cut matters only
-    to rounding.
+    The state before frame t is a tuple of tensors of one stream. A size of theirs that the file does not give is 0
+    before the first frame, and grows. Where a pass is cut matters only to rounding.
     """
 
     def __init__(
@@ -46,16 +46,22 @@ class Network:
                 "export the bundle again"
             )
         self._state = {each.name: (each.shape, _TYPES[each.type]) for each in carried}
+        self._grows = any(isinstance(side, str) for shape, _ in self._state.values() for side in shape)
         self._try()
 
     def initial_state(self) -> State:
         """Of one stream, before its first frame."""
-        return tuple(np.zeros(shape, kind) for shape, kind in self._state.values())
+        return tuple(np.zeros(_at_begin(shape), kind) for shape, kind in self._state.values())
 
     def run(self, frames: Float32, state: State) -> tuple[Float32, State]:
-        """Outputs [frames, shape.outputs] of at least one frame [frames, inputs], and the state behind it."""
+        """Outputs [frames, shape.outputs] of at least one frame [frames, inputs], and the state behind it.
+
+        ValueError if the state has grown beyond MOST_STATE, which that of no export does.
+        """
         given = {FRAMES: frames[None], **dict(zip(self._state, state, strict=True))}
         outputs, *after = self._session.run(self._outputs, given)
+        if self._grows and sum(each.size for each in after) > MOST_STATE:
+            raise ValueError(f"{self._place} keeps more than {MOST_STATE:,} values of a stream; export it again")
         return outputs[0], tuple(after)
 
     def _try(self) -> None:
@@ -64,8 +70,8 @@ class Network:
         try:
             for frames in (2, 1):
                 outputs, after = self.run(np.zeros((frames, self.shape.inputs), np.float32), state)
-                shapes = [each.shape for each in (outputs, *after)]
-                fits &= shapes == [(frames, self.shape.outputs), *(each.shape for each in state)]
+                known = [(frames, self.shape.outputs), *(shape for shape, _ in self._state.values())]
+                fits &= all(_is_of(*each) for each in zip((outputs, *after), known, strict=True))
                 fits &= outputs.dtype == np.float32 and all(
                     bool(np.isfinite(each).all()) for each in (outputs, *after)
                 )
@@ -89,15 +95,27 @@ def open_session(model: bytes, place: str, threads: int = 1) -> Any:
 
 
 def _is_state(carried: Sequence[Any]) -> bool:
-    """Whether tensors of these shapes, whose sizes may be names, can be made and kept for a stream."""
-    known = all(each.type in _TYPES and all(isinstance(side, int) for side in each.shape) for each in carried)
-    return known and sum(math.prod(each.shape) for each in carried) <= MOST_STATE
+    """Whether tensors of these shapes can be made and kept for a stream. A size that grows is a name."""
+    known = all(each.type in _TYPES and all(isinstance(side, int | str) for side in each.shape) for each in carried)
+    return known and sum(math.prod(_at_begin(each.shape)) for each in carried) <= MOST_STATE
+
+
+def _at_begin(shape: Sequence[int | str]) -> tuple[int, ...]:
+    return tuple(0 if isinstance(side, str) else side for side in shape)
+
+
+def _is_of(array: npt.NDArray[Any], shape: Sequence[int | str]) -> bool:
+    return array.ndim == len(shape) and all(
+        isinstance(wanted, str) or side == wanted for side, wanted in zip(array.shape, shape, strict=True)
+    )
 
 
 def _options(threads: int) -> Any:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads, options.inter_op_num_threads = threads, 1
     options.log_severity_level = 3  # errors: they are raised too
+    # Sizes differ from call to call, and onnxruntime would keep a plan of its memory for each.
+    options.enable_mem_pattern = False
     # Idle threads would take the core from the search.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     return options

@@ -13,9 +13,11 @@ from typing import Final
 
 _NODES: Final = frozenset(
     (
-        *("Add", "Cast", "Concat", "Conv", "CumSum", "Div", "DynamicQuantizeLinear", "Gather", "LSTM"),
-        *("LayerNormalization", "LogSoftmax", "MatMul", "MatMulInteger", "Mul", "Pad", "Relu", "Reshape", "Sigmoid"),
-        *("Slice", "Split", "Squeeze", "Sub", "Tanh", "Transpose", "Unsqueeze", "com.microsoft.DynamicQuantizeLSTM"),
+        *("Add", "And", "Cast", "Compress", "Concat", "Conv", "CumSum", "Div", "DynamicQuantizeLinear", "Gather"),
+        *("Gemm", "Greater", "GreaterOrEqual", "LSTM", "LayerNormalization", "LessOrEqual", "LogSoftmax", "MatMul"),
+        *("MatMulInteger", "Min", "Mul", "Pad", "Range", "ReduceSum", "Relu", "Reshape", "ScatterND", "Shape"),
+        *("Sigmoid", "Slice", "Softmax", "Split", "Squeeze", "Sub", "Tanh", "Transpose", "Unsqueeze", "Where"),
+        "com.microsoft.DynamicQuantizeLSTM",
     )
 )
 # What may be in a model, a graph, a node, its attributes and a tensor. Not among them: functions, training, graphs

@@ -9,9 +9,11 @@ from itertools import product
 
 import torch
 
+from ssl_asr.models.transformer.encoder import Transformer
 from ssl_asr.recipe import LstmNetwork, NetworkSection
 from ssl_asr.recipe.predictor import LstmPredictor, PredictorSection, StatelessPredictor
 from ssl_asr.transducer.model import TransducerModel, TransducerSpec
+from tests.models.transformer.small import open_half
 
 INPUTS = 4
 NETWORK = LstmNetwork(layers=2, units=12, look_ahead=2, dropout=0.2)
@@ -38,6 +40,8 @@ def transducer(
     torch.manual_seed(seed)
     model = TransducerModel(TransducerSpec(network, predictor, 9, INPUTS, outputs)).eval()
     model.set_statistics(torch.randn(INPUTS), torch.rand(INPUTS) + 0.5)
+    if isinstance(model.encoder, Transformer):
+        open_half(model.encoder)
     make_lively(model, torch.randn(100, INPUTS), silence, encoder)
     return model
 
@@ -48,6 +52,12 @@ def make_lively(model: TransducerModel, frames_td: torch.Tensor, silence: float,
     for part, factor in ((model.encoder, encoder), (model.joiner, 4.0), (model.predictor, 0.4)):
         for parameter in part.parameters():
             parameter.mul_(factor)
+    balance(model, frames_td, silence)
+
+
+@torch.no_grad()
+def balance(model: TransducerModel, frames_td: torch.Tensor, silence: float) -> None:
+    """All labels are about as probable as each other then; after random labels, blank wins in so many frames."""
     encoded_te = model.encode_whole(frames_td[None], torch.tensor([len(frames_td)])).flatten(0, -2)
     labels = torch.randint(1, model.spec.outputs, (20,)).tolist()
     logits_nv = log_probabilities(model, encoded_te, labels).flatten(0, 1)

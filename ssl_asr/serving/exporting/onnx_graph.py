@@ -39,7 +39,7 @@ class OnnxGraph:
     def constant(self, name: str, array: Array | None = None, *, transposed: bool = False) -> str:
         """Its name; without `array` it is a weight of the model."""
         kept = self.weights[name] if array is None else array
-        kept = np.ascontiguousarray(kept.T if transposed else kept)
+        kept = np.ascontiguousarray(kept.T if transposed else kept).reshape(kept.shape[:: -1 if transposed else 1])
         self.constants.append(numpy_helper.from_array(kept, name))
         return name
 
@@ -105,19 +105,25 @@ def add_lstm(
 
 
 def add_lstm_layers(
-    graph: OnnxGraph, lstm: str, section: tuple[int, int], *, inputs: str, states: Sequence[str]
+    graph: OnnxGraph,
+    lstm: str,
+    section: tuple[int, int],
+    *,
+    inputs: str,
+    states: Sequence[str],
+    output: str = "layer",
 ) -> str:
     """All of its `section` = (layers, units), from `inputs` [steps, batch, width]; returns the name of the outputs.
 
-    `states` are h and c, each [layers, batch, units].
+    `states` are h and c, each [layers, batch, units]. Names of tensors begin with `output`.
     """
     layers, units = section
     for state in states:
         graph.add("Split", [state], [f"{state}_{layer}" for layer in range(layers)], axis=0, num_outputs=layers)
     for layer in range(layers):
         each = [f"{state}_{layer}" for state in states]
-        add_lstm(graph, lstm, layer, units, inputs=inputs, output=f"layer_{layer + 1}", states=each)
-        inputs = f"layer_{layer + 1}"
+        add_lstm(graph, lstm, layer, units, inputs=inputs, output=f"{output}_{layer + 1}", states=each)
+        inputs = f"{output}_{layer + 1}"
     for state in states:
         graph.add("Concat", [f"{state}_{layer}{AFTER}" for layer in range(layers)], [state + AFTER], axis=0)
     return inputs

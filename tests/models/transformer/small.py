@@ -19,11 +19,15 @@ def transformer(gating: Gating | None = None, *, seed: int = 0, **changes: Any) 
     torch.manual_seed(seed)
     values = {"layers": 3, "heads": 2, "width": 8, "feed_forward": 12, "dropout": 0.0, **changes}
     made = Transformer(TransformerNetwork(gating=gating, **values), WIDTH).eval()
+    open_half(made)
+    return made
+
+
+def open_half(made: Transformer) -> None:
     for arbitrator in made.arbitrators:
         if isinstance(arbitrator, FeedForwardArbitrator | LstmArbitrator):
             nn.init.normal_(arbitrator.decide.weight, std=2.0)
             nn.init.normal_(arbitrator.decide.bias, std=0.3)
-    return made
 
 
 def padded(pieces: list[torch.Tensor], value: float = 0.0) -> tuple[torch.Tensor, torch.Tensor]:

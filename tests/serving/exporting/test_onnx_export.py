@@ -98,6 +98,33 @@ def test_a_network_with_a_state_that_no_machine_holds_is_refused() -> None:
         Network(model.SerializeToString(), SHAPE, "model.onnx")
 
 
+def test_a_state_that_grows_without_end_is_stopped() -> None:
+    """That of an export has a bound; this one's is 50 times as large after each pass."""
+    shapes = {"frames": (1, "frames", INPUTS), "state": (1, "kept", INPUTS)}
+    after = {"log_posteriors": (1, "frames", INPUTS), "state_after": (1, "kept_after", INPUTS)}
+    nodes = [
+        helper.make_node("LogSoftmax", ["frames"], ["log_posteriors"]),
+        helper.make_node("Concat", ["state"] * 50 + ["frames"], ["state_after"], axis=1),
+    ]
+    infos = [
+        [helper.make_tensor_value_info(name, TensorProto.FLOAT, shape) for name, shape in side.items()]
+        for side in (shapes, after)
+    ]
+    model = helper.make_model(
+        helper.make_graph(nodes, "growing", *infos), opset_imports=[helper.make_opsetid("", 18)], ir_version=9
+    )
+    shape = SHAPE.model_copy(update={"senones": INPUTS})
+    network = Network(model.SerializeToString(), shape, "model.onnx")
+    state = network.initial_state()
+    assert [each.shape for each in state] == [(1, 0, INPUTS)]
+    for _ in range(4):  # 1, 51, 2,551 and 127,551 frames
+        _, state = network.run(np.zeros((1, INPUTS), np.float32), state)
+    with pytest.raises(
+        ValueError, match=r"model\.onnx keeps more than 20,000,000 values of a stream; export it again"
+    ):
+        network.run(np.zeros((1, INPUTS), np.float32), state)
+
+
 def test_a_network_of_another_width_is_refused(exported: bytes) -> None:
     with pytest.raises(ValueError, match=r"model\.onnx can't be run"):
         Network(exported, SHAPE.model_copy(update={"inputs": INPUTS + 1}), "model.onnx")

@@ -11,10 +11,12 @@ from ssl_asr.models.conv_rnnt import ConvRnnt
 from ssl_asr.models.lstm import Lstm
 from ssl_asr.models.projected_lstm import ProjectedLstm
 from ssl_asr.models.separator import Separator
+from ssl_asr.models.transformer.encoder import Transformer
 from ssl_asr.serving.exporting.onnx_export import CELL, HIDDEN, add_lstm_encoder, add_normalisation
 from ssl_asr.serving.exporting.onnx_graph import OnnxGraph, add_lstm_layers
 from ssl_asr.serving.exporting.transducers.causal_nodes import CausalNodes
 from ssl_asr.serving.exporting.transducers.separator_nodes import add_separator
+from ssl_asr.serving.exporting.transducers.transformer.nodes import add_transformer, check_transformer_exportable
 from ssl_asr.serving.network import AFTER, FRAMES
 from ssl_asr.serving.transducers.networks import ENCODED, LABELS, LOG_PROBABILITIES, PREDICTED
 from ssl_asr.transducer.model import TransducerModel
@@ -25,12 +27,14 @@ _MANY = "sequences"
 
 
 def check_transducer_exportable(model: TransducerModel) -> None:
-    """ValueError unless the nodes of its encoder are known."""
+    """ValueError unless the nodes of its encoder are known; and as `check_transformer_exportable`."""
     kind = model.encoder.section.kind
-    if not isinstance(model.encoder, Lstm | ProjectedLstm | ConvRnnt | Separator):
+    if isinstance(model.encoder, Transformer):
+        check_transformer_exportable(model.encoder)
+    elif not isinstance(model.encoder, Lstm | ProjectedLstm | ConvRnnt | Separator):
         raise ValueError(
             f"a transducer whose network is of kind '{kind}' can't be exported as ONNX; only 'lstm', "
-            "'projected-lstm', 'conv-rnnt' and 'separator' can"
+            "'projected-lstm', 'conv-rnnt', 'transformer' and 'separator' can"
         )
 
 
@@ -42,7 +46,8 @@ def output_channels(model: TransducerModel) -> int:
 def encoder_onnx(model: TransducerModel) -> bytes:
     """`frames` [1, frames, inputs] and `state_0`, ..., which begin as zeros; `encoded` [1, frames, joiner] and
     `state_0_after`, ... The normalisation of the inputs is part of it. Of a separator, `encoded` is
-    [1, frames, channels x joiner], channel after channel. ValueError as `check_transducer_exportable`.
+    [1, frames, channels x joiner], channel after channel. Of a Transformer, states have a size that is 0 at the begin
+    and grows. ValueError as `check_transducer_exportable`.
     """
     check_transducer_exportable(model)
     graph = OnnxGraph.of(model)
@@ -58,6 +63,8 @@ def encoder_onnx(model: TransducerModel) -> bytes:
         hidden = nodes.linear("encoder.output", add_separator(graph, encoder))
     elif isinstance(encoder, ProjectedLstm):
         hidden = nodes.add(encoder.stack, "encoder.stack", "normalised")
+    elif isinstance(encoder, Transformer):
+        hidden = add_transformer(nodes, encoder)
     else:
         assert isinstance(encoder, ConvRnnt), "the kinds were checked"
         hidden = _conv_rnnt(nodes, encoder)
@@ -69,9 +76,13 @@ def encoder_onnx(model: TransducerModel) -> bytes:
         nodes.linear("joiner.encoder_projection", hidden, ENCODED)
     return graph.serialised(
         {FRAMES: (1, "frames", model.spec.inputs), **states},
-        {ENCODED: (1, "frames", width), **{name + AFTER: shape for name, shape in states.items()}},
+        {ENCODED: (1, "frames", width), **{name + AFTER: _after(shape) for name, shape in states.items()}},
         double=[each for name in nodes.double for each in (name, name + AFTER)],
     )
+
+
+def _after(shape: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    return tuple(size + AFTER if isinstance(size, str) else size for size in shape)
 
 
 def _conv_rnnt(nodes: CausalNodes, encoder: ConvRnnt) -> str:

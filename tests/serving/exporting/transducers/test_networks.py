@@ -10,11 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ssl_asr.recipe import (
+    BlstmNetwork,
     ConvRnntNetwork,
     NetworkSection,
     ProjectedLstmNetwork,
     SeparatorNetwork,
-    TransformerNetwork,
 )
 from ssl_asr.recipe.predictor import PredictorSection
 from ssl_asr.serving.description import EncoderShape
@@ -136,8 +136,10 @@ def test_equal_models_give_equal_files_without_paths() -> None:
 
 
 def test_a_network_without_nodes_is_refused() -> None:
-    network = TransformerNetwork(layers=1, heads=1, width=4, feed_forward=4, look_ahead=0)
-    with pytest.raises(ValueError, match="of kind 'transformer' can't be exported as ONNX; only 'lstm', 'proj"):
+    network = BlstmNetwork(layers=1, units=4)
+    with pytest.raises(
+        ValueError, match="of kind 'blstm' can't be exported as ONNX; only 'lstm', 'projected-lstm', "
+    ):
         encoder_onnx(transducer(network=network))
 
 
