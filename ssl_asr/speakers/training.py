@@ -7,7 +7,8 @@ workers' networks, where an adversary's would have to follow another rule. So on
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -75,12 +76,13 @@ class ExtractorTraining:
         return found if self.classifier is None else {**found, _CLASSIFIER: self.classifier}
 
     def run(self, after_step: Callable[[], None]) -> None:
-        """From where it stands to the end."""
-        while self.step < self.settings.steps:
-            self._refresh_regions()
-            self._step(draw_batch(self.pool, self.settings.shape, self.settings.seed, self.step))
-            self.step += 1
-            after_step()
+        """From where it stands to the end, on one core, so that sums are the same everywhere."""
+        with _one_core():
+            while self.step < self.settings.steps:
+                self._refresh_regions()
+                self._step(draw_batch(self.pool, self.settings.shape, self.settings.seed, self.step))
+                self.step += 1
+                after_step()
 
     def _step(self, batch: SpeakerBatch) -> None:
         self.model.train()
@@ -164,6 +166,16 @@ class ExtractorTraining:
         kept: dict[str, Any] = {**self.optimiser.state_dict(), "state": states}
         self.optimiser.load_state_dict(kept)
         self.step, self.losses = about["step"], list(about["losses"])
+
+
+@contextmanager
+def _one_core() -> Iterator[None]:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def _below(tensors: dict[str, torch.Tensor], prefix: str) -> dict[str, torch.Tensor]:
