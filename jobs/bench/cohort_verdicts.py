@@ -105,4 +105,5 @@ def verdicts_of(seen: Seen) -> dict[str, Verdict]:
 
 def methods_of(seen: Seen) -> list[str]:
     """The control last."""
-    return sorted({method for each in seen.adapted.values() for method in each}, key=lambda name: name == CONTROL)
+    found = {method for each in seen.adapted.values() for method in each}
+    return sorted(found, key=lambda name: (name == CONTROL, name))
