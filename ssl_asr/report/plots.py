@@ -52,7 +52,7 @@ def werr_forest(results: Results) -> str:
         axis.set_yticks(range(len(cells)), names)
         axis.invert_yaxis()
         axis.grid(axis="y", visible=False)
-        axis.set_xlabel("fewer word errors, % (left of zero: more)")
+        axis.set_xlabel("fewer word errors, %; left of 0 more", loc="right")
     return out[0]
 
 
