@@ -12,12 +12,15 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ssl_asr.models.transformer.arbitrators import FeedForwardArbitrator
+from ssl_asr.models.transformer.arbitrators import FeedForwardArbitrator, LstmArbitrator
 from ssl_asr.models.transformer.encoder import Transformer
 from ssl_asr.recipe import Gating, TransformerNetwork
 from ssl_asr.serving.exporting.transducers.networks import encoder_onnx
 from ssl_asr.serving.exporting.transducers.transformer import chunk
-from ssl_asr.serving.exporting.transducers.transformer.nodes import check_transformer_exportable
+from ssl_asr.serving.exporting.transducers.transformer.nodes import (
+    check_transformer_exportable,
+    most_kept,
+)
 from ssl_asr.serving.exporting.transducers.transformer.sure import sure_frames
 from ssl_asr.serving.onnx_file import check_onnx
 from ssl_asr.serving.streaming.scorer import OnlineNetwork
@@ -153,10 +156,35 @@ def test_random_gates_and_too_long_a_memory_are_refused() -> None:
         ValueError, match="random gates can't be exported: they are what learned gates are compared wi"
     ):
         encoder_onnx(gated(GATINGS["random"]))
-    for context, refused in ((None, False), (1_250_000, False), (1_250_001, True)):
+    for context, refused in ((None, False), (1_249_999, False), (1_250_000, True)):
         small = Transformer(TransformerNetwork(left_context=context, layers=1, width=8, heads=1, feed_forward=4), 3)
         with pytest.raises(ValueError, match="more than the 20,000,000") if refused else nullcontext():
             check_transformer_exportable(small)
+
+
+@pytest.mark.parametrize("gating", LEARNED)
+def test_the_state_of_a_long_stream_is_as_large_as_is_counted(gating: str) -> None:
+    model = gated(LEARNED[gating], left_context=6)
+    for each in _encoder(model).arbitrators:
+        assert isinstance(each, FeedForwardArbitrator | LstmArbitrator)
+        each.decide.bias.data.fill_(1e4)
+    network = encoder(model)
+    _, state = network.run(np.ones((40, INPUTS), np.float32), network.initial_state())
+    assert sum(each.size for each in state) == most_kept(_encoder(model))
+
+
+@pytest.mark.parametrize("gating", ["none", "single ff, queries"])
+@pytest.mark.parametrize("look_ahead", [0, 2])
+def test_outputs_that_look_further_back_than_a_bundle_does_are_not_compared(
+    gating: str, look_ahead: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(chunk, "MOST_CONTEXT", 5)
+    model = gated(LEARNED[gating], look_ahead=look_ahead)
+    frames = torch.randn(FRAMES, INPUTS)
+    sure = sure_frames(model, frames.numpy())
+    assert sure == 6 - look_ahead
+    apart = np.abs(in_pieces(model, frames, 3, []) - by_torch(model, frames)).max(1)
+    assert apart[:sure].max() < 1e-4 < apart[sure]
 
 
 def test_outputs_are_sure_up_to_the_first_gate_in_doubt() -> None:

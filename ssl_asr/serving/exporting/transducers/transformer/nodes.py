@@ -7,6 +7,7 @@ may be skipped, and needs no branch: that would be a graph within a graph, which
 
 from __future__ import annotations
 
+from ssl_asr.models.transformer.arbitrators import Arbitrator
 from ssl_asr.models.transformer.block import Block
 from ssl_asr.models.transformer.encoder import Transformer
 from ssl_asr.serving.exporting.transducers.causal_nodes import CausalNodes
@@ -18,17 +19,28 @@ from ssl_asr.serving.network import MOST_STATE
 
 def check_transformer_exportable(encoder: Transformer) -> None:
     """ValueError if it has random gates, or keeps more for a stream than a bundle may."""
-    section, context = encoder.section, context_of(encoder)
+    section = encoder.section
     if section.gating is not None and section.gating.arbitrator == "random":
         raise ValueError(
             "a transducer with random gates can't be exported: they are what learned gates are compared with; export "
             "a transducer with gating.arbitrator=lstm or ff"
         )
-    if (kept := 2 * section.layers * section.width * context) > MOST_STATE:
+    if (kept := most_kept(encoder)) > MOST_STATE:
         raise ValueError(
-            f"the network keeps {kept:,} values of {context} frames for each stream, more than the {MOST_STATE:,} of "
-            "a bundle; train it with a smaller network.left_context"
+            f"the network keeps {kept:,} values of {context_of(encoder)} frames for each stream, more than the "
+            f"{MOST_STATE:,} of a bundle; train it with a smaller network.left_context"
         )
+
+
+def most_kept(encoder: Transformer) -> int:
+    """Values of a stream's states, once it looks back as far as it may and all gates are open."""
+    section, context = encoder.section, context_of(encoder)
+    kept = 2 * section.width + (section.heads if encoder.parts.keys is not None else 0)
+    values = 1 + section.layers * context * kept
+    for each in encoder.arbitrators:
+        assert isinstance(each, Arbitrator), "a Transformer has no others"
+        values += sum(state.numel() for state in each.initial_state(1))
+    return values
 
 
 def add_transformer(nodes: CausalNodes, encoder: Transformer) -> str:
