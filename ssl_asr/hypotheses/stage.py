@@ -27,7 +27,7 @@ from ssl_asr.hypotheses.sets import (
     model_of,
 )
 from ssl_asr.hypotheses.transducer_job import TransducerJob
-from ssl_asr.hypotheses.transducer_teacher import check_features, transducer_teacher
+from ssl_asr.hypotheses.transducer_teacher import check_features, check_model_of, transducer_teacher
 from ssl_asr.hypotheses.words_job import WordsJob
 from ssl_asr.models.systems import stage_of
 from ssl_asr.progress import Progress
@@ -82,7 +82,9 @@ def find_work(recipe: Recipe) -> HypothesesWork:
         raise ValueError(f"{recipe.run} has no unlabeled features yet; run the frontend stage first")
     # Refused here, in one sentence, rather than in every actor.
     if recipe.hypotheses.by_transducer:
-        check_features(recipe, transducer_teacher(recipe))
+        teacher = transducer_teacher(recipe)
+        check_features(recipe, teacher)
+        check_model_of(recipe, teacher)
     elif not is_outside(recipe):
         check_model(recipe.run, model_of(recipe), load_senones(recipe.run))
     made = hypothesis_set(recipe)

@@ -8,13 +8,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ssl_asr.frontend.prior import made_with
+from ssl_asr.frontend.stacking import STACK
 from ssl_asr.hypotheses.outside.source import KEY
-from ssl_asr.recipe import Recipe, TransducerSearch
+from ssl_asr.recipe import Recipe, SeparatorNetwork, TransducerSearch
 from ssl_asr.recipe.identity import differences
 from ssl_asr.runtime.run_directory import check_exists, open_recipe
 from ssl_asr.store import filesystem
 from ssl_asr.store.layout import prior_uri
 from ssl_asr.store.training_layout import model_uri
+from ssl_asr.transducer.model_files import load_transducer
 
 VERSION = "1"  # raise where equal inputs give other words, times or posteriors
 
@@ -75,3 +77,16 @@ def check_features(recipe: Recipe, teacher: TransducerTeacher) -> None:
             f"{KEY}={recipe.hypotheses.teacher} learned features of another {', '.join(differing)} than this run's; "
             "give both runs the same values"
         )
+
+
+def check_model_of(recipe: Recipe, teacher: TransducerTeacher) -> None:
+    """ValueError where the model's file is damaged, or has other inputs or outputs than its run's recipe says."""
+    spec = load_transducer(teacher.uri)[0].spec
+    inputs = recipe.frontend.mel_bins * STACK
+    if spec.inputs != inputs:
+        raise ValueError(
+            f"{teacher.uri} takes {spec.inputs} values of a frame, and this run's front end makes {inputs}; train it "
+            "again in its run"
+        )
+    if isinstance(spec.network, SeparatorNetwork):
+        raise ValueError(f"{teacher.uri} recognises conversations, as its recipe does no more; train it again there")

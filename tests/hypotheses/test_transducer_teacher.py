@@ -12,11 +12,11 @@ import torch
 from ssl_asr.frontend.prior import Prior, prior_inputs
 from ssl_asr.frontend.stacking import stack
 from ssl_asr.hypotheses.sets import can_be_made, hypothesis_set, model_of
-from ssl_asr.hypotheses.stage import run_hypotheses, todo_hypotheses
+from ssl_asr.hypotheses.stage import find_work, run_hypotheses, todo_hypotheses
 from ssl_asr.hypotheses.transducer_job import TransducerJob
 from ssl_asr.hypotheses.transducer_teacher import transducer_teacher
 from ssl_asr.lang.word_pieces import train_word_pieces
-from ssl_asr.recipe import LstmNetwork, Recipe, load_recipe, parse_recipe
+from ssl_asr.recipe import LstmNetwork, NetworkSection, Recipe, SeparatorNetwork, load_recipe, parse_recipe
 from ssl_asr.recipe.predictor import StatelessPredictor, TransducerSearch
 from ssl_asr.runtime.run_directory import open_recipe, save_recipe
 from ssl_asr.runtime.stage_report import StageReport, read_rejects
@@ -42,11 +42,11 @@ PIECES = train_word_pieces(TEXT, 16)
 BEAM = 3
 
 
-def random_model(seed: int = 0) -> TransducerModel:
+def random_model(seed: int = 0, inputs: int = INPUTS, network: NetworkSection | None = None) -> TransducerModel:
     torch.manual_seed(seed)
-    network = LstmNetwork(layers=1, units=8, look_ahead=1)
-    model = TransducerModel(TransducerSpec(network, StatelessPredictor(units=8), 9, INPUTS, len(PIECES))).eval()
-    make_lively(model, torch.randn(100, INPUTS), silence=0.6)
+    network = network or LstmNetwork(layers=1, units=8, look_ahead=1)
+    model = TransducerModel(TransducerSpec(network, StatelessPredictor(units=8), 9, inputs, len(PIECES))).eval()
+    make_lively(model, torch.randn(100, inputs), silence=0.6)
     with torch.no_grad():
         model.joiner.output.bias[1] -= 99  # never a word that it doesn't know
     return model
@@ -178,6 +178,24 @@ def test_features_made_in_another_way_are_refused(taught: Recipe, first: Path) -
     filesystem.delete(prior_uri(str(first)))
     with pytest.raises(ValueError, match=r"prior\.json is missing, which says how features were made"):
         run_here(taught)
+
+
+def test_a_model_that_is_not_as_its_recipe_says_is_refused_before_any_actor(taught: Recipe, first: Path) -> None:
+    uri = model_uri(str(first), "rnnt")
+    separator = SeparatorNetwork(mixture_layers=1, separation_layers=1, recogniser_layers=1, units=6, width=5)
+    for model, said in (
+        (
+            random_model(inputs=96),
+            r"rnnt\.safetensors takes 96 values of a frame, and this run's front end makes 192",
+        ),
+        (random_model(network=separator), r"rnnt\.safetensors recognises conversations, as its recipe does no more"),
+    ):
+        save_transducer(uri, model, PIECES, {})
+        with pytest.raises(ValueError, match=said):
+            find_work(taught)
+    filesystem.write_bytes(uri, b"no weights")
+    with pytest.raises(ValueError, match=r"rnnt\.safetensors is not a whole weights file"):
+        find_work(taught)
 
 
 def test_what_is_no_such_transducer_is_refused(taught: Recipe, first: Path) -> None:
