@@ -44,7 +44,8 @@ def sheet_to_json(sheet: ClaimSheet) -> bytes:
 def is_sheet(uri: str) -> bool:
     """ValueError where the file is no JSON."""
     try:
-        return KIND in json.loads(filesystem.read_bytes(uri))
+        values = json.loads(filesystem.read_bytes(uri))
+        return isinstance(values, dict) and KIND in values
     except ValueError as error:
         raise ValueError(f"{uri} is no JSON; move it, or name another folder of results") from error
 

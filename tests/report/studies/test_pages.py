@@ -120,7 +120,12 @@ def test_claims_of_a_benchmark_have_a_page_and_lines_in_the_table_of_all(tmp_pat
 
 
 def test_other_files_are_refused_by_name(tmp_path: Path) -> None:
-    for text, said in (("{", "is no JSON"), ('{"claims": 1}', "no outcome of a benchmark"), ("{}", "of a study")):
+    for text, said in (
+        ("{", "is no JSON"),
+        ('{"claims": 1}', "no outcome of a benchmark"),
+        ("{}", "of a study"),
+        ("3", "of a study"),
+    ):
         (tmp_path / "other.json").write_text(text)
         with pytest.raises(ValueError, match=rf"other\.json.*{said}"):
             kept_results(str(tmp_path))
