@@ -30,6 +30,7 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import shlex
 import sys
 from collections.abc import Iterable
 from pathlib import Path
@@ -50,7 +51,7 @@ from ssl_asr.fairness.run_table import table_of_run
 from ssl_asr.fairness.scored_table import ScoredTable
 from ssl_asr.models.systems import STUDENT
 from ssl_asr.recipe import Recipe
-from ssl_asr.report.studies.pages import write_sheet
+from ssl_asr.report.studies.pages import kept_results, write_sheet
 from ssl_asr.runtime.run_directory import open_recipe
 from ssl_asr.studies.measurements import minutes_of_run
 
@@ -66,6 +67,11 @@ def main() -> None:
     parser.add_argument("--results", metavar="DIR", help="of the page and the table of all results")
     options = parser.parse_args()
     seen, minutes = Seen(options.seeds), 0.0
+    if options.results:
+        try:
+            kept_results(options.results)
+        except ValueError as error:
+            sys.exit(f"cohorts: {error}")
     for seed in options.seeds:
         run = str(options.folder / f"fairness-demo-{seed}")
         try:
@@ -83,7 +89,8 @@ def main() -> None:
     )
     print("".join(f"{what}: {verdict}\n" for what, verdict in verdicts_of(seen).items()))
     if options.results:
-        command = f"python -m jobs.bench.cohorts --seeds {' '.join(map(str, options.seeds))}"
+        words = ["python", "-m", "jobs.bench.cohorts", *options.overrides, "--seeds", *map(str, options.seeds)]
+        command = shlex.join(words)
         print(write_sheet(options.results, sheet_of(seen, CRITERIA, tables, provenance_of(command, minutes))))
     print(json.dumps(as_json(seen), allow_nan=False))
 

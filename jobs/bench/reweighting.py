@@ -37,6 +37,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import shlex
 import sys
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
@@ -49,7 +50,7 @@ from ssl_asr.cli import commands
 from ssl_asr.cli.provenance import provenance_of
 from ssl_asr.evaluation.bootstrap import Draws
 from ssl_asr.recipe import Recipe
-from ssl_asr.report.studies.pages import write_sheet
+from ssl_asr.report.studies.pages import kept_results, write_sheet
 from ssl_asr.runtime.run_directory import open_recipe
 from ssl_asr.speakers.embedders import embed_splits, embedder_of
 from ssl_asr.speakers.extracting import train_extractor
@@ -74,6 +75,8 @@ def main() -> None:
     options = parser.parse_args()
     found: defaultdict[str, dict[int, Verified]] = defaultdict(dict)
     try:
+        if options.results:
+            kept_results(options.results)
         recipe = speech_in(options.folder / "speech", options.overrides)
         for seed in options.seeds:
             for weights in get_args(Reweighting):
@@ -85,10 +88,15 @@ def main() -> None:
     table = table_of(results)
     print(f"\n{table}")
     if options.results:
-        command = f"python -m jobs.bench.reweighting --seeds {' '.join(map(str, options.seeds))}"
-        made = provenance_of(command, 0.0)  # what goes on does not know how long the one before took
+        made = provenance_of(_command(options), 0.0)  # what goes on does not know how long the one before took
         print(write_sheet(options.results, sheet_of(results, CRITERION, table, made)))
     print(json.dumps(as_json(results), allow_nan=False))
+
+
+def _command(options: argparse.Namespace) -> str:
+    """With all that the figures depend on."""
+    said = [*options.overrides, "--steps", str(options.steps), "--seeds", *map(str, options.seeds)]
+    return shlex.join(["python", "-m", "jobs.bench.reweighting", *said])
 
 
 def speech_in(run: Path, overrides: Sequence[str]) -> Recipe:

@@ -136,6 +136,15 @@ def test_each_seed_trains_on_talkers_of_its_own_choice() -> None:
         reweighting.chosen(few, 1)
 
 
+def test_a_folder_of_other_things_is_refused_before_any_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "README.md").write_text("# Mine\n")
+    monkeypatch.setattr(reweighting, "speech_in", lambda run, overrides: pytest.fail("a run began"))
+    monkeypatch.setattr("sys.argv", ["reweighting", "--results", str(tmp_path)])
+    with pytest.raises(SystemExit, match=r"reweighting: .*README\.md is no table of studies"):
+        reweighting.main()
+    assert [each.name for each in tmp_path.iterdir()] == ["README.md"]
+
+
 def test_a_stopped_run_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -170,4 +179,5 @@ def test_a_stopped_run_goes_on(
     assert {"eer", "gap", "deviation", "p", "accents"} <= {*told["seeds"]["3"]["pairs"]}
     page = (tmp_path / "results" / "reweighting.md").read_text()
     assert 'A change "falls" where' in page
+    assert "`python -m jobs.bench.reweighting --steps 4 --seeds 1 2 3`" in page
     assert page.count("| the gap between accents in EER | 17 % |") == 3

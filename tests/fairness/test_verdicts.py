@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -110,8 +111,17 @@ def test_claims_have_the_published_figures_and_no_infinite_gap() -> None:
     assert "Seed 3 failed: no speech" in found.details
 
 
+def test_a_folder_of_other_things_is_refused_before_any_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "README.md").write_text("# Mine\n")
+    monkeypatch.setattr(cohorts, "look", lambda recipe, seen: pytest.fail("a run began"))
+    monkeypatch.setattr("sys.argv", ["cohorts", "--results", str(tmp_path)])
+    with pytest.raises(SystemExit, match=r"cohorts: .*README\.md is no table of studies"):
+        cohorts.main()
+    assert [each.name for each in tmp_path.iterdir()] == ["README.md"]
+
+
 def test_a_seed_that_fails_costs_no_other(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def look(recipe: Recipe, seen: Seen) -> None:
         if recipe.seed == 3:
@@ -120,10 +130,12 @@ def test_a_seed_that_fails_costs_no_other(
 
     monkeypatch.setattr(cohorts, "look", look)
     monkeypatch.setattr(cohorts, "minutes_of_run", lambda recipe: 1.0)
-    monkeypatch.setattr("sys.argv", ["cohorts"])
+    monkeypatch.setattr("sys.argv", ["cohorts", "adapt.passes=1", "--results", str(tmp_path)])
     cohorts.main()
     printed = capsys.readouterr()
     told = json.loads(printed.out.splitlines()[-1])
     assert (told["seeds"], told["failed"]) == ([2, 3, 4], {"3": "no speech"})
     assert told["verdicts"] == {"ewc": "partly", "discovery": "partly"}
     assert "seed 3: no speech" in printed.err
+    command = "`python -m jobs.bench.cohorts adapt.passes=1 --seeds 2 3 4`"
+    assert command in (tmp_path / "cohorts.md").read_text()
