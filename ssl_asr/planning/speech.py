@@ -157,6 +157,8 @@ def transducer_speech(settings: Transducer, speech: Speech) -> TrainingSpeech:
     labeled, unlabeled = speech.labeled.value, speech.unlabeled.value
     if settings.versions == "one" or settings.conversations is not None:
         labeled, unlabeled = speech.clean_labeled.value, speech.recorded_unlabeled.value
-    labeled_hours = labeled * (settings.senone_passes + settings.sub_epochs * settings.labeled_passes)
+    # Conversations are of clean speech, senones are learned from all versions.
+    heard = speech.clean_labeled if settings.versions == "one" else speech.labeled
+    labeled_hours = heard.value * settings.senone_passes + labeled * settings.sub_epochs * settings.labeled_passes
     hours = labeled_hours + unlabeled * settings.unlabeled_passes
     return TrainingSpeech(0.0, hours, labeled / speech.labeled.value, labeled_hours / hours)

@@ -12,7 +12,7 @@ CONVERSATION_NOTE = (
     "best, with 95 % intervals over conversations. Turns right: conversations with as many turns as were spoken. "
     "Latencies in ms, median / 90th percentile, of conversations of more than two turns with the right count, after "
     "the true end of a turn: EP <eot>, LS last piece; after its true start: SP <sot>, FS first piece; - for none. "
-    "Ends missed: of the <eot> that all conversations should have, those that never came, of which EP knows nothing."
+    "Ends missed: at least so many of the <eot> of all conversations never came; EP knows nothing of them."
 )
 
 

@@ -75,7 +75,8 @@ def transducer_job(recipe: Recipe, plan: TransducerPlan, pieces: WordPieces) -> 
         reader=_reader(recipe, plan),
     )
     start = encoder_name(plan.name) if settings.senone_passes else settings.encoder_from
-    return replace(job, start_encoder=start or None, start_transducer=settings.start_from or None, word_pieces=uri)
+    begin = settings.start_from or None  # those that begin as one draw alike what it lacks, such as rows of marks
+    return replace(job, start_encoder=start or None, start_transducer=begin, drawn_as=begin, word_pieces=uri)
 
 
 def transducer_spec(recipe: Recipe, settings: Transducer, pieces: WordPieces) -> TransducerSpec:

@@ -109,8 +109,8 @@ def test_without_a_bound_of_its_own_it_looks_back_at_so_many_frames(
     gating: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(chunk, "MOST_CONTEXT", 5)
-    frames = torch.randn(FRAMES, INPUTS)
     unbounded, bounded = (gated(LEARNED[gating], left_context=context) for context in (None, 5))
+    frames = torch.randn(FRAMES, INPUTS)
     assert np.abs(in_pieces(unbounded, frames, 3, []) - by_torch(bounded, frames)).max() < 1e-4
     network = encoder(unbounded)
     _, state = network.run(frames.numpy(), network.initial_state())
