@@ -58,8 +58,9 @@ clean:
 .venv/installed: pyproject.toml constraints.txt | .venv/bin/pip
 	$(BIN)/pip install --quiet --no-compile "torch==2.13.0" -c constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 	$(COMPILE) & $(BIN)/pip install --quiet --no-compile -e ".[dev,export,serve,synthetic]" -c constraints.txt && wait
-	if command -v c++ >/dev/null; then $(BIN)/pip install --quiet --no-compile -e ".[meetings]" -c constraints.txt; fi || \
-	  echo "MeetEval could not be built (Python's headers: apt-get install python3-dev); its test is skipped"
+	if command -v c++ >/dev/null; then $(BIN)/pip install --quiet --no-compile -e ".[meetings]" -c constraints.txt; \
+	  else echo "no C++ compiler: MeetEval is not installed, and its test is skipped"; fi || \
+	  echo "MeetEval was not installed, so its test is skipped. If Python.h is missing: apt-get install python3-dev"
 	$(COMPILE) -j 0 || true
 	touch $@
 

@@ -53,7 +53,7 @@ def _discovery(seen: Seen, verdict: Verdict) -> Claim:
     by_voice, by_place = (_gap(each) for each in gaps)
     told = f"gap of {by_voice} by voice, {by_place} by place"
     criterion = "by voice >= by place"
-    return Claim("gaps by voice and by place", "nothing: the gap", published, told, "-", criterion, verdict)
+    return Claim("gaps by voice and by place", "- (size of the gap)", published, told, "-", criterion, verdict)
 
 
 def _gap(gaps: list[float]) -> str:

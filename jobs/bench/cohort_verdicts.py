@@ -15,7 +15,7 @@ from ssl_asr.studies.outcome import Verdict
 # The control: `embedding` with 0 dimensions passes over all training speech, and learns no embedding.
 CONTROL = "embedding"
 NAMES = {CONTROL: "all speech"}
-FALL, SHARES, LEVEL = 0.079, (0.05, 0.5), 0.05  # the criteria
+FALL, SHARES, LEVEL, LEAST_SEEDS = 0.079, (0.05, 0.5), 0.05, 3  # the criteria
 PUBLISHED_CHANGES = {VARIANCE: -7.9, MAXIMUM: -3.2, OVERALL: -1.3}  # percent
 PUBLISHED_GAPS = {"places": {"gap": 41.7, "share": 0.8}, "voices": {"gap": 65.0, "share": 10.0}}  # percent
 FIGURES = (ADAPTED, OTHERS, OVERALL, MEAN, MAXIMUM, VARIANCE)
@@ -66,7 +66,7 @@ def mitigation_verdict(
     changes: Sequence[Changes], asked: int, interval: tuple[float, float] | None, control: float | None
 ) -> Verdict:
     """Of the changes over accents in each seed; `control` is the mean change of the variance by the control."""
-    if not changes:
+    if not changes or asked < LEAST_SEEDS:
         return "can't tell"
     variances = [each[VARIANCE] for each in changes]
     fall = statistics.fmean(variances)
@@ -77,7 +77,7 @@ def mitigation_verdict(
 
 
 def discovery_verdict(places: Sequence[Discovered], voices: Sequence[Discovered], asked: int) -> Verdict:
-    if not places or not voices:
+    if not places or not voices or asked < LEAST_SEEDS:
         return "can't tell"
     sure = sum(each.p < LEVEL for each in voices) >= 2 * asked / 3
     if not sure or not SHARES[0] <= statistics.fmean(each.share for each in voices) <= SHARES[1]:

@@ -13,6 +13,7 @@ reproduces it where the variance over accents falls in every seed and by 7.9 % i
 the control, the 95 % interval of that mean over talkers lies below zero, and the mean WER over accents does not rise
 in the mean over seeds. "partly": the variance falls in the mean, and the mean WER does not rise. "not": all else.
 The control is the same number of passes over all training speech: where it does as well, the cohort does not matter.
+With less than three seeds both verdicts are "can't tell".
 
 Discovery (Dheram et al. 2022: by ZIP code and census a gap of 41.7 %, bottom part 0.8 % of the data; by clusters of
 voices 65.0 % and 10.0 %). Reproduced where, among the same talkers (the simulated ones), the gap by clusters of

@@ -33,7 +33,7 @@ class Change:
 
     @property
     def fell(self) -> bool:
-        """In every seed, and beyond what the choice of talkers explains; never with less seeds than asked for."""
+        """In every seed, and beyond what the choice of talkers explains; never with less than three seeds."""
         is_sure = self.interval is not None and self.interval[1] < 0
         return is_sure and len(self.seeds) >= LEAST_SEEDS and max(self.seeds) < 0
 

@@ -58,6 +58,11 @@ def _problem(counts: Counts, bottom: Bool, channels: Int) -> str | None:
     shared = np.isin(channels, np.intersect1d(channels[bottom], channels[~bottom]))
     if not shared.any():
         return "No test set or channel has speakers of both parts, so the parts can't be told from the channels."
+    pairs = sum(
+        min((heard & bottom).sum(), (heard & ~bottom).sum()) for heard in channels == np.unique(channels)[:, None]
+    )
+    if pairs < LEAST_SPEAKERS:
+        return f"Less than {LEAST_SPEAKERS} pairs of speakers, one of each part, are in one test set and channel."
     if min(counts.errors[shared & bottom].sum(), counts.errors[shared & ~bottom].sum()) == 0:
         return "One part has no error in the test sets and channels that both parts share."
     return None

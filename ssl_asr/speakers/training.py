@@ -76,7 +76,7 @@ class ExtractorTraining:
         return found if self.classifier is None else {**found, _CLASSIFIER: self.classifier}
 
     def run(self, after_step: Callable[[], None]) -> None:
-        """From where it stands to the end, on one core, so that sums are the same everywhere."""
+        """From where it stands to the end, on one core: the same sums whatever the number of cores."""
         with _one_core():
             while self.step < self.settings.steps:
                 self._refresh_regions()

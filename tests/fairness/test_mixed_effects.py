@@ -65,6 +65,10 @@ def test_it_is_silent_where_parts_are_channels_or_have_one_speaker():
     one = mixed_effects(counts, np.arange(60) == 0, channels)
     assert one.ratio is None
     assert "One part has less than" in mixed_sentence(one)
+    few = np.where(np.arange(60) < 58, bottom, 1 - bottom).astype(np.int64)  # one speaker of each part elsewhere
+    assert "Less than 3 pairs of speakers, one of each part" in mixed_sentence(
+        mixed_effects(Counts(counts.words, counts.errors + 1), bottom, few)
+    )
     none = mixed_effects(Counts(counts.words, np.where(bottom, counts.errors, 0)), bottom, channels)
     assert none.ratio is None
     assert "no error" in mixed_sentence(none)

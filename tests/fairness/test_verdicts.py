@@ -55,6 +55,7 @@ def test_of_mitigation_without_seed_interval_or_gain_over_the_control() -> None:
     assert mitigation_verdict(changes, 3, (-0.2, -0.01), -0.11) == "partly"  # the control does as well
     assert mitigation_verdict(changes, 3, (-0.2, -0.01), None) == "partly"
     assert mitigation_verdict([], 3, None, None) == "can't tell"
+    assert mitigation_verdict(changes[:2], 2, (-0.2, -0.01), -0.05) == "can't tell"  # too few seeds
 
 
 @pytest.mark.parametrize(
@@ -74,6 +75,7 @@ def test_of_discovery(gap: float, share: float, p: list[float], verdict: str) ->
     voices = [Discovered(gap, share, each, None) for each in p]
     assert discovery_verdict(places, voices, 3) == verdict
     assert discovery_verdict(places, [], 3) == "can't tell"
+    assert discovery_verdict(places[:2], voices[:2], 2) == "can't tell"
 
 
 def gave(seen: Seen, seed: int, change: float) -> None:
@@ -99,7 +101,7 @@ def test_the_figures_of_each_seed_stand_beside_the_published_ones() -> None:
 
 
 def test_claims_have_the_published_figures_and_no_infinite_gap() -> None:
-    seen = Seen([2, 3])
+    seen = Seen([2, 3, 4])
     gave(seen, 2, -0.1)
     seen.failed[3] = "no speech"
     found = sheet_of(seen, cohorts.CRITERIA, "a table", MADE)

@@ -82,6 +82,23 @@ def test_an_interrupted_training_ends_as_another(reweighting, tmp_path):
             assert torch.equal(found, expected[name]), name
 
 
+def test_it_takes_one_core_and_gives_the_others_back():
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    training = ExtractorTraining(pool(), STATISTICS, SETTINGS)
+
+    def stop() -> None:
+        assert torch.get_num_threads() == 1
+        raise KeyboardInterrupt
+
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            training.run(stop)
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
 def test_the_checkpoint_of_another_training_is_not_taken(tmp_path):
     uri = str(tmp_path / "checkpoint.safetensors")
     trained(SETTINGS).save(uri, "one")

@@ -17,8 +17,8 @@ MANY = 2  # groups of more turns are counted apart, and only they have latencies
 class TurnCounts:
     """Groups, and those with the right count; the same of groups of more than two turns.
 
-    `ends` are the `<eot>` that all groups should have, one for each turn but the last. `missed_ends` are how many less
-    came, by group: at least so many were missed. Both are 0 of a network that knows no `<eot>`.
+    `ends` are the `<eot>` that all groups should have, one for each turn but the last. `missed_ends` are how many
+    less came, by group: at least so many were missed. Both are 0 of a network that knows no `<eot>`.
     """
 
     groups: int
