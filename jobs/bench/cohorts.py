@@ -55,6 +55,7 @@ from ssl_asr.recipe import Recipe
 from ssl_asr.report.studies.pages import kept_results, write_sheet
 from ssl_asr.runtime.run_directory import open_recipe
 from ssl_asr.studies.measurements import minutes_of_run
+from ssl_asr.studies.places import matter
 
 CRITERIA = "\n\n".join(__doc__.split("\n\n")[2:4])
 METHODS = [f"fairness.methods=[finetune, ewc, average, replay, {CONTROL}]", "adapt.embedding_dimensions=[0]"]
@@ -90,7 +91,14 @@ def main() -> None:
     )
     print("".join(f"{what}: {verdict}\n" for what, verdict in verdicts_of(seen).items()))
     if options.results:
-        words = ["python", "-m", "jobs.bench.cohorts", *options.overrides, "--seeds", *map(str, options.seeds)]
+        words = [
+            "python",
+            "-m",
+            "jobs.bench.cohorts",
+            *matter(options.overrides),
+            "--seeds",
+            *map(str, options.seeds),
+        ]
         command = shlex.join(words)
         print(write_sheet(options.results, sheet_of(seen, CRITERIA, tables, provenance_of(command, minutes))))
     print(json.dumps(as_json(seen), allow_nan=False))

@@ -57,6 +57,7 @@ from ssl_asr.speakers.extracting import train_extractor
 from ssl_asr.speakers.pool import PoolSettings
 from ssl_asr.speakers.settings import Reweighting, TrainingSettings
 from ssl_asr.store.speaker_embeddings import all_speaker_embeddings
+from ssl_asr.studies.places import matter
 from ssl_asr.training.data.sources import seed_of
 
 CRITERION = __doc__.split("\n\n")[4].removeprefix("Criterion, written before the first run. ")
@@ -95,7 +96,7 @@ def main() -> None:
 
 def _command(options: argparse.Namespace) -> str:
     """With all that the figures depend on."""
-    said = [*options.overrides, "--steps", str(options.steps), "--seeds", *map(str, options.seeds)]
+    said = [*matter(options.overrides), "--steps", str(options.steps), "--seeds", *map(str, options.seeds)]
     return shlex.join(["python", "-m", "jobs.bench.reweighting", *said])
 
 
