@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from jobs.bench.known_regions import times_drawn
 from ssl_asr.evaluation.bootstrap import Draws
 from ssl_asr.speakers.error_rates import equal_error_rate, operating_points
 from ssl_asr.speakers.trials import Spoken, Trials, TrialSettings, cosine_scores, make_trials
@@ -112,7 +113,7 @@ def drawn_figures(scores_n: Float, trials: Trials, groups: Sequence[str | None],
 
     A trial counts as often as both its talkers were drawn together, a true claim as often as its talker.
     """
-    times_rs = _times([name or "" for name in groups], draws)
+    times_rs = times_drawn([name or "" for name in groups], draws).astype(np.float64)
     order = np.argsort(scores_n, kind="stable")
     scores, target = scores_n[order], trials.is_target[order]
     claimed, spoken_by = trials.claimed[order], trials.spoken_by[order]
@@ -127,12 +128,3 @@ def drawn_figures(scores_n: Float, trials: Trials, groups: Sequence[str | None],
         ]
         row[:] = eers[0], np.ptp(eers[1:]), np.std(eers[1:])
     return found
-
-
-def _times(groups: Sequence[str], draws: Draws) -> Float:
-    """How often each talker is drawn [replicates, talkers]."""
-    random, times = np.random.default_rng(draws.seed), np.zeros((draws.replicates, len(groups)))
-    for name in sorted({*groups}):
-        mine = np.flatnonzero([each == name for each in groups])
-        times[:, mine] = random.multinomial(len(mine), np.full(len(mine), 1 / len(mine)), draws.replicates)
-    return times

@@ -43,13 +43,18 @@ class Saved:
     seconds: float
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def stream_parser(description: str) -> argparse.ArgumentParser:
+    """Of what both benchmarks of skipped modules take."""
+    parser = argparse.ArgumentParser(description=description)
     parser.add_argument("--seconds", type=float, default=6.0, help="of the stream (default: 6)")
     parser.add_argument("--rounds", type=int, default=5, help="of each network (default: 5)")
     parser.add_argument("--left-context", type=int, default=100, metavar="FRAMES", help="of 30 ms (default: 100)")
     parser.add_argument("--keep", default="0.8,0.6,0.4,0.2", metavar="RATE,...")
-    options = parser.parse_args()
+    return parser
+
+
+def main() -> None:
+    options = stream_parser(__doc__.splitlines()[0]).parse_args()
     torch.set_num_threads(1)
     frames = torch.randn(1, round(options.seconds / FRAME_SECONDS), INPUTS)
     rates = [float(rate) for rate in options.keep.split(",")]

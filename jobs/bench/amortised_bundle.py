@@ -11,7 +11,6 @@ that saves most nearly what the paper's best arbitrators do, where gates last te
 
 from __future__ import annotations
 
-import argparse
 import json
 import time
 from collections.abc import Mapping
@@ -20,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from jobs.bench.amortised import INPUTS, PUBLISHED, UNGATED
+from jobs.bench.amortised import INPUTS, PUBLISHED, UNGATED, stream_parser
 from ssl_asr.models.transformer.arbitrators import FeedForwardArbitrator
 from ssl_asr.models.transformer.encoder import Transformer
 from ssl_asr.recipe import Gating, TransformerNetwork
@@ -45,14 +44,10 @@ class Exported:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=6.0, help="of the stream (default: 6)")
-    parser.add_argument("--rounds", type=int, default=5, help="of each network (default: 5)")
-    parser.add_argument("--left-context", type=int, default=100, metavar="FRAMES", help="of 30 ms (default: 100)")
+    parser = stream_parser(__doc__.splitlines()[0])
     parser.add_argument(
         "--block", type=int, default=3, metavar="FRAMES", help="of a pass (default: 3, as the engine)"
     )
-    parser.add_argument("--keep", default="0.8,0.6,0.4,0.2", metavar="RATE,...")
     options = parser.parse_args()
     torch.set_num_threads(1)
     count = round(options.seconds / FRAME_SECONDS)

@@ -54,7 +54,7 @@ from ssl_asr.models.systems import STUDENT
 from ssl_asr.recipe import Recipe
 from ssl_asr.report.studies.pages import kept_results, write_sheet
 from ssl_asr.runtime.run_directory import open_recipe
-from ssl_asr.studies.measurements import minutes_of_run
+from ssl_asr.studies.measurements import minutes_of
 from ssl_asr.studies.places import matter
 
 CRITERIA = "\n\n".join(__doc__.split("\n\n")[2:4])
@@ -79,7 +79,7 @@ def main() -> None:
         try:
             recipe = open_recipe("fairness-demo", [*METHODS, *options.overrides, f"run={run}", f"seed={seed}"])
             look(recipe, seen)
-            minutes += minutes_of_run(recipe)
+            minutes += minutes_of([("", seed, recipe)])
         except ValueError as error:  # of one seed, it must not cost the others
             seen.failed[seed] = str(error)
             print(f"cohorts: seed {seed}: {error}", file=sys.stderr)

@@ -59,7 +59,7 @@ def variance_interval(seeds: Sequence[Heard], draws: Draws) -> tuple[float, floa
     the seeds share their talkers. A draw without a word of an accent in a seed is left out.
     """
     talkers = sorted({pair for each in seeds for pair in zip(each.accents, each.names, strict=True)})
-    times = _times([accent for accent, _ in talkers], draws)
+    times = times_drawn([accent for accent, _ in talkers], draws)
     changes = []
     for each in seeds:
         places = [talkers.index(pair) for pair in zip(each.accents, each.names, strict=True)]
@@ -74,8 +74,8 @@ def variance_interval(seeds: Sequence[Heard], draws: Draws) -> tuple[float, floa
     return float(low), float(high)
 
 
-def _times(accents: Sequence[str], draws: Draws) -> npt.NDArray[np.int64]:
-    """How often each talker is drawn [replicates, talkers]."""
+def times_drawn(accents: Sequence[str], draws: Draws) -> npt.NDArray[np.int64]:
+    """How often each talker is drawn, with replacement within the accent [replicates, talkers]."""
     random, times = np.random.default_rng(draws.seed), np.zeros((draws.replicates, len(accents)), np.int64)
     for name in sorted({*accents}):
         mine = np.flatnonzero([each == name for each in accents])

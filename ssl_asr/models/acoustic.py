@@ -57,21 +57,14 @@ class AcousticModel(NormalisedEncoder):
         cohorts_b: torch.Tensor | None = None,
     ) -> tuple[torch.Tensor, EncoderState | None]:
         """As of every model; `cohorts_b` numbers the speakers' cohorts, None: all are UNKNOWN."""
+        extra_be = None
         if self.cohorts is None:
             assert cohorts_b is None, "a network that is told no cohort"
-            return self._encode(frames_btd, lengths_b, state)
-        if cohorts_b is None:
-            cohorts_b = torch.full((len(frames_btd),), UNKNOWN, device=frames_btd.device)
-        return self._encode(frames_btd, lengths_b, state, self.cohorts(cohorts_b))
-
-    def _encode(
-        self,
-        frames_btd: torch.Tensor,
-        lengths_b: torch.Tensor,
-        state: EncoderState | None,
-        extra_be: torch.Tensor | None = None,
-    ) -> tuple[torch.Tensor, EncoderState | None]:
-        hidden, after = super()._encode(frames_btd, lengths_b, state, extra_be)
+        else:
+            if cohorts_b is None:
+                cohorts_b = torch.full((len(frames_btd),), UNKNOWN, device=frames_btd.device)
+            extra_be = self.cohorts(cohorts_b)
+        hidden, after = self._encode(frames_btd, lengths_b, state, extra_be)
         # A separator of one channel hears one talker, as any other acoustic model does.
         return (hidden.squeeze(0) if isinstance(self.encoder.section, SeparatorNetwork) else hidden), after
 

@@ -57,9 +57,3 @@ def minutes_of(planned: Sequence[Planned]) -> float:
         if (report := read_report(recipe, stage.name)) is not None
     }
     return sum(seconds for _, _, seconds in spent) / 60
-
-
-def minutes_of_run(recipe: Recipe) -> float:
-    """Of all stages of one run."""
-    reports = (read_report(recipe, stage.name) for stage in wanted_stages(recipe))
-    return sum(report.seconds for report in reports if report is not None) / 60

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jobs.bench import accent_trials, reweighting
+from jobs.bench import reweighting
 from jobs.bench.accent_trials import Rates, Verified, accents_in, drawn_figures, groups_of, verified
+from jobs.bench.known_regions import times_drawn
 from jobs.bench.reweighting_verdict import Change, changes, has_gap, verdict_of
 from ssl_asr.evaluation.bootstrap import Draws
 from ssl_asr.speakers.trials import Spoken, TrialSettings, cosine_scores, make_trials
@@ -63,7 +64,7 @@ def test_too_few_talkers_are_refused() -> None:
 
 
 def test_talkers_are_drawn_within_groups_and_the_same_for_all_extractors() -> None:
-    times = accent_trials._times(["a"] * 5 + ["b"] * 3, DRAWS)
+    times = times_drawn(["a"] * 5 + ["b"] * 3, DRAWS)
     assert (times[:, :5].sum(1) == 5).all()
     assert (times[:, 5:].sum(1) == 3).all()
     embeddings, accents = speech({"clear": 6, "hoarse": 6})

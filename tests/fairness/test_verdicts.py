@@ -131,7 +131,7 @@ def test_a_seed_that_fails_costs_no_other(
         gave(seen, recipe.seed, -0.1)
 
     monkeypatch.setattr(cohorts, "look", look)
-    monkeypatch.setattr(cohorts, "minutes_of_run", lambda recipe: 1.0)
+    monkeypatch.setattr(cohorts, "minutes_of", lambda planned: 1.0)
     monkeypatch.setattr("sys.argv", ["cohorts", "adapt.passes=1", "--results", str(tmp_path)])
     cohorts.main()
     printed = capsys.readouterr()
