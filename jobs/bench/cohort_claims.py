@@ -19,7 +19,8 @@ from jobs.bench.cohort_verdicts import (
 )
 from ssl_asr.adaptation.measures import VARIANCE
 from ssl_asr.studies.claims import Claim, ClaimSheet
-from ssl_asr.studies.outcome import Provenance, Verdict
+from ssl_asr.studies.outcome import Provenance
+from ssl_asr.studies.verdict import Verdict
 
 _NAMES = {"finetune": "fine-tuning", "ewc": "EWC", "average": "weight averaging", "replay": "replay"}
 QUESTION = "does adapting help those understood worst, and do clusters of voices find larger gaps than places?"

@@ -10,7 +10,7 @@ from jobs.bench.known_regions import Heard, variance_interval
 from ssl_asr.adaptation.fairness_stage import EXTRACTOR
 from ssl_asr.adaptation.measures import ADAPTED, MAXIMUM, MEAN, OTHERS, OVERALL, VARIANCE
 from ssl_asr.evaluation.bootstrap import Draws
-from ssl_asr.studies.outcome import Verdict
+from ssl_asr.studies.verdict import Verdict
 
 # The control: `embedding` with 0 dimensions passes over all training speech, and learns no embedding.
 CONTROL = "embedding"

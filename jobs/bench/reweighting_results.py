@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass
 from jobs.bench.accent_trials import FIGURES, Verified
 from jobs.bench.reweighting_verdict import Change, changes, verdict_of
 from ssl_asr.studies.claims import Claim, ClaimSheet
-from ssl_asr.studies.outcome import Provenance, Verdict
+from ssl_asr.studies.outcome import Provenance
+from ssl_asr.studies.verdict import Verdict
 
 NONE, GROUPS = "none", "groups"
 PUBLISHED = {  # percent on VoxCeleb; what was before follows from the relative changes

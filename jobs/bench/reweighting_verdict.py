@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from jobs.bench.accent_trials import FIGURES, Float, Verified
-from ssl_asr.studies.outcome import Verdict
+from ssl_asr.studies.verdict import Verdict
 
 LEAST_SEEDS, LEVEL = 3, 0.05
 _LIMITS = (0.025, 0.975)

@@ -119,8 +119,8 @@ def _run_all(planned: Sequence[Planned]) -> None:
 
 def _outcome(study: Study, planned: Sequence[Planned], command: str) -> Outcome:
     from ssl_asr.evaluation.bootstrap import Draws
+    from ssl_asr.studies.comparing import outcome_of
     from ssl_asr.studies.measurements import reported_figures, scored_systems
-    from ssl_asr.studies.outcome import outcome_of
 
     scored, figures = scored_systems(study, planned), reported_figures(study, planned)
     draws = Draws(_REPLICATES, study.seeds[0])

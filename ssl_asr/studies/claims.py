@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from ssl_asr.store import filesystem
-from ssl_asr.studies.outcome import Provenance, Verdict
+from ssl_asr.studies.outcome import Provenance
+from ssl_asr.studies.verdict import Verdict
 
 KIND = "claims"  # the key by which these files are told from the outcomes of studies
 

@@ -10,7 +10,7 @@ from ssl_asr.evaluation.scoring import ScoredUtterance
 from ssl_asr.recipe import Recipe
 from ssl_asr.runtime.pipeline import wanted_stages
 from ssl_asr.runtime.stage_report import read_report
-from ssl_asr.studies.outcome import Figures, Scored
+from ssl_asr.studies.comparing import Figures, Scored
 from ssl_asr.studies.runs import Planned, reporting_stages
 from ssl_asr.studies.study import Study
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from ssl_asr.evaluation.bootstrap import Draws
 from ssl_asr.evaluation.scoring import Edits, ScoredUtterance
 from ssl_asr.studies.claims import Claim, ClaimSheet
-from ssl_asr.studies.outcome import Outcome, Provenance, Scored, outcome_of
+from ssl_asr.studies.comparing import Scored, outcome_of
+from ssl_asr.studies.outcome import Outcome, Provenance
 from ssl_asr.studies.study import FLOPS, Comparison, ComputeCurve, Study
 
 MADE = Provenance("ssl-asr experiment order", "abc1234", "2 cores, x86_64", "2026-11-27", 31.0)

@@ -9,7 +9,8 @@ from ssl_asr.evaluation.error_rates import Reduction
 from ssl_asr.report.studies.claims import claim_line
 from ssl_asr.report.studies.tables import table_of
 from ssl_asr.studies.claims import ClaimSheet
-from ssl_asr.studies.outcome import Compared, Outcome, SystemErrors, SystemFigure, limits_of
+from ssl_asr.studies.outcome import Compared, Outcome, SystemErrors, SystemFigure
+from ssl_asr.studies.verdict import limits_of
 
 TITLE = "# Results: published claims, measured"  # of the table of all studies
 _RULE = """\

@@ -7,7 +7,8 @@ from ssl_asr.report.studies.markdown import TITLE, studies_markdown, study_markd
 from ssl_asr.report.studies.plot import draw_study
 from ssl_asr.store import filesystem
 from ssl_asr.studies.claims import ClaimSheet, is_sheet, read_sheet, sheet_to_json
-from ssl_asr.studies.outcome import Outcome, read_outcome, to_json
+from ssl_asr.studies.outcome import Outcome
+from ssl_asr.studies.outcome_file import read_outcome, to_json
 
 
 def kept_results(out: str) -> tuple[list[Outcome], list[ClaimSheet]]:

@@ -10,7 +10,8 @@ from matplotlib.figure import Figure, SubFigure
 
 from ssl_asr.report.studies.compute_curve import HEIGHT, draw_curve
 from ssl_asr.report.target_plot import FAINT, STYLE
-from ssl_asr.studies.outcome import Compared, Outcome, limits_of
+from ssl_asr.studies.outcome import Compared, Outcome
+from ssl_asr.studies.verdict import limits_of
 
 _INK, _CRITERION = "#1f6f8b", "#c2571a"
 

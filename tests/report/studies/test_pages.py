@@ -15,7 +15,7 @@ from ssl_asr.report.studies.compute_curve import HEIGHT, draw_curve, points_of, 
 from ssl_asr.report.studies.markdown import sentence, studies_markdown, study_markdown
 from ssl_asr.report.studies.pages import kept_results, write_pages, write_sheet
 from ssl_asr.report.studies.plot import draw_study
-from ssl_asr.studies.outcome import from_json, to_json
+from ssl_asr.studies.outcome_file import from_json, to_json
 from tests.studies.made_up import outcome, sheet, with_bytes, with_curve
 
 

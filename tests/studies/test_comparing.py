@@ -1,4 +1,4 @@
-"""The figures of a study against hand-made scores, and every verdict."""
+"""The figures of a study against hand-made scores, and the verdict of each."""
 
 from __future__ import annotations
 
@@ -7,7 +7,9 @@ from dataclasses import replace
 import pytest
 
 from ssl_asr.evaluation.scoring import Edits, ScoredUtterance
-from ssl_asr.studies.outcome import Outcome, from_json, limits_of, outcome_of, to_json, verdict_of
+from ssl_asr.studies.comparing import outcome_of
+from ssl_asr.studies.outcome import Outcome
+from ssl_asr.studies.verdict import limits_of
 from tests.studies.made_up import DRAWS, MADE, outcome, scored, scores, study, with_bytes
 
 
@@ -42,29 +44,6 @@ def test_rates_have_an_interval_over_speakers_of_all_seeds() -> None:
 
 def spared(said: ScoredUtterance) -> ScoredUtterance:
     return replace(said, edits=Edits(20, substitutions=1))
-
-
-@pytest.mark.parametrize(
-    ("mean", "low", "high", "verdict"),
-    [
-        (0.12, 0.08, 0.15, "reproduced"),
-        (0.08, 0.03, 0.15, "partly"),
-        (0.04, -0.01, 0.08, "not"),
-        (0.04, 0.0, 0.09, "not"),
-        (0.08, -0.02, 0.18, "can't tell"),
-        (-0.2, -0.3, -0.1, "not"),
-    ],
-)
-def test_a_verdict_needs_a_clear_gain_of_the_size_asked_for(mean, low, high, verdict) -> None:
-    assert verdict_of(mean, low, high, at_least=0.1) == verdict
-
-
-@pytest.mark.parametrize(
-    ("low", "high", "verdict"),
-    [(-0.005, 0.02, "reproduced"), (0.01, 0.03, "reproduced"), (-0.02, 0.02, "can't tell"), (-0.03, -0.02, "not")],
-)
-def test_a_criterion_below_zero_asks_for_no_more_loss_than_that(low, high, verdict) -> None:
-    assert verdict_of((low + high) / 2, low, high, at_least=-0.01) == verdict
 
 
 def test_figures_of_stages_are_compared_seed_by_seed() -> None:
@@ -119,12 +98,6 @@ def test_other_test_speech_is_refused() -> None:
     other["new", "student"][2].pop()  # type: ignore[attr-defined]
     with pytest.raises(ValueError, match="'new against old', seed 2: the two were not scored on the same utterances"):
         outcome_of(study(), other, DRAWS, MADE)
-
-
-@pytest.mark.parametrize("found", [outcome(), with_bytes()])
-def test_json_gives_the_same_outcome_back(found: Outcome) -> None:
-    assert to_json(from_json(to_json(found))) == to_json(found)
-    assert from_json(to_json(found)).compared[0].overall == found.compared[0].overall
 
 
 def _in_conditions(conditions: tuple[str, ...], beyond: tuple[str, ...] = (), *, noisy: int) -> Outcome:

@@ -1,0 +1,52 @@
+"""The outcome of a study, as a file of JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from ssl_asr.evaluation.error_rates import Reduction, SpeakerLimits
+from ssl_asr.store import filesystem
+from ssl_asr.studies.outcome import Compared, Outcome, Provenance, SystemErrors, SystemFigure
+from ssl_asr.studies.study import Comparison, Study
+
+
+def to_json(outcome: Outcome) -> bytes:
+    values = asdict(outcome) | {"study": outcome.study.model_dump(mode="json")}
+    for each, kept in zip(outcome.compared, values["compared"], strict=True):
+        kept["comparison"] = each.comparison.model_dump(mode="json")
+    return (json.dumps(values, indent=1, allow_nan=False) + "\n").encode()
+
+
+def read_outcome(uri: str) -> Outcome:
+    """What `to_json` wrote; ValueError naming a file that it did not write."""
+    try:
+        return from_json(filesystem.read_bytes(uri))
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(f"{uri} is no outcome of a study; move it, or name another folder of results") from error
+
+
+def from_json(data: bytes) -> Outcome:
+    """What `to_json` wrote."""
+    values = json.loads(data)
+    errors = [SystemErrors(**{**each, "wer": _by_seed(each["wer"])}) for each in values["errors"]]
+    compared = [
+        Compared(
+            Comparison(**each["comparison"]),
+            _by_seed(each["by_seed"]),
+            [Reduction(**{**cell, "by_speaker": SpeakerLimits(**cell["by_speaker"])}) for cell in each["cells"]],
+            each["verdict"],
+        )
+        for each in values["compared"]
+    ]
+    figures = [
+        SystemFigure(each["variant"], each["system"], each["figure"], _by_seed(each["values"]))
+        for each in values.get("figures", [])  # files of former versions have none
+    ]
+    return Outcome(Study(**values["study"]), errors, compared, Provenance(**values["provenance"]), figures)
+
+
+def _by_seed(values: Mapping[str, Any]) -> dict[int, float]:
+    return {int(seed): float(value) for seed, value in values.items()}
