@@ -16,7 +16,7 @@ from ssl_asr.corpus.long_recordings import listed_piece, publish_long
 from ssl_asr.corpus.pieces import Piece
 from ssl_asr.corpus.readers.reading import Reading
 from ssl_asr.corpus.shuffle import AUDIO_VERSION, buckets_of, ids_store, pieces_store
-from ssl_asr.recipe.data import Group
+from ssl_asr.recipe.corpus import Group
 from ssl_asr.recipe.identity import Inputs
 from ssl_asr.runtime.collector import collector_paused
 from ssl_asr.store.ledger import Reject, Shard

@@ -15,7 +15,7 @@ from ssl_asr.lang.language import language_of
 from ssl_asr.models.model_files import model_id
 from ssl_asr.models.systems import final_name
 from ssl_asr.recipe import Recipe
-from ssl_asr.recipe.data import OUTSIDE
+from ssl_asr.recipe.hypotheses import OUTSIDE
 from ssl_asr.recipe.identity import inputs_key, non_defaults
 from ssl_asr.runtime.shard_stage import SourceShard
 from ssl_asr.store import filesystem, hypotheses

@@ -14,7 +14,7 @@ from ssl_asr.planning.speech import Speech, transducer_speech
 from ssl_asr.planning.training_times import Training, training_time, trainings
 from ssl_asr.planning.wall_time import Hardware, StageTime, on_cores, on_devices
 from ssl_asr.recipe import Recipe
-from ssl_asr.recipe.data import RECOGNISERS
+from ssl_asr.recipe.hypotheses import RECOGNISERS
 
 
 def stage_times(recipe: Recipe, speech: Speech, facts: Facts, rates: Rates, cluster: Hardware) -> list[StageTime]:

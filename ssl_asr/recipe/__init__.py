@@ -10,10 +10,16 @@ from ssl_asr.recipe.adapt import METHODS, Adapt, Method
 from ssl_asr.recipe.augmentation import Augmentation
 from ssl_asr.recipe.batching import Batching
 from ssl_asr.recipe.choice import Choice, Listed
+from ssl_asr.recipe.cluster import Cluster
 from ssl_asr.recipe.conversations import Conversations
-from ssl_asr.recipe.data import Cluster, Corpus, Evaluate, Frontend, Hmm, Hypotheses, Labelling, WrongTexts
+from ssl_asr.recipe.corpus import Corpus
+from ssl_asr.recipe.evaluate import Evaluate
 from ssl_asr.recipe.fairness import Fairness
+from ssl_asr.recipe.frontend import Frontend
 from ssl_asr.recipe.gating import Gating
+from ssl_asr.recipe.hmm import Hmm, WrongTexts
+from ssl_asr.recipe.hypotheses import Hypotheses
+from ssl_asr.recipe.labelling import Labelling
 from ssl_asr.recipe.loading import load_recipe, parse_recipe, presets, recipe_text
 from ssl_asr.recipe.mixtures import Mixtures
 from ssl_asr.recipe.network import (

@@ -8,9 +8,15 @@ from typing import Annotated
 from pydantic import Field, model_validator
 
 from ssl_asr.recipe.adapt import Adapt
-from ssl_asr.recipe.data import Cluster, Corpus, Evaluate, Frontend, Hmm, Hypotheses, Labelling
+from ssl_asr.recipe.cluster import Cluster
+from ssl_asr.recipe.corpus import Corpus
+from ssl_asr.recipe.evaluate import Evaluate
 from ssl_asr.recipe.fairness import Fairness
+from ssl_asr.recipe.frontend import Frontend
+from ssl_asr.recipe.hmm import Hmm
+from ssl_asr.recipe.hypotheses import Hypotheses
 from ssl_asr.recipe.identity import Affects
+from ssl_asr.recipe.labelling import Labelling
 from ssl_asr.recipe.network import TransformerNetwork, flops_of, may_begin_as
 from ssl_asr.recipe.objective import SoftCrossEntropySection
 from ssl_asr.recipe.predictor import same_predictor

@@ -20,7 +20,7 @@ from ssl_asr.corpus.readers.reading import Reading
 from ssl_asr.corpus.sharding import Recordings, cut_shards
 from ssl_asr.corpus.split_listing import SplitListing
 from ssl_asr.recipe import Recipe
-from ssl_asr.recipe.data import Group
+from ssl_asr.recipe.corpus import Group
 from ssl_asr.runtime.job_runner import ShardJob
 from ssl_asr.store import filesystem
 from ssl_asr.store.layout import MANIFEST
