@@ -43,7 +43,7 @@ from ssl_asr.recipe import Recipe, load_recipe
 from ssl_asr.recipe.identity import inputs_key
 from ssl_asr.runtime.pipeline import wanted_stages
 from ssl_asr.runtime.run_directory import save_recipe
-from ssl_asr.runtime.shard_stage import source_of_entry
+from ssl_asr.runtime.shard_maker import source_of_entry
 from ssl_asr.runtime.stage_clock import StageClock
 from ssl_asr.store import alignments, features, filesystem, utterance
 from ssl_asr.store.hmm_layout import flat_start_uri, tree_uri

@@ -35,7 +35,7 @@ from ssl_asr.progress import Progress
 from ssl_asr.recipe import BlstmNetwork, Recipe, load_recipe
 from ssl_asr.runtime.cluster import joined
 from ssl_asr.runtime.job_runner import run_shard_jobs
-from ssl_asr.runtime.shard_stage import source_of_entry
+from ssl_asr.runtime.shard_maker import source_of_entry
 from ssl_asr.store import features, filesystem, targets
 from ssl_asr.store.layout import index_folder
 from ssl_asr.store.ledger import LedgerEntry, Shard, checksum

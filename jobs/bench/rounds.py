@@ -6,7 +6,7 @@ import statistics
 import time
 from collections.abc import Callable, Mapping
 
-from ssl_asr.runtime.shard_stage import ShardMaker
+from ssl_asr.runtime.shard_maker import ShardMaker
 from ssl_asr.store import filesystem
 from ssl_asr.store.ledger import Shard
 

@@ -6,7 +6,7 @@ from ssl_asr.corpus.augment.banks import banks_checksum
 from ssl_asr.corpus.augment.noise import bank_use
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import non_defaults
-from ssl_asr.runtime.shard_stage import SourceShard
+from ssl_asr.runtime.shard_maker import SourceShard
 
 VERSION = "2"  # raise where equal inputs give other features
 # Of a manifest shard: how many of its utterances are degraded, and how many of these by recorded noise.

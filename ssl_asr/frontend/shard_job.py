@@ -15,7 +15,7 @@ from ssl_asr.frontend.statistics import NORMALISED_BY, sums_of
 from ssl_asr.frontend.streams import normalise
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import Inputs
-from ssl_asr.runtime.shard_stage import ShardContent, ShardMaker, SourceShard
+from ssl_asr.runtime.shard_maker import ShardContent, ShardMaker, SourceShard
 from ssl_asr.store import features, utterance
 from ssl_asr.store.features import FeatureRow
 from ssl_asr.store.index_columns import REFUSED

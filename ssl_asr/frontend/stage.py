@@ -13,7 +13,8 @@ from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import Inputs, inputs_key, non_defaults
 from ssl_asr.runtime.cluster import as_task, joined
 from ssl_asr.runtime.job_runner import run_shard_jobs
-from ssl_asr.runtime.shard_stage import ShardStage, SourceShard
+from ssl_asr.runtime.shard_maker import SourceShard
+from ssl_asr.runtime.shard_stage import ShardStage
 from ssl_asr.runtime.stage_clock import StageClock
 from ssl_asr.runtime.stage_report import StageReport, check_reject_shares
 from ssl_asr.runtime.todo import Todo

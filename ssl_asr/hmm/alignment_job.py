@@ -11,7 +11,7 @@ from ssl_asr.hmm.recordings import Recordings, shard_content
 from ssl_asr.hmm.training import HmmInputs, Trained, read_trained
 from ssl_asr.lang.lexicon import RunLexicons
 from ssl_asr.recipe import WrongTexts
-from ssl_asr.runtime.shard_stage import ShardContent, ShardMaker, SourceShard
+from ssl_asr.runtime.shard_maker import ShardContent, ShardMaker, SourceShard
 from ssl_asr.store import alignments, features
 from ssl_asr.store.ledger import Shard
 from ssl_asr.store.shards import ShardStore

@@ -12,7 +12,7 @@ from ssl_asr.hmm.network_aligner import NetworkAligner, Scores
 from ssl_asr.hmm.recordings import Alignment, Recordings, shard_content
 from ssl_asr.hmm.senones import SenoneSet
 from ssl_asr.lang.lexicon import RunLexicons
-from ssl_asr.runtime.shard_stage import ShardContent, ShardMaker, SourceShard
+from ssl_asr.runtime.shard_maker import ShardContent, ShardMaker, SourceShard
 from ssl_asr.store import alignments, features, utterance
 from ssl_asr.store.ledger import Shard
 from ssl_asr.store.shards import ShardStore

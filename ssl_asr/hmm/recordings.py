@@ -12,7 +12,7 @@ import numpy.typing as npt
 from ssl_asr.corpus.augment.speed import fits, recording_places, speed_of
 from ssl_asr.frontend.stacking import stack_labels
 from ssl_asr.hmm.senones import SILENCE_SENONE
-from ssl_asr.runtime.shard_stage import ShardContent
+from ssl_asr.runtime.shard_maker import ShardContent
 from ssl_asr.store import alignments, features, utterance
 from ssl_asr.store.alignments import Confidence
 from ssl_asr.store.features import FeatureRow

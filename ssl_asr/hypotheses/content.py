@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from ssl_asr.runtime.shard_stage import ShardContent
+from ssl_asr.runtime.shard_maker import ShardContent
 from ssl_asr.store import hypotheses
 from ssl_asr.store.copies import label_rows
 from ssl_asr.store.hypotheses import FRAME_SECONDS, HypothesisRow, TimedWord, judged

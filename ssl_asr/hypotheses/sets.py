@@ -17,7 +17,7 @@ from ssl_asr.models.systems import final_name
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.hypotheses import OUTSIDE
 from ssl_asr.recipe.identity import inputs_key, non_defaults
-from ssl_asr.runtime.shard_stage import SourceShard
+from ssl_asr.runtime.shard_maker import SourceShard
 from ssl_asr.store import filesystem, hypotheses
 from ssl_asr.store.ledger import checksum
 from ssl_asr.store.shards import ShardStore

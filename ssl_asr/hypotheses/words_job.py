@@ -11,7 +11,7 @@ from ssl_asr.frontend.stacking import stacked_length
 from ssl_asr.hypotheses.content import UnlabeledRow, Words, own_places, shard_content
 from ssl_asr.hypotheses.sets import HypothesisSet
 from ssl_asr.recipe import Recipe
-from ssl_asr.runtime.shard_stage import ShardContent, ShardMaker, SourceShard
+from ssl_asr.runtime.shard_maker import ShardContent, ShardMaker, SourceShard
 from ssl_asr.store import features
 from ssl_asr.store.features import FeatureRow
 from ssl_asr.store.ledger import Reject, Shard

@@ -15,7 +15,7 @@ from ssl_asr.labelling.teachers import labelling_inputs, load_teacher, target_se
 from ssl_asr.labelling.top_k import KeptMass, Labels, Meters, no_frames, top_k
 from ssl_asr.models.length_batches import batches_of_like_length
 from ssl_asr.recipe import Recipe
-from ssl_asr.runtime.shard_stage import ShardContent, ShardMaker, SourceShard
+from ssl_asr.runtime.shard_maker import ShardContent, ShardMaker, SourceShard
 from ssl_asr.store import features, targets, top_k_codec
 from ssl_asr.store.copies import label_rows
 from ssl_asr.store.features import FeatureRow

@@ -7,34 +7,23 @@ finds done what an actor has published.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
-from typing import Any
 
 import numpy as np
-import pyarrow as pa
 
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import Inputs
-from ssl_asr.runtime.reject_list import MOST_LISTED, dev_and_test_first
+from ssl_asr.runtime.reject_list import MOST_LISTED
+from ssl_asr.runtime.shard_maker import SourceShard
+from ssl_asr.runtime.shard_outcome import Outcome, SplitOutcome
 from ssl_asr.runtime.stage_report import read_rejects
 from ssl_asr.runtime.todo import REJECTED, Todo, reasons, upstream, waiting
-from ssl_asr.store.ledger import LedgerEntry, Reject, Shard, parents_digest
+from ssl_asr.store.ledger import Reject, Shard, parents_digest
 from ssl_asr.store.ledger_index import LedgerIndex
 from ssl_asr.store.shards import ShardStore
-
-
-@dataclass(frozen=True)
-class SourceShard:
-    """What is known of a source shard without reading it; `statistics` are those that parents depend on."""
-
-    shard: Shard
-    checksum: str
-    statistics: Mapping[str, float] = field(default_factory=dict)
-
 
 Parents = Callable[[SourceShard], Inputs]
 _MENDED = "audio that was rejected"
@@ -42,64 +31,6 @@ _MENDED = "audio that was rejected"
 
 def _none(split: str) -> Collection[int]:
     return ()
-
-
-@dataclass(frozen=True)
-class ShardContent:
-    """What a shard is published with, as `ShardStore.publish` takes it."""
-
-    schema: pa.Schema
-    slabs: Sequence[pa.Table]
-    slab_frames: Sequence[int]
-    seconds: float
-    metadata: Mapping[str, str]
-    statistics: Mapping[str, Any] = field(default_factory=dict)
-    rejects: Sequence[Reject] = ()
-    column_encoding: Mapping[str, str] | None = None
-    unbounded: Collection[str] = ()
-
-
-class ShardMaker(ABC):
-    """Called with a shard, makes and publishes it, unless it is there, made from the same."""
-
-    def __init__(self, source: ShardStore, store: ShardStore, statistics: Sequence[str] = ()) -> None:
-        """`statistics` of the source's entries are those that `parents` looks at."""
-        self.source, self.store, self.statistics = source, store, statistics
-
-    @abstractmethod
-    def parents(self, source: SourceShard) -> Inputs: ...
-
-    @abstractmethod
-    def make(self, shard: Shard) -> ShardContent:
-        """ValueError where the source shard cannot be used."""
-
-    def is_done(self, shard: Shard, parents: Inputs) -> bool:
-        return self.store.is_done(shard, parents)
-
-    def __call__(self, shard: Shard) -> None:
-        entry = self.source.entry(shard)
-        assert entry is not None, "the stage lists finished shards"
-        parents = self.parents(source_of_entry(entry, self.statistics))
-        if self.is_done(shard, parents):
-            return  # by an actor that died after it, with other shards of the same task to do
-        made = self.make(shard)
-        self.store.publish(
-            shard,
-            made.schema,
-            made.slabs,
-            made.slab_frames,
-            seconds=made.seconds,
-            parents=parents,
-            metadata=made.metadata,
-            column_encoding=made.column_encoding,
-            unbounded=made.unbounded,
-            statistics=made.statistics,
-            rejects=made.rejects,
-        )
-
-
-def source_of_entry(entry: LedgerEntry, statistics: Sequence[str] = ()) -> SourceShard:
-    return SourceShard(entry.shard, entry.checksum, {name: float(entry.statistics[name]) for name in statistics})
 
 
 @dataclass(frozen=True)
@@ -202,42 +133,3 @@ class ShardStage:
         for split in held:
             shards = [Shard(split, number) for number in self.sources[split].numbers.tolist()]
             self.store.keep_only(split, [shard for shard in shards if shard not in outdated])
-
-
-@dataclass(frozen=True)
-class SplitOutcome:
-    """`lost` of `rows` utterances have no row in the store, or none that is of use.
-
-    `rejected` are utterances and whole shards; `rejects` lists all of these shards, and some of the utterances.
-    """
-
-    rejects: list[Reject]
-    rejected: int
-    lost: int
-    rows: int
-
-
-@dataclass(frozen=True)
-class Outcome:
-    splits: Mapping[str, SplitOutcome]
-
-    @property
-    def rejects(self) -> list[Reject]:
-        return [reject for split in dev_and_test_first(self.splits) for reject in self.splits[split].rejects]
-
-    @property
-    def rejected(self) -> int:
-        return sum(each.rejected for each in self.splits.values())
-
-    @property
-    def lost(self) -> int:
-        return sum(each.lost for each in self.splits.values())
-
-    @property
-    def rows(self) -> int:
-        return sum(each.rows for each in self.splits.values())
-
-    @property
-    def counts(self) -> dict[str, tuple[int, int]]:
-        """Lost utterances and all, by split."""
-        return {split: (each.lost, each.rows) for split, each in self.splits.items()}

@@ -22,7 +22,7 @@ from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import inputs_key, non_defaults
 from ssl_asr.runtime.cluster import joined
 from ssl_asr.runtime.job_runner import network_pool, run_shard_jobs
-from ssl_asr.runtime.shard_stage import Outcome
+from ssl_asr.runtime.shard_outcome import Outcome
 from ssl_asr.runtime.stage_clock import StageClock, refuse_second
 from ssl_asr.runtime.stage_report import StageReport, check_reject_share, keep_rejects
 from ssl_asr.runtime.todo import SENONE_SET, Todo, reasons, upstream, waiting

@@ -23,7 +23,8 @@ from ssl_asr.hypotheses.stage import shard_stage as hypothesis_stage
 from ssl_asr.labelling.stage import shard_stage as target_stage
 from ssl_asr.models.systems import teachers_of
 from ssl_asr.recipe import Recipe
-from ssl_asr.runtime.shard_stage import ShardStage, source_of_entry
+from ssl_asr.runtime.shard_maker import source_of_entry
+from ssl_asr.runtime.shard_stage import ShardStage
 from ssl_asr.store import filesystem
 from ssl_asr.store.layout import MANIFEST, split_folder
 from ssl_asr.store.ledger import LedgerEntry, Shard, parents_digest

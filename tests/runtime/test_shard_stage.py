@@ -11,7 +11,8 @@ import pytest
 
 from ssl_asr.recipe import Recipe, load_recipe
 from ssl_asr.recipe.identity import Inputs
-from ssl_asr.runtime.shard_stage import ShardContent, ShardMaker, ShardStage, SourceShard, source_of_entry
+from ssl_asr.runtime.shard_maker import ShardContent, ShardMaker, SourceShard, source_of_entry
+from ssl_asr.runtime.shard_stage import ShardStage
 from ssl_asr.runtime.stage_report import StageReport, keep_report
 from ssl_asr.runtime.todo import NEW_VERSION, NOT_THERE, Todo
 from ssl_asr.store.ledger import Reject, Shard

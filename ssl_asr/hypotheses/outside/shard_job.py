@@ -9,7 +9,7 @@ from ssl_asr.hypotheses.outside.words import OutsideWord, words_by_id, words_wit
 from ssl_asr.hypotheses.sets import HypothesisSet
 from ssl_asr.lang.language import language_of
 from ssl_asr.recipe import Recipe
-from ssl_asr.runtime.shard_stage import ShardContent, ShardMaker, SourceShard
+from ssl_asr.runtime.shard_maker import ShardContent, ShardMaker, SourceShard
 from ssl_asr.store import features, layout
 from ssl_asr.store.ledger import Reject, Shard
 from ssl_asr.store.partitions import partition_store, read_partition

@@ -15,7 +15,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from ssl_asr.recipe.identity import digest
-from ssl_asr.runtime.shard_stage import ShardContent, ShardMaker, SourceShard
+from ssl_asr.runtime.shard_maker import ShardContent, ShardMaker, SourceShard
 from ssl_asr.serving.adapting import EngineOptions, open_engine
 from ssl_asr.serving.description import DESCRIPTION
 from ssl_asr.serving.transcribing.formats.plain import as_json

@@ -19,7 +19,7 @@ from ssl_asr.hmm.senones import load_senones
 from ssl_asr.models.acoustic import AcousticModel
 from ssl_asr.models.model_files import load_model
 from ssl_asr.recipe.identity import inputs_key
-from ssl_asr.runtime.shard_stage import ShardContent, ShardMaker, SourceShard
+from ssl_asr.runtime.shard_maker import ShardContent, ShardMaker, SourceShard
 from ssl_asr.sequence import lattice_shards
 from ssl_asr.sequence.best_path import best_path, most
 from ssl_asr.sequence.lattices import Lattice

@@ -11,7 +11,7 @@ from ssl_asr.models.model_files import model_id
 from ssl_asr.models.systems import TEACHER, settings_of, stage_of
 from ssl_asr.recipe import Recipe, SequenceTraining
 from ssl_asr.recipe.identity import Inputs, digest, inputs_key, non_defaults
-from ssl_asr.runtime.shard_stage import SourceShard
+from ssl_asr.runtime.shard_maker import SourceShard
 from ssl_asr.sequence import lattice_shards
 from ssl_asr.store import alignments
 from ssl_asr.store.ledger import Shard, checksum
