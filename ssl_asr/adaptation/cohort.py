@@ -10,7 +10,8 @@ from pydantic import TypeAdapter, ValidationError
 
 from ssl_asr.fairness.attributes import GEO, TAG
 from ssl_asr.fairness.places import LATITUDE, LONGITUDE, counted_from
-from ssl_asr.fairness.results import CohortResults, Geography, RegionBounds
+from ssl_asr.fairness.regions import Geography, RegionBounds
+from ssl_asr.fairness.results import CohortResults
 from ssl_asr.store import filesystem
 from ssl_asr.store.results_layout import cohorts_uri
 

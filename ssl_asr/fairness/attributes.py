@@ -7,12 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ssl_asr.fairness.clustering import Clustering
 from ssl_asr.fairness.cuts import Float, Least
 from ssl_asr.fairness.embeddings import Embeddings, embeddings_of_run, read_embeddings, speaker_vectors
 from ssl_asr.fairness.halves import pairs_of, searched_half
 from ssl_asr.fairness.partition import Attribute, Values
 from ssl_asr.fairness.places import places_of, positions_of
-from ssl_asr.fairness.results import Clustering
 from ssl_asr.fairness.scored_table import Bool, Int, MainValues, ScoredTable, Speakers, main_values
 
 GEO, TAG, VOICES, EMBEDDINGS = "geo", "tag:", "voices", "embeddings:"

@@ -10,8 +10,8 @@ from sklearn.cluster import KMeans
 from sklearn.metrics import adjusted_rand_score
 from threadpoolctl import threadpool_limits
 
+from ssl_asr.fairness.clustering import STABLE, TriedNumber
 from ssl_asr.fairness.cuts import Float
-from ssl_asr.fairness.results import STABLE, TriedNumber
 from ssl_asr.fairness.scored_table import Int
 
 MOST = 12

@@ -7,7 +7,8 @@ from collections.abc import Iterator, Sequence
 
 from ssl_asr.evaluation.bootstrap import LEAST_SPEAKERS, Interval
 from ssl_asr.evaluation.table import aligned
-from ssl_asr.fairness.results import ChannelCheck, CohortResults, CutResult, MixedEffects, Part, RegionBounds
+from ssl_asr.fairness.regions import CutResult, RegionBounds
+from ssl_asr.fairness.results import ChannelCheck, CohortResults, MixedEffects, Part
 
 _WIDTH = 118
 MOST_ROWS = 20

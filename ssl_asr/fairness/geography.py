@@ -10,7 +10,7 @@ from ssl_asr.evaluation.bootstrap import Draws
 from ssl_asr.fairness.chance import share_reached, shuffled_rates
 from ssl_asr.fairness.cuts import Float
 from ssl_asr.fairness.partition import Partition, Positions
-from ssl_asr.fairness.results import CutResult, Geography, Place, RegionBounds
+from ssl_asr.fairness.regions import CutResult, Geography, Place, RegionBounds
 from ssl_asr.fairness.scored_table import Bool, Counts
 from ssl_asr.fairness.tree import AXES, Cut, Region
 

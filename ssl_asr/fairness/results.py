@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from ssl_asr.evaluation.bootstrap import Interval
-
-STABLE = 0.8  # from this stability on, a number of clusters is called stable
+from ssl_asr.fairness.clustering import Clustering
+from ssl_asr.fairness.regions import Geography
 
 
 @dataclass(frozen=True)
@@ -94,99 +94,6 @@ class MixedEffects:
     speaker_deviation: float | None
     channels: int
     problem: str | None
-
-
-@dataclass(frozen=True)
-class CutResult:
-    """A cut of the geographic tree. `difference` is the word error rate below `at` less that from there on.
-
-    `difference` and `p` are of the held-out half, None where this has not two speakers on both sides; those
-    `_searched` are of the half in which the cut was chosen. `depth` is 0 of the first cut.
-    """
-
-    depth: int
-    axis: str
-    at: float
-    difference_searched: float
-    p_searched: float
-    difference: float | None
-    p: float | None
-
-
-@dataclass(frozen=True)
-class RegionBounds:
-    """Degrees; None where the region is open. `west` may be above `east` across the 180th meridian."""
-
-    name: str
-    south: float | None
-    north: float | None
-    west: float | None
-    east: float | None
-
-
-@dataclass(frozen=True)
-class Place:
-    """A square of a coarse grid in which two speakers or more live: its middle in degrees."""
-
-    latitude: float
-    longitude: float
-    speakers: int
-
-
-@dataclass(frozen=True)
-class Geography:
-    """`west` is where longitudes begin, to be counted eastward; -180 unless speakers live around that meridian."""
-
-    west: float
-    cuts: Sequence[CutResult]
-    regions: Sequence[RegionBounds]
-    places: Sequence[Place]
-
-
-@dataclass(frozen=True)
-class TriedNumber:
-    """`inertia` is the mean squared distance to the nearest centre.
-
-    `stability` is the mean adjusted Rand index (Hubert and Arabie 1985) between the clusters of all speakers and
-    those of resamples: 1 where these are always the same, 0 where they agree by chance. One cluster has none.
-    """
-
-    clusters: int
-    inertia: float
-    stability: float | None = None
-
-
-@dataclass(frozen=True)
-class VoiceDot:
-    """A speaker's embedding, without a name: its first two principal components, its cohort and its channel."""
-
-    x: float
-    y: float
-    cohort: str
-    channel: str
-
-
-@dataclass(frozen=True)
-class VoiceMap:
-    """Speakers of both halves in the cohorts that are shown; shares of the variance along `x` and `y`."""
-
-    dots: Sequence[VoiceDot]
-    share_x: float
-    share_y: float
-
-
-@dataclass(frozen=True)
-class Clustering:
-    """The numbers of clusters that were tried, on the half searched; `stable` is False where none was stable.
-
-    `least_speakers` on average were in each; `embeddings` is the checksum of those that were clustered.
-    """
-
-    tried: Sequence[TriedNumber]
-    stable: bool
-    map: VoiceMap
-    least_speakers: int
-    embeddings: str
 
 
 @dataclass(frozen=True)

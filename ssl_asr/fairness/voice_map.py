@@ -8,8 +8,8 @@ from dataclasses import replace
 
 import numpy as np
 
+from ssl_asr.fairness.clustering import Clustering, VoiceDot, VoiceMap
 from ssl_asr.fairness.cuts import Float
-from ssl_asr.fairness.results import Clustering, VoiceDot, VoiceMap
 from ssl_asr.fairness.scored_table import Int
 
 MOST_DOTS = 2000

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ssl_asr.fairness.clustering import STABLE
 from ssl_asr.fairness.clusters import elbow, find_clusters, nearest
 from ssl_asr.fairness.cohort_table import format_cohorts
 from ssl_asr.fairness.embeddings import read_embeddings, speaker_vectors
 from ssl_asr.fairness.find import find_cohorts
-from ssl_asr.fairness.results import STABLE
 from ssl_asr.fairness.scored_table import speakers_of
 from tests.fairness.made_up import QUICK, table_of
 

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from sklearn.decomposition import PCA
 
+from ssl_asr.fairness.clustering import Clustering, VoiceDot, VoiceMap
 from ssl_asr.fairness.find import find_cohorts
-from ssl_asr.fairness.results import Clustering, VoiceDot, VoiceMap
 from ssl_asr.fairness.voice_map import MOST_DOTS, only_of, principal_components, voice_map
 from ssl_asr.store.speaker_embeddings import SpeakerEmbeddings, write_speaker_embeddings
 from ssl_asr.store.speakers_layout import embeddings_uri

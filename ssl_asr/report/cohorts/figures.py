@@ -9,9 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Rectangle
 from matplotlib.ticker import FuncFormatter
 
+from ssl_asr.fairness.clustering import STABLE, Clustering
 from ssl_asr.fairness.cohort_table import MOST_ROWS
 from ssl_asr.fairness.geography import east_longitude
-from ssl_asr.fairness.results import STABLE, Clustering, Cohort, CohortResults, Geography, RegionBounds
+from ssl_asr.fairness.regions import Geography, RegionBounds
+from ssl_asr.fairness.results import Cohort, CohortResults
 from ssl_asr.models.systems import STUDENT, TEACHER
 from ssl_asr.report.svg import COLOUR, FAINT, GRID, INK, drawn
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from matplotlib.lines import Line2D
 
-from ssl_asr.fairness.results import VoiceMap
+from ssl_asr.fairness.clustering import VoiceMap
 from ssl_asr.report.svg import FAINT, drawn
 
 # Middle tones, which are seen on a light and on a dark page.

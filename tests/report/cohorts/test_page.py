@@ -8,8 +8,8 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
+from ssl_asr.fairness.clustering import VoiceDot, VoiceMap
 from ssl_asr.fairness.find import find_cohorts
-from ssl_asr.fairness.results import VoiceDot, VoiceMap
 from ssl_asr.report.cohorts.figures import numbers_of_clusters, rates, regions_map
 from ssl_asr.report.cohorts.page import render_cohorts
 from ssl_asr.report.cohorts.voices import draw_voices
