@@ -6,7 +6,7 @@ import subprocess
 from datetime import date
 from pathlib import Path
 
-from ssl_asr.report.evidence import machine_text
+from ssl_asr.report.versions import machine_text
 from ssl_asr.studies.outcome import Provenance
 
 

@@ -16,8 +16,9 @@ from ssl_asr.evaluation.transducer_tables import transducer_tables
 from ssl_asr.models.systems import BASELINE_SHORT, STUDENT, TEACHER, TITLES, trained
 from ssl_asr.progress import clock
 from ssl_asr.report import plots
+from ssl_asr.report.corpus import CorpusRow
 from ssl_asr.report.errors.clips import NO_CLIPS, Clips
-from ssl_asr.report.evidence import CorpusRow, Evidence
+from ssl_asr.report.evidence import Evidence
 from ssl_asr.report.fairness import fairness_tables
 from ssl_asr.report.gate_plot import Gated, draw
 from ssl_asr.report.reliability import reliability

@@ -11,9 +11,9 @@ from matplotlib.axes import Axes
 from ssl_asr.evaluation.error_rates import ALL, Reduction
 from ssl_asr.evaluation.results import Results
 from ssl_asr.models.systems import STUDENT, TEACHER, TITLES, stage_of
-from ssl_asr.report.evidence import TargetShard
 from ssl_asr.report.learning_curves import CurvePoint, LearningCurve
 from ssl_asr.report.svg import COLOUR, FAINT, INK, SHADE, drawn
+from ssl_asr.report.targets import TargetShard
 
 
 def wer_bars(results: Results, set_: str) -> str:
