@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from ssl_asr.decoding.graph_files import GraphInfo, graph_inputs, make_graph, read_vocabulary
-from ssl_asr.decoding.slabs import DecodedSlab
+from ssl_asr.decoding.slabs import DecodedSlab, Slab
 from ssl_asr.evaluation.bootstrap import Draws
 from ssl_asr.evaluation.conversations import recognise_slabs_of_conversations, score_conversations
 from ssl_asr.evaluation.decisions import Decisions, decide
-from ssl_asr.evaluation.error_rates import ALL
+from ssl_asr.evaluation.figures import figures_of
 from ssl_asr.evaluation.inputs import (
     check_models,
     describe_system,
@@ -36,12 +36,11 @@ from ssl_asr.evaluation.summary import (
     scored_recordings,
     word_errors,
 )
-from ssl_asr.evaluation.table import share_text
 from ssl_asr.evaluation.transcripts import write_transcripts
 from ssl_asr.evaluation.transducers import compare_transducers, recognise_slabs
 from ssl_asr.evaluation.words import find_words_of, publish_words
 from ssl_asr.hmm.senones import load_senones
-from ssl_asr.models.systems import BASELINE, BASELINE_SHORT, STUDENT, TITLES, TOPLINE, evaluated, final_name
+from ssl_asr.models.systems import BASELINE, STUDENT, TOPLINE, evaluated, final_name
 from ssl_asr.progress import Progress
 from ssl_asr.recipe import Recipe
 from ssl_asr.recipe.identity import Inputs, inputs_key
@@ -87,9 +86,7 @@ def run_evaluate(recipe: Recipe) -> StageReport:
         by_scales, made = decode("decoding test", {each: [scales] for each, scales in tested.items()}, test)
         transduced, recognised = recognise_slabs(recipe, test)
         conversed, made_of_conversations = recognise_slabs_of_conversations(recipe, test)
-        words, spoken = None, dict[str, list[Span]]()
-        if recipe.evaluate.lattices or recipe.utterance_transducers:
-            spoken = times_of("word times of test", slabs_to_time(recipe.run, test, test_utterances))
+        spoken, words = _spoken_times(recipe, test, test_utterances), None
         if recipe.evaluate.lattices:
             words = find_words_of(recipe, tested, dev=dev, test=test, spoken=spoken)
     found = {system: by_scales[model][decided.scales[model]] for system, model in decided.tested.items()}
@@ -107,7 +104,7 @@ def run_evaluate(recipe: Recipe) -> StageReport:
         write_transcripts(recipe.run, name, slabs, test_utterances, confidences.get(name))
     write_results(recipe.run, results)
     rejects, pieces = _rejects(found | transduced), decided.pieces + made + recognised + made_of_conversations
-    report = clock.finish(pieces.total, pieces.kept, rejects, _figures(results))
+    report = clock.finish(pieces.total, pieces.kept, rejects, figures_of(results))
     check_reject_share(recipe, STAGE, len({reject.id for reject in rejects}), len(test_utterances))
     return report
 
@@ -141,6 +138,15 @@ def _made_graph(recipe: Recipe) -> GraphInfo:
     return graph
 
 
+def _spoken_times(
+    recipe: Recipe, slabs: Sequence[Slab], utterances: Mapping[str, Utterance]
+) -> dict[str, list[Span]]:
+    """When the words were spoken; nothing where neither lattices nor transducers are compared with that."""
+    if not (recipe.evaluate.lattices or recipe.utterance_transducers):
+        return {}
+    return times_of("word times of test", slabs_to_time(recipe.run, slabs, utterances))
+
+
 def _results(
     recipe: Recipe,
     graph: GraphInfo,
@@ -171,42 +177,6 @@ def _results(
         ),
         oov_rate=out_of_vocabulary(utterances.values(), read_vocabulary(recipe.run, graph.key).words),
     )
-
-
-def _figures(results: Results) -> dict[str, float | str]:
-    head = results.headline
-    figures: dict[str, float | str] = {
-        f"wer_{name}": f"{results.row(name, head).wer:.1%}" for name in results.systems
-    }
-    gain = results.reduction(head)
-    figures["werr"] = f"{gain.werr:.1%} [{gain.low:.1%}, {gain.high:.1%}]"
-    if gain.topline_share is not None:
-        figures["share_of_topline"] = share_text(gain.topline_share)
-    if head != ALL:
-        figures = {"tested_on": head, **figures, "werr_of_everything": f"{results.reduction().werr:.1%}"}
-    figures["kappa"] = " / ".join(map(results.scale, results.kappa))
-    if BASELINE_SHORT in results.kappa:
-        figures["baseline"] = TITLES[results.baseline_model]
-    figures |= _transducer_figures(results)
-    figures["decoding_x_real_time"] = results.decode_x_real_time
-    return figures
-
-
-def _transducer_figures(results: Results) -> dict[str, float | str]:
-    """Studies compare the numbers among them: FLOPs of encoders, time, and the share of wrong turn counts."""
-    figures: dict[str, float | str] = {}
-    for transducer in results.transducers:
-        figures[f"wer_{transducer.name}"] = f"{results.transducer_row(transducer.name, results.headline).wer:.1%}"
-        if transducer.compute is not None:
-            figures[f"{transducer.name}_mflops_per_frame"] = transducer.compute.flops / 1e6
-        if transducer.real_time_factor is not None:
-            figures[f"{transducer.name}_real_time_factor"] = transducer.real_time_factor
-    for each in results.conversations:
-        name, accuracy = each.row.system, each.counts.accuracy
-        figures[f"orc_wer_{name}"] = f"{each.row.wer:.1%}"
-        if accuracy is not None:
-            figures[f"{name}_turn_count_errors"] = 1 - accuracy
-    return figures
 
 
 def _rejects(found: Mapping[str, Sequence[DecodedSlab]]) -> list[Reject]:
