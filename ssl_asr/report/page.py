@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from base64 import b64encode
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from markupsafe import Markup
@@ -13,6 +15,7 @@ from ssl_asr.evaluation.error_rates import ALL
 from ssl_asr.evaluation.results import Results
 from ssl_asr.evaluation.table import baseline_note, share_text
 from ssl_asr.evaluation.transducer_tables import transducer_tables
+from ssl_asr.evaluation.word_quality import WordQuality
 from ssl_asr.models.systems import BASELINE_SHORT, STUDENT, TEACHER, TITLES, trained
 from ssl_asr.progress import clock
 from ssl_asr.report import plots
@@ -54,47 +57,62 @@ class GateFigure:
 
 def render(evidence: Evidence, clips: Clips = NO_CLIPS) -> str:
     """The HTML of the report."""
-    results = evidence.results
     return fill(
         "page.html",
         evidence=evidence,
         analysis=evidence.errors,
         clips=clips,
         recipe=evidence.recipe,
-        results=results,
+        results=evidence.results,
         summary=summary(evidence),
-        sets=_sets(results) if results else [],
-        systems=[(name, TITLES[name]) for name in results.systems] if results else [],
         titles=TITLES,
         models=trained(evidence.recipe),
         share_text=share_text,
-        baseline_note=baseline_note(results) if results and BASELINE_SHORT in results.kappa else "",
-        transducer_tables=transducer_tables(results) if results else [],
         fairness_tables=fairness_tables(evidence.recipe, evidence.found),
         fairness_note=note_of(evidence.found),
         all=ALL,
-        bars={name: Markup(plots.wer_bars(results, name)) for name in _sets(results)} if results else {},
-        forest=Markup(plots.werr_forest(results)) if results else "",
-        tuning=[Markup(svg) for svg in tuning_curves(results)] if results else [],
         curves=[(name, Markup(plots.learning_curve(curve))) for name, curve in evidence.curves.items()],
         gates=[_gate_figure(name, each) for name, each in evidence.gates.models.items()] if evidence.gates else [],
-        histograms=[Markup(svg) for svg in plots.target_histograms(evidence.targets, evidence.recipe.labelling.k)]
-        if evidence.targets
-        else [],
-        target_means=_target_means(evidence),
-        target_conditions=_target_conditions(evidence),
-        reliability=Markup(reliability(evidence.calibration.by_frame.bins, TEACHER)) if evidence.calibration else "",
-        word_quality=evidence.words,
-        word_reliability={
-            name: Markup(reliability(each.bins, name, "words", "confidence"))
-            for name, each in evidence.words.items()
-            if each.words
-        },
         corpus_totals=_corpus_totals(evidence.corpus),
         stages=_stage_lines(evidence),
         total_time=clock(sum(report.seconds for name, report in evidence.stages.items() if name != "report")),
         rejects=evidence.rejects,
+        **_results_values(evidence.results),
+        **_target_values(evidence),
+        **_word_values(evidence.words),
     )
+
+
+def _results_values(results: Results | None) -> dict[str, Any]:
+    """What the page needs of the word error rates; all of it is empty where there are none."""
+    sets = _sets(results) if results else []
+    return {
+        "sets": sets,
+        "systems": [(name, TITLES[name]) for name in results.systems] if results else [],
+        "baseline_note": baseline_note(results) if results and BASELINE_SHORT in results.kappa else "",
+        "transducer_tables": transducer_tables(results) if results else [],
+        "bars": {name: Markup(plots.wer_bars(results, name)) for name in sets} if results else {},
+        "forest": Markup(plots.werr_forest(results)) if results else "",
+        "tuning": [Markup(svg) for svg in tuning_curves(results)] if results else [],
+    }
+
+
+def _target_values(evidence: Evidence) -> dict[str, Any]:
+    """Of the teachers' labels; empty where there are none."""
+    targets, calibration = evidence.targets, evidence.calibration
+    drawn = plots.target_histograms(targets, evidence.recipe.labelling.k) if targets else []
+    return {
+        "histograms": [Markup(svg) for svg in drawn],
+        "target_means": _target_means(evidence),
+        "target_conditions": _target_conditions(evidence),
+        "reliability": Markup(reliability(calibration.by_frame.bins, TEACHER)) if calibration else "",
+    }
+
+
+def _word_values(words: Mapping[str, WordQuality]) -> dict[str, Any]:
+    """Of the words' confidences by system; empty without lattices."""
+    drawn = {name: reliability(each.bins, name, "words", "confidence") for name, each in words.items() if each.words}
+    return {"word_quality": words, "word_reliability": {name: Markup(svg) for name, svg in drawn.items()}}
 
 
 def summary(evidence: Evidence) -> str:
