@@ -24,6 +24,7 @@ Figures other than word errors come from the stages' reports; their interval is 
 "Word errors in A, beyond those in B": the reduction in condition A less that in B, in percentage points.
 "Exploratory": thought of after the runs. Lines of benchmarks have criteria of their own, on their pages.
 """
+_HEAD = ["claim", "less of", "published", "here, %", "interval", "criterion", "verdict", "study", "commit", "machine"]
 
 
 def study_markdown(outcome: Outcome, picture: str) -> str:
@@ -51,40 +52,27 @@ def study_markdown(outcome: Outcome, picture: str) -> str:
 
 def studies_markdown(outcomes: Iterable[Outcome], sheets: Iterable[ClaimSheet] = ()) -> str:
     """The table of all studies, and of the benchmarks that ask for claims."""
-    lines = [
-        [
-            "claim",
-            "less of",
-            "published",
-            "here, %",
-            "interval",
-            "criterion",
-            "verdict",
-            "study",
-            "commit",
-            "machine",
-        ],
-        ["---", "---", "---", "---:", "---:", "---:", "---", "---", "---", "---"],
-    ]
-    for outcome in outcomes:
-        study, made = outcome.study, outcome.provenance
-        for each in outcome.compared:
-            lines.append(
-                [
-                    each.comparison.name,
-                    each.comparison.what,
-                    each.comparison.published or "-",
-                    *_found(each),
-                    f"[{study.name}]({study.name}.md)",
-                    made.commit,
-                    made.machine,
-                ]
-            )
+    lines = [_HEAD, ["---", "---", "---", "---:", "---:", "---:", "---", "---", "---", "---"]]
+    lines += [_line(each, outcome) for outcome in outcomes for each in outcome.compared]
     for sheet in sheets:
         lines += [claim_line(each, sheet) for each in sheet.claims]
     how = "`ssl-asr experiment STUDY` makes a study's page and this table."
     head = f"Fewer word errors, or less of what is named, in percent, mean over the seeds. {how}"
     return f"{TITLE}\n\n{head}\n\n{table_of(lines)}\n{_RULE}"
+
+
+def _line(compared: Compared, outcome: Outcome) -> list[str]:
+    """Of the table of all studies."""
+    comparison, study, made = compared.comparison, outcome.study, outcome.provenance
+    return [
+        comparison.name,
+        comparison.what,
+        comparison.published or "-",
+        *_found(compared),
+        f"[{study.name}]({study.name}.md)",
+        made.commit,
+        made.machine,
+    ]
 
 
 def sentence(compared: Compared) -> str:
