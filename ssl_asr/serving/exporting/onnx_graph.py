@@ -56,26 +56,21 @@ class OnnxGraph:
 
         Tensors are float32, but for those named in `whole`, which are int64, and in `double`, which are float64.
         """
-
-        def described(shapes: dict[str, Any]) -> list[Any]:
-            kinds = dict.fromkeys(shapes, TensorProto.FLOAT)
-            kinds |= dict.fromkeys(shapes.keys() & whole, TensorProto.INT64)
-            kinds |= dict.fromkeys(shapes.keys() & double, TensorProto.DOUBLE)
-            return [helper.make_tensor_value_info(name, kinds[name], shape) for name, shape in shapes.items()]
-
-        graph = helper.make_graph(
-            self.nodes,
-            "streaming",
-            described(inputs),
-            described(outputs),
-            self.constants,
-        )
+        described_inputs, described_outputs = (_described(shapes, whole, double) for shapes in (inputs, outputs))
+        graph = helper.make_graph(self.nodes, "streaming", described_inputs, described_outputs, self.constants)
         opsets = [helper.make_opsetid("", _OPSET)]
         model = helper.make_model(graph, producer_name="ssl_asr", ir_version=_IR, opset_imports=opsets)
         helper.set_model_props(model, dict(metadata or {}))
         onnx.checker.check_model(model, full_check=True)
         data: bytes = model.SerializeToString(deterministic=True)
         return data
+
+
+def _described(shapes: Mapping[str, Any], whole: Collection[str], double: Collection[str]) -> list[Any]:
+    kinds = dict.fromkeys(shapes, TensorProto.FLOAT)
+    kinds |= dict.fromkeys(shapes.keys() & whole, TensorProto.INT64)
+    kinds |= dict.fromkeys(shapes.keys() & double, TensorProto.DOUBLE)
+    return [helper.make_tensor_value_info(name, kinds[name], shape) for name, shape in shapes.items()]
 
 
 def add_lstm(
