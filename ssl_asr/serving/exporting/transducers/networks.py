@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from ssl_asr.models.conv_rnnt import ConvRnnt
+from ssl_asr.models.encoder import Encoder
 from ssl_asr.models.lstm import Lstm
 from ssl_asr.models.projected_lstm import ProjectedLstm
 from ssl_asr.models.separator import Separator
@@ -53,21 +54,7 @@ def encoder_onnx(model: TransducerModel) -> bytes:
     graph = OnnxGraph.of(model)
     nodes, encoder = CausalNodes(graph), model.encoder
     add_normalisation(graph)
-    if isinstance(encoder, Lstm):
-        layers, units = encoder.section.layers, encoder.section.units
-        add_lstm_encoder(graph, layers, units)
-        nodes.shapes = dict.fromkeys((HIDDEN, CELL), (layers, 1, units))
-        hidden = "hidden"
-    elif isinstance(encoder, Separator):
-        nodes.shapes = dict.fromkeys((HIDDEN, CELL), tuple(encoder.initial_state(1)[0].shape))
-        hidden = nodes.linear("encoder.output", add_separator(graph, encoder))
-    elif isinstance(encoder, ProjectedLstm):
-        hidden = nodes.add(encoder.stack, "encoder.stack", "normalised")
-    elif isinstance(encoder, Transformer):
-        hidden = add_transformer(nodes, encoder)
-    else:
-        assert isinstance(encoder, ConvRnnt), "the kinds were checked"
-        hidden = _conv_rnnt(nodes, encoder)
+    hidden = _add_encoder(nodes, encoder)
     width, states = output_channels(model) * model.spec.joiner, nodes.shapes
     if isinstance(encoder, Separator):
         projected = nodes.linear("joiner.encoder_projection", hidden)
@@ -79,6 +66,24 @@ def encoder_onnx(model: TransducerModel) -> bytes:
         {ENCODED: (1, "frames", width), **{name + AFTER: _after(shape) for name, shape in states.items()}},
         double=[each for name in nodes.double for each in (name, name + AFTER)],
     )
+
+
+def _add_encoder(nodes: CausalNodes, encoder: Encoder) -> str:
+    """From `normalised` to the hidden values, whose name it returns; `nodes.shapes` become those of its states."""
+    if isinstance(encoder, Lstm):
+        layers, units = encoder.section.layers, encoder.section.units
+        add_lstm_encoder(nodes.graph, layers, units)
+        nodes.shapes = dict.fromkeys((HIDDEN, CELL), (layers, 1, units))
+        return "hidden"
+    if isinstance(encoder, Separator):
+        nodes.shapes = dict.fromkeys((HIDDEN, CELL), tuple(encoder.initial_state(1)[0].shape))
+        return nodes.linear("encoder.output", add_separator(nodes.graph, encoder))
+    if isinstance(encoder, ProjectedLstm):
+        return nodes.add(encoder.stack, "encoder.stack", "normalised")
+    if isinstance(encoder, Transformer):
+        return add_transformer(nodes, encoder)
+    assert isinstance(encoder, ConvRnnt), "the kinds were checked"
+    return _conv_rnnt(nodes, encoder)
 
 
 def _after(shape: tuple[int | str, ...]) -> tuple[int | str, ...]:
