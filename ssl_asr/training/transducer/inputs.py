@@ -38,24 +38,37 @@ def transducer_inputs(recipe: Recipe, name: str) -> dict[str, str]:
         inputs["alignments"] = digest_of(ShardStore(recipe.run, store), "labeled")
     if settings.conversations is not None:
         inputs["conversations version"] = CONVERSATIONS_VERSION
-    if settings.encoder_from:
-        inputs["encoder"] = model_id(model_uri(recipe.run, settings.encoder_from))
-    if settings.start_from:
-        inputs["start"] = inputs_key(transducer_inputs(recipe, settings.start_from))
-    if settings.senone_passes:
-        inputs["encoder"] = inputs_key(encoder_inputs(recipe, name))
-    if isinstance(settings.network, TransformerNetwork) and settings.network.gating is not None:
-        inputs["gating version"] = GATING_VERSION
-    if other := flops_of(settings.network):
-        uri = model_uri(recipe.run, other)
-        inputs["FLOPs of"] = model_id(uri) if filesystem.exists(uri) else "not trained yet"
-        inputs["dev features"] = digest_of(heard, "dev")
+    inputs |= _beginning(recipe, name) | _gating(recipe, name)
     if settings.unlabeled_passes:
         made = hypothesis_set(recipe)
         inputs |= {
             "hypotheses": f"{made.id} {digest_of(made.store, 'unlabeled')}",
             "unlabeled features": digest_of(heard, "unlabeled"),
         }
+    return inputs
+
+
+def _beginning(recipe: Recipe, name: str) -> dict[str, str]:
+    """What its encoder, or all of it, has learned before."""
+    settings, inputs = recipe.transducers[name], dict[str, str]()
+    if settings.encoder_from:
+        inputs["encoder"] = model_id(model_uri(recipe.run, settings.encoder_from))
+    if settings.start_from:
+        inputs["start"] = inputs_key(transducer_inputs(recipe, settings.start_from))
+    if settings.senone_passes:
+        inputs["encoder"] = inputs_key(encoder_inputs(recipe, name))
+    return inputs
+
+
+def _gating(recipe: Recipe, name: str) -> dict[str, str]:
+    """Of a network with gates, and of one whose gates close at random as often as those of another."""
+    network, inputs = recipe.transducers[name].network, dict[str, str]()
+    if isinstance(network, TransformerNetwork) and network.gating is not None:
+        inputs["gating version"] = GATING_VERSION
+    if other := flops_of(network):
+        uri = model_uri(recipe.run, other)
+        inputs["FLOPs of"] = model_id(uri) if filesystem.exists(uri) else "not trained yet"
+        inputs["dev features"] = digest_of(ShardStore(recipe.run, features.STORE), "dev")
     return inputs
 
 
