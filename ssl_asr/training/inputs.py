@@ -42,27 +42,7 @@ def model_inputs(recipe: Recipe, name: ModelName, senones: SenoneSet | None = No
     }
     if _sees_tags(recipe, name):
         inputs["tags"] = digest_of(ShardStore(recipe.run, utterance.STORE), "labeled")
-    if name in BASELINES:
-        unlabeled = made.index("unlabeled")
-        inputs |= {
-            "unlabeled frames": str(unlabeled.column("frames").sum()),
-            "unlabeled slabs": str(len(unlabeled.slabs())),
-        }
-        versions = versions_of_pass(recipe.corpus, "unlabeled", recipe.student.versions)
-        return inputs if versions == 1 else inputs | {"unlabeled versions": str(versions)}
-    if name == TOPLINE:
-        return inputs | {
-            "unlabeled alignments": digest_of(aligned, "unlabeled"),
-            "unlabeled features": digest_of(made, "unlabeled"),
-        }
-    if name == STUDENT:
-        store = targets.store_name(target_set_id(recipe))
-        labelled = ShardStore(recipe.run, store)
-        return inputs | {
-            "targets": f"{store} {digest_of(labelled, 'unlabeled')}",
-            "unlabeled features": digest_of(made, "unlabeled"),
-        }
-    return inputs
+    return inputs | _of_unlabeled(recipe, name, aligned)
 
 
 def network_inputs(network: NetworkSection) -> dict[str, str]:
@@ -71,6 +51,31 @@ def network_inputs(network: NetworkSection) -> dict[str, str]:
         return {"conv-rnnt version": CONV_RNNT_VERSION}
     gating = network.gating if isinstance(network, TransformerNetwork) else None
     return {"random gates version": RANDOM_GATES_VERSION} if gating and gating.arbitrator == "random" else {}
+
+
+def _of_unlabeled(recipe: Recipe, name: ModelName, aligned: ShardStore) -> dict[str, str]:
+    """What a model is made from of the unlabeled speech; a teacher has none."""
+    made = ShardStore(recipe.run, features.STORE)
+    if name in BASELINES:
+        unlabeled = made.index("unlabeled")
+        inputs = {
+            "unlabeled frames": str(unlabeled.column("frames").sum()),
+            "unlabeled slabs": str(len(unlabeled.slabs())),
+        }
+        versions = versions_of_pass(recipe.corpus, "unlabeled", recipe.student.versions)
+        return inputs if versions == 1 else inputs | {"unlabeled versions": str(versions)}
+    if name == TOPLINE:
+        return {
+            "unlabeled alignments": digest_of(aligned, "unlabeled"),
+            "unlabeled features": digest_of(made, "unlabeled"),
+        }
+    if name == STUDENT:
+        store = targets.store_name(target_set_id(recipe))
+        return {
+            "targets": f"{store} {digest_of(ShardStore(recipe.run, store), 'unlabeled')}",
+            "unlabeled features": digest_of(made, "unlabeled"),
+        }
+    return {}
 
 
 def _sees_tags(recipe: Recipe, name: ModelName) -> bool:
