@@ -11,12 +11,11 @@ from pathlib import Path
 import pytest
 from ray.exceptions import RayError
 
-from ssl_asr.cli import main as cli
 from ssl_asr.cli.main import FAILED, INTERRUPTED, OK, REFUSED, main
 from ssl_asr.corpus.open_speech.packages import FetchError
 from ssl_asr.recipe import Recipe, load_recipe
 from ssl_asr.runtime import pipeline
-from ssl_asr.runtime.pipeline import NAMES, STAGES, ancestors, wanted_stages
+from ssl_asr.runtime.pipeline import wanted_stages
 from ssl_asr.runtime.run_directory import open_recipe, save_recipe
 from ssl_asr.runtime.stage_clock import StageClock
 from ssl_asr.runtime.stage_report import StageReport
@@ -77,19 +76,6 @@ def test_names_the_earliest_stage_to_run_first(capsys, tmp_path):
         finish(recipe, stage)
     assert main(arguments) == FAILED
     assert "run `ssl-asr teacher`" in capsys.readouterr().err
-
-
-def test_every_stage_needs_only_earlier_ones():
-    recipe = load_recipe("transducer-demo")
-    for place, name in enumerate(NAMES):
-        assert ancestors(name, recipe) <= set(NAMES[:place])
-    assert ancestors("evaluate", recipe) == set(NAMES[: NAMES.index("evaluate")])
-
-
-def test_every_stage_has_its_function():
-    for stage in STAGES:
-        assert callable(stage.function()), stage.name
-        assert callable(stage.todo_function()), stage.name
 
 
 class RemoteError(RayError):
@@ -170,26 +156,6 @@ def test_run_opens_with_its_plan_and_ends_with_table_and_page(capsys, tmp_path, 
     assert lines[-1] == f"{tmp_path}/report/index.html"
 
 
-def test_help_is_worth_reading_and_imports_nothing_heavy():
-    heavy = "{'torch', 'ray', 'pydantic', 'pyarrow', 'numpy'}"
-    code = (
-        "import sys, ssl_asr.cli.main as c; c.build_parser()[0].print_help(); "
-        f"sys.exit(bool({heavy} & set(sys.modules)))"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, "help imports something heavy"
-    for word in (*NAMES, "status", "failed", "--licences", "key=value", "demo", "laptop", "paper"):
-        assert word in done.stdout
-
-
-def test_known_commands_are_the_parsers(capsys):
-    for name in (*pipeline.NAMES, "run", "plan", "status", "failed", "inspect"):
-        with pytest.raises(SystemExit) as end:
-            cli.main([name, "--help"])
-        assert end.value.code == 0
-        assert f"ssl-asr {name}" in capsys.readouterr().out
-
-
 def test_failed_lists_rejects_with_reasons(capsys, tmp_path):
     recipe = open_recipe("demo", [f"run={tmp_path}"])
     finish(recipe, "frontend", [Reject("joe-7", "joe-7.wav is cut short; fetch it again")])
@@ -220,45 +186,6 @@ def test_licences_without_network_are_one_sentence(capsys, monkeypatch):
     monkeypatch.setattr("ssl_asr.corpus.open_speech.packages.licences", texts)
     assert main(["corpus", "--licences"]) == FAILED
     assert capsys.readouterr().err.count("\n") == 1
-
-
-def test_plan_takes_options_and_overrides_in_any_order(capsys, tmp_path):
-    words = ["plan", "--hours", "2e5", "paper", "student.network.units=428", "--gpus", "8", f"run={tmp_path}/run"]
-    assert main(words) == OK
-    out = capsys.readouterr().out
-    assert "200,000 h unlabeled" in out
-    assert "8 GPUs to train" in out
-    assert "student, 8." in out  # millions of parameters
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize("words", [["--sample", "10"], ["--sample=10"], ["--samp", "10", "--repair"]])
-def test_a_value_follows_its_option_wherever_that_stands(monkeypatch, tmp_path, words):
-    asked = []
-
-    def verify(recipe: Recipe, *, fixes: bool, sample: int | None) -> bool:
-        asked.append((recipe.run, recipe.seed, fixes, sample))
-        return True
-
-    monkeypatch.setattr("ssl_asr.cli.commands.verify", verify)
-    around = ["demo", f"run={tmp_path}", "seed=7"]
-    for place in range(4):
-        assert main(["verify", *around[:place], *words, *around[place:]]) == OK
-    assert asked == [(str(tmp_path), 7, "--repair" in words, 10)] * 4
-
-
-def test_the_real_command_line_takes_a_value_behind_an_option(tmp_path):
-    command = Path(sys.executable).with_name("ssl-asr")
-    words = ["verify", "runs/nosuch", "--sample", "10"]
-    done = subprocess.run([command, *words], capture_output=True, text=True, check=False, cwd=tmp_path)
-    assert done.stderr.startswith("ssl-asr: there is neither a run nor a recipe at runs/nosuch")
-
-
-@pytest.mark.parametrize(("name", "usage"), [("run", " RECIPE [key=value ...]"), ("corpus", " [RECIPE] [key=value")])
-def test_usage_has_brackets_around_what_may_be_left_out(capsys, name, usage):
-    with pytest.raises(SystemExit):
-        main([name, "--help"])
-    assert usage in " ".join(capsys.readouterr().out.split())
 
 
 def test_entry_point_exits_with_the_code(tmp_path):

@@ -9,7 +9,16 @@ import pytest
 from ssl_asr.cli.main import FAILED, main
 from ssl_asr.recipe import Recipe, load_recipe
 from ssl_asr.runtime import pipeline
-from ssl_asr.runtime.pipeline import NAMES, ancestors, first_missing, run_stage, todo_of, todos, wanted_stages
+from ssl_asr.runtime.pipeline import (
+    NAMES,
+    STAGES,
+    ancestors,
+    first_missing,
+    run_stage,
+    todo_of,
+    todos,
+    wanted_stages,
+)
 from ssl_asr.runtime.run_directory import open_recipe
 from ssl_asr.runtime.stage_clock import StageClock
 from ssl_asr.runtime.stage_report import StageReport
@@ -123,3 +132,16 @@ def test_words_that_no_transducer_learns_are_not_asked_for(tmp_path: Path) -> No
     assert first_missing("transducers", learning) == first_missing("evaluate", learning) == "hypotheses"
     assert first_missing("transducers", alone) is None
     assert first_missing("evaluate", alone) == "transducers"
+
+
+def test_every_stage_needs_only_earlier_ones():
+    recipe = load_recipe("transducer-demo")
+    for place, name in enumerate(NAMES):
+        assert ancestors(name, recipe) <= set(NAMES[:place])
+    assert ancestors("evaluate", recipe) == set(NAMES[: NAMES.index("evaluate")])
+
+
+def test_every_stage_has_its_function():
+    for stage in STAGES:
+        assert callable(stage.function()), stage.name
+        assert callable(stage.todo_function()), stage.name
