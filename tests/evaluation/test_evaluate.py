@@ -1,3 +1,7 @@
+"""The evaluate stage, from models to a table: what is decoded, kept, counted and refused."""
+
+from __future__ import annotations
+
 import json
 import shutil
 from dataclasses import replace
@@ -21,13 +25,7 @@ from ssl_asr.store import features, utterance
 from ssl_asr.store.layout import rejects_uri
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.training_layout import model_uri
-
-SYSTEMS = ("baseline", "teacher", "student")
-
-
-def _kept(run: str) -> dict[Path, int]:
-    """Results of slabs by path, with the time they were written at."""
-    return {path: path.stat().st_mtime_ns for path in Path(run, "decoding").glob("*/*/kappa-*/**/*.json")}
+from tests.evaluation.decoded import SYSTEMS, slabs_of, tried
 
 
 def _graph_inputs(recipe: Recipe) -> dict[str, str]:
@@ -72,16 +70,12 @@ def test_odd_utterances_are_scored_as_what_they_are(evaluated):
     assert report.rejected == len(SYSTEMS)
 
 
-def _tried(recipe: Recipe, system: str) -> set[tuple[str, str]]:
-    return {(path.parts[-3], path.parts[-2]) for path in _kept(recipe.run) if path.parts[-4] == system}
-
-
 def test_kappa_is_the_best_on_dev_and_test_is_decoded_with_no_other(evaluated):
     """At 0.0001 the network is not listened to. 0.5 is the largest of the recipe, so one beyond it is tried."""
     recipe, _ = evaluated
     assert read_results(recipe.run).kappa["student"] == 0.5
-    tried = {("kappa-0.0001", "dev"), ("kappa-0.5", "dev"), ("kappa-1", "dev"), ("kappa-0.5", "test")}
-    assert _tried(recipe, "student") == tried
+    wanted = {("kappa-0.0001", "dev"), ("kappa-0.5", "dev"), ("kappa-1", "dev"), ("kappa-0.5", "test")}
+    assert tried(recipe, "student") == wanted
 
 
 def test_dev_is_told_with_the_curve_that_decided(evaluated):
@@ -95,15 +89,15 @@ def test_dev_is_told_with_the_curve_that_decided(evaluated):
 
 
 def test_prior_scales_are_tried_with_the_best_kappa_alone(evaluated_run):
-    before = _kept(evaluated_run.run)
+    before = slabs_of(evaluated_run.run)
     settings = evaluated_run.evaluate.model_copy(update={"prior_scales": (0.0, 1.0)})
     recipe = evaluated_run.model_copy(update={"evaluate": settings})
     report = run_evaluate(recipe)
     results = read_results(recipe.run)
-    assert {name for name, _ in _tried(recipe, "student")} >= {"kappa-0.5-prior-0"}
+    assert {name for name, _ in tried(recipe, "student")} >= {"kappa-0.5-prior-0"}
     assert {each.prior_scale for each in results.tuning if each.system == "student"} == {0.0, 1.0}
-    assert report.pieces - report.skipped == len(_kept(recipe.run).keys() - before.keys())
-    assert {path: when for path, when in _kept(recipe.run).items() if path in before} == before
+    assert report.pieces - report.skipped == len(slabs_of(recipe.run).keys() - before.keys())
+    assert {path: when for path, when in slabs_of(recipe.run).items() if path in before} == before
 
 
 def test_kappa_does_not_depend_on_what_was_said_in_the_test(evaluated_run):
@@ -137,7 +131,7 @@ def _forget_texts(run: str, split: str) -> None:
 
 def test_what_was_decoded_is_kept_and_only_the_rest_is_done_again(evaluated_run):
     results = Path(evaluated_run.run, "decoding", "results.json")
-    first, kept = results.read_bytes(), _kept(evaluated_run.run)
+    first, kept = results.read_bytes(), slabs_of(evaluated_run.run)
     lost = sorted(path for path in kept if path.parent.name == "test" and path.parts[-4] == "teacher")[:2]
     for path in [*lost, results]:
         path.unlink()
@@ -145,81 +139,13 @@ def test_what_was_decoded_is_kept_and_only_the_rest_is_done_again(evaluated_run)
     report = run_evaluate(evaluated_run)
 
     assert report.skipped == report.pieces - len(lost)
-    now = _kept(evaluated_run.run)
+    now = slabs_of(evaluated_run.run)
     assert {path for path in now if now[path] != kept[path]} == set(lost)
     without_time = [{**json.loads(data), "decode_x_real_time": 0} for data in (first, results.read_bytes())]
     assert without_time[0] == without_time[1]
     again = run_evaluate(evaluated_run)
     assert again.skipped == again.pieces
     assert again.figures["wer_student"] == report.figures["wer_student"]
-
-
-def test_a_topline_is_a_system_more_and_gives_the_students_share_of_its_gain(evaluated_run):
-    before = _kept(evaluated_run.run)
-    recipe = evaluated_run.model_copy(
-        update={"evaluate": evaluated_run.evaluate.model_copy(update={"topline": True})}
-    )
-    with pytest.raises(ValueError, match=r"topline\.safetensors is missing; run the topline stage"):
-        run_evaluate(recipe)
-    shutil.copy(model_uri(recipe.run, "student"), model_uri(recipe.run, "topline"))
-    report = run_evaluate(recipe)
-    assert {path: when for path, when in _kept(recipe.run).items() if path in before} == before
-    results = read_results(recipe.run)
-    assert results.systems == ["baseline", "teacher", "student", "topline"]
-    assert results.row("topline").wer == results.row("student").wer
-    share = results.reduction().topline_share
-    assert (share.value, share.low, share.high) == (1, 1, 1)  # the same network
-    assert report.figures["share_of_topline"] == "100 [100, 100]"
-    told = format_table(results)
-    assert "topline WER %" in told
-    assert "of topline's gain %" in told
-    run_evaluate(evaluated_run)
-    assert read_results(recipe.run).systems == list(SYSTEMS)
-    assert read_results(recipe.run).reduction().topline_share is None
-
-
-@pytest.mark.parametrize(("better", "told"), [("teacher", "the shorter"), ("baseline", "the matched")])
-def test_the_baseline_is_the_better_of_two_on_dev(evaluated_run, better, told):
-    """The short one is as good as the teacher, or the matched one again: of equals the matched one counts."""
-    before, run = read_results(evaluated_run.run), evaluated_run.run
-    student = evaluated_run.student.model_copy(update={"shorter_baseline": 0.5})
-    recipe = evaluated_run.model_copy(update={"student": student})
-    with pytest.raises(ValueError, match=r"baseline-short\.safetensors is missing; run the baseline stage"):
-        run_evaluate(recipe)
-    shutil.copy(model_uri(run, better), model_uri(run, "baseline-short"))
-    report = run_evaluate(recipe)
-    results = read_results(run)
-    assert results.baseline_model == ("baseline-short" if better == "teacher" else "baseline")
-    assert results.systems == list(SYSTEMS)
-    assert results.row("baseline").wer == before.row(better).wer
-    # Both are told on dev, each with its own scales; the other one is not decoded on test.
-    assert results.dev_row("baseline").wer == before.dev_row("baseline").wer
-    assert results.dev_row("baseline-short").wer == before.dev_row(better).wer
-    assert set(results.kappa) == {*SYSTEMS, "baseline-short"}
-    tested = {system for system in results.kappa if any(split == "test" for _, split in _tried(recipe, system))}
-    assert tested == {*SYSTEMS} | ({"baseline-short"} if better == "teacher" else set())
-    assert f"Baseline: {told} schedule, by word error rate on dev" in format_table(results)
-    assert report.figures["baseline"] == ("short baseline" if better == "teacher" else "baseline")
-
-
-def test_models_by_sequence_training_are_systems_more_that_gains_are_about(evaluated_run):
-    sequence = evaluated_run.student.sequence.model_copy(update={"epochs": 1})
-    student = evaluated_run.student.model_copy(update={"sequence": sequence})
-    recipe = evaluated_run.model_copy(update={"student": student})
-    with pytest.raises(ValueError, match=r"baseline-smbr\.safetensors is missing; run the baseline stage"):
-        run_evaluate(recipe)
-    for name in ("baseline", "student"):
-        # As if sMBR had made of both what the other is.
-        model, about = load_model(model_uri(recipe.run, "student" if name == "baseline" else "baseline"))
-        save_model(model_uri(recipe.run, f"{name}-smbr"), model, about)
-    before = read_results(recipe.run)
-    run_evaluate(recipe)
-    results = read_results(recipe.run)
-    assert results.systems == ["baseline", "baseline-smbr", "teacher", "student", "student-smbr"]
-    assert results.compared == ("baseline-smbr", "student-smbr")
-    assert results.row("student-smbr").wer == results.row("baseline").wer
-    assert before.reduction().werr > 0 > results.reduction().werr
-    assert "SSL student sMBR WER %" in format_table(results)
 
 
 def test_a_model_with_posterior_counts_is_decoded_with_them_for_priors(toy_run):
@@ -248,30 +174,6 @@ def test_a_result_of_other_features_does_not_count(evaluated):
     assert read_result(system, slab, Scales(0.5)) is not None
     assert read_result(system, replace(slab, parents={**slab.parents, "features": "0"}), Scales(0.5)) is None
     assert read_result(replace(system, key="0"), slab, Scales(0.5)) is None
-
-
-def test_another_model_is_another_system(evaluated_run):
-    model, about = load_model(model_uri(evaluated_run.run, "teacher"))
-    save_model(model_uri(evaluated_run.run, "baseline"), model, about)
-    report = run_evaluate(evaluated_run)
-    made = [each for each in read_results(evaluated_run.run).tuning if each.system == "baseline"]
-    assert report.pieces - report.skipped == 2 * len(made) + 4
-    assert read_results(evaluated_run.run).reduction().werr == 0
-
-
-@pytest.mark.parametrize("name", SYSTEMS)
-def test_a_missing_model_is_asked_for_before_any_work(toy_run, name):
-    Path(model_uri(toy_run.run, name)).unlink()
-    with pytest.raises(ValueError, match=rf"{name}\.safetensors is missing; run the {name} stage"):
-        run_evaluate(toy_run)
-    assert not Path(toy_run.run, "decoding").exists()
-
-
-def test_a_model_of_other_senones_is_refused(toy_run):
-    model, _ = load_model(model_uri(toy_run.run, "student"))
-    save_model(model_uri(toy_run.run, "student"), model, {"senone_set": "elsewhere"})
-    with pytest.raises(ValueError, match="elsewhere"):
-        run_evaluate(toy_run)
 
 
 def test_a_missing_split_is_asked_for(toy_run):
