@@ -2,12 +2,7 @@
 
 `runs/demo`, `s3://bucket/run` and `gs://bucket/run` are all roots. A write is atomic: a reader sees the old file, the
 new file or none, never a part of one, whatever is killed. Every function waits and tries again while an object
-store does not answer (`retry.py`), and raises OSError after that.
-
-S3 takes keys, endpoint and region from the environment variables of every AWS tool: AWS_ACCESS_KEY_ID,
-AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN, AWS_ENDPOINT_URL, AWS_DEFAULT_REGION. Ray's workers need them too. A file of
-up to 10 MB is one PUT. A larger file is a multipart upload, which appears whole when it is complete. The parts that a
-killed writer leaves are invisible but cost money, so give the bucket a rule that aborts incomplete multipart uploads.
+store (`object_stores.py`) does not answer (`retry.py`), and raises OSError after that.
 """
 
 from __future__ import annotations
@@ -24,16 +19,12 @@ import pyarrow as pa
 import pyarrow.fs as pafs
 
 from ssl_asr.store.errors import is_unreachable, reaching
+from ssl_asr.store.object_stores import open_store, unusable
 from ssl_asr.store.retry import retried
 
 # In the name of a file that is being written; only a killed writer leaves such a file.
 TEMPORARY = ".tmp-"
 _SCHEME = re.compile("[A-Za-z][A-Za-z0-9+.-]*://")
-# What pyarrow reads, with options. Without that of S3, every file begins with an extra request, and none is a single
-# PUT. Google's client would try for a quarter of an hour, and is not to outlast `retry.py`.
-_GOOGLE = "?retry_limit_seconds=10"
-_REMOTE = {"s3": "?allow_delayed_open=true", "gs": _GOOGLE, "gcs": _GOOGLE}
-_REMOTE |= dict.fromkeys(("abfs", "abfss", "hdfs", "viewfs"), "")
 _TEMPORARY_NAME = re.compile(re.escape(TEMPORARY) + "[0-9a-f]{8}$")
 
 
@@ -54,31 +45,12 @@ def resolve(uri: str) -> tuple[pafs.FileSystem, str]:
     """
     if not is_uri(uri):
         return pafs.LocalFileSystem(), str(Path(os.path.expanduser(uri)).absolute())
-    scheme, _, rest = uri.partition("://")
-    place, slash, path = rest.partition("/")
-    if is_file_uri(uri):
-        if not slash or place not in ("", "localhost"):
-            raise _unusable(uri, "three slashes begin the path of a local file")
-        return pafs.LocalFileSystem(), str(Path("/", unquote(path)))
-    if scheme.lower() not in _REMOTE or not place:
-        raise _unusable(uri, f"{scheme}:// is not known" if place else "it names no bucket")
-    filesystem, root = _remote(uri, f"{scheme.lower()}://{place}{_REMOTE[scheme.lower()]}")
-    return filesystem, f"{root.rstrip('/')}/{path.rstrip('/')}" if path else root
-
-
-def _remote(uri: str, root: str) -> tuple[pafs.FileSystem, str]:
-    try:
-        return pafs.FileSystem.from_uri(root)
-    except (ValueError, NotImplementedError) as error:
-        raise _unusable(uri, str(error)) from error
-    except OSError as error:
-        if "libjvm" in str(error) or "libhdfs" in str(error):
-            raise _unusable(uri, "Hadoop's libhdfs is not installed") from error
-        raise
-
-
-def _unusable(uri: str, why: str) -> ValueError:
-    return ValueError(f"{uri} can't be read or written ({why}); name a local path, or file:///, s3:// or gs://")
+    if not is_file_uri(uri):
+        return open_store(uri)
+    place, slash, path = uri.partition("://")[2].partition("/")
+    if not slash or place not in ("", "localhost"):
+        raise unusable(uri, "three slashes begin the path of a local file")
+    return pafs.LocalFileSystem(), str(Path("/", unquote(path)))
 
 
 def absolute(uri: str) -> str:
