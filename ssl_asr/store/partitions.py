@@ -50,16 +50,7 @@ def publish_partitions(
     order = np.argsort(partitions, kind="stable")
     rows = np.bincount(partitions, minlength=count)
     assert len(rows) == count, "there are as many partitions as the caller says"
-    whole = table.take(pa.array(order)).combine_chunks()
-    sink, edges = pa.BufferOutputStream(), list[int]()
-    with pa.ipc.new_file(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
-        at = 0
-        for size in rows.tolist():
-            edges.append(sink.tell())
-            writer.write_batch(_batch(whole.slice(at, size)))
-            at += size
-        edges.append(sink.tell())
-    data = sink.getvalue().to_pybytes()
+    data, edges = _to_ipc(table.take(pa.array(order)).combine_chunks(), rows.tolist())
     entry = LedgerEntry(
         store=store.name,
         shard=shard,
@@ -78,6 +69,18 @@ def publish_partitions(
     )
     store.write(entry, data)
     return entry
+
+
+def _to_ipc(table: pa.Table, sizes: Sequence[int]) -> tuple[bytes, list[int]]:
+    """The file of batches of these sizes, and where each begins and the last ends in it."""
+    sink, edges, at = pa.BufferOutputStream(), list[int](), 0
+    with pa.ipc.new_file(sink, table.schema, options=pa.ipc.IpcWriteOptions(compression="zstd")) as writer:
+        for size in sizes:
+            edges.append(sink.tell())
+            writer.write_batch(_batch(table.slice(at, size)))
+            at += size
+        edges.append(sink.tell())
+    return sink.getvalue().to_pybytes(), edges
 
 
 @retried
