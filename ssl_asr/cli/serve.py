@@ -54,6 +54,14 @@ def add_command(commands: argparse._SubParsersAction[Any]) -> None:
     command.add_argument(
         "--upload-workers", type=_WORKERS, default=1, metavar="N", help="processes for files; default: 1"
     )
+    _add_access(command)
+    add_engine_options(command)
+    endpoint_options.add_endpoint_options(command)
+    _add_limits(command)
+
+
+def _add_access(command: argparse.ArgumentParser) -> None:
+    """Who may use it, and how what they say is kept from others."""
     command.add_argument(
         "--token-file", metavar="FILE", help=f"the token that clients need; default: the variable {TOKEN}, else none"
     )
@@ -68,8 +76,9 @@ def add_command(commands: argparse._SubParsersAction[Any]) -> None:
         "--certificate", metavar="PEM", help="for TLS, with all between it and its root; default: no TLS"
     )
     command.add_argument("--key", metavar="PEM", help="of the certificate, where that file does not hold it")
-    add_engine_options(command)
-    endpoint_options.add_endpoint_options(command)
+
+
+def _add_limits(command: argparse.ArgumentParser) -> None:
     limits = command.add_argument_group("limits, each the largest value allowed")
     for name, does in _LIMITS.items():
         default = "" if name == "clients" else f"; default: {getattr(Limits(), name.replace('-', '_')):.10g}"
