@@ -54,6 +54,13 @@ examples:
   ssl-asr serve bundle                      a server for Vosk's and other clients, and a page with a microphone
   ssl-asr corpus --licences                 under which licences the demo's recordings come
 """
+_VERBS = {
+    "run": "all stages in order, then the table of word error rates",
+    "plan": "bytes, hours, network and cost of a run, each figure with its formula and source; runs nothing",
+    "status": "progress of each stage of a run",
+    "failed": "the utterances that were rejected, with the reasons",
+    "verify": "reads every shard again and says what is damaged, missing or left over",
+}
 
 
 class Refusal(Exception):
@@ -76,21 +83,14 @@ def build_parser() -> tuple[_Parser, dict[str, _Parser]]:
         usage="ssl-asr COMMAND RECIPE [key=value ...]",
     )
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", title="commands", prog="ssl-asr")
-    verbs = {
-        "run": "all stages in order, then the table of word error rates",
-        "plan": "bytes, hours, network and cost of a run, each figure with its formula and source; runs nothing",
-        "status": "progress of each stage of a run",
-        "failed": "the utterances that were rejected, with the reasons",
-        "verify": "reads every shard again and says what is damaged, missing or left over",
-    }
-    _add(commands, "run", verbs["run"])
-    _add(commands, "plan", verbs["plan"])
+    _add(commands, "run", _VERBS["run"])
+    _add(commands, "plan", _VERBS["plan"])
     for stage in STAGES:
         # Listed below the commands under "stages", where their lines may be longer.
         _add(commands, stage.name, stage.does, listed=False)
-    _add(commands, "status", verbs["status"])
-    _add(commands, "failed", verbs["failed"])
-    _add(commands, "verify", verbs["verify"])
+    _add(commands, "status", _VERBS["status"])
+    _add(commands, "failed", _VERBS["failed"])
+    _add(commands, "verify", _VERBS["verify"])
     _add_inspect(commands)
     export.add_command(commands)
     transcribe.add_command(commands)
