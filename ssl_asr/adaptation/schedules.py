@@ -8,7 +8,8 @@ from dataclasses import replace
 from ssl_asr.adaptation.speech import COHORT
 from ssl_asr.recipe import Adapt
 from ssl_asr.training.data.sources import Source
-from ssl_asr.training.schedule import LABELED, UNLABELED, Phase, decay, interleaved
+from ssl_asr.training.phases import decay, interleaved
+from ssl_asr.training.schedule import LABELED, UNLABELED, Phase
 
 
 def adaptation_schedule(

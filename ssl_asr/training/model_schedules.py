@@ -5,14 +5,14 @@ from __future__ import annotations
 from ssl_asr.models.systems import ALIGNERS, BASELINE, STUDENT, TEACHER, TOPLINE, ModelName
 from ssl_asr.recipe import Recipe
 from ssl_asr.training.data.sources import Source
-from ssl_asr.training.schedule import (
-    Phase,
+from ssl_asr.training.phases import (
     baseline_schedule,
     shorter_schedule,
     student_schedule,
     teacher_schedule,
     topline_schedule,
 )
+from ssl_asr.training.schedule import Phase
 
 
 def schedule_of(recipe: Recipe, name: ModelName, labeled: Source, unlabeled: Source) -> list[Phase]:

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from ssl_asr.adaptation.schedules import adaptation_schedule, objectives_of, oversampled_schedule
 from ssl_asr.recipe import Adapt, Student
 from ssl_asr.training.data.sources import Source, SourceName
-from ssl_asr.training.schedule import UNLABELED, Phase, student_schedule
+from ssl_asr.training.phases import student_schedule
+from ssl_asr.training.schedule import UNLABELED, Phase
 
 OBJECTIVES = objectives_of(["labeled", "unlabeled"])
 

@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from ssl_asr.training.checkpoints.accounting import BlockAccount, read_accounts
-from ssl_asr.training.schedule import Phase, baseline_schedule, student_schedule
+from ssl_asr.training.phases import baseline_schedule, student_schedule
+from ssl_asr.training.schedule import Phase
 from ssl_asr.verifying.slab_audit import MOST_SAID, Audit, audit
 from tests.training.walked import LABELED, ORDERS, UNLABELED, random_student, student_of, walk
 

@@ -19,7 +19,7 @@ from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.training_layout import account_uri, model_uri, schedule_uri
 from ssl_asr.training.checkpoints.accounting import write_schedule
 from ssl_asr.training.data.sources import source_of
-from ssl_asr.training.schedule import baseline_schedule, student_schedule, teacher_schedule
+from ssl_asr.training.phases import baseline_schedule, student_schedule, teacher_schedule
 from tests.training.walked import walk
 
 INPUTS = {"version": "1", "features": "0a1b2c3d4e5f6a7b"}

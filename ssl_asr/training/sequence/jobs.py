@@ -9,7 +9,8 @@ from ssl_asr.recipe import Augmentation, CrossEntropySection, SequenceTraining, 
 from ssl_asr.store.training_layout import model_uri
 from ssl_asr.training.data.examples import SlabReader
 from ssl_asr.training.job import TrainingJob
-from ssl_asr.training.schedule import LABELED, sequence_schedule
+from ssl_asr.training.phases import sequence_schedule
+from ssl_asr.training.schedule import LABELED
 from ssl_asr.training.sequence.schedules import fold_schedule, without_fold
 
 DEV = "dev"  # the objective on dev speech, of which no lattices are made: cross-entropy

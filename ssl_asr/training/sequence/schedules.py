@@ -10,7 +10,8 @@ from ssl_asr.models.systems import ModelName, first_epoch_name, fold_name, setti
 from ssl_asr.recipe import Recipe, SequenceTraining, Sync
 from ssl_asr.training.data.sources import Source
 from ssl_asr.training.model_schedules import schedule_of
-from ssl_asr.training.schedule import Phase, sequence_schedule, shortened
+from ssl_asr.training.phases import sequence_schedule, shortened
+from ssl_asr.training.schedule import Phase
 
 
 @dataclass(frozen=True)

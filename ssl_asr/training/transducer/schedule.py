@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from ssl_asr.recipe import Transducer
 from ssl_asr.training.data.sources import Source
-from ssl_asr.training.schedule import OFFSETS, Phase, decay
+from ssl_asr.training.phases import OFFSETS, decay
+from ssl_asr.training.schedule import Phase
 
 
 def encoder_schedule(settings: Transducer, labeled: Source) -> list[Phase]:

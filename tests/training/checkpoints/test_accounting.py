@@ -23,7 +23,7 @@ from ssl_asr.training.checkpoints.accounting import (
     write_account,
     write_schedule,
 )
-from ssl_asr.training.schedule import student_schedule
+from ssl_asr.training.phases import student_schedule
 from tests.training.walked import LABELED, UNLABELED, student_of
 
 SIZES = {"labeled": len(LABELED), "unlabeled": len(UNLABELED)}

@@ -5,7 +5,8 @@ import random
 
 import pytest
 
-from ssl_asr.training.schedule import Cursor, assign, next_block, student_schedule
+from ssl_asr.training.phases import student_schedule
+from ssl_asr.training.schedule import Cursor, assign, next_block
 from tests.training.walked import LABELED, ORDERS, UNLABELED, random_student, source, student_of
 
 

@@ -17,7 +17,8 @@ from ssl_asr.training.data.examples import Example, SlabReader
 from ssl_asr.training.data.run_sources import versions_of_pass
 from ssl_asr.training.data.sources import Source, SourceName, source_of
 from ssl_asr.training.data.versions import OneVersion
-from ssl_asr.training.schedule import Cursor, Phase, assign, baseline_schedule, next_block, student_schedule
+from ssl_asr.training.phases import baseline_schedule, student_schedule
+from ssl_asr.training.schedule import Cursor, Phase, assign, next_block
 from tests.labelling.conftest import copy_run
 
 SENONES = "none"

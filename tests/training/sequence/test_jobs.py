@@ -4,7 +4,8 @@ import pytest
 
 from ssl_asr.recipe import SequenceTraining, SmbrSection
 from ssl_asr.training.data.examples import SlabReader
-from ssl_asr.training.schedule import LABELED, Phase, sequence_schedule, shortened
+from ssl_asr.training.phases import sequence_schedule, shortened
+from ssl_asr.training.schedule import LABELED, Phase
 from ssl_asr.training.sequence.jobs import first_epoch, fold_jobs, makers_of, other_epochs, smbr_job
 from tests.training.synthetic import synthetic_job
 from tests.training.walked import source

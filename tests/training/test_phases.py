@@ -7,14 +7,14 @@ from dataclasses import replace
 import pytest
 
 from ssl_asr.recipe import load_recipe
-from ssl_asr.training.schedule import (
-    Phase,
+from ssl_asr.training.phases import (
     baseline_schedule,
     shorter_schedule,
     student_schedule,
     teacher_schedule,
     topline_schedule,
 )
+from ssl_asr.training.schedule import Phase
 from tests.training.walked import LABELED, ORDERS, STUDENT, UNLABELED, random_student, student_of
 
 
