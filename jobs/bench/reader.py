@@ -37,7 +37,8 @@ from ssl_asr.store.reading_ahead import read_ahead
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.targets import FRAME_SECONDS
 from ssl_asr.training.data.batches import Batch, batches_of, collated
-from ssl_asr.training.data.examples import Example, FrameTargets, SlabReader
+from ssl_asr.training.data.examples import Example, FrameTargets
+from ssl_asr.training.data.slab_reader import SlabReader
 from ssl_asr.training.data.sources import SlabRef
 from ssl_asr.training.data.versions import OneVersion
 from ssl_asr.training.objectives.soft_cross_entropy import soft_cross_entropy

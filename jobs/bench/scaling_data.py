@@ -14,7 +14,8 @@ from ssl_asr.runtime.run_directory import open_recipe
 from ssl_asr.store import alignments, features, targets
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.training.data.batches import cut
-from ssl_asr.training.data.examples import Example, FrameTargets, SlabReader
+from ssl_asr.training.data.examples import Example, FrameTargets
+from ssl_asr.training.data.slab_reader import SlabReader
 from ssl_asr.training.data.sources import SlabRef, Source, SourceName, source_of
 
 LOOK_AHEAD, CHUNK_FRAMES = 3, 32

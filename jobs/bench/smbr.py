@@ -32,8 +32,9 @@ from ssl_asr.sequence.lattices import Arcs, Lattice, assemble
 from ssl_asr.sequence.smbr import expected_accuracy
 from ssl_asr.store.training_layout import model_uri
 from ssl_asr.training.data.batches import batches_of, collated
-from ssl_asr.training.data.examples import Example, SlabReader
+from ssl_asr.training.data.examples import Example
 from ssl_asr.training.data.run_sources import source_of_run
+from ssl_asr.training.data.slab_reader import SlabReader
 from ssl_asr.training.data.sources import SlabRef, Source
 from ssl_asr.training.objectives.objective import build_objective
 from ssl_asr.training.sequence.lattice_job import LatticeJob

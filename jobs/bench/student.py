@@ -17,7 +17,7 @@ from ssl_asr.runtime.run_directory import open_recipe, save_recipe
 from ssl_asr.store import features, targets
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.training.data.batches import Batch, batches_of, collated
-from ssl_asr.training.data.examples import SlabReader
+from ssl_asr.training.data.slab_reader import SlabReader
 from ssl_asr.training.data.sources import Source, source_of
 from ssl_asr.training.job import TrainingJob
 from ssl_asr.training.schedule import UNLABELED, Phase

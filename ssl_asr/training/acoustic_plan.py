@@ -19,10 +19,10 @@ from ssl_asr.recipe import (
     Student,
     Teacher,
 )
-from ssl_asr.training.data.examples import SlabReader
 from ssl_asr.training.data.groups import check_groups
 from ssl_asr.training.data.run_sources import labelled_source, source_of_run, true_source
 from ssl_asr.training.data.selection import selection_of
+from ssl_asr.training.data.slab_reader import SlabReader
 from ssl_asr.training.data.sources import Source
 from ssl_asr.training.inputs import model_inputs
 from ssl_asr.training.job import TrainingJob

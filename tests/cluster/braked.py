@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
-from ssl_asr.training.data.examples import Example, SlabReader
+from ssl_asr.training.data.examples import Example
+from ssl_asr.training.data.slab_reader import SlabReader
 
 if TYPE_CHECKING:  # workers import this module with the reader, and start faster without these
     from ssl_asr.recipe import Cluster, Recipe

@@ -11,7 +11,7 @@ from ssl_asr.models.acoustic import ModelSpec
 from ssl_asr.recipe import Augmentation, Batching, CrossEntropySection, LstmNetwork, Optimiser, Recipe, Sync
 from ssl_asr.store import features
 from ssl_asr.store.shards import ShardStore
-from ssl_asr.training.data.examples import SlabReader
+from ssl_asr.training.data.slab_reader import SlabReader
 from ssl_asr.training.data.sources import source_of
 from ssl_asr.training.job import TrainingJob
 from ssl_asr.training.schedule import Phase

@@ -12,7 +12,8 @@ from ssl_asr.store.copies import label_rows, recording_of
 from ssl_asr.store.features import FeatureRow
 from ssl_asr.store.hypotheses import HypothesisRow, read_hypotheses
 from ssl_asr.store.shards import ShardStore
-from ssl_asr.training.data.examples import Example, FrameTargets, listed_in_slab
+from ssl_asr.training.data.examples import Example, FrameTargets
+from ssl_asr.training.data.slab_reader import listed_in_slab
 from ssl_asr.training.data.sources import SlabRef, SourceName
 from ssl_asr.training.data.versions import OneVersion
 

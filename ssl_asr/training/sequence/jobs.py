@@ -7,7 +7,7 @@ from dataclasses import replace
 from ssl_asr.models.systems import first_epoch_name, fold_name, smbr_name
 from ssl_asr.recipe import Augmentation, CrossEntropySection, SequenceTraining, SmbrSection
 from ssl_asr.store.training_layout import model_uri
-from ssl_asr.training.data.examples import SlabReader
+from ssl_asr.training.data.slab_reader import SlabReader
 from ssl_asr.training.job import TrainingJob
 from ssl_asr.training.phases import sequence_schedule
 from ssl_asr.training.schedule import LABELED

@@ -22,8 +22,8 @@ from ssl_asr.recipe import (
 from ssl_asr.recipe.identity import non_defaults
 from ssl_asr.store import alignments, features
 from ssl_asr.store.shards import ShardStore
-from ssl_asr.training.data.examples import SlabReader
 from ssl_asr.training.data.run_sources import source_of_run
+from ssl_asr.training.data.slab_reader import SlabReader
 from ssl_asr.training.inputs import VERSION, digest_of, network_inputs
 from ssl_asr.training.job import TrainingJob
 from ssl_asr.training.plan import TrainingPlan, planned_job, version_of_pass

@@ -19,8 +19,9 @@ from ssl_asr.store.alignments import Confidence
 from ssl_asr.store.copies import recording_of
 from ssl_asr.store.ledger import Shard
 from ssl_asr.store.shards import ShardStore
-from ssl_asr.training.data.examples import Example, SlabReader
+from ssl_asr.training.data.examples import Example
 from ssl_asr.training.data.selection import Selection, selection_of
+from ssl_asr.training.data.slab_reader import SlabReader
 from ssl_asr.training.data.sources import SlabRef, source_of
 from tests.parallel_run import COPIES
 

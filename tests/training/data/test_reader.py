@@ -12,7 +12,8 @@ from ssl_asr.store import utterance
 from ssl_asr.store.ledger import Shard
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.training.data.batches import collate, cut
-from ssl_asr.training.data.examples import Example, SlabReader
+from ssl_asr.training.data.examples import Example
+from ssl_asr.training.data.slab_reader import SlabReader
 from ssl_asr.training.data.sources import SlabRef
 from tests.toy_run import ODD, TEST
 

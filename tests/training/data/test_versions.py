@@ -13,8 +13,9 @@ from ssl_asr.store import alignments, features
 from ssl_asr.store.copies import recording_of
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.utterance import CLEAN
-from ssl_asr.training.data.examples import Example, SlabReader
+from ssl_asr.training.data.examples import Example
 from ssl_asr.training.data.run_sources import versions_of_pass
+from ssl_asr.training.data.slab_reader import SlabReader
 from ssl_asr.training.data.sources import Source, SourceName, source_of
 from ssl_asr.training.data.versions import OneVersion
 from ssl_asr.training.phases import baseline_schedule, student_schedule

@@ -15,7 +15,8 @@ from ray.train.torch import TorchTrainer
 from ssl_asr.recipe import Recipe
 from ssl_asr.training.checkpoints.accounting import write_schedule
 from ssl_asr.training.curve import read_curve
-from ssl_asr.training.data.examples import Example, SlabReader
+from ssl_asr.training.data.examples import Example
+from ssl_asr.training.data.slab_reader import SlabReader
 from ssl_asr.training.elastic.events import read_events, restarts
 from ssl_asr.training.elastic.failure_counter import FailureCounter
 from ssl_asr.training.elastic.fit import LEFT_OUT, Trainer, fit

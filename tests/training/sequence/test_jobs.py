@@ -3,7 +3,7 @@ from dataclasses import replace
 import pytest
 
 from ssl_asr.recipe import SequenceTraining, SmbrSection
-from ssl_asr.training.data.examples import SlabReader
+from ssl_asr.training.data.slab_reader import SlabReader
 from ssl_asr.training.phases import sequence_schedule, shortened
 from ssl_asr.training.schedule import LABELED, Phase
 from ssl_asr.training.sequence.jobs import first_epoch, fold_jobs, makers_of, other_epochs, smbr_job

@@ -23,8 +23,8 @@ from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.training_layout import model_uri
 from ssl_asr.training.checkpoints.accounting import accounted_keys, read_accounts
 from ssl_asr.training.curve import read_curve
-from ssl_asr.training.data.examples import SlabReader
 from ssl_asr.training.data.run_sources import source_of_run
+from ssl_asr.training.data.slab_reader import SlabReader
 from ssl_asr.training.sequence.inputs import smbr_inputs
 from ssl_asr.training.sequence.lattice_job import LatticeJob
 from ssl_asr.training.sequence.lattice_sets import lattice_set
