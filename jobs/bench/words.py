@@ -19,8 +19,9 @@ from dataclasses import asdict, dataclass, replace
 
 from ssl_asr.decoding.graph_files import graph_inputs, make_graph
 from ssl_asr.decoding.scores import Scales
+from ssl_asr.decoding.slab_decoding import decode_slab
 from ssl_asr.decoding.slab_words import SlabWords, find_words, lattice_system, read_words
-from ssl_asr.decoding.slabs import DecodedSlab, Slab, System, decode_slab, read_result
+from ssl_asr.decoding.slabs import DecodedSlab, Slab, System, read_result
 from ssl_asr.evaluation.inputs import describe_system, language_inputs, references, split_slabs
 from ssl_asr.evaluation.reference_times import Span, reference_times, slabs_to_time
 from ssl_asr.evaluation.results_file import read_results

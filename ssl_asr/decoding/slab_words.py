@@ -13,7 +13,8 @@ import torch
 
 from ssl_asr.decoding.posteriors import log_posteriors
 from ssl_asr.decoding.scores import Scales, acoustic_scores
-from ssl_asr.decoding.slabs import Slab, System, load_system, read_result, read_rows, result_uri
+from ssl_asr.decoding.slab_decoding import load_system, read_rows
+from ssl_asr.decoding.slabs import Slab, System, read_result, result_uri
 from ssl_asr.decoding.word_finder import Alternative, RecognisedWord, UtteranceWords, WordFinder
 from ssl_asr.frontend.stacking import stack
 from ssl_asr.hmm.senones import load_senones

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from ssl_asr.decoding.scores import Scales
+from ssl_asr.decoding.slab_decoding import decode_slab
 from ssl_asr.decoding.slab_words import SlabWords, find_words, read_words
-from ssl_asr.decoding.slabs import DecodedSlab, Slab, System, decode_slab, read_result
+from ssl_asr.decoding.slabs import DecodedSlab, Slab, System, read_result
 from ssl_asr.evaluation.reference_times import SlabToTime, Span, reference_times
 from ssl_asr.evaluation.tuning import Grid, Tried, next_scales
 from ssl_asr.progress import Progress

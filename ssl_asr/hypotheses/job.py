@@ -8,7 +8,7 @@ from ssl_asr.decoding.decoder import Decoder
 from ssl_asr.decoding.graph_files import load_graph
 from ssl_asr.decoding.posteriors import log_posteriors
 from ssl_asr.decoding.scores import Float32, Scales, acoustic_scores
-from ssl_asr.decoding.slabs import log_priors_of
+from ssl_asr.decoding.slab_decoding import log_priors_of
 from ssl_asr.decoding.word_finder import WordFinder
 from ssl_asr.frontend.stacking import stack
 from ssl_asr.hmm.senones import load_senones

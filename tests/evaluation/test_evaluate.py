@@ -11,7 +11,8 @@ import pytest
 
 from ssl_asr.decoding.graph_files import graph_inputs, load_graph, make_graph, read_info
 from ssl_asr.decoding.scores import Scales
-from ssl_asr.decoding.slabs import decode_slab, read_result
+from ssl_asr.decoding.slab_decoding import decode_slab
+from ssl_asr.decoding.slabs import read_result
 from ssl_asr.evaluation.error_rates import ALL
 from ssl_asr.evaluation.inputs import describe_system, language_inputs, references, split_slabs
 from ssl_asr.evaluation.results_file import read_results

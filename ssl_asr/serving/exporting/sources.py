@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from ssl_asr.decoding.graph_files import graph_inputs, read_graph, read_info, read_vocabulary
 from ssl_asr.decoding.scores import Scales
-from ssl_asr.decoding.slabs import log_priors_of
+from ssl_asr.decoding.slab_decoding import log_priors_of
 from ssl_asr.evaluation.confidence import Curve
 from ssl_asr.evaluation.error_rates import WordErrors
 from ssl_asr.evaluation.inputs import language_inputs
