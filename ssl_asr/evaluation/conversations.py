@@ -8,11 +8,10 @@ from ssl_asr.corpus.mixtures.targets import END
 from ssl_asr.decoding.slabs import Slab
 from ssl_asr.evaluation.bootstrap import Draws
 from ssl_asr.evaluation.inputs import describe_conversations
-from ssl_asr.evaluation.slab_tasks import Pieces, wait_for
+from ssl_asr.evaluation.slab_tasks import Pieces, made_of_slabs
 from ssl_asr.evaluation.transducer_results import ConversationErrors
 from ssl_asr.evaluation.turns.errors import conversation_errors
 from ssl_asr.evaluation.turns.slabs import ConversationSlab, read_conversations, recognise_conversations
-from ssl_asr.progress import Progress
 from ssl_asr.recipe import Recipe
 from ssl_asr.training.objectives.turn_labels import MARKS
 
@@ -24,18 +23,8 @@ def recognise_slabs_of_conversations(
     systems = [describe_conversations(recipe, name) for name in recipe.conversation_transducers]
     if not systems:
         return {}, Pieces()
-    import ray
-
-    work = [(system, slab) for system in systems for slab in slabs]
-    todo = [piece for piece in work if read_conversations(*piece) is None]
-    progress = Progress("conversations of test", len(work), "slabs")
-    progress.skip(len(work) - len(todo))
-    remote = ray.remote(num_cpus=1)(recognise_conversations)
-    wait_for([remote.remote(*piece) for piece in todo], progress)
-    found = {system.name: [read_conversations(system, slab) for slab in slabs] for system in systems}
-    assert all(None not in each for each in found.values()), "the conversations of every slab were recognised"
-    read = {name: [each for each in decoded if each is not None] for name, decoded in found.items()}
-    return read, Pieces(len(work), len(work) - len(todo))
+    work = {system.name: [(system, slab) for slab in slabs] for system in systems}
+    return made_of_slabs("conversations of test", work, read_conversations, recognise_conversations)
 
 
 def score_conversations(recipe: Recipe, found: Mapping[str, Sequence[ConversationSlab]]) -> list[ConversationErrors]:

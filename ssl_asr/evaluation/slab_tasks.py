@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from ssl_asr.decoding.scores import Scales
 from ssl_asr.decoding.slab_decoding import decode_slab
@@ -15,6 +15,7 @@ from ssl_asr.evaluation.tuning import Grid, Tried, next_scales
 from ssl_asr.progress import Progress
 from ssl_asr.runtime import cluster
 
+Made = TypeVar("Made")
 Decoded = Mapping[str, Mapping[Scales, Sequence[DecodedSlab]]]  # by system; slabs in their order
 
 
@@ -69,19 +70,8 @@ def words_of(
     what: str, wanted: Mapping[System, Scales], slabs: Sequence[Slab], beam: float
 ) -> dict[str, list[SlabWords]]:
     """By system, the times, posteriors and alternatives of the words of slabs that were decoded with these scales."""
-    import ray
-
-    work = [(system, slab, scales) for system, scales in wanted.items() for slab in slabs]
-    todo = [piece for piece in work if read_words(*piece, beam) is None]
-    progress = Progress(what, len(work), "slabs")
-    progress.skip(len(work) - len(todo))
-    remote = ray.remote(num_cpus=1)(find_words)
-    wait_for([remote.remote(*piece, beam) for piece in todo], progress)
-    found = {
-        system.name: [read_words(system, slab, scales, beam) for slab in slabs] for system, scales in wanted.items()
-    }
-    assert all(None not in each for each in found.values()), "the words of every slab were found"
-    return {name: [each for each in slabs if each is not None] for name, slabs in found.items()}
+    work = {system.name: [(system, slab, scales, beam) for slab in slabs] for system, scales in wanted.items()}
+    return made_of_slabs(what, work, read_words, find_words)[0]
 
 
 def times_of(what: str, wanted: Sequence[SlabToTime]) -> dict[str, list[Span]]:
@@ -95,6 +85,33 @@ def times_of(what: str, wanted: Sequence[SlabToTime]) -> dict[str, list[Span]]:
     for reference in references:
         found |= cluster.result_of(reference)
     return found
+
+
+def made_of_slabs(
+    what: str,
+    work: Mapping[str, Sequence[tuple[Any, ...]]],
+    read: Callable[..., Made | None],
+    make: Callable[..., object],
+    *,
+    before: Callable[[Sequence[tuple[Any, ...]]], None] = lambda todo: None,
+) -> tuple[dict[str, list[Made]], Pieces]:
+    """By system what `read` finds of each slab, once `make` has made in a task what it did not find.
+
+    `work` has the arguments of both, by system; `before` gets those of the tasks before they begin.
+    """
+    import ray
+
+    pieces = [piece for mine in work.values() for piece in mine]
+    todo = [piece for piece in pieces if read(*piece) is None]
+    progress = Progress(what, len(pieces), "slabs")
+    progress.skip(len(pieces) - len(todo))
+    before(todo)
+    remote = ray.remote(num_cpus=1)(make)
+    wait_for([remote.remote(*piece) for piece in todo], progress)
+    found = {name: [read(*piece) for piece in mine] for name, mine in work.items()}
+    assert all(None not in each for each in found.values()), "every slab was done"
+    made = {name: [each for each in mine if each is not None] for name, mine in found.items()}
+    return made, Pieces(len(pieces), len(pieces) - len(todo))
 
 
 def wait_for(pending: Sequence[Any], progress: Progress) -> None:

@@ -9,15 +9,14 @@ from ssl_asr.evaluation.bootstrap import Draws
 from ssl_asr.evaluation.emission_delays import emission_delays
 from ssl_asr.evaluation.inputs import describe_transducer
 from ssl_asr.evaluation.reference_times import SpokenTimes
-from ssl_asr.evaluation.slab_tasks import Pieces, wait_for
+from ssl_asr.evaluation.slab_tasks import Pieces, made_of_slabs
 from ssl_asr.evaluation.summary import cells_of, reductions, score, word_errors
 from ssl_asr.evaluation.transducer_results import EncoderCompute, TransducerErrors
-from ssl_asr.progress import Progress
 from ssl_asr.recipe import Recipe, flops_of
 from ssl_asr.runtime import cluster
 from ssl_asr.store.utterance import Utterance
 from ssl_asr.transducer.ngram_files import ensure_ngram
-from ssl_asr.transducer.slabs import read_slab, recognise_slab
+from ssl_asr.transducer.slabs import TransducerSystem, read_slab, recognise_slab
 
 
 def recognise_slabs(recipe: Recipe, slabs: Sequence[Slab]) -> tuple[dict[str, list[DecodedSlab]], Pieces]:
@@ -25,20 +24,14 @@ def recognise_slabs(recipe: Recipe, slabs: Sequence[Slab]) -> tuple[dict[str, li
     systems = [describe_transducer(recipe, name) for name in recipe.utterance_transducers]
     if not systems:
         return {}, Pieces()
-    import ray
+    work = {system.name: [(system, slab) for slab in slabs] for system in systems}
+    return made_of_slabs("transducers on test", work, read_slab, recognise_slab, before=_make_ngrams)
 
-    work = [(system, slab) for system in systems for slab in slabs]
-    todo = [piece for piece in work if read_slab(*piece) is None]
-    progress = Progress("transducers on test", len(work), "slabs")
-    progress.skip(len(work) - len(todo))
+
+def _make_ngrams(todo: Sequence[tuple[TransducerSystem, Slab]]) -> None:
+    """Once for each of the systems that need one."""
     for system in {system for system, _ in todo if system.ngram}:
         cluster.as_task(ensure_ngram)(system.run, system.name, system.search.lm_order)
-    remote = ray.remote(num_cpus=1)(recognise_slab)
-    wait_for([remote.remote(*piece) for piece in todo], progress)
-    found = {system.name: [read_slab(system, slab) for slab in slabs] for system in systems}
-    assert all(None not in each for each in found.values()), "every slab was recognised"
-    read = {name: [each for each in decoded if each is not None] for name, decoded in found.items()}
-    return read, Pieces(len(work), len(work) - len(todo))
 
 
 def compare_transducers(
