@@ -15,7 +15,7 @@ import json
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 
 import numpy as np
@@ -23,6 +23,7 @@ import pyarrow as pa
 import torch
 
 from jobs.bench.student import labelled_run
+from jobs.bench.timing import milliseconds
 from ssl_asr.decoding.graph_files import make_graph
 from ssl_asr.models.model_files import load_model
 from ssl_asr.recipe import CrossEntropySection, ObjectiveSection, Recipe, SmbrSection
@@ -115,9 +116,9 @@ def measure(density: int) -> Row:
 
     return Row(
         density,
-        milliseconds(lambda: concatenate(lattices)) / UTTERANCES,
-        milliseconds(lambda: gradient(0, UTTERANCES)) / UTTERANCES,
-        milliseconds(one_by_one) / UTTERANCES,
+        milliseconds(lambda: concatenate(lattices), ROUNDS) / UTTERANCES,
+        milliseconds(lambda: gradient(0, UTTERANCES), ROUNDS) / UTTERANCES,
+        milliseconds(one_by_one, ROUNDS) / UTTERANCES,
     )
 
 
@@ -195,16 +196,6 @@ def epoch(recipe: Recipe, source: Source, reader: SlabReader | Beside, section: 
                 optimiser.step()
 
     return milliseconds(once, EPOCHS) / 1000
-
-
-def milliseconds(work: Callable[[], object], rounds: int = ROUNDS) -> float:
-    """The least processor time of several rounds."""
-    spent = []
-    for _ in range(rounds):
-        began = time.process_time()
-        work()
-        spent.append(time.process_time() - began)
-    return 1000 * min(spent)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import json
 import multiprocessing
-import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
@@ -23,6 +22,7 @@ from pathlib import Path
 import torch
 
 from jobs.bench.memory import peak_megabytes
+from jobs.bench.timing import milliseconds
 from jobs.bench.transducer_peers import by_diagonals, log_probabilities, node_by_node
 from ssl_asr.transducer.joiner import Joiner
 from ssl_asr.transducer.joint_loss import joint_transducer_loss
@@ -169,16 +169,6 @@ def inputs(batch: Batch) -> tuple[torch.Tensor, torch.Tensor]:
         encoded[torch.arange(UTTERANCES)[:, None], times + later] += said
     predicted = torch.cat([torch.zeros(UTTERANCES, 1, INPUTS), said], 1)
     return encoded.requires_grad_(), predicted.requires_grad_()
-
-
-def milliseconds(work: Callable[[], object], rounds: int) -> float:
-    """The least processor time of several rounds."""
-    spent = []
-    for _ in range(rounds):
-        began = time.process_time()
-        work()
-        spent.append(time.process_time() - began)
-    return 1000 * min(spent)
 
 
 def extra_megabytes(work: Callable[[], object]) -> float:
