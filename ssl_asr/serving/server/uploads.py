@@ -15,8 +15,8 @@ from starlette.types import Message, Receive
 
 from ssl_asr.serving.adapting import EngineOptions
 from ssl_asr.serving.server.limits import Kind, Limits, Refusal
-from ssl_asr.serving.server.pool import Worker, lost, refusal_of, start_worker
 from ssl_asr.serving.server.wire import Broken, Start, Transcribe, Transcribed
+from ssl_asr.serving.server.worker_process import Worker, lost, refusal_of, start_worker
 
 _NICENESS = 10  # sessions come first: files are for those who can wait
 _MOST_ENDING = 6  # characters of a file's ending that are kept
