@@ -25,24 +25,11 @@ from ssl_asr.report.evidence import Evidence
 from ssl_asr.report.fairness import fairness_tables
 from ssl_asr.report.gate_plot import Gated, draw
 from ssl_asr.report.reliability import reliability
+from ssl_asr.report.stage_lines import stage_lines
 from ssl_asr.report.templates import fill
 from ssl_asr.report.tuning_plot import tuning_curves
-from ssl_asr.runtime.pipeline import counted, wanted_stages
 from ssl_asr.store.targets import FRAME_SECONDS
 from ssl_asr.store.utterance import CLEAN
-
-
-@dataclass(frozen=True)
-class StageLine:
-    """One stage of the time table; `share` of the longest stage's seconds draws its bar."""
-
-    name: str
-    does: str
-    time: str
-    share: float
-    speed: str
-    work: str
-    figures: str
 
 
 @dataclass(frozen=True)
@@ -74,7 +61,7 @@ def render(evidence: Evidence, clips: Clips = NO_CLIPS) -> str:
         curves=[(name, Markup(plots.learning_curve(curve))) for name, curve in evidence.curves.items()],
         gates=[_gate_figure(name, each) for name, each in evidence.gates.models.items()] if evidence.gates else [],
         corpus_totals=_corpus_totals(evidence.corpus),
-        stages=_stage_lines(evidence),
+        stages=stage_lines(evidence),
         total_time=clock(sum(report.seconds for name, report in evidence.stages.items() if name != "report")),
         rejects=evidence.rejects,
         **_results_values(evidence.results),
@@ -176,30 +163,3 @@ def _corpus_totals(rows: tuple[CorpusRow, ...]) -> dict[str, float]:
 
 def _gate_figure(name: str, ran: Gated) -> GateFigure:
     return GateFigure(name, ran.learned, ran.share, b64encode(draw(ran)).decode())
-
-
-def _stage_lines(evidence: Evidence) -> list[StageLine]:
-    longest = max((report.seconds for report in evidence.stages.values()), default=0.0) or 1.0
-    lines = []
-    for stage in wanted_stages(evidence.recipe):
-        report = evidence.stages.get(stage.name)
-        if stage.name == "report" or report is None:
-            # The time that this drawing takes can't be on it.
-            state = "this page" if stage.name == "report" else "under way" if stage.name in evidence.curves else ""
-            lines.append(StageLine(stage.name, stage.does, state or "not done yet", 0.0, "", "", ""))
-            continue
-        audio = evidence.audio_seconds.get(stage.name)
-        speed = f"{audio / report.seconds:,.0f}×" if audio and report.seconds else ""
-        figures = ", ".join(report.figure_texts())
-        lines.append(
-            StageLine(
-                stage.name,
-                stage.does,
-                clock(report.seconds),
-                report.seconds / longest,
-                speed,
-                f"{report.pieces:,} {counted(stage.name)}",
-                figures,
-            )
-        )
-    return lines
