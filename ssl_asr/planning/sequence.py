@@ -23,7 +23,8 @@ def sequence_times(
         return []
     found = [training_time(recipe, each, start, cluster) for training in wanted for each in _folds(recipe, training)]
     found.append(_lattices(recipe, speech, start, wanted, cluster))
-    return found + [training_time(recipe, _smbr(recipe, speech, each), start, cluster) for each in wanted]
+    cost = SMBR_COST[cluster.devices.kind]
+    return found + [training_time(recipe, _smbr(recipe, speech, each, cost), start, cluster) for each in wanted]
 
 
 def _folds(recipe: Recipe, training: Training) -> list[Training]:
@@ -48,13 +49,11 @@ def _lattices(recipe: Recipe, speech: Speech, start: Fact, wanted: list[Training
     return on_cores("lattices", sets * labeled / LATTICE_SPEED.value, start, cluster, formula, LATTICE_SPEED.source)
 
 
-def _smbr(recipe: Recipe, speech: Speech, training: Training) -> Training:
+def _smbr(recipe: Recipe, speech: Speech, training: Training, cost: Fact) -> Training:
     settings = settings_of(recipe, training.name)
     stored = speech.labeled.value
     heard = speech.clean_labeled.value if settings.versions == "one" else stored
-    rate = Fact(
-        training.rate.value * SMBR_COST.value, f"{training.rate.source}; x {SMBR_COST.value:g}, {SMBR_COST.source}"
-    )
+    rate = Fact(training.rate.value * cost.value, f"{training.rate.source}; x {cost.value:g}, {cost.source}")
     return Training(
         smbr_name(training.name),
         training.network,
