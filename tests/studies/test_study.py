@@ -20,6 +20,19 @@ def test_ours_have_valid_recipes_and_differ_by_variant(name: str, tmp_path: Path
     assert len({each.model_dump_json() for each in recipes}) == len(recipes)
 
 
+@pytest.mark.parametrize("strategy", ["gtc", "bmuf"])
+def test_study_trainer_asks_for_accuracy_in_frames_and_words_bytes_and_time(strategy: str) -> None:
+    ours = [each for each in read_study("trainer").comparisons if each.candidate.startswith((strategy, "long"))]
+    asked = {each.figure for each in ours if strategy in each.candidate or each.figure == "megabytes_sent"}
+    assert asked == {"", "dev_loss", "megabytes_sent", "modelled_seconds"}
+
+
+def test_study_noise_compares_with_the_teacher_as_published() -> None:
+    """Mosner et al. (2019) give their figures against the teacher; other baselines have none beside them."""
+    published = {each.baseline: each.published for each in read_study("noise").comparisons if "%" in each.published}
+    assert {*published} == {"parallel/teacher"}
+
+
 def test_overrides_of_all_runs_come_after_a_variants_own(tmp_path: Path) -> None:
     found = recipe_of(study(), "old", 7, str(tmp_path), ["student.order=blocks", "corpus.dev_minutes=3"])
     assert (found.seed, found.student.order, found.corpus.dev_minutes) == (7, "blocks", 3)
