@@ -53,11 +53,17 @@ def _discovery(seen: Seen, verdict: Verdict) -> Claim:
     gaps = [[one.gap for one in seen.of_way(f"simulated by {way}")] for way in (VOICES, "geo")]
     by_voice, by_place = (_gap(each) for each in gaps)
     told = f"gap of {by_voice} by voice, {by_place} by place"
+    limits = f"{_range(gaps[0])} by voice, {_range(gaps[1])} by place, over seeds"
     criterion = "by voice >= by place"
-    return Claim("gaps by voice and by place", "- (size of the gap)", published, told, "-", criterion, verdict)
+    return Claim("gaps by voice and by place", "- (size of the gap)", published, told, limits, criterion, verdict)
 
 
 def _gap(gaps: list[float]) -> str:
     """In percent; there is none where a top part has no error."""
     mean = statistics.fmean(gaps) if gaps else math.nan
     return f"{100 * mean:.0f} %" if math.isfinite(mean) else "no finite size"
+
+
+def _range(gaps: list[float]) -> str:
+    """The least and the largest of the seeds."""
+    return f"{_gap([min(gaps)])} to {_gap([max(gaps)])}" if gaps else "none"

@@ -72,7 +72,9 @@ def mitigation_verdict(
     fall = statistics.fmean(variances)
     if statistics.fmean(each[MEAN] for each in changes) > 0 or fall >= 0:
         return "not"
-    sure = len(changes) == asked and max(variances) < 0 and interval is not None and interval[1] < 0
+    if interval is None or interval[1] >= 0:
+        return "not" if interval is not None and interval[0] > -FALL else "can't tell"
+    sure = len(changes) == asked and max(variances) < 0
     return "reproduced" if sure and fall <= -FALL and control is not None and fall < control else "partly"
 
 

@@ -11,7 +11,11 @@ verdict is of the six simulated accents, on talkers held out of the search; figu
 stand beside it. Such regions are few, and the variance of two regions is only the square of half their gap. A method
 reproduces it where the variance over accents falls in every seed and by 7.9 % in the mean over seeds, more than by
 the control, the 95 % interval of that mean over talkers lies below zero, and the mean WER over accents does not rise
-in the mean over seeds. "partly": the variance falls in the mean, and the mean WER does not rise. "not": all else.
+in the mean over seeds. "partly": the mean WER does not rise either, and the interval lies below zero; but the
+variance falls by less, not in every seed, or no more than by the control. "not": mean WER or variance rise in the
+mean over seeds, or the interval reaches zero and not -7.9 %. "can't tell": all else. The word "partly" was made
+stricter after the first results. Before, a fall in the mean was enough, which chance gives every second time; no
+verdict became better by the change.
 The control is the same number of passes over all training speech: where it does as well, the cohort does not matter.
 With less than three seeds both verdicts are "can't tell".
 

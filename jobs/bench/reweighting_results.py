@@ -98,7 +98,7 @@ def _change(change: Change) -> dict[str, object]:
 
 
 def sheet_of(results: Results, criterion: str, table: str, made: Provenance) -> ClaimSheet:
-    """The verdict is of EER, gap and deviation together; the line has the gap."""
+    """The verdict is of EER, gap and deviation together; the line has the gap, in points as its interval is."""
     details = f"```text\n{table}\n```"
     return ClaimSheet("reweighting", QUESTION, criterion, [*_claims(results)], details, made)
 
@@ -112,7 +112,7 @@ def _claims(results: Results) -> Iterator[Claim]:
         )
         name = f"an adversary's weights, {weights}, against equal ones"
         what = "the gap between accents in EER"
-        yield Claim(name, what, published, f"{-100 * gap.relative:+.1f}", limits, "falls in all seeds", verdict)
+        yield Claim(name, what, published, f"{-100 * gap.mean:+.1f} points", limits, "falls in all seeds", verdict)
 
 
 def _percent(share: float) -> float:

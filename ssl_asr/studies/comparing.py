@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
+from scipy.stats import t
 
 from ssl_asr.evaluation.bootstrap import Draws, Pair, relative_reduction
 from ssl_asr.evaluation.error_rates import ALL, Reduction
@@ -22,6 +23,7 @@ Figures = Mapping[tuple[str, str, str], Mapping[int, float]]  # by variant, syst
 
 # Word error rate from which on a network recognises nothing. Of two such, neither is worse, and that shows nothing.
 NOTHING_RECOGNISED = 0.95
+_UPPER = 0.975  # of a 95 % interval
 
 
 def outcome_of(
@@ -53,10 +55,19 @@ def _compared_figures(comparison: Comparison, figures: Figures) -> Compared:
                 "nothing can be in percent of that; compare with another variant"
             )
     by_seed = {seed: 1 - candidate[seed] / value for seed, value in baseline.items()}
-    mean, low, high = statistics.fmean(by_seed.values()), min(by_seed.values()), max(by_seed.values())
+    mean, low, high = _over_seeds([*by_seed.values()])
     better = statistics.fmean(float(gain > 0) for gain in by_seed.values())
-    verdict = verdict_of(mean, low, high, comparison.at_least / 100)
+    verdict = verdict_of(mean, low, high, comparison.at_least / 100) if len(by_seed) > 1 else "can't tell"
     return Compared(comparison, by_seed, [Reduction(ALL, ALL, mean, low, high, better)], verdict)
+
+
+def _over_seeds(gains: Sequence[float]) -> tuple[float, float, float]:
+    """Mean and limits. From the least to the largest of three seeds would hold the true mean in 75 % of the cases."""
+    mean = statistics.fmean(gains)
+    if len(gains) < 2:
+        return mean, mean, mean
+    wide = float(t.ppf(_UPPER, len(gains) - 1)) * statistics.stdev(gains) / len(gains) ** 0.5
+    return mean, mean - wide, mean + wide
 
 
 def _compared(comparison: Comparison, scored: Scored, draws: Draws) -> Compared:

@@ -44,8 +44,8 @@ class SystemFigure:
 class Compared:
     """`by_seed` has the reduction of each seed, `cells` that of all seeds' utterances together, cell by cell.
 
-    Of a figure of the stages there is one cell, whose limits are the least and the largest of the seeds. Of a
-    comparison of some conditions there is one cell too.
+    Of a figure of the stages there is one cell, with the limits of the 95 % interval by Student's t over the seeds.
+    Of one seed both are its value. Of a comparison of some conditions there is one cell too.
     """
 
     comparison: Comparison

@@ -31,7 +31,8 @@ class Comparison(Section):
 
     With `conditions` word errors are those of test speech in these alone. With `beyond`, other conditions, the
     reduction in `conditions` less that in `beyond` is looked at, and `at_least` is in percentage points. A comparison
-    that was thought of after the runs is `exploratory`, and told as such.
+    that was thought of after the runs is `exploratory`, and one whose hypothesis is the opposite of what was
+    published is `contrary`; both are told as such.
     """
 
     name: str
@@ -43,6 +44,13 @@ class Comparison(Section):
     conditions: tuple[str, ...] = ()
     beyond: tuple[str, ...] = ()
     exploratory: bool = False
+    contrary: bool = False
+
+    @property
+    def remarks(self) -> list[str]:
+        """What is told beside the verdict."""
+        told = {"exploratory": self.exploratory, "against the paper": self.contrary}
+        return [remark for remark, holds in told.items() if holds]
 
     @property
     def what(self) -> str:

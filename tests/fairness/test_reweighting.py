@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections import Counter
 from pathlib import Path
 
@@ -182,3 +183,4 @@ def test_a_stopped_run_goes_on(
     assert 'A change "falls" where' in page
     assert "`python -m jobs.bench.reweighting --steps 4 --seeds 1 2 3`" in page
     assert page.count("| the gap between accents in EER | 17 % |") == 3
+    assert len(re.findall(r"\| 17 % \| [+-][\d.]+ points \| [+-][\d.]+ to [+-][\d.]+ points \|", page)) == 3

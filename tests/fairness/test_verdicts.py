@@ -50,8 +50,10 @@ def test_of_mitigation_without_seed_interval_or_gain_over_the_control() -> None:
     changes = [{MEAN: 0.0, VARIANCE: -0.1}] * 3
     assert mitigation_verdict(changes, 3, (-0.2, -0.01), -0.05) == "reproduced"
     assert mitigation_verdict(changes, 4, (-0.2, -0.01), -0.05) == "partly"  # a seed has failed
-    assert mitigation_verdict(changes, 3, (-0.2, 0.01), -0.05) == "partly"
-    assert mitigation_verdict(changes, 3, None, -0.05) == "partly"
+    assert mitigation_verdict(changes, 3, (-0.2, 0.01), -0.05) == "can't tell"  # none, or as much as published
+    assert mitigation_verdict(changes, 3, (-0.2, 0.0), -0.05) == "can't tell"
+    assert mitigation_verdict(changes, 3, (-0.07, 0.01), -0.05) == "not"  # none, or less than published
+    assert mitigation_verdict(changes, 3, None, -0.05) == "can't tell"
     assert mitigation_verdict(changes, 3, (-0.2, -0.01), -0.11) == "partly"  # the control does as well
     assert mitigation_verdict(changes, 3, (-0.2, -0.01), None) == "partly"
     assert mitigation_verdict([], 3, None, None) == "can't tell"
@@ -108,8 +110,9 @@ def test_claims_have_the_published_figures_and_no_infinite_gap() -> None:
     assert found.criteria.startswith("Mitigation (Trinh")
     assert found.criteria.endswith("tells.")
     ewc, discovery = found.claims
-    assert (ewc.published, ewc.found, ewc.criterion, ewc.verdict) == ("7.9 % by EWC", "+10.0", ">= 7.9", "partly")
+    assert (ewc.published, ewc.found, ewc.criterion, ewc.verdict) == ("7.9 % by EWC", "+10.0", ">= 7.9", "not")
     assert discovery.found == "gap of no finite size by voice, 40 % by place"
+    assert discovery.interval == ("no finite size to no finite size by voice, 40 % to 40 % by place, over seeds")
     assert "Seed 3 failed: no speech" in found.details
 
 
@@ -137,7 +140,7 @@ def test_a_seed_that_fails_costs_no_other(
     printed = capsys.readouterr()
     told = json.loads(printed.out.splitlines()[-1])
     assert (told["seeds"], told["failed"]) == ([2, 3, 4], {"3": "no speech"})
-    assert told["verdicts"] == {"ewc": "partly", "discovery": "partly"}
+    assert told["verdicts"] == {"ewc": "not", "discovery": "partly"}
     assert "seed 3: no speech" in printed.err
     command = "`python -m jobs.bench.cohorts adapt.passes=1 --seeds 2 3 4`"
     assert command in (tmp_path / "cohorts.md").read_text()

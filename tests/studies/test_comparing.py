@@ -50,14 +50,33 @@ def test_figures_of_stages_are_compared_seed_by_seed() -> None:
     words, sent = with_bytes().compared
     assert words == outcome().compared[0], "word errors are as without figures"
     assert sent.by_seed == pytest.approx({1: 0.75, 2: 0.6})
-    assert limits_of(sent.overall) == pytest.approx((0.6, 0.75))
-    assert sent.verdict == "reproduced"
-    assert with_bytes(at_least=80).compared[1].verdict == "partly"
-    assert with_bytes(more=70).compared[1].verdict == "not", "one seed sends more"
+    wide = 12.706 * 0.075  # Student's t with one degree of freedom, times the standard error of two seeds
+    assert limits_of(sent.overall) == pytest.approx((0.675 - wide, 0.675 + wide), abs=1e-4)
+    assert sent.verdict == "can't tell", "two seeds that differ much"
     assert [(each.variant, each.figure, each.values) for each in with_bytes().figures] == [
         ("old", "megabytes_sent", {1: 100.0, 2: 100.0}),
         ("new", "megabytes_sent", {1: 25.0, 2: 40.0}),
     ]
+
+
+def sending(*megabytes: float, at_least: float = 50) -> str:
+    """The verdict on what the new system sends, by seed, in place of 100."""
+    made = with_bytes(at_least=at_least).study
+    asked = made.model_copy(update={"comparisons": made.comparisons[1:], "seeds": (*range(len(megabytes)),)})
+    figures = {
+        ("old", "student", "megabytes_sent"): dict.fromkeys(range(len(megabytes)), 100.0),
+        ("new", "student", "megabytes_sent"): dict(enumerate(megabytes)),
+    }
+    return outcome_of(asked, {}, DRAWS, MADE, figures).compared[0].verdict
+
+
+def test_the_verdict_on_a_figure_is_of_an_interval_over_seeds() -> None:
+    assert sending(25, 40, 30) == "reproduced"
+    assert sending(25, 40, 30, at_least=80) == "partly"
+    assert sending(25, 25) == "reproduced", "seeds that do not differ"
+    assert sending(99, 90, 80) == "not", "fewer in every seed, which three show by chance once in eight times"
+    assert sending(99, 90, 70, at_least=20) == "can't tell"
+    assert sending(25) == "can't tell", "one seed has no interval"
 
 
 def test_a_percentage_of_nothing_is_refused() -> None:

@@ -6,6 +6,9 @@ from dataclasses import astuple
 
 from ssl_asr.report.studies.tables import table_of
 from ssl_asr.studies.claims import Claim, ClaimSheet
+from ssl_asr.studies.outcome import Provenance
+
+ORIGIN = ("command", "commit", "machine")  # columns of the table of all results
 
 
 def sheet_markdown(sheet: ClaimSheet) -> str:
@@ -27,5 +30,9 @@ def sheet_markdown(sheet: ClaimSheet) -> str:
 
 def claim_line(claim: Claim, sheet: ClaimSheet) -> list[str]:
     """Of the table of all results."""
-    made = sheet.provenance
-    return [*astuple(claim), f"[{sheet.name}]({sheet.name}.md)", made.commit, made.machine]
+    return [*astuple(claim), f"[{sheet.name}]({sheet.name}.md)", *origin(sheet.provenance)]
+
+
+def origin(made: Provenance) -> list[str]:
+    """The cells of `ORIGIN`."""
+    return [f"`{made.command}`", made.commit, made.machine]

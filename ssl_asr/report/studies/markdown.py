@@ -6,7 +6,7 @@ import statistics
 from collections.abc import Iterable, Sequence
 
 from ssl_asr.evaluation.error_rates import Reduction
-from ssl_asr.report.studies.claims import claim_line
+from ssl_asr.report.studies.claims import ORIGIN, claim_line, origin
 from ssl_asr.report.studies.tables import table_of
 from ssl_asr.studies.claims import ClaimSheet
 from ssl_asr.studies.outcome import Compared, Outcome, SystemErrors, SystemFigure
@@ -20,11 +20,13 @@ the criterion. "Partly": the interval is above zero, the mean is below the crite
 and ends below the criterion. "Can't tell": the interval reaches zero and the criterion.
 
 A criterion below zero allows such a loss: "reproduced" is an interval wholly above it, "not" one wholly below it.
-Figures other than word errors come from the stages' reports; their interval is from the least to the largest seed.
+Figures other than word errors come from the stages' reports; their 95 % interval is Student's t over the seeds. Of
+one seed there is none, and the verdict is "can't tell".
 "Word errors in A, beyond those in B": the reduction in condition A less that in B, in percentage points.
-"Exploratory": thought of after the runs. Lines of benchmarks have criteria of their own, on their pages.
+"Exploratory": thought of after the runs. "Against the paper": our hypothesis is the opposite of the published one,
+and the verdict is on ours. Lines of benchmarks have criteria of their own, on their pages.
 """
-_HEAD = ["claim", "less of", "published", "here, %", "interval", "criterion", "verdict", "study", "commit", "machine"]
+_HEAD = ["claim", "less of", "published", "here, %", "interval", "criterion", "verdict", "study", *ORIGIN]
 
 
 def study_markdown(outcome: Outcome, picture: str) -> str:
@@ -52,26 +54,25 @@ def study_markdown(outcome: Outcome, picture: str) -> str:
 
 def studies_markdown(outcomes: Iterable[Outcome], sheets: Iterable[ClaimSheet] = ()) -> str:
     """The table of all studies, and of the benchmarks that ask for claims."""
-    lines = [_HEAD, ["---", "---", "---", "---:", "---:", "---:", "---", "---", "---", "---"]]
+    lines = [_HEAD, ["---", "---", "---", "---:", "---:", "---:", *["---"] * (len(_HEAD) - 6)]]
     lines += [_line(each, outcome) for outcome in outcomes for each in outcome.compared]
     for sheet in sheets:
         lines += [claim_line(each, sheet) for each in sheet.claims]
-    how = "`ssl-asr experiment STUDY` makes a study's page and this table."
+    how = "A line's command makes its page and this table; `-o DIR`, of a benchmark `--results DIR`, says where."
     head = f"Fewer word errors, or less of what is named, in percent, mean over the seeds. {how}"
     return f"{TITLE}\n\n{head}\n\n{table_of(lines)}\n{_RULE}"
 
 
 def _line(compared: Compared, outcome: Outcome) -> list[str]:
     """Of the table of all studies."""
-    comparison, study, made = compared.comparison, outcome.study, outcome.provenance
+    comparison, study = compared.comparison, outcome.study
     return [
         comparison.name,
         comparison.what,
         comparison.published or "-",
         *_found(compared),
         f"[{study.name}]({study.name}.md)",
-        made.commit,
-        made.machine,
+        *origin(outcome.provenance),
     ]
 
 
@@ -86,16 +87,17 @@ def sentence(compared: Compared) -> str:
         fewer = "less" if comparison.figure else "fewer"
         found = f"{_signed(compared.mean)} % {limits} {fewer} {comparison.what}"
     asked = f"at least {comparison.at_least:g} {comparison.unit} were asked for"
-    later = ", exploratory" if comparison.exploratory else ""
     verdict = {"reproduced": "reproduced", "partly": "partly reproduced", "not": "not reproduced"}
-    return f"{comparison.name}: {verdict.get(compared.verdict, compared.verdict)}{later}, {found}; {asked}."
+    told = ", ".join([verdict.get(compared.verdict, compared.verdict), *comparison.remarks])
+    return f"{comparison.name}: {told}, {found}; {asked}."
 
 
 def _found(compared: Compared) -> list[str]:
     """Cells of a table: mean, interval, criterion and verdict."""
     (low, high), comparison = limits_of(compared.overall), compared.comparison
     criterion = f">= {comparison.at_least:g}" + (" points" if comparison.beyond else "")
-    verdict = f"{compared.verdict} (exploratory)" if comparison.exploratory else compared.verdict
+    remarks = f" ({', '.join(comparison.remarks)})" if comparison.remarks else ""
+    verdict = f"{compared.verdict}{remarks}"
     return [_signed(compared.mean), f"{_signed(low)} to {_signed(high)}", criterion, verdict]
 
 

@@ -31,11 +31,13 @@ def test_the_page_has_question_verdict_figures_and_origin() -> None:
 
 def test_figures_of_stages_have_a_table_of_their_own() -> None:
     page = study_markdown(with_bytes(), "order.png")
-    assert "| new sends less | megabytes sent | +75.0 | +60.0 | +67.5 | +60.0 to +75.0 | >= 50 | reproduced |" in page
+    assert (
+        "| new sends less | megabytes sent | +75.0 | +60.0 | +67.5 | -27.8 to +162.8 | >= 50 | can't tell |" in page
+    )
     assert "| new | student | megabytes sent | 25 | 40 |" in page
     assert "new sends less:\n\n| test speech" not in page, "they have no conditions"
     assert "Other figures" not in study_markdown(outcome(), "order.png")
-    assert "+67.5 % [+60.0, +75.0] less megabytes sent" in sentence(with_bytes().compared[1])
+    assert "+67.5 % [-27.8, +162.8] less megabytes sent" in sentence(with_bytes().compared[1])
 
 
 def test_the_sentence_tells_a_miss_as_a_miss() -> None:
@@ -57,12 +59,23 @@ def test_a_difference_between_conditions_is_told_in_points_and_as_exploratory() 
     assert ">= 10 points | reproduced (exploratory) |" in studies_markdown([replace(made, compared=[later])])
 
 
+def test_a_hypothesis_against_the_paper_is_told_beside_the_verdict() -> None:
+    made = outcome()
+    asked = made.compared[0].comparison.model_copy(update={"contrary": True})
+    found = replace(made, compared=[replace(made.compared[0], comparison=asked)])
+    assert "| reproduced (against the paper) |" in studies_markdown([found])
+    assert "new against old: reproduced, against the paper, +22.3 % [" in study_markdown(found, "order.png")
+    assert "(against" not in studies_markdown([made])
+
+
 def test_the_table_has_a_line_for_each_claim_with_the_published_figure() -> None:
     table = studies_markdown([outcome(), outcome(old=8, new=8)])
     lines = [line for line in table.splitlines() if line.startswith("| new against old")]
     assert len(lines) == 2
     assert "| word errors | 10 to 22 % | +22.3 |" in lines[0]
-    assert lines[0].endswith("| reproduced | [order](order.md) | abc1234 | 2 cores, x86_64 |")
+    assert lines[0].endswith(
+        "| reproduced | [order](order.md) | `ssl-asr experiment order` | abc1234 | 2 cores, x86_64 |"
+    )
 
 
 def test_the_curve_has_each_system_at_its_flops_a_second_and_the_published_point() -> None:
@@ -112,7 +125,8 @@ def test_claims_of_a_benchmark_have_a_page_and_lines_in_the_table_of_all(tmp_pat
     table = (tmp_path / "README.md").read_text()
     assert "| new against old | word errors |" in table
     assert (
-        "| less unfair | variance | -7.9 % | +8.0 | +1.0 to +9.0 | >= 7.9 | reproduced | [gaps](gaps.md) |" in table
+        "| less unfair | variance | -7.9 % | +8.0 | +1.0 to +9.0 | >= 7.9 | reproduced | [gaps](gaps.md) "
+        "| `python -m jobs.bench.gaps` | abc1234 | 2 cores, x86_64 |" in table
     )
     page = (tmp_path / "gaps.md").read_text()
     assert page.startswith("# gaps: is it fair?\n\nCriteria, written before the runs: it falls.\n\n| claim |")
