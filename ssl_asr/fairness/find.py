@@ -23,6 +23,8 @@ def find_cohorts(table: ScoredTable, by: str, settings: Settings) -> CohortResul
     speakers = speakers_of(table)
     known = known_of(by, table, speakers, settings.least, settings.seed)
     found = _search(by, known, speakers, settings)
+    # Regions are cut where errors differ, so in the searched half they follow the channels that errors follow.
+    held = ~found.searched
     bottom = part_of(found, found.in_bottom, settings)
     cohorts = cohorts_of(found, settings)
     positions = known.attribute if isinstance(known.attribute, Positions) else None
@@ -41,15 +43,13 @@ def find_cohorts(table: ScoredTable, by: str, settings: Settings) -> CohortResul
         cohorts=cohorts,
         hidden=len({*found.labels.tolist()}) - len(cohorts),
         spread=spread_of(found, cohorts, settings),
-        channel=channel_check(found.labels, found.channels, settings.shuffled),
+        channel=channel_check(found.labels[held], found.channels[held], settings.shuffled),
         left_out=_left_out(known, speakers),
         geography=None
         if positions is None
         else geography_of(positions, found.partition, found.searched, found.counts, settings.shuffled),
         clustering=None if known.clustering is None else only_of(known.clustering, [each.name for each in cohorts]),
-        mixed_effects=mixed_effects(
-            found.counts.rows(~found.searched), found.in_bottom[~found.searched], found.channels[~found.searched]
-        ),
+        mixed_effects=mixed_effects(found.counts.rows(held), found.in_bottom[held], found.channels[held]),
     )
 
 

@@ -73,7 +73,10 @@ class Spread:
 
 @dataclass(frozen=True)
 class ChannelCheck:
-    """How far cohorts are test sets or channels: Cramer's V over speakers (0 not at all, 1 wholly), and its p."""
+    """How far cohorts are test sets or channels: Cramer's V (0 not at all, 1 wholly), and its p.
+
+    Over the speakers of the held-out half.
+    """
 
     channels: int
     v: float
