@@ -21,7 +21,7 @@ OWN = {  # by study and variant: the stages that its run does not take from the 
     "languages": {"graphemes": FROM_SENONES_ON, "clustered": FROM_SENONES_ON},
     "noise": {"degraded": ["corpus", "frontend", "labelling", *STUDENTS]},
     "topk": {
-        **{name: ["labelling", *STUDENT] for name in ("k1", "k5", "k600", "bits4")},
+        **{name: ["labelling", *STUDENT] for name in ("k1", "k5", "k600", "tail", "bits4")},
         "warm": STUDENT,
     },
     "trainer": dict.fromkeys(
