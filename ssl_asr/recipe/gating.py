@@ -27,7 +27,7 @@ class Gating(Section):
     feed_forward: bool = False
     queries: bool = True  # each head's own
     keys: bool = True
-    keep_rate: Share = 0.5
+    keep_rate: Share = 0.5  # of arbitrator=random alone
     # In place of keep_rate, a rate each for feed-forward modules, queries and keys.
     keep_rates: tuple[Share, Share, Share] | None = None
     # A transducer above this one in the recipe: keep_rates become the shares of each kind of module that it keeps on
@@ -53,6 +53,13 @@ class Gating(Section):
         if self.begin >= self.end:
             raise ValueError(f"begin={self.begin:g} is not below end={self.end:g}")
         return self
+
+    @property
+    def in_place_of_keep_rate(self) -> str:
+        """What decides how much is kept in place of `keep_rate`; "" where `keep_rate` does."""
+        if self.keep_rates is not None:
+            return "keep_rates"
+        return "flops_of" if self.flops_of else "" if self.arbitrator == "random" else f"arbitrator={self.arbitrator}"
 
     @property
     def random_rates(self) -> tuple[float, float, float]:

@@ -118,6 +118,19 @@ def flops_of(network: NetworkSection) -> str:
     return "" if gating is None else gating.flops_of
 
 
+def check_keep_rate(key: str, network: NetworkSection) -> None:
+    """ValueError where the keep rate of the network at `key` of a recipe would have no effect.
+
+    Gates don't check this themselves: models' files hold all fields, also a keep rate that `flops_of` has replaced.
+    """
+    gating = network.gating if isinstance(network, TransformerNetwork) else None
+    if gating is not None and gating.in_place_of_keep_rate and gating.keep_rate != Gating().keep_rate:
+        raise ValueError(
+            f"{key}.network.gating.keep_rate={gating.keep_rate:g} has no effect beside "
+            f"{gating.in_place_of_keep_rate}; leave it out"
+        )
+
+
 def may_begin_as(network: NetworkSection, start: NetworkSection) -> bool:
     """Whether `network` can begin with the weights of `start`: it is the same, dropout apart.
 

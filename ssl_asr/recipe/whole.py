@@ -17,7 +17,7 @@ from ssl_asr.recipe.hmm import Hmm
 from ssl_asr.recipe.hypotheses import Hypotheses
 from ssl_asr.recipe.identity import Affects
 from ssl_asr.recipe.labelling import Labelling
-from ssl_asr.recipe.network import TransformerNetwork, flops_of, may_begin_as
+from ssl_asr.recipe.network import TransformerNetwork, check_keep_rate, flops_of, may_begin_as
 from ssl_asr.recipe.objective import SoftCrossEntropySection
 from ssl_asr.recipe.predictor import same_predictor
 from ssl_asr.recipe.section import Section
@@ -108,6 +108,7 @@ class Recipe(Section):
         for name in ("teacher", "student"):
             if flops_of(getattr(self, name).network):
                 raise ValueError(f"{name}.network.gating.flops_of is for transducers alone; give it a keep_rate")
+            check_keep_rate(name, getattr(self, name).network)
         least, most = self.cluster.label_actors
         if least > most:
             raise ValueError(f"cluster.label_actors: the least, {least}, is above the most, {most}")
@@ -187,6 +188,7 @@ def _check_transducer(name: str, recipe: Recipe) -> None:
             f"{key} learns unlabeled speech from a teacher's words: say whose with hypotheses.teacher=student, or "
             f"set {key}.unlabeled_passes=0"
         )
+    check_keep_rate(key, transducer.network)
     _check_flops_of(name, recipe)
     _check_start_from(name, recipe)
     if transducer.encoder_from:

@@ -12,7 +12,7 @@ from ssl_asr.models.transformer.encoder import Transformer
 from ssl_asr.models.transformer.gates import Annealed
 from ssl_asr.models.transformer.held import held_of
 from ssl_asr.models.transformer.single import TIDY
-from ssl_asr.recipe import Gating, TransformerNetwork, load_recipe
+from ssl_asr.recipe import Gating, TransformerNetwork, load_recipe, parse_recipe
 from tests.models.transformer.small import ALL, WIDTH, padded, transformer
 
 GATINGS = {
@@ -222,7 +222,25 @@ def test_a_recipe_chooses_it() -> None:
         "gating.unit=7": "did you mean 'units'",
         "gating={keep_rates: [0.5, 0.5, 0.5]}": "keep_rates are for arbitrator=random without flops_of",
         "gating={arbitrator: random, flops_of: a, keep_rates: [1, 1, 1]}": "without flops_of; leave them out",
+        "gating={arbitrator: random, keep_rate: 0.3, keep_rates: [1, 1, 1]}": (
+            "student.network.gating.keep_rate=0.3 has no effect beside keep_rates; leave it out"
+        ),
+        "gating={keep_rate: 0.3}": "keep_rate=0.3 has no effect beside arbitrator=lstm; leave it out",
     }.items():
         with pytest.raises(ValueError, match=said) as refused:
             load_recipe("demo", ["student.network.kind=transformer", f"student.network.{override}"])
         assert "\n" not in str(refused.value)
+
+
+def test_written_forms_hold_both_rates_and_are_read() -> None:
+    """A run's recipe holds all defaults, and a model's file a keep rate that its keep rates have replaced."""
+    gates = "student.network.gating={arbitrator: random, keep_rates: [1, 0.5, 0.2]}"
+    recipe = load_recipe("demo", ["student.network.kind=transformer", gates])
+    written = recipe.model_dump(mode="json")
+    assert {"keep_rate", "keep_rates"} <= written["student"]["network"]["gating"].keys()
+    assert parse_recipe(written) == recipe
+    network = {**written["student"]["network"]}
+    network["gating"] = {**network["gating"], "keep_rate": 0.3}
+    gating = TransformerNetwork.model_validate(network).gating
+    assert gating is not None
+    assert gating.random_rates == (1, 0.5, 0.2)
