@@ -10,7 +10,7 @@ from ssl_asr.corpus.text_without_unlabeled import checksum_without_unlabeled, se
 from ssl_asr.decoding.graph_files import graph_inputs, graph_language
 from ssl_asr.hmm.senones import load_senones
 from ssl_asr.hypotheses.outside.source import KEY, outside_content, outside_exists
-from ssl_asr.hypotheses.transducer_teacher import transducer_exists, transducer_teacher
+from ssl_asr.hypotheses.transducer_teacher import TransducerTeacher, transducer_exists, transducer_teacher
 from ssl_asr.lang.language import language_of
 from ssl_asr.models.model_files import model_id
 from ssl_asr.models.systems import final_name
@@ -41,11 +41,15 @@ class GraphRequest:
 
 @dataclass(frozen=True)
 class HypothesisSet:
-    """`teacher` is a hash of the model's file, or of the outside words; `inputs` are all others but the features."""
+    """`teacher` is a hash of the model's file, or of the outside words; `inputs` are all others but the features.
+
+    `transducer` is where that file lies and how it searches, if it is another run's transducer.
+    """
 
     run: str
     teacher: str
     inputs: dict[str, str]
+    transducer: TransducerTeacher | None = None
 
     @property
     def id(self) -> str:
@@ -100,7 +104,7 @@ def hypothesis_set(recipe: Recipe) -> HypothesisSet:
         return HypothesisSet(recipe.run, outside_content(recipe), inputs)
     if recipe.hypotheses.by_transducer:
         teacher = transducer_teacher(recipe)
-        return HypothesisSet(recipe.run, model_id(teacher.uri), teacher.inputs)
+        return HypothesisSet(recipe.run, model_id(teacher.uri), teacher.inputs, teacher)
     inputs = {
         "version": VERSION,
         "graph": graph_request(recipe).key,

@@ -27,7 +27,7 @@ from ssl_asr.hypotheses.sets import (
     model_of,
 )
 from ssl_asr.hypotheses.transducer_job import TransducerJob
-from ssl_asr.hypotheses.transducer_teacher import check_features, check_model_of, transducer_teacher
+from ssl_asr.hypotheses.transducer_teacher import check_features, check_model_of
 from ssl_asr.hypotheses.words_job import WordsJob
 from ssl_asr.models.systems import stage_of
 from ssl_asr.progress import Progress
@@ -81,13 +81,12 @@ def find_work(recipe: Recipe) -> HypothesesWork:
     if not len(ShardStore(recipe.run, features.STORE).index(SPLIT).numbers):
         raise ValueError(f"{recipe.run} has no unlabeled features yet; run the frontend stage first")
     # Refused here, in one sentence, rather than in every actor.
-    if recipe.hypotheses.by_transducer:
-        teacher = transducer_teacher(recipe)
-        check_features(recipe, teacher)
-        check_model_of(recipe, teacher)
-    elif not is_outside(recipe):
+    if model_of(recipe):
         check_model(recipe.run, model_of(recipe), load_senones(recipe.run))
     made = hypothesis_set(recipe)
+    if made.transducer is not None:
+        check_features(recipe, made.transducer)
+        check_model_of(recipe, made.transducer)
     stage = shard_stage(recipe, made)
     return HypothesesWork(StageClock(recipe, STAGE, made.id), made, stage, stage.unfinished())
 
@@ -114,8 +113,8 @@ def shard_stage(recipe: Recipe, made: HypothesisSet) -> ShardStage:
 
 def _recognise(recipe: Recipe, work: HypothesesWork) -> list[Reject]:
     with cluster.joined(), refreshing(partial(work.made.store.index, SPLIT)):
-        if recipe.hypotheses.by_transducer:
-            job: Callable[[], WordsJob] = partial(TransducerJob, recipe, work.made, transducer_teacher(recipe))
+        if work.made.transducer is not None:
+            job: Callable[[], WordsJob] = partial(TransducerJob, recipe, work.made, work.made.transducer)
         else:
             _make_graph(recipe)
             job = partial(HypothesisJob, recipe, work.made)

@@ -59,6 +59,12 @@ def _read_by_transducers(recipe: Recipe) -> Iterator[str]:
             yield "hypotheses"
 
 
+def _read_by_hypotheses(recipe: Recipe) -> Iterator[str]:
+    """The run's network that recognises, which is named as its stage is; who is of elsewhere needs features alone."""
+    if recipe.hypotheses.teacher in NAMES:
+        yield str(recipe.hypotheses.teacher)
+
+
 STAGES = (
     Stage("corpus", "ssl_asr.corpus.stage", "lists the speech and cuts it into disjoint splits and shards"),
     Stage("frontend", "ssl_asr.frontend.stage", "turns audio into log mel filter-bank features", ("corpus",)),
@@ -111,7 +117,8 @@ STAGES = (
         "hypotheses",
         "ssl_asr.hypotheses.stage",
         "recognises the words of the unlabeled speech, if hypotheses.teacher asks for it",
-        ("baseline", "student"),
+        ("frontend",),
+        _read_by_hypotheses,
         wanted_if="hypotheses.teacher",
     ),
     Stage(

@@ -159,6 +159,15 @@ def test_its_search_takes_no_language_model_along(taught: Recipe, first: Path) -
     assert hypothesis_set(taught).id == before
 
 
+def test_its_run_is_opened_once(taught: Recipe, first: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    monkeypatch.setattr(
+        "ssl_asr.hypotheses.transducer_teacher.open_recipe", lambda run: opened.append(run) or open_recipe(run)
+    )
+    assert run_here(taught).skipped == 0
+    assert opened == [str(first)]
+
+
 def test_words_can_be_made_again_while_the_teacher_is_there(taught: Recipe, first: Path) -> None:
     def remade_words(labels: bool) -> bool:
         return hypothesis_store in [stage.store.name for stage in remade._stages(taught, labels=labels)]

@@ -113,7 +113,11 @@ OF_RANDOM_WEIGHTS = (*LABELED_ALONE, 'transducers.rnnt.encoder_from=""', "transd
 @pytest.mark.parametrize(
     ("overrides", "read"),
     [
-        ((), {"corpus", "frontend", "hmm", "realign", "teacher", "labelling", "baseline", "student", "hypotheses"}),
+        ((), {"corpus", "frontend", "hmm", "realign", "teacher", "labelling", "student", "hypotheses"}),
+        (
+            (*OF_RANDOM_WEIGHTS[len(LABELED_ALONE) :], "hypotheses.teacher=transducer:runs/first/rnnt"),
+            {"corpus", "frontend", "hypotheses"},
+        ),
         (LABELED_ALONE, {"corpus", "frontend", "hmm", "realign", "teacher", "labelling", "student"}),
         (OF_RANDOM_WEIGHTS, {"corpus", "frontend"}),
         ((*OF_RANDOM_WEIGHTS, "hmm.wrong_texts=reject"), {"corpus", "frontend", "hmm", "realign"}),
@@ -122,6 +126,24 @@ OF_RANDOM_WEIGHTS = (*LABELED_ALONE, 'transducers.rnnt.encoder_from=""', "transd
 )
 def test_transducers_need_what_their_sections_ask_for(overrides: tuple[str, ...], read: set[str]) -> None:
     assert ancestors("transducers", load_recipe("transducer-demo", overrides)) == read
+
+
+@pytest.mark.parametrize(
+    ("teacher", "read"),
+    [
+        ("teacher", {"hmm", "realign", "teacher"}),
+        ("baseline", {"hmm", "realign", "baseline"}),
+        ("student", {"hmm", "realign", "teacher", "labelling", "student"}),
+        ("transducer:runs/first/rnnt", set()),
+        ("ctm:words.ctm", set()),
+    ],
+)
+def test_hypotheses_need_nobody_but_who_recognises(teacher: str, read: set[str], tmp_path: Path) -> None:
+    recipe = load_recipe("transducer-demo", [f"run={tmp_path}", f"hypotheses.teacher={teacher}"])
+    assert ancestors("hypotheses", recipe) == {"corpus", "frontend"} | read
+    for name in ("corpus", "frontend"):
+        StageClock(recipe, name, "key").finish(1, 0)
+    assert first_missing("hypotheses", recipe) == ("hmm" if read else None)
 
 
 def test_words_that_no_transducer_learns_are_not_asked_for(tmp_path: Path) -> None:
