@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
+from typing import Any
 
-from ssl_asr.store import filesystem
 from ssl_asr.studies.outcome import Provenance
 from ssl_asr.studies.verdict import Verdict
 
@@ -42,20 +42,15 @@ def sheet_to_json(sheet: ClaimSheet) -> bytes:
     return (json.dumps(asdict(sheet), indent=1, allow_nan=False) + "\n").encode()
 
 
-def is_sheet(uri: str) -> bool:
-    """ValueError where the file is no JSON."""
-    try:
-        values = json.loads(filesystem.read_bytes(uri))
-        return isinstance(values, dict) and KIND in values
-    except ValueError as error:
-        raise ValueError(f"{uri} is no JSON; move it, or name another folder of results") from error
+def is_sheet(values: Any) -> bool:
+    """Of a file's JSON."""
+    return isinstance(values, dict) and KIND in values
 
 
-def read_sheet(uri: str) -> ClaimSheet:
-    """What `sheet_to_json` wrote; ValueError naming a file that it did not write."""
+def sheet_in(values: Any, uri: str) -> ClaimSheet:
+    """Of the JSON that `sheet_to_json` wrote; ValueError naming a file, at `uri`, that it did not write."""
     try:
-        values = json.loads(filesystem.read_bytes(uri))
-        claims = [Claim(**each) for each in values.pop(KIND)]
-        return ClaimSheet(**{**values, KIND: claims, "provenance": Provenance(**values.pop("provenance"))})
+        claims = [Claim(**each) for each in values[KIND]]
+        return ClaimSheet(**{**values, KIND: claims, "provenance": Provenance(**values["provenance"])})
     except (KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{uri} is no outcome of a benchmark; move it, or name another folder of results") from error

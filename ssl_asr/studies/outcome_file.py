@@ -8,7 +8,6 @@ from dataclasses import asdict
 from typing import Any
 
 from ssl_asr.evaluation.error_rates import Reduction, SpeakerLimits
-from ssl_asr.store import filesystem
 from ssl_asr.studies.outcome import Compared, Outcome, Provenance, SystemErrors, SystemFigure
 from ssl_asr.studies.study import Comparison, Study
 
@@ -20,17 +19,20 @@ def to_json(outcome: Outcome) -> bytes:
     return (json.dumps(values, indent=1, allow_nan=False) + "\n").encode()
 
 
-def read_outcome(uri: str) -> Outcome:
-    """What `to_json` wrote; ValueError naming a file that it did not write."""
+def outcome_in(values: Any, uri: str) -> Outcome:
+    """Of the JSON that `to_json` wrote; ValueError naming a file, at `uri`, that it did not write."""
     try:
-        return from_json(filesystem.read_bytes(uri))
+        return _outcome(values)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise ValueError(f"{uri} is no outcome of a study; move it, or name another folder of results") from error
 
 
 def from_json(data: bytes) -> Outcome:
     """What `to_json` wrote."""
-    values = json.loads(data)
+    return _outcome(json.loads(data))
+
+
+def _outcome(values: Any) -> Outcome:
     errors = [SystemErrors(**{**each, "wer": _by_seed(each["wer"])}) for each in values["errors"]]
     compared = [
         Compared(

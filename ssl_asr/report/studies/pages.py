@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from typing import Any
+
 from ssl_asr.report.studies.claims import sheet_markdown
 from ssl_asr.report.studies.markdown import TITLE, studies_markdown, study_markdown
 from ssl_asr.report.studies.plot import draw_study
 from ssl_asr.store import filesystem
-from ssl_asr.studies.claims import ClaimSheet, is_sheet, read_sheet, sheet_to_json
+from ssl_asr.studies.claims import ClaimSheet, is_sheet, sheet_in, sheet_to_json
 from ssl_asr.studies.outcome import Outcome
-from ssl_asr.studies.outcome_file import read_outcome, to_json
+from ssl_asr.studies.outcome_file import outcome_in, to_json
 
 
 def kept_results(out: str) -> tuple[list[Outcome], list[ClaimSheet]]:
@@ -18,9 +21,9 @@ def kept_results(out: str) -> tuple[list[Outcome], list[ClaimSheet]]:
     if filesystem.exists(table) and not filesystem.read_bytes(table).startswith(TITLE.encode()):
         raise ValueError(f"{table} is no table of studies and would be overwritten; name another folder with --out")
     names = sorted(name for name in filesystem.sizes_and_times(out) if name.endswith(".json"))
-    files = {uri: is_sheet(uri) for uri in (filesystem.join(out, name) for name in names)}
-    outcomes = [read_outcome(uri) for uri, of_benchmark in files.items() if not of_benchmark]
-    return outcomes, [read_sheet(uri) for uri, of_benchmark in files.items() if of_benchmark]
+    files = {uri: _parsed(uri) for uri in (filesystem.join(out, name) for name in names)}
+    outcomes = [outcome_in(values, uri) for uri, values in files.items() if not is_sheet(values)]
+    return outcomes, [sheet_in(values, uri) for uri, values in files.items() if is_sheet(values)]
 
 
 def write_pages(out: str, outcome: Outcome) -> str:
@@ -45,3 +48,10 @@ def write_sheet(out: str, sheet: ClaimSheet) -> str:
 
 def _write_table(out: str) -> None:
     filesystem.write_bytes(filesystem.join(out, "README.md"), studies_markdown(*kept_results(out)).encode())
+
+
+def _parsed(uri: str) -> Any:
+    try:
+        return json.loads(filesystem.read_bytes(uri))
+    except ValueError as error:
+        raise ValueError(f"{uri} is no JSON; move it, or name another folder of results") from error

@@ -6,6 +6,7 @@ import io
 import json
 from dataclasses import replace
 from pathlib import Path
+from unittest.mock import patch
 
 import pytest
 from matplotlib.figure import Figure
@@ -121,7 +122,9 @@ def test_claims_of_a_benchmark_have_a_page_and_lines_in_the_table_of_all(tmp_pat
     out = str(tmp_path)
     write_sheet(out, sheet())
     write_pages(out, outcome())
-    assert kept_results(out) == ([outcome()], [sheet()])
+    with patch("ssl_asr.report.studies.pages.json.loads", wraps=json.loads) as parsed:
+        assert kept_results(out) == ([outcome()], [sheet()])
+    assert parsed.call_count == 2, "once a file"
     table = (tmp_path / "README.md").read_text()
     assert "| new against old | word errors |" in table
     assert (
