@@ -28,9 +28,10 @@ The verdict on the question is that on "pairs"; the others stand beside it. Size
 EER of some per cent between gaps of some points are no measure of theirs on VoxCeleb, of 1.08 %.
 
 All is kept below --folder: the speech (`speech`, a run), its extractors, and `seed-N.json` after each extractor. The
-same command goes on where one was stopped. It prints a table, and one JSON object as the last line: by seed EER, gap,
-deviation, their p and the EER of each accent, the changes, the verdicts, and the published figures. --results DIR
-makes a page there, and lines of the table of all results, as `ssl-asr experiment -o` does.
+same command goes on where one was stopped; a seed's file that says the same already, or more, stays as it is. It
+prints a table, and one JSON object as the last line: by seed EER, gap, deviation, their p and the EER of each accent,
+the changes, the verdicts, and the published figures. --results DIR makes a page there, and lines of the table of all
+results, as `ssl-asr experiment -o` does.
 """
 
 from __future__ import annotations
@@ -56,6 +57,7 @@ from ssl_asr.speakers.embedders import embed_splits, embedder_of
 from ssl_asr.speakers.extracting import train_extractor
 from ssl_asr.speakers.pool import PoolSettings
 from ssl_asr.speakers.settings import Reweighting, TrainingSettings
+from ssl_asr.store import filesystem
 from ssl_asr.store.speaker_embeddings import all_speaker_embeddings
 from ssl_asr.studies.places import matter
 from ssl_asr.training.data.sources import seed_of
@@ -137,10 +139,14 @@ def chosen(accents: Mapping[str, str], seed: int) -> list[str]:
 
 
 def write_seed(folder: Path, seed: int, found: Found) -> None:
-    """What is known of the seed so far."""
+    """What is known of the seed so far; a file that says this, and perhaps more, is left as it is."""
     by_weights = {weights: told(seeds[seed]) for weights, seeds in found.items() if seed in seeds}
+    path = folder / f"seed-{seed}.json"
+    before = json.loads(path.read_text())["weights"] if path.exists() else {}
+    if all(before.get(weights) == each for weights, each in by_weights.items()):
+        return
     kept = {"seed": seed, "weights": by_weights, "published": PUBLISHED}
-    (folder / f"seed-{seed}.json").write_text(json.dumps(kept, indent=1, allow_nan=False) + "\n")
+    filesystem.write_bytes(str(path), (json.dumps(kept, indent=1, allow_nan=False) + "\n").encode())
 
 
 if __name__ == "__main__":

@@ -184,3 +184,15 @@ def test_a_stopped_run_goes_on(
     assert "`python -m jobs.bench.reweighting --steps 4 --seeds 1 2 3`" in page
     assert page.count("| the gap between accents in EER | 17 % |") == 3
     assert len(re.findall(r"\| 17 % \| [+-][\d.]+ points \| [+-][\d.]+ to [+-][\d.]+ points \|", page)) == 3
+
+
+def test_what_a_seed_has_found_is_kept_until_something_else_is_found(tmp_path: Path) -> None:
+    first = verified(*speech({"clear": 8, "hoarse": 8}), DRAWS)
+    other = verified(*speech({"clear": 8, "hoarse": 9}), DRAWS)
+    path = tmp_path / "seed-1.json"
+    reweighting.write_seed(tmp_path, 1, {"none": {1: first}, "groups": {1: other}})
+    finished = path.read_bytes()
+    reweighting.write_seed(tmp_path, 1, {"none": {1: first, 2: first}})
+    assert path.read_bytes() == finished
+    reweighting.write_seed(tmp_path, 1, {"none": {1: other}})
+    assert list(json.loads(path.read_text())["weights"]) == ["none"]
