@@ -14,7 +14,7 @@ import numpy.typing as npt
 from ssl_asr.frontend.stacking import STACK
 from ssl_asr.models.model_files import load_model
 from ssl_asr.models.normalised import NormalisedEncoder
-from ssl_asr.models.systems import settings_of, trained
+from ssl_asr.models.systems import final_name, settings_of, trained
 from ssl_asr.recipe import NetworkSection, Recipe, TransformerNetwork
 from ssl_asr.report.gate_plot import Gated, gated
 from ssl_asr.store import features, filesystem, utterance
@@ -58,8 +58,12 @@ def gates_of(recipe: Recipe) -> RunGates | None:
 
 
 def _models(recipe: Recipe) -> Iterator[tuple[str, NormalisedEncoder]]:
-    """Those that the recipe gives gates and that are there, in the order of training."""
-    for model in trained(recipe):
+    """Those that the recipe gives gates and that are there, in the order of training; also what sMBR made of them.
+
+    Transducers have no sequence training.
+    """
+    names = [each for model in trained(recipe) for each in dict.fromkeys((model, final_name(recipe, model)))]
+    for model in names:
         if _is_asked_for(recipe, model, settings_of(recipe, model).network):
             yield model, load_model(model_uri(recipe.run, model))[0]
     for name, transducer in recipe.transducers.items():

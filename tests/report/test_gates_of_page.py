@@ -28,6 +28,7 @@ from ssl_asr.transducer.model import TransducerModel, TransducerSpec
 from ssl_asr.transducer.model_files import save_transducer
 from tests.lang.test_word_pieces import trained
 from tests.report.test_page import Page
+from tests.speakers.made_up import made_up_run
 
 SMALL = {"kind": "transformer", "layers": 2, "heads": 2, "width": 8, "feed_forward": 8}
 LEARNED = {"arbitrator": "ff", "units": 4, "layers": 1}
@@ -107,6 +108,18 @@ def test_a_student_with_gates_has_a_picture_too(feature_run: Recipe, tmp_path: P
     assert found is not None
     assert list(found.models) == ["student"]
     assert gates_of(recipe) is None, "the recipe has a student without gates"
+
+
+def test_what_smbr_made_of_a_student_has_a_picture_of_its_own(tmp_path: Path) -> None:
+    recipe = made_up_run(tmp_path)
+    student = {"network": {**SMALL, "gating": LEARNED}, "sequence": {"epochs": 1}}
+    gated = parse_recipe(recipe.model_dump(mode="json") | {"student": student})
+    model = AcousticModel(ModelSpec(gated.student.network, recipe.frontend.mel_bins * STACK, 9))
+    for name, shown in (("student", ["student"]), ("student-smbr", ["student", "student-smbr"])):
+        save_model(model_uri(recipe.run, name), model, {})
+        found = gates_of(gated)
+        assert found is not None
+        assert list(found.models) == shown
 
 
 def test_a_run_without_gates_has_no_such_part(feature_run: Recipe, tmp_path: Path) -> None:
