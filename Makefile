@@ -54,11 +54,13 @@ clean:
 # torch comes first and with its exact version: a range would install the newest build. pip would compile all modules in
 # one process, after it has fetched them: those that are there are compiled while it fetches others, and what is left by
 # all cores. Some packages carry files for other Pythons, which cannot be compiled. MeetEval is built from its source: what
-# it is for, one test, is skipped where that can't be.
+# it is for, one test, is skipped where that can't be. What builds it is not bound by -c but by two variables: the first
+# for older versions of pip, the second for newer ones.
 .venv/installed: pyproject.toml constraints.txt | .venv/bin/pip
 	$(BIN)/pip install --quiet --no-compile "torch==2.13.0" -c constraints.txt $(if $(TORCH_INDEX),--extra-index-url $(TORCH_INDEX))
 	$(COMPILE) & $(BIN)/pip install --quiet --no-compile -e ".[dev,export,serve,synthetic]" -c constraints.txt && wait
-	if command -v c++ >/dev/null; then $(BIN)/pip install --quiet --no-compile -e ".[meetings]" -c constraints.txt; \
+	if command -v c++ >/dev/null; then PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt \
+	  $(BIN)/pip install --quiet --no-compile -e ".[meetings]" -c constraints.txt; \
 	  else echo "no C++ compiler: MeetEval is not installed, and its test is skipped"; fi || \
 	  echo "MeetEval was not installed, so its test is skipped. If Python.h is missing: apt-get install python3-dev"
 	$(COMPILE) -j 0 || true
