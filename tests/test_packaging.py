@@ -172,6 +172,11 @@ def test_licence_is_whole():
     assert "END OF TERMS AND CONDITIONS" in text
 
 
+def test_what_documented_commands_write_into_a_checkout_is_ignored():
+    ignored = {line.strip("/") for line in (ROOT / ".gitignore").read_text().split()}
+    assert {"data", "bundle", "runs", ".cache", ".venv"} <= ignored
+
+
 def test_continuous_integration_runs_the_tests():
     script = ROOT / ".ci" / "run"
     assert script.stat().st_mode & 0o111
