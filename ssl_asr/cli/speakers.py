@@ -97,7 +97,10 @@ def run(options: argparse.Namespace) -> None:
         import_resemblyzer(recipe.run, name, options.wheel)
         print(f"extractor '{name}' is Resemblyzer's", flush=True)
     else:
-        print(_train(recipe, name, _pooled(options), _settings(options)), flush=True)
+        pooled = _pooled(options)
+        if said := _without_group(recipe, pooled):
+            print(said, flush=True)
+        print(_train(recipe, name, pooled, _settings(options)), flush=True)
     splits = dict.fromkeys(["test", *options.embed])
     embed_splits(recipe.run, name, embedder_of(recipe, name), list(splits))
     trials = TrialSettings(enrolled=options.enrolled, seed=options.seed)
@@ -113,6 +116,20 @@ def _train(recipe: Recipe, name: str, pooled: PoolSettings, settings: TrainingSe
     return (
         f"extractor '{name}' {'is up to date' if found.kept else 'was trained'}: {found.utterances:,} utterances of "
         f"{found.speakers:,} speakers, last loss {found.loss:.3f}{single}{several}"
+    )
+
+
+def _without_group(recipe: Recipe, pooled: PoolSettings) -> str:
+    """A sentence about those whom group-DRO does not heed; "" where there are none, or it is not asked for."""
+    from ssl_asr.speakers.pool import ungrouped
+
+    found = None if pooled.group_tag is None else ungrouped(recipe, pooled)
+    if found is None or not found.no_utterances:
+        return ""
+    return (
+        f"{found.no_speakers:,} of {found.speakers:,} speakers, and {found.no_utterances:,} of {found.utterances:,} "
+        f"utterances, have no tag '{pooled.group_tag}': after the first batches (--pretrain) their weight is 0, so "
+        "nothing is learned from them"
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
@@ -86,6 +86,35 @@ def read_pool(recipe: Recipe, settings: PoolSettings) -> Pool:
             "stage 'frontend' first"
         )
     return replace(pool_of([each for utterances in found.values() for each in utterances]), several=len(several))
+
+
+@dataclass(frozen=True)
+class Ungrouped:
+    """Those whose group is not known, of so many `speakers` and `utterances` in all; such speakers have no group."""
+
+    no_speakers: int
+    speakers: int
+    no_utterances: int
+    utterances: int
+
+
+def ungrouped(recipe: Recipe, settings: PoolSettings) -> Ungrouped:
+    """Of all in the splits that a pool takes, were there room for all of their speech."""
+    assert settings.group_tag is not None, "groups are values of a tag"
+    store, known, all_of = ShardStore(recipe.run, utterance.STORE), Counter[str](), Counter[str]()
+    wanted = None if settings.speakers is None else {*settings.speakers}
+    for shard in (shard for split in settings.splits for shard in store.shards(split)):
+        table = store.read(shard, ["speaker", "tags"])
+        for speaker, tags in zip(table["speaker"].to_pylist(), table["tags"].to_pylist(), strict=True):
+            is_one = not may_be_several(recipe.corpus, shard.split, speaker)
+            if is_one and (wanted is None or speaker in wanted):
+                all_of[speaker] += 1
+                known[speaker] += bool(dict(tags).get(settings.group_tag))
+    heard = [name for name, count in all_of.items() if count > 1]
+    unknown = [all_of[name] - known[name] for name in heard]
+    return Ungrouped(
+        sum(not known[name] for name in heard), len(heard), sum(unknown), sum(all_of[name] for name in heard)
+    )
 
 
 def _of(speakers: Sequence[str] | None) -> str:

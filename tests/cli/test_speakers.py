@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ssl_asr.cli.main import FAILED, OK, REFUSED, main
+from ssl_asr.store.ledger import Shard
 from ssl_asr.store.speaker_embeddings import all_speaker_embeddings
-from tests.speakers.made_up import made_up_run
+from tests.speakers.made_up import made_up_run, publish, said_by
 
 _SETTINGS = {"train": "labeled", "batch-speakers": 4, "batch-utterances": 3, "steps": 20, "units": 12, "layers": 1}
 SMALL = [word for name, value in _SETTINGS.items() for word in (f"--{name}", str(value))]
@@ -45,6 +47,20 @@ def test_trains_embeds_and_verifies_by_group(run, capsys):
     assert "is up to date" in out
     assert "No gap: the tag 'language' makes one group of two speakers or more among the 12 of the trials" in out
     assert first == {file: file.stat().st_mtime_ns for file in first}
+
+
+def test_group_dro_tells_whom_it_does_not_heed(tmp_path, capsys):
+    run = made_up_run(tmp_path).run
+    asked = ["speakers", run, *SMALL, "--steps", "1", "--reweighting", "groups", "--groups", "region"]
+    assert main(asked) == OK
+    assert "weight is 0" not in capsys.readouterr().out
+    untagged = [replace(each, tags={}) for each in said_by("person 50", 4, "labeled")]
+    publish(run, Shard("labeled", 2), untagged)
+    assert main(asked) == OK
+    assert capsys.readouterr().out.startswith(
+        "1 of 7 speakers, and 4 of 40 utterances, have no tag 'region': after the first batches (--pretrain) their "
+        "weight is 0, so nothing is learned from them\n"
+    )
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from ssl_asr.speakers.batches import BatchShape, check_speakers, draw_batch
-from ssl_asr.speakers.pool import Pooled, PoolSettings, pool_of, read_pool
+from ssl_asr.speakers.pool import Pooled, PoolSettings, Ungrouped, pool_of, read_pool, ungrouped
 from tests.speakers.made_up import made_up_run
 
 LABELED = PoolSettings(splits=("labeled",))
@@ -33,6 +33,12 @@ def test_groups_are_values_of_a_tag(recipe):
     assert pool.groups == ["north", "south"]
     numbers = [int(each.speaker.rpartition(" ")[2]) % 2 for each in pool.utterances]
     assert pool.group_n.tolist() == numbers
+
+
+def test_those_without_a_group_are_counted(recipe):
+    assert ungrouped(recipe, PoolSettings(splits=("labeled",), group_tag="region")) == Ungrouped(0, 6, 0, 36)
+    nobody = PoolSettings(splits=("labeled",), group_tag="no", speakers=["person 2", "person 90"])
+    assert ungrouped(recipe, nobody) == Ungrouped(1, 1, 6, 6)
 
 
 def test_limits_are_kept(recipe):
