@@ -107,10 +107,12 @@ def _answer(study: Study, planned: Sequence[Planned], options: argparse.Namespac
 def _run_all(planned: Sequence[Planned]) -> None:
     from ssl_asr.cli import commands
     from ssl_asr.runtime.run_directory import start_from
+    from ssl_asr.studies.runs import is_finished
 
     first: dict[int, str] = {}
     for number, (variant, seed, recipe) in enumerate(planned, 1):
-        print(f"\nrun {number} of {len(planned)}: {variant}, seed {seed}", flush=True)
+        finished = ", finished before" if is_finished(recipe) else ""
+        print(f"\nrun {number} of {len(planned)}: {variant}, seed {seed}{finished}", flush=True)
         if seed in first:
             start_from(recipe.run, first[seed])
         commands.run_all(recipe)

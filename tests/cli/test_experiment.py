@@ -110,6 +110,25 @@ def test_a_folder_with_a_readme_of_its_own_is_refused_before_any_run(tmp_path, c
     assert not (tmp_path / "runs").exists()
 
 
+def test_what_goes_on_tells_which_runs_were_finished(tmp_path, capsys, monkeypatch) -> None:
+    made: list[str] = []
+
+    def stopped(recipe: Recipe) -> None:
+        if len(made) == 2:
+            raise ValueError("stopped")
+        made.append(recipe.run)
+
+    monkeypatch.setattr(commands, "run_all", stopped)
+    monkeypatch.setattr("ssl_asr.studies.runs.is_finished", lambda recipe: recipe.run in made)
+    words = ["experiment", "ssl", "--runs", str(tmp_path / "runs"), "-o", str(tmp_path / "results")]
+    said = []
+    for _ in range(2):
+        assert main(words) == FAILED
+        said.append([line for line in capsys.readouterr().out.splitlines() if line.startswith("run ")])
+    assert [line.endswith(", finished before") for line in (*said[0], said[1][0])] == [False, False, False, True]
+    assert not (tmp_path / "results" / "ssl.md").exists(), "a page is of all seeds"
+
+
 def test_writes_page_plot_figures_and_the_table_of_all(
     finished_run: Recipe, tmp_path: Path, capsys, monkeypatch
 ) -> None:
