@@ -27,11 +27,6 @@ def outcome_in(values: Any, uri: str) -> Outcome:
         raise ValueError(f"{uri} is no outcome of a study; move it, or name another folder of results") from error
 
 
-def from_json(data: bytes) -> Outcome:
-    """What `to_json` wrote."""
-    return _outcome(json.loads(data))
-
-
 def _outcome(values: Any) -> Outcome:
     errors = [SystemErrors(**{**each, "wer": _by_seed(each["wer"])}) for each in values["errors"]]
     compared = [

@@ -16,7 +16,7 @@ from ssl_asr.report.studies.compute_curve import HEIGHT, draw_curve, points_of, 
 from ssl_asr.report.studies.markdown import sentence, studies_markdown, study_markdown
 from ssl_asr.report.studies.pages import kept_results, write_pages, write_sheet
 from ssl_asr.report.studies.plot import draw_study
-from ssl_asr.studies.outcome_file import from_json, to_json
+from ssl_asr.studies.outcome_file import outcome_in, to_json
 from tests.studies.made_up import outcome, sheet, with_bytes, with_curve
 
 
@@ -101,11 +101,11 @@ def test_the_curve_is_drawn_above_the_comparisons_and_of_former_outcomes_without
     pictures = [Image.open(io.BytesIO(draw_study(each))) for each in (found, plain)]
     assert pictures[0].width == pictures[1].width
     assert pictures[0].height - pictures[1].height == pytest.approx(130 * HEIGHT, abs=2)
-    assert from_json(to_json(found)) == found
+    assert outcome_in(json.loads(to_json(found)), "kept.json") == found
     values = json.loads(to_json(plain))
     values["study"].pop("compute_curve")
     values["errors"] = [{name: each[name] for name in ("variant", "system", "wer")} for each in values["errors"]]
-    former = from_json(json.dumps(values).encode())
+    former = outcome_in(values, "kept.json")
     assert former.study.compute_curve is None
     (point,) = points_of(former, ["new/student"])
     assert point.low == point.wer == point.high
