@@ -14,7 +14,16 @@ from ssl_asr.recipe import NetworkSection
 Augment = Callable[[torch.Tensor, torch.Tensor], torch.Tensor]  # of normalised frames [B, T, D] and lengths [B]
 
 
-class NormalisedEncoder(nn.Module):
+class FrameNetwork(nn.Module):
+    """A network whose inputs are frames, which one encoder reads: what a training loop trains."""
+
+    @property
+    def frame_encoder(self) -> Encoder[Any]:
+        """It may have a look-ahead, and a loss and figures of its own."""
+        raise NotImplementedError
+
+
+class NormalisedEncoder(FrameNetwork):
     """A network that takes frames as they are stored; `augment` changes normalised frames in training.
 
     `inputs` is the width of a frame; a subclass may give the encoder `extra` inputs behind them.
@@ -31,6 +40,10 @@ class NormalisedEncoder(nn.Module):
         self.register_buffer("scale", torch.ones(inputs))
         self.encoder: Encoder[Any] = build_encoder(network, inputs + extra)
         self.augment: Augment | None = None
+
+    @property
+    def frame_encoder(self) -> Encoder[Any]:
+        return self.encoder
 
     def set_statistics(self, mean: torch.Tensor, deviation: torch.Tensor) -> None:
         """Global mean and standard deviation of the input, each [inputs]."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -16,10 +16,15 @@ from ssl_asr.recipe import Augmentation, Batching, ObjectiveSection, Optimiser, 
 from ssl_asr.recipe.identity import inputs_key
 from ssl_asr.store.training_layout import model_uri
 from ssl_asr.training.beginnings import begin_with, encode_as, transduce_as
-from ssl_asr.training.data.examples import Reader
+from ssl_asr.training.companion import learned_by
+from ssl_asr.training.course import Batcher, Course
+from ssl_asr.training.curve import Record
+from ssl_asr.training.data.batches import Piece, batches_of
+from ssl_asr.training.data.examples import Example, Reader
 from ssl_asr.training.data.masking import mask
 from ssl_asr.training.data.sources import Source, seed_of
-from ssl_asr.training.loop import Course, Loop, learned_by
+from ssl_asr.training.finishing import finish_training
+from ssl_asr.training.loop import Loop
 from ssl_asr.training.objectives.adversarial_cross_entropy import AdversarialCrossEntropy
 from ssl_asr.training.objectives.anchored import Anchor, Anchored
 from ssl_asr.training.objectives.objective import Objective, build_objective
@@ -76,6 +81,13 @@ class TrainingJob:
         """Names the training in its storage."""
         return inputs_key(self.inputs)
 
+    def build_loop(self, worker: Worker) -> Loop:
+        return build_loop(self, worker)
+
+    def finish(self, loop: Loop, curve: Sequence[Record]) -> None:
+        """The model in the run's `models/`."""
+        finish_training(self, loop)
+
 
 def build_model(job: TrainingJob) -> NormalisedEncoder:
     """The network before the first step: the same on every worker.
@@ -118,7 +130,7 @@ def build_loop(job: TrainingJob, worker: Worker) -> Loop:
         sources={source.name: source for source in job.sources},
         objectives=_anchored(job, built),
         reader=job.reader,
-        batching=job.batching,
+        batches=_batcher(job.batching, model.encoder.look_ahead),
         seed=job.seed,
         begins_trained=job.start is not None,
     )
@@ -130,8 +142,15 @@ def build_loop(job: TrainingJob, worker: Worker) -> Loop:
         worker,
         sync=job.sync,
         clip_norm=job.optimiser.clip_norm,
-        adversary=adversary,
+        companion=adversary,
     )
+
+
+def _batcher(batching: Batching, look_ahead: int) -> Batcher:
+    def batches(examples: Sequence[Example], whole: bool, rng: np.random.Generator) -> list[list[Piece]]:
+        return batches_of(examples, whole, batching, look_ahead, rng)
+
+    return batches
 
 
 def _begin_adversary(job: TrainingJob, objectives: Iterable[object]) -> UtteranceAdversary | None:

@@ -6,98 +6,40 @@ It does not depend on Ray, and runs in the same way with one worker in a test an
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 
 import numpy as np
 import torch
-from torch import nn
 
-from ssl_asr.models.normalised import NormalisedEncoder
-from ssl_asr.recipe import Batching, Sync
+from ssl_asr.models.normalised import FrameNetwork
+from ssl_asr.recipe import Sync
 from ssl_asr.store.reading_ahead import read_ahead
 from ssl_asr.store.utterance import CLEAN, CONVERSATION
-from ssl_asr.training.data.batches import Batch, batches_of, collated
-from ssl_asr.training.data.examples import Example, Reader
-from ssl_asr.training.data.sources import SlabRef, Source, SourceName, seed_of
+from ssl_asr.training.block import BlockRecord, BlockWork
+from ssl_asr.training.companion import Companion, learned_by
+from ssl_asr.training.course import Course
+from ssl_asr.training.data.batches import Batch, collated
+from ssl_asr.training.data.examples import Example
+from ssl_asr.training.data.sources import Source, seed_of
 from ssl_asr.training.meter import Means, Meter
 from ssl_asr.training.objectives.objective import Objective, figures_of, score
-from ssl_asr.training.objectives.utterance_adversary import UtteranceAdversary
 from ssl_asr.training.schedule import Cursor, Phase, assign, next_block, progress
 from ssl_asr.training.sync import flat
 from ssl_asr.training.sync.group import Worker
 from ssl_asr.training.sync.strategy import Strategy, Synced
 
 
-@dataclass(frozen=True)
-class BlockWork:
-    """One worker's part of one block: positions in the stream of the phase's source, and the slabs at them.
-
-    The whole block is `block`, a range of positions; the cursor after it is `next_cursor`.
-    """
-
-    phase: int
-    block: range
-    positions: range
-    slabs: list[SlabRef]
-    examples: list[Example]
-    next_cursor: Cursor
-
-
-@dataclass(frozen=True)
-class BlockRecord:
-    """One block as the learning curve keeps it, over all workers.
-
-    `loss` and `figures` are means per unit of the objective's weight, such as nats a frame and shares. The loss is
-    the objective's alone, so that networks and times can be compared; what an encoder adds has figures of its own.
-    """
-
-    block: int
-    phase: int
-    source: SourceName
-    loss: float
-    figures: Mapping[str, float]
-    learning_rate: float
-    frames: int
-    seconds: float
-    workers: int
-    whole: bool
-    dropped: int
-    meters: Mapping[str, float]
-
-
-@dataclass(frozen=True)
-class Course:
-    """What a loop goes through: phases, the sources and objectives that they name, and how batches are made.
-
-    `begins_trained` says that it goes on with a model whose own training has ended: what a network changes on the way
-    stays as it was at the end of that.
-    """
-
-    schedule: Sequence[Phase]
-    sources: Mapping[str, Source]
-    objectives: Mapping[str, Objective]
-    reader: Reader
-    batching: Batching
-    seed: int
-    begins_trained: bool = False
-
-
-def learned_by(model: NormalisedEncoder, adversary: UtteranceAdversary | None) -> nn.Module:
-    """All that gradients move, the network first; strategies, optimisers and checkpoints know nothing else."""
-    return model if adversary is None else nn.ModuleList([model, adversary])
-
-
 class Loop:
     """Walks the course from `cursor`; every attribute but the strategy's state is made anew at a restart.
 
-    `optimiser` and `strategy` are of what is `learned_by` the network and the adversary of its objective, if any.
+    `optimiser` and `strategy` are of what is `learned_by` the network and its companion, if any.
     """
 
     def __init__(
         self,
-        model: NormalisedEncoder,
+        model: FrameNetwork,
         optimiser: torch.optim.Optimizer,
         strategy: Strategy,
         course: Course,
@@ -105,9 +47,9 @@ class Loop:
         *,
         sync: Sync,
         clip_norm: float,
-        adversary: UtteranceAdversary | None = None,
+        companion: Companion | None = None,
     ) -> None:
-        self.adversary, self.learned = adversary, learned_by(model, adversary)
+        self.companion, self.learned = companion, learned_by(model, companion)
         self.model, self.optimiser, self.strategy = model, optimiser, strategy
         self.course, self.worker, self.sync, self.clip_norm = course, worker, sync, clip_norm
         self.cursor = Cursor()
@@ -141,14 +83,13 @@ class Loop:
         phase = self.course.schedule[work.phase]
         for group in self.optimiser.param_groups:
             group["lr"] = phase.learning_rate
-        reached = 1.0 if self.course.begins_trained else progress(self.course.schedule, work.next_cursor)
-        self.model.encoder.set_progress(reached)
-        if self.adversary is not None:
-            self.adversary.set_progress(reached)
+        self._tell_progress(work, phase)
         # The seed comes from the place in the schedule, so a resumed block has the same shuffle and dropout.
         seed = seed_of(self.course.seed, work.phase, work.block.start, self.worker.rank)
         torch.manual_seed(seed)
         means, synced = self._steps(work.examples, phase, seed)
+        if self.companion is not None:
+            self.companion.end_block(self.worker.group)
         self._check_finite(synced)
         self.block += 1
         return BlockRecord(
@@ -158,6 +99,7 @@ class Loop:
             loss=means.loss,
             figures=means.figures,
             learning_rate=phase.learning_rate,
+            slabs=len(work.block),
             frames=synced.frames,
             seconds=round(time.monotonic() - began, 3),
             workers=self.worker.size,
@@ -166,15 +108,24 @@ class Loop:
             meters=synced.meters,
         )
 
+    def _tell_progress(self, work: BlockWork, phase: Phase) -> None:
+        reached = 1.0 if self.course.begins_trained else progress(self.course.schedule, work.next_cursor)
+        self.model.frame_encoder.set_progress(reached)
+        if self.companion is None:
+            return
+        self.companion.set_progress(reached)
+        if work.block.start == phase.first:
+            with self._global_model():
+                self.companion.begin_phase(self.model, self.worker.group)
+
     def _steps(self, examples: Sequence[Example], phase: Phase, seed: int) -> tuple[Means, Synced]:
         """All updates of a block, and what its end tells."""
-        objective, look_ahead = self.course.objectives[phase.objective], self.model.encoder.look_ahead
-        rng = np.random.default_rng(seed)
-        pieces = batches_of(examples, phase.whole, self.course.batching, look_ahead, rng)
+        objective = self.course.objectives[phase.objective]
+        pieces = self.course.batches(examples, phase.whole, np.random.default_rng(seed))
         steps = self.strategy.on_block_start([objective.weight(batch) for batch in pieces])
-        batches = collated(pieces, look_ahead)
+        batches = collated(pieces, self.model.frame_encoder.look_ahead)
         meter = Meter(figures_of(objective, self.model), self.worker.device)
-        self.model.train()
+        self.learned.train()
         for _ in range(steps):
             self._step(next(batches, None), objective, meter)
         synced = self.strategy.on_block_end(meter.weight, sum(piece.count for batch in pieces for piece in batch))
@@ -188,8 +139,8 @@ class Loop:
             (scored.loss if own is None else scored.loss + own).backward()
             meter.add(scored)
         summed = self.strategy.on_after_backward()
-        # A sum of n gradients is clipped at n times the norm, as their mean would be. An adversary's are not: its
-        # weights are bounded, and the network's step must not depend on them.
+        # A sum of n gradients is clipped at n times the norm, as their mean would be. A companion's are not: the
+        # network's step must not depend on it.
         torch.nn.utils.clip_grad_norm_(self.model.parameters(), summed * self.clip_norm)
         self.optimiser.step()
 
@@ -208,16 +159,30 @@ class Loop:
         Degraded copies are left out: those of dev are there to tune decoding, and may come and go between two runs
         whose curves are compared.
         """
+        meter = Meter(figures_of(objective, self.model), self.worker.device)
+        with self._global_model():
+            for place in range(self.worker.rank, len(source), self.worker.size):
+                read = self.course.reader.read(source.name, source.slab(place), 0)
+                examples = [example for example in read if example.condition in (CLEAN, CONVERSATION)]
+                pieces = self.course.batches(examples, True, np.random.default_rng(0))
+                for batch in collated(pieces, self.model.frame_encoder.look_ahead):
+                    meter.add(score(objective, self.model, batch.to(self.worker.device))[0])
+        return meter.over_all(self.worker)
+
+    @contextmanager
+    def _global_model(self) -> Iterator[None]:
+        """Inside, `learned` holds the global model, in evaluation."""
         mine = flat.parameters(self.learned)
         flat.unflatten_into(self.strategy.global_model(), self.learned.parameters())
-        self.model.eval()
-        meter = Meter(figures_of(objective, self.model), self.worker.device)
-        look_ahead = self.model.encoder.look_ahead
-        for place in range(self.worker.rank, len(source), self.worker.size):
-            read = self.course.reader.read(source.name, source.slab(place), 0)
-            examples = [example for example in read if example.condition in (CLEAN, CONVERSATION)]
-            pieces = batches_of(examples, True, self.course.batching, look_ahead, np.random.default_rng(0))
-            for batch in collated(pieces, look_ahead):
-                meter.add(score(objective, self.model, batch.to(self.worker.device))[0])
+        self.learned.eval()
+        yield
         flat.unflatten_into(mine, self.learned.parameters())
-        return meter.over_all(self.worker)
+
+    def shared_state(self) -> dict[str, torch.Tensor]:
+        """What workers share beside the strategy's state: the companion's buffers, by name."""
+        return {} if self.companion is None else self.companion.shared_state()
+
+    def fingerprint(self) -> str:
+        """Of the global model and the shared state: equal on all workers at a block's end, or they have diverged."""
+        model, others = self.strategy.global_model(), self.shared_state().values()
+        return flat.fingerprint(flat.flatten([model, *others]) if others else model)

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 
 from ssl_asr.models.acoustic import AcousticModel
-from ssl_asr.training.data.batches import batches_of, collated
+from ssl_asr.training.data.batches import collated
 from ssl_asr.training.data.sources import Source
 from ssl_asr.training.loop import Loop
 from ssl_asr.training.objectives.frames import valid_logits
@@ -32,7 +32,7 @@ def posterior_counts(loop: Loop, source: Source) -> list[float]:
     look_ahead = model.encoder.look_ahead
     for place in range(worker.rank, len(source), worker.size):
         examples = course.reader.read(source.name, source.slab(place), 0)
-        pieces = batches_of(examples, True, course.batching, look_ahead, np.random.default_rng(0))
+        pieces = course.batches(examples, True, np.random.default_rng(0))
         for batch in collated(pieces, look_ahead):
             sums += valid_logits(model, batch.to(worker.device)).softmax(1).double().sum(0)
     return [round(count, 3) for count in sum_numbers(worker.group, sums.tolist(), worker.device)]

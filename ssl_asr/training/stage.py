@@ -29,11 +29,11 @@ from ssl_asr.training.checkpoints.accounting import write_schedule
 from ssl_asr.training.curve import CurveWriter
 from ssl_asr.training.curve_figures import curve_figures
 from ssl_asr.training.inputs import model_inputs
-from ssl_asr.training.job import TrainingJob
 from ssl_asr.training.plan import is_trained
 from ssl_asr.training.sequence.inputs import smbr_inputs
 from ssl_asr.training.sequence.stage import is_sequence_trained, sequence_figures, train_sequence
 from ssl_asr.training.simulated import run_simulated
+from ssl_asr.training.trainable import Trainable
 
 # Products of the stages before that a model is trained on.
 LABELED_STORES = (f"{FEATURES}/labeled", f"{ALIGNMENTS}/labeled", SENONE_SET)
@@ -91,7 +91,7 @@ def train(recipe: Recipe, plan: AcousticPlan) -> None:
     fit_job(job_of(recipe, plan), recipe.cluster)
 
 
-def fit_job(job: TrainingJob, workers: Cluster) -> None:
+def fit_job(job: Trainable, workers: Cluster) -> None:
     """Train the job's model, from its last checkpoint if there is one; call it inside `cluster.joined`."""
     write_schedule(job.run, job.name, job.key, job.schedule, {source.name: len(source) for source in job.sources})
     if job.sync.simulated_workers is not None:
@@ -100,7 +100,7 @@ def fit_job(job: TrainingJob, workers: Cluster) -> None:
     fit(job, workers)
 
 
-def fit(job: TrainingJob, workers: Cluster) -> CurveWriter:
+def fit(job: Trainable, workers: Cluster) -> CurveWriter:
     """Train on Ray Train, which is imported here: a dry run does without."""
     from ssl_asr.training.elastic.fit import fit as fit_on_ray
 

@@ -1,4 +1,4 @@
-"""One worker's training job: restore the newest checkpoint, train, account, write checkpoints, export.
+"""One worker's training job: restore the newest checkpoint, train, account, write checkpoints, finish.
 
 It does not depend on Ray: workers on a cluster (`worker.py`) and workers simulated in one process (`simulated.py`)
 run the same code. A `Listener` handles their records.
@@ -6,27 +6,20 @@ run the same code. A `Listener` handles their records.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any, Protocol
+from typing import Protocol
 
-from ssl_asr.lang.word_pieces import WordPieces
-from ssl_asr.models.acoustic import AcousticModel
-from ssl_asr.models.model_files import MADE_FROM, POSTERIOR_COUNTS, save_model
-from ssl_asr.store import filesystem
-from ssl_asr.store.training_layout import checkpoints_folder, model_uri
+from ssl_asr.store.training_layout import checkpoints_folder
+from ssl_asr.training.block import BlockRecord, BlockWork
 from ssl_asr.training.checkpoints import accounting
 from ssl_asr.training.checkpoints.accounting import BlockAccount
 from ssl_asr.training.checkpoints.folder import Checkpoints, Saver
 from ssl_asr.training.checkpoints.snapshot import restore, snapshot
 from ssl_asr.training.curve import Record
-from ssl_asr.training.job import TrainingJob, build_loop
-from ssl_asr.training.loop import BlockRecord, BlockWork, Loop
-from ssl_asr.training.posteriors import posterior_counts
-from ssl_asr.training.sync import flat
+from ssl_asr.training.loop import Loop
 from ssl_asr.training.sync.group import Worker
-from ssl_asr.transducer.model import TransducerModel
-from ssl_asr.transducer.model_files import save_transducer
+from ssl_asr.training.trainable import Trainable
 
 
 class Listener(Protocol):
@@ -39,16 +32,16 @@ class Listener(Protocol):
     def post(self, record: Record) -> None: ...
 
 
-def checkpoints_of(job: TrainingJob) -> Checkpoints:
+def checkpoints_of(job: Trainable) -> Checkpoints:
     return Checkpoints(checkpoints_folder(job.run, job.name, job.key))
 
 
-def train(job: TrainingJob, worker: Worker, listener: Listener, preemption_noticed: Callable[[], bool]) -> Loop:
-    """Train to the end and export the model; all workers call `preemption_noticed` at every block's end.
+def train(job: Trainable, worker: Worker, listener: Listener, preemption_noticed: Callable[[], bool]) -> Loop:
+    """Train to the end and write what was trained; all workers call `preemption_noticed` at every block's end.
 
     It says whether a worker's machine will be taken away soon; then the block gets an extra checkpoint.
     """
-    loop = build_loop(job, worker)
+    loop = job.build_loop(worker)
     checkpoints = checkpoints_of(job)
     mine = checkpoints.newest() if worker.rank == 0 else None
     newest = worker.group.gather_objects(mine)[0]
@@ -60,9 +53,7 @@ def train(job: TrainingJob, worker: Worker, listener: Listener, preemption_notic
     with Saver(checkpoints) as saver:
         recorder = _BlockRecorder(job, loop, listener, curve, saver, preemption_noticed)
         loop.run(recorder.on_block)
-    counts = posterior_counts(loop, loop.course.sources["labeled"]) if job.counts_posteriors else None
-    if worker.rank == 0:
-        _export(job, loop, {} if counts is None else {POSTERIOR_COUNTS: counts})
+    job.finish(loop, curve)
     return loop
 
 
@@ -71,7 +62,7 @@ class _BlockRecorder:
 
     def __init__(
         self,
-        job: TrainingJob,
+        job: Trainable,
         loop: Loop,
         listener: Listener,
         curve: list[Record],
@@ -82,7 +73,7 @@ class _BlockRecorder:
         self.saver, self.preemption_noticed = saver, preemption_noticed
 
     def on_block(self, record: BlockRecord, work: BlockWork) -> None:
-        fingerprint = flat.fingerprint(self.loop.strategy.global_model())
+        fingerprint = self.loop.fingerprint()
         self._account(record, work, fingerprint)
         self._post(curve_record(record))
         sub_epoch_ended = self.job.schedule[work.phase].ends_sub_epoch and work.next_cursor.slabs == 0
@@ -133,15 +124,3 @@ def curve_record(record: BlockRecord) -> Record:
     figures, meters = values.pop("figures"), values.pop("meters")
     assert not (figures.keys() | meters.keys()) & values.keys(), "a figure has the name of a value of every block"
     return {**values, **figures, **meters}
-
-
-def _export(job: TrainingJob, loop: Loop, measured: Mapping[str, Any]) -> None:
-    flat.unflatten_into(loop.strategy.global_model(), loop.learned.parameters())
-    about = {**job.about, MADE_FROM: job.inputs, "blocks": loop.block, **measured}
-    uri = model_uri(job.run, job.name)
-    if isinstance(loop.model, TransducerModel):
-        assert job.word_pieces is not None, "a transducer has word pieces"
-        save_transducer(uri, loop.model, WordPieces(filesystem.read_bytes(job.word_pieces), job.word_pieces), about)
-    else:
-        assert isinstance(loop.model, AcousticModel)
-        save_model(uri, loop.model, about)

@@ -8,11 +8,12 @@ import pytest
 import torch
 
 from ssl_asr.recipe import Optimiser, Sync
+from ssl_asr.training.block import BlockRecord, BlockWork
 from ssl_asr.training.checkpoints.snapshot import restore, snapshot, write_snapshot
 from ssl_asr.training.data.examples import Example
 from ssl_asr.training.data.sources import SlabRef, SourceName
 from ssl_asr.training.job import TrainingJob, build_loop
-from ssl_asr.training.loop import BlockRecord, BlockWork, Loop
+from ssl_asr.training.loop import Loop
 from ssl_asr.training.sync.group import Worker
 from ssl_asr.training.sync.simulation import SimulatedGroup, simulate
 from tests.training.synthetic import SENONES, Synthetic, synthetic_job

@@ -13,11 +13,12 @@ from ssl_asr.models.model_files import load_model
 from ssl_asr.models.transformer.encoder import COMPUTE_SHARE, Transformer
 from ssl_asr.recipe import Gating, Sync, TransformerNetwork, load_recipe
 from ssl_asr.store.training_layout import model_uri
+from ssl_asr.training.block import BlockRecord, BlockWork
 from ssl_asr.training.checkpoints.accounting import write_schedule
 from ssl_asr.training.checkpoints.snapshot import restore, snapshot, write_snapshot
 from ssl_asr.training.curve import read_curve
 from ssl_asr.training.job import TrainingJob, build_loop
-from ssl_asr.training.loop import BlockRecord, BlockWork, Loop
+from ssl_asr.training.loop import Loop
 from ssl_asr.training.schedule import Cursor, progress
 from ssl_asr.training.simulated import train_simulated
 from ssl_asr.training.sync.group import Worker

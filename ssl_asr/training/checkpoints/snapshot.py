@@ -1,8 +1,9 @@
 """A checkpoint: everything that workers need to continue as if they had never stopped.
 
 `shared.safetensors` holds what all workers share: the strategy's state (theta, delta, ...), the optimiser's, the
-cursor, the block number and the learning curve. If workers have state of their own, such as the residuals of gradient
-compression, each writes a file beside it: `worker-0002-of-0004.safetensors`. Any number of workers can continue.
+buffers of what is learned beside the network, the cursor, the block number and the learning curve. If workers have
+state of their own, such as the residuals of gradient compression, each writes a file beside it:
+`worker-0002-of-0004.safetensors`. Any number of workers can continue.
 """
 
 from __future__ import annotations
@@ -21,10 +22,18 @@ from ssl_asr.training.loop import Loop
 from ssl_asr.training.schedule import Cursor
 from ssl_asr.training.sync import flat
 from ssl_asr.training.sync.group import assert_agreed
-from ssl_asr.training.sync.moments import make_state, moments_of, set_steps, steps_of
+from ssl_asr.training.sync.moments import (
+    make_state,
+    moments_of,
+    set_steps,
+    set_steps_of_each,
+    steps_of,
+    steps_of_each,
+)
 from ssl_asr.training.sync.strategy import State
 
 SHARED = "shared.safetensors"
+_COMPANION = "companion."
 
 
 @dataclass(frozen=True)
@@ -50,9 +59,11 @@ def snapshot(loop: Loop, fingerprint: str, curve: Sequence[Record]) -> Snapshot:
     if worker.rank != 0:
         return Snapshot(loop.block, fingerprint, {}, {}, local, worker.rank, worker.size)
     shared = {f"strategy.{name}": tensor for name, tensor in loop.strategy.state_dict().items()}
-    moments = moments_of(loop.optimiser)
-    if moments:
-        shared["optimiser.moments"] = flat.flatten(moments)
+    shared |= {_COMPANION + name: tensor for name, tensor in loop.shared_state().items()}
+    if moments_of(loop.optimiser):
+        make_state(loop.optimiser)  # of what is frozen too
+        shared["optimiser.moments"] = flat.flatten(moments_of(loop.optimiser))
+        shared["optimiser.steps"] = steps_of_each(loop.optimiser)
     # The curve is stored as a tensor, because the JSON header may have at most 100 MB.
     shared["curve"] = torch.frombuffer(bytearray(json.dumps(list(curve)).encode()), dtype=torch.uint8)
     about = {
@@ -91,9 +102,14 @@ def restore(folder: str, loop: Loop) -> list[Record]:
     loop.block = about["block"]
     if "optimiser.moments" in tensors:
         make_state(loop.optimiser)
-        set_steps(loop.optimiser, about["optimiser_steps"])
+        if "optimiser.steps" in tensors:
+            set_steps_of_each(loop.optimiser, tensors["optimiser.steps"])
+        else:  # of an earlier version, which counted for all alike
+            set_steps(loop.optimiser, about["optimiser_steps"])
         flat.unflatten_into(tensors["optimiser.moments"].to(device), moments_of(loop.optimiser))
-    place = (asdict(loop.cursor), loop.block, flat.fingerprint(loop.strategy.global_model()))
+    for name, kept in loop.shared_state().items():
+        kept.copy_(tensors[_COMPANION + name])
+    place = (asdict(loop.cursor), loop.block, loop.fingerprint())
     assert_agreed(loop.worker.group, "cursor, block and model after a restart", place)
     return list(json.loads(tensors["curve"].numpy().tobytes()))
 

@@ -30,7 +30,7 @@ from ssl_asr.training.elastic.follower import Follower
 from ssl_asr.training.elastic.monitor import start_monitor
 from ssl_asr.training.elastic.recovery import callbacks, release, remove_orphans
 from ssl_asr.training.elastic.worker import train_worker
-from ssl_asr.training.job import TrainingJob
+from ssl_asr.training.trainable import Trainable
 
 # Seconds between checks for resources for more workers, and minimum seconds between resizes.
 RESIZE_SECONDS = 10.0
@@ -54,8 +54,8 @@ class Trainer(TorchTrainer):
         return [each for each in made if type(each).__name__ not in LEFT_OUT]
 
 
-def fit(job: TrainingJob, cluster: Cluster, failure_counter: FailureCounter | None = None) -> CurveWriter:
-    """Train to the end and return the learning curve; the model is then in the run's `models/`.
+def fit(job: Trainable, cluster: Cluster, failure_counter: FailureCounter | None = None) -> CurveWriter:
+    """Train to the end and return the learning curve; what was trained is then in the run.
 
     ValueError if a worker refused its input, or if workers failed repeatedly at the same place.
     """
@@ -91,7 +91,7 @@ def _in_background(work: Callable[[], object]) -> Future[object]:
     return done
 
 
-def _train(job: TrainingJob, cluster: Cluster, monitor: Any, failure_counter: FailureCounter) -> None:
+def _train(job: Trainable, cluster: Cluster, monitor: Any, failure_counter: FailureCounter) -> None:
     """Runs Ray Train to the end, and starts it again if the death of a worker has ended its controller.
 
     Ray 2.60 survives a worker's death while workers train and while they start, but not in the moments between.
@@ -127,7 +127,7 @@ def _raise_sentence(ended: Future[object]) -> None:
         raise ValueError(sentence) from error
 
 
-def _trainer(job: TrainingJob, cluster: Cluster, monitor: Any, failure_counter: FailureCounter) -> Trainer:
+def _trainer(job: Trainable, cluster: Cluster, monitor: Any, failure_counter: FailureCounter) -> Trainer:
     least, most = cluster.train_workers
     resources = {"CPU": cluster.cpus_per_worker} | ({"GPU": 1.0} if cluster.use_gpu else {})
     return Trainer(

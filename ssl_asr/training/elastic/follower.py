@@ -12,11 +12,11 @@ from ssl_asr.store.targets import FRAME_SECONDS
 from ssl_asr.training.curve import CurveWriter, Record
 from ssl_asr.training.elastic.events import Event, EventLog, Kind, going_on
 from ssl_asr.training.elastic.monitor import Updates
-from ssl_asr.training.job import TrainingJob
+from ssl_asr.training.trainable import Trainable
 
 
 class Follower:
-    def __init__(self, job: TrainingJob, curve: CurveWriter) -> None:
+    def __init__(self, job: Trainable, curve: CurveWriter) -> None:
         self.job, self.curve = job, curve
         self.log = EventLog(job.run, job.name, job.key)
         self._before = list(accumulate((phase.count for phase in job.schedule), initial=0))

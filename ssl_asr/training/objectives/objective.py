@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 import torch
 
-from ssl_asr.models.normalised import NormalisedEncoder
+from ssl_asr.models.normalised import FrameNetwork
 from ssl_asr.recipe import OBJECTIVES, ObjectiveSection
 from ssl_asr.recipe.choice import listed
 from ssl_asr.training.data.batches import Batch, Piece
@@ -51,22 +51,22 @@ class Objective(Protocol):
         ...
 
 
-def score(objective: Objective, model: NormalisedEncoder, batch: Batch) -> tuple[Loss, torch.Tensor | None]:
+def score(objective: Objective, model: FrameNetwork, batch: Batch) -> tuple[Loss, torch.Tensor | None]:
     """The objective's loss, with the encoder's figures beside its own; and the encoder's own loss, if it has any.
 
     Both are per unit of the objective's weight.
     """
     scored = objective.loss(model, batch)
-    own = model.encoder.take_own_loss()
+    own = model.frame_encoder.take_own_loss()
     if own is None:
         return scored, None
     figures = {name: value * scored.weight for name, value in own.figures.items()}
     return replace(scored, figures={**scored.figures, **figures}), own.loss * scored.frames_a_unit
 
 
-def figures_of(objective: Objective, model: NormalisedEncoder) -> tuple[str, ...]:
+def figures_of(objective: Objective, model: FrameNetwork) -> tuple[str, ...]:
     """The names of the figures of what `score` returns."""
-    return (*objective.figures, *model.encoder.figures)
+    return (*objective.figures, *model.frame_encoder.figures)
 
 
 def build_objective(section: ObjectiveSection) -> Objective:

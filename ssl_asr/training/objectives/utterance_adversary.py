@@ -19,13 +19,14 @@ import torch
 from torch import nn
 
 from ssl_asr.models.gradient_reversal import gradient_reversed
+from ssl_asr.training.companion import Companion
 from ssl_asr.training.data.batches import Piece
 from ssl_asr.training.data.sources import seed_of
 
 CODE_WIDTH = 64
 
 
-class UtteranceAdversary(nn.Module):
+class UtteranceAdversary(Companion):
     """One hidden layer without activation, as published; its last layer begins at zero, and so with equal weights.
 
     Weights are wanted from the share `pretrain_share` of the training on.

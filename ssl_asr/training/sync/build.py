@@ -29,10 +29,11 @@ def build_strategy(model: nn.Module, optimiser: torch.optim.Optimizer, sync: Syn
 
 
 def _refuse_buffers(model: nn.Module) -> None:
-    """Those that a module does not list in its `constant_buffers`."""
+    """Those that a module lists neither in its `constant_buffers` nor in the `shared_buffers` of a companion."""
     for name, module in model.named_modules():
         for buffer, _ in module.named_buffers(recurse=False):
-            if buffer not in getattr(module, "constant_buffers", ()):
+            known = (*getattr(module, "constant_buffers", ()), *getattr(module, "shared_buffers", ()))
+            if buffer not in known:
                 raise ValueError(
                     f"the network's module '{name}', a {type(module).__name__}, keeps '{buffer}' beside its "
                     "parameters, and workers would not agree on it; use a layer without running "

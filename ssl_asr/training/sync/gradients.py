@@ -48,6 +48,10 @@ def replace_gradients(model: nn.Module, gradient: torch.Tensor) -> None:
 
 
 def _gradient(parameter: nn.Parameter) -> torch.Tensor:
-    if parameter.grad is None:
-        parameter.grad = torch.zeros_like(parameter)
-    return parameter.grad
+    """Zeros where it has none. A frozen parameter keeps none, and the optimiser leaves it as it is."""
+    if parameter.grad is not None:
+        return parameter.grad
+    found = torch.zeros_like(parameter)
+    if parameter.requires_grad:
+        parameter.grad = found
+    return found

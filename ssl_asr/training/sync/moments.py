@@ -137,5 +137,17 @@ def set_steps(optimiser: torch.optim.Optimizer, steps: float) -> None:
             state["step"].fill_(steps)
 
 
+def steps_of_each(optimiser: torch.optim.Optimizer) -> torch.Tensor:
+    """Of every parameter, [parameters], 0 where it has no count: one that was frozen has taken fewer."""
+    states = [optimiser.state.get(parameter, {}) for parameter in _parameters(optimiser)]
+    return torch.tensor([float(state.get("step", 0.0)) for state in states], dtype=torch.float64)
+
+
+def set_steps_of_each(optimiser: torch.optim.Optimizer, steps: torch.Tensor) -> None:
+    for parameter, count in zip(_parameters(optimiser), steps.tolist(), strict=True):
+        if "step" in optimiser.state[parameter]:
+            optimiser.state[parameter]["step"].fill_(count)
+
+
 def _parameters(optimiser: torch.optim.Optimizer) -> list[torch.Tensor]:
     return [parameter for group in optimiser.param_groups for parameter in group["params"]]

@@ -158,8 +158,8 @@ def test_checkpoints_have_the_adversary_and_the_model_has_not(tmp_path: Path) ->
     size = flat.parameters(model).numel()
     everything = loop.strategy.global_model()
     assert torch.equal(flat.parameters(model), everything[:size])
-    assert loop.adversary is not None
-    assert len(everything) - size == flat.parameters(loop.adversary).numel() > 0
+    assert loop.companion is not None
+    assert len(everything) - size == flat.parameters(loop.companion).numel() > 0
     assert model.state_dict().keys() == build_model(synthetic_job()).state_dict().keys()
     assert about["blocks"] == loop.block
     labeled = [record for record in read_curve(job.run, job.name) if record.get("source") == "labeled"]
@@ -209,9 +209,9 @@ def test_the_group_with_the_higher_loss_gets_the_larger_weights(groups: str) -> 
     batch = collate(cut(examples, None), 2)
     objective = loop.course.objectives[LABELED]
     assert isinstance(objective, AdversarialCrossEntropy)
-    assert loop.adversary is not None
+    assert loop.companion is not None
     frames_b = torch.tensor([float(piece.count) for piece in batch.pieces])
-    weights_b = loop.adversary(objective.known(loop.model, batch), frames_b)
+    weights_b = loop.companion(objective.known(loop.model, batch), frames_b)
     first, second = (
         weights_b[[speaker == name for speaker in batch.speakers]] for name in ("speaker-0", "speaker-1")
     )
