@@ -42,6 +42,7 @@ import shlex
 import sys
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from itertools import product
 from pathlib import Path
 from typing import get_args
 
@@ -52,6 +53,7 @@ from ssl_asr.cli.provenance import provenance_of
 from ssl_asr.evaluation.bootstrap import Draws
 from ssl_asr.recipe import Recipe
 from ssl_asr.report.studies.pages import kept_results, write_sheet
+from ssl_asr.runtime import cluster
 from ssl_asr.runtime.run_directory import open_recipe
 from ssl_asr.speakers.embedders import embed_splits, embedder_of
 from ssl_asr.speakers.extracting import train_extractor
@@ -81,8 +83,8 @@ def main() -> None:
         if options.results:
             kept_results(options.results)
         recipe = speech_in(options.folder / "speech", options.overrides)
-        for seed in options.seeds:
-            for weights in get_args(Reweighting):
+        with cluster.joined():
+            for seed, weights in product(options.seeds, get_args(Reweighting)):
                 found[weights][seed] = look(recipe, weights, options.steps, seed)
                 write_seed(options.folder, seed, found)
     except ValueError as error:

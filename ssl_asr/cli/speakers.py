@@ -10,6 +10,7 @@ from ssl_asr.cli.values import at_least, whole
 
 if TYPE_CHECKING:
     from ssl_asr.recipe import Recipe
+    from ssl_asr.speakers.extracting import Workers
     from ssl_asr.speakers.pool import PoolSettings
     from ssl_asr.speakers.settings import TrainingSettings
 
@@ -25,6 +26,7 @@ _COUNTS = (
     ("dimensions", 64, 2, "of an embedding"),
     ("enrolled", 3, 1, "utterances by which a test speaker is known"),
     ("seed", 1, 0, "of everything that is drawn"),
+    ("workers", 1, 1, "that train at once, on Ray"),
 )
 
 
@@ -68,6 +70,13 @@ def _add_training(command: argparse.ArgumentParser) -> None:
         "embeddings (similarity), k-means regions (clusters), or both, for pairs (pairs); default: none",
     )
     command.add_argument(
+        "--strategy",
+        choices=["dense", "bmuf", "gtc"],
+        default="dense",
+        help="how workers agree, as sync.strategy of a recipe; default: dense: a step is of the mean of a batch "
+        "of each worker",
+    )
+    command.add_argument(
         "--train",
         type=_splits,
         default=("labeled", "unlabeled"),
@@ -100,17 +109,17 @@ def run(options: argparse.Namespace) -> None:
         pooled = _pooled(options)
         if said := _without_group(recipe, pooled):
             print(said, flush=True)
-        print(_train(recipe, name, pooled, _settings(options)), flush=True)
+        print(_train(recipe, name, pooled, _settings(options), _workers(options)), flush=True)
     splits = dict.fromkeys(["test", *options.embed])
     embed_splits(recipe.run, name, embedder_of(recipe, name), list(splits))
     trials = TrialSettings(enrolled=options.enrolled, seed=options.seed)
     print(format_verification(verify_speakers(recipe, name, options.groups, trials)))
 
 
-def _train(recipe: Recipe, name: str, pooled: PoolSettings, settings: TrainingSettings) -> str:
+def _train(recipe: Recipe, name: str, pooled: PoolSettings, settings: TrainingSettings, workers: Workers) -> str:
     from ssl_asr.speakers.extracting import train_extractor
 
-    found = train_extractor(recipe, name, pooled, settings)
+    found = train_extractor(recipe, name, pooled, settings, workers)
     single = f"; {found.single:,} speakers with one utterance were left out" if found.single else ""
     several = f"; {found.several:,} who may be several people each were left out" if found.several else ""
     return (
@@ -138,6 +147,12 @@ def _pooled(options: argparse.Namespace) -> PoolSettings:
 
     tag = options.groups if options.reweighting == "groups" else None
     return PoolSettings(splits=options.train, most_hours=options.hours, group_tag=tag, seed=options.seed)
+
+
+def _workers(options: argparse.Namespace) -> Workers:
+    from ssl_asr.speakers.extracting import Workers
+
+    return Workers(options.workers, options.strategy)
 
 
 def _settings(options: argparse.Namespace) -> TrainingSettings:

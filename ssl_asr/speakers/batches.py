@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import torch
+import numpy.typing as npt
 
 from ssl_asr.speakers.pool import Pool
 from ssl_asr.speakers.trials import Int
@@ -22,16 +22,11 @@ class BatchShape:
 
 
 @dataclass(frozen=True)
-class SpeakerBatch:
-    """`frames_btd` [speakers x utterances, frames, d] speaker by speaker; `places` [...] are those in the pool.
+class Crop:
+    """A piece of an utterance: frames float16 [30 ms frames, inputs], at `place` in the pool."""
 
-    `speakers` are the numbers of its speakers there.
-    """
-
-    frames_btd: torch.Tensor
-    lengths_b: torch.Tensor
-    places: Int
-    speakers: Int
+    place: int
+    frames: npt.NDArray[np.float16]
 
 
 def check_speakers(pool: Pool, shape: BatchShape) -> None:
@@ -43,21 +38,20 @@ def check_speakers(pool: Pool, shape: BatchShape) -> None:
         )
 
 
-def draw_batch(pool: Pool, shape: BatchShape, seed: int, step: int) -> SpeakerBatch:
-    """The batch of a step, the same whenever it is drawn.
+def draw_batch(pool: Pool, shape: BatchShape, seed: int, step: int) -> list[Crop]:
+    """The batch of a step, speaker by speaker, the same whenever it is drawn.
 
     A speaker with less utterances than wanted is heard in several pieces of them.
     """
     random = np.random.default_rng(seed_of(seed, "batch", step))
     speakers = random.choice(len(pool.speakers), shape.speakers, replace=False)
     places = np.concatenate([_some(pool.places[each], shape.utterances, random) for each in speakers])
-    pieces = []
-    for place in places:
+    crops = []
+    for place in places.tolist():
         frames = pool.utterances[place].frames
         begin = int(random.integers(max(len(frames) - shape.crop, 0) + 1))
-        pieces.append(torch.from_numpy(frames[begin : begin + shape.crop].astype(np.float32)))
-    lengths_b = torch.tensor([len(piece) for piece in pieces])
-    return SpeakerBatch(torch.nn.utils.rnn.pad_sequence(pieces, batch_first=True), lengths_b, places, speakers)
+        crops.append(Crop(place, frames[begin : begin + shape.crop]))
+    return crops
 
 
 def _some(places: Int, count: int, random: np.random.Generator) -> Int:

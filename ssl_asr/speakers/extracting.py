@@ -1,31 +1,38 @@
-"""An extractor of a run: trained from its features, kept with the key of what it was made from."""
+"""An extractor of a run: trained from its features on Ray Train, kept with the key of what it was made from."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from typing import Literal
 
-import numpy as np
-import torch
-
-from ssl_asr.frontend.stacking import STACK
-from ssl_asr.frontend.statistics import global_statistics
-from ssl_asr.progress import Progress
-from ssl_asr.recipe import Recipe
-from ssl_asr.recipe.identity import digest, inputs_key
-from ssl_asr.speakers.extractor import save_extractor
-from ssl_asr.speakers.pool import Pool, PoolSettings, read_pool
+from ssl_asr.recipe import Recipe, Sync
+from ssl_asr.recipe.identity import digest
+from ssl_asr.runtime import cluster
+from ssl_asr.speakers.job import TOLD, ExtractorJob, check_pool
+from ssl_asr.speakers.kept import extractor_key
+from ssl_asr.speakers.pool import PoolSettings, read_pool
 from ssl_asr.speakers.settings import TrainingSettings
-from ssl_asr.speakers.training import ExtractorTraining, Statistics
-from ssl_asr.store import features, filesystem
+from ssl_asr.store import features
 from ssl_asr.store.shards import ShardStore
-from ssl_asr.store.speakers_layout import extractor_checkpoint_uri, extractor_uri, trained_speakers_uri
+from ssl_asr.store.speakers_layout import extractor_uri
 from ssl_asr.store.weights import read_description
+from ssl_asr.training.stage import fit_job
 
 VERSION = "3"  # raise where equal settings and features give another extractor
-_CHECKPOINT_STEPS = 100
-_KEY, _LAST = "key", 50
+_BLOCK_STEPS = 50  # of each worker, between checkpoints
+
+
+@dataclass(frozen=True)
+class Workers:
+    """`most` train at once, or as many as the cluster has room for. `strategy` is as of the recipe's `sync`.
+
+    One by default, which with `dense` takes each step by one batch. More would take a step by a batch of each, or
+    average their networks: another training, and results are of this one.
+    """
+
+    most: int = 1
+    strategy: Literal["dense", "bmuf", "gtc"] = "dense"
 
 
 @dataclass(frozen=True)
@@ -43,57 +50,61 @@ class Extracted:
     kept: bool = False
 
 
-def train_extractor(recipe: Recipe, name: str, pooled: PoolSettings, settings: TrainingSettings) -> Extracted:
+def train_extractor(
+    recipe: Recipe, name: str, pooled: PoolSettings, settings: TrainingSettings, workers: Workers | None = None
+) -> Extracted:
     """Train the run's extractor of this name, from its checkpoint if there is one; one that is up to date is kept.
 
     ValueError in one sentence where the run's speech can't be trained on so.
     """
-    uri, key = extractor_uri(recipe.run, name), _key(recipe, pooled, settings)
-    if filesystem.exists(uri) and (about := read_description(uri)).get(_KEY) == key:
-        return Extracted(**{**about["told"], "kept": True})
-    pool = read_pool(recipe, pooled)
-    if pooled.group_tag is not None and not pool.groups and settings.reweighting == "groups":
-        raise ValueError(f"no utterance of {' and '.join(pooled.splits)} speech has the tag '{pooled.group_tag}'")
-    training = ExtractorTraining(pool, _statistics(recipe.run), settings)
-    checkpoint = extractor_checkpoint_uri(recipe.run, name)
-    training.load(checkpoint, key)
-    progress = Progress("speakers", settings.steps, "steps")
-    progress.skip(training.step)
-
-    def after_step() -> None:
-        if training.step % _CHECKPOINT_STEPS == 0:
-            training.save(checkpoint, key)
-        progress.advance()
-
-    training.run(after_step)
-    loss = float(np.mean(training.losses[-_LAST:]))
-    found = Extracted(len(pool.speakers), len(pool.utterances), pool.single, pool.several, loss)
-    _write_speakers(recipe.run, name, pool)
-    about = {_KEY: key, "told": asdict(found), "settings": asdict(settings)}
-    save_extractor(uri, training.model, about)
-    filesystem.delete(checkpoint)
+    job = _job(recipe, name, pooled, settings, workers := workers or Workers())
+    found = _trained(job)
+    if found is not None:
+        return replace(found, kept=True)
+    _check_speech(job)  # before Ray starts
+    # On CPUs: for so small a network a GPU is no faster, and rounds otherwise.
+    placed = recipe.cluster.model_copy(update={"train_workers": (1, workers.most), "use_gpu": False})
+    with cluster.joined():
+        fit_job(job, placed)
+    found = _trained(job)
+    assert found is not None, "the first worker has written it"
     return found
 
 
-def _key(recipe: Recipe, pooled: PoolSettings, settings: TrainingSettings) -> str:
+def _trained(job: ExtractorJob) -> Extracted | None:
+    """What is told of the extractor that is there; None where it is of something else."""
+    if extractor_key(job.run, job.extractor) != job.key:
+        return None
+    return Extracted(**read_description(extractor_uri(job.run, job.extractor))[TOLD])
+
+
+def _job(
+    recipe: Recipe, name: str, pooled: PoolSettings, settings: TrainingSettings, workers: Workers
+) -> ExtractorJob:
+    return ExtractorJob(
+        recipe=recipe,
+        extractor=name,
+        pooled=pooled,
+        settings=settings,
+        sync=Sync(strategy=workers.strategy, block_slabs=_BLOCK_STEPS),
+        inputs=_inputs(recipe, pooled, settings, workers),
+    )
+
+
+def _inputs(recipe: Recipe, pooled: PoolSettings, settings: TrainingSettings, workers: Workers) -> dict[str, str]:
+    """As for other networks, how many workers there are does not count: they come and go."""
     store = ShardStore(recipe.run, features.STORE)
     made_from = {"version": VERSION, "pool": json.dumps(asdict(pooled)), "settings": json.dumps(asdict(settings))}
+    if workers.strategy != "dense":
+        made_from["strategy"] = workers.strategy
     for split in pooled.splits:
         made_from[split] = digest([str(each) for each in store.index(split).column("checksum")])
-    return inputs_key(made_from)
+    return made_from
 
 
-def _statistics(run: str) -> Statistics:
-    mean, deviation = (torch.from_numpy(np.tile(values, STACK)) for values in global_statistics(run))
-    return Statistics(mean, deviation)
-
-
-def _write_speakers(run: str, name: str, pool: Pool) -> None:
-    filesystem.write_bytes(trained_speakers_uri(run, name), json.dumps(list(pool.speakers)).encode())
-
-
-def trained_speakers(run: str, name: str) -> Sequence[str]:
-    """Whom the extractor has heard in training; nobody of this run where it was imported."""
-    uri = trained_speakers_uri(run, name)
-    found: Sequence[str] = json.loads(filesystem.read_bytes(uri)) if filesystem.exists(uri) else []
-    return found
+def _check_speech(job: ExtractorJob) -> None:
+    pool = read_pool(job.recipe, job.pooled)
+    tag, splits = job.pooled.group_tag, job.pooled.splits
+    if tag is not None and not pool.groups and job.settings.reweighting == "groups":
+        raise ValueError(f"no utterance of {' and '.join(splits)} speech has the tag '{tag}'")
+    check_pool(pool, job.settings)

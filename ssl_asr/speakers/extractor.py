@@ -9,8 +9,9 @@ import torch
 from torch import nn
 from torch.nn import functional
 
+from ssl_asr.models.encoder import Encoder
 from ssl_asr.models.model_files import refusing_unknown, take_kind
-from ssl_asr.models.normalised import NormalisedEncoder
+from ssl_asr.models.normalised import FrameNetwork, NormalisedEncoder
 from ssl_asr.recipe import LstmNetwork
 from ssl_asr.store.weights import read_weights, write_weights
 
@@ -32,7 +33,7 @@ class ExtractorSpec:
     pooling: Pooling = "mean"
 
 
-class SpeakerExtractor(nn.Module):
+class SpeakerExtractor(FrameNetwork):
     """Takes frames as they are stored, with their speaker's mean removed.
 
     `scale` and `shift` of similarities belong to the losses and are trained with it (Wan et al. 2018: from 10, -5).
@@ -46,6 +47,10 @@ class SpeakerExtractor(nn.Module):
         self.projection = nn.Linear(spec.units, spec.dimensions)
         self.scale = nn.Parameter(torch.tensor(10.0))
         self.shift = nn.Parameter(torch.tensor(-5.0))
+
+    @property
+    def frame_encoder(self) -> Encoder[Any]:
+        return self.frames.encoder
 
     def forward(self, frames_btd: torch.Tensor, lengths_b: torch.Tensor) -> torch.Tensor:
         """Embeddings [batch, dimensions] of length 1; `lengths_b`, one frame or more, lies on the CPU."""

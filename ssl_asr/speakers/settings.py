@@ -39,6 +39,11 @@ class TrainingSettings:
     seed: int = 1
 
 
+def has_regions(settings: TrainingSettings) -> bool:
+    """Whether weights depend on k-means regions of the embeddings."""
+    return settings.reweighting in ("clusters", "pairs")
+
+
 def check_settings(settings: TrainingSettings, groups: int) -> None:
     """ValueError where weights can't be had; `groups` is the number of true ones."""
     if settings.reweighting == "pairs" and settings.loss != "pairs":

@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass
 from ssl_asr.corpus.talkers import may_be_several
 from ssl_asr.evaluation.bootstrap import Draws
 from ssl_asr.recipe import Recipe
-from ssl_asr.speakers.extracting import trained_speakers
+from ssl_asr.speakers.kept import trained_speakers
 from ssl_asr.speakers.trials import Spoken, TrialSettings, cosine_scores, make_trials
 from ssl_asr.speakers.verification import VerificationResults, verification_results
 from ssl_asr.store import filesystem, utterance

@@ -1,7 +1,7 @@
 """Weights of utterances in a loss: of an adversary, by true groups, or all 1.
 
 The seam: an objective has a loss for each utterance and minimises the mean of weight times loss. A weighting sees the
-losses and what is known of the utterances, and has parameters and state of its own, which a checkpoint keeps.
+losses and what is known of the utterances, and has parameters and buffers of its own, which a checkpoint keeps.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ from torch import nn
 from torch.nn import functional
 
 from ssl_asr.speakers.adversary import Adversary
+from ssl_asr.training.sync.group import Group
+from ssl_asr.training.sync.strategy import State
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,9 @@ class Weighting(nn.Module, ABC):
     def set_centres(self, centres_kd: torch.Tensor) -> None:
         """Takes the regions' centres; called before any weight is asked for where `clusters` is not 0."""
 
+    def share(self, before: State, group: Group) -> None:
+        """Makes buffers that the workers' batches have changed since `before` the same on all of them."""
+
 
 class Uniform(Weighting):
     """All weights are 1: plain training."""
@@ -62,6 +67,7 @@ class GroupDro(Weighting):
     shares: torch.Tensor
     batches: torch.Tensor
     present: torch.Tensor
+    shared_buffers = ("shares", "batches", "present")
 
     def __init__(self, groups: int, rate: float = 0.01) -> None:
         super().__init__()
@@ -85,6 +91,30 @@ class GroupDro(Weighting):
         parts_g = parts_g / parts_g.sum().clamp(min=torch.finfo(parts_g.dtype).tiny)
         return (member_gn * (parts_g * len(seen.losses_n) / counts_g.clamp(min=1))[:, None]).sum(0)
 
+    @torch.no_grad()
+    def share(self, before: State, group: Group) -> None:
+        """Adds up the changes of all workers, so that each batch counts as if one worker had seen them all.
+
+        Shares are multiplied by steps, so their logarithms add up. A change that is not finite is left out.
+        """
+        if group.size == 1:
+            return  # its own sum, without the rounding
+        count = len(self.shares)
+        change = _additive(dict(self.named_buffers())) - _additive(before)
+        total = group.sum_(change if change.isfinite().all() else torch.zeros_like(change))
+        self.shares.copy_((_logs(before["shares"]) + total[:count]).softmax(0))
+        self.batches.copy_(before["batches"] + total[count])
+        self.present.copy_(before["present"] + total[count + 1 :])
+
+
+def _logs(shares_g: torch.Tensor) -> torch.Tensor:
+    return shares_g.clamp(min=torch.finfo(shares_g.dtype).tiny).log()
+
+
+def _additive(state: State) -> torch.Tensor:
+    """Of group-DRO's buffers what adds up, [groups + 1 + groups]."""
+    return torch.cat([_logs(state["shares"]), state["batches"][None], state["present"]])
+
 
 class Adversarial(Weighting):
     """An adversary that knows of an utterance its embedding, its k-means region (a pseudo-label), or both.
@@ -97,6 +127,7 @@ class Adversarial(Weighting):
     """
 
     centres: torch.Tensor
+    shared_buffers = ("centres",)
 
     def __init__(self, dimensions: int, clusters: int, *, knows_embeddings: bool, pairs: bool) -> None:
         super().__init__()

@@ -9,6 +9,7 @@ from ssl_asr.store import filesystem
 from ssl_asr.store.layout import SHARD_SUFFIX
 
 DEFAULT_EXTRACTOR = "own"
+_TRAINING = "extractor-"
 
 
 def extractor_folder(run: str, name: str) -> str:
@@ -19,9 +20,14 @@ def extractor_uri(run: str, name: str) -> str:
     return filesystem.join(extractor_folder(run, name), "extractor.safetensors")
 
 
-def extractor_checkpoint_uri(run: str, name: str) -> str:
-    """What an interrupted training goes on from."""
-    return filesystem.join(extractor_folder(run, name), "checkpoint.safetensors")
+def training_name(name: str) -> str:
+    """The name of the extractor's training, below the run's `training/`."""
+    return _TRAINING + name
+
+
+def extractor_of_training(training: str) -> str | None:
+    """The extractor whose training has this name; None if it is a model's."""
+    return training.removeprefix(_TRAINING) if training.startswith(_TRAINING) else None
 
 
 def trained_speakers_uri(run: str, name: str) -> str:

@@ -5,7 +5,9 @@ from __future__ import annotations
 from ssl_asr.models.model_files import made_from
 from ssl_asr.models.systems import MODELS
 from ssl_asr.recipe.identity import inputs_key
+from ssl_asr.speakers.kept import extractor_key
 from ssl_asr.store import filesystem
+from ssl_asr.store.speakers_layout import extractor_of_training
 from ssl_asr.store.training_layout import accounts_uri, model_uri, trainings_folder
 from ssl_asr.training.checkpoints.accounting import (
     accounted_keys,
@@ -56,6 +58,8 @@ def _check(run: str, name: str, key: str, *, finished: bool) -> Verdict:
 def _key_of(run: str, name: str) -> str | None:
     """The key of the finished model; None if there is none, or if its file is damaged, which another check finds."""
     try:
+        if (extractor := extractor_of_training(name)) is not None:
+            return extractor_key(run, extractor)
         found = made_from(model_uri(run, name))
     except ValueError:
         return None

@@ -11,10 +11,18 @@ import pytest
 from ssl_asr.cli.main import FAILED, OK, REFUSED, main
 from ssl_asr.store.ledger import Shard
 from ssl_asr.store.speaker_embeddings import all_speaker_embeddings
+from ssl_asr.verifying.training_check import check_training
+from tests.in_process import placed_here
 from tests.speakers.made_up import made_up_run, publish, said_by
 
 _SETTINGS = {"train": "labeled", "batch-speakers": 4, "batch-utterances": 3, "steps": 20, "units": 12, "layers": 1}
 SMALL = [word for name, value in _SETTINGS.items() for word in (f"--{name}", str(value))]
+
+
+@pytest.fixture(autouse=True)
+def _without_ray():
+    with placed_here():
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -41,6 +49,7 @@ def test_trains_embeds_and_verifies_by_group(run, capsys):
     found = all_speaker_embeddings(run, "own", "test")
     assert found.vectors.shape == (12 * 6 + 3 + 1, 64)
     assert not (folder / "checkpoint.safetensors").exists()
+    assert check_training(run).trained == ["extractor-own: 20 slabs in 1 phases, each trained on exactly once"]
     first = {file: file.stat().st_mtime_ns for file in folder.rglob("*.*") if file.name != "verification.json"}
     assert main(["speakers", run, *SMALL, "--groups", "language"]) == OK
     out = " ".join(capsys.readouterr().out.split())

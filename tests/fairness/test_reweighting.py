@@ -17,6 +17,7 @@ from jobs.bench.reweighting_verdict import Change, changes, has_gap, verdict_of
 from ssl_asr.evaluation.bootstrap import Draws
 from ssl_asr.speakers.trials import Spoken, TrialSettings, cosine_scores, make_trials
 from ssl_asr.store.speaker_embeddings import SpeakerEmbeddings
+from tests.in_process import placed_here
 from tests.speakers.made_up import made_up_run
 
 GAP = [0.01, 0.04, 0.3]  # p of a gap, by seed
@@ -165,13 +166,14 @@ def test_a_stopped_run_goes_on(
         return train(*given)  # type: ignore[arg-type]
 
     monkeypatch.setattr(reweighting, "train_extractor", stopped)
-    with pytest.raises(KeyboardInterrupt):
+    with placed_here(), pytest.raises(KeyboardInterrupt):
         reweighting.main()
     half = json.loads((tmp_path / "seed-2.json").read_text())
     assert list(half["weights"]) == ["none", "groups"]
     kept: list[bool] = []
     monkeypatch.setattr(reweighting, "train_extractor", lambda *given: kept.append(train(*given).kept))
-    reweighting.main()
+    with placed_here():
+        reweighting.main()
     assert kept == [True] * 7 + [False] * 8
     told = json.loads(capsys.readouterr().out.splitlines()[-1])
     assert told["seeds"]["2"]["none"] == half["weights"]["none"]

@@ -68,11 +68,11 @@ def made(*counts: int):
 def test_a_batch_is_drawn_the_same_again_and_each_utterance_once_before_twice():
     pool, shape = made(2, 9, 5, 4), BatchShape(3, 4, crop=30)
     one, other = (draw_batch(pool, shape, 1, 7) for _ in range(2))
-    assert np.array_equal(one.places, other.places)
-    assert one.frames_btd.equal(other.frames_btd)
-    assert one.frames_btd.shape == (12, 30, 3)
+    assert [each.place for each in one] == [each.place for each in other]
+    assert all(np.array_equal(each.frames, again.frames) for each, again in zip(one, other, strict=True))
+    assert [each.frames.shape for each in one] == 12 * [(30, 3)]
     for step in range(20):
-        places = draw_batch(pool, shape, 1, step).places.reshape(3, 4)
+        places = np.array([each.place for each in draw_batch(pool, shape, 1, step)]).reshape(3, 4)
         owners = [{pool.utterances[place].speaker for place in row} for row in places]
         assert all(len(each) == 1 for each in owners)
         assert len(set.union(*owners)) == 3

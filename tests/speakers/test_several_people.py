@@ -17,6 +17,7 @@ from ssl_asr.speakers.table import format_verification
 from ssl_asr.speakers.trials import TrialSettings
 from ssl_asr.speakers.verified_run import verify_speakers
 from ssl_asr.store.ledger import Shard
+from tests.in_process import placed_here
 from tests.pinned import PINNED
 from tests.speakers.made_up import made_up_run, publish, said_by
 
@@ -48,7 +49,8 @@ def test_they_are_not_trained_on(recipe: Recipe) -> None:
 
 
 def test_they_are_in_no_trial_and_that_is_told(recipe: Recipe) -> None:
-    assert train_extractor(recipe, "small", LABELED, SETTINGS).several == 1
+    with placed_here():
+        assert train_extractor(recipe, "small", LABELED, SETTINGS).several == 1
     embed_splits(recipe.run, "small", embedder_of(recipe, "small"), ["test"])
     found = verify_speakers(recipe, "small", None, TrialSettings())
     assert (found.several, found.trained, found.results.everything.speakers) == (1, 1, 5)

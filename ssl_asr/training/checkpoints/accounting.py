@@ -20,6 +20,7 @@ from ssl_asr.runtime.pipeline import NAMES
 from ssl_asr.runtime.todo import TRANSDUCERS
 from ssl_asr.store import filesystem
 from ssl_asr.store.ledger_index import PARALLEL_READS
+from ssl_asr.store.speakers_layout import extractor_of_training, extractor_uri
 from ssl_asr.store.training_layout import (
     account_uri,
     accounts_uri,
@@ -142,6 +143,9 @@ def accounted_keys(run: str, name: str) -> list[str]:
 def fix_hint(run: str, name: str) -> str:
     """The fix for wrong accounts: train again, because nothing else shows what the model was trained on."""
     model, training = model_uri(run, name), training_folder(run, name)
+    if (extractor := extractor_of_training(name)) is not None:
+        model = extractor_uri(run, extractor)
+        return f"delete {model} and {training}, then give the `ssl-asr speakers` command that made it again"
     if is_adapted(name):
         return f"delete {model} and {training}, then give the `ssl-asr adapt` command that made it again"
     stage = stage_of(name)

@@ -17,8 +17,9 @@ import numpy.typing as npt
 from ssl_asr.store.ledger import Shard
 from ssl_asr.store.ledger_index import LedgerIndex
 
-# Those of a cohort hold the slabs of another in which it speaks, and of these slabs the cohort's speakers alone.
-SourceName = Literal["labeled", "unlabeled", "cohort-labeled", "cohort-unlabeled"]
+# Those of a cohort hold the slabs of another in which it speaks, and of these slabs the cohort's speakers alone. What
+# is drawn from everywhere for each step comes from "batches", whose slabs are the steps.
+SourceName = Literal["labeled", "unlabeled", "cohort-labeled", "cohort-unlabeled", "batches"]
 
 
 @dataclass(frozen=True)
