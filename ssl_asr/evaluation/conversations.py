@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from ssl_asr.corpus.mixtures.targets import END
 from ssl_asr.decoding.slabs import Slab
@@ -30,16 +31,19 @@ def recognise_slabs_of_conversations(
 def score_conversations(recipe: Recipe, found: Mapping[str, Sequence[ConversationSlab]]) -> list[ConversationErrors]:
     """Of each transducer; ValueError if the test speech makes no conversation."""
     draws, rate = Draws(recipe.evaluate.bootstrap, recipe.seed), recipe.frontend.sample_rate
-    return [
-        conversation_errors(
-            name,
-            [each for slab in slabs for each in slab.conversations],
-            sample_rate=rate,
-            draws=draws,
-            has_ends=_has_ends(recipe, name),
+    scored = []
+    for name, slabs in found.items():
+        conversations = [each for slab in slabs for each in slab.conversations]
+        errors = conversation_errors(
+            name, conversations, sample_rate=rate, draws=draws, has_ends=_has_ends(recipe, name)
         )
-        for name, slabs in found.items()
-    ]
+        scored.append(replace(errors, real_time_factor=_real_time_factor(slabs, rate)))
+    return scored
+
+
+def _real_time_factor(slabs: Sequence[ConversationSlab], sample_rate: int) -> float | None:
+    seconds = sum(slab.samples for slab in slabs) / sample_rate
+    return round(sum(slab.spent for slab in slabs) / seconds, 5) if seconds else None
 
 
 def _has_ends(recipe: Recipe, name: str) -> bool:

@@ -53,7 +53,8 @@ def _delays(values: dict[str, Any]) -> EmissionDelays:
 def _conversation(values: dict[str, Any]) -> ConversationErrors:
     late = {name: None if each is None else Percentiles(**each) for name, each in values["latencies"].items()}
     row = WordErrors(**_with_speakers(values["row"]))
-    return ConversationErrors(row, TurnCounts(**values["counts"]), TurnLatencies(**late))
+    factor = values.get("real_time_factor")
+    return ConversationErrors(row, TurnCounts(**values["counts"]), TurnLatencies(**late), factor)
 
 
 def _with_speakers(row: dict[str, Any]) -> dict[str, Any]:

@@ -66,8 +66,10 @@ class ConversationErrors:
     """Of one transducer on simulated conversations of test: `row` has ORC-WER, with its interval over conversations.
 
     Conversations share speakers, so that interval holds for other conversations of these speakers.
+    `real_time_factor` is as of `TransducerErrors`, whole conversations in batches; None where it was not measured.
     """
 
     row: WordErrors
     counts: TurnCounts
     latencies: TurnLatencies
+    real_time_factor: float | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -20,6 +21,7 @@ from ssl_asr.evaluation.transducer_tables import format_transducers
 from ssl_asr.evaluation.turns.emissions import Emission, RecognisedConversation
 from ssl_asr.evaluation.turns.errors import conversation_errors
 from ssl_asr.evaluation.turns.slabs import read_conversations, recognise_conversations
+from ssl_asr.evaluation.turns.table import conversation_rows
 from ssl_asr.frontend.conversations import Conversation, ConversationMaker
 from ssl_asr.frontend.prior import read_prior
 from ssl_asr.frontend.stacking import stack
@@ -27,7 +29,8 @@ from ssl_asr.hmm.senones import load_senones
 from ssl_asr.recipe import Recipe
 from ssl_asr.report.evidence import gather
 from ssl_asr.report.page import render
-from ssl_asr.store import utterance
+from ssl_asr.store import filesystem, utterance
+from ssl_asr.store.results_layout import results_uri
 from ssl_asr.store.shards import ShardStore
 from ssl_asr.store.training_layout import model_uri
 from ssl_asr.training.job import build_model
@@ -127,11 +130,40 @@ def test_the_stage_s_results_have_them(recipe: Recipe) -> None:
     assert errors.row.system == "sts"
     turns = [turn for slab in found["sts"] for each in slab.conversations for turn in each.turns]
     assert errors.row.words == sum(len(turn.text.split()) for turn in turns) > 0
+    heard = [max(turn.end for turn in each.turns) for slab in found["sts"] for each in slab.conversations]
+    seconds = sum(heard) / recipe.frontend.sample_rate
+    spent = sum(slab.spent for slab in found["sts"])
+    assert errors.real_time_factor == round(spent / seconds, 5) > 0
     write_results(recipe.run, replace(read_results(recipe.run), conversations=[errors]))
     results = read_results(recipe.run)
     assert list(results.conversations) == [errors]
     assert "ORC-WER %" in format_transducers(results)
     assert '<h3 class="spaced">Conversations</h3>' in render(gather(recipe))
+
+
+def test_the_audio_of_a_slab_is_that_which_is_heard(recipe: Recipe) -> None:
+    """The time of recognising it is divided by this."""
+    system = describe_conversations(recipe, "sts")
+    for slab in slabs_of(recipe):
+        recognise_conversations(system, slab)
+        found = read_conversations(system, slab)
+        assert found is not None
+        frames = sum(len(each.frames) for each in made(recipe, slab))
+        seconds = found.samples / recipe.frontend.sample_rate
+        assert seconds == pytest.approx(0.01 * frames, abs=0.006 * len(found.conversations))  # frames are rounded
+
+
+def test_time_is_told_where_it_was_measured(recipe: Recipe) -> None:
+    errors = conversation_errors("sts", [perfect(spoken("a b", "c"))], sample_rate=RATE, draws=DRAWS)
+    assert errors.real_time_factor is None
+    timed = replace(errors, real_time_factor=0.01234)
+    rows = conversation_rows([timed, replace(timed, real_time_factor=None)])
+    assert [row[rows[0].index("real-time factor")] for row in rows[1:]] == ["0.0123", "-"]
+    write_results(recipe.run, replace(read_results(recipe.run), conversations=[timed]))
+    values = json.loads(filesystem.read_bytes(results_uri(recipe.run)))
+    assert values["conversations"][0].pop("real_time_factor") == 0.01234
+    filesystem.write_bytes(results_uri(recipe.run), json.dumps(values).encode())  # as a version before wrote it
+    assert [each.real_time_factor for each in read_results(recipe.run).conversations] == [None]
 
 
 def test_the_errors_of_each_conversation_are_there_for_studies(recipe: Recipe) -> None:

@@ -52,6 +52,11 @@ class ConversationSlab:
     spent: float
     conversations: tuple[RecognisedConversation, ...]
 
+    @property
+    def samples(self) -> int:
+        """Of audio: a conversation lasts from the start of its first turn, sample 0, to the end of its last one."""
+        return sum(max(turn.end for turn in each.turns) for each in self.conversations)
+
 
 def recognise_conversations(system: ConversationSystem, slab: Slab) -> None:
     """Recognise the slab's conversations and keep what was emitted; ValueError as `ConversationMaker.of_slab`."""
