@@ -41,4 +41,6 @@ def _transducer_figures(results: Results) -> dict[str, float | str]:
         figures[f"orc_wer_{name}"] = f"{each.row.wer:.1%}"
         if accuracy is not None:
             figures[f"{name}_turn_count_errors"] = 1 - accuracy
+        if each.real_time_factor is not None:
+            figures[f"{name}_real_time_factor"] = each.real_time_factor
     return figures

@@ -30,7 +30,7 @@ VERSION = "2"  # raise where equal inputs give other hypotheses, and so other re
 TRANSDUCED_VERSION = "4"  # raise where equal inputs give other words of a transducer, or more about them
 RESULTS_VERSION = "4"  # raise where equal hypotheses give other results
 TRANSDUCERS_VERSION = "2"  # the same of the results of transducers
-CONVERSATION_RESULTS_VERSION = "2"  # the same of transducers of conversations
+CONVERSATION_RESULTS_VERSION = "3"  # the same of transducers of conversations
 
 
 def check_models(recipe: Recipe, senones: SenoneSet) -> None:

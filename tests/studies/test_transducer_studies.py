@@ -84,6 +84,9 @@ def test_every_variant_is_trained_scored_and_compared(
         assert {
             f"{system}_turn_count_errors": 1 - share for system, share in accuracy.items()
         }.items() <= figures.items()
+        times = {f"{each.row.system}_real_time_factor": each.real_time_factor for each in found.conversations}
+        assert times.items() <= figures.items()
+        assert None not in times.values()
     if name == "amortised":
         (found,) = (read_results(str(run)) for run in runs)
         flops = {each.name: each.compute.flops / 1e6 for each in found.transducers if each.compute is not None}
