@@ -140,7 +140,11 @@ class BeamSearch:
         self._kept = [replace(each, row=row) for row, each in enumerate(best)]
 
     def _least(self, over: dict[tuple[int, ...], _Sequence]) -> float:
-        """What a sequence must score to be kept, as enough others are over this frame: a blank only lowers it."""
+        """What a sequence must score to be looked at further, once enough others are over this frame.
+
+        A blank only lowers a score. Still it is an approximation: a sequence below it might have added its alignments
+        to another of the same labels, and `LabelScores` may raise a score.
+        """
         if len(over) < self.settings.beam:
             return -math.inf
         return heapq.nlargest(self.settings.beam, (each.score for each in over.values()))[-1]
