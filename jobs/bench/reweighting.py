@@ -64,7 +64,7 @@ from ssl_asr.store.speaker_embeddings import all_speaker_embeddings
 from ssl_asr.studies.places import matter
 from ssl_asr.training.data.sources import seed_of
 
-CRITERION = __doc__.split("\n\n")[4].removeprefix("Criterion, written before the first run. ")
+CRITERION = __doc__.split("\n\n")[4].replace("Criterion, written", "Written", 1)
 SPLITS = ("labeled", "unlabeled")
 SPEECH = ["corpus.unlabeled_minutes=null", "corpus.test_minutes=30"]  # all of the talkers with accents
 TALKERS = {"american": 8, "british": 8, "german": 4, "french": 4, "spanish": 2, "italian": 2}  # trained on

@@ -112,7 +112,8 @@ def _claims(results: Results) -> Iterator[Claim]:
         )
         name = f"an adversary's weights, {weights}, against equal ones"
         what = "the gap between accents in EER"
-        yield Claim(name, what, published, f"{-100 * gap.mean:+.1f} points", limits, "falls in all seeds", verdict)
+        found = f"{-100 * gap.mean:+.1f} points ({-100 * gap.relative:+.1f} %)"
+        yield Claim(name, what, published, found, limits, "falls in all seeds", verdict)
 
 
 def _percent(share: float) -> float:

@@ -63,10 +63,10 @@ def run_fairness(recipe: Recipe) -> StageReport:
         return clock.finish(before.pieces, before.pieces, figures=before.figures)
     settings = recipe.fairness
     filesystem.delete(found_inputs_uri(recipe.run))
+    if VOICES in settings.by:
+        _embed_voices(recipe)
+    searched = {by: _searched(recipe, by) for by in settings.by}
     with cluster.joined():
-        if VOICES in settings.by:
-            _embed_voices(recipe)
-        searched = {by: _searched(recipe, by) for by in settings.by}
         adapted = [
             run_adapt(recipe, Wanted(BOTTOM, method, STUDENT, found_folder(recipe.run, settings.by[0])))
             for method in settings.methods

@@ -59,7 +59,9 @@ class Gating(Section):
         """What decides how much is kept in place of `keep_rate`; "" where `keep_rate` does."""
         if self.keep_rates is not None:
             return "keep_rates"
-        return "flops_of" if self.flops_of else "" if self.arbitrator == "random" else f"arbitrator={self.arbitrator}"
+        if self.flops_of:
+            return "flops_of"
+        return "" if self.arbitrator == "random" else f"arbitrator={self.arbitrator}"
 
     @property
     def random_rates(self) -> tuple[float, float, float]:

@@ -32,8 +32,8 @@ _RANDOM = Affects(
     *("teacher-smbr", "baseline-smbr", "baseline-short-smbr", "student-smbr", "topline-smbr"),
 )
 
-# Models of the run, and of sequence training and realigning, whose names begin with these.
-_TAKEN = ("teacher", "baseline", "student", "topline", "aligner", "transducers", "adapted")
+# Models of the run, of sequence training and realigning, and extractors, whose names begin with these.
+_TAKEN = ("teacher", "baseline", "student", "topline", "aligner", "transducers", "adapted", "extractor")
 _NAME = re.compile("[a-z][a-z0-9-]{0,39}")
 
 

@@ -9,6 +9,7 @@ from typing import Literal
 from ssl_asr.recipe import Recipe, Sync
 from ssl_asr.recipe.identity import digest
 from ssl_asr.runtime import cluster
+from ssl_asr.runtime.stage_clock import StageClock, refuse_second
 from ssl_asr.speakers.job import TOLD, ExtractorJob, check_pool
 from ssl_asr.speakers.kept import extractor_key
 from ssl_asr.speakers.pool import PoolSettings, read_pool
@@ -55,7 +56,7 @@ def train_extractor(
 ) -> Extracted:
     """Train the run's extractor of this name, from its checkpoint if there is one; one that is up to date is kept.
 
-    ValueError in one sentence where the run's speech can't be trained on so.
+    ValueError in one sentence where the run's speech can't be trained on so, or another process is at it.
     """
     job = _job(recipe, name, pooled, settings, workers := workers or Workers())
     found = _trained(job)
@@ -64,10 +65,14 @@ def train_extractor(
     _check_speech(job)  # before Ray starts
     # On CPUs: for so small a network a GPU is no faster, and rounds otherwise.
     placed = recipe.cluster.model_copy(update={"train_workers": (1, workers.most), "use_gpu": False})
+    refuse_second(recipe, job.name)
+    clock = StageClock(recipe, job.name, job.key)
+    clock.claim()
     with cluster.joined():
         fit_job(job, placed)
     found = _trained(job)
     assert found is not None, "the first worker has written it"
+    clock.finish(settings.steps, 0, figures={"loss": found.loss})
     return found
 
 
@@ -92,11 +97,13 @@ def _job(
 
 
 def _inputs(recipe: Recipe, pooled: PoolSettings, settings: TrainingSettings, workers: Workers) -> dict[str, str]:
-    """As for other networks, how many workers there are does not count: they come and go."""
+    """How many workers are asked for counts, not how many there were at a time: more take fewer steps."""
     store = ShardStore(recipe.run, features.STORE)
     made_from = {"version": VERSION, "pool": json.dumps(asdict(pooled)), "settings": json.dumps(asdict(settings))}
     if workers.strategy != "dense":
         made_from["strategy"] = workers.strategy
+    if workers.most != 1:
+        made_from["workers"] = str(workers.most)
     for split in pooled.splits:
         made_from[split] = digest([str(each) for each in store.index(split).column("checksum")])
     return made_from

@@ -34,7 +34,7 @@ class SpeakerObjective:
         return float(len(pieces))
 
     def loss(self, model: SpeakerExtractor, batch: Batch) -> Loss:
-        """To be minimised, with the reversed gradients of an adversary in it."""
+        """To be minimised, with the reversed gradients of an adversary in it. ValueError where it is not finite."""
         shape, weighting = self.settings.shape, self.companion.weighting
         embeddings_nd = model(batch.frames, batch.lengths)
         embeddings_smd = embeddings_nd.view(shape.speakers, shape.utterances, -1)
@@ -45,13 +45,15 @@ class SpeakerObjective:
             losses_n = self.companion.classifier(embeddings_nd, self._numbers(batch))
         else:
             losses_n = ge2e_losses(embeddings_smd, model.scale, model.shift).flatten()
+        _check_finite(losses_n, batch)
         seen = Seen(embeddings_nd.detach(), losses_n.detach(), self._groups_of(batch))
         weights_n = self.companion.weights(seen)
         if pairs_nn is not None and weighting.pairs:
             loss = pair_weighted_mean(pairs_nn, weights_n, shape.utterances)
         else:
             loss = weighted_mean(losses_n, weights_n)
-        return Loss(loss, batch.weight, {UNWEIGHTED_LOSS: seen.losses_n.mean().double() * batch.weight})
+        weight = self.weight(batch.pieces)
+        return Loss(loss, weight, {UNWEIGHTED_LOSS: seen.losses_n.mean().double() * weight})
 
     def _numbers(self, batch: Batch) -> torch.Tensor:
         return torch.tensor([self._speakers[name] for name in batch.speakers], device=batch.frames.device)
@@ -59,6 +61,15 @@ class SpeakerObjective:
     def _groups_of(self, batch: Batch) -> torch.Tensor:
         numbers = [self._groups.get(tags.get(GROUP, ""), -1) for tags in batch.tags]
         return torch.tensor(numbers, device=batch.frames.device)
+
+
+def _check_finite(losses_n: torch.Tensor, batch: Batch) -> None:
+    """A weighting would carry such a loss into all later steps."""
+    bad = [each for each, finite in zip(batch.ids, losses_n.isfinite().tolist(), strict=True) if not finite]
+    if bad:
+        raise ValueError(
+            f"the loss of utterance '{bad[0]}' is not finite, beside others; `ssl-asr verify` looks at the features"
+        )
 
 
 def freeze_unused(model: SpeakerExtractor, settings: TrainingSettings) -> None:

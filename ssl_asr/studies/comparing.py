@@ -54,7 +54,11 @@ def _compared_figures(comparison: Comparison, figures: Figures) -> Compared:
                 f"'{comparison.name}', seed {seed}: {comparison.what} of {comparison.baseline} is {value:g}, and "
                 "nothing can be in percent of that; compare with another variant"
             )
-    by_seed = {seed: 1 - candidate[seed] / value for seed, value in baseline.items()}
+    return of_figures(comparison, {seed: 1 - candidate[seed] / value for seed, value in baseline.items()})
+
+
+def of_figures(comparison: Comparison, by_seed: Mapping[int, float]) -> Compared:
+    """Of each seed's reduction of a figure."""
     mean, low, high = _over_seeds([*by_seed.values()])
     better = statistics.fmean(float(gain > 0) for gain in by_seed.values())
     verdict = verdict_of(mean, low, high, comparison.at_least / 100) if len(by_seed) > 1 else "can't tell"
@@ -62,7 +66,10 @@ def _compared_figures(comparison: Comparison, figures: Figures) -> Compared:
 
 
 def _over_seeds(gains: Sequence[float]) -> tuple[float, float, float]:
-    """Mean and limits. From the least to the largest of three seeds would hold the true mean in 75 % of the cases."""
+    """Mean, and the limits of a 95 % interval by Student's t.
+
+    From the least to the largest of three seeds would hold the true mean in 75 % of the cases.
+    """
     mean = statistics.fmean(gains)
     if len(gains) < 2:
         return mean, mean, mean

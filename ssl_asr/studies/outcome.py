@@ -58,6 +58,11 @@ class Compared:
         return statistics.fmean(self.by_seed.values())
 
     @property
+    def has_interval(self) -> bool:
+        """A figure of one seed has none."""
+        return not self.comparison.figure or len(self.by_seed) > 1
+
+    @property
     def overall(self) -> Reduction:
         return next(each for each in self.cells if (each.set, each.condition) == (ALL, ALL))
 

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from typing import Any
 
 from ssl_asr.evaluation.error_rates import Reduction, SpeakerLimits
+from ssl_asr.studies.comparing import of_figures
 from ssl_asr.studies.outcome import Compared, Outcome, Provenance, SystemErrors, SystemFigure
 from ssl_asr.studies.study import Comparison, Study
 
@@ -29,20 +30,21 @@ def outcome_in(values: Any, uri: str) -> Outcome:
 
 def _outcome(values: Any) -> Outcome:
     errors = [SystemErrors(**{**each, "wer": _by_seed(each["wer"])}) for each in values["errors"]]
-    compared = [
-        Compared(
-            Comparison(**each["comparison"]),
-            _by_seed(each["by_seed"]),
-            [Reduction(**{**cell, "by_speaker": SpeakerLimits(**cell["by_speaker"])}) for cell in each["cells"]],
-            each["verdict"],
-        )
-        for each in values["compared"]
-    ]
+    compared = [_compared(each) for each in values["compared"]]
     figures = [
         SystemFigure(each["variant"], each["system"], each["figure"], _by_seed(each["values"]))
         for each in values.get("figures", [])  # files of former versions have none
     ]
     return Outcome(Study(**values["study"]), errors, compared, Provenance(**values["provenance"]), figures)
+
+
+def _compared(values: Mapping[str, Any]) -> Compared:
+    """Of a figure it is made anew: files of former versions have the limits from the least to the largest seed."""
+    comparison, by_seed = Comparison(**values["comparison"]), _by_seed(values["by_seed"])
+    if comparison.figure:
+        return of_figures(comparison, by_seed)
+    cells = [Reduction(**{**cell, "by_speaker": SpeakerLimits(**cell["by_speaker"])}) for cell in values["cells"]]
+    return Compared(comparison, by_seed, cells, values["verdict"])
 
 
 def _by_seed(values: Mapping[str, Any]) -> dict[int, float]:

@@ -18,7 +18,7 @@ def limits_of(found: Reduction | WordErrors) -> tuple[float, float]:
 
 
 def verdict_of(mean: float, low: float, high: float, at_least: float) -> Verdict:
-    """From the mean over seeds and the 95 % interval of all seeds together.
+    """From the mean over seeds and a 95 % interval: over speakers, or over seeds where it is of a stage's figure.
 
     "reproduced": a clear gain, of the size asked for on average. "partly": a clear gain, but smaller. "not": no clear
     gain, and the size asked for is outside the interval. "can't tell": no clear gain, but that size is possible too.

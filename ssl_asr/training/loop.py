@@ -54,7 +54,7 @@ class Loop:
         self.course, self.worker, self.sync, self.clip_norm = course, worker, sync, clip_norm
         self.cursor = Cursor()
         self.block = 0
-        self._bad_blocks = 0
+        self.bad_blocks = 0  # in a row, up to now
 
     def run(self, on_block: Callable[[BlockRecord, BlockWork], None]) -> None:
         """Train to the end of the schedule; calls `on_block` with every block and this worker's part of it."""
@@ -145,10 +145,10 @@ class Loop:
         self.optimiser.step()
 
     def _check_finite(self, synced: Synced) -> None:
-        self._bad_blocks = self._bad_blocks + 1 if synced.dropped else 0
-        if self._bad_blocks >= self.sync.max_bad_blocks:
+        self.bad_blocks = self.bad_blocks + 1 if synced.dropped else 0
+        if self.bad_blocks >= self.sync.max_bad_blocks:
             raise ValueError(
-                f"in {self._bad_blocks} blocks in a row, up to block {self.block + 1}, contributions of workers were "
+                f"in {self.bad_blocks} blocks in a row, up to block {self.block + 1}, contributions of workers were "
                 f"not finite (NaN or Inf); lower optimiser.learning_rate or optimiser.clip_norm"
             )
 

@@ -122,9 +122,8 @@ def test_regions_do_not_follow_the_test_sets_in_which_more_is_wrong():
             p.append(find_cohorts(table_of(0.15 + 0.2 * phone, tags, sets=sets, seed=seed), "geo", quick).channel.p)
     assert len(p) > 18
     assert np.mean(np.array(p) <= 0.05) <= 0.05
-    assert (
-        np.mean(p) > 0.6
-    )  # 0.4 with the searched half; above 1/2, as V is often 0 by its correction, and p is 1 then
+    # With the searched half 0.4. Above 1/2, as V is often 0 by its correction, and then p is 1.
+    assert np.mean(p) > 0.6
 
 
 def test_cohorts_that_have_nothing_to_do_with_test_sets_are_told():

@@ -43,4 +43,4 @@ def test_two_workers_train_an_extractor_of_the_run(tmp_path: Path) -> None:
     assert "key" in read_description(extractor_uri(recipe.run, "own"))
     verdict = check_training(recipe.run)
     assert verdict.trained == ["extractor-own: 120 slabs in 2 phases, each trained on exactly once"]
-    assert train_extractor(recipe, "own", LABELED, settings_of("groups", steps=120), Workers(1, "bmuf")).kept
+    assert train_extractor(recipe, "own", LABELED, settings_of("groups", steps=120), Workers(2, "bmuf")).kept

@@ -5,16 +5,20 @@ from __future__ import annotations
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import pytest
 import torch
 
 from ssl_asr.recipe import Recipe
+from ssl_asr.speakers import extracting
 from ssl_asr.speakers.batches import BatchShape
 from ssl_asr.speakers.companion import ExtractorCompanion
-from ssl_asr.speakers.job import check_pool, last_loss
+from ssl_asr.speakers.extracting import Workers
+from ssl_asr.speakers.job import ExtractorJob, check_pool, last_loss
 from ssl_asr.speakers.pool import pool_of, read_pool
+from ssl_asr.speakers.reading import PoolReader
 from ssl_asr.speakers.settings import LOSSES, REWEIGHTINGS, TrainingSettings
 from ssl_asr.store.speakers_layout import extractor_uri
 from ssl_asr.store.weights import read_description, read_weights
@@ -210,3 +214,36 @@ def test_accounts_name_steps(recipe: Recipe, tmp_path: Path) -> None:
     assert first.source == "batches"
     assert first.assignments[0].slabs == ("batches/000000:0", "batches/000000:1")
     assert first.assignments[0].frames == 2 * 4 * 3 * 20
+
+
+def test_a_loss_that_is_not_finite_is_refused_however_often_it_is_tried(recipe: Recipe, tmp_path: Path) -> None:
+    broken = made_up_run(tmp_path)
+    job = job_of(broken, "own", settings_of("groups"))
+    build_loop = ExtractorJob.build_loop
+
+    def with_a_hole(self: ExtractorJob, worker: Worker) -> Loop:
+        loop = build_loop(self, worker)
+        assert isinstance(loop.course.reader, PoolReader)
+        loop.course.reader.pool.utterances[0].frames[:] = np.nan
+        return loop
+
+    with patch.object(ExtractorJob, "build_loop", with_a_hole):
+        for _ in range(2):
+            with pytest.raises(
+                ValueError, match=r"^the loss of utterance '.*' is not finite, beside others; `ssl-asr"
+            ):
+                train_simulated(job, 1)
+    assert not Path(extractor_uri(broken.run, "own")).exists()
+
+
+def test_the_loss_told_counts_utterances_whatever_their_length(recipe: Recipe) -> None:
+    loop = job_of(recipe, "weights").build_loop(Worker(SingleWorker()))
+    examples = loop.course.reader.read("batches", loop.course.sources["batches"].at(0), 0)
+    (pieces,) = loop.course.batches(examples, True, np.random.default_rng(0))
+    objective = loop.course.objectives["batches"]
+    assert objective.loss(loop.model, collate(pieces, 0)).weight == objective.weight(pieces) == 12
+
+
+def test_how_many_workers_may_train_makes_another_extractor(recipe: Recipe) -> None:
+    keys = {extracting._job(recipe, "own", LABELED, SETTINGS, Workers(most)).key for most in (1, 2, 4)}
+    assert len(keys) == 3

@@ -14,12 +14,12 @@ ORIGIN = ("command", "commit", "machine")  # columns of the table of all results
 def sheet_markdown(sheet: ClaimSheet) -> str:
     """The page of one benchmark."""
     made = sheet.provenance
-    lines = [["claim", "less of", "published", "here, %", "interval", "criterion", "verdict"]]
+    lines = [["claim", "less of", "published", "here", "interval", "criterion", "verdict"]]
     lines += [["---", "---", "---", "---:", "---:", "---:", "---"], *(list(astuple(each)) for each in sheet.claims)]
     took = f"; {made.minutes:.0f} minutes of runs" if made.minutes else ""
     parts = [
         f"# {sheet.name}: {sheet.question}",
-        f"Criteria, written before the runs: {sheet.criteria}",
+        f"Criteria: {sheet.criteria}",
         table_of(lines),
         sheet.details,
         "## How",

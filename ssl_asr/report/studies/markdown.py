@@ -24,9 +24,9 @@ Figures other than word errors come from the stages' reports; their 95 % interva
 one seed there is none, and the verdict is "can't tell".
 "Word errors in A, beyond those in B": the reduction in condition A less that in B, in percentage points.
 "Exploratory": thought of after the runs. "Against the paper": our hypothesis is the opposite of the published one,
-and the verdict is on ours. Lines of benchmarks have criteria of their own, on their pages.
+and the verdict is on the criterion beside it. Lines of benchmarks have criteria of their own, on their pages.
 """
-_HEAD = ["claim", "less of", "published", "here, %", "interval", "criterion", "verdict", "study", *ORIGIN]
+_HEAD = ["claim", "less of", "published", "here", "interval", "criterion", "verdict", "study", *ORIGIN]
 
 
 def study_markdown(outcome: Outcome, picture: str) -> str:
@@ -58,8 +58,9 @@ def studies_markdown(outcomes: Iterable[Outcome], sheets: Iterable[ClaimSheet] =
     lines += [_line(each, outcome) for outcome in outcomes for each in outcome.compared]
     for sheet in sheets:
         lines += [claim_line(each, sheet) for each in sheet.claims]
-    how = "A line's command makes its page and this table; `-o DIR`, of a benchmark `--results DIR`, says where."
-    head = f"Fewer word errors, or less of what is named, in percent, mean over the seeds. {how}"
+    how = "With `-o DIR` a study's command writes its page and this table there, a benchmark's with `--results DIR`."
+    what = "Fewer word errors, or less of what is named, in percent where no other unit is said, mean over the seeds."
+    head = f"{what} {how}"
     return f"{TITLE}\n\n{head}\n\n{table_of(lines)}\n{_RULE}"
 
 
@@ -79,13 +80,13 @@ def _line(compared: Compared, outcome: Outcome) -> list[str]:
 def sentence(compared: Compared) -> str:
     """One plain sentence of what came out."""
     low, high = limits_of(compared.overall)
-    comparison, limits = compared.comparison, f"[{_signed(low)}, {_signed(high)}]"
+    comparison, limits = compared.comparison, f" [{_signed(low)}, {_signed(high)}]" if compared.has_interval else ""
     if comparison.beyond:
         here, there = (", ".join(each) for each in (comparison.conditions, comparison.beyond))
-        found = f"the reduction in {here} less that in {there} is {_signed(compared.mean)} points {limits}"
+        found = f"the reduction in {here} less that in {there} is {_signed(compared.mean)} points{limits}"
     else:
         fewer = "less" if comparison.figure else "fewer"
-        found = f"{_signed(compared.mean)} % {limits} {fewer} {comparison.what}"
+        found = f"{_signed(compared.mean)} %{limits} {fewer} {comparison.what}"
     asked = f"at least {comparison.at_least:g} {comparison.unit} were asked for"
     verdict = {"reproduced": "reproduced", "partly": "partly reproduced", "not": "not reproduced"}
     told = ", ".join([verdict.get(compared.verdict, compared.verdict), *comparison.remarks])
@@ -98,7 +99,8 @@ def _found(compared: Compared) -> list[str]:
     criterion = f">= {comparison.at_least:g}" + (" points" if comparison.beyond else "")
     remarks = f" ({', '.join(comparison.remarks)})" if comparison.remarks else ""
     verdict = f"{compared.verdict}{remarks}"
-    return [_signed(compared.mean), f"{_signed(low)} to {_signed(high)}", criterion, verdict]
+    limits = f"{_signed(low)} to {_signed(high)}" if compared.has_interval else "-"
+    return [_signed(compared.mean), limits, criterion, verdict]
 
 
 def _comparisons(compared: Sequence[Compared]) -> str:

@@ -8,6 +8,7 @@ state of their own, such as the residuals of gradient compression, each writes a
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -111,7 +112,15 @@ def restore(folder: str, loop: Loop) -> list[Record]:
         kept.copy_(tensors[_COMPANION + name])
     place = (asdict(loop.cursor), loop.block, loop.fingerprint())
     assert_agreed(loop.worker.group, "cursor, block and model after a restart", place)
-    return list(json.loads(tensors["curve"].numpy().tobytes()))
+    curve: list[Record] = json.loads(tensors["curve"].numpy().tobytes())
+    loop.bad_blocks = _bad_blocks(curve)
+    return curve
+
+
+def _bad_blocks(curve: Sequence[Record]) -> int:
+    """How many blocks at the end of the curve had contributions that were not finite."""
+    dropped = (record["dropped"] for record in reversed(curve) if "dropped" in record)
+    return sum(1 for _ in itertools.takewhile(bool, dropped))
 
 
 def _restore_local(folder: str, loop: Loop, workers: int) -> None:

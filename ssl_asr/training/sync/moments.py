@@ -132,8 +132,9 @@ def steps_of(optimiser: torch.optim.Optimizer) -> float:
 
 
 def set_steps(optimiser: torch.optim.Optimizer, steps: float) -> None:
-    for state in optimiser.state.values():
-        if "step" in state:
+    """Of all parameters that learn: a frozen one has taken none."""
+    for parameter, state in optimiser.state.items():
+        if "step" in state and parameter.requires_grad:
             state["step"].fill_(steps)
 
 

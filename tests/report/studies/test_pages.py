@@ -132,7 +132,7 @@ def test_claims_of_a_benchmark_have_a_page_and_lines_in_the_table_of_all(tmp_pat
         "| `python -m jobs.bench.gaps` | abc1234 | 2 cores, x86_64 |" in table
     )
     page = (tmp_path / "gaps.md").read_text()
-    assert page.startswith("# gaps: is it fair?\n\nCriteria, written before the runs: it falls.\n\n| claim |")
+    assert page.startswith("# gaps: is it fair?\n\nCriteria: it falls.\n\n| claim |")
     assert "`python -m jobs.bench.gaps`, 2026-11-28, commit abc1234" in page
 
 

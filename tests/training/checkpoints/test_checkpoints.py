@@ -9,7 +9,7 @@ import torch
 
 from ssl_asr.store import filesystem
 from ssl_asr.training.checkpoints.folder import Checkpoints, Saver
-from ssl_asr.training.checkpoints.snapshot import Snapshot, write_snapshot
+from ssl_asr.training.checkpoints.snapshot import Snapshot, _bad_blocks, write_snapshot
 
 
 def part(block: int, rank: int = 0, workers: int = 1, own: bool = False, size: int = 3) -> Snapshot:
@@ -87,3 +87,8 @@ def test_a_disk_that_takes_no_more_keeps_the_last_checkpoint(tmp_path: Path) -> 
     assert done.returncode == 1
     assert f"{checkpoints.folder(part(1))} is kept" in done.stderr
     assert checkpoints.newest() == checkpoints.folder(part(1))
+
+
+def test_blocks_that_are_not_finite_are_counted_on_after_a_restart() -> None:
+    good, bad, dev = {"block": 1, "dropped": 0}, {"block": 2, "dropped": 3}, {"block": 2, "dev_loss": 1.0}
+    assert [_bad_blocks(curve) for curve in ([], [good], [bad, good], [good, bad, dev, bad, dev])] == [0, 0, 0, 2]

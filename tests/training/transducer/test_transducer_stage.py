@@ -245,6 +245,7 @@ def test_a_finished_run_with_transducers_is_verified_and_has_its_page(transducer
     [
         ("student", "has the name of another model"),
         ("student-smbr-first", "begins with one"),
+        ("extractor-own", "begins with one"),
         ("Big", "a name is of a-z, 0-9 and hyphens, such as rnnt"),
     ],
 )
