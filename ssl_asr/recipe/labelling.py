@@ -15,7 +15,7 @@ class Labelling(Section):
 
     # Names of models; of several, the mean posterior. What the models' files hold counts, not their names.
     teachers: Annotated[tuple[str, ...], Field(min_length=1), Affects()] = ("teacher",)
-    k: Annotated[int, Field(gt=0, le=1000)] = 20
+    k: Annotated[int, Field(gt=0, le=1000)] = 20  # study topk: better than 1, and all 600 are no better
     value_bits: Annotated[int, Field(ge=2, le=8)] = 8  # of a log-probability: steps of 16 / (2^bits - 1) nats
     mass_floor: Annotated[float, Field(ge=0, lt=1)] = 0.0  # share of the k largest that a frame may leave out
     # Keep beside the k largest how probable all other senones are together. The student learns it as one more class.
