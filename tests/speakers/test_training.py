@@ -29,11 +29,11 @@ from ssl_asr.training.loop import Loop
 from ssl_asr.training.simulated import train_simulated
 from ssl_asr.training.sync import flat
 from ssl_asr.training.sync.group import SingleWorker, Worker
-from ssl_asr.training.sync.simulation import SimulatedGroup, simulate
 from ssl_asr.training.train import checkpoints_of, train
 from ssl_asr.verifying.slab_audit import audit
 from tests.speakers.made_up import made_up_run
 from tests.speakers.trainings import LABELED, SETTINGS, job_of, settings_of
+from tests.training.cut_off import CutOff, Ends, train_until
 
 ALL = [("ge2e", each) for each in REWEIGHTINGS if each != "pairs"] + [("pairs", each) for each in REWEIGHTINGS]
 ALL += [("aam", each) for each in REWEIGHTINGS if each != "pairs"]
@@ -42,23 +42,6 @@ ALL += [("aam", each) for each in REWEIGHTINGS if each != "pairs"]
 @pytest.fixture(scope="module")
 def recipe(tmp_path_factory: pytest.TempPathFactory) -> Recipe:
     return made_up_run(tmp_path_factory.mktemp("run"))
-
-
-class CutOff(Exception):
-    """The cluster is gone."""
-
-
-class Ends:
-    """Listens, and ends all workers after a block."""
-
-    def __init__(self, after: int) -> None:
-        self.after = after
-
-    def restart(self, curve: list[Record]) -> None: ...
-
-    def post(self, record: Record) -> None:
-        if record["block"] > self.after:
-            raise CutOff
 
 
 def blocks_of(recipe: Recipe, name: str) -> list[Record]:
@@ -165,12 +148,7 @@ def test_one_then_three_then_two_workers_agree_and_learn(recipe: Recipe, reweigh
     sync = {"strategy": strategy, "gtc_dense_steps": 4, "gtc_share": 0.1}
     job = job_of(recipe, f"{strategy}-{reweighting}", settings, **sync)
     for workers, after in ((1, 4), (3, 7)):
-
-        def work(group: SimulatedGroup, after: int = after) -> None:
-            train(job, Worker(group), Ends(after), lambda: False)
-
-        with pytest.raises(CutOff):
-            simulate(workers, work)
+        train_until(job, workers, after)
     loop = train_simulated(job, 2)
     accounts = list(read_accounts(job.run, job.name, job.key))
     assert {len(account.assignments) for account in accounts} == {1, 2, 3}

@@ -22,6 +22,7 @@ from ssl_asr.training.sync.simulation import SimulatedGroup, simulate
 from ssl_asr.training.sync.strategy import MEGABYTES_SENT
 from ssl_asr.training.train import checkpoints_of, train
 from ssl_asr.verifying.slab_audit import audit
+from tests.training.cut_off import CutOff, Ends, train_until
 from tests.training.jobs import labeled_job
 from tests.training.synthetic import labeled_synthetic_job
 
@@ -31,24 +32,6 @@ STRATEGIES = {
     "gtc": Sync(block_slabs=1, strategy="gtc", gtc_dense_steps=4, gtc_share=0.01),
     "dense": Sync(block_slabs=1, strategy="dense"),
 }
-
-
-class CutOff(Exception):
-    """The cluster is gone."""
-
-
-class Ends:
-    """Listens, and ends all workers after a block, as a lost cluster does."""
-
-    def __init__(self, after: int) -> None:
-        self.after = after
-
-    def restart(self, curve: list[Record]) -> None:
-        self.begun_after = len(curve)
-
-    def post(self, record: Record) -> None:
-        if record["block"] > self.after:
-            raise CutOff
 
 
 def kept_in(folder: Path, made: TrainingJob) -> TrainingJob:
@@ -74,12 +57,7 @@ def test_on_real_speech_too(aligned_run: Recipe, tmp_path: Path, strategy: str) 
 def test_one_then_three_then_two_workers_train_on_every_slab_once(job: TrainingJob, strategy: str) -> None:
     job = replace(job, sync=STRATEGIES[strategy])
     for workers, after in ((1, 2), (3, 3)):
-
-        def work(group: SimulatedGroup, after: int = after) -> None:
-            train(job, Worker(group), Ends(after), lambda: False)
-
-        with pytest.raises(CutOff):
-            simulate(workers, work)
+        train_until(job, workers, after)
     loop = train_simulated(job, 2)
     accounts = list(read_accounts(job.run, job.name, job.key))
     assert [len(account.assignments) for account in accounts[:4]] == [1, 1, 3, 2]
