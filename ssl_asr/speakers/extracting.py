@@ -10,8 +10,8 @@ from ssl_asr.recipe import Recipe, Sync
 from ssl_asr.recipe.identity import digest
 from ssl_asr.runtime import cluster
 from ssl_asr.runtime.stage_clock import StageClock, refuse_second
-from ssl_asr.speakers.job import TOLD, ExtractorJob, check_pool
-from ssl_asr.speakers.kept import extractor_key
+from ssl_asr.speakers.job import ExtractorJob, check_pool
+from ssl_asr.speakers.kept import TOLD, Extracted, extractor_key
 from ssl_asr.speakers.pool import PoolSettings, read_pool
 from ssl_asr.speakers.settings import TrainingSettings
 from ssl_asr.store import features
@@ -34,21 +34,6 @@ class Workers:
 
     most: int = 1
     strategy: Literal["dense", "bmuf", "gtc"] = "dense"
-
-
-@dataclass(frozen=True)
-class Extracted:
-    """What is told of a training: `loss` is the mean of the last steps in nats; `kept`: it was trained before.
-
-    Speakers with a `single` utterance and those who may be `several` people were left out.
-    """
-
-    speakers: int
-    utterances: int
-    single: int
-    several: int
-    loss: float
-    kept: bool = False
 
 
 def train_extractor(

@@ -17,7 +17,7 @@ from ssl_asr.recipe.identity import inputs_key
 from ssl_asr.speakers.batches import check_speakers
 from ssl_asr.speakers.companion import ExtractorCompanion
 from ssl_asr.speakers.extractor import ExtractorSpec, SpeakerExtractor, save_extractor
-from ssl_asr.speakers.kept import KEY
+from ssl_asr.speakers.kept import KEY, TOLD, Extracted
 from ssl_asr.speakers.objective import UNWEIGHTED_LOSS, SpeakerObjective, freeze_unused
 from ssl_asr.speakers.pool import Pool, PoolSettings, read_pool
 from ssl_asr.speakers.reading import STEPS, PoolReader, step_schedule, step_source
@@ -35,7 +35,6 @@ from ssl_asr.training.sync import flat
 from ssl_asr.training.sync.build import build_strategy
 from ssl_asr.training.sync.group import Worker
 
-TOLD = "told"
 _LAST = 50  # steps
 
 
@@ -100,17 +99,16 @@ class ExtractorJob:
         assert isinstance(loop.course.reader, PoolReader)
         pool = loop.course.reader.pool
         flat.unflatten_into(loop.strategy.global_model(), loop.learned.parameters())
-        told = {
-            "speakers": len(pool.speakers),
-            "utterances": len(pool.utterances),
-            "single": pool.single,
-            "several": pool.several,
-            "loss": last_loss(curve),
-            "kept": False,
-        }
+        told = Extracted(
+            speakers=len(pool.speakers),
+            utterances=len(pool.utterances),
+            single=pool.single,
+            several=pool.several,
+            loss=last_loss(curve),
+        )
         speakers = json.dumps(list(pool.speakers)).encode()
         filesystem.write_bytes(trained_speakers_uri(self.run, self.extractor), speakers)
-        about = {KEY: self.key, TOLD: told, "settings": asdict(self.settings)}
+        about = {KEY: self.key, TOLD: asdict(told), "settings": asdict(self.settings)}
         save_extractor(extractor_uri(self.run, self.extractor), loop.model, about)
 
 

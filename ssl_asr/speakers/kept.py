@@ -1,15 +1,31 @@
-"""What a run keeps with an extractor: the key of what it was made from, and whom it has heard."""
+"""What a run keeps with an extractor: the key of what it was made from, what is told of it, and whom it has heard."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from ssl_asr.store import filesystem
 from ssl_asr.store.speakers_layout import extractor_uri, trained_speakers_uri
 from ssl_asr.store.weights import read_description
 
-KEY = "key"
+KEY, TOLD = "key", "told"
+
+
+@dataclass(frozen=True)
+class Extracted:
+    """What is told of a training: `loss` is the mean of the last steps in nats; `kept`: it was trained before.
+
+    Speakers with a `single` utterance and those who may be `several` people were left out.
+    """
+
+    speakers: int
+    utterances: int
+    single: int
+    several: int
+    loss: float
+    kept: bool = False
 
 
 def extractor_key(run: str, name: str) -> str | None:

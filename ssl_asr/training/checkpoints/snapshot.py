@@ -28,7 +28,6 @@ from ssl_asr.training.sync.moments import (
     moments_of,
     set_steps,
     set_steps_of_each,
-    steps_of,
     steps_of_each,
 )
 from ssl_asr.training.sync.strategy import State
@@ -70,7 +69,6 @@ def snapshot(loop: Loop, fingerprint: str, curve: Sequence[Record]) -> Snapshot:
     about = {
         "cursor": asdict(loop.cursor),
         "block": loop.block,
-        "optimiser_steps": steps_of(loop.optimiser),
         "workers": worker.size,
         "has_local": bool(local),
     }
