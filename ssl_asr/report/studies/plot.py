@@ -6,7 +6,8 @@ import io
 from collections.abc import Sequence
 
 import matplotlib
-from matplotlib.figure import Figure, SubFigure
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from ssl_asr.report.studies.compute_curve import HEIGHT, draw_curve
 from ssl_asr.report.target_plot import FAINT, STYLE
@@ -17,8 +18,10 @@ _INK, _CRITERION = "#1f6f8b", "#c2571a"
 
 
 def draw_study(outcome: Outcome) -> bytes:
-    """A PNG with a line for each comparison."""
-    curve, height = outcome.study.compute_curve, 1.6 + 0.55 * len(outcome.compared)
+    """A PNG with a line for each comparison; those of one figure, in one unit, share an axis."""
+    curve, panels = outcome.study.compute_curve, panels_of(outcome.compared)
+    counts = [len(panel) for panel in panels.values()]
+    height = 1.1 + 0.5 * len(counts) + 0.55 * sum(counts)
     heights = [height] if curve is None else [HEIGHT, height]
     with matplotlib.rc_context(STYLE):
         figure = Figure(figsize=(8.0, sum(heights)), layout="constrained")
@@ -26,15 +29,27 @@ def draw_study(outcome: Outcome) -> bytes:
         *above, below = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
         if curve is not None:
             draw_curve(above[0].subplots(), outcome, curve)
-        _draw_comparisons(below, outcome.compared)
+        axes = below.subplots(len(counts), 1, squeeze=False, height_ratios=counts)[:, 0]
+        for axis, (label, compared) in zip(axes, panels.items(), strict=True):
+            _draw_comparisons(axis, label, compared)
+        below.supxlabel("dots: seeds; diamond: mean; bar: interval; orange: criterion", fontsize=9, color=FAINT)
         figure.suptitle(outcome.study.question, x=0.01, ha="left", fontsize=11, fontweight="bold")
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", dpi=130)
     return buffer.getvalue()
 
 
-def _draw_comparisons(figure: SubFigure, compared: Sequence[Compared]) -> None:
-    axis = figure.subplots()
+def panels_of(compared: Sequence[Compared]) -> dict[str, list[Compared]]:
+    """Comparisons that share an axis, by its label: bytes, 96 % less, would hide word errors, 1 % fewer."""
+    panels: dict[str, list[Compared]] = {}
+    for each in compared:
+        figure, unit = each.comparison.figure, each.comparison.unit
+        less = f"less {figure.replace('_', ' ')}" if figure else "fewer word errors"
+        panels.setdefault(f"{less}, {unit}", []).append(each)
+    return panels
+
+
+def _draw_comparisons(axis: Axes, label: str, compared: Sequence[Compared]) -> None:
     for place, each in enumerate(compared):
         low, high = limits_of(each.overall)
         axis.plot([100 * low, 100 * high], [place, place], color=_INK, linewidth=3, alpha=0.5, zorder=2)
@@ -45,8 +60,4 @@ def _draw_comparisons(figure: SubFigure, compared: Sequence[Compared]) -> None:
     axis.axvline(0, color=FAINT, linewidth=1)
     axis.set_ylim(len(compared) - 0.5, -0.5)
     axis.set_yticks(range(len(compared)), [f"{each.comparison.name}\n{each.verdict}" for each in compared])
-    counted = dict.fromkeys(each.comparison.figure.replace("_", " ") or "word errors" for each in compared)
-    less = "fewer word errors" if [*counted] == ["word errors"] else f"less {', '.join(counted)}"
-    units = " or ".join(dict.fromkeys(each.comparison.unit for each in compared))
-    said = f"{less}, {units}: seeds, mean and interval; the criterion in orange"
-    figure.supxlabel(said, fontsize=9, color=FAINT)  # below the names too, for it may be long
+    axis.set_xlabel(label, fontsize=9, color=FAINT)

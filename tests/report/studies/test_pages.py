@@ -15,7 +15,7 @@ from PIL import Image
 from ssl_asr.report.studies.compute_curve import HEIGHT, draw_curve, points_of, published_points
 from ssl_asr.report.studies.markdown import sentence, studies_markdown, study_markdown
 from ssl_asr.report.studies.pages import kept_results, write_pages, write_sheet
-from ssl_asr.report.studies.plot import draw_study
+from ssl_asr.report.studies.plot import draw_study, panels_of
 from ssl_asr.studies.outcome_file import outcome_in, to_json
 from tests.studies.made_up import outcome, sheet, with_bytes, with_curve
 
@@ -109,6 +109,17 @@ def test_the_curve_is_drawn_above_the_comparisons_and_of_former_outcomes_without
     assert former.study.compute_curve is None
     (point,) = points_of(former, ["new/student"])
     assert point.low == point.wer == point.high
+
+
+def test_comparisons_of_one_figure_in_one_unit_share_an_axis() -> None:
+    words, sent = with_bytes().compared
+    asked = words.comparison.model_copy(update={"conditions": ("room",), "beyond": ("clean",)})
+    beyond = replace(words, comparison=asked)
+    assert panels_of([words, sent, beyond, words]) == {
+        "fewer word errors, %": [words, words],
+        "less megabytes sent, %": [sent],
+        "fewer word errors, points": [beyond],
+    }
 
 
 def test_the_picture_is_a_png_of_the_width_of_a_page() -> None:
