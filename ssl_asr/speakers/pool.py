@@ -51,16 +51,14 @@ class Pooled:
 class Pool:
     """Utterances by speaker and id. `places` has those of each of the `speakers`, two or more.
 
-    `groups` are names, `group_n` [utterances] their numbers, -1 where unknown. `single` speakers had one utterance
-    and are left out, as an utterance is compared with others of its speaker. `several` may be several people each,
-    and are left out too.
+    `groups` are the names of those that its utterances have. `single` speakers had one utterance and are left out, as
+    an utterance is compared with others of its speaker. `several` may be several people each, and are left out too.
     """
 
     utterances: Sequence[Pooled]
     speakers: Sequence[str]
     places: Sequence[Int]
     groups: Sequence[str]
-    group_n: Int
     single: int
     several: int = 0
 
@@ -131,9 +129,7 @@ def pool_of(utterances: Sequence[Pooled]) -> Pool:
     ends = np.cumsum([len(by_speaker[name]) for name in speakers])
     places = [np.arange(end - len(by_speaker[name]), end) for name, end in zip(speakers, ends, strict=True)]
     groups = sorted({each.group for each in kept if each.group is not None})
-    numbers = {name: number for number, name in enumerate(groups)}
-    group_n = np.array([-1 if each.group is None else numbers[each.group] for each in kept], np.int64)
-    return Pool(kept, speakers, places, groups, group_n, len(by_speaker) - len(speakers))
+    return Pool(kept, speakers, places, groups, len(by_speaker) - len(speakers))
 
 
 def _mixed_shards(recipe: Recipe, settings: PoolSettings) -> list[Shard]:

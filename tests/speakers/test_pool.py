@@ -32,7 +32,7 @@ def test_groups_are_values_of_a_tag(recipe):
     pool = read_pool(recipe, PoolSettings(splits=("labeled",), group_tag="region"))
     assert pool.groups == ["north", "south"]
     numbers = [int(each.speaker.rpartition(" ")[2]) % 2 for each in pool.utterances]
-    assert pool.group_n.tolist() == numbers
+    assert [each.group for each in pool.utterances] == [pool.groups[number] for number in numbers]
 
 
 def test_those_without_a_group_are_counted(recipe):
