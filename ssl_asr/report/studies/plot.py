@@ -43,9 +43,9 @@ def panels_of(compared: Sequence[Compared]) -> dict[str, list[Compared]]:
     """Comparisons that share an axis, by its label: bytes, 96 % less, would hide word errors, 1 % fewer."""
     panels: dict[str, list[Compared]] = {}
     for each in compared:
-        figure, unit = each.comparison.figure, each.comparison.unit
-        less = f"less {figure.replace('_', ' ')}" if figure else "fewer word errors"
-        panels.setdefault(f"{less}, {unit}", []).append(each)
+        asked = each.comparison
+        less = f"less {asked.what}" if asked.figure else "fewer word errors"
+        panels.setdefault(f"{less}, {asked.unit}", []).append(each)
     return panels
 
 
