@@ -16,7 +16,9 @@ OWN = {  # by study and variant: the stages that its run does not take from the 
     "labels": {
         "unigram": ["hypotheses", "transducers", "evaluate"],
         "unsure": ["transducers", "evaluate"],
+        "truth": ["hypotheses", "transducers", "evaluate"],
         "none": ["transducers", "evaluate"],
+        "longer": ["transducers", "evaluate"],
     },
     "languages": {"graphemes": FROM_SENONES_ON, "clustered": FROM_SENONES_ON},
     "noise": {"degraded": ["corpus", "frontend", "labelling", *STUDENTS]},

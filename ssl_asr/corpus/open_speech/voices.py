@@ -57,8 +57,9 @@ class Talker:
 
 
 def write_voices(folder: Path, parts: Mapping[str, Part], snr_db: tuple[float, float], seed: int) -> None:
-    """Write FLAC files, and a NeMo list SPLIT.jsonl for each of `parts`.
+    """Write FLAC files, and for each of `parts` a NeMo list SPLIT.jsonl and its words as SPLIT-words.jsonl.
 
+    Those are for `hypotheses.teacher`, as of a recogniser that makes no errors.
     Each sentence has a signal-to-noise ratio between the two of `snr_db`. Equal arguments give the same sentences to
     the same talkers, but the synthesiser's sound is not quite the same twice. ValueError if it isn't installed.
     """
@@ -69,17 +70,19 @@ def write_voices(folder: Path, parts: Mapping[str, Part], snr_db: tuple[float, f
     folder.mkdir(parents=True, exist_ok=True)
     for split, part in parts.items():
         talkers = itertools.cycle([talker_of(split, number, seed) for number in range(part.talkers)])
-        lines, left = list[str](), 60 * part.minutes
+        lines, words, left = list[str](), list[str](), 60 * part.minutes
         while left > 0:
             talker, text, rng = next(talkers), next(texts), generator(seed, "noise", split, str(len(lines)))
             heard = in_noise(speak(talker, text), rng.uniform(*snr_db), rng)
-            file, seconds = f"{split}-{len(lines):05d}.flac", len(heard) / RATE
-            soundfile.write(folder / file, heard, RATE)
-            entry = {"audio_filepath": file, "duration": seconds, "text": text, "speaker": talker.name}
+            name, seconds = f"{split}-{len(lines):05d}", len(heard) / RATE
+            soundfile.write(folder / f"{name}.flac", heard, RATE)
+            entry = {"audio_filepath": f"{name}.flac", "duration": seconds, "text": text, "speaker": talker.name}
             lines.append(json.dumps(entry) + "\n")
+            words.append(json.dumps({"id": name, "hypothesis": text}) + "\n")
             progress.advance(min(seconds, left) / 60)
             left -= seconds
         (folder / f"{split}.jsonl").write_text("".join(lines))
+        (folder / f"{split}-words.jsonl").write_text("".join(words))
 
 
 def talker_of(split: str, number: int, seed: int) -> Talker:

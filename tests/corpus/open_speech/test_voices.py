@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -39,6 +40,8 @@ def test_each_split_is_as_long_as_asked_for_and_has_talkers_and_sentences_of_its
     assert not {each.speaker for each in labeled} & {each.speaker for each in dev}
     texts = [each.text for each in (*labeled, *dev)]
     assert len({*texts}) == len(texts)
+    words = [json.loads(line) for line in (made / "labeled-words.jsonl").open()]
+    assert words == [{"id": each.id, "hypothesis": each.text} for each in labeled]
 
 
 def test_the_same_seed_gives_the_same_sentences_to_the_same_talkers(made: Path, tmp_path: Path) -> None:
