@@ -64,10 +64,12 @@ class Student(Section):
     whole_sub_epochs: Annotated[int, Field(ge=0)] = 3  # the last ones, on whole utterances
     # Labeled data after each sub-epoch, within it after every `segment_slabs` unlabeled slabs, or all of it last.
     # A block ends with its segment: make a segment a multiple of the workers times sync.block_slabs.
+    # Study schedule finds no difference between these; the first is the published one.
     order: Literal["sub-epochs", "blocks", "segregated"] = "sub-epochs"
     segment_slabs: Positive = 16
     versions: Heard = "all"  # of labeled and unlabeled recordings
-    labeled_boost: PositiveFloat = 1.2  # learning rate of the labeled part over that of the unlabeled
+    # Learning rate of the labeled part over that of the unlabeled. Study schedule: 1 is as good, and 4 is worse.
+    labeled_boost: PositiveFloat = 1.2
     # Unlabeled utterances in training: all, or this share of their frames, spread over the teacher's confidence.
     selection: Annotated[Literal["all", "uniform-confidence"], Affects("student")] = "all"
     selected_share: Annotated[float, Field(gt=0, le=1)] = 1.0

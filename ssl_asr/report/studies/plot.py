@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from textwrap import fill
 
 import matplotlib
 from matplotlib.axes import Axes
@@ -15,6 +16,7 @@ from ssl_asr.studies.outcome import Compared, Outcome
 from ssl_asr.studies.verdict import limits_of
 
 _INK, _CRITERION = "#1f6f8b", "#c2571a"
+_TITLE = 80  # characters of a line
 
 
 def draw_study(outcome: Outcome) -> bytes:
@@ -33,7 +35,7 @@ def draw_study(outcome: Outcome) -> bytes:
         for axis, (label, compared) in zip(axes, panels.items(), strict=True):
             _draw_comparisons(axis, label, compared)
         below.supxlabel("dots: seeds; diamond: mean; bar: interval; orange: criterion", fontsize=9, color=FAINT)
-        figure.suptitle(outcome.study.question, x=0.01, ha="left", fontsize=11, fontweight="bold")
+        figure.suptitle(fill(outcome.study.question, _TITLE), x=0.01, ha="left", fontsize=11, fontweight="bold")
         buffer = io.BytesIO()
         figure.savefig(buffer, format="png", dpi=130)
     return buffer.getvalue()
