@@ -54,8 +54,9 @@ class Cells:
 
     def __iter__(self) -> Iterator[Cell]:
         """The headline, the sets, everything; each by condition and then in all conditions."""
-        conditions = dict.fromkeys(condition for _, condition in self.said)
-        wanted = ((name, condition) for name in self._members for condition in [*conditions, ALL])
+        # Conversations are in ALL alone, which counts once.
+        conditions = dict.fromkeys((*(condition for _, condition in self.said), ALL))
+        wanted = ((name, condition) for name in self._members for condition in conditions)
         return (cell for cell in wanted if any(self.holds(cell, place) for place in self.said))
 
     def holds(self, cell: Cell, place: Cell) -> bool:

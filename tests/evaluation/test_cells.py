@@ -50,3 +50,7 @@ def test_tags_say_set_and_channel():
     tagged = Utterance("u", "u.wav", "s", 0, 1.0, tags={"set": "far", "channel": "other"})
     assert (set_of(plain), is_of_other_channel(plain)) == ("test", False)
     assert (set_of(tagged), is_of_other_channel(tagged)) == ("far", True)
+
+
+def test_what_is_in_no_set_and_no_condition_has_one_cell():
+    assert list(Cells((("all", "all"),))) == [("all", "all")]

@@ -16,8 +16,8 @@ TITLE = "# Results: published claims, measured"  # of the table of all studies
 _RULE = """\
 The 95 % interval is a paired bootstrap over speakers, or over recordings where there are fewer than three speakers,
 of the utterances of all seeds together. "Reproduced": the interval is above zero, and the mean over seeds is at least
-the criterion. "Partly": the interval is above zero, the mean is below the criterion. "Not": the interval reaches zero
-and ends below the criterion. "Can't tell": the interval reaches zero and the criterion.
+the criterion. "Partly": the interval is above zero, the mean is below the criterion. "Not": the interval is not
+wholly above zero, and ends below the criterion. "Can't tell": it is not wholly above zero, and reaches the criterion.
 
 A criterion below zero allows such a loss: "reproduced" is an interval wholly above it, "not" one wholly below it.
 Figures other than word errors come from the stages' reports; their 95 % interval is Student's t over the seeds. Of
