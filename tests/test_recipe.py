@@ -42,7 +42,7 @@ def test_paper_block_is_about_100_minibatches():
 
 def test_all_presets_load_and_say_what_they_are():
     public = ["common-voice", "libri-light", "librispeech", "unsupervised-peoples-speech"]
-    ours = ["demo", "fairness-demo", "laptop", "paper", "transducer-demo", "voices"]
+    ours = ["amortised", "conversations", "demo", "fairness-demo", "laptop", "paper", "transducer-demo", "voices"]
     assert presets() == sorted([*ours, *public])
     for name in presets():
         recipe = load_recipe(name)

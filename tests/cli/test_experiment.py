@@ -51,13 +51,13 @@ def test_a_dry_run_names_the_runs_and_makes_nothing(tmp_path, capsys) -> None:
 
 
 def test_another_recipe_has_runs_of_its_own(tmp_path, capsys) -> None:
-    words = ["experiment", "amortised", "--recipe", "voices", "--seeds", "4", "--runs", str(tmp_path), "--dry-run"]
+    words = ["experiment", "convrnnt", "--recipe", "transducer-demo", "--seeds", "4", "--runs", str(tmp_path), "--dry-run"]
     assert main(words) == OK
     (run, _) = capsys.readouterr().out.splitlines()
-    assert run.startswith(f"all, seed 4: {tmp_path}/voices-4-")
+    assert run.startswith(f"all, seed 4: {tmp_path}/transducer-demo-4-")
     assert "student, transducers, evaluate, report" in run
-    assert main([*words, "--recipe", "voicess"]) == FAILED
-    assert "no recipe 'voicess': neither a file nor a preset; try voices" in capsys.readouterr().err
+    assert main([*words, "--recipe", "transducer-dmo"]) == FAILED
+    assert "no recipe 'transducer-dmo': neither a file nor a preset; try transducer-demo" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,9 @@ def test_every_variant_is_trained_scored_and_compared(
     # Of conversations of one turn each, no count may be wrong, and nothing is in percent of that.
     compared = [each for each in values["comparisons"] if each["figure"] != "turn_count_errors"]
     values |= {"recipe": finished_run.run, "seeds": [1], "comparisons": compared}
-    values["overrides"] = [each for each in values["overrides"] if each.startswith(("transducers=", "evaluate.conv"))]
+    asked = next(iter(recipes_of(name).values())).model_dump(mode="json")
+    asked = {"transducers": asked["transducers"], "evaluate.conversations": asked["evaluate"]["conversations"]}
+    values["overrides"] = [f"{key}={json.dumps(value)}" for key, value in asked.items()]
     for variant, recipe in recipes_of(name).items():
         kept = [each for each in values["variants"][variant] if each.startswith("transducers.")]
         values["variants"][variant] = [*kept, *shrunk(recipe)]
