@@ -51,7 +51,8 @@ def test_a_dry_run_names_the_runs_and_makes_nothing(tmp_path, capsys) -> None:
 
 
 def test_another_recipe_has_runs_of_its_own(tmp_path, capsys) -> None:
-    words = ["experiment", "convrnnt", "--recipe", "transducer-demo", "--seeds", "4", "--runs", str(tmp_path), "--dry-run"]
+    asked = ["experiment", "convrnnt", "--recipe", "transducer-demo", "--seeds", "4"]
+    words = [*asked, "--runs", str(tmp_path), "--dry-run"]
     assert main(words) == OK
     (run, _) = capsys.readouterr().out.splitlines()
     assert run.startswith(f"all, seed 4: {tmp_path}/transducer-demo-4-")
