@@ -34,8 +34,8 @@ class Gating(Section):
     # dev, moved together until they take as many FLOPs. "": they are as they are.
     flops_of: str = ""
     # From the share `begin` of a training to the share `end`, these move evenly from their first value to their
-    # second; before `begin`, beta is 0. The paper begins after 120 of 200 epochs. The defaults are the paper's. A small
-    # network learns more with the preset amortised's: a smaller beta, less noise, a last temperature of 0.2.
+    # second; before `begin`, beta is 0. The paper begins after 120 of 200 epochs. The defaults are the paper's. A
+    # small network learns more with the preset amortised's: a smaller beta, less noise, a last temperature of 0.2.
     begin: Share = 0.6
     end: Share = 1.0
     # The loss of running all modules, in nats a frame. The paper's 1e-8 to 5e-8 a FLOP, at 34 M FLOPs a frame.

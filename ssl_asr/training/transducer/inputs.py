@@ -17,6 +17,7 @@ from ssl_asr.training.transducer.word_pieces import VERSION as WORD_PIECES_VERSI
 from ssl_asr.training.transducer.word_pieces import labeled_texts
 
 VERSION = "1"  # raise where equal inputs give another transducer
+FLOPS_OF = "FLOPs of"  # the input that names the model whose FLOPs random gates take
 GATING_VERSION = "1"  # the same of one with gates
 
 
@@ -67,7 +68,7 @@ def _gating(recipe: Recipe, name: str) -> dict[str, str]:
         inputs["gating version"] = GATING_VERSION
     if other := flops_of(network):
         uri = model_uri(recipe.run, other)
-        inputs["FLOPs of"] = model_id(uri) if filesystem.exists(uri) else "not trained yet"
+        inputs[FLOPS_OF] = model_id(uri) if filesystem.exists(uri) else "not trained yet"
         inputs["dev features"] = digest_of(ShardStore(recipe.run, features.STORE), "dev")
     return inputs
 
