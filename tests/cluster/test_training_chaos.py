@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import time
 from pathlib import Path
 
 import pytest
@@ -20,6 +19,7 @@ from ssl_asr.store.training_layout import model_uri
 from ssl_asr.training.checkpoints.accounting import accounted_keys
 from ssl_asr.training.elastic.events import read_events, restarts
 from ssl_asr.training.stage import run_student
+from tests.cluster.braked import brake_of
 from tests.cluster.processes import descendants, kill, module_of_tests, title
 from tests.cluster.training_chaos import with_rate
 from tests.cluster.training_helpers import every_slab_was_trained_on_once, own_ray, own_run
@@ -46,23 +46,23 @@ def test_students_survive_kills_of_workers_nodes_and_drivers(labelled_run: Recip
         every_slab_was_trained_on_once(recipe, key)
 
 
-def killed_at_every(blocks: int, recipe: Recipe, log: Path) -> int:
-    """Train, and kill as often as so many blocks more are done; how often that was.
+def kill_every(blocks: int, kills: int, recipe: Recipe, log: Path) -> None:
+    """Train, and kill so often, as often as so many blocks more are done.
 
     First the driver is killed, with which its Ray ends, and is started again; then one worker after the other.
+    Training is braked until the last kill: a fast machine had done all blocks before it.
     """
-    kills, due = 0, blocks
+    brake_of(recipe.run).touch()
     with running(recipe, own_ray(), log) as training:
-        while not training.ended():
-            if training.blocks() >= due:
-                if kills == 0:
-                    kill_driver(training)
-                elif not kill_worker(training, kills):
-                    continue
-                kills, due = kills + 1, training.blocks() + blocks
-            time.sleep(0.02)
-        assert training.driver.returncode == 0, training.tail()
-    return kills
+        for number in range(kills):
+            due = training.blocks() + blocks
+            training.wait_until(f"at block {due}", lambda due=due: training.blocks() >= due)
+            if number == 0:
+                kill_driver(training)
+            else:
+                training.wait_until("a worker to kill", lambda number=number: kill_worker(training, number))
+        brake_of(recipe.run).unlink()
+        assert training.driver.wait() == 0, training.tail()
 
 
 def kill_driver(training: TrainingRun) -> None:
@@ -87,13 +87,12 @@ def demo() -> Recipe:
     return open_recipe(RUN)
 
 
-def check_weights_survive_kills(recipe: Recipe, folder: Path, every: int, **student: float) -> int:
-    """How many kills it took to find the weights of an unbroken training all the same."""
+def check_weights_survive_kills(recipe: Recipe, folder: Path, every: int, kills: int, **student: float) -> None:
+    """They are those of an unbroken training, bit for bit."""
     killed = own_run(recipe, folder / "killed", (2, 2), **student)
-    kills = killed_at_every(every, killed, folder / "driver.log")
-    assert (
-        restarts(read_events(killed.run, "student")) >= kills - 1
-    )  # the killed driver may not have told of its start
+    kill_every(every, kills, killed, folder / "driver.log")
+    # The killed driver may not have told of its start.
+    assert restarts(read_events(killed.run, "student")) >= kills - 1
     every_slab_was_trained_on_once(killed)
 
     unbroken = own_run(recipe, folder / "unbroken", (2, 2), **student)
@@ -101,18 +100,17 @@ def check_weights_survive_kills(recipe: Recipe, folder: Path, every: int, **stud
         run_student(unbroken)
     models = [filesystem.read_bytes(model_uri(each.run, "student")) for each in (killed, unbroken)]
     assert models[0] == models[1]
-    return kills
 
 
 def test_a_driver_and_workers_killed_every_few_blocks_change_nothing(
     labelled_run: Recipe, tmp_path: Path, ray_local: None
 ) -> None:
     """Not a bit of the weights: what the spread of seeds is need not be known."""
-    assert check_weights_survive_kills(labelled_run, tmp_path, 5, unlabeled_passes=1.0) >= 4
+    check_weights_survive_kills(labelled_run, tmp_path, every=5, kills=4, unlabeled_passes=1.0)
 
 
 @pytest.mark.timeout(7200)
 def test_a_driver_and_workers_killed_every_few_blocks_of_a_whole_demo_change_nothing(
     demo: Recipe, tmp_path: Path, ray_local: None
 ) -> None:
-    assert check_weights_survive_kills(demo, tmp_path, 10) >= 4
+    check_weights_survive_kills(demo, tmp_path, every=10, kills=10)
