@@ -27,7 +27,8 @@ OWN = {  # by study and variant: the stages that its run does not take from the 
         "warm": STUDENT,
     },
     "trainer": dict.fromkeys(
-        ("dense-8", "gtc-8", "sparse-8", "bmuf-8", "classical-8", "averaging-8", "long-8", "bmuf-16"), STUDENTS
+        ("dense-8", "gtc-8", "sparse-8", "bmuf-8", "half-8", "classical-8", "averaging-8", "long-8", "bmuf-16"),
+        STUDENTS,
     ),
     "schedule": dict.fromkeys(("blocks", "segregated", "no-boost", "much-boost"), STUDENTS),
     "sequence": {"smbr": ["teacher", "labelling", *STUDENTS]},
