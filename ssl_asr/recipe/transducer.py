@@ -47,8 +47,8 @@ class Transducer(Section):
     labeled_passes: Positive = 1  # of each sub-epoch
     unlabeled_passes: NotNegative = 1.0  # over all unlabeled audio, all sub-epochs together
     labeled_boost: PositiveFloat = 1.0  # learning rate of the labeled part over that of the unlabeled
-    # Unlabeled utterances whose words have less than this confidence are left out; those without any stay. Study labels can't
-    # tell whether 0.5 is better than 0.
+    # Unlabeled utterances whose words have less than this confidence are left out; those without any stay. Study
+    # labels can't tell whether 0.5 is better than 0.
     least_confidence: Share = 0.0
     versions: Heard = "all"
     fast_emit: Annotated[float, Field(ge=0, lt=1)] = 0.0  # lambda of FastEmit (Yu et al. 2021); 0.004 to 0.01
